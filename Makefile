@@ -1,0 +1,51 @@
+# `make run` and `make test` do all the set-up on a machine that has Python >= 3.11 and nothing else.
+PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(if $(shell $(p) -c 'import sys, venv, ensurepip; print(sys.version_info >= (3, 11) or "")' 2>/dev/null | grep True),$(p))))
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+HOST ?= 127.0.0.1
+PORT ?= 8000
+
+.PHONY: help run test lint format bench swatches clean
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+
+run: .venv/.run ## start the local service and its page
+	$(BIN)/stylizer-server --host $(HOST) --port $(PORT)
+
+test: .venv/.dev ## run every test
+	$(BIN)/python -m pytest
+
+lint: .venv/.dev ## ruff and mypy, strict, over source and tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/.dev ## let ruff rewrite what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/.dev ## seconds and memory of each method beside a textbook yardstick
+	$(BIN)/python -m benchmarks.methods
+
+swatches: .venv/.swatches ## paint the built-in styles anew
+	$(BIN)/python -m swatches
+
+clean: ## remove the virtual environment and every cache
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer with venv is needed, and none was found: name one with 'make PYTHON=/path/to/python3 ...'" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/.run: .venv/bin/python pyproject.toml constraints.txt
+	$(PIP) --editable '.[service]'
+	@touch $@
+
+.venv/.dev: .venv/bin/python pyproject.toml constraints.txt
+	$(PIP) --editable '.[service,dev]'
+	@touch $@ .venv/.run
+
+.venv/.swatches: .venv/.dev
+	$(PIP) --editable '.[service,dev,swatches]'
+	@touch $@

@@ -1,0 +1,82 @@
+"""What a caller can ask of a painting: one set of names for every method, the command line and the API."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from stylizer.errors import OptionError
+
+MethodName = Literal["texture"]
+PreserveColor = Literal["none", "luminance", "histogram"]
+Quality = Literal["draft", "standard", "high"]
+
+DEFAULT_METHOD: MethodName = "texture"
+METHOD_NAMES: tuple[MethodName, ...] = get_args(MethodName)
+PRESERVE_COLOR: tuple[PreserveColor, ...] = get_args(PreserveColor)
+QUALITIES: tuple[Quality, ...] = get_args(Quality)
+
+SIZE_RANGE = (64, 8192)
+STRENGTH_RANGE = (0.0, 1.0)
+STYLE_SCALE_RANGE = (0.25, 4.0)
+SEED_RANGE = (0, 2**32 - 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Controls of one painting. Checked on creation.
+
+    Attributes:
+        size: Long side of the output in pixels, 64-8192; the short side follows the photo. Never changed
+            silently: a method that cannot paint so large says so with an error.
+        strength: 0 gives the photo back, 1 the full painting; smooth between them.
+        style_scale: Size of the style's strokes relative to the picture, 0.25-4; at 1 the style picture is
+            seen at the size of the output.
+        preserve_color: "none" paints in the style's colors; "luminance" takes only light and dark from the
+            painting and the color of every pixel from the photo; "histogram" gives the style the photo's
+            palette before painting (both after Gatys et al. 2017, arXiv 1611.07865, section 5).
+        quality: "draft", "standard" or "high": how much time to spend.
+        seed: 0 to 2^32 - 1. The same inputs, options and seed give the same pixels on the same machine.
+
+    Raises:
+        OptionError: A value is of the wrong type or out of its range; `field` and `allowed` say which and how.
+    """
+
+    size: int = 1024
+    strength: float = 1.0
+    style_scale: float = 1.0
+    preserve_color: PreserveColor = "none"
+    quality: Quality = "standard"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check_integer("size", self.size, SIZE_RANGE, "pixels")
+        _check_number("strength", self.strength, STRENGTH_RANGE)
+        _check_number("style_scale", self.style_scale, STYLE_SCALE_RANGE)
+        check_choice("preserve_color", self.preserve_color, PRESERVE_COLOR)
+        check_choice("quality", self.quality, QUALITIES)
+        _check_integer("seed", self.seed, SEED_RANGE)
+
+
+def check_choice(field: str, value: object, choices: tuple[str, ...]) -> None:
+    """Raise an OptionError that lists the choices unless `value` is one of them."""
+    if value not in choices:
+        raise OptionError(
+            f"{field} is {value!r}; it must be one of {', '.join(choices)}", field=field, allowed=choices
+        )
+
+
+def _check_number(field: str, value: object, limits: tuple[float, float]) -> None:
+    low, high = limits
+    allowed = f"a number from {low:g} to {high:g}"
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not is_number or not low <= value <= high:  # type: ignore[operator]
+        raise OptionError(f"{field} is {value!r}; it must be {allowed}", field=field, allowed=allowed)
+
+
+def _check_integer(field: str, value: object, limits: tuple[int, int], unit: str = "") -> None:
+    low, high = limits
+    allowed = f"a whole number from {low} to {high}{' ' + unit if unit else ''}"
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise OptionError(f"{field} is {value!r}; it must be {allowed}", field=field, allowed=allowed)
