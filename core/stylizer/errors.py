@@ -4,6 +4,7 @@
     ├── OptionError                     an option out of its range, or one the method cannot honor
     ├── UnknownStyle                    no built-in style of that name, and no file either
     ├── ImageError                      a picture that cannot be used
+    │   ├── UnreadableImage             a file that is not there, or that cannot be read
     │   ├── EmptyImage                  no bytes at all
     │   ├── UnsupportedImage            not an image, or of a format that is not accepted
     │   ├── CorruptImage                an accepted format, but broken or cut short
@@ -47,7 +48,7 @@ class OptionError(StylizerError):
     code = "invalid-option"
 
 
-class UnknownStyle(StylizerError):  # noqa: N818 - the tree reads as statements, not as "...Error" everywhere
+class UnknownStyle(StylizerError):
     """The style is neither a built-in one nor a picture."""
 
     code = "unknown-style"
@@ -57,6 +58,12 @@ class ImageError(StylizerError):
     """A picture cannot be used."""
 
     code = "unusable-image"
+
+
+class UnreadableImage(ImageError):
+    """The file is not there, or the system does not let it be read."""
+
+    code = "unreadable-image"
 
 
 class EmptyImage(ImageError):
@@ -107,7 +114,7 @@ class MaskMismatch(ImageError):
     code = "mask-mismatch"
 
 
-class Canceled(StylizerError):  # noqa: N818
+class Canceled(StylizerError):
     """The caller asked for a stop; raise it from a progress callback."""
 
     code = "canceled"

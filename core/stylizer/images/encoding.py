@@ -1,0 +1,81 @@
+"""From pixels to a file."""
+
+from __future__ import annotations
+
+import io
+from typing import Any, Literal, get_args
+
+import numpy as np
+from PIL import Image, TiffImagePlugin
+
+from stylizer.errors import OptionError
+from stylizer.images.limits import dimensions
+from stylizer.options import check_choice
+
+Format = Literal["jpeg", "png", "webp", "avif", "tiff"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+"""What a painting can be written as."""
+LOSSY: tuple[Format, ...] = ("jpeg", "webp", "avif")
+"""The formats in which quality trades for size; the others keep every pixel as it is."""
+MEDIA_TYPES: dict[Format, str] = {name: f"image/{name}" for name in FORMATS}
+
+QUALITY_RANGE = (1, 100)
+_LONGEST_SIDE: dict[Format, int] = {"jpeg": 65_500, "webp": 16_383, "avif": 65_536}
+
+
+def encode(image: Image.Image, *, format: Format, quality: int = 90) -> bytes:  # noqa: A002 - what all call it
+    """Write a picture. Only pixels go in: no metadata, and no profile, which by convention means sRGB.
+
+    Args:
+        image: In sRGB, with or without alpha. JPEG knows no transparency: there the picture is laid on white.
+        format: One of `FORMATS`.
+        quality: 1-100 in JPEG, WebP and AVIF. PNG and TIFF lose nothing whatever it is.
+
+    Raises:
+        OptionError: An unknown format, a quality out of range, or a picture too long for the format.
+    """
+    check_choice("format", format, FORMATS)
+    _check_quality(quality)
+    longest = _LONGEST_SIDE.get(format)
+    if longest is not None and max(image.size) > longest:
+        allowed = f"at most {longest:,} pixels a side"
+        detail = f"format is {format}, which takes {allowed}; the picture is {dimensions(image.size)}"
+        raise OptionError(detail, field="format", allowed=allowed)
+    buffer = io.BytesIO()
+    bare = _pixels_alone(image, keep_alpha=format != "jpeg")
+    bare.save(buffer, format, **_encoder_settings(format, quality))
+    return buffer.getvalue()
+
+
+def _check_quality(quality: int) -> None:
+    low, high = QUALITY_RANGE
+    if not isinstance(quality, int) or isinstance(quality, bool) or not low <= quality <= high:
+        allowed = f"a whole number from {low} to {high}"
+        detail = f"format_quality is {quality!r}; it must be {allowed}"
+        raise OptionError(detail, field="format_quality", allowed=allowed)
+
+
+def _encoder_settings(name: Format, quality: int) -> dict[str, Any]:
+    """Tell Pillow how: full color resolution where quality is asked for, and effort short of slow."""
+    subsampling = "4:4:4" if quality >= 90 else "4:2:0"
+    settings: dict[Format, dict[str, Any]] = {
+        "jpeg": {"quality": quality, "subsampling": subsampling, "optimize": True, "progressive": True},
+        "png": {},
+        "webp": {"quality": quality, "method": 4},
+        "avif": {"quality": quality, "subsampling": subsampling, "speed": 6},
+        # LZW over differences of neighbors: every TIFF reader knows it.
+        "tiff": {"compression": "tiff_lzw", "tiffinfo": {TiffImagePlugin.PREDICTOR: 2}},
+    }
+    return settings[name]
+
+
+def _pixels_alone(image: Image.Image, *, keep_alpha: bool) -> Image.Image:
+    """Copy to RGB or RGBA with nothing attached: Pillow would write some of `info` into the file."""
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        if not keep_alpha:
+            white = Image.new("RGBA", image.size, "white")
+            image = Image.alpha_composite(white, image).convert("RGB")
+    else:
+        image = image.convert("RGB")
+    return Image.fromarray(np.asarray(image))

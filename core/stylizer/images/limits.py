@@ -1,0 +1,73 @@
+"""How large a picture may be, and saying so when it is not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stylizer.errors import ExtremeAspectRatio, ImageTooSmall, TooManyPixels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a picture may be at most, and at least. Pixels are counted before anything is decoded.
+
+    Attributes:
+        max_bytes: Size of the encoded file.
+        max_pixels: Width times height.
+        max_aspect_ratio: Long side over short side.
+        min_side: Length of the short side in pixels.
+    """
+
+    max_bytes: int = 32 * 2**20
+    max_pixels: int = 50_000_000
+    max_aspect_ratio: float = 8
+    min_side: int = 16
+
+
+DEFAULT_LIMITS = Limits()
+
+_NOUNS = {
+    "content": "the photo",
+    "style": "the style picture",
+    "mask": "the mask",
+    "content_mask": "the content mask",
+}
+
+
+def noun(field: str) -> str:
+    """Say which picture an error is about."""
+    return _NOUNS.get(field, "the picture")
+
+
+def dimensions(size: tuple[int, int]) -> str:
+    """Write (width, height) for a person."""
+    return f"{size[0]:,} x {size[1]:,}"
+
+
+def check_dimensions(size: tuple[int, int], limits: Limits, field: str) -> None:
+    """Raise the fitting ImageError unless (width, height) is within every limit."""
+    check_pixels(size, limits, field)
+    short, long = sorted(size)
+    if short < limits.min_side:
+        allowed = f"at least {limits.min_side} pixels a side"
+        detail = f"{noun(field)} is {dimensions(size)} pixels; it must have {allowed}"
+        raise ImageTooSmall(detail, field=field, allowed=allowed)
+    if long > short * limits.max_aspect_ratio:
+        allowed = f"at most {limits.max_aspect_ratio:g} times as long as wide"
+        detail = (
+            f"{noun(field)} is {dimensions(size)} pixels, {long / short:.3g} times as long as wide; "
+            f"it may be {allowed}"
+        )
+        raise ExtremeAspectRatio(detail, field=field, allowed=allowed)
+
+
+def check_pixels(size: tuple[int, int], limits: Limits, field: str) -> None:
+    """Raise TooManyPixels unless (width, height) has few enough."""
+    width, height = size
+    if width * height > limits.max_pixels:
+        allowed = f"at most {limits.max_pixels / 1e6:g} megapixels"
+        detail = (
+            f"{noun(field)} is {dimensions(size)} = {width * height / 1e6:,.1f} megapixels; "
+            f"allowed are {allowed}"
+        )
+        raise TooManyPixels(detail, field=field, allowed=allowed)
