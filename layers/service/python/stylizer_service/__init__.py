@@ -1,0 +1,1 @@
+"""The service: resources, use cases and ports, free of HTTP and torch, and adapters for the ports."""

@@ -1,0 +1,79 @@
+"""The built-in styles, read from their folders without importing the core (and so without torch)."""
+
+from __future__ import annotations
+
+import importlib.util
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltinStyle:
+    """A style that ships with the project."""
+
+    id: str
+    title: str
+    artist: str | None
+    year: str | None
+    license: str | None
+    description: str | None
+    swatch: Path
+
+
+class Catalog(Mapping[str, BuiltinStyle]):
+    """Built-in styles by id, in order of their ids.
+
+    Args:
+        folder: Holds one folder a style, each with `style.toml` and `swatch.webp`.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+    """
+
+    def __init__(self, folder: Path):
+        if not folder.is_dir():
+            raise FileNotFoundError(f"there is no folder of styles at {folder}")
+        self._styles = {path.parent.name: _read(path.parent) for path in sorted(folder.glob("*/style.toml"))}
+
+    def __getitem__(self, style_id: str) -> BuiltinStyle:
+        return self._styles[style_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._styles)
+
+    def __len__(self) -> int:
+        return len(self._styles)
+
+
+def installed_styles() -> Path:
+    """The folder of the styles inside the installed core, found without importing it.
+
+    Raises:
+        FileNotFoundError: The core is not installed beside the service.
+    """
+    spec = importlib.util.find_spec("stylizer")
+    if spec is None or not spec.submodule_search_locations:
+        raise FileNotFoundError(
+            "the core is not installed here: set STYLIZER_STYLES_DIR to the folder of the styles"
+        )
+    return Path(spec.submodule_search_locations[0]) / "styles"
+
+
+def _read(folder: Path) -> BuiltinStyle:
+    entry = tomllib.loads((folder / "style.toml").read_text(encoding="utf-8"))
+
+    def text(name: str) -> str | None:
+        # A year may be written as a number; every value is for reading only.
+        return str(entry[name]) if name in entry else None
+
+    return BuiltinStyle(
+        id=folder.name,
+        title=text("title") or folder.name,
+        artist=text("artist"),
+        year=text("year"),
+        license=text("license"),
+        description=text("description"),
+        swatch=folder / "swatch.webp",
+    )

@@ -1,0 +1,178 @@
+"""How a painter holds a job: it claims it, says it is alive, and ends it. Each step is one conditional write.
+
+    queued ──claim──> running ──succeed / fail──> succeeded / failed
+       ^                 │ └──release──> queued (not counted as an attempt)
+       └── (lease over) ─┘ claimed again; after too many attempts: failed, painter-died
+
+A painter that was taken for dead, or whose job was canceled, learns it from its next write: `LeaseLost`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from typing import Unpack
+
+from stylizer_service.models import RESULT_MEDIA_TYPES, Seconds
+from stylizer_service.ports import Ports
+from stylizer_service.problems import Problem, problem
+from stylizer_service.records import Job, JobChanges, ResultRecord, When
+from stylizer_service.settings import Settings
+from stylizer_service.views import suffix
+
+
+class LeaseLost(Exception):
+    """The job is no longer this painter's: canceled, or given to another one."""
+
+
+def claim(ports: Ports, settings: Settings, job_id: str) -> Lease | None:
+    """Take a job that is waiting, or whose painter is taken for dead.
+
+    Returns:
+        The lease, or None: there is nothing to do (any more), or another painter is at it. A job that has
+        lost its painter too often is ended here as `painter-died`.
+    """
+    job = ports.jobs.get(job_id)
+    now = ports.clock.now()
+    if job is None:
+        return None
+    if job.status == "queued":
+        when = When(statuses=("queued",))
+    elif job.status == "running" and job.lease_expires_at is not None and job.lease_expires_at <= now:
+        when = When(statuses=("running",), token=job.lease_token, lease_expired_by=now)
+        if job.attempt >= settings.max_attempts:
+            _give_up(ports, settings, job, when)
+            return None
+    else:
+        return None
+    taken = ports.jobs.update(
+        job_id,
+        when,
+        status="running",
+        started_at=now,
+        progress=0.0,
+        preview_key=None,
+        attempt=job.attempt + 1,
+        lease_token=secrets.token_hex(8),
+        lease_expires_at=now + timedelta(seconds=settings.lease_seconds),
+    )
+    if taken is None:
+        return None
+    if job.lease_token:
+        ports.blobs.delete_folder(job.work_folder)
+    return Lease(ports, settings, taken)
+
+
+def _give_up(ports: Ports, settings: Settings, job: Job, when: When) -> None:
+    now = ports.clock.now()
+    failed = ports.jobs.update(
+        job.id,
+        when,
+        status="failed",
+        finished_at=now,
+        expires_at=now + settings.result_ttl,
+        preview_key=None,
+        lease_token=None,
+        lease_expires_at=None,
+        error=problem(
+            "painter-died",
+            f"the painter died {job.attempt} times while painting this; a smaller size may help",
+        ),
+    )
+    if failed:
+        ports.blobs.delete_folder(job.work_folder)
+
+
+class Lease:
+    """One painter's hold on one job. `renew` may be called from another thread.
+
+    Every method raises `LeaseLost` when the hold is gone; `abandon` never does.
+    """
+
+    def __init__(self, ports: Ports, settings: Settings, job: Job):
+        self.job = job
+        self._ports = ports
+        self._settings = settings
+        self._when = When(statuses=("running",), token=job.lease_token)
+
+    def renew(self) -> None:
+        """Say that the painter is alive."""
+        self._write(lease_expires_at=self._deadline())
+
+    def report(self, progress: float, preview: bytes | None = None) -> None:
+        """Tell how far it is, 0-1, with a small JPEG of the present state. Renews the lease."""
+        changes: JobChanges = {"progress": progress, "lease_expires_at": self._deadline()}
+        if preview is not None:
+            changes["preview_key"] = f"{self.job.work_folder}preview.jpg"
+            self._ports.blobs.put(f"{self.job.work_folder}preview.jpg", preview, "image/jpeg")
+        self._write(**changes)
+
+    def succeed(self, image: bytes, *, width: int, height: int, features: str | None) -> None:
+        """Store the painting and end the job.
+
+        Args:
+            image: The encoded file, in the format the job asks for.
+            width: Pixels.
+            height: Pixels.
+            features: The perceptual encoder used, if the method has one.
+        """
+        job, now = self.job, self._ports.clock.now()
+        media_type = RESULT_MEDIA_TYPES[job.options.format]
+        key = f"{job.work_folder}result.{suffix(job.options.format)}"
+        self._ports.blobs.put(key, image, media_type)
+        started_at = job.started_at or now
+        result = ResultRecord(
+            key=key,
+            width=width,
+            height=height,
+            media_type=media_type,
+            bytes=len(image),
+            sha256=hashlib.sha256(image).hexdigest(),
+            seconds=Seconds(
+                queued=round((started_at - job.created_at).total_seconds(), 3),
+                painting=round((now - started_at).total_seconds(), 3),
+            ),
+            features=features,
+        )
+        self._end(status="succeeded", progress=1.0, result=result)
+
+    def fail(self, error: Problem) -> None:
+        """End the job with the reason why there is no painting."""
+        self._end(status="failed", error=error, preview_key=None)
+        self.abandon()
+
+    def release(self) -> None:
+        """Hand the job back unpainted: the painter is healthy and has to go. Not counted as an attempt."""
+        self._write(
+            status="queued",
+            started_at=None,
+            progress=0.0,
+            preview_key=None,
+            attempt=self.job.attempt - 1,
+            lease_token=None,
+            lease_expires_at=None,
+        )
+        self.abandon()
+        self._ports.dispatcher.send(self.job.id)
+
+    def abandon(self) -> None:
+        """Remove what this painter has written."""
+        self._ports.blobs.delete_folder(self.job.work_folder)
+
+    def _end(self, **changes: Unpack[JobChanges]) -> None:
+        now = self._ports.clock.now()
+        over: JobChanges = {
+            "finished_at": now,
+            "expires_at": now + self._settings.result_ttl,
+            "lease_token": None,
+            "lease_expires_at": None,
+        }
+        self._write(**(over | changes))
+
+    def _write(self, **changes: Unpack[JobChanges]) -> None:
+        if self._ports.jobs.update(self.job.id, self._when, **changes) is None:
+            raise LeaseLost(self.job.id)
+
+    def _deadline(self) -> datetime:
+        return self._ports.clock.now() + timedelta(seconds=self._settings.lease_seconds)

@@ -1,0 +1,56 @@
+"""Everything on one machine: SQLite, files and a painter process. Survives `kill -9` and restarts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stylizer_service.catalog import Catalog, installed_styles
+from stylizer_service.local.blobs import LocalBlobs
+from stylizer_service.local.database import Database
+from stylizer_service.local.queue import LocalQueue, SystemClock
+from stylizer_service.local.signing import Signer, load_secret
+from stylizer_service.local.stores import SqliteJobs, SqliteStyles, SqliteUploads
+from stylizer_service.ports import Clock, Ports
+from stylizer_service.settings import Settings
+from stylizer_service.usecases import Service
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """The service on one machine, with the adapters that its server and its painter need beside it."""
+
+    service: Service
+    blobs: LocalBlobs
+    queue: LocalQueue
+    database: Database
+
+    def close(self) -> None:
+        """Let go of the files. Safe to call twice."""
+        self.database.close()
+
+
+def open_local(settings: Settings, clock: Clock | None = None) -> Local:
+    """Open the service in `settings.data_dir`, which is made if it is not there.
+
+    Any number of processes may open the same folder.
+
+    Args:
+        settings: Where and how.
+        clock: Tells the time; the machine's own unless given.
+    """
+    clock = clock or SystemClock()
+    folder = settings.data_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    catalog = Catalog(settings.styles_dir or installed_styles())
+    blobs = LocalBlobs(folder, Signer(load_secret(folder / "secret")), clock)
+    database = Database(folder / "stylizer.db")
+    queue = LocalQueue(database, clock)
+    ports = Ports(
+        jobs=SqliteJobs(database),
+        uploads=SqliteUploads(database),
+        styles=SqliteStyles(database),
+        blobs=blobs,
+        dispatcher=queue,
+        clock=clock,
+    )
+    return Local(Service(ports, catalog, settings), blobs, queue, database)

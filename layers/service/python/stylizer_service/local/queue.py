@@ -1,0 +1,51 @@
+"""The queue of one machine: the table of jobs itself."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from stylizer_service.local.database import Database, stamp
+from stylizer_service.ports import Clock
+
+
+class SystemClock:
+    """Port `Clock`: the machine's own."""
+
+    def now(self) -> datetime:
+        """The time, in UTC."""
+        return datetime.now(UTC)
+
+
+class LocalQueue:
+    """Port `Dispatcher`. A job that is stored is also in the queue, so that no crash can part the two."""
+
+    def __init__(self, database: Database, clock: Clock):
+        self._database = database
+        self._clock = clock
+
+    def send(self, job_id: str) -> None:
+        """Nothing is left to do: painters look at the table several times a second."""
+
+    def depth(self) -> int:
+        """How many jobs are waiting."""
+        row = self._database.one("SELECT count(*) FROM jobs WHERE status = 'queued'")
+        return int(row[0]) if row else 0
+
+    def receive(self) -> str | None:
+        """The oldest job that a painter could claim now, if there is one."""
+        row = self._database.one(
+            "SELECT id FROM jobs WHERE status = 'queued' OR (status = 'running' AND lease_expires_at <= ?)"
+            " ORDER BY created_at, id LIMIT 1",
+            [stamp(self._clock.now())],
+        )
+        return str(row["id"]) if row else None
+
+    def bury_painters(self) -> int:
+        """End every lease at once. Only for who knows that all earlier painters are dead.
+
+        Returns:
+            How many jobs have lost their painter.
+        """
+        return self._database.run(
+            "UPDATE jobs SET lease_expires_at = ? WHERE status = 'running'", [stamp(self._clock.now())]
+        )

@@ -1,0 +1,260 @@
+"""The resources as callers see them, and what they may ask for.
+
+The choices and ranges are those of `stylizer.options`, which this layer must not import because it stays free
+of torch; a test holds the two equal.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from datetime import datetime
+from typing import Annotated, Generic, Literal, Self, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from stylizer_service.problems import Problem
+
+Status = Literal["queued", "running", "succeeded", "failed", "canceled", "expired"]
+MethodName = Literal["texture"]
+PreserveColor = Literal["none", "luminance", "histogram"]
+Quality = Literal["draft", "standard", "high"]
+Format = Literal["jpeg", "png", "webp", "avif", "tiff"]
+MediaType = Literal[
+    "image/jpeg",
+    "image/png",
+    "image/webp",
+    "image/avif",
+    "image/tiff",
+    "image/gif",
+    "image/heic",
+    "image/heif",
+]
+
+STATUSES: tuple[Status, ...] = get_args(Status)
+FINAL: tuple[Status, ...] = ("succeeded", "failed", "canceled")
+MEDIA_TYPES: tuple[MediaType, ...] = get_args(MediaType)
+RESULT_MEDIA_TYPES: dict[Format, str] = {name: f"image/{name}" for name in get_args(Format)}
+MAX_STYLES = 4
+
+UPLOAD_ID = re.compile(r"upl_[a-z2-7]{26}")
+STYLE_ID = re.compile(r"sty_[a-z2-7]{26}")
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+
+Prefix = Literal["upl", "stz", "sty"]
+UploadId = Annotated[str, StringConstraints(pattern=rf"^{UPLOAD_ID.pattern}$")]
+StyleName = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+
+
+def new_id(prefix: Prefix) -> str:
+    """An identifier that cannot be guessed: the prefix and 130 random bits in lower-case base32."""
+    return f"{prefix}_{''.join(secrets.choice(_ALPHABET) for _ in range(26))}"
+
+
+class StyleWeight(BaseModel):
+    """One style of a blend."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    style: StyleName = Field(
+        description="Id of a built-in style, of a style of your own, or of an upload.", examples=["woodcut"]
+    )
+    weight: float = Field(
+        default=1.0, gt=0, le=1000, allow_inf_nan=False, description="Share of the blend; only ratios matter."
+    )
+
+
+class PaintingOptions(BaseModel):
+    """The controls of one painting, echoed back with their defaults filled in."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    size: int = Field(default=1024, ge=64, le=8192, description="Long side of the painting, pixels.")
+    strength: float = Field(
+        default=1.0, ge=0, le=1, allow_inf_nan=False, description="0 gives the photo back, 1 paints fully."
+    )
+    style_scale: float = Field(
+        default=1.0, ge=0.25, le=4, allow_inf_nan=False, description="Size of the strokes; 2 doubles it."
+    )
+    preserve_color: PreserveColor = Field(
+        default="none",
+        description='"none" takes the colors of the style, "luminance" keeps those of the photo, '
+        '"histogram" gives the style the palette of the photo before painting.',
+    )
+    quality: Quality = Field(default="standard", description="How much time to spend.")
+    seed: int = Field(
+        default=0, ge=0, le=2**32 - 1, description="The same inputs, options and seed give the same painting."
+    )
+    format: Format = Field(default="jpeg", description="File format of the painting.")
+    format_quality: int = Field(
+        default=90,
+        ge=1,
+        le=100,
+        description="Encoder quality of jpeg, webp and avif; png and tiff lose nothing.",
+    )
+
+
+class StylizationRequest(PaintingOptions):
+    """What to paint: a photo, one style or a blend of up to four, and the controls."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"content": "upl_abcdefghijklmnopqrstuvwxyz", "style": "woodcut", "size": 768}]
+        }
+    )
+
+    content: UploadId = Field(description="The upload that holds the photo.")
+    style: StyleName | None = Field(
+        default=None,
+        description="Short for `styles` with one entry: a built-in id, your own style's, or an upload's.",
+    )
+    styles: list[StyleWeight] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_STYLES,
+        description="A weighted blend. Give this or `style`.",
+    )
+    mask: UploadId | None = Field(
+        default=None, description="Paint only where this picture is white. Same shape as the photo."
+    )
+    content_mask: UploadId | None = Field(
+        default=None,
+        description="Method texture only: white keeps the photo's structure, black may become pure style.",
+    )
+    method: MethodName = Field(default="texture", description="How to paint.")
+
+    @model_validator(mode="after")
+    def _one_way_to_name_styles(self) -> Self:
+        if (self.style is None) == (self.styles is None):
+            raise ValueError("give either style or styles")
+        return self
+
+    @property
+    def blend(self) -> list[StyleWeight]:
+        """The styles, however they were named."""
+        return self.styles or [StyleWeight(style=self.style or "")]
+
+    def style_field(self, index: int) -> str:
+        """The name of the field that gave entry `index` of the blend, for errors."""
+        return "style" if self.styles is None else f"styles[{index}].style"
+
+    @property
+    def options(self) -> PaintingOptions:
+        """The controls alone."""
+        return PaintingOptions.model_validate(self.model_dump(include=set(PaintingOptions.model_fields)))
+
+
+class StyleRequest(BaseModel):
+    """A style of the caller's own, made from an upload."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    upload: UploadId = Field(description="The upload that holds the style picture.")
+    title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)] = Field(
+        examples=["Grandma's quilt"]
+    )
+
+
+class UploadRequest(BaseModel):
+    """A wish to upload a file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    media_type: MediaType = Field(description="What the file is.")
+
+
+class Upload(BaseModel):
+    """Where and how to send a file: a form POST of `fields`, then the file as `file`, to `url`."""
+
+    id: str
+    media_type: MediaType
+    url: str
+    method: Literal["POST"] = "POST"
+    fields: dict[str, str]
+    max_bytes: int
+    expires_at: datetime = Field(description="Until when the form is taken.")
+
+
+class StyleLinks(BaseModel):
+    """Where a style's things are."""
+
+    self: str
+    image: str
+
+
+class Style(BaseModel):
+    """A style to paint in."""
+
+    id: str
+    title: str
+    artist: str | None
+    year: str | None
+    license: str | None
+    description: str | None
+    own: bool = Field(description="Whether it is the caller's own rather than built in.")
+    created_at: datetime | None
+    links: StyleLinks
+
+
+class Seconds(BaseModel):
+    """Where the time went."""
+
+    queued: float
+    painting: float
+
+
+class Result(BaseModel):
+    """A finished painting."""
+
+    width: int
+    height: int
+    media_type: str
+    bytes: int
+    sha256: str
+    url: str = Field(description="A signed link to the file, valid for a short while.")
+    seconds: Seconds
+    features: str | None = Field(description="The perceptual encoder used, where the method has one.")
+
+
+class StylizationLinks(BaseModel):
+    """Where a stylization's things are."""
+
+    self: str
+    image: str
+    cancel: str
+
+
+class Stylization(BaseModel):
+    """One painting, from the wish to the result."""
+
+    id: str
+    status: Status
+    progress: float = Field(ge=0, le=1)
+    method: MethodName
+    options: PaintingOptions
+    content: str
+    styles: list[StyleWeight]
+    mask: str | None
+    content_mask: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    expires_at: datetime
+    preview: str | None = Field(
+        description="Where to see how far it is; null until there is something to see."
+    )
+    result: Result | None
+    error: Problem | None
+    links: StylizationLinks
+
+
+T = TypeVar("T")
+
+
+class Page(BaseModel, Generic[T]):
+    """One page of a list."""
+
+    items: list[T]
+    next_cursor: str | None = Field(
+        description="Give this as `cursor` to get the next page; null on the last."
+    )

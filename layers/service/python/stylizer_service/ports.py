@@ -1,0 +1,155 @@
+"""What the use cases need of the outside world: files and SQLite can give it, and S3, DynamoDB and SQS can.
+
+Rules every adapter keeps, and the contract tests check:
+
+- A change of a job is one conditional write: it happens wholly, or not at all.
+- Lists are newest first, by time and then id; a cursor names a place between two records, so that what is
+added
+  meanwhile neither repeats nor hides anything.
+- Deleting what is not there is no error, so that everything can be done twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO, Protocol, Unpack
+
+from stylizer_service.models import Status
+from stylizer_service.records import IdempotencyRecord, Job, JobChanges, StyleRecord, UploadRecord, When
+
+
+@dataclass(frozen=True, slots=True)
+class UploadForm:
+    """Where to send a file, and the fields to send before it."""
+
+    url: str
+    fields: dict[str, str]
+
+
+class Clock(Protocol):
+    """Tells the time."""
+
+    def now(self) -> datetime:
+        """The time, in UTC, with a time zone."""
+
+
+class Blobs(Protocol):
+    """Files by key. A key is a path of plain names, such as "jobs/stz_…/content".
+
+    Whether a file is there is asked of the store; what is written is there wholly or not at all.
+    """
+
+    def put(self, key: str, source: BinaryIO | bytes, media_type: str) -> int:
+        """Store a file, replacing what was there. Returns its length in bytes."""
+
+    def open(self, key: str) -> BinaryIO:
+        """A seekable reader of a file; the caller closes it. Raises FileNotFoundError."""
+
+    def size(self, key: str) -> int | None:
+        """Length in bytes, or None if there is no such file."""
+
+    def copy(self, source: str, target: str) -> None:
+        """Make `target` a file of its own with what `source` holds now. Raises FileNotFoundError."""
+
+    def delete_folder(self, prefix: str) -> None:
+        """Delete every file whose key starts with the prefix, which ends with a slash."""
+
+    def url(self, key: str, *, expires_at: datetime, filename: str) -> str:
+        """A signed link that gives the file, to be saved under the given name."""
+
+    def upload_form(self, key: str, *, media_type: str, max_bytes: int, expires_at: datetime) -> UploadForm:
+        """A signed form that lets its holder store one file of that type, up to that length, at that key."""
+
+
+class Jobs(Protocol):
+    """The jobs and the idempotency keys, which are written together."""
+
+    def create(
+        self, job: Job, idempotency: IdempotencyRecord | None, now: datetime
+    ) -> IdempotencyRecord | None:
+        """Store a new job and its key in one transaction.
+
+        Returns:
+            None when both are stored. If the key was taken and has not expired by `now`: the record it
+            belongs to, and nothing is stored.
+        """
+
+    def get(self, job_id: str) -> Job | None:
+        """The job, or None."""
+
+    def page(
+        self, owner: str, *, limit: int, cursor: str | None, status: Status | None
+    ) -> tuple[list[Job], str | None]:
+        """A page of the owner's jobs and the cursor of the next, if there is one. Raises `BadCursor`."""
+
+    def update(self, job_id: str, when: When, **changes: Unpack[JobChanges]) -> Job | None:
+        """Apply the changes if the condition holds, in one write.
+
+        Returns:
+            The job after the write, or None if there is no such job or the condition does not hold.
+        """
+
+    def find_key(self, owner: str, key: str, now: datetime) -> IdempotencyRecord | None:
+        """What an idempotency key stands for, unless it has expired."""
+
+    def due(self, status: Status, now: datetime, *, limit: int) -> list[Job]:
+        """Some jobs in that status whose `expires_at` has passed, longest first."""
+
+    def delete(self, job_id: str) -> None:
+        """Forget a job."""
+
+
+class Uploads(Protocol):
+    """The records of uploads."""
+
+    def put(self, upload: UploadRecord) -> None:
+        """Store or replace a record."""
+
+    def get(self, upload_id: str) -> UploadRecord | None:
+        """The record, or None."""
+
+    def due(self, now: datetime, *, limit: int) -> list[UploadRecord]:
+        """Some uploads whose `expires_at` has passed, longest first."""
+
+    def delete(self, upload_id: str) -> None:
+        """Forget an upload."""
+
+
+class Styles(Protocol):
+    """The records of callers' own styles."""
+
+    def put(self, style: StyleRecord) -> None:
+        """Store a record."""
+
+    def get(self, style_id: str) -> StyleRecord | None:
+        """The record, or None."""
+
+    def page(self, owner: str, *, limit: int, cursor: str | None) -> tuple[list[StyleRecord], str | None]:
+        """A page of the owner's styles and the cursor of the next, if there is one. Raises `BadCursor`."""
+
+
+class Dispatcher(Protocol):
+    """Brings jobs to painters, each at least once."""
+
+    def send(self, job_id: str) -> None:
+        """Have the job painted. Sending one twice does no harm: only one painter can claim it."""
+
+    def depth(self) -> int:
+        """About how many jobs are waiting."""
+
+
+class BadCursor(ValueError):
+    """The cursor was not made by this list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """One set of adapters."""
+
+    jobs: Jobs
+    uploads: Uploads
+    styles: Styles
+    blobs: Blobs
+    dispatcher: Dispatcher
+    clock: Clock

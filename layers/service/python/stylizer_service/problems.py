@@ -1,0 +1,118 @@
+"""Every failure a caller can see, as RFC 9457 problems with one stable type each.
+
+The kinds of the core (`stylizer.errors`) keep their codes, so that a picture refused on arrival and one
+refused by the painter read the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict, Field
+
+KINDS: dict[str, tuple[int, str]] = {
+    # The core's own codes.
+    "invalid-option": (422, "An option cannot be honored"),
+    "unknown-style": (422, "There is no such style"),
+    "unusable-image": (422, "The picture cannot be used"),
+    "empty-image": (422, "The file is empty"),
+    "unsupported-image": (422, "The file is not a picture of an accepted format"),
+    "corrupt-image": (422, "The picture is broken or cut short"),
+    "image-too-large": (413, "The file has too many bytes"),
+    "too-many-pixels": (422, "The picture has too many pixels"),
+    "image-too-small": (422, "The picture is too small"),
+    "extreme-aspect-ratio": (422, "The picture is too long for its width"),
+    "mask-mismatch": (422, "The mask does not have the shape of the photo"),
+    # The service's.
+    "malformed-json": (400, "The body is not valid JSON"),
+    "invalid-request": (422, "The request is not valid"),
+    "unsupported-media-type": (415, "The body is of a media type this call does not take"),
+    "too-large": (413, "The request is too large"),
+    "forbidden": (403, "The link is not valid"),
+    "not-found": (404, "There is no such thing"),
+    "method-not-allowed": (405, "The resource does not take this method"),
+    "conflict": (409, "The resource is not in a state that allows this"),
+    "upload-incomplete": (409, "The upload has no file yet"),
+    "expired": (410, "It has expired"),
+    "idempotency-mismatch": (422, "The idempotency key belongs to another request"),
+    "queue-full": (429, "Too many jobs are waiting"),
+    "painter-died": (500, "The painter died while painting"),
+    "internal": (500, "Something went wrong on our side"),
+}
+
+
+class Problem(BaseModel):
+    """One failure, in the words of RFC 9457 with four members of our own.
+
+    Attributes:
+        type: "/problems/<code>"; stable, meant for programs.
+        title: What kind of failure it is; the same for every problem of a type.
+        status: The HTTP status that goes with it.
+        detail: What happened this time, for a person to read.
+        field: The input at fault, such as "content" or "styles[0].weight".
+        allowed: What would have been accepted: the choices, or a range in words.
+        request_id: The request that failed; filled in by the HTTP layer.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    type: str = Field(examples=["/problems/unsupported-image"])
+    title: str
+    status: int = Field(examples=[422])
+    detail: str
+    field: str | None = Field(default=None, examples=["content"])
+    allowed: str | list[str] | None = Field(default=None, examples=[["image/jpeg", "image/png"]])
+    request_id: str | None = None
+
+    @property
+    def code(self) -> str:
+        """The last part of the type, such as "not-found"."""
+        return self.type.rpartition("/")[2]
+
+
+class ProblemError(Exception):
+    """Raised by use cases and adapters; carries the problem to show."""
+
+    def __init__(self, problem: Problem):
+        super().__init__(problem.detail)
+        self.problem = problem
+
+
+def problem(
+    code: str, detail: str, *, field: str | None = None, allowed: str | Sequence[str] | None = None
+) -> Problem:
+    """Make the problem of a kind. A code nobody knows becomes an unusable request, never a crash.
+
+    Args:
+        code: A key of `KINDS`.
+        detail: What happened, for a person.
+        field: The input at fault.
+        allowed: What would have been accepted.
+    """
+    status, title = KINDS.get(code, KINDS["invalid-request"])
+    choices = allowed if allowed is None or isinstance(allowed, str) else list(allowed)
+    return Problem(
+        type=f"/problems/{code}", title=title, status=status, detail=detail, field=field, allowed=choices
+    )
+
+
+def failure(
+    code: str, detail: str, *, field: str | None = None, allowed: str | Sequence[str] | None = None
+) -> ProblemError:
+    """`problem`, ready to raise."""
+    return ProblemError(problem(code, detail, field=field, allowed=allowed))
+
+
+def not_found(what: str, name: str, *, field: str | None = None) -> ProblemError:
+    """Nothing of that name is the caller's. Says the same whether it is another's or nobody's."""
+    return failure("not-found", f"there is no {what} {name!r}", field=field)
+
+
+def invalid(field: str, detail: str, allowed: str | Sequence[str] | None = None) -> ProblemError:
+    """A value of the request is not acceptable."""
+    return failure("invalid-request", detail, field=field, allowed=allowed)
+
+
+def expired(what: str, name: str, *, field: str | None = None) -> ProblemError:
+    """It was there once, and its time is over."""
+    return failure("expired", f"the {what} {name!r} has expired: its files are gone", field=field)

@@ -1,0 +1,49 @@
+"""What can be set from outside, through environment variables that start with STYLIZER_."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Limits, lifetimes and places. Each can be set as STYLIZER_<NAME>; a wrong value stops the start.
+
+    Attributes:
+        data_dir: Where the local adapters keep everything.
+        styles_dir: Folder of the built-in styles; None finds the one inside the installed core.
+        max_bytes: Largest file taken, bytes.
+        max_pixels: Largest picture taken, width x height.
+        max_aspect_ratio: Longest side over shortest.
+        min_side: Shortest side taken, pixels.
+        upload_ttl: How long an uploaded file can be used.
+        result_ttl: How long a finished job keeps its files.
+        record_ttl: How long the bare record of an expired job stays in the lists.
+        key_ttl: How long an idempotency key is remembered.
+        url_ttl: How long a signed link or upload form is valid.
+        lease_seconds: A painter silent for so long is taken for dead.
+        max_attempts: A job whose painter died so often is given up.
+        max_wait: Longest `Prefer: wait`, seconds.
+        queue_limit: Most jobs waiting at a time.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="STYLIZER_", extra="ignore", frozen=True)
+
+    data_dir: Path = Path("data")
+    styles_dir: Path | None = None
+    max_bytes: PositiveInt = 32 * 2**20
+    max_pixels: PositiveInt = 50_000_000
+    max_aspect_ratio: float = Field(default=8.0, ge=1)
+    min_side: PositiveInt = 16
+    upload_ttl: timedelta = timedelta(hours=24)
+    result_ttl: timedelta = timedelta(hours=24)
+    record_ttl: timedelta = timedelta(days=30)
+    key_ttl: timedelta = timedelta(hours=24)
+    url_ttl: timedelta = timedelta(minutes=15)
+    lease_seconds: PositiveFloat = 30.0
+    max_attempts: PositiveInt = 3
+    max_wait: float = Field(default=60.0, ge=0)
+    queue_limit: PositiveInt = 1000

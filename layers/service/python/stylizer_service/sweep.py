@@ -1,0 +1,42 @@
+"""Letting go of what is over."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from stylizer_service.inputs import upload_folder
+from stylizer_service.models import FINAL
+from stylizer_service.ports import Ports
+from stylizer_service.records import When
+
+_BATCH = 100
+
+
+def sweep(ports: Ports, *, record_ttl: timedelta) -> int:
+    """Delete the files of finished jobs and uploads whose time is over, and records long after.
+
+    Safe to run at any time, twice, and by several at once. Files go first and the record says so after:
+    whoever is stopped in between leaves a record that the next sweep finds again.
+
+    Returns:
+        How many records were changed or deleted.
+    """
+    now = ports.clock.now()
+    count = 0
+    for status in FINAL:
+        while jobs := ports.jobs.due(status, now, limit=_BATCH):
+            for job in jobs:
+                ports.blobs.delete_folder(job.folder)
+                when = When(statuses=(status,))
+                ports.jobs.update(job.id, when, status="expired", result=None, preview_key=None)
+            count += len(jobs)
+    while jobs := ports.jobs.due("expired", now - record_ttl, limit=_BATCH):
+        for job in jobs:
+            ports.jobs.delete(job.id)
+        count += len(jobs)
+    while uploads := ports.uploads.due(now, limit=_BATCH):
+        for upload in uploads:
+            ports.blobs.delete_folder(upload_folder(upload.id))
+            ports.uploads.delete(upload.id)
+        count += len(uploads)
+    return count

@@ -1,0 +1,370 @@
+"""What a caller can do, as plain functions of an owner and a wish. No HTTP in here, and no AWS.
+
+A job gets files of its own on creation, copied from the uploads (for free, or nearly): what was checked is
+what is painted, whatever happens to the upload afterward.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+from stylizer_service import cursors, views
+from stylizer_service.catalog import Catalog
+from stylizer_service.inputs import Inputs, upload_key
+from stylizer_service.models import (
+    STYLE_ID,
+    MediaType,
+    Page,
+    Status,
+    Style,
+    Stylization,
+    StylizationRequest,
+    Upload,
+    new_id,
+)
+from stylizer_service.ports import BadCursor, Ports
+from stylizer_service.probe import Probe
+from stylizer_service.problems import ProblemError, expired, failure, invalid, not_found
+from stylizer_service.records import IdempotencyRecord, Job, StyleRecord, UploadRecord, When, is_final
+from stylizer_service.settings import Settings
+from stylizer_service.sweep import sweep
+
+MAX_PAGE = 100
+T = TypeVar("T")
+_KEY = re.compile(r"[!-~]{1,255}")
+
+
+class Service:
+    """The use cases over one set of adapters. Safe to share between threads.
+
+    Every method takes the owner, and knows only what is that owner's; of all else it says `not-found`.
+    All raise `ProblemError`.
+    """
+
+    def __init__(self, ports: Ports, catalog: Catalog, settings: Settings):
+        self.ports = ports
+        self.catalog = catalog
+        self.settings = settings
+        self._probe = Probe(settings)
+        self._inputs = Inputs(ports, catalog, self._probe)
+
+    # Uploads
+
+    def create_upload(self, owner: str, media_type: MediaType) -> Upload:
+        """Announce a file and get the form to send it with."""
+        now = self.ports.clock.now()
+        record = self._new_upload(owner, media_type, now)
+        self.ports.uploads.put(record)
+        form_expires_at = now + self.settings.url_ttl
+        form = self.ports.blobs.upload_form(
+            upload_key(record.id),
+            media_type=media_type,
+            max_bytes=self.settings.max_bytes,
+            expires_at=form_expires_at,
+        )
+        return Upload(
+            id=record.id,
+            media_type=media_type,
+            url=form.url,
+            fields=form.fields,
+            max_bytes=self.settings.max_bytes,
+            expires_at=form_expires_at,
+        )
+
+    def add_upload(self, owner: str, file: BinaryIO, *, field: str) -> str:
+        """Store a file that came with a request, after a look at it.
+
+        Args:
+            owner: The caller.
+            file: A seekable reader; read from its start, left open.
+            field: The field it came in, for errors.
+
+        Returns:
+            The id of the new upload.
+        """
+        image = self._probe.check(file, field=field)
+        digest = _digest(file)
+        record = self._new_upload(owner, image.media_type, self.ports.clock.now(), sha256=digest)
+        self.ports.blobs.put(upload_key(record.id), file, image.media_type)
+        self.ports.uploads.put(record)
+        return record.id
+
+    def _new_upload(
+        self, owner: str, media_type: MediaType, now: datetime, *, sha256: str | None = None
+    ) -> UploadRecord:
+        return UploadRecord(
+            id=new_id("upl"),
+            owner=owner,
+            media_type=media_type,
+            created_at=now,
+            expires_at=now + self.settings.upload_ttl,
+            sha256=sha256,
+        )
+
+    # Styles
+
+    def create_style(self, owner: str, upload_id: str, title: str) -> Style:
+        """Make a style of the caller's own from an upload."""
+        style_id = new_id("sty")
+        folder = f"styles/{style_id}/"
+        key = f"{folder}image"
+        try:
+            self._inputs.take_upload(owner, upload_id, key, field="upload")
+            record = StyleRecord(
+                id=style_id, owner=owner, title=title, created_at=self.ports.clock.now(), key=key
+            )
+            self.ports.styles.put(record)
+        except BaseException:
+            self.ports.blobs.delete_folder(folder)
+            raise
+        return views.own_style(record)
+
+    def list_styles(self, owner: str, *, limit: int = 50, cursor: str | None = None) -> Page[Style]:
+        """The built-in styles by id, then the caller's own, newest first."""
+        _check_limit(limit)
+        kind, place = _style_place(cursor)
+        items: list[Style] = []
+        if kind == "built-in":
+            rest = [style for style in self.catalog.values() if style.id > place]
+            items = [views.builtin_style(style) for style in rest[:limit]]
+            if len(rest) > limit:
+                return Page(items=items, next_cursor=cursors.encode("built-in", items[-1].id))
+            place = ""
+        room = limit - len(items)
+        if room == 0:
+            more, _ = self.ports.styles.page(owner, limit=1, cursor=None)
+            return Page(items=items, next_cursor=cursors.encode("own", "") if more else None)
+        own, following = _with_cursor(lambda: self.ports.styles.page(owner, limit=room, cursor=place or None))
+        items += [views.own_style(record) for record in own]
+        return Page(items=items, next_cursor=cursors.encode("own", following) if following else None)
+
+    def get_style(self, owner: str, style_id: str) -> Style:
+        """One style, built in or the caller's own."""
+        builtin = self.catalog.get(style_id)
+        return views.builtin_style(builtin) if builtin else views.own_style(self._own_style(owner, style_id))
+
+    def style_image(self, owner: str, style_id: str) -> Path | str:
+        """Where the picture of a style is: the file of a built-in one, or a signed link to an own one."""
+        builtin = self.catalog.get(style_id)
+        if builtin:
+            return builtin.swatch
+        record = self._own_style(owner, style_id)
+        return self._url(record.key, filename=record.id)
+
+    def _own_style(self, owner: str, style_id: str) -> StyleRecord:
+        record = self.ports.styles.get(style_id) if STYLE_ID.fullmatch(style_id) else None
+        if record is None or record.owner != owner:
+            raise not_found("style", style_id)
+        return record
+
+    # Stylizations
+
+    def create_stylization(
+        self, owner: str, request: StylizationRequest, idempotency_key: str | None = None
+    ) -> tuple[Stylization, bool]:
+        """Accept a painting, once per idempotency key.
+
+        Returns:
+            The stylization, and whether it is new: False means that the key had been used for the same
+            request.
+        """
+        now = self.ports.clock.now()
+        fingerprint = self._inputs.fingerprint(owner, request)
+        if idempotency_key is not None:
+            _check_key(idempotency_key)
+            known = self.ports.jobs.find_key(owner, idempotency_key, now)
+            if known:
+                return self._replay(known, fingerprint), False
+        self._check_queue()
+        job = self._new_job(owner, request, now)
+        key = None
+        if idempotency_key is not None:
+            key = IdempotencyRecord(
+                owner=owner,
+                key=idempotency_key,
+                fingerprint=fingerprint,
+                job_id=job.id,
+                expires_at=now + self.settings.key_ttl,
+            )
+        try:
+            self._inputs.take_for_job(owner, request, job)
+            known = self.ports.jobs.create(job, key, now)
+        except BaseException:
+            self.ports.blobs.delete_folder(job.folder)
+            raise
+        if known:
+            self.ports.blobs.delete_folder(job.folder)
+            return self._replay(known, fingerprint), False
+        self.ports.dispatcher.send(job.id)
+        return self._view(job), True
+
+    def get_stylization(self, owner: str, job_id: str) -> Stylization:
+        """How a painting is."""
+        return self._view(self._job(owner, job_id))
+
+    def list_stylizations(
+        self, owner: str, *, limit: int = 20, cursor: str | None = None, status: Status | None = None
+    ) -> Page[Stylization]:
+        """The caller's paintings, newest first."""
+        _check_limit(limit)
+        jobs, following = _with_cursor(
+            lambda: self.ports.jobs.page(owner, limit=limit, cursor=cursor, status=status)
+        )
+        return Page(items=[self._view(job) for job in jobs], next_cursor=following)
+
+    def cancel_stylization(self, owner: str, job_id: str) -> Stylization:
+        """Stop a painting that is not done. Canceling twice is fine; a finished one is a `conflict`."""
+        job = self._job(owner, job_id)
+        now = self.ports.clock.now()
+        canceled = self.ports.jobs.update(
+            job.id,
+            When(statuses=("queued", "running")),
+            status="canceled",
+            finished_at=now,
+            expires_at=now + self.settings.result_ttl,
+            preview_key=None,
+            lease_token=None,
+            lease_expires_at=None,
+        )
+        current = canceled or self._job(owner, job_id)
+        if current.status != "canceled":
+            raise failure(
+                "conflict",
+                f"the stylization has already ended: it is {current.status}",
+                allowed="a stylization that is queued or running",
+            )
+        return self._view(current)
+
+    def image_url(self, owner: str, job_id: str) -> str:
+        """A fresh signed link to the painting."""
+        job = self._job(owner, job_id)
+        if self._is_expired(job):
+            raise expired("stylization", job_id)
+        if job.result is None:
+            raise failure(
+                "conflict",
+                f"the stylization is {job.status}: there is no image",
+                allowed="a stylization that has succeeded",
+            )
+        return self._url(job.result.key, filename=views.file_name(job))
+
+    def preview_url(self, owner: str, job_id: str) -> str:
+        """A signed link to a small picture of how far it is."""
+        job = self._job(owner, job_id)
+        if self._is_expired(job):
+            raise expired("stylization", job_id)
+        if job.preview_key is None:
+            raise failure("not-found", "there is no preview: nothing has been painted yet")
+        return self._url(job.preview_key, filename=f"{job.id}-preview.jpg")
+
+    def queue_depth(self) -> int:
+        """About how many jobs are waiting."""
+        return self.ports.dispatcher.depth()
+
+    def sweep(self) -> int:
+        """Let go of everything whose time is over; returns how much that was."""
+        return sweep(self.ports, record_ttl=self.settings.record_ttl)
+
+    # Helpers
+
+    def _new_job(self, owner: str, request: StylizationRequest, now: datetime) -> Job:
+        return Job(
+            id=new_id("stz"),
+            owner=owner,
+            status="queued",
+            method=request.method,
+            options=request.options,
+            content=request.content,
+            styles=tuple(request.blend),
+            mask=request.mask,
+            content_mask=request.content_mask,
+            created_at=now,
+            expires_at=now + self.settings.result_ttl,
+        )
+
+    def _replay(self, known: IdempotencyRecord, fingerprint: str) -> Stylization:
+        if known.fingerprint != fingerprint:
+            raise failure(
+                "idempotency-mismatch",
+                "this Idempotency-Key was used for another request; use a new key for a new request",
+                field="Idempotency-Key",
+            )
+        job = self._job(known.owner, known.job_id)
+        if job.status == "queued":
+            # Whoever stored the job may have ended before sending it; to send it twice does no harm.
+            self.ports.dispatcher.send(job.id)
+        return self._view(job)
+
+    def _check_queue(self) -> None:
+        if self.ports.dispatcher.depth() >= self.settings.queue_limit:
+            raise failure(
+                "queue-full",
+                "too many stylizations are waiting; try again later",
+                allowed=f"at most {self.settings.queue_limit} waiting",
+            )
+
+    def _job(self, owner: str, job_id: str) -> Job:
+        job = self.ports.jobs.get(job_id)
+        if job is None or job.owner != owner:
+            raise not_found("stylization", job_id)
+        return job
+
+    def _is_expired(self, job: Job) -> bool:
+        return job.status == "expired" or (is_final(job) and job.expires_at <= self.ports.clock.now())
+
+    def _view(self, job: Job) -> Stylization:
+        is_expired = self._is_expired(job)
+        url = None
+        if job.result and not is_expired:
+            url = self._url(job.result.key, filename=views.file_name(job))
+        return views.stylization(job, expired=is_expired, result_url=url)
+
+    def _url(self, key: str, *, filename: str) -> str:
+        expires_at = self.ports.clock.now() + self.settings.url_ttl
+        return self.ports.blobs.url(key, expires_at=expires_at, filename=filename)
+
+
+def _digest(file: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    file.seek(0)
+    while piece := file.read(2**20):
+        digest.update(piece)
+    file.seek(0)
+    return digest.hexdigest()
+
+
+def _check_limit(limit: int) -> None:
+    if not 1 <= limit <= MAX_PAGE:
+        raise invalid("limit", f"limit is {limit}", f"a whole number from 1 to {MAX_PAGE}")
+
+
+def _check_key(key: str) -> None:
+    if not _KEY.fullmatch(key):
+        raise invalid(
+            "Idempotency-Key", "the Idempotency-Key cannot be used", "1 to 255 visible ASCII characters"
+        )
+
+
+def _style_place(cursor: str | None) -> tuple[str, str]:
+    if cursor is None:
+        return "built-in", ""
+    kind, place = _with_cursor(lambda: cursors.decode(cursor, 2))
+    if kind not in ("built-in", "own"):
+        raise _bad_cursor()
+    return kind, place
+
+
+def _with_cursor(read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except BadCursor:
+        raise _bad_cursor() from None
+
+
+def _bad_cursor() -> ProblemError:
+    return invalid("cursor", "the cursor is not one this list gave out", "the next_cursor of an earlier page")

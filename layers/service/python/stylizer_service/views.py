@@ -1,0 +1,105 @@
+"""From records to resources."""
+
+from __future__ import annotations
+
+from stylizer_service.catalog import BuiltinStyle
+from stylizer_service.models import (
+    Result,
+    Status,
+    Style,
+    StyleLinks,
+    Stylization,
+    StylizationLinks,
+)
+from stylizer_service.records import Job, ResultRecord, StyleRecord
+
+SUFFIXES = {"jpeg": "jpg", "tiff": "tif"}
+
+
+def suffix(image_format: str) -> str:
+    """The file name suffix people expect of a format."""
+    return SUFFIXES.get(image_format, image_format)
+
+
+def file_name(job: Job) -> str:
+    """What the painting is called when it is saved."""
+    return f"{job.id}.{suffix(job.options.format)}"
+
+
+def builtin_style(style: BuiltinStyle) -> Style:
+    """The resource of a built-in style."""
+    return Style(
+        id=style.id,
+        title=style.title,
+        artist=style.artist,
+        year=style.year,
+        license=style.license,
+        description=style.description,
+        own=False,
+        created_at=None,
+        links=_style_links(style.id),
+    )
+
+
+def own_style(record: StyleRecord) -> Style:
+    """The resource of a caller's own style."""
+    return Style(
+        id=record.id,
+        title=record.title,
+        artist=None,
+        year=None,
+        license=None,
+        description=None,
+        own=True,
+        created_at=record.created_at,
+        links=_style_links(record.id),
+    )
+
+
+def stylization(job: Job, *, expired: bool, result_url: str | None) -> Stylization:
+    """The resource of a job.
+
+    Args:
+        job: The job.
+        expired: Its time is over, whether or not the sweep has come by.
+        result_url: A signed link to the painting, if there is one.
+    """
+    status: Status = "expired" if expired else job.status
+    path = f"/v1/stylizations/{job.id}"
+    return Stylization(
+        id=job.id,
+        status=status,
+        progress=job.progress,
+        method=job.method,
+        options=job.options,
+        content=job.content,
+        styles=list(job.styles),
+        mask=job.mask,
+        content_mask=job.content_mask,
+        created_at=job.created_at,
+        started_at=job.started_at,
+        finished_at=job.finished_at,
+        expires_at=job.expires_at,
+        preview=f"{path}/preview" if job.preview_key and not expired else None,
+        result=_result(job.result, result_url) if job.result and result_url else None,
+        error=job.error,
+        links=StylizationLinks(self=path, image=f"{path}/image", cancel=f"{path}/cancel"),
+    )
+
+
+def _result(record: ResultRecord, url: str) -> Result:
+    return Result(
+        width=record.width,
+        height=record.height,
+        media_type=record.media_type,
+        bytes=record.bytes,
+        sha256=record.sha256,
+        url=url,
+        seconds=record.seconds,
+        features=record.features,
+    )
+
+
+def _style_links(style_id: str) -> StyleLinks:
+    path = f"/v1/styles/{style_id}"
+    return StyleLinks(self=path, image=f"{path}/image")
