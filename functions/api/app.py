@@ -1,0 +1,62 @@
+"""Puts the API together. Knows no adapter: whoever composes it says what it runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI, Request
+from starlette.middleware import Middleware
+
+from functions.api import problem_json
+from functions.api.context import Context
+from functions.api.contract import describe
+from functions.api.middleware import BodyLimit, RequestContext
+from functions.api.pages import add_pages
+from functions.api.routers import health, styles, stylizations, uploads
+from stylizer_service.usecases import Service
+
+_JSON_BYTES = 256 * 1024
+_FORM_FILES = 4  # content, style, mask, content_mask
+_FORM_OVERHEAD = 2**20
+
+
+def create_app(
+    service: Service,
+    *,
+    identify: Callable[[Request], str],
+    stopping: Callable[[], bool] = lambda: False,
+    worker_alive: Callable[[], bool | None] = lambda: None,
+    routers: Sequence[APIRouter] = (),
+) -> FastAPI:
+    """Make the app.
+
+    Args:
+        service: The use cases on some set of adapters.
+        identify: Tells the owner that a request speaks for.
+        stopping: Whether the process is about to end; callers that wait are then answered at once.
+        worker_alive: Whether a painter runs beside the API, or None where that cannot be told.
+        routers: Calls that only this composition has.
+    """
+    form_bytes = _FORM_FILES * service.settings.max_bytes + _FORM_OVERHEAD
+    app = FastAPI(
+        title="Image Stylizer",
+        version=version("image-stylizer"),
+        docs_url=None,  # pages.py has a page that needs nothing from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+        middleware=[
+            Middleware(RequestContext),
+            Middleware(BodyLimit, json_bytes=_JSON_BYTES, form_bytes=form_bytes),
+        ],
+    )
+    app.state.context = Context(
+        service=service, identify=identify, stopping=stopping, worker_alive=worker_alive, version=app.version
+    )
+    for router in (stylizations.router, styles.router, uploads.router, health.router, *routers):
+        app.include_router(router)
+    add_pages(app, Path(__file__).parent / "page")
+    problem_json.install(app)
+    describe(app)
+    return app

@@ -1,0 +1,76 @@
+"""What endpoints need besides the request, as dependencies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from stylizer_service.problems import failure
+from stylizer_service.usecases import MAX_PAGE, Service
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What the composition gives the app.
+
+    Attributes:
+        service: The use cases.
+        identify: Tells the owner that a request speaks for.
+        stopping: Whether the process is about to end, so that nobody is kept waiting.
+        worker_alive: Whether a painter is at work beside the API; None where nobody can tell.
+        version: Of the project.
+    """
+
+    service: Service
+    identify: Callable[[Request], str]
+    stopping: Callable[[], bool]
+    worker_alive: Callable[[], bool | None]
+    version: str
+
+
+def _context(request: Request) -> Context:
+    return cast(Context, request.app.state.context)
+
+
+def _owner(request: Request) -> str:
+    return _context(request).identify(request)
+
+
+def _service(request: Request) -> Service:
+    return _context(request).service
+
+
+def is_json(request: Request) -> bool:
+    """Whether the body says that it is JSON."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+
+
+def json_only(request: Request) -> None:
+    """A dependency that refuses bodies of any other type."""
+    if not is_json(request):
+        raise unsupported(request, "application/json")
+
+
+def unsupported(request: Request, *allowed: str) -> Exception:
+    """The refusal of a body's media type."""
+    kind = request.headers.get("content-type") or "without a media type"
+    return failure("unsupported-media-type", f"the body is {kind}", field="Content-Type", allowed=allowed)
+
+
+AppContext = Annotated[Context, Depends(_context)]
+Owner = Annotated[str, Depends(_owner)]
+Use = Annotated[Service, Depends(_service)]
+
+
+class PageQuery(BaseModel):
+    """Which part of a list."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(default=20, ge=1, le=MAX_PAGE, description="Most entries of one page.")
+    cursor: str | None = Field(default=None, max_length=1000, description="`next_cursor` of the page before.")

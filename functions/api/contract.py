@@ -1,0 +1,64 @@
+"""Makes the OpenAPI document say what this API really does: its own problems, and the body read by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from functions.api.problem_json import MEDIA_TYPE
+from stylizer_service.models import StylizationRequest
+from stylizer_service.problems import Problem
+
+_SUMMARY = "Pick a style, upload a photo, get it back painted."
+_DESCRIPTION = """\
+A painting is a job: `POST /v1/stylizations` accepts it, `GET /v1/stylizations/{id}` tells how it is, and
+`GET /v1/stylizations/{id}/image` leads to the file.
+
+Everything wrong is answered with `application/problem+json` (RFC 9457): `type` names the kind of failure for
+programs, `detail` says it to a person, `field` and `allowed` tell what to mend, and `request_id` finds it in
+the log.
+"""
+_TAGS = [
+    {"name": "Stylizations", "description": "Paintings, from the wish to the file."},
+    {"name": "Styles", "description": "What to paint in: the catalog, and styles of your own."},
+    {"name": "Uploads", "description": "Large files, and files used more than once."},
+    {"name": "Health", "description": "For load balancers."},
+]
+
+
+def describe(app: FastAPI) -> None:
+    """Replace the contract that FastAPI makes with the finished one."""
+    app.openapi = lambda: _contract(app)  # type: ignore[method-assign]
+
+
+def _contract(app: FastAPI) -> dict[str, Any]:
+    if not app.openapi_schema:
+        contract = get_openapi(
+            title=app.title,
+            version=app.version,
+            summary=_SUMMARY,
+            description=_DESCRIPTION,
+            tags=_TAGS,
+            routes=app.routes,
+        )
+        _add_schemas(contract["components"]["schemas"])
+        for calls in contract["paths"].values():
+            for call in calls.values():
+                call["responses"].pop("422", None)
+                call["responses"]["default"] = {
+                    "description": "What went wrong.",
+                    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+                }
+        app.openapi_schema = contract
+    return app.openapi_schema
+
+
+def _add_schemas(schemas: dict[str, Any]) -> None:
+    for model in (StylizationRequest, Problem):
+        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas |= schema.pop("$defs", {})
+        schemas[model.__name__] = schema
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)

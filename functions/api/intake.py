@@ -1,0 +1,126 @@
+"""From a body to a `StylizationRequest`: JSON that names uploads, or a form that carries the files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import cast
+
+from fastapi import Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from pydantic import JsonValue, ValidationError
+from starlette.datastructures import UploadFile
+
+from functions.api.context import is_json, unsupported
+from functions.api.forms import read_form
+from stylizer_service.models import StylizationRequest
+from stylizer_service.problems import invalid
+from stylizer_service.usecases import Service
+
+FILES = ("content", "style", "mask", "content_mask")
+"""The fields of the form that may be a file."""
+
+_STAND_IN = "upl_" + "a" * 26
+_SCHEMA = StylizationRequest.model_json_schema(ref_template="#/components/schemas/{model}")
+_PROPERTIES = cast(dict[str, JsonValue], _SCHEMA["properties"])
+
+
+def _form_schema() -> JsonValue:
+    """The same fields as in JSON, of which some can be files; a blend is written as JSON."""
+    file: JsonValue = {"type": "string", "format": "binary"}
+    blend: JsonValue = {
+        "type": "string",
+        "contentMediaType": "application/json",
+        "examples": ['[{"style": "woodcut"}]'],
+    }
+    files: dict[str, JsonValue] = {
+        name: {"anyOf": [file, {"type": "string", "description": "An id instead of a file."}]}
+        for name in FILES
+    }
+    return {
+        "type": "object",
+        "required": ["content"],
+        "properties": {**_PROPERTIES, **files, "styles": blend},
+    }
+
+
+BODY: dict[str, JsonValue] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": {"$ref": "#/components/schemas/StylizationRequest"}},
+            "multipart/form-data": {"schema": _form_schema()},
+        },
+    }
+}
+"""What the contract says of the body."""
+
+
+@asynccontextmanager
+async def read_request(request: Request, owner: str, service: Service) -> AsyncIterator[StylizationRequest]:
+    """Read and check the body of `POST /v1/stylizations`; files in it become uploads.
+
+    Raises:
+        ProblemError: The form or one of its files is not acceptable.
+        RequestValidationError: A value is not.
+    """
+    if is_json(request):
+        yield _validated(await _json(request), strict=True)
+    elif request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        limit = service.settings.max_bytes
+        async with read_form(request, fields=list(_PROPERTIES), max_bytes=limit) as form:
+            texts = {name: value for name, value in form.items() if isinstance(value, str)}
+            files = {name: value for name, value in form.items() if isinstance(value, UploadFile)}
+            yield await _from_form(texts, files, owner, service)
+    else:
+        raise unsupported(request, "application/json", "multipart/form-data")
+
+
+async def _json(request: Request) -> JsonValue:
+    try:
+        return cast(JsonValue, json.loads(await request.body()))
+    except (ValueError, RecursionError) as error:
+        reason = str(error) if isinstance(error, ValueError) else "it is nested too deeply"
+        raise RequestValidationError(
+            [{"type": "json_invalid", "loc": ("body",), "ctx": {"error": reason}}]
+        ) from error
+
+
+async def _from_form(
+    texts: Mapping[str, str], files: Mapping[str, UploadFile], owner: str, service: Service
+) -> StylizationRequest:
+    """Everything is checked before the first file is stored, so that a wrong number costs no disk."""
+    for name in files:
+        if name not in FILES:
+            raise invalid(name, f"{name} is a file; it must be text", "text")
+    values: dict[str, JsonValue] = {**texts, **dict.fromkeys(files, _STAND_IN)}
+    if "styles" in texts:
+        values["styles"] = _blend(texts["styles"])
+    request = _validated(values, strict=False)
+    ids = {
+        name: await run_in_threadpool(service.add_upload, owner, file.file, field=name)
+        for name, file in files.items()
+    }
+    return request.model_copy(update=ids)
+
+
+def _blend(text: str) -> JsonValue:
+    try:
+        return cast(JsonValue, json.loads(text))
+    except (ValueError, RecursionError) as error:
+        allowed = 'JSON such as [{"style": "woodcut", "weight": 1}]'
+        raise invalid("styles", f"styles is not valid JSON: {error}", allowed) from error
+
+
+def _validated(values: JsonValue, *, strict: bool) -> StylizationRequest:
+    """In JSON a number is a number; in a form everything is text."""
+    try:
+        return StylizationRequest.model_validate(values, strict=strict)
+    except ValidationError as error:
+        if error.errors()[0]["type"] == "value_error":  # the one rule between fields
+            raise invalid(
+                "style", "give either style or styles", "exactly one of style and styles"
+            ) from error
+        raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in error.errors()]) from error

@@ -1,0 +1,110 @@
+"""What holds for every request: an id, safe headers, a bounded body, and an answer even to a crash."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from functions.api.problem_json import ProblemResponse
+from stylizer_service.problems import problem
+
+log = logging.getLogger(__name__)
+
+_SANE_ID = re.compile(r"[A-Za-z0-9._:=/+-]{8,128}")
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    # For everything but the page, which has a policy of its own: nothing here is meant to run or be framed.
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+
+
+class RequestContext:
+    """Gives each request an id, each answer its headers, and turns a crash into a problem with one log entry.
+
+    An `X-Request-Id` that comes in is kept if it looks like one, so that a gateway's id reaches the log.
+    """
+
+    def __init__(self, app: ASGIApp):
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _SANE_ID.fullmatch(given) else secrets.token_hex(12)
+        scope.setdefault("state", {})["request_id"] = request_id
+        started = False
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_headers)
+        except Exception:
+            log.exception("request %s: %s %s failed", request_id, scope["method"], scope["path"])
+            if started:
+                raise
+            crash = problem("internal", "the server failed to answer this request; its log says why")
+            await ProblemResponse(crash, request_id)(scope, receive, send_with_headers)
+
+
+class BodyLimit:
+    """Refuses a body that is too long: at once if it says so, and otherwise as soon as it is.
+
+    What the client still sends after the answer is thrown away by the server, so that even a client that
+    reads only when it has sent everything gets to see it.
+
+    Args:
+        app: The next application.
+        json_bytes: Most bytes of an ordinary body.
+        form_bytes: Most bytes of a multipart form, all its files together.
+    """
+
+    def __init__(self, app: ASGIApp, json_bytes: int, form_bytes: int):
+        self._app = app
+        self._json_bytes = json_bytes
+        self._form_bytes = form_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        is_form = headers.get("content-type", "").lower().startswith("multipart/")
+        limit = self._form_bytes if is_form else self._json_bytes
+        length = headers.get("content-length", "")
+        announced = int(length) if length.isdecimal() else 0
+        read = 0
+
+        async def receive_within_limit() -> Message:
+            nonlocal read
+            if announced > limit:
+                raise _too_large(limit)
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > limit:
+                raise _too_large(limit)
+            return message
+
+        await self._app(scope, receive_within_limit, send)
+
+
+def _too_large(limit: int) -> HTTPException:
+    # An HTTPException and not a ProblemError, because FastAPI lets only those through while it reads a body.
+    return HTTPException(413, f"at most {limit} bytes")

@@ -1,0 +1,285 @@
+// The page: what a person asks for, and one painting followed from the photo to the download.
+
+import { ApiError, get, newKey, post, sleep, upload, url } from "./api.js";
+import * as stage from "./stage.js";
+import { chosenStyle, forgetOwnUpload, loadStyles, select, titleOf } from "./styles.js";
+
+const $ = (id) => document.getElementById(id);
+const FINAL = new Set(["succeeded", "failed", "canceled", "expired"]);
+const TITLE = document.title;
+
+let photo = null; // {file, upload: Promise<id> | null}
+let current = null; // id of the job on the stage
+let shownJob = null; // the job the photo on the stage belongs to
+
+// ---------------------------------------------------------------- what is asked for
+
+function options() {
+  const data = new FormData($("panel"));
+  return {
+    size: Number(data.get("size")),
+    strength: Number(data.get("strength")),
+    style_scale: 2 ** Number($("stroke").value),
+    preserve_color: data.get("preserve_color"),
+    quality: data.get("quality"),
+    seed: Number(data.get("seed")),
+    format: data.get("format"),
+  };
+}
+
+/** Put the controls where an earlier job had them. */
+function restore(job) {
+  const given = { ...job.options, format: job.options.format };
+  for (const [name, value] of Object.entries(given)) {
+    const element = $("panel").elements[name];
+    if (!element) continue;
+    if (element instanceof HTMLSelectElement && ![...element.options].some((o) => o.value === String(value))) {
+      element.add(new Option(name === "size" ? `${value} px` : value, value));
+    }
+    element.value = value;
+  }
+  $("stroke").value = Math.log2(job.options.style_scale);
+  showNumbers();
+  select(job.styles[0]?.style);
+}
+
+function showNumbers() {
+  $("strength-out").textContent = `${Math.round($("strength").value * 100)} %`;
+  $("stroke-out").textContent = `${Number((2 ** $("stroke").value).toFixed(2))} ×`;
+}
+
+function setBusy(busy) {
+  $("paint").hidden = busy;
+  $("stop").hidden = !busy;
+  $("paint").disabled = !photo;
+  $("paint").title = photo ? "" : "Choose a photo first";
+}
+
+// ---------------------------------------------------------------- one painting
+
+async function choosePhoto(file) {
+  if (isBusy() && !current) return; // a photo is going up this moment
+  photo = { file, upload: null };
+  current = shownJob = null;
+  history.replaceState(null, "", location.pathname);
+  markRecent();
+  stage.hideNotice();
+  stage.setProgress(undefined);
+  stage.setCaption(file.name);
+  setBusy(false);
+  await stage.showPhoto(file);
+}
+
+const isBusy = () => !$("stop").hidden;
+
+async function paint() {
+  stage.hideNotice();
+  stage.clearPainting();
+  stage.setState("painting");
+  stage.setProgress(null);
+  setBusy(true);
+  current = null;
+  try {
+    const job = await submit();
+    current = shownJob = job.id;
+    history.replaceState(null, "", `#${job.id}`);
+    await follow(job.id);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    settle("photo");
+    stage.setCaption(photo.file.name);
+    explain(error.problem);
+  }
+}
+
+async function submit() {
+  stage.setCaption("Sending the photo …");
+  photo.upload ??= upload(photo.file, (part) => stage.setProgress(part < 1 ? part : null));
+  const mask = $("mask-file").files[0];
+  try {
+    const body = {
+      content: await photo.upload,
+      style: await chosenStyle(),
+      ...(mask && { mask: await upload(mask) }),
+      ...options(),
+    };
+    return await postOnce(body);
+  } catch (error) {
+    photo.upload = null; // what went wrong may be the upload, or its having expired: the next try sends it anew
+    forgetOwnUpload();
+    throw error;
+  }
+}
+
+/** Send the job; if the line drops, once more under the same key, which makes no second job. */
+async function postOnce(body) {
+  const headers = { "Idempotency-Key": newKey() };
+  try {
+    return await post("v1/stylizations", body, headers);
+  } catch (error) {
+    if (!error.offline) throw error;
+    await sleep(1000);
+    return post("v1/stylizations", body, headers);
+  }
+}
+
+/** Watch a job to its end. Survives a server that is away for a while: the job is kept there. */
+async function follow(id) {
+  let lost = false;
+  let seen = null; // the progress whose preview is on the wall
+  while (current === id) {
+    let job;
+    try {
+      job = await get(`v1/stylizations/${id}`);
+    } catch (error) {
+      if (!error.offline) throw error;
+      lost = true;
+      stage.showNotice("The server does not answer. The painting goes on when it is back.");
+      await sleep(2000);
+      continue;
+    }
+    if (current !== id) return;
+    if (lost) stage.hideNotice();
+    lost = false;
+    if (FINAL.has(job.status)) return finish(job);
+    tell(job);
+    if (job.preview && job.progress !== seen && (await stage.showPainting(`${url(job.preview)}?at=${job.progress}`))) {
+      seen = job.progress;
+    }
+    await sleep(500);
+  }
+}
+
+function tell(job) {
+  const waiting = job.status === "queued";
+  const percent = `${Math.round(job.progress * 100)} %`;
+  stage.setProgress(waiting || job.progress === 0 ? null : job.progress);
+  stage.setCaption(waiting ? "Waiting for its turn …" : `Painting … ${percent}`);
+  document.title = waiting ? TITLE : `${percent} · ${TITLE}`;
+}
+
+function settle(state) {
+  document.title = TITLE;
+  stage.setProgress(undefined);
+  setBusy(false);
+  stage.setState(photo || state === "done" ? state : "empty");
+}
+
+async function finish(job) {
+  if (job.status === "succeeded") {
+    const address = url(job.links.image);
+    if (!photo) stage.setShape(job.result.width, job.result.height);
+    await stage.showPainting(address);
+    if (current !== job.id) return;
+    settle("done");
+    stage.offerDownload(address, `painting-${job.styles[0].style}.${job.options.format === "jpeg" ? "jpg" : job.options.format}`);
+    stage.setCaption(facts(job));
+    loadRecent();
+    return;
+  }
+  stage.clearPainting();
+  settle("photo");
+  stage.setCaption(photo ? photo.file.name : "");
+  if (job.status === "failed") explain(job.error);
+  if (job.status === "expired") stage.showNotice("This painting has expired. Paint it again to get it back.");
+  if (job.status === "canceled") stage.setCaption("Stopped.");
+}
+
+function facts(job) {
+  const { width, height, bytes, seconds } = job.result;
+  const size = bytes < 1e6 ? `${Math.round(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+  return [job.styles.map((s) => titleOf(s.style)).join(" + "), `${width} × ${height}`, size, `${seconds.painting.toFixed(1)} s`].join(" · ");
+}
+
+function explain(problem) {
+  const names = { content: "The photo", mask: "The mask", style: "The style" };
+  const about = names[problem.field] ? `${names[problem.field]}: ` : "";
+  stage.showNotice(about + (problem.detail || problem.title || "Something went wrong."));
+}
+
+async function stop() {
+  $("stop").disabled = true;
+  try {
+    if (current) await post(`v1/stylizations/${current}/cancel`);
+  } catch (error) {
+    if (error.problem?.status !== 409) explain(error.problem); // 409: it was done in this very moment
+  } finally {
+    $("stop").disabled = false;
+  }
+}
+
+// ---------------------------------------------------------------- earlier paintings
+
+async function loadRecent() {
+  const page = await get("v1/stylizations?status=succeeded&limit=20");
+  $("recent-list").replaceChildren(...page.items.filter((job) => job.preview).map(thumbnail));
+  $("recent").hidden = !$("recent-list").childElementCount;
+  markRecent();
+}
+
+function thumbnail(job) {
+  const item = document.createElement("li");
+  const link = Object.assign(document.createElement("a"), { href: `#${job.id}` });
+  const title = `${job.styles.map((s) => titleOf(s.style)).join(" + ")}, ${new Date(job.created_at).toLocaleString()}`;
+  link.append(Object.assign(new Image(), { src: url(job.preview), alt: title, title }));
+  item.append(link);
+  return item;
+}
+
+function markRecent() {
+  for (const link of $("recent-list").querySelectorAll("a")) {
+    link.setAttribute("aria-current", link.hash === `#${current}` ? "true" : "false");
+  }
+}
+
+/** Show the job named in the address: a reload, a link, or a click on an earlier painting. */
+async function open(id) {
+  if (id !== shownJob) {
+    photo = null;
+    stage.forgetPhoto();
+    stage.clearPainting();
+    shownJob = id;
+  }
+  current = id;
+  markRecent();
+  stage.hideNotice();
+  try {
+    const job = await get(`v1/stylizations/${id}`);
+    restore(job);
+    if (!FINAL.has(job.status)) {
+      setBusy(true);
+      stage.setState("painting");
+    }
+    await follow(id);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    settle("photo");
+    explain(error.problem);
+  }
+}
+
+const jobInAddress = () => /^#(stz_\w+)$/.exec(location.hash)?.[1];
+
+// ---------------------------------------------------------------- start
+
+stage.listenForPhotos(choosePhoto);
+$("panel").addEventListener("input", showNumbers);
+$("panel").addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (photo && !isBusy()) paint();
+});
+$("stop").addEventListener("click", stop);
+addEventListener("hashchange", () => jobInAddress() && jobInAddress() !== current && open(jobInAddress()));
+addEventListener("beforeunload", (event) => {
+  if (isBusy() && !current) event.preventDefault(); // still sending the photo: nothing is safe yet
+});
+setBusy(false);
+showNumbers();
+try {
+  await loadStyles();
+  await loadRecent();
+} catch (error) {
+  if (!(error instanceof ApiError)) throw error;
+  explain(error.problem);
+}
+if (jobInAddress()) open(jobInAddress());

@@ -1,0 +1,87 @@
+"""Every failure as `application/problem+json`: the service's own, the framework's, and validation's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import cast
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import compile_path
+
+from functions.api.validation import Schema, from_validation
+from stylizer_service.problems import Problem, ProblemError, problem
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class ProblemResponse(Response):
+    """The answer that tells of a problem."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, problem: Problem, request_id: str | None, headers: Mapping[str, str] | None = None):
+        body = problem.model_copy(update={"request_id": request_id}).model_dump_json()
+        super().__init__(
+            body, status_code=problem.status, headers={**(headers or {}), "Cache-Control": "no-store"}
+        )
+
+
+def install(app: FastAPI) -> None:
+    """Have the app answer every exception of a request with a problem."""
+
+    async def of_service(request: Request, error: Exception) -> Response:
+        return _respond(request, cast(ProblemError, error).problem)
+
+    async def of_validation(request: Request, error: Exception) -> Response:
+        errors = cast(RequestValidationError, error).errors()
+        return _respond(request, from_validation(errors, _operation(request, app), app.openapi()))
+
+    async def of_http(request: Request, error: Exception) -> Response:
+        return _of_http(request, cast(HTTPException, error), app)
+
+    app.add_exception_handler(ProblemError, of_service)
+    app.add_exception_handler(RequestValidationError, of_validation)
+    app.add_exception_handler(HTTPException, of_http)
+
+
+def _respond(request: Request, problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
+    return ProblemResponse(problem, request.state.request_id, headers)
+
+
+def _of_http(request: Request, error: HTTPException, app: FastAPI) -> Response:
+    method, path = request.method, request.url.path
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return _respond(
+            request, problem("not-found", f"there is nothing at {path}; GET /openapi.json lists the calls")
+        )
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = _methods_at(path, app) or ["GET"]
+        detail = f"{path} does not take {method}"
+        return _respond(
+            request, problem("method-not-allowed", detail, allowed=allowed), {"Allow": ", ".join(allowed)}
+        )
+    if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return _respond(request, problem("too-large", "the body is too long", allowed=error.detail))
+    return _respond(
+        request, problem("malformed-json", f"the body cannot be read: {error.detail}", allowed="JSON")
+    )
+
+
+def _methods_at(path: str, app: FastAPI) -> list[str]:
+    """Every method taken at a path; the router itself names only those of the first route that fits."""
+    return sorted(method.upper() for method in _calls_at(path, app))
+
+
+def _operation(request: Request, app: FastAPI) -> Schema:
+    return _calls_at(request.url.path, app)[request.method.lower()]
+
+
+def _calls_at(path: str, app: FastAPI) -> dict[str, Schema]:
+    """The calls that the contract has at a path, by method."""
+    paths: dict[str, dict[str, Schema]] = app.openapi()["paths"]
+    fitting = [calls for template, calls in paths.items() if compile_path(template)[0].match(path)]
+    return {method: call for calls in fitting for method, call in calls.items()}

@@ -1,0 +1,1 @@
+"""One router a resource; each endpoint parses, makes one call, answers."""

@@ -1,0 +1,58 @@
+"""Styles: the built-in catalog and the caller's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Response, status
+from fastapi.responses import FileResponse, RedirectResponse
+
+from functions.api.context import Owner, PageQuery, Use, json_only
+from stylizer_service.models import Page, Style, StyleRequest
+
+router = APIRouter(prefix="/v1/styles", tags=["Styles"])
+
+
+@router.get("", summary="List the styles")
+def list_styles(owner: Owner, service: Use, query: Annotated[PageQuery, Query()]) -> Page[Style]:
+    """The built-in styles, then those of your own, newest first."""
+    return service.list_styles(owner, limit=query.limit, cursor=query.cursor)
+
+
+@router.post(
+    "",
+    summary="Add a style of your own",
+    status_code=status.HTTP_201_CREATED,
+    dependencies=[Depends(json_only)],
+)
+def create_style(owner: Owner, service: Use, body: StyleRequest, response: Response) -> Style:
+    """Makes a style from an upload, to be used by its id like a built-in one; it does not expire."""
+    style = service.create_style(owner, body.upload, body.title)
+    response.headers["Location"] = style.links.self
+    return style
+
+
+@router.get("/{id}", summary="Get one style")
+def get_style(owner: Owner, service: Use, id: str) -> Style:  # noqa: A002 - the name in the contract
+    """What is known about a style."""
+    return service.get_style(owner, id)
+
+
+@router.get(
+    "/{id}/image",
+    summary="See a style",
+    response_class=Response,
+    responses={
+        200: {"description": "The picture.", "content": {"image/webp": {}}},
+        303: {"description": "Where the picture of a style of your own is, for a short while."},
+    },
+)
+def get_style_image(owner: Owner, service: Use, id: str) -> Response:  # noqa: A002
+    """The picture of a style: what it looks like, small enough to show many."""
+    image = service.style_image(owner, id)
+    if isinstance(image, Path):
+        return FileResponse(image, media_type="image/webp", headers={"Cache-Control": "public, max-age=3600"})
+    return RedirectResponse(
+        image, status.HTTP_303_SEE_OTHER, headers={"Cache-Control": "private, max-age=60"}
+    )

@@ -1,0 +1,144 @@
+"""Stylizations: ask for a painting, watch it, fetch it, stop it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request, Response, status
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import RedirectResponse
+
+from functions.api.context import AppContext, Context, Owner, PageQuery, Use
+from functions.api.intake import BODY, read_request
+from functions.api.preferences import wait_seconds
+from stylizer_service.models import FINAL, Page, Status, Stylization
+
+router = APIRouter(prefix="/v1/stylizations", tags=["Stylizations"])
+
+_POLL_SECONDS = 0.15
+
+
+class ListQuery(PageQuery):
+    """Which paintings to list."""
+
+    status: Status | None = None
+
+
+@router.post(
+    "",
+    summary="Have a photo painted",
+    status_code=status.HTTP_202_ACCEPTED,
+    openapi_extra=BODY,
+    responses={
+        200: {
+            "description": "The painting has ended within the time asked for by `Prefer: wait`.",
+            "model": Stylization,
+        },
+        202: {"description": "Accepted; `Location` says where to watch."},
+    },
+)
+async def create_stylization(
+    owner: Owner,
+    context: AppContext,
+    request: Request,
+    response: Response,
+    prefer: Annotated[
+        list[str] | None,
+        Header(description="`wait=60` answers with the finished painting if it ends in time."),
+    ] = None,
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            description="1 to 255 visible ASCII characters. Sending the request again gives the same job."
+        ),
+    ] = None,
+) -> Stylization:
+    """Takes JSON that names uploads, or a multipart form that carries the files itself."""
+    service = context.service
+    async with read_request(request, owner, service) as wish:
+        job, is_new = await run_in_threadpool(service.create_stylization, owner, wish, idempotency_key)
+    response.headers["Location"] = job.links.self
+    if not is_new:
+        response.headers["Idempotency-Replayed"] = "true"
+    wait = wait_seconds(prefer or ())
+    if wait is not None:
+        wait = min(wait, int(service.settings.max_wait))
+        response.headers["Preference-Applied"] = f"wait={wait}"
+        job = await _until_ended(job, wait, owner, context, request)
+        if _has_ended(job):
+            response.status_code = status.HTTP_200_OK
+    _say_when_to_ask_again(job, response)
+    return job
+
+
+async def _until_ended(
+    job: Stylization, seconds: int, owner: str, context: Context, request: Request
+) -> Stylization:
+    """The job once it has ended, or as it is when time is up, the caller gone or the server stopping."""
+    deadline = time.monotonic() + seconds
+    while not _has_ended(job) and time.monotonic() < deadline:
+        if context.stopping() or await request.is_disconnected():
+            break
+        await asyncio.sleep(_POLL_SECONDS)
+        job = await run_in_threadpool(context.service.get_stylization, owner, job.id)
+    return job
+
+
+def _has_ended(job: Stylization) -> bool:
+    return job.status in FINAL or job.status == "expired"
+
+
+def _say_when_to_ask_again(job: Stylization, response: Response) -> None:
+    response.headers["Cache-Control"] = "no-store"
+    if not _has_ended(job):
+        response.headers["Retry-After"] = "1"
+
+
+@router.get("", summary="List your paintings")
+def list_stylizations(owner: Owner, service: Use, query: Annotated[ListQuery, Query()]) -> Page[Stylization]:
+    """Newest first, of any status unless one is asked for."""
+    return service.list_stylizations(owner, limit=query.limit, cursor=query.cursor, status=query.status)
+
+
+@router.get("/{id}", summary="See how a painting is")
+def get_stylization(owner: Owner, service: Use, id: str, response: Response) -> Stylization:  # noqa: A002
+    """Its status and progress, in the end its result or its error. `Retry-After` says when to ask again."""
+    job = service.get_stylization(owner, id)
+    _say_when_to_ask_again(job, response)
+    return job
+
+
+@router.get(
+    "/{id}/image",
+    summary="Fetch a painting",
+    status_code=status.HTTP_303_SEE_OTHER,
+    response_class=Response,
+    responses={303: {"description": "Where the file is, for a short while. `curl -L` follows."}},
+)
+def get_stylization_image(owner: Owner, service: Use, id: str) -> Response:  # noqa: A002
+    """Leads to the file: 409 as long as there is none, 410 when it has expired."""
+    return _redirect(service.image_url(owner, id))
+
+
+@router.get(
+    "/{id}/preview",
+    summary="See what is painted so far",
+    status_code=status.HTTP_303_SEE_OTHER,
+    response_class=Response,
+    responses={303: {"description": "Where a small picture of the present state is, for a short while."}},
+)
+def get_stylization_preview(owner: Owner, service: Use, id: str) -> Response:  # noqa: A002
+    """Leads to a small picture: 404 as long as there is none."""
+    return _redirect(service.preview_url(owner, id))
+
+
+def _redirect(url: str) -> Response:
+    return RedirectResponse(url, status.HTTP_303_SEE_OTHER, headers={"Cache-Control": "no-store"})
+
+
+@router.post("/{id}/cancel", summary="Stop a painting")
+def cancel_stylization(owner: Owner, service: Use, id: str) -> Stylization:  # noqa: A002
+    """Takes effect at once, and may be repeated; a painting that has ended otherwise is a 409."""
+    return service.cancel_stylization(owner, id)

@@ -1,0 +1,1 @@
+"""Everything on one machine: the API, its page and a painter, started by one command."""

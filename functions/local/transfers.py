@@ -1,0 +1,53 @@
+"""Honors the signed forms and links that an object store would honor elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+from typing import BinaryIO
+
+from fastapi import APIRouter, Request, Response, status
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import FileResponse
+from starlette.datastructures import UploadFile
+
+from functions.api.forms import read_form
+from stylizer_service.local import Local
+from stylizer_service.local.blobs import UploadPolicy
+from stylizer_service.problems import invalid
+
+_FIELDS = ("key", "Content-Type", "policy", "signature", "file")
+_CHUNK = 2**20
+
+
+def transfers(local: Local) -> APIRouter:
+    """The calls behind the links; not in the contract, because callers only follow what they are given."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.post("/v1/uploads/{id}/file")
+    async def receive_file(id: str, request: Request) -> Response:  # noqa: A002
+        async with read_form(request, fields=_FIELDS, max_bytes=local.service.settings.max_bytes) as form:
+            file = form.get("file")
+            if not isinstance(file, UploadFile):
+                raise invalid("file", "the form has no file", "a file, after the other fields")
+            fields = {name: value for name, value in form.items() if isinstance(value, str)}
+            policy = local.blobs.check_form(f"uploads/{id}/file", fields)
+            await run_in_threadpool(_store, local, policy, file.file)
+        return Response(status_code=status.HTTP_204_NO_CONTENT)
+
+    @router.get("/v1/files/{key:path}")
+    def send_file(key: str, expires: str = "", filename: str = "", signature: str = "") -> Response:
+        stored = local.blobs.resolve(key, expires=expires, filename=filename, signature=signature)
+        return FileResponse(
+            stored.path,
+            media_type=stored.media_type,
+            filename=stored.filename,
+            content_disposition_type="inline",
+            headers={"Cache-Control": "private, no-cache"},
+        )
+
+    return router
+
+
+def _store(local: Local, policy: UploadPolicy, file: BinaryIO) -> None:
+    with local.blobs.writer(policy.key, max_bytes=policy.max_bytes) as writer:
+        shutil.copyfileobj(file, writer, _CHUNK)
