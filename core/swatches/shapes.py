@@ -1,0 +1,69 @@
+"""Outlines and the distances to them: what contour-following marks follow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw
+from scipy.interpolate import CubicSpline
+from scipy.ndimage import distance_transform_edt
+from skimage.measure import find_contours
+
+from swatches.noise import noise
+from swatches.sheet import Array, Mask, Sheet
+
+Points = Sequence[tuple[float, float]]
+
+
+def distance_inside(sheet: Sheet, mask: Mask) -> Array:
+    """Signed distance to the edge of `mask` in units, positive inside, (H, W).
+
+    The edge of the sheet is no edge of the shape.
+    """
+    inside: Array = distance_transform_edt(mask) if mask.any() else np.zeros(sheet.shape)
+    outside: Array = distance_transform_edt(~mask) if not mask.all() else np.zeros(sheet.shape)
+    return (inside - outside) / sheet.scale
+
+
+def smooth_curve(points: Points, *, closed: bool = False, steps: int = 24) -> Array:
+    """A cubic spline through `points`, (N, 2)."""
+    knots = np.array([*points, points[0]] if closed else points, dtype=np.float64)
+    spline = CubicSpline(np.arange(len(knots)), knots, bc_type="periodic" if closed else "natural")
+    curve: Array = spline(np.linspace(0, len(knots) - 1, steps * (len(knots) - 1) + 1))
+    return curve
+
+
+def filled(sheet: Sheet, outline: Array) -> Mask:
+    """The inside of a closed outline (N, 2) in units, (H, W)."""
+    rows, columns = sheet.shape
+    image = Image.new("1", (columns, rows))
+    ImageDraw.Draw(image).polygon([(float(x), float(y)) for x, y in outline * sheet.scale], fill=1)
+    return np.asarray(image, dtype=np.bool_)
+
+
+def ridge(sheet: Sheet, rng: np.random.Generator, heights: Points, *, rough: float, wave: float) -> Array:
+    """A skyline through `heights` (x, y), made rough by noise of `wave` units; y for every pixel, (H, W)."""
+    knots = np.array(heights)
+    line = CubicSpline(knots[:, 0], knots[:, 1], bc_type="natural")(sheet.x[0])
+    bumps = noise(sheet, rng, wave, octaves=2)[0]
+    return np.broadcast_to(line + rough * bumps, sheet.shape)
+
+
+def below(sheet: Sheet, skyline: Array) -> Array:
+    """Distance below a skyline in units, measured square to it, about; negative above it, (H, W)."""
+    slope = np.gradient(skyline, axis=1) * sheet.scale
+    return (sheet.y - skyline) / np.sqrt(1 + slope**2)
+
+
+def level_curves(sheet: Sheet, guide: Array, inside: Array, levels: Array) -> list[Array]:
+    """Curves along which `guide` has one of `levels`, where `inside` is above -1; each (N, 2) in units."""
+    coarse = max(1, round(2 * sheet.scale))
+    field = np.where(inside > -1.0, guide, np.nan)[::coarse, ::coarse]
+    if np.isnan(field).all():
+        return []
+    within = levels[(levels >= np.nanmin(field)) & (levels <= np.nanmax(field))]
+    curves: list[Array] = []
+    for level in within:
+        curves += find_contours(field, level)  # type: ignore[no-untyped-call]
+    return [(curve[:, ::-1] * coarse + 0.5) / sheet.scale for curve in curves if len(curve) > 2]
