@@ -104,15 +104,17 @@ class Lease:
         """Tell how far it is, 0-1, with a small JPEG of the present state. Renews the lease."""
         changes: JobChanges = {"progress": progress, "lease_expires_at": self._deadline()}
         if preview is not None:
-            changes["preview_key"] = f"{self.job.work_folder}preview.jpg"
-            self._ports.blobs.put(f"{self.job.work_folder}preview.jpg", preview, "image/jpeg")
+            changes["preview_key"] = self._put_preview(preview)
         self._write(**changes)
 
-    def succeed(self, image: bytes, *, width: int, height: int, features: str | None) -> None:
+    def succeed(
+        self, image: bytes, *, preview: bytes, width: int, height: int, features: str | None = None
+    ) -> None:
         """Store the painting and end the job.
 
         Args:
             image: The encoded file, in the format the job asks for.
+            preview: The same as a small JPEG.
             width: Pixels.
             height: Pixels.
             features: The perceptual encoder used, if the method has one.
@@ -135,7 +137,7 @@ class Lease:
             ),
             features=features,
         )
-        self._end(status="succeeded", progress=1.0, result=result)
+        self._end(status="succeeded", progress=1.0, result=result, preview_key=self._put_preview(preview))
 
     def fail(self, error: Problem) -> None:
         """End the job with the reason why there is no painting."""
@@ -159,6 +161,11 @@ class Lease:
     def abandon(self) -> None:
         """Remove what this painter has written."""
         self._ports.blobs.delete_folder(self.job.work_folder)
+
+    def _put_preview(self, preview: bytes) -> str:
+        key = f"{self.job.work_folder}preview.jpg"
+        self._ports.blobs.put(key, preview, "image/jpeg")
+        return key
 
     def _end(self, **changes: Unpack[JobChanges]) -> None:
         now = self._ports.clock.now()

@@ -51,6 +51,11 @@ def new_id(prefix: Prefix) -> str:
     return f"{prefix}_{''.join(secrets.choice(_ALPHABET) for _ in range(26))}"
 
 
+def names_file(style: str) -> bool:
+    """Whether a style is named by the id of a file of the caller's, rather than being a built-in one."""
+    return bool(UPLOAD_ID.fullmatch(style) or STYLE_ID.fullmatch(style))
+
+
 class StyleWeight(BaseModel):
     """One style of a blend."""
 

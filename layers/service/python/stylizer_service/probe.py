@@ -1,17 +1,16 @@
 """A cheap look at an upload, so that what cannot be painted is refused on arrival and not minutes later.
 
-Reads the header, and of JPEG and PNG enough to notice that the end is missing; never decodes a full picture.
-The painter decodes for real and stays the judge: what passes here can still fail there, with the same problem
-types.
+Reads headers and lengths and decodes nothing. The painter decodes and stays the judge: what passes here can
+still fail there, with a problem of the same types. This is not the core's reader because this layer ships
+without the core.
 """
 
 from __future__ import annotations
 
 import os
-import warnings
+import struct
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from types import ModuleType
 from typing import TYPE_CHECKING, BinaryIO
 
 from stylizer_service.models import MEDIA_TYPES, MediaType
@@ -21,23 +20,21 @@ from stylizer_service.settings import Settings
 if TYPE_CHECKING:
     from PIL import Image
 
-_FORMATS: dict[str, MediaType] = {
-    "JPEG": "image/jpeg",
-    "MPO": "image/jpeg",
-    "PNG": "image/png",
-    "WEBP": "image/webp",
-    "AVIF": "image/avif",
-    "TIFF": "image/tiff",
-    "GIF": "image/gif",
-    "HEIF": "image/heic",
+_NOUNS = {
+    "content": "the photo",
+    "style": "the style picture",
+    "mask": "the mask",
+    "content_mask": "the content mask",
 }
+_MASKS = ("mask", "content_mask")
 _ORIENTATION = 0x0112
 _SIDEWAYS = (5, 6, 7, 8)
+_HEAD = 256
 
 
 @dataclass(frozen=True, slots=True)
 class ProbedImage:
-    """What a header tells: the shape after the photo has been turned upright, and the type."""
+    """What a header tells: the shape once the picture is upright, and the type."""
 
     width: int
     height: int
@@ -55,114 +52,201 @@ class Probe:
 
         Args:
             file: A seekable reader, read from its start, left open.
-            field: The input it came in, for errors.
+            field: The input it came in, for errors. Of a mask only bytes and pixels are limited, because the
+            shape
+                is the photo's.
 
         Raises:
             ProblemError: Of the type that the painter's refusal would have.
         """
-        self._check_length(file, field)
-        with warnings.catch_warnings():
-            # Pillow warns of odd metadata, which is no reason to refuse a picture.
-            warnings.simplefilter("ignore")
-            image = _open(file, field)
-            with image:
-                self._check_shape(image, field)
-                upright = _upright_size(image)
-                _check_whole(image, field)
-                return ProbedImage(*upright, _FORMATS[image.format or ""])
+        length = self._check_length(file, field)
+        head = file.read(_HEAD)
+        media_type = _sniff(head)
+        if media_type is None:
+            raise _unsupported(field)
+        if media_type in ("image/avif", "image/heic"):
+            self._check_promised_sizes(file, field)
+        try:
+            size = _upright_size(media_type, file)
+            whole = _is_whole(media_type, file, length)
+        except ProblemError:
+            raise
+        except Exception as error:  # Between them the decoders raise nearly everything.
+            raise _corrupt(field) from error
+        self._check_shape(size, field)
+        if not whole:
+            raise _corrupt(field)
+        return ProbedImage(*size, media_type)
 
-    def _check_length(self, file: BinaryIO, field: str) -> None:
+    def _check_length(self, file: BinaryIO, field: str) -> int:
         length = file.seek(0, os.SEEK_END)
         file.seek(0)
         if length == 0:
-            raise failure("empty-image", f"{field} has no bytes", field=field, allowed="a picture")
+            detail = f"{_noun(field)} is empty: it has 0 bytes"
+            raise failure("empty-image", detail, field=field, allowed="at least 1 byte")
         if length > self._limits.max_bytes:
+            allowed = f"at most {self._limits.max_bytes:,} bytes"
+            detail = f"{_noun(field)} has {length:,} bytes; allowed are {allowed}"
+            raise failure("image-too-large", detail, field=field, allowed=allowed)
+        return length
+
+    def _check_shape(self, size: tuple[int, int], field: str) -> None:
+        self._check_pixels(size, field)
+        if field in _MASKS:
+            return
+        short, long = sorted(size)
+        shape = f"{_noun(field)} is {size[0]:,} x {size[1]:,} pixels"
+        if short < self._limits.min_side:
+            allowed = f"at least {self._limits.min_side} pixels a side"
+            detail = f"{shape}; it must have {allowed}"
+            raise failure("image-too-small", detail, field=field, allowed=allowed)
+        if long > short * self._limits.max_aspect_ratio:
+            allowed = f"at most {self._limits.max_aspect_ratio:g} times as long as wide"
             raise failure(
-                "image-too-large",
-                f"{field} has {length} bytes",
-                field=field,
-                allowed=f"at most {self._limits.max_bytes} bytes",
+                "extreme-aspect-ratio", f"{shape}; it may be {allowed}", field=field, allowed=allowed
             )
 
-    def _check_shape(self, image: Image.Image, field: str) -> None:
-        width, height = image.size
-        limits = self._limits
-        shape = f"{field} is {width} x {height} pixels"
-        if width * height > limits.max_pixels:
-            allowed = f"at most {limits.max_pixels} pixels"
-            raise failure("too-many-pixels", shape, field=field, allowed=allowed)
-        if min(width, height) < limits.min_side:
-            allowed = f"sides of at least {limits.min_side} pixels"
-            raise failure("image-too-small", shape, field=field, allowed=allowed)
-        if max(width, height) > limits.max_aspect_ratio * min(width, height):
-            allowed = f"at most {limits.max_aspect_ratio:g} times as long as wide"
-            raise failure("extreme-aspect-ratio", shape, field=field, allowed=allowed)
+    def _check_pixels(self, size: tuple[int, int], field: str) -> None:
+        if size[0] * size[1] > self._limits.max_pixels:
+            allowed = f"at most {self._limits.max_pixels / 1e6:g} megapixels"
+            detail = f"{_noun(field)} is {size[0]:,} x {size[1]:,} pixels; allowed are {allowed}"
+            raise failure("too-many-pixels", detail, field=field, allowed=allowed)
+
+    def _check_promised_sizes(self, file: BinaryIO, field: str) -> None:
+        """Check every "ispe" box of an AVIF or HEIC; the libraries would call a huge one broken."""
+        file.seek(0)
+        data = file.read()
+        at = data.find(_ISPE)
+        while at >= 0:
+            sides = data[at + len(_ISPE) : at + len(_ISPE) + 8]
+            if len(sides) == 8:
+                self._check_pixels(struct.unpack(">II", sides), field)
+            at = data.find(_ISPE, at + 1)
 
 
-@cache
-def _pillow() -> ModuleType:
-    """Pillow with every format registered; loaded by the first picture, not by the first request."""
-    from PIL import Image
-
-    # Our own limit is checked on the header, before anything is decoded; Pillow's would hide the size from
-    # the error.
-    Image.MAX_IMAGE_PIXELS = None
-    try:
-        from pillow_heif import register_heif_opener
-    except ImportError:  # Then HEIC is refused as unsupported.
-        return Image
-    register_heif_opener()
-    return Image
-
-
-def _open(file: BinaryIO, field: str) -> Image.Image:
-    try:
-        image: Image.Image = _pillow().open(file, formats=tuple(_FORMATS))
-    except Exception as error:
-        if _looks_accepted(file):
-            raise _corrupt(field) from error
-        raise _unsupported(field) from error
-    return image
+# A box of 20 bytes, version and flags 0; width and height follow.
+_ISPE = b"\0\0\0\x14ispe\0\0\0\0"
+_SIGNATURES: tuple[tuple[bytes, MediaType], ...] = (
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"II*\0", "image/tiff"),
+    (b"MM\0*", "image/tiff"),
+    (b"II+\0", "image/tiff"),
+    (b"MM\0+", "image/tiff"),
+)
+_BRANDS: tuple[tuple[set[bytes], MediaType], ...] = (
+    ({b"avif", b"avis"}, "image/avif"),
+    ({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}, "image/heic"),
+)
 
 
-def _looks_accepted(file: BinaryIO) -> bool:
-    """Whether the first bytes promise a picture, although Pillow could not make sense of the rest."""
+def _sniff(head: bytes) -> MediaType | None:
+    for signature, media_type in _SIGNATURES:
+        if head.startswith(signature):
+            return media_type
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "image/webp"
+    if head[4:8] == b"ftyp":
+        box = head[8 : int.from_bytes(head[:4], "big")]
+        brands = {box[at : at + 4] for at in range(0, len(box), 4)}
+        return next((media_type for known, media_type in _BRANDS if known & brands), None)
+    return None
+
+
+def _upright_size(media_type: MediaType, file: BinaryIO) -> tuple[int, int]:
     file.seek(0)
-    head = file.read(12)
-    return head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*")) or (
-        head[:4] == b"RIFF" and head[8:] == b"WEBP"
-    )
-
-
-def _upright_size(image: Image.Image) -> tuple[int, int]:
+    image = _opener(media_type)(file)
     width, height = image.size
+    if media_type == "image/tiff":  # Pillow has turned this one already.
+        return width, height
     try:
         sideways = image.getexif().get(_ORIENTATION) in _SIDEWAYS
-    except Exception:  # Broken metadata says nothing about orientation; the core treats it the same.
+    except Exception:  # Metadata that cannot be read turns nothing.
         sideways = False
     return (height, width) if sideways else (width, height)
 
 
-def _check_whole(image: Image.Image, field: str) -> None:
-    """Notice a file that ends too early, at a small part of the cost of decoding it."""
-    try:
-        if image.format in ("JPEG", "MPO"):
-            image.draft("RGB", (image.width // 8, image.height // 8))
-            image.load()
-        elif image.format == "PNG":
-            image.verify()
-    except Exception as error:
-        raise _corrupt(field) from error
+def _opener(media_type: MediaType) -> Callable[[BinaryIO], Image.Image]:
+    """The one decoder that may see the data, loaded with the first such picture."""
+    from PIL import (
+        AvifImagePlugin,
+        GifImagePlugin,
+        JpegImagePlugin,
+        PngImagePlugin,
+        TiffImagePlugin,
+        WebPImagePlugin,
+    )
+
+    openers: dict[MediaType, Callable[[BinaryIO], Image.Image]] = {
+        "image/jpeg": JpegImagePlugin.JpegImageFile,
+        "image/png": PngImagePlugin.PngImageFile,
+        "image/webp": WebPImagePlugin.WebPImageFile,
+        "image/avif": AvifImagePlugin.AvifImageFile,
+        "image/tiff": TiffImagePlugin.TiffImageFile,
+        "image/gif": GifImagePlugin.GifImageFile,
+        "image/heic": _open_heic,
+    }
+    return openers[media_type]
+
+
+def _open_heic(file: BinaryIO) -> Image.Image:
+    from pillow_heif import as_plugin
+
+    opened: Image.Image = as_plugin.HeifImageFile(file)  # type: ignore[no-untyped-call]
+    return opened
+
+
+def _is_whole(media_type: MediaType, file: BinaryIO, length: int) -> bool:
+    """Whether the file reaches its own end, where the format tells that without decoding."""
+    file.seek(0)
+    if media_type == "image/jpeg":
+        return _jpeg_has_end(file.read())
+    if media_type == "image/png":
+        return _png_chunks_fit(file, length)
+    if media_type == "image/webp":
+        size = int.from_bytes(file.read(8)[4:], "little")
+        return size + 8 <= length
+    return True
+
+
+def _jpeg_has_end(data: bytes) -> bool:
+    """Walk the segments to the first scan; after it FF D9 is the end of the picture and nothing else."""
+    at = 2
+    while data[at : at + 1] == b"\xff":
+        marker = data[at + 1]
+        if marker == 0xFF:  # padding
+            at += 1
+        elif marker == 0xDA:
+            return data.find(b"\xff\xd9", at) >= 0
+        else:
+            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return False
+
+
+def _png_chunks_fit(file: BinaryIO, length: int) -> bool:
+    at = 8
+    while at + 8 <= length:
+        file.seek(at)
+        header = file.read(8)
+        if header[4:] == b"IEND":
+            return True
+        at += 12 + int.from_bytes(header[:4], "big")
+    # Without an IEND, but with all it announced: decoders take it.
+    return at == length
+
+
+def _noun(field: str) -> str:
+    return _NOUNS.get(field, "the picture")
 
 
 def _corrupt(field: str) -> ProblemError:
-    return failure("corrupt-image", f"{field} is broken or cut short", field=field, allowed="a whole picture")
+    return failure(
+        "corrupt-image", f"{_noun(field)} is broken or cut short", field=field, allowed="a whole picture"
+    )
 
 
 def _unsupported(field: str) -> ProblemError:
-    return failure(
-        "unsupported-image",
-        f"{field} is not a picture of an accepted format",
-        field=field,
-        allowed=MEDIA_TYPES,
-    )
+    detail = f"{_noun(field)} is not a picture of an accepted format"
+    return failure("unsupported-image", detail, field=field, allowed=MEDIA_TYPES)

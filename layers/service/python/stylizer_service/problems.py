@@ -15,6 +15,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "invalid-option": (422, "An option cannot be honored"),
     "unknown-style": (422, "There is no such style"),
     "unusable-image": (422, "The picture cannot be used"),
+    "unreadable-image": (422, "The picture cannot be read"),
     "empty-image": (422, "The file is empty"),
     "unsupported-image": (422, "The file is not a picture of an accepted format"),
     "corrupt-image": (422, "The picture is broken or cut short"),

@@ -8,7 +8,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -195,6 +195,20 @@ class LocalBlobs:
         finally:
             draft.unlink(missing_ok=True)
 
+    def untouched(self, kind: str, before: datetime) -> list[str]:
+        """The names of the folders right under `kind` in which nothing was made or deleted since."""
+        return [entry.name for entry in _older(self._path(kind), before)]
+
+    def remove_drafts(self, before: datetime) -> int:
+        """Delete what was begun before that time and never finished; returns how many."""
+        stale = _older(self._drafts, before)
+        for entry in stale:
+            if entry.is_dir():
+                shutil.rmtree(entry, ignore_errors=True)
+            else:
+                entry.unlink(missing_ok=True)
+        return len(stale)
+
     def _publish(self, draft: Path, target: Path) -> None:
         while True:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -220,6 +234,16 @@ class LocalBlobs:
         if not all(_NAME.fullmatch(part) for part in parts):
             raise failure("not-found", "there is no such file")
         return self._root.joinpath(*parts)
+
+
+def _older(folder: Path, before: datetime) -> list[Path]:
+    """What lies in the folder unchanged since; the change time, because a hard link keeps the others."""
+    found = []
+    for entry in folder.iterdir() if folder.is_dir() else ():
+        with suppress(FileNotFoundError):  # Others may tidy at the same time.
+            if entry.stat().st_ctime < before.timestamp():
+                found.append(entry)
+    return found
 
 
 class BlobWriter:

@@ -1,0 +1,1 @@
+"""Paints the jobs: one runner (`painting`), and the ways jobs come in."""

@@ -1,0 +1,115 @@
+"""Paints the jobs of one data folder, one at a time: `python -m functions.painter.local_worker`."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import stylizer
+from functions.painter.painting import paint_job
+from stylizer_service.local import Local, open_local
+from stylizer_service.local.orphans import remove_orphans
+from stylizer_service.settings import Settings
+
+_POLL_SECONDS = 0.1
+_SWEEP_SECONDS = 60.0
+_NICENESS = 10
+
+log = logging.getLogger(__name__)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until SIGTERM, SIGINT or the death of the parent; a job in hand is handed back."""
+    options = _parse(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s painter: %(message)s", stream=sys.stderr)
+    settings = Settings(data_dir=options.data_dir) if options.data_dir else Settings()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    should_stop = _stop_condition(stop, options.parent)
+    # The API has to answer while this uses every core.
+    os.nice(_NICENESS)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with _only_one(settings.data_dir / "worker.lock", should_stop) as is_mine:
+        if is_mine:
+            with closing(open_local(settings)) as local:
+                _work(local, should_stop)
+    return 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m functions.painter.local_worker", description=__doc__)
+    parser.add_argument(
+        "--data-dir", type=Path, metavar="DIR", help="the data folder (default: STYLIZER_DATA_DIR, or ./data)"
+    )
+    parser.add_argument(
+        "--parent", type=int, metavar="PID", help="end when this process, which must be the parent, has died"
+    )
+    return parser.parse_args(arguments)
+
+
+def _stop_condition(stop: threading.Event, parent: int | None) -> Callable[[], bool]:
+    return lambda: stop.is_set() or (parent is not None and os.getppid() != parent)
+
+
+@contextmanager
+def _only_one(path: Path, should_stop: Callable[[], bool]) -> Iterator[bool]:
+    """Hold a lock that dies with the process, waiting for it if need be; False if told to stop before."""
+    with path.open("ab") as file:
+        is_waiting = False
+        while not should_stop():
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if not is_waiting:
+                    log.info("waiting for the other painter of %s to end", path.parent)
+                is_waiting = True
+                time.sleep(_POLL_SECONDS)
+                continue
+            yield True
+            return
+        yield False
+
+
+def _work(local: Local, should_stop: Callable[[], bool]) -> None:
+    service = local.service
+    # Holding the lock means that every earlier painter is dead, whatever its lease says.
+    bereft = local.queue.bury_painters()
+    if bereft:
+        log.info("found %d unfinished painting(s) of a painter that died", bereft)
+    stylizer.stylize  # noqa: B018 - loads torch now, so that the first job need not wait for it
+    next_sweep = 0.0
+    while not should_stop():
+        if time.monotonic() >= next_sweep:
+            _tidy(local)
+            next_sweep = time.monotonic() + _SWEEP_SECONDS
+        job_id = local.queue.receive()
+        if job_id is None:
+            time.sleep(_POLL_SECONDS)
+            continue
+        log.info("%s: taken", job_id)
+        outcome = paint_job(service.ports, service.settings, job_id, should_stop=should_stop)
+        log.info("%s: %s", job_id, outcome)
+
+
+def _tidy(local: Local) -> None:
+    try:
+        count = local.service.sweep() + remove_orphans(local.blobs, local.service.ports)
+    except Exception:  # Tidying can wait; painting cannot.
+        log.exception("could not tidy up")
+    else:
+        if count:
+            log.info("let go of %d thing(s) whose time was over", count)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,167 @@
+"""Paints one job, whichever way it came in."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Literal
+
+from PIL import Image
+
+import stylizer
+from stylizer.errors import StylizerError
+from stylizer.images import ImageSource, Limits, encode
+from stylizer.progress import Progress
+from stylizer_service.leases import Lease, LeaseLost, claim
+from stylizer_service.models import names_file
+from stylizer_service.ports import Ports
+from stylizer_service.problems import problem
+from stylizer_service.settings import Settings
+
+Outcome = Literal["succeeded", "failed", "released", "lost", "nothing"]
+"""What became of a delivery. "lost": canceled, or another painter has it; "nothing": nothing to do."""
+
+PREVIEW_SIDE = 320
+_REPORT_EVERY = 0.5
+_REPORT_SHARE = 0.1
+
+log = logging.getLogger(__name__)
+
+
+class _HandBack(Exception):
+    """The painter has to go; the job shall be painted by another one."""
+
+
+def paint_job(
+    ports: Ports, settings: Settings, job_id: str, *, should_stop: Callable[[], bool] = lambda: False
+) -> Outcome:
+    """Claim a job, paint it and end it. Safe to call for any job at any time, any number of times.
+
+    Args:
+        ports: Where the job and its files are.
+        settings: Limits and lifetimes.
+        job_id: The job to paint.
+        should_stop: Asked between the steps of painting; once it says yes the job is handed back.
+    """
+    lease = claim(ports, settings, job_id)
+    if lease is None:
+        return "nothing"
+    try:
+        with _kept_alive(lease, settings.lease_seconds / 3) as lost:
+            return _paint_and_end(ports, settings, lease, _Reporter(lease, lost, should_stop))
+    except LeaseLost:
+        lease.abandon()
+        return "lost"
+
+
+def _paint_and_end(ports: Ports, settings: Settings, lease: Lease, reporter: _Reporter) -> Outcome:
+    options = lease.job.options
+    try:
+        painting = _paint(ports, settings, lease, reporter)
+        image = painting.encode(options.format, options.format_quality)
+        width, height = painting.image.size
+        preview = small_jpeg(painting.image)
+        lease.succeed(image, preview=preview, width=width, height=height, features=painting.features)
+    except LeaseLost:
+        raise
+    except _HandBack:
+        lease.release()
+        return "released"
+    except StylizerError as error:
+        lease.fail(problem(error.code, error.detail, field=error.field, allowed=error.allowed))
+        return "failed"
+    except Exception:
+        log.exception("painting %s failed", lease.job.id)
+        lease.fail(problem("internal", "the painting could not be finished; the log says why"))
+        return "failed"
+    return "succeeded"
+
+
+def _paint(ports: Ports, settings: Settings, lease: Lease, reporter: _Reporter) -> stylizer.Painting:
+    job = lease.job
+    with ExitStack() as files:
+
+        def source(name: str) -> ImageSource:
+            return files.enter_context(ports.blobs.open(job.input_key(name)))
+
+        # A built-in style goes by its id: the core has it.
+        styles = [
+            (source(f"style-{index}") if names_file(entry.style) else entry.style, entry.weight)
+            for index, entry in enumerate(job.styles)
+        ]
+        return stylizer.stylize(
+            source("content"),
+            styles,
+            method=job.method,
+            options=stylizer.Options(**job.options.model_dump(exclude={"format", "format_quality"})),
+            mask=source("mask") if job.mask else None,
+            content_mask=source("content_mask") if job.content_mask else None,
+            limits=Limits(
+                max_bytes=settings.max_bytes,
+                max_pixels=settings.max_pixels,
+                max_aspect_ratio=settings.max_aspect_ratio,
+                min_side=settings.min_side,
+            ),
+            on_progress=reporter,
+        )
+
+
+class _Reporter:
+    """Hears from the core after each step, tells the job now and then, and ends a painting nobody wants."""
+
+    def __init__(self, lease: Lease, lost: threading.Event, should_stop: Callable[[], bool]):
+        self._lease = lease
+        self._lost = lost
+        self._should_stop = should_stop
+        self._next = 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        if self._lost.is_set():
+            raise LeaseLost(self._lease.job.id)
+        if self._should_stop():
+            raise _HandBack
+        began = time.monotonic()
+        if began < self._next:
+            return
+        self._lease.report(progress.fraction, small_jpeg(progress.preview()))
+        # A report takes no more than its share of the time, however large the picture or slow the disk.
+        ended = time.monotonic()
+        self._next = ended + max(_REPORT_EVERY, (ended - began) / _REPORT_SHARE)
+
+
+@contextmanager
+def _kept_alive(lease: Lease, every: float) -> Iterator[threading.Event]:
+    """Renew the lease in the background, so that one long step does not lose it.
+
+    Yields:
+        An event that is set once the lease is lost.
+    """
+    lost, done = threading.Event(), threading.Event()
+
+    def beat() -> None:
+        while not done.wait(every):
+            try:
+                lease.renew()
+            except LeaseLost:
+                lost.set()
+                return
+            except Exception:  # The store may be busy; there are two more beats before the lease ends.
+                log.warning("could not renew the lease of %s", lease.job.id, exc_info=True)
+
+    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield lost
+    finally:
+        done.set()
+        thread.join()
+
+
+def small_jpeg(image: Image.Image) -> bytes:
+    """A preview: a JPEG of at most 320 pixels a side."""
+    small = image.copy()
+    small.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
+    return encode(small, format="jpeg", quality=80)

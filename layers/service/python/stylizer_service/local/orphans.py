@@ -1,0 +1,35 @@
+"""Tidying up after what was killed: files that no record knows, and files never finished."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from stylizer_service.local.blobs import LocalBlobs
+from stylizer_service.ports import Ports
+
+_GRACE = timedelta(hours=1)
+
+
+def remove_orphans(blobs: LocalBlobs, ports: Ports, *, grace: timedelta = _GRACE) -> int:
+    """Delete folders without a record, and drafts, that nobody has touched for a while.
+
+    Files are stored before the record that names them, so a process killed in between leaves files behind.
+    The grace keeps away from those who are in between right now.
+
+    Returns:
+        How many folders and drafts went.
+    """
+    before = ports.clock.now() - grace
+    count = blobs.remove_drafts(before)
+    records: dict[str, Callable[[str], object]] = {
+        "jobs": ports.jobs.get,
+        "uploads": ports.uploads.get,
+        "styles": ports.styles.get,
+    }
+    for kind, find in records.items():
+        for name in blobs.untouched(kind, before):
+            if find(name) is None:
+                blobs.delete_folder(f"{kind}/{name}/")
+                count += 1
+    return count
