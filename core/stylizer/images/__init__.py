@@ -54,7 +54,8 @@ def decode(source: ImageSource, *, limits: Limits = DEFAULT_LIMITS, field: str =
     """Read a picture whatever it comes as: turned upright, in sRGB, 8 bits a channel, alpha apart.
 
     Of an animation the first frame counts. Gray of 16 bits is scaled. Floating-point and 32-bit values have
-    no agreed white: floats within 0-1 run from black to white, all others from their darkest to their brightest.
+    no agreed white: floats within 0-1 run from black to white, all others from their darkest to their
+    brightest.
 
     Args:
         source: JPEG, PNG, WebP, AVIF, TIFF, GIF or HEIC.
@@ -66,7 +67,7 @@ def decode(source: ImageSource, *, limits: Limits = DEFAULT_LIMITS, field: str =
     """
     image, name = open_header(source, limits, field)
     check_dimensions(image.size, limits, field)
-    with translated_errors(field):
+    with translated_errors(limits, field):
         upright = load_upright(image)
         # A HEIC header can promise another size than its data turns out to have.
         check_dimensions(upright.size, limits, field)
@@ -96,7 +97,7 @@ def decode_mask(
     """
     image, _ = open_header(source, limits, field)
     check_pixels(image.size, limits, field)
-    with translated_errors(field):
+    with translated_errors(limits, field):
         upright = load_upright(image)
         height, width = shape
         if upright.size != (width, height):

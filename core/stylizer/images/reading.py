@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
@@ -27,7 +28,7 @@ from stylizer.errors import (
     UnreadableImage,
     UnsupportedImage,
 )
-from stylizer.images.limits import Limits, noun
+from stylizer.images.limits import Limits, check_pixels, noun
 
 ImageSource = bytes | str | os.PathLike[str] | BinaryIO | Image.Image
 """A picture as its encoded bytes, the path of its file, an open binary file, or one already in memory."""
@@ -46,12 +47,24 @@ def open_header(source: ImageSource, limits: Limits, field: str) -> tuple[Image.
     opener = _OPENERS.get(name)
     if opener is None:
         raise _unsupported(f"{noun(field)} is {name}", field, tuple(_OPENERS))
-    with translated_errors(field):
+    if name in ("avif", "heic"):
+        _check_promised_sizes(data, limits, field)
+    with translated_errors(limits, field):
         return opener(io.BytesIO(data)), name
 
 
+def _check_promised_sizes(data: bytes, limits: Limits, field: str) -> None:
+    """Check every "ispe" box; the libraries would call a huge one broken, and not say why."""
+    at = data.find(_ISPE)
+    while at >= 0:
+        width_and_height = data[at + len(_ISPE) : at + len(_ISPE) + 8]
+        if len(width_and_height) == 8:
+            check_pixels(struct.unpack(">II", width_and_height), limits, field)
+        at = data.find(_ISPE, at + 1)
+
+
 @contextmanager
-def translated_errors(field: str) -> Iterator[None]:
+def translated_errors(limits: Limits, field: str) -> Iterator[None]:
     """Turn whatever a decoder raises, and between them they raise nearly everything, into an ImageError."""
     try:
         yield
@@ -61,12 +74,14 @@ def translated_errors(field: str) -> Iterator[None]:
         detail = f"{noun(field)} is HEIC, which this machine has no library for"
         raise _unsupported(detail, field, tuple(name for name in _OPENERS if name != "heic")) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        # Left to the decoders: a WebP beyond their own ceiling, a frame larger than its screen.
-        raise TooManyPixels(f"{noun(field)} unpacks to too many pixels: {error}", field=field) from error
+        # What a decoder finds by itself: a WebP beyond its own ceiling, a frame larger than its screen.
+        allowed = f"at most {limits.max_pixels / 1e6:g} megapixels"
+        detail = f"{noun(field)} would unpack to far too many pixels; allowed are {allowed}"
+        raise TooManyPixels(detail, field=field, allowed=allowed) from error
     except MemoryError as error:
         raise ImageError(f"{noun(field)} takes more memory than there is", field=field) from error
     except Exception as error:
-        reason = str(error) or type(error).__name__
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise CorruptImage(f"{noun(field)} is broken or cut short: {reason}", field=field) from error
 
 
@@ -81,7 +96,7 @@ def _read(source: bytes | str | os.PathLike[str] | BinaryIO, limits: Limits, fie
         size = f"{len(data):,} bytes"
     else:
         data = _read_file(source, limits.max_bytes + 1, field)
-        size = "more"
+        size = f"more than {limits.max_bytes:,} bytes"
     if not data:
         raise EmptyImage(f"{noun(field)} is empty: it has 0 bytes", field=field, allowed="at least 1 byte")
     if len(data) > limits.max_bytes:
@@ -141,6 +156,8 @@ _SIGNATURES = (
     (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
     (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
 )
+# A box of 20 bytes, version and flags 0; width and height follow.
+_ISPE = b"\0\0\0\x14ispe\0\0\0\0"
 _BRANDS = (
     ("avif", {b"avif", b"avis"}),
     ("heic", {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}),
