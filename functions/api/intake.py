@@ -24,26 +24,27 @@ FILES = ("content", "style", "mask", "content_mask")
 
 _STAND_IN = "upl_" + "a" * 26
 _SCHEMA = StylizationRequest.model_json_schema(ref_template="#/components/schemas/{model}")
-_PROPERTIES = cast(dict[str, JsonValue], _SCHEMA["properties"])
+_PROPERTIES: dict[str, dict[str, JsonValue]] = _SCHEMA["properties"]
 
 
 def _form_schema() -> JsonValue:
     """The same fields as in JSON, of which some can be files; a blend is written as JSON."""
     file: JsonValue = {"type": "string", "format": "binary"}
-    blend: JsonValue = {
-        "type": "string",
-        "contentMediaType": "application/json",
-        "examples": ['[{"style": "woodcut"}]'],
-    }
-    files: dict[str, JsonValue] = {
-        name: {"anyOf": [file, {"type": "string", "description": "An id instead of a file."}]}
+    files = {
+        name: {
+            "anyOf": [file, {"type": "string"}],
+            "description": f"{_PROPERTIES[name]['description']} A file, or an id.",
+        }
         for name in FILES
     }
-    return {
-        "type": "object",
-        "required": ["content"],
-        "properties": {**_PROPERTIES, **files, "styles": blend},
+    blend = {
+        "type": "string",
+        "contentMediaType": "application/json",
+        "description": f"{_PROPERTIES['styles']['description']} Written as JSON.",
+        "examples": ['[{"style": "woodcut", "weight": 2}, {"style": "mosaic"}]'],
     }
+    properties = {name: files.get(name, schema) for name, schema in _PROPERTIES.items()} | {"styles": blend}
+    return cast(JsonValue, {"type": "object", "required": ["content"], "properties": properties})
 
 
 BODY: dict[str, JsonValue] = {

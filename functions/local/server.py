@@ -8,6 +8,7 @@ import logging
 import re
 import signal
 import socket
+import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from pydantic import ValidationError
 
 from functions.local.supervisor import Supervisor
 from functions.local.wiring import create_local_app
-from stylizer_service.local import open_local
+from stylizer_service.local import Local, open_local
 from stylizer_service.settings import Settings
 
 
@@ -64,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
 def _serve(host: str, port: int, data_dir: Path | None) -> None:
     settings = _settings(data_dir)
     with _only_one(settings.data_dir), _listening(host, port) as listener:
-        local = open_local(settings)
+        local = _open(settings)
         supervisor = Supervisor(settings.data_dir)
         app = create_local_app(local, stopping=lambda: server.should_exit, worker_alive=supervisor.is_alive)
         server = uvicorn.Server(
@@ -115,9 +116,16 @@ class _WorthTelling(logging.Filter):
 
 
 def _log_to_stderr() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s server: %(message)s")
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     logging.getLogger("uvicorn.access").addFilter(_WorthTelling())
+
+
+def _open(settings: Settings) -> Local:
+    try:
+        return open_local(settings)
+    except (OSError, RuntimeError, sqlite3.Error) as error:
+        raise _CannotStartError(str(error)) from error
 
 
 def _settings(data_dir: Path | None) -> Settings:

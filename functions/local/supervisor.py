@@ -57,6 +57,7 @@ class Supervisor:
             started = time.monotonic()
             # In a session of its own, so that Ctrl-C reaches this process only, which then ends it in order.
             self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, start_new_session=True)
+            log.info("painter started, process %d", self._process.pid)
             self._watch(self._process)
             if self._stopping.is_set():
                 return

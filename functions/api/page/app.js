@@ -8,7 +8,7 @@ const $ = (id) => document.getElementById(id);
 const FINAL = new Set(["succeeded", "failed", "canceled", "expired"]);
 const TITLE = document.title;
 
-let photo = null; // {file, upload: Promise<id> | null}
+let photo = null; // {name, file, upload: Promise<id> | null}; file is null for the photo of an earlier job
 let current = null; // id of the job on the stage
 let shownJob = null; // the job the photo on the stage belongs to
 
@@ -59,7 +59,7 @@ function setBusy(busy) {
 
 async function choosePhoto(file) {
   if (isBusy() && !current) return; // a photo is going up this moment
-  photo = { file, upload: null };
+  photo = { name: file.name, file, upload: null };
   current = shownJob = null;
   history.replaceState(null, "", location.pathname);
   markRecent();
@@ -74,9 +74,10 @@ const isBusy = () => !$("stop").hidden;
 
 async function paint() {
   stage.hideNotice();
-  stage.clearPainting();
+  if (photo.file) stage.clearPainting(); // else the earlier painting is all there is to look at
   stage.setState("painting");
   stage.setProgress(null);
+  stage.lookAt();
   setBusy(true);
   current = null;
   try {
@@ -87,7 +88,7 @@ async function paint() {
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     settle("photo");
-    stage.setCaption(photo.file.name);
+    stage.setCaption(photo.name);
     explain(error.problem);
   }
 }
@@ -105,7 +106,7 @@ async function submit() {
     };
     return await postOnce(body);
   } catch (error) {
-    photo.upload = null; // what went wrong may be the upload, or its having expired: the next try sends it anew
+    if (photo.file) photo.upload = null; // what went wrong may be the upload: the next try sends it anew
     forgetOwnUpload();
     throw error;
   }
@@ -162,13 +163,13 @@ function settle(state) {
   document.title = TITLE;
   stage.setProgress(undefined);
   setBusy(false);
-  stage.setState(photo || state === "done" ? state : "empty");
+  stage.setState(photo?.file || state === "done" ? state : "empty");
 }
 
 async function finish(job) {
   if (job.status === "succeeded") {
     const address = url(job.links.image);
-    if (!photo) stage.setShape(job.result.width, job.result.height);
+    if (!photo.file) stage.setShape(job.result.width, job.result.height);
     await stage.showPainting(address);
     if (current !== job.id) return;
     settle("done");
@@ -179,7 +180,7 @@ async function finish(job) {
   }
   stage.clearPainting();
   settle("photo");
-  stage.setCaption(photo ? photo.file.name : "");
+  stage.setCaption(photo?.name ?? "");
   if (job.status === "failed") explain(job.error);
   if (job.status === "expired") stage.showNotice("This painting has expired. Paint it again to get it back.");
   if (job.status === "canceled") stage.setCaption("Stopped.");
@@ -192,9 +193,9 @@ function facts(job) {
 }
 
 function explain(problem) {
-  const names = { content: "The photo", mask: "The mask", style: "The style" };
-  const about = names[problem.field] ? `${names[problem.field]}: ` : "";
-  stage.showNotice(about + (problem.detail || problem.title || "Something went wrong."));
+  const text = problem.detail || problem.title || "Something went wrong.";
+  const choices = Array.isArray(problem.allowed) ? `. Possible: ${problem.allowed.join(", ").replaceAll("image/", "")}` : "";
+  stage.showNotice(`${text[0].toUpperCase()}${text.slice(1)}${choices}.`.replace("..", "."));
 }
 
 async function stop() {
@@ -235,10 +236,8 @@ function markRecent() {
 /** Show the job named in the address: a reload, a link, or a click on an earlier painting. */
 async function open(id) {
   if (id !== shownJob) {
-    photo = null;
     stage.forgetPhoto();
     stage.clearPainting();
-    shownJob = id;
   }
   current = id;
   markRecent();
@@ -246,6 +245,8 @@ async function open(id) {
   try {
     const job = await get(`v1/stylizations/${id}`);
     restore(job);
+    if (id !== shownJob) photo = { name: "", file: null, upload: Promise.resolve(job.content) };
+    shownJob = id;
     if (!FINAL.has(job.status)) {
       setBusy(true);
       stage.setState("painting");
@@ -256,6 +257,11 @@ async function open(id) {
     settle("photo");
     explain(error.problem);
   }
+}
+
+function openAndLook() {
+  open(jobInAddress());
+  stage.lookAt();
 }
 
 const jobInAddress = () => /^#(stz_\w+)$/.exec(location.hash)?.[1];
@@ -269,7 +275,7 @@ $("panel").addEventListener("submit", (event) => {
   if (photo && !isBusy()) paint();
 });
 $("stop").addEventListener("click", stop);
-addEventListener("hashchange", () => jobInAddress() && jobInAddress() !== current && open(jobInAddress()));
+addEventListener("hashchange", () => jobInAddress() && jobInAddress() !== current && openAndLook());
 addEventListener("beforeunload", (event) => {
   if (isBusy() && !current) event.preventDefault(); // still sending the photo: nothing is safe yet
 });

@@ -8,6 +8,9 @@ const painting = $("painting");
 
 let photoUrl = null;
 
+/** Bring the picture into view, where a phone has scrolled it away. */
+export const lookAt = () => stage.scrollIntoView({ block: "nearest" });
+
 /** One of "empty", "photo", "painting" (running) and "done". */
 export function setState(state) {
   stage.dataset.state = state;
@@ -35,7 +38,7 @@ export async function showPhoto(file) {
     // HEIC and TIFF are fine for the painter, but few browsers show them.
     photo.removeAttribute("src");
     setShape(3, 2);
-    $("photo-unseen").textContent = `This browser cannot show “${file.name}”. It can still be painted.`;
+    $("photo-unseen").textContent = `This browser cannot show “${file.name}”, but the painter may well know its format.`;
     $("photo-unseen").hidden = false;
   }
 }
@@ -68,6 +71,7 @@ export async function showPainting(address) {
 
 export function setShape(width, height) {
   pictures.style.setProperty("--ratio", (width / height).toFixed(5));
+  pictures.classList.toggle("wide", width > height);
 }
 
 /** `fraction` 0-1, null for "busy, no telling how long", undefined for none at all. */

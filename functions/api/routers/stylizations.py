@@ -46,12 +46,15 @@ async def create_stylization(
     response: Response,
     prefer: Annotated[
         list[str] | None,
-        Header(description="`wait=60` answers with the finished painting if it ends in time."),
+        Header(
+            alias="Prefer", description="`wait=60` answers with the finished painting if it ends in time."
+        ),
     ] = None,
     idempotency_key: Annotated[
         str | None,
         Header(
-            description="1 to 255 visible ASCII characters. Sending the request again gives the same job."
+            alias="Idempotency-Key",
+            description="1 to 255 visible ASCII characters. Sending the request again gives the same job.",
         ),
     ] = None,
 ) -> Stylization:
