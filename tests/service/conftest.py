@@ -1,0 +1,117 @@
+"""The fixture `service` comes once for each set of adapters: what asks for it is their common contract."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from stylizer_service.leases import claim
+from stylizer_service.local import Local, open_local
+from stylizer_service.models import StylizationRequest
+from stylizer_service.problems import Problem, ProblemError
+from stylizer_service.settings import Settings
+from stylizer_service.usecases import Service
+
+Picture = Callable[..., bytes]
+Order = Callable[..., StylizationRequest]
+
+
+class SteppedClock:
+    """Stands still until told to go on. Starts at the true time, because files carry that."""
+
+    def __init__(self) -> None:
+        self._now = datetime.now(UTC)
+
+    def now(self) -> datetime:
+        return self._now
+
+    def advance(self, **units: float) -> None:
+        self._now += timedelta(**units)
+
+
+@pytest.fixture
+def clock() -> SteppedClock:
+    return SteppedClock()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    for name, color in (("ink", "black"), ("oil", "orange")):
+        folder = tmp_path / "styles" / name
+        folder.mkdir(parents=True)
+        (folder / "style.toml").write_text(
+            f'title = "In {name}"\nartist = "nobody"\nyear = 2026\nlicense = "MIT"\n'
+        )
+        Image.new("RGB", (32, 32), color).save(folder / "swatch.webp")
+    return Settings(data_dir=tmp_path / "data", styles_dir=tmp_path / "styles", queue_limit=20)
+
+
+@pytest.fixture
+def local(settings: Settings, clock: SteppedClock) -> Iterator[Local]:
+    with closing(open_local(settings, clock)) as local:
+        yield local
+
+
+@pytest.fixture(params=["local"])
+def service(request: pytest.FixtureRequest) -> Service:
+    adapters: Local = request.getfixturevalue(request.param)
+    return adapters.service
+
+
+@pytest.fixture(scope="session")
+def picture() -> Picture:
+    """Encode some picture: picture(width, height, format, **Pillow's settings)."""
+
+    def encoded(width: int = 48, height: int = 32, format: str = "PNG", **settings: object) -> bytes:  # noqa: A002
+        buffer = io.BytesIO()
+        Image.linear_gradient("L").resize((width, height)).convert("RGB").save(buffer, format, **settings)
+        return buffer.getvalue()
+
+    return encoded
+
+
+@pytest.fixture
+def order(service: Service, picture: Picture) -> Order:
+    """Make a request for a fresh photo of the owner "ann": order(**other fields)."""
+
+    def made(**fields: object) -> StylizationRequest:
+        photo = service.add_upload("ann", io.BytesIO(picture()), field="content")
+        return StylizationRequest.model_validate({"content": photo, "style": "ink"} | fields)
+
+    return made
+
+
+@pytest.fixture
+def photo_of(service: Service, picture: Picture) -> Callable[[str], str]:
+    """Store a photo of an owner; gives its id."""
+    return lambda owner: service.add_upload(owner, io.BytesIO(picture()), field="content")
+
+
+@pytest.fixture(scope="session")
+def refusal() -> Callable[..., Problem]:
+    """Call something that must be refused; gives the problem."""
+
+    def refused(call: Callable[..., object], *arguments: object, **named: object) -> Problem:
+        with pytest.raises(ProblemError) as caught:
+            call(*arguments, **named)
+        return caught.value.problem
+
+    return refused
+
+
+@pytest.fixture
+def finish(service: Service) -> Callable[[str], None]:
+    """Paint a job to its end."""
+
+    def finished(job_id: str) -> None:
+        lease = claim(service.ports, service.settings, job_id)
+        assert lease is not None
+        lease.succeed(b"painting", preview=b"small", width=64, height=43)
+
+    return finished

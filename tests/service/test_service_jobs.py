@@ -1,0 +1,215 @@
+"""What every store of jobs promises."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+
+from stylizer_service.models import PaintingOptions, Seconds, StyleWeight, new_id
+from stylizer_service.ports import BadCursor, Jobs
+from stylizer_service.problems import problem
+from stylizer_service.records import IdempotencyRecord, Job, ResultRecord, When
+from stylizer_service.usecases import Service
+
+
+@pytest.fixture
+def jobs(service: Service) -> Jobs:
+    return service.ports.jobs
+
+
+@pytest.fixture
+def new_job(service: Service) -> Callable[..., Job]:
+    def made(owner: str = "ann", **fields: object) -> Job:
+        now = service.ports.clock.now()
+        values: dict[str, object] = {
+            "id": new_id("stz"),
+            "owner": owner,
+            "status": "queued",
+            "method": "texture",
+            "options": PaintingOptions(size=256, strength=0.5),
+            "content": new_id("upl"),
+            "styles": (StyleWeight(style="ink", weight=2), StyleWeight(style="oil", weight=1)),
+            "mask": None,
+            "content_mask": new_id("upl"),
+            "created_at": now,
+            "expires_at": now + timedelta(hours=1),
+        }
+        return Job(**(values | fields))  # type: ignore[arg-type]
+
+    return made
+
+
+def test_a_stored_job_comes_back_as_it_was(jobs: Jobs, new_job: Callable[..., Job], service: Service) -> None:
+    now = service.ports.clock.now()
+    result = ResultRecord(
+        key="jobs/x/y/result.jpg",
+        width=3,
+        height=2,
+        media_type="image/jpeg",
+        bytes=99,
+        sha256="00",
+        seconds=Seconds(queued=0.5, painting=1.5),
+        features=None,
+    )
+    error = problem("too-many-pixels", "so many", field="content", allowed=["fewer"])
+    job = new_job(
+        started_at=now, lease_token="t", lease_expires_at=now, result=result, error=error, attempt=2
+    )
+    jobs.create(job, None, now)
+
+    assert jobs.get(job.id) == job
+    assert jobs.get(new_id("stz")) is None
+
+
+def test_a_change_happens_only_while_every_part_of_its_condition_holds(
+    jobs: Jobs, new_job: Callable[..., Job], service: Service
+) -> None:
+    now = service.ports.clock.now()
+    job = new_job(status="running", lease_token="mine", lease_expires_at=now + timedelta(seconds=30))
+    jobs.create(job, None, now)
+
+    for failing in (
+        When(statuses=("queued", "canceled")),
+        When(statuses=("running",), token="another"),
+        When(statuses=("running",), token="mine", lease_expired_by=now + timedelta(seconds=29)),
+    ):
+        assert jobs.update(job.id, failing, status="failed", progress=0.9) is None
+        assert jobs.get(job.id) == job
+    holding = When(statuses=("queued", "running"), token="mine", lease_expired_by=now + timedelta(seconds=30))
+    changed = jobs.update(job.id, holding, status="failed", lease_token=None)
+
+    assert changed is not None
+    assert (changed.status, changed.lease_token, changed.progress) == ("failed", None, 0.0)
+    assert jobs.get(job.id) == changed
+    assert jobs.update(new_id("stz"), When(statuses=("queued",)), progress=0.5) is None
+
+
+def test_of_many_changes_on_the_same_condition_one_happens(
+    jobs: Jobs, new_job: Callable[..., Job], service: Service
+) -> None:
+    job = new_job()
+    jobs.create(job, None, service.ports.clock.now())
+    start = threading.Barrier(8)
+
+    def take(name: int) -> Job | None:
+        start.wait()
+        return jobs.update(job.id, When(statuses=("queued",)), status="running", lease_token=str(name))
+
+    with ThreadPoolExecutor(8) as pool:
+        winners = [taken for taken in pool.map(take, range(8)) if taken]
+
+    assert len(winners) == 1
+    assert jobs.get(job.id) == winners[0]
+
+
+def test_a_key_and_its_job_are_stored_together_and_once(
+    jobs: Jobs, new_job: Callable[..., Job], service: Service
+) -> None:
+    now = service.ports.clock.now()
+    start = threading.Barrier(8)
+
+    def create(name: int) -> tuple[Job, IdempotencyRecord | None]:
+        job = new_job()
+        key = IdempotencyRecord(
+            owner="ann", key="k", fingerprint=str(name), job_id=job.id, expires_at=now + timedelta(hours=1)
+        )
+        start.wait()
+        return job, jobs.create(job, key, now)
+
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(create, range(8)))
+
+    stored = [job for job, known in outcomes if known is None]
+    assert len(stored) == 1
+    assert {known.job_id for _, known in outcomes if known} == {stored[0].id}
+    assert jobs.page("ann", limit=100, cursor=None, status=None)[0] == stored
+    assert jobs.find_key("ben", "k", now) is None
+
+
+def test_a_key_is_free_again_when_its_time_is_over(
+    jobs: Jobs, new_job: Callable[..., Job], service: Service
+) -> None:
+    now = service.ports.clock.now()
+    later = now + timedelta(hours=1)
+    first, second = new_job(), new_job()
+    for job, moment in ((first, now), (second, later)):
+        key = IdempotencyRecord(
+            owner="ann", key="k", fingerprint="f", job_id=job.id, expires_at=moment + timedelta(hours=1)
+        )
+        assert jobs.create(job, key, moment) is None
+
+    known = jobs.find_key("ann", "k", later)
+    assert known is not None
+    assert known.job_id == second.id
+
+
+def test_pages_go_on_where_they_ended_although_jobs_come_in(
+    jobs: Jobs, new_job: Callable[..., Job], service: Service
+) -> None:
+    now = service.ports.clock.now()
+    # Several share a moment, and one falls on a whole second: order must come from the id, and not from
+    # spelling.
+    moments = [now.replace(microsecond=0), now, now, now, now + timedelta(microseconds=1)]
+    old = [new_job(created_at=moment) for moment in moments]
+    for job in (*old, new_job(owner="ben")):
+        jobs.create(job, None, now)
+
+    seen: list[Job] = []
+    cursor = None
+    while True:
+        page, cursor = jobs.page("ann", limit=2, cursor=cursor, status=None)
+        seen += page
+        jobs.create(new_job(created_at=now + timedelta(seconds=1)), None, now)
+        if cursor is None:
+            break
+
+    assert seen == sorted(old, key=lambda job: (job.created_at, job.id), reverse=True)
+
+
+def test_a_page_that_ends_with_the_last_job_has_no_next(
+    jobs: Jobs, new_job: Callable[..., Job], service: Service
+) -> None:
+    for _ in range(4):
+        jobs.create(new_job(), None, service.ports.clock.now())
+
+    _, cursor = jobs.page("ann", limit=2, cursor=None, status=None)
+    last, end = jobs.page("ann", limit=2, cursor=cursor, status=None)
+
+    assert len(last) == 2
+    assert end is None
+
+
+def test_a_list_can_be_of_one_status(jobs: Jobs, new_job: Callable[..., Job], service: Service) -> None:
+    kinds = ("queued", "failed", "queued", "succeeded")
+    made = [new_job(status=status) for status in kinds]
+    for job in made:
+        jobs.create(job, None, service.ports.clock.now())
+
+    page, _ = jobs.page("ann", limit=10, cursor=None, status="queued")
+
+    assert {job.id for job in page} == {made[0].id, made[2].id}
+
+
+@pytest.mark.parametrize("cursor", ["x", "bm90IGpzb24", "WzEsMl0", "WyJhIl0", "ü", "", "eyJhIjogMX0"])
+def test_a_cursor_that_no_list_gave_out_is_refused(jobs: Jobs, cursor: str) -> None:
+    with pytest.raises(BadCursor):
+        jobs.page("ann", limit=2, cursor=cursor, status=None)
+
+
+def test_due_are_those_whose_time_has_passed_longest_first(
+    jobs: Jobs, new_job: Callable[..., Job], service: Service
+) -> None:
+    now = service.ports.clock.now()
+    made = [new_job(status="failed", expires_at=now + timedelta(seconds=seconds)) for seconds in (0, -9, 1)]
+    for job in (*made, new_job(status="running", expires_at=now - timedelta(seconds=5))):
+        jobs.create(job, None, now)
+
+    assert jobs.due("failed", now, limit=10) == [made[1], made[0]]
+    assert jobs.due("failed", now, limit=1) == [made[1]]
+    jobs.delete(made[1].id)
+    jobs.delete(made[1].id)
+    assert jobs.due("failed", now, limit=10) == [made[0]]

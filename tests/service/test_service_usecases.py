@@ -1,0 +1,297 @@
+"""What a caller can do, over every set of adapters."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Protocol
+
+import pytest
+from PIL import Image
+
+from stylizer_service.leases import claim
+from stylizer_service.models import Page, StylizationRequest, new_id
+from stylizer_service.problems import Problem
+from stylizer_service.usecases import Service
+
+Picture = Callable[..., bytes]
+Order = Callable[..., StylizationRequest]
+Refusal = Callable[..., Problem]
+Finish = Callable[[str], None]
+PhotoOf = Callable[[str], str]
+
+
+class Clock(Protocol):
+    def advance(self, **units: float) -> None: ...
+
+
+# Uploads
+
+
+def test_an_announced_upload_can_be_used_once_its_file_is_there(
+    service: Service, picture: Picture, refusal: Refusal
+) -> None:
+    upload = service.create_upload("ann", "image/png")
+    request = StylizationRequest(content=upload.id, style="ink")
+
+    early = refusal(service.create_stylization, "ann", request)
+    service.ports.blobs.put(upload.fields["key"], picture(), "image/png")
+    job, created = service.create_stylization("ann", request)
+
+    assert (early.code, early.status, early.field) == ("upload-incomplete", 409, "content")
+    assert (job.content, created) == (upload.id, True)
+    assert upload.method == "POST"
+    assert upload.max_bytes == service.settings.max_bytes
+    assert upload.expires_at == service.ports.clock.now() + service.settings.url_ttl
+
+
+def test_what_is_sent_after_a_job_was_accepted_does_not_reach_the_job(
+    service: Service, picture: Picture
+) -> None:
+    upload = service.create_upload("ann", "image/png")
+    service.ports.blobs.put(upload.fields["key"], picture(), "image/png")
+    job, _ = service.create_stylization("ann", StylizationRequest(content=upload.id, style=upload.id))
+
+    service.ports.blobs.put(upload.fields["key"], b"something else", "image/png")
+
+    for name in ("content", "style-0"):
+        with service.ports.blobs.open(f"jobs/{job.id}/{name}") as file:
+            assert file.read() == picture()
+
+
+def test_an_upload_can_be_used_until_it_expires(
+    service: Service, order: Order, clock: Clock, refusal: Refusal
+) -> None:
+    request = order()
+    clock.advance(hours=23, minutes=59)
+    service.create_stylization("ann", request)
+    clock.advance(minutes=1)
+
+    problem = refusal(service.create_stylization, "ann", request)
+
+    assert (problem.code, problem.status, problem.field) == ("expired", 410, "content")
+
+
+def test_a_picture_is_looked_at_before_a_job_is_accepted_and_nothing_stays_of_a_bad_one(
+    service: Service, order: Order, picture: Picture, refusal: Refusal
+) -> None:
+    upload = service.create_upload("ann", "image/png")
+    service.ports.blobs.put(upload.fields["key"], picture()[:-60], "image/png")
+
+    problem = refusal(service.create_stylization, "ann", order(style=upload.id))
+
+    assert (problem.code, problem.field) == ("corrupt-image", "style")
+    assert service.list_stylizations("ann").items == []
+    assert refusal(service.add_upload, "ann", io.BytesIO(b"text"), field="mask").field == "mask"
+
+
+# Styles
+
+
+def test_styles_are_the_built_in_ones_by_id_and_then_ones_own_newest_first(
+    service: Service, picture: Picture, clock: Clock
+) -> None:
+    for title in ("first", "second", "third"):
+        upload = service.add_upload("ann", io.BytesIO(picture()), field="file")
+        service.create_style("ann", upload, title)
+        clock.advance(seconds=1)
+
+    for limit in (1, 2, 3, 50):
+        titles: list[str] = []
+        page: Page[object] | None = None
+        while page is None or page.next_cursor:
+            got = service.list_styles("ann", limit=limit, cursor=page.next_cursor if page else None)
+            assert len(got.items) <= limit
+            titles += [style.title for style in got.items]
+            page = Page(items=[], next_cursor=got.next_cursor)
+        assert titles == ["In ink", "In oil", "third", "second", "first"]
+    assert [style.id for style in service.list_styles("ben").items] == ["ink", "oil"]
+    assert service.list_styles("ben", limit=2).next_cursor is None
+
+
+def test_a_style_of_ones_own_can_be_painted_with_and_outlives_its_upload(
+    service: Service, order: Order, picture: Picture, clock: Clock
+) -> None:
+    upload = service.add_upload("ann", io.BytesIO(picture()), field="file")
+    style = service.create_style("ann", upload, "Quilt")
+    clock.advance(days=2)
+    service.sweep()
+
+    job, _ = service.create_stylization("ann", order(style=style.id))
+
+    assert service.get_style("ann", style.id) == style
+    assert (style.title, style.own, style.artist) == ("Quilt", True, None)
+    with service.ports.blobs.open(f"jobs/{job.id}/style-0") as file:
+        assert file.read() == picture()
+
+
+def test_a_built_in_style_shows_its_facts_and_its_swatch(service: Service) -> None:
+    style = service.get_style("ann", "ink")
+
+    assert (style.title, style.artist, style.year, style.license) == ("In ink", "nobody", "2026", "MIT")
+    assert (style.description, style.own) == (None, False)
+    assert service.style_image("ann", "ink") == service.catalog["ink"].swatch
+
+
+# Stylizations
+
+
+def test_options_left_out_take_their_defaults_and_are_echoed(service: Service, order: Order) -> None:
+    job, _ = service.create_stylization("ann", order(size=300, quality="draft"))
+
+    assert job.options.model_dump() == {
+        "size": 300,
+        "strength": 1.0,
+        "style_scale": 1.0,
+        "preserve_color": "none",
+        "quality": "draft",
+        "seed": 0,
+        "format": "jpeg",
+        "format_quality": 90,
+    }
+    assert (job.status, job.progress, job.method) == ("queued", 0, "texture")
+    assert [(entry.style, entry.weight) for entry in job.styles] == [("ink", 1.0)]
+    assert (job.preview, job.result, job.error, job.started_at, job.finished_at) == (None,) * 5
+    assert service.get_stylization("ann", job.id) == job
+    assert service.queue_depth() == 1
+
+
+def test_an_unknown_style_is_refused_with_those_there_are(
+    service: Service, order: Order, refusal: Refusal
+) -> None:
+    blend = [{"style": "oil"}, {"style": "no such"}]
+
+    problem = refusal(service.create_stylization, "ann", order(style=None, styles=blend))
+
+    assert (problem.code, problem.field) == ("unknown-style", "styles[1].style")
+    assert problem.allowed == ["ink", "oil"]
+
+
+def test_a_mask_must_have_the_shape_of_the_upright_photo(
+    service: Service, picture: Picture, refusal: Refusal
+) -> None:
+    sideways = Image.Exif()
+    sideways[0x0112] = 6
+    photo = service.add_upload("ann", io.BytesIO(picture(48, 32, "JPEG", exif=sideways)), field="content")
+    upright = service.add_upload("ann", io.BytesIO(picture(32, 48)), field="mask")
+    other = service.add_upload("ann", io.BytesIO(picture(48, 32)), field="mask")
+
+    service.create_stylization("ann", StylizationRequest(content=photo, style="ink", mask=upright))
+    request = StylizationRequest(content=photo, style="ink", mask=upright, content_mask=other)
+    problem = refusal(service.create_stylization, "ann", request)
+
+    assert (problem.code, problem.field) == ("mask-mismatch", "content_mask")
+    assert problem.allowed == "a picture of 32 x 48 pixels"
+
+
+def test_jobs_are_refused_while_too_many_wait(
+    service: Service, order: Order, refusal: Refusal, photo_of: PhotoOf
+) -> None:
+    first, _ = service.create_stylization("ann", order())
+    for _ in range(service.settings.queue_limit - 1):
+        service.create_stylization("ben", StylizationRequest(content=photo_of("ben"), style="ink"))
+
+    problem = refusal(service.create_stylization, "ann", order())
+    service.cancel_stylization("ann", first.id)
+    _, created = service.create_stylization("ann", order())
+
+    assert (problem.code, problem.status) == ("queue-full", 429)
+    assert created
+
+
+def test_a_finished_painting_has_a_result_and_a_link(
+    service: Service, order: Order, clock: Clock, refusal: Refusal
+) -> None:
+    job, _ = service.create_stylization("ann", order(format="webp"))
+    before = refusal(service.image_url, "ann", job.id)
+    no_preview = refusal(service.preview_url, "ann", job.id)
+    clock.advance(seconds=2)
+    lease = claim(service.ports, service.settings, job.id)
+    assert lease is not None
+    clock.advance(seconds=3)
+    lease.succeed(b"painting", preview=b"small", width=64, height=43)
+    done = service.get_stylization("ann", job.id)
+
+    assert (before.code, before.status) == ("conflict", 409)
+    assert (no_preview.code, no_preview.status) == ("not-found", 404)
+    assert (done.status, done.progress) == ("succeeded", 1.0)
+    assert done.result is not None
+    assert (done.result.width, done.result.height, done.result.bytes) == (64, 43, 8)
+    assert done.result.media_type == "image/webp"
+    assert done.result.seconds.model_dump() == {"queued": 2.0, "painting": 3.0}
+    assert done.expires_at == service.ports.clock.now() + service.settings.result_ttl
+    assert f"{job.id}.webp" in service.image_url("ann", job.id)
+    assert service.preview_url("ann", job.id)
+    assert done.preview == f"/v1/stylizations/{job.id}/preview"
+
+
+def test_a_waiting_job_can_be_canceled_and_is_then_never_painted(service: Service, order: Order) -> None:
+    job, _ = service.create_stylization("ann", order())
+
+    canceled = service.cancel_stylization("ann", job.id)
+    again = service.cancel_stylization("ann", job.id)
+
+    assert canceled.status == again.status == "canceled"
+    assert canceled.finished_at == again.finished_at is not None
+    assert claim(service.ports, service.settings, job.id) is None
+    assert service.queue_depth() == 0
+
+
+def test_a_finished_job_cannot_be_canceled(
+    service: Service, order: Order, refusal: Refusal, finish: Finish
+) -> None:
+    job, _ = service.create_stylization("ann", order())
+    finish(job.id)
+
+    assert refusal(service.cancel_stylization, "ann", job.id).code == "conflict"
+    assert service.get_stylization("ann", job.id).status == "succeeded"
+
+
+def test_what_belongs_to_another_is_not_found(
+    service: Service, order: Order, picture: Picture, refusal: Refusal, finish: Finish
+) -> None:
+    request = order()
+    job, _ = service.create_stylization("ann", request)
+    finish(job.id)
+    style = service.create_style("ann", request.content, "Quilt")
+    photo = service.add_upload("ben", io.BytesIO(picture()), field="content")
+
+    for call, *arguments in (
+        (service.get_stylization, job.id),
+        (service.cancel_stylization, job.id),
+        (service.image_url, job.id),
+        (service.preview_url, job.id),
+        (service.get_style, style.id),
+        (service.style_image, style.id),
+        (service.create_style, request.content, "Mine"),
+        (service.create_stylization, request),
+    ):
+        assert refusal(call, "ben", *arguments).code == "not-found"
+    with_style = StylizationRequest(content=photo, style=style.id)
+    assert refusal(service.create_stylization, "ben", with_style).code == "unknown-style"
+    assert service.list_stylizations("ben").items == []
+
+
+def test_anothers_and_nobodys_are_refused_in_the_same_words(
+    service: Service, order: Order, refusal: Refusal
+) -> None:
+    job, _ = service.create_stylization("ann", order())
+    nobodys = new_id("stz")
+
+    problem = refusal(service.get_stylization, "ben", job.id)
+    expected = refusal(service.get_stylization, "ben", nobodys)
+
+    assert problem.detail.replace(job.id, nobodys) == expected.detail
+
+
+@pytest.mark.parametrize("limit", [0, -1, 101])
+def test_a_page_has_between_1_and_100_entries(service: Service, refusal: Refusal, limit: int) -> None:
+    for call in (service.list_stylizations, service.list_styles):
+        problem = refusal(call, "ann", limit=limit)
+        assert (problem.field, problem.allowed) == ("limit", "a whole number from 1 to 100")
+
+
+def test_a_bad_cursor_is_the_callers_mistake(service: Service, refusal: Refusal) -> None:
+    for call in (service.list_stylizations, service.list_styles):
+        problem = refusal(call, "ann", cursor="nonsense")
+        assert (problem.code, problem.field) == ("invalid-request", "cursor")
