@@ -19,11 +19,12 @@ LOSSY: tuple[Format, ...] = ("jpeg", "webp", "avif")
 """The formats in which quality trades for size; the others keep every pixel as it is."""
 MEDIA_TYPES: dict[Format, str] = {name: f"image/{name}" for name in FORMATS}
 
+DEFAULT_QUALITY = 90
 QUALITY_RANGE = (1, 100)
 _LONGEST_SIDE: dict[Format, int] = {"jpeg": 65_500, "webp": 16_383, "avif": 65_536}
 
 
-def encode(image: Image.Image, *, format: Format, quality: int = 90) -> bytes:  # noqa: A002 - what all call it
+def encode(image: Image.Image, *, format: Format, quality: int = DEFAULT_QUALITY) -> bytes:  # noqa: A002 - what all call it
     """Write a picture. Only pixels go in: no metadata, and no profile, which by convention means sRGB.
 
     Args:
@@ -35,7 +36,7 @@ def encode(image: Image.Image, *, format: Format, quality: int = 90) -> bytes:  
         OptionError: An unknown format, a quality out of range, or a picture too long for the format.
     """
     check_choice("format", format, FORMATS)
-    _check_quality(quality)
+    check_quality(quality)
     longest = _LONGEST_SIDE.get(format)
     if longest is not None and max(image.size) > longest:
         allowed = f"at most {longest:,} pixels a side"
@@ -47,7 +48,8 @@ def encode(image: Image.Image, *, format: Format, quality: int = 90) -> bytes:  
     return buffer.getvalue()
 
 
-def _check_quality(quality: int) -> None:
+def check_quality(quality: int) -> None:
+    """Raise an OptionError unless the encoder quality is within its range."""
     low, high = QUALITY_RANGE
     if not isinstance(quality, int) or isinstance(quality, bool) or not low <= quality <= high:
         allowed = f"a whole number from {low} to {high}"

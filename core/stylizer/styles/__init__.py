@@ -49,7 +49,7 @@ _FACTS = tuple(field.name for field in fields(Style) if field.name not in ("id",
 
 def catalog() -> dict[str, Style]:
     """All built-in styles by id, in the order of their ids."""
-    return dict(_load(_FOLDER))
+    return dict(load(_FOLDER))
 
 
 def get(id: str) -> Style:  # noqa: A002 - what it is called everywhere
@@ -68,16 +68,16 @@ def get(id: str) -> Style:  # noqa: A002 - what it is called everywhere
 
 
 @cache
-def _load(folder: Path) -> dict[str, Style]:
+def load(folder: Path) -> dict[str, Style]:
+    """Read every style in a folder, once.
+
+    Raises:
+        ValueError: One of them is incomplete or wrong; the message names the file and what is the matter.
+    """
     return {path.parent.name: _load_style(path) for path in sorted(folder.glob("*/style.toml"))}
 
 
 def _load_style(path: Path) -> Style:
-    """Read one style's folder.
-
-    Raises:
-        ValueError: It is incomplete or wrong; the message names the file and what it lacks.
-    """
     try:
         facts = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

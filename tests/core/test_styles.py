@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stylizer import styles
+from stylizer.errors import UnknownStyle
+from stylizer.images import decode
+
+CATALOG = styles.catalog()
+
+
+def test_there_are_styles_in_the_order_of_their_ids() -> None:
+    assert len(CATALOG) >= 4
+    assert {"woodcut", "mosaic"} <= CATALOG.keys()
+    assert list(CATALOG) == sorted(CATALOG)
+
+
+@pytest.mark.parametrize("style", CATALOG.values(), ids=CATALOG.keys())
+def test_every_style_is_complete_and_light_enough_to_ship(style: styles.Style) -> None:
+    assert style.id.replace("-", "").isalnum()
+    assert style.id == style.id.lower()
+    for fact in (style.title, style.artist, style.year, style.license, style.description):
+        assert fact.strip()
+    assert style.swatch.stat().st_size < 200_000
+    swatch = decode(style.swatch, field="style")
+    assert 512 <= max(swatch.rgb.shape[:2]) <= 1024
+    assert swatch.alpha is None
+    assert swatch.rgb.std() > 10, "a blank swatch paints nothing"
+
+
+def test_a_style_is_found_by_its_id_and_an_unknown_one_names_those_there_are() -> None:
+    assert styles.get("woodcut") is CATALOG["woodcut"]
+    with pytest.raises(
+        UnknownStyle, match=r"style is 'wodcut'; there are .*woodcut.*, or give a picture"
+    ) as caught:
+        styles.get("wodcut")
+    assert caught.value.field == "style"
+    assert caught.value.allowed == list(CATALOG)
+
+
+def test_a_callers_change_to_the_catalog_stays_the_callers() -> None:
+    styles.catalog().clear()
+    assert styles.catalog() == CATALOG
+
+
+@pytest.mark.parametrize(
+    ("toml", "words"),
+    [
+        ("title = ", "style.toml is not TOML"),
+        ('title = "A"\nartist = "B"', "style.toml lacks year, license, description"),
+        (
+            'title = "A"\nartist = "B"\nyear = 1\nlicense = "C"\ndescription = "D"\ncolour = "E"',
+            "style.toml has unknown colour; known are title, artist, year, license, description",
+        ),
+        ('title = "A"\nartist = "B"\nyear = 1\nlicense = "C"\ndescription = "D"', "swatch.webp is missing"),
+    ],
+)
+def test_a_broken_style_folder_is_reported_by_file(tmp_path: Path, toml: str, words: str) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "style.toml").write_text(toml)
+    with pytest.raises(ValueError, match=words) as caught:
+        styles.load(tmp_path)
+    assert "mine" in str(caught.value)
