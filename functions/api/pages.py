@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fastapi import FastAPI, Response
-from fastapi.responses import FileResponse
+from fastapi import FastAPI, Request, Response
 from starlette.responses import Response as AnyResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
+
+from functions.api.files import send_file
 
 _POLICY = "; ".join(
     (
@@ -37,15 +38,15 @@ def add_pages(app: FastAPI, folder: Path) -> None:
     """Serve `GET /`, `GET /docs` and what they need."""
 
     @app.get("/", include_in_schema=False)
-    async def get_page() -> Response:
-        return FileResponse(folder / "index.html", headers=_HEADERS)
+    def get_page(request: Request) -> Response:
+        return send_file(request, folder / "index.html", headers=_HEADERS)
 
     @app.get("/docs", include_in_schema=False)
-    async def get_docs() -> Response:
-        return FileResponse(folder / "docs.html", headers=_HEADERS)
+    def get_docs(request: Request) -> Response:
+        return send_file(request, folder / "docs.html", headers=_HEADERS)
 
     @app.get("/favicon.ico", include_in_schema=False)
-    async def get_icon() -> Response:
-        return FileResponse(folder / "icon.svg", headers=_HEADERS)
+    def get_icon(request: Request) -> Response:
+        return send_file(request, folder / "icon.svg", headers=_HEADERS)
 
     app.mount("/page", _Files(directory=folder), name="page")

@@ -59,7 +59,7 @@ def _of_http(request: Request, error: HTTPException, app: FastAPI) -> Response:
             request, problem("not-found", f"there is nothing at {path}; GET /openapi.json lists the calls")
         )
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = _methods_at(path, app) or ["GET"]
+        allowed = _methods_at(path, app) or (error.headers or {}).get("Allow", "GET").split(", ")
         detail = f"{path} does not take {method}"
         return _respond(
             request, problem("method-not-allowed", detail, allowed=allowed), {"Allow": ", ".join(allowed)}

@@ -7,9 +7,9 @@ from typing import BinaryIO
 
 from fastapi import APIRouter, Request, Response, status
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import FileResponse
 from starlette.datastructures import UploadFile
 
+from functions.api.files import send_file
 from functions.api.forms import read_form
 from stylizer_service.local import Local
 from stylizer_service.local.blobs import UploadPolicy
@@ -35,13 +35,15 @@ def transfers(local: Local) -> APIRouter:
         return Response(status_code=status.HTTP_204_NO_CONTENT)
 
     @router.get("/v1/files/{key:path}")
-    def send_file(key: str, expires: str = "", filename: str = "", signature: str = "") -> Response:
+    def give_file(
+        request: Request, key: str, expires: str = "", filename: str = "", signature: str = ""
+    ) -> Response:
         stored = local.blobs.resolve(key, expires=expires, filename=filename, signature=signature)
-        return FileResponse(
+        return send_file(
+            request,
             stored.path,
             media_type=stored.media_type,
             filename=stored.filename,
-            content_disposition_type="inline",
             headers={"Cache-Control": "private, no-cache"},
         )
 

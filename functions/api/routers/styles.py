@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response, status
-from fastapi.responses import FileResponse, RedirectResponse
+from fastapi import APIRouter, Depends, Query, Request, Response, status
+from fastapi.responses import RedirectResponse
 
 from functions.api.context import Owner, PageQuery, Use, json_only
+from functions.api.files import send_file
 from stylizer_service.models import Page, Style, StyleRequest
 
 router = APIRouter(prefix="/v1/styles", tags=["Styles"])
@@ -48,11 +49,12 @@ def get_style(owner: Owner, service: Use, id: str) -> Style:  # noqa: A002 - the
         303: {"description": "Where the picture of a style of your own is, for a short while."},
     },
 )
-def get_style_image(owner: Owner, service: Use, id: str) -> Response:  # noqa: A002
+def get_style_image(owner: Owner, service: Use, id: str, request: Request) -> Response:  # noqa: A002
     """The picture of a style: what it looks like, small enough to show many."""
     image = service.style_image(owner, id)
     if isinstance(image, Path):
-        return FileResponse(image, media_type="image/webp", headers={"Cache-Control": "public, max-age=3600"})
+        headers = {"Cache-Control": "public, max-age=3600"}
+        return send_file(request, image, media_type="image/webp", headers=headers)
     return RedirectResponse(
         image, status.HTTP_303_SEE_OTHER, headers={"Cache-Control": "private, max-age=60"}
     )

@@ -1,0 +1,116 @@
+"""The API over real HTTP: a server in a thread on the local adapters; nobody paints unless a test does."""
+
+from __future__ import annotations
+
+import io
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from PIL import Image
+
+from functions.local.wiring import create_local_app
+from stylizer_service.leases import claim
+from stylizer_service.local import Local, open_local
+from stylizer_service.settings import Settings
+
+MAX_BYTES = 100_000
+
+
+def encoded(size: tuple[int, int] = (48, 32), format: str = "JPEG") -> bytes:  # noqa: A002
+    buffer = io.BytesIO()
+    Image.linear_gradient("L").resize(size).convert("RGB").save(buffer, format)
+    return buffer.getvalue()
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[httpx.Client]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        config = uvicorn.Config(
+            app, http="h11", ws="none", lifespan="off", log_config=None, server_header=False
+        )
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=30) as client:
+                yield client
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@pytest.fixture(scope="session")
+def settings_in() -> Callable[[Path], Settings]:
+    """Settings of a service that keeps everything in a folder, with two styles in it."""
+
+    def made(folder: Path) -> Settings:
+        for name in ("ink", "oil"):
+            style = folder / "styles" / name
+            style.mkdir(parents=True)
+            (style / "style.toml").write_text(f'title = "In {name}"\n')
+            (style / "swatch.webp").write_bytes(encoded(format="WEBP"))
+        data_dir, styles_dir = folder / "data", folder / "styles"
+        return Settings(data_dir=data_dir, styles_dir=styles_dir, max_bytes=MAX_BYTES, max_wait=5)
+
+    return made
+
+
+@pytest.fixture
+def local(settings_in: Callable[[Path], Settings], tmp_path: Path) -> Iterator[Local]:
+    with closing(open_local(settings_in(tmp_path))) as local:
+        yield local
+
+
+@pytest.fixture
+def stopping() -> threading.Event:
+    return threading.Event()
+
+
+@pytest.fixture
+def client(local: Local, stopping: threading.Event) -> Iterator[httpx.Client]:
+    with serving(create_local_app(local, stopping=stopping.is_set)) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def serve() -> Callable[[FastAPI], object]:
+    """Serve another app: `with serve(app) as client`."""
+    return serving
+
+
+@pytest.fixture(scope="session")
+def photo() -> bytes:
+    return encoded()
+
+
+@pytest.fixture
+def accepted(client: httpx.Client, photo: bytes) -> Callable[..., str]:
+    """Have a painting accepted; gives its id."""
+
+    def accept(**fields: str) -> str:
+        answer = client.post(
+            "/v1/stylizations", files={"content": ("cat.jpg", photo)}, data={"style": "ink", **fields}
+        )
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["id"])
+
+    return accept
+
+
+@pytest.fixture
+def finish(local: Local) -> Callable[[str], None]:
+    """Paint a job to its end, the quick way."""
+
+    def finished(job_id: str) -> None:
+        lease = claim(local.service.ports, local.service.settings, job_id)
+        assert lease is not None
+        lease.succeed(encoded((64, 43)), preview=encoded((32, 21)), width=64, height=43)
+
+    return finished

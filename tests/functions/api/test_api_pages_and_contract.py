@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import re
+
+import httpx
+import pytest
+
+from functions.api.preferences import wait_seconds
+
+
+def test_the_page_is_whole_offline_and_runs_no_script_of_others(client: httpx.Client) -> None:
+    for path in ("/", "/docs"):
+        page = client.get(path)
+        policy = page.headers["content-security-policy"]
+        assert page.headers["content-type"].startswith("text/html")
+        assert "script-src 'self'" in policy
+        assert "unsafe" not in policy
+        assert not re.search(r"<script(?![^>]*src=)|<style|\sstyle=|\son\w+=", page.text)
+        links = re.findall(r'(?:src|href)="([^"#]+)"', page.text)
+        assert len(links) > 4
+        for link in links:
+            assert client.get(f"/{link.removeprefix('.')}").status_code == 200, link
+
+
+def test_the_scripts_import_only_what_is_there(client: httpx.Client) -> None:
+    imported = set(re.findall(r'from "\./([\w.]+)"', client.get("/page/app.js").text))
+
+    assert imported
+    for name in imported:
+        answer = client.get(f"/page/{name}")
+        assert answer.status_code == 200
+        assert "javascript" in answer.headers["content-type"]
+
+
+def test_the_page_is_asked_for_again_each_time_and_sent_only_when_changed(client: httpx.Client) -> None:
+    for path in ("/", "/page/app.js"):
+        first = client.get(path)
+        assert first.headers["cache-control"] == "no-cache"
+        again = client.get(path, headers={"If-None-Match": first.headers["etag"]})
+        assert again.status_code == 304
+
+
+def test_every_answer_says_not_to_guess_its_type_and_hides_the_server(client: httpx.Client) -> None:
+    for path in ("/", "/page/style.css", "/v1/styles", "/v1/styles/ink/image", "/nothing", "/openapi.json"):
+        headers = client.get(path).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "content-security-policy" in headers
+        assert "x-request-id" in headers
+        assert "server" not in headers
+
+
+def test_nothing_outside_the_page_folder_is_served(client: httpx.Client) -> None:
+    for path in ("/page/../app.py", "/page/%2e%2e/app.py", "/page/..%2fapp.py", "/page/"):
+        assert client.get(path).status_code == 404
+
+
+def test_health_tells_version_queue_and_painter(client: httpx.Client) -> None:
+    health = client.get("/healthz").json()
+
+    assert health == {"status": "ok", "version": health["version"], "queued": 0, "worker_alive": None}
+    assert re.fullmatch(r"\d+\.\d+\.\d+", health["version"])
+
+
+def test_the_contract_describes_bodies_answers_and_problems(client: httpx.Client) -> None:
+    contract = client.get("/openapi.json").json()
+    schemas = contract["components"]["schemas"]
+    body = contract["paths"]["/v1/stylizations"]["post"]["requestBody"]["content"]
+    form = body["multipart/form-data"]["schema"]
+
+    assert set(body) == {"application/json", "multipart/form-data"}
+    assert set(form["properties"]) == set(schemas["StylizationRequest"]["properties"])
+    assert {"Stylization", "Style", "Upload", "Problem", "Result"} <= set(schemas)
+    assert set(re.findall(r'"#/components/schemas/([^"]+)"', client.get("/openapi.json").text)) <= set(
+        schemas
+    )
+    for calls in contract["paths"].values():
+        assert set(calls) <= {"get", "post"}
+        for call in calls.values():
+            assert call["summary"]
+            assert call["description"]
+            assert "422" not in call["responses"]
+            assert "application/problem+json" in call["responses"]["default"]["content"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        (["wait=60"], 60),
+        (["respond-async, wait=10"], 10),
+        (["return=minimal", 'Wait = "5"; x=y'], 5),
+        (["wait=1, wait=2"], 1),
+        (["wait"], None),
+        (["wait=-1"], None),
+        (["wait=1.5"], None),
+        (["await=3"], None),
+        ([], None),
+    ],
+)
+def test_the_prefer_header_is_read_as_its_standard_says(headers: list[str], seconds: int | None) -> None:
+    assert wait_seconds(headers) == seconds

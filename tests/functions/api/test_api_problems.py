@@ -1,0 +1,284 @@
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from functions.local.wiring import create_local_app
+from stylizer_service.local import Local, open_local
+from stylizer_service.models import StylizationRequest
+from stylizer_service.settings import Settings
+
+Serve = Callable[[FastAPI], AbstractContextManager[httpx.Client]]
+
+UPLOAD = "upl_" + "a" * 26
+FIELDS = list(StylizationRequest.model_fields)
+OPTIONS = ["none", "luminance", "histogram"]
+UPLOAD_WORDS = "the id of an upload, as POST /v1/uploads gives it"
+
+
+@pytest.fixture(scope="module")
+def client(
+    settings_in: Callable[[Path], Settings], serve: Serve, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[httpx.Client]:
+    """One server for all of these, because what is refused leaves nothing behind."""
+    with (
+        closing(open_local(settings_in(tmp_path_factory.mktemp("problems")))) as local,
+        serve(create_local_app(local)) as client,
+    ):
+        yield client
+        assert client.get("/v1/stylizations").json()["items"] == []
+
+
+def check(answer: httpx.Response, status: int, code: str, field: str | None, allowed: object) -> None:
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert (answer.status_code, problem["type"]) == (status, f"/problems/{code}"), answer.text
+    assert problem["status"] == status
+    assert (problem["field"], problem["allowed"]) == (field, allowed), answer.text
+    assert problem["request_id"] == answer.headers["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "allowed"),
+    [
+        ({"strength": 1.5}, "strength", "a number from 0 to 1"),
+        ({"strength": True}, "strength", "a number from 0 to 1"),
+        ({"size": 63}, "size", "a whole number from 64 to 8192"),
+        ({"size": "512"}, "size", "a whole number from 64 to 8192"),
+        ({"seed": -1}, "seed", "a whole number from 0 to 4294967295"),
+        ({"style_scale": 9}, "style_scale", "a number from 0.25 to 4"),
+        ({"preserve_color": "some"}, "preserve_color", OPTIONS),
+        ({"method": "magic"}, "method", ["texture"]),
+        ({"content": "cat.jpg"}, "content", UPLOAD_WORDS),
+        ({"mask": 5}, "mask", UPLOAD_WORDS),
+        ({"styles": [{"style": "ink", "weight": 0}]}, "styles[0].weight", "a number above 0, at most 1000"),
+        ({"styles": [{"style": "ink", "wait": 1}]}, "styles[0].wait", ["style", "weight"]),
+        ({"styles": []}, "styles", "a list of 1 to 4 entries"),
+        ({"styles": [{"style": "ink"}] * 5}, "styles", "a list of 1 to 4 entries"),
+        ({"style": "ink", "styles": [{"style": "oil"}]}, "style", "exactly one of style and styles"),
+        ({"style": None}, "style", "exactly one of style and styles"),
+    ],
+)
+def test_a_wrong_value_in_json_names_the_field_and_what_is_allowed(
+    client: httpx.Client, change: dict[str, object], field: str, allowed: object
+) -> None:
+    body = {"content": UPLOAD, **({} if "styles" in change else {"style": "ink"}), **change}
+
+    check(client.post("/v1/stylizations", json=body), 422, "invalid-request", field, allowed)
+
+
+def test_an_unknown_field_is_refused_with_the_list_of_the_known(client: httpx.Client) -> None:
+    answer = client.post("/v1/stylizations", json={"content": UPLOAD, "style": "ink", "stength": 1})
+
+    check(answer, 422, "invalid-request", "stength", FIELDS)
+
+
+def test_a_missing_field_is_named(client: httpx.Client) -> None:
+    answer = client.post("/v1/stylizations", json={"style": "ink"})
+
+    check(answer, 422, "invalid-request", "content", UPLOAD_WORDS)
+    assert "content is missing" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("parts", "field", "allowed"),
+    [
+        ([("strength", "1.5")], "strength", "a number from 0 to 1"),
+        ([("size", "big")], "size", "a whole number from 64 to 8192"),
+        ([("colour", "red")], "colour", FIELDS),
+        ([("style", "oil")], "style", "style once"),
+        ([("content", b"again")], "content", "content once"),
+        ([("seed", b"7")], "seed", "text"),
+        ([("styles", "[")], "styles", 'JSON such as [{"style": "woodcut", "weight": 1}]'),
+        ([("styles", '[{"style": "oil"}]')], "style", "exactly one of style and styles"),
+        ([("mask", "mask.png")], "mask", UPLOAD_WORDS),
+    ],
+)
+def test_a_wrong_part_of_a_form_is_named(
+    client: httpx.Client, photo: bytes, parts: list[tuple[str, str | bytes]], field: str, allowed: object
+) -> None:
+    form: list[tuple[str, Any]] = [("content", ("cat.jpg", photo)), ("style", (None, "ink"))]
+    form += [(name, (None, value) if isinstance(value, str) else ("x", value)) for name, value in parts]
+
+    answer = client.post("/v1/stylizations", files=form)
+
+    check(answer, 422, "invalid-request", field, allowed)
+
+
+def test_a_form_without_a_photo_says_that_it_is_missing(client: httpx.Client) -> None:
+    answer = client.post("/v1/stylizations", files={"style": (None, "ink")})
+
+    check(answer, 422, "invalid-request", "content", UPLOAD_WORDS)
+
+
+def test_an_unknown_style_is_refused_with_the_list_of_styles(client: httpx.Client, photo: bytes) -> None:
+    answer = client.post("/v1/stylizations", files={"content": ("a", photo)}, data={"style": "crayon"})
+
+    check(answer, 422, "unknown-style", "style", ["ink", "oil"])
+
+
+@pytest.mark.parametrize("body", [b"{", b"", b"\xff{}", b"[" * 100_000])
+def test_a_body_that_is_not_json_is_a_400(client: httpx.Client, body: bytes) -> None:
+    for path in ("/v1/stylizations", "/v1/styles", "/v1/uploads"):
+        answer = client.post(path, content=body, headers={"Content-Type": "application/json"})
+        if body == b"" and path != "/v1/stylizations":
+            assert answer.status_code == 422
+            assert "the body is missing" in answer.json()["detail"]
+        else:
+            check(answer, 400, "malformed-json", None, "JSON")
+
+
+@pytest.mark.parametrize("body", [b"[]", b'"text"', b"5", b"null"])
+def test_json_that_is_no_object_is_refused(client: httpx.Client, body: bytes) -> None:
+    for path in ("/v1/stylizations", "/v1/styles", "/v1/uploads"):
+        answer = client.post(path, content=body, headers={"Content-Type": "application/json"})
+        assert answer.status_code == 422
+        assert "the body" in answer.json()["detail"]
+        assert answer.json()["allowed"].startswith("an object with ")
+
+
+def test_another_media_type_is_a_415_that_lists_the_accepted_ones(client: httpx.Client) -> None:
+    headers = {"Content-Type": "text/plain"}
+
+    both = ["application/json", "multipart/form-data"]
+    check(
+        client.post("/v1/stylizations", content=b"x", headers=headers),
+        415,
+        "unsupported-media-type",
+        "Content-Type",
+        both,
+    )
+    check(
+        client.post("/v1/uploads", content=b"x", headers=headers),
+        415,
+        "unsupported-media-type",
+        "Content-Type",
+        ["application/json"],
+    )
+
+
+@pytest.mark.parametrize("boundary", ["", "; boundary=x"])
+def test_a_broken_form_is_a_problem(client: httpx.Client, boundary: str) -> None:
+    headers = {"Content-Type": f"multipart/form-data{boundary}"}
+    answer = client.post("/v1/stylizations", content=b"--y\r\nnonsense", headers=headers)
+
+    check(answer, 422, "invalid-request", None, "multipart/form-data")
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "allowed"),
+    [
+        ("limit=0", "limit", "a whole number from 1 to 100"),
+        ("limit=many", "limit", "a whole number from 1 to 100"),
+        ("status=lost", "status", ["queued", "running", "succeeded", "failed", "canceled", "expired"]),
+        ("stat=failed", "stat", ["limit", "cursor", "status"]),
+    ],
+)
+def test_a_wrong_query_parameter_is_named(
+    client: httpx.Client, query: str, field: str, allowed: object
+) -> None:
+    check(client.get(f"/v1/stylizations?{query}"), 422, "invalid-request", field, allowed)
+
+
+def test_a_cursor_that_was_made_up_is_refused(client: httpx.Client) -> None:
+    for path in ("/v1/stylizations", "/v1/styles"):
+        answer = client.get(path, params={"cursor": "made-up"})
+        assert (answer.status_code, answer.json()["field"]) == (422, "cursor")
+
+
+def test_an_idempotency_key_with_spaces_is_refused(client: httpx.Client, photo: bytes) -> None:
+    answer = client.post(
+        "/v1/stylizations",
+        files={"content": ("a", photo)},
+        data={"style": "ink"},
+        headers={"Idempotency-Key": "a b"},
+    )
+
+    assert (answer.status_code, answer.json()["field"]) == (422, "Idempotency-Key")
+
+
+def test_an_unknown_route_is_a_404_and_a_wrong_method_a_405_with_the_right_ones(client: httpx.Client) -> None:
+    check(client.get("/v2/nothing"), 404, "not-found", None, None)
+    check(client.get("/v1/styles/"), 404, "not-found", None, None)
+    wrong = client.delete("/v1/styles")
+    check(wrong, 405, "method-not-allowed", None, ["GET", "POST"])
+    assert wrong.headers["allow"] == "GET, POST"
+    check(client.post("/"), 405, "method-not-allowed", None, ["GET"])
+    check(client.get(f"/v1/uploads/{UPLOAD}/file"), 405, "method-not-allowed", None, ["POST"])
+
+
+def test_a_body_that_says_it_is_too_long_is_refused_unread(client: httpx.Client) -> None:
+    answer = client.post("/v1/uploads", content=b" " * 300_000, headers={"Content-Type": "application/json"})
+
+    check(answer, 413, "too-large", None, "at most 262144 bytes")
+
+
+def test_a_body_that_turns_out_too_long_is_refused_while_it_streams(client: httpx.Client) -> None:
+    def endless() -> Iterator[bytes]:
+        for _ in range(30):
+            yield b" " * 10_000
+
+    answer = client.post("/v1/uploads", content=endless(), headers={"Content-Type": "application/json"})
+
+    check(answer, 413, "too-large", None, "at most 262144 bytes")
+
+
+def test_a_file_over_the_limit_is_refused_by_the_name_of_its_field(
+    client: httpx.Client, photo: bytes
+) -> None:
+    files = {"content": ("a", photo), "mask": ("b", photo + bytes(100_000))}
+    answer = client.post("/v1/stylizations", files=files, data={"style": "ink"})
+
+    check(answer, 413, "image-too-large", "mask", "a file of at most 100000 bytes")
+
+
+def test_many_bytes_of_text_in_a_form_are_refused(client: httpx.Client) -> None:
+    answer = client.post("/v1/stylizations", files={"style": (None, "x" * 70_000)})
+
+    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/invalid-request")
+
+
+def test_a_sane_request_id_is_kept_and_a_strange_one_replaced(client: httpx.Client) -> None:
+    kept = client.get("/nothing", headers={"X-Request-Id": "gateway-0123456789"})
+    strange = client.get("/nothing", headers={"X-Request-Id": "no such {thing}"})
+
+    assert kept.headers["x-request-id"] == kept.json()["request_id"] == "gateway-0123456789"
+    assert strange.headers["x-request-id"] == strange.json()["request_id"] != "no such {thing}"
+
+
+def test_a_crash_is_a_problem_that_tells_nothing_and_a_log_entry_that_tells_all(
+    local: Local,
+    serve: Serve,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = create_local_app(local)
+
+    @app.get("/crash")
+    def crash() -> None:
+        raise ZeroDivisionError("the secret reason")
+
+    with serve(app) as client, caplog.at_level(logging.ERROR):
+        answer = client.get("/crash")
+        assert client.get("/healthz").json()["status"] == "ok"
+
+    check(answer, 500, "internal", None, None)
+    assert "secret" not in answer.text
+    assert [r for r in caplog.records if answer.json()["request_id"] in r.getMessage() and r.exc_info]
+
+
+def test_a_picture_that_cannot_be_used_is_refused_on_arrival(client: httpx.Client, photo: bytes) -> None:
+    for data, code in ((b"", "empty-image"), (b"text", "unsupported-image"), (photo[:-200], "corrupt-image")):
+        answer = client.post(
+            "/v1/stylizations", files={"content": ("a.jpg", io.BytesIO(data))}, data={"style": "ink"}
+        )
+        assert answer.json()["type"] == f"/problems/{code}"
+        assert answer.json()["field"] == "content"
+        assert answer.json()["allowed"]

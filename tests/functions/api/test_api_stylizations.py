@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+from PIL import Image
+
+from stylizer_service.local import Local
+from stylizer_service.records import When
+
+Accepted = Callable[..., str]
+Finish = Callable[[str], None]
+
+
+def test_a_form_with_a_photo_is_accepted_with_its_place_and_its_defaults(
+    client: httpx.Client, photo: bytes
+) -> None:
+    answer = client.post("/v1/stylizations", files={"content": ("cat.jpg", photo)}, data={"style": "ink"})
+
+    job = answer.json()
+    assert answer.status_code == 202
+    assert answer.headers["location"] == job["links"]["self"] == f"/v1/stylizations/{job['id']}"
+    assert answer.headers["retry-after"] == "1"
+    assert job["status"] == "queued"
+    assert job["styles"] == [{"style": "ink", "weight": 1.0}]
+    assert job["options"] == {
+        "size": 1024,
+        "strength": 1.0,
+        "style_scale": 1.0,
+        "preserve_color": "none",
+        "quality": "standard",
+        "seed": 0,
+        "format": "jpeg",
+        "format_quality": 90,
+    }
+
+
+def test_a_form_carries_options_as_text_a_blend_as_json_and_masks_as_files(
+    client: httpx.Client, photo: bytes
+) -> None:
+    files = {"content": photo, "mask": photo, "content_mask": photo}
+    data = {
+        "styles": '[{"style": "ink", "weight": 2}, {"style": "oil"}]',
+        "strength": "0.5",
+        "size": "256",
+        "seed": "7",
+        "quality": "draft",
+        "format": "png",
+    }
+    job = client.post("/v1/stylizations", files={k: (k, v) for k, v in files.items()}, data=data).json()
+
+    assert job["styles"] == [{"style": "ink", "weight": 2.0}, {"style": "oil", "weight": 1.0}]
+    assert job["mask"].startswith("upl_")
+    assert job["content_mask"].startswith("upl_")
+    assert {name: job["options"][name] for name in ("strength", "size", "seed", "quality", "format")} == {
+        "strength": 0.5,
+        "size": 256,
+        "seed": 7,
+        "quality": "draft",
+        "format": "png",
+    }
+
+
+def test_a_style_can_be_a_file_in_the_form(client: httpx.Client, photo: bytes) -> None:
+    answer = client.post("/v1/stylizations", files={"content": ("a", photo), "style": ("b", photo)})
+
+    assert answer.status_code == 202
+    assert answer.json()["styles"][0]["style"].startswith("upl_")
+
+
+def test_a_file_field_that_a_browser_leaves_empty_counts_as_not_given(
+    client: httpx.Client, photo: bytes
+) -> None:
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="content"; filename="a.jpg"\r\n\r\n' + photo + b"\r\n"
+        b'--x\r\nContent-Disposition: form-data; name="style"\r\n\r\nink\r\n'
+        b'--x\r\nContent-Disposition: form-data; name="mask"; filename=""\r\n\r\n\r\n--x--\r\n'
+    )
+    answer = client.post(
+        "/v1/stylizations", content=body, headers={"Content-Type": "multipart/form-data; boundary=x"}
+    )
+
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["mask"] is None
+
+
+def test_waiting_answers_with_the_finished_painting(
+    client: httpx.Client, accepted: Accepted, finish: Finish
+) -> None:
+    key = {"Idempotency-Key": "k"}
+    body = {"content": client.get(f"/v1/stylizations/{accepted()}").json()["content"], "style": "oil"}
+    job_id = client.post("/v1/stylizations", json=body, headers=key).json()["id"]
+    painter = threading.Timer(0.4, finish, [job_id])
+    painter.start()
+
+    answer = client.post("/v1/stylizations", json=body, headers={**key, "Prefer": "respond-async, wait=30"})
+    painter.join()
+
+    assert answer.status_code == 200
+    assert answer.headers["preference-applied"] == "wait=5"  # the server's own limit
+    assert "retry-after" not in answer.headers
+    assert answer.json()["status"] == "succeeded"
+
+
+def test_waiting_in_vain_answers_with_the_job_as_it_is(client: httpx.Client, photo: bytes) -> None:
+    answer = client.post(
+        "/v1/stylizations",
+        files={"content": ("a", photo)},
+        data={"style": "ink"},
+        headers={"Prefer": "wait=0"},
+    )
+
+    assert answer.status_code == 202
+    assert answer.headers["preference-applied"] == "wait=0"
+    assert answer.headers["retry-after"] == "1"
+    assert answer.json()["status"] == "queued"
+
+
+def test_nobody_is_kept_waiting_by_a_server_that_stops(
+    client: httpx.Client, photo: bytes, stopping: threading.Event
+) -> None:
+    stopping.set()
+    answer = client.post(
+        "/v1/stylizations",
+        files={"content": ("a", photo)},
+        data={"style": "ink"},
+        headers={"Prefer": "wait=5"},
+        timeout=4,
+    )
+
+    assert answer.status_code == 202
+
+
+def test_the_image_is_a_redirect_to_a_signed_link_with_a_file_name(
+    client: httpx.Client, accepted: Accepted, finish: Finish
+) -> None:
+    job_id = accepted()
+    finish(job_id)
+
+    redirect = client.get(f"/v1/stylizations/{job_id}/image")
+    image = client.get(redirect.headers["location"])
+
+    assert redirect.status_code == 303
+    assert redirect.content == b""
+    assert image.status_code == 200
+    assert image.headers["content-type"] == "image/jpeg"
+    assert image.headers["content-disposition"] == f'inline; filename="{job_id}.jpg"'
+    assert Image.open(io.BytesIO(image.content)).size == (64, 43)
+
+
+def test_a_preview_is_a_small_picture_once_there_is_one(
+    client: httpx.Client, accepted: Accepted, finish: Finish
+) -> None:
+    job_id = accepted()
+    before = client.get(f"/v1/stylizations/{job_id}/preview")
+    finish(job_id)
+    after = client.get(f"/v1/stylizations/{job_id}/preview", follow_redirects=True)
+
+    assert before.status_code == 404
+    assert Image.open(io.BytesIO(after.content)).size == (32, 21)
+
+
+def test_there_is_no_image_before_the_painting_is_done(client: httpx.Client, accepted: Accepted) -> None:
+    answer = client.get(f"/v1/stylizations/{accepted()}/image")
+
+    assert answer.status_code == 409
+    assert answer.json()["type"] == "/problems/conflict"
+
+
+def test_an_expired_painting_is_gone_and_says_so(
+    client: httpx.Client, accepted: Accepted, finish: Finish, local: Local
+) -> None:
+    job_id = accepted()
+    finish(job_id)
+    jobs = local.service.ports.jobs
+    a_minute_ago = datetime.now(UTC) - timedelta(minutes=1)
+    assert jobs.update(job_id, When(statuses=("succeeded",)), expires_at=a_minute_ago)
+    local.service.sweep()
+
+    answer = client.get(f"/v1/stylizations/{job_id}/image")
+
+    assert answer.status_code == 410
+    assert client.get(f"/v1/stylizations/{job_id}").json()["status"] == "expired"
+
+
+def test_the_list_is_paged_by_cursor_and_filtered_by_status(
+    client: httpx.Client, accepted: Accepted, finish: Finish
+) -> None:
+    ids = [accepted() for _ in range(5)]
+    finish(ids[0])
+
+    seen: list[str] = []
+    cursor: str | None = None
+    while True:
+        query = {"limit": "2"} | ({"cursor": cursor} if cursor else {})
+        page = client.get("/v1/stylizations", params=query).json()
+        seen += [job["id"] for job in page["items"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+
+    assert seen == ids[::-1]
+    done = client.get("/v1/stylizations?status=succeeded").json()
+    assert [job["id"] for job in done["items"]] == [ids[0]]
+
+
+def test_cancel_takes_effect_at_once_may_be_repeated_and_is_a_conflict_when_too_late(
+    client: httpx.Client, accepted: Accepted, finish: Finish
+) -> None:
+    job_id, done = accepted(), accepted()
+    finish(done)
+
+    for _ in range(2):
+        answer = client.post(f"/v1/stylizations/{job_id}/cancel")
+        assert (answer.status_code, answer.json()["status"]) == (200, "canceled")
+    assert client.post(f"/v1/stylizations/{done}/cancel").status_code == 409
+
+
+def test_the_same_key_and_request_is_one_job_and_another_request_is_refused(
+    client: httpx.Client, photo: bytes
+) -> None:
+    def send(**data: str) -> httpx.Response:
+        return client.post(
+            "/v1/stylizations",
+            files={"content": ("cat.jpg", photo)},
+            data={"style": "ink", **data},
+            headers={"Idempotency-Key": "5c0-once"},
+        )
+
+    first, again, other = send(), send(), send(seed="1")
+
+    assert first.status_code == again.status_code == 202
+    assert first.json()["id"] == again.json()["id"]
+    assert "idempotency-replayed" not in first.headers
+    assert again.headers["idempotency-replayed"] == "true"
+    assert other.status_code == 422
+    assert other.json()["type"] == "/problems/idempotency-mismatch"
+    assert len(client.get("/v1/stylizations").json()["items"]) == 1
+
+
+@pytest.mark.parametrize("path", ["", "/image", "/preview", "/cancel"])
+def test_a_painting_nobody_knows_is_not_found(client: httpx.Client, path: str) -> None:
+    method = "POST" if path == "/cancel" else "GET"
+    answer = client.request(method, f"/v1/stylizations/stz_{'a' * 26}{path}")
+
+    assert answer.status_code == 404
+    assert answer.json()["type"] == "/problems/not-found"
