@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from swatches.sheet import Array, Sheet
 
@@ -53,19 +52,15 @@ def noise(
 
 
 def scatter(sheet: Sheet, rng: np.random.Generator, spacing: float, *, margin: float = 0.0) -> Array:
-    """Points no closer than about `spacing` units to each other that leave no gaps, (N, 2), in random order.
+    """Points about `spacing` units apart that leave no gaps and show no grid, (N, 2), in random order.
 
-    Poisson-disc sampling by elimination: throw far too many darts, keep each that no earlier one is near.
+    A hexagonal lattice shaken until its rows are gone: as even to the eye as Poisson-disc sampling and, at
+    tens of thousands of points, much faster.
     """
-    low = np.array([-margin, -margin])
-    high = np.array([sheet.width + margin, sheet.height + margin])
-    darts = rng.uniform(low, high, (int(10 * np.prod(high - low) / spacing**2), 2))
-    neighbors = cKDTree(darts).query_pairs(spacing, output_type="ndarray")
-    later: dict[int, list[int]] = {}
-    for first, second in neighbors:
-        later.setdefault(int(min(first, second)), []).append(int(max(first, second)))
-    alive = np.ones(len(darts), dtype=np.bool_)
-    for dart in range(len(darts)):
-        if alive[dart]:
-            alive[later.get(dart, [])] = False
-    return darts[alive]
+    pitch = 1.25 * spacing
+    columns = np.arange(-margin, sheet.width + margin + pitch, pitch)
+    rows = np.arange(-margin, sheet.height + margin + pitch, pitch * np.sqrt(3) / 2)
+    x, y = np.meshgrid(columns, rows)
+    x[1::2] += pitch / 2
+    points: Array = np.stack([x.ravel(), y.ravel()], axis=1)
+    return rng.permutation(points + rng.uniform(-0.42 * pitch, 0.42 * pitch, points.shape))

@@ -60,10 +60,15 @@ def level_curves(sheet: Sheet, guide: Array, inside: Array, levels: Array) -> li
     """Curves along which `guide` has one of `levels`, where `inside` is above -1; each (N, 2) in units."""
     coarse = max(1, round(2 * sheet.scale))
     field = np.where(inside > -1.0, guide, np.nan)[::coarse, ::coarse]
-    if np.isnan(field).all():
+    rows, columns = np.nonzero(~np.isnan(field))
+    if rows.size == 0:
+        return []
+    corner = np.array([columns.min(), rows.min()])
+    field = field[corner[1] : rows.max() + 1, corner[0] : columns.max() + 1]
+    if min(field.shape) < 2:
         return []
     within = levels[(levels >= np.nanmin(field)) & (levels <= np.nanmax(field))]
     curves: list[Array] = []
     for level in within:
         curves += find_contours(field, level)  # type: ignore[no-untyped-call]
-    return [(curve[:, ::-1] * coarse + 0.5) / sheet.scale for curve in curves if len(curve) > 2]
+    return [((curve[:, ::-1] + corner) * coarse + 0.5) / sheet.scale for curve in curves if len(curve) > 2]

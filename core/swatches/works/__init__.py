@@ -10,11 +10,13 @@ import numpy.typing as npt
 
 from swatches.sheet import SUPERSAMPLING, Array, Sheet, reduced
 from swatches.works import (
+    embroidery,
     impasto_swirls,
     mosaic,
     pen_hatching,
     pointillism,
     stained_glass,
+    watercolor,
     woodcut,
 )
 
@@ -38,8 +40,19 @@ class Work:
         return np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
 
 
+_MODULES = (
+    embroidery,
+    impasto_swirls,
+    mosaic,
+    pen_hatching,
+    pointillism,
+    stained_glass,
+    watercolor,
+    woodcut,
+)
+
 WORKS: dict[str, Work] = {
     module.__name__.rpartition(".")[2].replace("_", "-"): Work(module.paint, module.SIZE)
-    for module in (impasto_swirls, mosaic, pen_hatching, pointillism, stained_glass, woodcut)
+    for module in _MODULES
 }
 """Every work by the id of the style it is the picture of."""

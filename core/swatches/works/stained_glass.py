@@ -40,17 +40,19 @@ class Window:
         The color of a piece is taken from `colors` at the mean of `shade` over it (0-1), or at random.
         """
         here = inside > 0
-        if not here.any():
-            return
         numbers, places = np.unique(cell[here], return_inverse=True)
+        luck = self.rng.uniform(size=(997, 2))[
+            numbers.astype(np.intp) % 997
+        ]  # a piece's own, at any resolution
         if shade is None:
-            at = self.rng.uniform(0, 1, len(numbers))
+            at = luck[:, 0]
         else:
-            at = np.bincount(places, shade[here]) / np.bincount(places)
-            at = np.clip(at + self.rng.normal(0, 0.07, len(numbers)), 0, 1)
-        chosen = np.rint(at * (len(colors) - 1)).astype(np.intp)
+            at = np.bincount(places, shade[here]) / np.bincount(places) + 0.24 * (luck[:, 0] - 0.5)
+        chosen = np.rint(np.clip(at, 0, 1) * (len(colors) - 1)).astype(np.intp)
         self.piece[here] = len(self.glass) + places
-        self.glass += [pigment(colors[index]) * self.rng.uniform(0.9, 1.08) for index in chosen]
+        self.glass += [
+            pigment(colors[index]) * (0.9 + 0.18 * own) for index, own in zip(chosen, luck[:, 1], strict=True)
+        ]
 
 
 def paint(sheet: Sheet) -> Array:
