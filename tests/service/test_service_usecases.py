@@ -121,6 +121,8 @@ def test_a_style_of_ones_own_can_be_painted_with_and_outlives_its_upload(
 
     assert service.get_style("ann", style.id) == style
     assert (style.title, style.own, style.artist) == ("Quilt", True, None)
+    assert "/image.png" in str(service.style_image("ann", style.id))
+    assert service.ports.blobs.size(f"styles/{style.id}/draft/file") is None
     with service.ports.blobs.open(f"jobs/{job.id}/style-0") as file:
         assert file.read() == picture()
 

@@ -238,7 +238,7 @@ def _png_chunks_fit(file: BinaryIO, length: int) -> bool:
 
 
 def _noun(field: str) -> str:
-    return _NOUNS.get(field, "the picture")
+    return _NOUNS["style"] if field.startswith("style") else _NOUNS.get(field, "the picture")
 
 
 def _corrupt(field: str) -> ProblemError:

@@ -5,9 +5,9 @@ A store keeps them as rows or items; none of this knows which.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TypedDict, Unpack
+from typing import TypedDict
 
 from stylizer_service.models import (
     FINAL,
@@ -151,11 +151,6 @@ class IdempotencyRecord:
     fingerprint: str
     job_id: str
     expires_at: datetime
-
-
-def changed(job: Job, **changes: Unpack[JobChanges]) -> Job:
-    """A copy of the job with the changes applied."""
-    return replace(job, **changes)
 
 
 def is_final(job: Job) -> bool:

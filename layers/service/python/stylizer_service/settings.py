@@ -12,6 +12,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """Limits, lifetimes and places. Each can be set as STYLIZER_<NAME>; a wrong value stops the start.
 
+    Lifetimes are given in seconds, or as ISO 8601 durations such as PT12H.
+
     Attributes:
         data_dir: Where the local adapters keep everything.
         styles_dir: Folder of the built-in styles; None finds the one inside the installed core.

@@ -112,9 +112,13 @@ class Service:
         """Make a style of the caller's own from an upload."""
         style_id = new_id("sty")
         folder = f"styles/{style_id}/"
-        key = f"{folder}image"
         try:
-            self._inputs.take_upload(owner, upload_id, key, field="upload")
+            draft = f"{folder}draft/file"
+            image = self._inputs.take_upload(owner, upload_id, draft, field="upload")
+            # Only now is it known what it is, and a link gives a file as what its name says.
+            key = f"{folder}image.{views.suffix(image.media_type.removeprefix('image/'))}"
+            self.ports.blobs.copy(draft, key)
+            self.ports.blobs.delete_folder(f"{folder}draft/")
             record = StyleRecord(
                 id=style_id, owner=owner, title=title, created_at=self.ports.clock.now(), key=key
             )

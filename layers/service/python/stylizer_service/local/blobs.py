@@ -29,6 +29,8 @@ _SUFFIX_TYPES = {
     ".webp": "image/webp",
     ".avif": "image/avif",
     ".tif": "image/tiff",
+    ".gif": "image/gif",
+    ".heic": "image/heic",
 }
 
 
@@ -211,19 +213,15 @@ class LocalBlobs:
 
     def _publish(self, draft: Path, target: Path) -> None:
         while True:
-            target.parent.mkdir(parents=True, exist_ok=True)
             try:
+                _make_folder(target.parent)
                 draft.replace(target)
                 break
             except FileNotFoundError:
                 # The folder was deleted in between; a draft that is gone itself is an error.
                 if not draft.exists():
                     raise
-        descriptor = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _flush_folder(target.parent)
 
     def _draft(self) -> Path:
         return self._drafts / secrets.token_hex(16)
@@ -234,6 +232,24 @@ class LocalBlobs:
         if not all(_NAME.fullmatch(part) for part in parts):
             raise failure("not-found", "there is no such file")
         return self._root.joinpath(*parts)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it, each entered on the disk."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _flush_folder(folder.parent)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk."""
+    with suppress(FileNotFoundError):  # Deleted in between: then there is nothing to keep.
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _older(folder: Path, before: datetime) -> list[Path]:

@@ -1,0 +1,227 @@
+"""The worker as what it is: a process that is killed, stopped, canceled and left alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from stylizer_service.local import Local
+from stylizer_service.records import Job
+from stylizer_service.settings import Settings
+
+Submit = Callable[..., str]
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+# The seeds that stand_in_worker.py goes by.
+PAINT_AT_ONCE, KILL_THE_PAINTER, PAINT_FOREVER = range(3)
+STAND_IN = (str(Path(__file__).with_name("stand_in_worker.py")),)
+REAL = ("-m", "functions.painter.local_worker")
+PATIENCE = 60
+
+
+@pytest.fixture
+def start(settings: Settings) -> Iterator[Start]:
+    """Start a worker on the data folder; whatever still runs at the end is killed."""
+    workers: list[subprocess.Popen[bytes]] = []
+
+    def started(*what: str, log: int | None = None) -> subprocess.Popen[bytes]:
+        command = [sys.executable, *(what or STAND_IN), "--data-dir", str(settings.data_dir)]
+        workers.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log))
+        return workers[-1]
+
+    yield started
+    for worker in workers:
+        worker.kill()
+        worker.communicate()
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def job(local: Local) -> Callable[[str], Job]:
+    def found(job_id: str) -> Job:
+        job = local.service.ports.jobs.get(job_id)
+        assert job is not None
+        return job
+
+    return found
+
+
+@pytest.fixture
+def wait_until(job: Callable[[str], Job]) -> Callable[..., Job]:
+    """Wait until a job has a status (and has told of progress); gives the job."""
+
+    def waited(job_id: str, status: str, *, progress: float = 0.0) -> Job:
+        wait_for(lambda: job(job_id).status == status and job(job_id).progress >= progress)
+        return job(job_id)
+
+    return waited
+
+
+def written_files(local: Local, job_id: str) -> list[str]:
+    """What painters have left for a job."""
+    folder = local.service.settings.data_dir / "blobs" / "jobs" / job_id
+    return sorted(path.name for path in folder.glob("*/*"))
+
+
+def test_the_worker_paints_one_job_after_the_other(
+    local: Local, submit: Submit, start: Start, wait_until: Callable[..., Job]
+) -> None:
+    ids = [submit(format="png"), submit(style="woodcut", size=80)]
+    start(*REAL)
+
+    first, second = (wait_until(job_id, "succeeded") for job_id in ids)
+
+    assert first.finished_at is not None
+    assert second.started_at is not None
+    assert first.finished_at <= second.started_at
+    for done, size in ((first, (64, 43)), (second, (80, 53))):
+        assert done.result is not None
+        with local.blobs.open(done.result.key) as file, Image.open(file) as image:
+            assert image.size == size
+        assert written_files(local, done.id) == sorted(["preview.jpg", Path(done.result.key).name])
+
+
+def test_a_job_whose_painter_is_killed_is_painted_to_the_end_once(
+    local: Local, submit: Submit, start: Start, wait_until: Callable[..., Job], job: Callable[[str], Job]
+) -> None:
+    interrupted, waiting = submit(seed=PAINT_FOREVER), submit()
+    worker = start()
+    before = wait_until(interrupted, "running", progress=0.5)
+    worker.kill()
+    worker.wait()
+    assert job(interrupted).status == "running"
+    assert job(waiting).status == "queued"
+
+    start(*REAL)
+    done = wait_until(interrupted, "succeeded")
+    wait_until(waiting, "succeeded")
+
+    assert done.attempt == 2
+    assert done.result is not None
+    assert before.lease_token is not None
+    assert before.lease_token not in done.result.key
+    assert written_files(local, interrupted) == ["preview.jpg", "result.jpg"]
+
+
+def test_a_job_that_kills_every_painter_is_given_up_and_the_next_is_painted(
+    local: Local, submit: Submit, start: Start, wait_until: Callable[..., Job], job: Callable[[str], Job]
+) -> None:
+    deadly, harmless = submit(seed=KILL_THE_PAINTER), submit(seed=PAINT_AT_ONCE)
+    for attempt in range(1, local.service.settings.max_attempts + 1):
+        assert start().wait(PATIENCE) == -signal.SIGKILL
+        assert (job(deadly).status, job(deadly).attempt) == ("running", attempt)
+        assert job(harmless).status == "queued"
+
+    start()
+    wait_until(harmless, "succeeded")
+
+    given_up = job(deadly)
+    assert given_up.status == "failed"
+    assert given_up.error is not None
+    assert given_up.error.code == "painter-died"
+    assert written_files(local, deadly) == []
+
+
+def test_a_canceled_painting_makes_way_for_the_next_and_leaves_nothing(
+    local: Local, submit: Submit, start: Start, wait_until: Callable[..., Job], job: Callable[[str], Job]
+) -> None:
+    endless, following = submit(seed=PAINT_FOREVER), submit()
+    start()
+    wait_until(endless, "running", progress=0.5)
+
+    local.service.cancel_stylization("ann", endless)
+    wait_until(following, "succeeded")
+
+    assert (job(endless).status, job(endless).result) == ("canceled", None)
+    assert written_files(local, endless) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_worker_that_is_asked_to_stop_hands_its_job_back(
+    local: Local, submit: Submit, start: Start, wait_until: Callable[..., Job], number: signal.Signals
+) -> None:
+    job_id = submit(seed=PAINT_FOREVER)
+    worker = start()
+    wait_until(job_id, "running", progress=0.5)
+
+    worker.send_signal(number)
+
+    assert worker.wait(PATIENCE) == 0
+    waiting = wait_until(job_id, "queued")
+    assert (waiting.attempt, waiting.progress, waiting.lease_token) == (0, 0.0, None)
+    assert written_files(local, job_id) == []
+
+
+def test_a_data_folder_has_one_painter_at_a_time_and_the_next_takes_over(
+    submit: Submit, start: Start, wait_until: Callable[..., Job], job: Callable[[str], Job]
+) -> None:
+    endless, other = submit(seed=PAINT_FOREVER), submit()
+    first = start()
+    wait_until(endless, "running", progress=0.5)
+    second = start(log=subprocess.PIPE)
+    assert second.stderr is not None
+    assert b"waiting for the other painter" in second.stderr.readline()
+    assert job(other).status == "queued"
+
+    first.kill()
+    first.wait()
+
+    wait_until(endless, "running", progress=0.5)
+    wait_for(lambda: job(endless).attempt == 2)
+
+
+def test_a_worker_ends_with_its_parent_and_hands_its_job_back(
+    settings: Settings, submit: Submit, wait_until: Callable[..., Job]
+) -> None:
+    job_id = submit(seed=PAINT_FOREVER)
+    code = (
+        "import os, subprocess, sys;"
+        "worker = subprocess.Popen([sys.executable, *sys.argv[1:], '--parent', str(os.getpid())]);"
+        "print(worker.pid, flush=True); worker.wait()"
+    )
+    command = [sys.executable, "-c", code, *STAND_IN, "--data-dir", str(settings.data_dir)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        worker = int(parent.stdout.readline())
+        wait_until(job_id, "running", progress=0.5)
+        parent.kill()
+
+    waiting = wait_until(job_id, "queued")
+
+    assert waiting.attempt == 0
+    wait_for(lambda: not _runs(worker))
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{pid}/status")
+    return not (status.exists() and "State:\tZ" in status.read_text())
+
+
+def test_what_has_expired_is_tidied_away_by_the_worker(
+    local: Local, submit: Submit, start: Start, wait_until: Callable[..., Job]
+) -> None:
+    job_id = submit()
+    local.service.cancel_stylization("ann", job_id)
+    local.database.run("UPDATE jobs SET expires_at = '2020-01-01T00:00:00.000000Z'")
+
+    start()
+
+    wait_until(job_id, "expired")

@@ -1,0 +1,77 @@
+"""The service repeats the core's choices, ranges and defaults, for it ships without it: they are equal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import get_args
+
+import annotated_types
+import pytest
+
+from stylizer import errors, images, options
+from stylizer_service import models, problems
+from stylizer_service.settings import Settings
+
+
+def _limits(field: str) -> tuple[float, float]:
+    bounds = models.PaintingOptions.model_fields[field].metadata
+    low = next(bound.ge for bound in bounds if isinstance(bound, annotated_types.Ge))
+    high = next(bound.le for bound in bounds if isinstance(bound, annotated_types.Le))
+    return low, high  # type: ignore[return-value]
+
+
+def _kinds(error: type[errors.StylizerError]) -> Iterator[type[errors.StylizerError]]:
+    for kind in error.__subclasses__():
+        yield kind
+        yield from _kinds(kind)
+
+
+def test_choices_are_the_cores() -> None:
+    assert get_args(models.MethodName) == options.METHOD_NAMES
+    assert get_args(models.PreserveColor) == options.PRESERVE_COLOR
+    assert get_args(models.Quality) == options.QUALITIES
+    assert get_args(models.Format) == images.FORMATS
+    assert models.RESULT_MEDIA_TYPES == images.MEDIA_TYPES
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [
+        ("size", options.SIZE_RANGE),
+        ("strength", options.STRENGTH_RANGE),
+        ("style_scale", options.STYLE_SCALE_RANGE),
+        ("seed", options.SEED_RANGE),
+        ("format_quality", (1, 100)),
+    ],
+)
+def test_ranges_are_the_cores(field: str, expected: tuple[float, float]) -> None:
+    assert _limits(field) == expected
+
+
+def test_defaults_are_the_cores() -> None:
+    core = options.Options()
+    service = models.PaintingOptions()
+
+    for name in ("size", "strength", "style_scale", "preserve_color", "quality", "seed"):
+        assert getattr(service, name) == getattr(core, name)
+    assert models.StylizationRequest.model_fields["method"].default == options.DEFAULT_METHOD
+
+
+def test_limits_on_pictures_are_the_cores() -> None:
+    core, service = images.Limits(), Settings()
+
+    for name in ("max_bytes", "max_pixels", "max_aspect_ratio", "min_side"):
+        assert getattr(service, name) == getattr(core, name)
+
+
+def test_every_error_of_the_core_is_a_kind_of_problem() -> None:
+    codes = {kind.code for kind in _kinds(errors.StylizerError)} - {errors.Canceled.code}
+
+    assert codes <= set(problems.KINDS)
+
+
+def test_the_formats_that_are_taken_are_the_cores() -> None:
+    with pytest.raises(errors.UnsupportedImage) as caught:
+        images.decode(b"text")
+
+    assert set(caught.value.allowed or ()) == set(models.MEDIA_TYPES) - {"image/heif"}

@@ -1,0 +1,165 @@
+"""What is refused on arrival, and that the core would refuse it in the same words of type."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Callable
+
+import pytest
+from PIL import Image
+
+from stylizer.errors import ImageError
+from stylizer.images import decode
+from stylizer_service.models import MediaType
+from stylizer_service.probe import Probe, ProbedImage
+from stylizer_service.problems import Problem, ProblemError
+from stylizer_service.settings import Settings
+
+Picture = Callable[..., bytes]
+
+
+def probe(data: bytes, field: str = "content", **limits: int) -> ProbedImage | Problem:
+    try:
+        return Probe(Settings.model_validate(limits)).check(io.BytesIO(data), field=field)
+    except ProblemError as error:
+        return error.problem
+
+
+def png_of(width: int, height: int) -> bytes:
+    """A PNG that says it is that large, in a few bytes."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    data = zlib.compress(bytes(100_000), 9)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+@pytest.fixture(scope="session")
+def heic(picture: Picture) -> bytes:
+    import pillow_heif
+
+    buffer = io.BytesIO()
+    pillow_heif.from_pillow(Image.open(io.BytesIO(picture()))).save(buffer)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("name", ["jpeg", "png", "webp", "avif", "tiff", "gif"])
+def test_every_accepted_format_is_told_by_its_bytes(picture: Picture, name: str) -> None:
+    media_type: MediaType = f"image/{name}"  # type: ignore[assignment]
+
+    assert probe(picture(60, 40, name.upper())) == ProbedImage(60, 40, media_type)
+
+
+def test_a_heic_photo_is_taken(heic: bytes) -> None:
+    assert probe(heic) == ProbedImage(48, 32, "image/heic")
+
+
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_the_shape_is_that_of_the_upright_picture(picture: Picture, name: str, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = picture(60, 40, name, exif=exif)
+
+    found = probe(data)
+
+    assert isinstance(found, ProbedImage)
+    assert (found.height, found.width) == decode(data).rgb.shape[:2]
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "allowed"),
+    [
+        (b"", "empty-image", "at least 1 byte"),
+        (b"just some text, called photo.jpg", "unsupported-image", "image/jpeg"),
+        (b"%PDF-1.7 and so on", "unsupported-image", "image/avif"),
+        (png_of(30_000, 30_000), "too-many-pixels", "at most 50 megapixels"),
+        (png_of(1000, 15), "image-too-small", "at least 16 pixels a side"),
+        (png_of(1000, 100), "extreme-aspect-ratio", "at most 8 times as long as wide"),
+    ],
+    ids=["empty", "text", "pdf", "bomb", "low", "long"],
+)
+def test_what_cannot_be_painted_is_refused_as_the_core_refuses_it(
+    data: bytes, code: str, allowed: str
+) -> None:
+    problem = probe(data)
+    with pytest.raises(ImageError) as caught:
+        decode(data)
+
+    assert isinstance(problem, Problem)
+    assert (problem.code, problem.field) == (code, "content") == (caught.value.code, caught.value.field)
+    assert problem.allowed is not None
+    assert allowed in problem.allowed
+    if isinstance(problem.allowed, str):
+        assert problem.allowed == caught.value.allowed
+
+
+@pytest.mark.parametrize(
+    "settings", [{"format": "JPEG"}, {"format": "JPEG", "progressive": True}, {"format": "PNG"}]
+)
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.98])
+def test_a_picture_that_is_cut_short_is_refused(
+    picture: Picture, settings: dict[str, object], share: float
+) -> None:
+    # A thumbnail with an end of its own must not pass for the end of the photo.
+    exif = Image.Exif()
+    exif[0x010E] = picture(16, 16, "JPEG").decode("latin-1")
+    whole = picture(400, 300, **settings, **({"exif": exif} if settings["format"] == "JPEG" else {}))
+
+    problem = probe(whole[: int(len(whole) * share)])
+
+    assert isinstance(problem, Problem)
+    assert problem.code == "corrupt-image"
+    assert isinstance(probe(whole + b"what some phones append"), ProbedImage)
+
+
+@pytest.mark.parametrize("name", ["WEBP", "AVIF"])
+def test_a_modern_picture_that_is_cut_short_is_refused(picture: Picture, name: str) -> None:
+    whole = picture(400, 300, name)
+
+    problem = probe(whole[: len(whole) // 2])
+
+    assert isinstance(problem, Problem)
+    assert problem.code == "corrupt-image"
+
+
+def test_a_file_over_the_limit_is_refused_by_its_length(picture: Picture) -> None:
+    data = picture()
+
+    assert isinstance(probe(data, max_bytes=len(data)), ProbedImage)
+    problem = probe(data, max_bytes=len(data) - 1)
+
+    assert isinstance(problem, Problem)
+    assert (problem.code, problem.status) == ("image-too-large", 413)
+
+
+def test_a_mask_is_only_limited_in_bytes_and_pixels() -> None:
+    assert isinstance(probe(png_of(1000, 15), "mask"), ProbedImage)
+    problem = probe(png_of(30_000, 30_000), "content_mask")
+
+    assert isinstance(problem, Problem)
+    assert (problem.code, problem.field) == ("too-many-pixels", "content_mask")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"\xff\xd8\xff",
+        b"\xff\xd8\xff\xe0\xff\xff",
+        b"\x89PNG\r\n\x1a\n",
+        b"GIF89a",
+        b"II*\0\xff\xff\xff\xff",
+        b"RIFF\xff\xff\xff\xffWEBPVP8 ",
+        b"\0\0\0\x18ftypavif\0\0\0\0avif",
+        b"\0\0\0\x18ftypheic\0\0\0\0heic",
+    ],
+)
+def test_a_file_that_only_begins_like_a_picture_is_broken(head: bytes) -> None:
+    for data in (head, head + bytes(200), head + b"\xff" * 200):
+        problem = probe(data)
+        assert isinstance(problem, Problem)
+        assert problem.code == "corrupt-image"
