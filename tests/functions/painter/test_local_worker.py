@@ -8,12 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from stylizer_service.local import Local
+from stylizer_service.local.database import stamp
 from stylizer_service.records import Job
 from stylizer_service.settings import Settings
 
@@ -220,7 +222,8 @@ def test_what_has_expired_is_tidied_away_by_the_worker(
 ) -> None:
     job_id = submit()
     local.service.cancel_stylization("ann", job_id)
-    local.database.run("UPDATE jobs SET expires_at = '2020-01-01T00:00:00.000000Z'")
+    a_minute_ago = stamp(local.service.ports.clock.now() - timedelta(minutes=1))
+    local.database.run("UPDATE jobs SET expires_at = ?", [a_minute_ago])
 
     start()
 
