@@ -1,0 +1,1 @@
+"""What is deployed: thin functions that parse, make one call and answer."""

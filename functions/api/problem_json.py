@@ -34,7 +34,9 @@ def install(app: FastAPI) -> None:
     """Have the app answer every exception of a request with a problem."""
 
     async def of_service(request: Request, error: Exception) -> Response:
-        return _respond(request, cast(ProblemError, error).problem)
+        problem = cast(ProblemError, error).problem
+        is_busy = problem.status == HTTPStatus.TOO_MANY_REQUESTS
+        return _respond(request, problem, {"Retry-After": "10"} if is_busy else None)
 
     async def of_validation(request: Request, error: Exception) -> Response:
         errors = cast(RequestValidationError, error).errors()

@@ -170,6 +170,7 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(address)
+            listener.listen(1024)  # now, so that nobody who reads the greeting is turned away
         except (OSError, OverflowError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise _CannotStartError(f"cannot listen on {host}:{port}: {reason}") from error

@@ -12,6 +12,7 @@ from pathlib import Path
 
 log = logging.getLogger(__name__)
 
+_LOOK_SECONDS = 0.2
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
 _HEALTHY_AFTER = 60.0
@@ -55,27 +56,34 @@ class Supervisor:
         pause = _FIRST_PAUSE
         while not self._stopping.is_set():
             started = time.monotonic()
-            # In a session of its own, so that Ctrl-C reaches this process only, which then ends it in order.
-            self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, start_new_session=True)
-            log.info("painter started, process %d", self._process.pid)
-            self._watch(self._process)
+            reason = self._run_once()
             if self._stopping.is_set():
                 return
             if time.monotonic() - started > _HEALTHY_AFTER:
                 pause = _FIRST_PAUSE
-            log.warning(
-                "the painter ended with code %s; starting it again in %g s", self._process.returncode, pause
-            )
+            log.warning("%s; starting it again in %g s", reason, pause)
             self._stopping.wait(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
-    def _watch(self, process: subprocess.Popen[bytes]) -> None:
-        """Return when the painter has ended, by itself or because we are to stop."""
+    def _run_once(self) -> str:
+        """Run the painter to its end; says how it ended."""
+        try:
+            # In a session of its own, so that Ctrl-C reaches this process only, which then ends it in order.
+            process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, start_new_session=True)
+        except OSError as error:
+            return f"the painter could not be started: {error}"
+        self._process = process
+        log.info("painter started, process %d", process.pid)
         while process.poll() is None:
-            if self._stopping.wait(0.2):
-                process.terminate()
-                try:
-                    process.wait(_STOP_SECONDS)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+            if self._stopping.wait(_LOOK_SECONDS):
+                _end(process)
+        return f"the painter ended with code {process.returncode}"
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,318 @@
+"""The whole product as a person runs it: the `stylizer-server` command, its painter process, and HTTP."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import signal
+import struct
+import subprocess
+import sys
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from os import kill
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+from PIL import Image, ImageChops, ImageDraw
+
+PATIENCE = 100.0  # seconds that a thing may take on a busy machine; nothing here measures time
+SMALL = {"size": "64", "quality": "draft"}
+LONG = {"size": "448", "quality": "high"}
+
+Job = dict[str, Any]
+T = TypeVar("T")
+
+
+class Server:
+    """A `stylizer-server` on a free port, which can be killed and started again on the same data."""
+
+    def __init__(self, data_dir: Path):
+        self.client = httpx.Client(timeout=PATIENCE)
+        self._data_dir = data_dir
+        self._log = data_dir.with_suffix(".log")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [sys.executable, "-c", "from functions.local.server import main; main()"]
+        command += ["--port", "0", "--data-dir", str(self._data_dir)]
+        with self._log.open("ab") as log:
+            begin = log.tell()
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        found = self.wait_for(lambda: re.search(r"Page +(http://\S+)/", self.log()[begin:]), "the address")
+        self.client.base_url = found[1]
+
+    def end(self, how: signal.Signals) -> int:
+        assert self._process is not None
+        self._process.send_signal(how)
+        return self._process.wait(PATIENCE)
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def painter(self) -> int:
+        """Process id of the painter started last."""
+        return int(re.findall(r"painter started, process (\d+)", self.log())[-1])
+
+    def accept(self, photo: bytes, *, key: str | None = None, **fields: str) -> str:
+        answer = self.client.post(
+            "/v1/stylizations",
+            files={"content": ("cat.jpg", photo)},
+            data={"style": "woodcut", **SMALL, **fields},
+            headers={"Idempotency-Key": key} if key else {},
+        )
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["id"])
+
+    def job(self, job_id: str) -> Job:
+        answer = self.client.get(f"/v1/stylizations/{job_id}")
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def wait_for(self, look: Callable[[], T | None], what: str) -> T:
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            found = look()
+            if found:
+                return found
+            time.sleep(0.05)
+        raise AssertionError(f"waited in vain for {what}:\n{self.log()}")
+
+    def wait_until_painting(self, job_id: str) -> None:
+        """Return when some of a job, but not all, is painted."""
+        self.wait_for(lambda: self.job(job_id)["progress"] > 0, "the painting to start")
+        assert self.job(job_id)["status"] == "running"
+
+    def wait_until_ended(self, job_id: str) -> Job:
+        ended = ("succeeded", "failed", "canceled")
+        self.wait_for(lambda: self.job(job_id)["status"] in ended, "the painting to end")
+        return self.job(job_id)
+
+    def image(self, job_id: str) -> Image.Image:
+        answer = self.client.get(f"/v1/stylizations/{job_id}/image", follow_redirects=True)
+        assert answer.status_code == 200, answer.text
+        return Image.open(io.BytesIO(answer.content))
+
+    def upload(self, file: bytes) -> str:
+        upload = self.client.post("/v1/uploads", json={"media_type": "image/jpeg"}).json()
+        answer = self.client.post(upload["url"], data=upload["fields"], files={"file": ("any.jpg", file)})
+        assert answer.status_code == 204, answer.text
+        return str(upload["id"])
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    server = Server(tmp_path / "data")
+    server.start()
+    yield server
+    if server.is_running:
+        server.end(signal.SIGTERM)
+    server.client.close()
+
+
+def encoded(image: Image.Image, format: str = "JPEG") -> bytes:  # noqa: A002
+    buffer = io.BytesIO()
+    image.save(buffer, format)
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="session")
+def photo() -> bytes:
+    """A small picture with something in it: a disk before a slope of light, 96 x 72."""
+    image = Image.linear_gradient("L").resize((96, 72)).convert("RGB")
+    ImageDraw.Draw(image).ellipse((24, 12, 68, 60), fill=(200, 90, 40))
+    return encoded(image)
+
+
+def mask(size: tuple[int, int]) -> bytes:
+    image = Image.new("L", size)
+    image.paste(255, (0, 0, size[0] // 2, size[1]))
+    return encoded(image, "PNG")
+
+
+def bomb(side: int = 30_000) -> bytes:
+    """A PNG of side x side black pixels, in some 100 KB."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    packer = zlib.compressobj(9)
+    row = bytes(1 + side // 8)
+    packed = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()
+    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
+
+
+def test_one_form_gives_a_finished_painting(server: Server, photo: bytes) -> None:
+    answer = server.client.post(
+        "/v1/stylizations",
+        files={"content": ("cat.jpg", photo)},
+        data={"style": "woodcut", "method": "texture", **SMALL},
+        headers={"Prefer": "wait=60"},
+    )
+
+    job = answer.json()
+    assert answer.status_code == 200, answer.text
+    assert (job["status"], job["progress"], job["error"]) == ("succeeded", 1.0, None)
+    painting = server.image(job["id"])
+    assert painting.format == "JPEG"
+    assert painting.size == (job["result"]["width"], job["result"]["height"]) == (64, 48)
+    assert len(painting.convert("RGB").getcolors(64 * 48) or []) > 20  # not one flat color
+    preview = server.client.get(job["preview"], follow_redirects=True)
+    assert preview.headers["content-type"] == "image/jpeg"
+
+
+def test_uploads_masks_blends_own_styles_and_formats_are_painted(server: Server, photo: bytes) -> None:
+    client = server.client
+    content, half = server.upload(photo), server.upload(mask((96, 72)))
+    own = client.post("/v1/styles", json={"upload": server.upload(photo), "title": "Mine"}).json()["id"]
+    small = {"content": content, "size": 64, "quality": "draft"}
+    wishes: list[Job] = [
+        {**small, "style": own, "format": "png"},
+        {**small, "style": "mosaic", "mask": half, "format": "png"},
+        {**small, "style": "mosaic", "strength": 0, "format": "png"},
+        {**small, "styles": [{"style": "woodcut", "weight": 2}, {"style": content}], "format": "webp"},
+        {**small, "style": "woodcut", "content_mask": half, "preserve_color": "luminance", "seed": 3},
+    ]
+    jobs = [server.wait_until_ended(client.post("/v1/stylizations", json=w).json()["id"]) for w in wishes]
+
+    assert [job["status"] for job in jobs] == ["succeeded"] * len(jobs), jobs
+    images = [server.image(job["id"]) for job in jobs]
+    assert [image.format for image in images] == ["PNG", "PNG", "PNG", "WEBP", "JPEG"]
+    assert {image.size for image in images} == {(64, 48)}
+    # Where the mask is black, and where the strength is 0, the photo is left alone.
+    masked, photo_itself = images[1].convert("RGB"), images[2].convert("RGB")
+    difference = ImageChops.difference(masked, photo_itself)
+    assert difference.crop((40, 0, 64, 48)).getbbox() is None
+    assert difference.crop((0, 0, 24, 48)).getbbox() is not None
+    # All are listed, newest first, over as many pages as it takes.
+    first = client.get("/v1/stylizations?limit=3").json()
+    rest = client.get("/v1/stylizations", params={"limit": 3, "cursor": first["next_cursor"]}).json()
+    assert [j["id"] for j in first["items"] + rest["items"]] == [j["id"] for j in jobs[::-1]]
+
+
+def test_bad_input_is_named_and_harms_nothing(server: Server, photo: bytes) -> None:
+    def form(*parts: tuple[str, str | bytes]) -> httpx.Response:
+        body = [(n, (None, v) if isinstance(v, str) else (f"{n}.jpg", v)) for n, v in parts]
+        return server.client.post("/v1/stylizations", files=body)
+
+    def with_content(data: bytes) -> httpx.Response:
+        return form(("content", data), ("style", "woodcut"), ("size", "64"))
+
+    good: list[tuple[str, str | bytes]] = [("content", photo), ("style", "woodcut")]
+    upload = server.upload(photo)
+    refusals = [
+        (with_content(b""), 422, "empty-image", "content"),
+        (with_content(b"this is just text, whatever its name says"), 422, "unsupported-image", "content"),
+        (with_content(photo[: len(photo) // 2]), 422, "corrupt-image", "content"),
+        (with_content(bomb()), 422, "too-many-pixels", "content"),
+        (form(("content", photo), ("style", "crayon")), 422, "unknown-style", "style"),
+        (form(*good, ("strength", "1.5")), 422, "invalid-request", "strength"),
+        (form(*good, ("mask", mask((90, 72)))), 422, "mask-mismatch", "mask"),
+        (form(*good, ("content", photo)), 422, "invalid-request", "content"),
+        (form(*good, ("sise", "64")), 422, "invalid-request", "sise"),
+        (with_content(bytes(33 * 2**20)), 413, "image-too-large", "content"),
+        (
+            server.client.post(
+                "/v1/stylizations", json={"content": upload, "style": "woodcut", "strength": 1.5}
+            ),
+            422,
+            "invalid-request",
+            "strength",
+        ),
+    ]
+    for answer, status, code, field in refusals:
+        problem = answer.json()
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert (answer.status_code, problem["type"], problem["field"]) == (status, f"/problems/{code}", field)
+        assert problem["allowed"], problem
+    malformed = server.client.post(
+        "/v1/stylizations", content=b"{oops", headers={"Content-Type": "application/json"}
+    )
+    assert (malformed.status_code, malformed.json()["type"]) == (400, "/problems/malformed-json")
+    assert server.client.get("/v1/nothing").status_code == 404
+    assert server.client.delete("/v1/stylizations").status_code == 405
+
+    health = server.client.get("/healthz").json()
+    assert (health["queued"], health["worker_alive"]) == (0, True)
+    assert server.client.get("/v1/stylizations").json()["items"] == []
+    assert server.wait_until_ended(server.accept(photo))["status"] == "succeeded"
+    assert server.log().count("painter started") == 1
+    assert "Traceback" not in server.log()
+
+
+def test_the_api_answers_while_a_painting_runs_and_cancel_stops_it(server: Server, photo: bytes) -> None:
+    job_id = server.accept(photo, **LONG)
+    server.wait_until_painting(job_id)
+
+    answers = [server.client.get(path) for path in ("/healthz", "/v1/styles", "/v1/stylizations", "/")]
+    preview = server.wait_for(lambda: server.job(job_id)["preview"], "a preview")
+    seen = server.client.get(preview, follow_redirects=True)
+    still = server.job(job_id)
+    canceled = server.client.post(f"/v1/stylizations/{job_id}/cancel").json()
+
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert max(Image.open(io.BytesIO(seen.content)).size) <= 320
+    assert still["status"] == "running"
+    assert canceled["status"] == "canceled"
+    # The painter is free for the next one, and the canceled one stays so.
+    assert server.wait_until_ended(server.accept(photo))["status"] == "succeeded"
+    assert server.job(job_id)["status"] == "canceled"
+    assert server.client.get(f"/v1/stylizations/{job_id}/image").status_code == 409
+
+
+def test_nothing_is_lost_or_painted_twice_when_painter_and_server_die(server: Server, photo: bytes) -> None:
+    jobs = [server.accept(photo, key="one", **LONG), server.accept(photo), server.accept(photo, seed="2")]
+    server.wait_until_painting(jobs[0])
+    killed = server.painter()
+    kill(killed, signal.SIGKILL)
+    server.wait_for(lambda: server.painter() != killed, "a new painter")
+    server.wait_for(lambda: server.job(jobs[0])["progress"] == 0, "the job to be taken back")
+    server.wait_until_painting(jobs[0])
+    server.end(signal.SIGKILL)
+    server.start()
+
+    assert [server.wait_until_ended(job)["status"] for job in jobs] == ["succeeded"] * 3
+    assert server.accept(photo, key="one", **LONG) == jobs[0]
+    assert [server.log().count(f"{job}: succeeded") for job in jobs] == [1, 1, 1]
+    assert server.image(jobs[0]).size == (448, 336)
+
+
+def test_ctrl_c_ends_server_and_painter_quietly_and_keeps_the_job(server: Server, photo: bytes) -> None:
+    server.wait_for(lambda: server.client.get("/healthz").json()["worker_alive"], "the painter")
+    job_id = server.accept(photo, **LONG)
+    server.wait_until_painting(job_id)
+    answers: list[httpx.Response] = []
+
+    def wait_for_another() -> None:
+        body = {"content": server.job(job_id)["content"], "style": "mosaic"}
+        client = httpx.Client(base_url=server.client.base_url, timeout=PATIENCE)
+        answers.append(client.post("/v1/stylizations", json=body, headers={"Prefer": "wait=60"}))
+        client.close()
+
+    waiting = threading.Thread(target=wait_for_another)
+    waiting.start()
+    server.wait_for(lambda: len(server.client.get("/v1/stylizations").json()["items"]) == 2, "the second job")
+    painter = server.painter()
+
+    code = server.end(signal.SIGINT)
+    waiting.join()
+
+    assert code == 0
+    assert "Traceback" not in server.log()
+    assert [answer.status_code for answer in answers] == [202]  # told at once, not cut off
+    with pytest.raises(ProcessLookupError):
+        kill(painter, 0)
+    server.start()
+    assert server.job(job_id)["status"] in ("queued", "running")
+    for job in json.loads(server.client.get("/v1/stylizations").text)["items"]:
+        server.client.post(f"/v1/stylizations/{job['id']}/cancel")
