@@ -7,8 +7,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from functions.api.intake import request_schema
 from functions.api.problem_json import MEDIA_TYPE
-from stylizer_service.models import StylizationRequest
 from stylizer_service.problems import Problem
 
 _SUMMARY = "Pick a style, upload a photo, get it back painted."
@@ -47,6 +47,9 @@ def _contract(app: FastAPI) -> dict[str, Any]:
         for calls in contract["paths"].values():
             for call in calls.values():
                 call["responses"].pop("422", None)
+                for response in call["responses"].values():
+                    if response["description"] == "Successful Response":
+                        response["description"] = "Success."
                 call["responses"]["default"] = {
                     "description": "What went wrong.",
                     "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
@@ -56,9 +59,9 @@ def _contract(app: FastAPI) -> dict[str, Any]:
 
 
 def _add_schemas(schemas: dict[str, Any]) -> None:
-    for model in (StylizationRequest, Problem):
-        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    for name, schema in (("StylizationRequest", request_schema()), ("Problem", problem)):
         schemas |= schema.pop("$defs", {})
-        schemas[model.__name__] = schema
+        schemas[name] = schema
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)

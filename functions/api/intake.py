@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import Any, cast
 
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
@@ -15,35 +15,47 @@ from starlette.datastructures import UploadFile
 
 from functions.api.context import is_json, unsupported
 from functions.api.forms import read_form
-from stylizer_service.models import StylizationRequest
+from stylizer_service.models import PaintingOptions, StylizationRequest
 from stylizer_service.problems import invalid
 from stylizer_service.usecases import Service
 
-FILES = ("content", "style", "mask", "content_mask")
+FILES = {
+    "content": "The photo: a file, or the id of an upload.",
+    "style": "A built-in id, the id of your own style or of an upload, or a file. Or give `styles`.",
+    "mask": "Painted only where this is white: a file, or the id of an upload. Same shape as the photo.",
+    "content_mask": "Method texture only: white keeps the photo's structure, black may become pure style. "
+    "A file, or the id of an upload.",
+}
 """The fields of the form that may be a file."""
 
 _STAND_IN = "upl_" + "a" * 26
-_SCHEMA = StylizationRequest.model_json_schema(ref_template="#/components/schemas/{model}")
-_PROPERTIES: dict[str, dict[str, JsonValue]] = _SCHEMA["properties"]
+
+
+def request_schema() -> dict[str, Any]:
+    """The JSON Schema of the body, what is painted first and the controls after it."""
+    schema = StylizationRequest.model_json_schema(ref_template="#/components/schemas/{model}")
+    properties = sorted(
+        schema["properties"].items(), key=lambda item: item[0] in PaintingOptions.model_fields
+    )
+    return {**schema, "properties": dict(properties)}
+
+
+_PROPERTIES: dict[str, dict[str, JsonValue]] = request_schema()["properties"]
 
 
 def _form_schema() -> JsonValue:
     """The same fields as in JSON, of which some can be files; a blend is written as JSON."""
-    file: JsonValue = {"type": "string", "format": "binary"}
-    files = {
-        name: {
-            "anyOf": [file, {"type": "string"}],
-            "description": f"{_PROPERTIES[name]['description']} A file, or an id.",
-        }
-        for name in FILES
+    kinds: JsonValue = [{"type": "string", "format": "binary"}, {"type": "string"}]
+    own: dict[str, dict[str, JsonValue]] = {
+        name: {"anyOf": kinds, "description": description} for name, description in FILES.items()
     }
-    blend = {
+    own["styles"] = {
         "type": "string",
         "contentMediaType": "application/json",
-        "description": f"{_PROPERTIES['styles']['description']} Written as JSON.",
+        "description": "A weighted blend, written as JSON. Give this or `style`.",
         "examples": ['[{"style": "woodcut", "weight": 2}, {"style": "mosaic"}]'],
     }
-    properties = {name: files.get(name, schema) for name, schema in _PROPERTIES.items()} | {"styles": blend}
+    properties = {name: own.get(name, schema) for name, schema in _PROPERTIES.items()}
     return cast(JsonValue, {"type": "object", "required": ["content"], "properties": properties})
 
 

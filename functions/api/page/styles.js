@@ -48,7 +48,7 @@ export function select(id) {
   return Boolean(radio);
 }
 
-export const titleOf = (id) => byId.get(id)?.title ?? "your own style";
+export const titleOf = (id) => byId.get(id)?.title ?? "Your own style";
 
 /** The id to paint with: a catalog id, or that of the own file's upload. */
 export async function chosenStyle() {

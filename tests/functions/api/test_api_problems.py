@@ -13,13 +13,14 @@ from fastapi import FastAPI
 
 from functions.local.wiring import create_local_app
 from stylizer_service.local import Local, open_local
-from stylizer_service.models import StylizationRequest
+from stylizer_service.models import PaintingOptions
 from stylizer_service.settings import Settings
 
 Serve = Callable[[FastAPI], AbstractContextManager[httpx.Client]]
 
 UPLOAD = "upl_" + "a" * 26
-FIELDS = list(StylizationRequest.model_fields)
+INPUTS = ["content", "style", "styles", "mask", "content_mask", "method"]
+FIELDS = [*INPUTS, *PaintingOptions.model_fields]
 OPTIONS = ["none", "luminance", "histogram"]
 UPLOAD_WORDS = "the id of an upload, as POST /v1/uploads gives it"
 
