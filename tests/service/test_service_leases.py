@@ -153,6 +153,22 @@ def test_a_painter_whose_job_is_canceled_learns_it_and_leaves_no_result(
         assert service.ports.blobs.size(f"{lease.job.work_folder}{name}") is None
 
 
+def test_a_success_that_is_told_twice_or_given_up_late_keeps_its_painting(
+    service: Service, job_id: str
+) -> None:
+    lease = take(service, job_id)
+    lease.succeed(b"painting", preview=b"small", width=1, height=1)
+    done = service.ports.jobs.get(job_id)
+
+    lease.succeed(b"painting", preview=b"small", width=1, height=1)
+    lease.abandon()
+
+    assert service.ports.jobs.get(job_id) == done
+    assert done is not None
+    assert done.result is not None
+    assert service.ports.blobs.size(done.result.key) == 8
+
+
 def test_a_painting_that_cannot_be_ends_with_the_reason(service: Service, job_id: str) -> None:
     lease = take(service, job_id)
     lease.report(0.3, b"sketch")

@@ -137,7 +137,13 @@ class Lease:
             ),
             features=features,
         )
-        self._end(status="succeeded", progress=1.0, result=result, preview_key=self._put_preview(preview))
+        preview_key = self._put_preview(preview)
+        try:
+            self._end(status="succeeded", progress=1.0, result=result, preview_key=preview_key)
+        except LeaseLost:
+            # A store reached over a network may do a write whose answer is lost, and refuse the second try.
+            if not self._has_won():
+                raise
 
     def fail(self, error: Problem) -> None:
         """End the job with the reason why there is no painting."""
@@ -159,8 +165,13 @@ class Lease:
         self._ports.dispatcher.send(self.job.id)
 
     def abandon(self) -> None:
-        """Remove what this painter has written."""
-        self._ports.blobs.delete_folder(self.job.work_folder)
+        """Remove what this painter has written, unless it is what the job shows."""
+        if not self._has_won():
+            self._ports.blobs.delete_folder(self.job.work_folder)
+
+    def _has_won(self) -> bool:
+        job = self._ports.jobs.get(self.job.id)
+        return job is not None and job.result is not None and job.result.key.startswith(self.job.work_folder)
 
     def _put_preview(self, preview: bytes) -> str:
         key = f"{self.job.work_folder}preview.jpg"
