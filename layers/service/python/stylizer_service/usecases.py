@@ -119,13 +119,13 @@ class Service:
             key = f"{folder}image.{views.suffix(image.media_type.removeprefix('image/'))}"
             self.ports.blobs.copy(draft, key)
             self.ports.blobs.delete_folder(f"{folder}draft/")
-            record = StyleRecord(
-                id=style_id, owner=owner, title=title, created_at=self.ports.clock.now(), key=key
-            )
-            self.ports.styles.put(record)
         except BaseException:
             self.ports.blobs.delete_folder(folder)
             raise
+        record = StyleRecord(
+            id=style_id, owner=owner, title=title, created_at=self.ports.clock.now(), key=key
+        )
+        self.ports.styles.put(record)
         return views.own_style(record)
 
     def list_styles(self, owner: str, *, limit: int = 50, cursor: str | None = None) -> Page[Style]:
@@ -178,32 +178,24 @@ class Service:
             request.
         """
         now = self.ports.clock.now()
-        fingerprint = self._inputs.fingerprint(owner, request)
-        if idempotency_key is not None:
-            _check_key(idempotency_key)
-            known = self.ports.jobs.find_key(owner, idempotency_key, now)
-            if known:
-                return self._replay(known, fingerprint), False
-        self._check_queue()
         job = self._new_job(owner, request, now)
         key = None
         if idempotency_key is not None:
-            key = IdempotencyRecord(
-                owner=owner,
-                key=idempotency_key,
-                fingerprint=fingerprint,
-                job_id=job.id,
-                expires_at=now + self.settings.key_ttl,
-            )
+            key = self._new_key(idempotency_key, request, job)
+            known = self.ports.jobs.find_key(owner, idempotency_key, now)
+            if known:
+                return self._replay(known, key), False
+        self._check_queue()
         try:
             self._inputs.take_for_job(owner, request, job)
-            known = self.ports.jobs.create(job, key, now)
         except BaseException:
             self.ports.blobs.delete_folder(job.folder)
             raise
-        if known:
+        # If this fails the files stay, for it may have been done all the same; orphans go in time.
+        known = self.ports.jobs.create(job, key, now)
+        if key and known and known.job_id != job.id:
             self.ports.blobs.delete_folder(job.folder)
-            return self._replay(known, fingerprint), False
+            return self._replay(known, key), False
         self.ports.dispatcher.send(job.id)
         return self._view(job), True
 
@@ -291,8 +283,20 @@ class Service:
             expires_at=now + self.settings.result_ttl,
         )
 
-    def _replay(self, known: IdempotencyRecord, fingerprint: str) -> Stylization:
-        if known.fingerprint != fingerprint:
+    def _new_key(self, key: str, request: StylizationRequest, job: Job) -> IdempotencyRecord:
+        if not _KEY.fullmatch(key):
+            allowed = "1 to 255 visible ASCII characters"
+            raise invalid("Idempotency-Key", "the Idempotency-Key cannot be used", allowed)
+        return IdempotencyRecord(
+            owner=job.owner,
+            key=key,
+            fingerprint=self._inputs.fingerprint(job.owner, request),
+            job_id=job.id,
+            expires_at=job.created_at + self.settings.key_ttl,
+        )
+
+    def _replay(self, known: IdempotencyRecord, key: IdempotencyRecord) -> Stylization:
+        if known.fingerprint != key.fingerprint:
             raise failure(
                 "idempotency-mismatch",
                 "this Idempotency-Key was used for another request; use a new key for a new request",
@@ -345,13 +349,6 @@ def _digest(file: BinaryIO) -> str:
 def _check_limit(limit: int) -> None:
     if not 1 <= limit <= MAX_PAGE:
         raise invalid("limit", f"limit is {limit}", f"a whole number from 1 to {MAX_PAGE}")
-
-
-def _check_key(key: str) -> None:
-    if not _KEY.fullmatch(key):
-        raise invalid(
-            "Idempotency-Key", "the Idempotency-Key cannot be used", "1 to 255 visible ASCII characters"
-        )
 
 
 def _style_place(cursor: str | None) -> tuple[str, str]:
