@@ -26,6 +26,19 @@ SUFFIXES: dict[str, Format] = {
 """What the end of a file name says about its format."""
 
 
+def format_of(path: str | os.PathLike[str]) -> Format:
+    """Tell the format from the suffix of a file name.
+
+    Raises:
+        OptionError: The suffix names none; `allowed` lists those that do.
+    """
+    form = SUFFIXES.get(Path(path).suffix.lower())
+    if form is None:
+        detail = f"output is {os.fspath(path)!r}; its suffix must be one of {', '.join(SUFFIXES)}"
+        raise OptionError(detail, field="output", allowed=tuple(SUFFIXES))
+    return form
+
+
 class Target(NamedTuple):
     """Where to write (None: to stdout) and in which format."""
 
@@ -49,16 +62,12 @@ def choose_target(
         path = Path(output or "") / _default_name(photo, styles, wanted)
     else:
         path = Path(output)
-    suffix_format = SUFFIXES.get(path.suffix.lower())
-    if suffix_format is None and (path.suffix or wanted is None):
-        allowed = ", ".join(SUFFIXES)
-        detail = f"output is {str(path)!r}; its suffix must be one of {allowed}"
-        raise OptionError(detail, field="output", allowed=tuple(SUFFIXES))
-    if suffix_format and wanted and suffix_format != wanted:
-        detail = f"format is {wanted}, but the suffix of {str(path)!r} says {suffix_format}; leave one out"
-        raise OptionError(detail, field="format", allowed=suffix_format)
+    form = wanted if wanted and not path.suffix else format_of(path)
+    if wanted and wanted != form:
+        detail = f"format is {wanted}, but the suffix of {str(path)!r} says {form}; leave one out"
+        raise OptionError(detail, field="format", allowed=form)
     _check_writable(path, force)
-    return Target(path, suffix_format or wanted or "jpeg")
+    return Target(path, form)
 
 
 def _default_name(photo: str, styles: list[str], wanted: Format | None) -> str:
