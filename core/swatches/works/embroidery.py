@@ -20,8 +20,9 @@ SIZE = (768, 576)
 SEED = 83
 
 THREAD = 5.4
-GROUND = pigment("#10142e")
-DUSK = ("#151a40", "#22326e", "#2f5c9a", "#6aa3c8", "#c3dfe2", "#f3ead2")
+GROUND = pigment("#22101a")
+NIGHT = ("#161c45", "#27407a", "#3f76a4", "#7fb0bf", "#cfe0d6", "#fbedd3")
+DUSK = ("#35101f", "#6e2233", "#b04a45", "#dc8d68", "#f0c69a", "#fbedd3")
 CORAL = ("#fff1d6", "#ffc49a", "#f5795a", "#d23b3f", "#8e1c3a")
 LILAC = ("#fdf2ff", "#cdb4f0", "#8f74d6", "#5a46ae", "#33246f")
 GOLD = ("#fff8d8", "#ffe08a", "#f4b63a", "#cf7f1e", "#7c3f16")
@@ -139,7 +140,9 @@ def _design(sheet: Sheet, rng: np.random.Generator) -> Design:
     wind = sheet.y + 34 * np.sin(sheet.x / 110) + 22 * noise(sheet, rng, 200)
     tone = 0.36 + 0.3 * np.sin(wind / 34) + 0.14 * noise(sheet, rng, 90, stretch=2)
     slope_y, slope_x = np.gradient(wind)
-    ground = ramp(np.clip(tone, 0, 1), DUSK)
+    evening = smoothstep(150, 330, sheet.y + 0.25 * sheet.x + 60 * noise(sheet, rng, 220))
+    tone = np.clip(tone, 0, 1)
+    ground = ramp(tone, NIGHT) * (1 - evening)[..., None] + ramp(tone, DUSK) * evening[..., None]
     flow = np.arctan2(-slope_x, slope_y)
     design = Design(ground, flow, np.zeros(sheet.shape, dtype=np.intp), [])
     vine = ((-20, 470), (110, 520), (250, 440), (350, 330), (470, 330), (560, 420), (690, 450), (790, 360))
@@ -160,7 +163,7 @@ def _design(sheet: Sheet, rng: np.random.Generator) -> Design:
         _leaf(sheet, design, np.array([x, y], dtype=np.float64), np.deg2rad(angle), float(length), silk)
     for x, y, size, petals, outer, inner in (
         (150, 168, 128, 8, CORAL, GOLD), (640, 118, 84, 6, LILAC, GOLD), (300, 520, 74, 6, LILAC, CORAL),
-        (600, 520, 82, 7, CORAL, TEAL), (40, 420, 52, 5, GOLD, CORAL), (745, 520, 60, 6, GOLD, LILAC),
+        (600, 520, 82, 7, TEAL, CORAL), (40, 420, 52, 5, GOLD, TEAL), (745, 520, 60, 6, GOLD, LILAC),
         (500, 20, 58, 6, GOLD, LILAC), (330, 40, 46, 5, TEAL, GOLD),
     ):  # fmt: skip
         _flower(sheet, design, x, y, size, petals, outer, inner)

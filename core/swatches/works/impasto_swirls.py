@@ -22,17 +22,17 @@ HILLS = ("#0a1d33", "#123c5a", "#1d6a78", "#4c9a86", "#a9c27a")
 FIELD = ("#3a1c10", "#8a4413", "#c9791a", "#eab12f", "#f9e39a", "#5f7a2a")
 
 EDDIES = (
-    (250.0, 178.0, 150.0, 1.0),
-    (505.0, 262.0, 98.0, -1.0),
-    (60.0, 318.0, 78.0, -1.0),
+    (250.0, 150.0, 138.0, 1.0),
+    (505.0, 222.0, 92.0, -1.0),
+    (52.0, 262.0, 74.0, -1.0),
     (480.0, 60.0, 72.0, 1.0),
 )
 LAMPS = ((668.0, 112.0, 66.0), (52.0, 62.0, 30.0))
 
 RIDGES = (
-    ((0, 372), (130, 388), (300, 330), (450, 372), (620, 348), (768, 300)),
-    ((0, 372), (120, 346), (290, 408), (480, 398), (640, 420), (768, 384)),
-    ((0, 430), (170, 442), (330, 404), (560, 440), (768, 424)),
+    ((0, 322), (130, 338), (300, 284), (450, 326), (620, 300), (768, 256)),
+    ((0, 330), (120, 300), (290, 356), (480, 346), (640, 366), (768, 336)),
+    ((0, 374), (170, 386), (330, 350), (560, 382), (768, 368)),
 )
 
 
@@ -156,9 +156,9 @@ def _turned(angle: Array, toward: Array, weight: Array) -> Array:
 def _field(sheet: Sheet, rng: np.random.Generator, scene: Scene) -> Scene:
     """A field of grain in front, in rows that run together behind, with a path of green."""
     x, y = sheet.x, sheet.y
-    edge = ridge(sheet, rng, ((0, 470), (240, 452), (520, 474), (768, 448)), rough=3, wave=120)
+    edge = ridge(sheet, rng, ((0, 410), (240, 394), (520, 416), (768, 390)), rough=3, wave=120)
     inside = y > edge
-    depth = np.clip((y - edge + 24) / 150, 0.05, None)
+    depth = np.clip((y - edge + 24) / 190, 0.05, None)
     rows = (x - 430) / depth
     shade = 0.5 + 0.3 * np.sin(rows / 38 + 1.5 * noise(sheet, rng, 160)) + 0.16 * noise(sheet, rng, 34)
     color = np.where(inside[..., None], ramp(np.clip(shade, 0, 1), FIELD), scene.color)

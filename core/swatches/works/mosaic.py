@@ -21,11 +21,12 @@ SEED = 31
 
 TILE = 13.5
 GROUT = pigment("#5b4b3d")
+STONE = ("#4a2f22", "#8a5a38", "#bd8a55", "#dcb987", "#efdcb4", "#fbf3dc")
 SEA = ("#0c2340", "#123f66", "#1c6a8c", "#3f9aa6", "#8cc7b9", "#e6ecd2")
 FISH = ("#f6e7bd", "#efb33f", "#df7a22", "#b63d1e", "#6b1b1a", "#241519")
-KING = ("#fdf4d9", "#f3d27c", "#c9a23f", "#6f8f4e", "#2c5d55", "#12263a")
+KING = ("#fdf4d9", "#bfe0cf", "#5fb3ad", "#237a8c", "#17466b", "#101c33")
 WEED = ("#1d3a22", "#3f6b2f", "#8fa24a", "#d5c76a")
-SAND = ("#8a4b2c", "#c28a4e", "#e6c68c", "#faeecb")
+REEF = ("#141a2c", "#2a3550", "#5a6478", "#a3a79e")
 
 
 @dataclass
@@ -133,7 +134,7 @@ def _cartoon(sheet: Sheet, rng: np.random.Generator) -> Cartoon:
     x, y = sheet.x, sheet.y
     swell = y + 26 * np.sin(x / 74 + 0.6 * np.sin(y / 120)) + 0.12 * x
     tone = 0.5 + 0.3 * np.sin(swell / 31) + 0.15 * noise(sheet, rng, 120, stretch=2) - 0.0007 * (y - 280)
-    cartoon = Cartoon(ramp(np.clip(tone, 0, 1), SEA), swell * 0.9, np.zeros(sheet.shape))
+    cartoon = Cartoon(ramp(np.clip(tone + 0.22, 0, 1), STONE), swell * 0.9, np.zeros(sheet.shape))
     for center_x, center_y, radius, spin in ((640, 110, 112, 1), (96, 118, 92, -1), (700, 420, 84, -1)):
         dx, dy = x - center_x, y - center_y
         away = np.hypot(dx, dy)
@@ -143,7 +144,7 @@ def _cartoon(sheet: Sheet, rng: np.random.Generator) -> Cartoon:
         sheet,
         ridge(sheet, rng, ((0, 470), (160, 500), (400, 538), (600, 520), (768, 488)), rough=5, wave=160),
     )
-    cartoon.add(floor, ramp(np.clip(0.75 - floor / 90 + 0.2 * noise(sheet, rng, 50), 0, 1), SAND), floor)
+    cartoon.add(floor, ramp(np.clip(0.7 - floor / 70 + 0.22 * noise(sheet, rng, 50), 0, 1), REEF), floor)
     for root, lean, tall in ((52, 40, 210), (120, -24, 150), (560, 30, 140), (626, -30, 96)):
         _weed(sheet, cartoon, root, lean, tall)
     _fish(sheet, cartoon, np.array([420.0, 190.0]), np.deg2rad(186), 175.0, FISH)
@@ -194,7 +195,7 @@ def _fish(
     crest = outline((0.42, -0.3), (0.16, -0.6), (-0.3, -0.58), (-0.5, -0.46), (-0.34, -0.2), (0.1, -0.28))
     belly = outline((0.3, 0.3), (0.12, 0.56), (-0.14, 0.6), (-0.06, 0.3))
     whole = np.maximum.reduce([body, tail, crest, belly])
-    rim = ramp(np.clip(0.22 + 0.5 * (whole < -TILE), 0, 1) + 0 * along, SEA)
+    rim = ramp(np.where(whole < -TILE, 0.9, 0.0), STONE)
     cartoon.add(whole + 2 * TILE, rim, whole)
     for fin, stripes in ((tail, across / (along - 0.2)), (crest, along - across), (belly, along + across)):
         cartoon.add(fin, ramp(np.clip(0.45 + 0.4 * np.sin(stripes * 30), 0, 1), colors[1:5]), fin)

@@ -80,9 +80,9 @@ def paint(sheet: Sheet) -> Array:
 def _shading(sheet: Sheet, rng: np.random.Generator, form: Form) -> list[Line]:
     """Layers of lines, each where it is darker than the layer before could say."""
     lines: list[Line] = []
-    dark = form.dark + 0.035 * noise(sheet, rng, 26)
+    dark = form.dark + 0.05 * noise(sheet, rng, 26)
     for layer, guide in enumerate(form.guides):
-        start = 0.2 + 0.21 * layer
+        start = (0.02, 0.3, 0.54, 0.76)[layer]
         for path in level_curves(
             sheet, guide + 0.7 * noise(sheet, rng, 60), form.inside, (8.2 - 0.3 * layer) * ROWS
         ):
@@ -91,7 +91,7 @@ def _shading(sheet: Sheet, rng: np.random.Generator, form: Form) -> list[Line]:
 
 
 def _outline(sheet: Sheet, rng: np.random.Generator, form: Form) -> list[Line]:
-    heavy = 0.25 + 0.75 * np.clip(form.dark, 0, 1)
+    heavy = 0.3 + 0.3 * np.clip(form.dark, 0, 1)
     lines: list[Line] = []
     for path in level_curves(sheet, form.inside, np.ones(sheet.shape), np.zeros(1)):
         lines += _pieces(sheet, rng, path, heavy, length=150.0, width=4.2)
@@ -100,10 +100,9 @@ def _outline(sheet: Sheet, rng: np.random.Generator, form: Form) -> list[Line]:
 
 def _heightening(sheet: Sheet, rng: np.random.Generator, form: Form) -> list[Line]:
     lines: list[Line] = []
-    for path in level_curves(sheet, form.guides[0] + 3.6, form.inside - 5, 7.2 * ROWS):
-        lines += _pieces(
-            sheet, rng, path, 0.1 - form.dark + 0.03 * noise(sheet, rng, 30), length=40.0, width=4.0
-        )
+    bright = 0.13 - form.dark + 0.06 * noise(sheet, rng, 30)
+    for path in level_curves(sheet, form.guides[0] + 4.1, form.inside - 5, 8.2 * ROWS):
+        lines += _pieces(sheet, rng, path, bright, length=40.0, width=4.0)
     return lines
 
 
@@ -125,7 +124,9 @@ def _pieces(
         if len(keep) > 5:
             part = slice(start + keep[0], start + keep[-1] + 1)
             t = np.linspace(0, 1, keep[-1] - keep[0] + 1)
-            press = np.minimum(1, 5 * np.minimum(t + 0.03, 1.03 - t)) * (0.62 + np.clip(wish[part], 0, 0.5))
+            press = np.minimum(1, 5 * np.minimum(t + 0.03, 1.03 - t)) * (
+                0.26 + 1.5 * np.clip(wish[part], 0, 0.5)
+            )
             press *= rng.uniform(0.85, 1.15)
             lines.append((path[part] + rng.normal(0, 0.35, 2), width * press))
         start = stop + int(rng.integers(-1, 3))
@@ -165,7 +166,7 @@ def _still_life(sheet: Sheet, rng: np.random.Generator) -> list[Form]:
     diagonal, counter = 0.64 * x + 0.77 * y, 0.8 * x - 0.6 * y
     everywhere = np.full(sheet.shape, 9.0)
     glow = np.hypot(x - 120, (y - 60) * 1.1)
-    wall_dark = 0.06 + 0.78 * smoothstep(60, 640, glow) + 0.07 * noise(sheet, rng, 140)
+    wall_dark = 0.08 + 0.8 * smoothstep(60, 640, glow) + 0.07 * noise(sheet, rng, 140)
     wall = Form(everywhere, wall_dark, (diagonal, counter, x + 0.15 * y, y))
     table_line = ridge(sheet, rng, ((0, 388), (768, 380)), rough=1, wave=200)
     depth = below(sheet, table_line)
@@ -181,7 +182,7 @@ def _still_life(sheet: Sheet, rng: np.random.Generator) -> list[Form]:
         shadow = np.maximum(shadow, smoothstep(1.1, 0.4, spot))
     table = Form(
         depth,
-        0.12 + 0.8 * shadow + 0.06 * noise(sheet, rng, 80),
+        0.17 + 0.8 * shadow + 0.06 * noise(sheet, rng, 80),
         (y + 0.06 * x, diagonal, counter, x * 0.3 + y),
     )
     return [

@@ -25,7 +25,7 @@ PALETTE = np.array([
 """The tubes of paint: pure colors and their tints with white; nothing is mixed on the palette."""
 
 SKY = ("#5b9fe0", "#8fc4ee", "#cfe6f0", "#fff0c4", "#ffd894")
-MEADOW = ("#1f6a3c", "#55a630", "#a8cf45", "#f0e060")
+MEADOW = ("#3f8a4c", "#9cb83c", "#f0d060", "#fbe6a8")
 CROWN = ("#141a4a", "#0f4a4c", "#1f7a3c", "#6db33a", "#e6dd5a")
 RIVER = ("#1f3f93", "#3f7fd0", "#8cc8e6", "#fff0c8")
 
@@ -37,7 +37,7 @@ def paint(sheet: Sheet) -> Array:
     color = over(np.broadcast_to(pigment("#efe3c6"), scene.shape), scene, np.full(sheet.shape, 0.55)) * 0.9
     height = np.zeros(sheet.shape)
     drift = noise(sheet, rng, 150) * 0.9
-    for spacing, width, stray in ((6.6, 10.5, 0.10), (6.4, 8.8, 0.13), (6.6, 7.6, 0.17)):
+    for spacing, width, stray in ((7.6, 13.0, 0.08), (8.0, 11.4, 0.12), (8.2, 9.8, 0.16)):
         points = scatter(sheet, rng, spacing, margin=6)
         wanted = np.clip(sheet.pick(scene, points), 0, 1)
         paints = PALETTE[_choose(rng, wanted, stray)] + rng.normal(0, 0.018, (len(points), 3))

@@ -16,7 +16,7 @@ from swatches.sheet import Array, Sheet
 SIZE = (768, 576)
 SEED = 47
 
-CAME = 7.5
+CAME = 6.6
 SKY = ("#0b2a6f", "#123f9c", "#1c63c4", "#3b8fd6", "#7cc0e6", "#b9dff0")
 DAWN = ("#fff3b0", "#ffd95e", "#ffb52e", "#f9862a", "#ea5a3a", "#b93a6b")
 HILLS = ("#0d4d3c", "#15704a", "#3f9a4c", "#8fbf4a", "#0f6d73", "#1c8f8c")
@@ -72,14 +72,14 @@ def _sky(sheet: Sheet, rng: np.random.Generator, window: Window) -> None:
     away = np.hypot(dx, dy) + 7 * noise(sheet, rng, 160)
     around = np.arctan2(dy, dx) + 0.05 * noise(sheet, rng, 150) + 0.0011 * away
     everywhere = np.ones(sheet.shape)
-    radii = np.array([62.0, 104, 156, 222, 302, 396])
+    radii = np.array([26.0, 62, 98, 136, 176, 218, 262, 308, 356, 408, 464])
     ring = np.searchsorted(radii, away)
     for index in range(len(radii) + 1):
-        rays = (1, 14, 18, 18, 22, 22, 22)[index]
+        rays = (1, 8, 14, 16, 22, 24, 30, 34, 38, 42, 44, 46)[index]
         ray = np.floor((around / (2 * np.pi) + 0.5 + 0.5 * (index % 2) / rays) * rays) % rays
         inside = np.where(ring == index, everywhere, -1)
-        shade = np.clip((away - 30) / 190, 0, 1) if index < 4 else np.clip(1.25 - away / 420, 0, 1)
-        window.cut(inside, ray, DAWN if index < 4 else SKY, shade)
+        shade = np.clip((away - 20) / 200, 0, 1) if index < 6 else np.clip(1.3 - away / 400, 0, 1)
+        window.cut(inside, ray, DAWN if index < 6 else SKY, shade)
 
 
 def _land(sheet: Sheet, rng: np.random.Generator, window: Window) -> None:
@@ -90,9 +90,8 @@ def _land(sheet: Sheet, rng: np.random.Generator, window: Window) -> None:
         ((0, 420), (200, 438), (420, 404), (600, 424), (768, 398)),
     )):  # fmt: skip
         depth = below(sheet, ridge(sheet, rng, heights, rough=2, wave=200))
-        cell = np.floor((sheet.x + 0.9 * depth * (-1) ** index + 40 * index) / 84) + 100 * np.floor(
-            depth / 46
-        )
+        aslant = sheet.x + 0.9 * depth * (-1) ** index + 40 * index
+        cell = np.floor(aslant / 52) + 100 * np.floor(depth / 36)
         window.cut(depth, cell, HILLS, np.clip(0.35 + 0.3 * np.sin(cell) + 0.2 * index - 0.2, 0, 1))
     t = np.clip((sheet.y - 338) / 240, 0, 1)
     middle = 402 + 74 * np.sin(t * 5.2) * t**0.7

@@ -45,7 +45,7 @@ class Block:
         line = np.floor(turns).astype(np.intp)
         own = self.rng.normal(0, 0.07, 4096)[line % 4096]
         ridge_height = 1 - np.abs(2 * (turns - line) - 1)  # 0 between lines, 1 on them
-        light = lightness + own + self.nick
+        light = np.clip(lightness, 0.1, 0.8) + own + self.nick
         ink = self._edge((ridge_height - light) * spacing / 2)
         ink = np.where(light < 0.06, 1.0, np.where(light > 0.96, 0.0, ink))
         width = rim * (1 + 1.6 * self.nick)
@@ -75,13 +75,13 @@ def _sky(sheet: Sheet, rng: np.random.Generator, block: Block) -> None:
     """Rings around the sun that grow heavier away from it, and clouds carved as rolls."""
     everywhere = np.full(sheet.shape, 99.0)
     away = np.hypot(sheet.x - SUN[0], sheet.y - SUN[1])
-    light = 1.02 - 0.75 * smoothstep(80, 560, away) - 0.14 * np.sin(away / 26) ** 2
+    light = 0.93 - 0.66 * smoothstep(80, 560, away) - 0.14 * np.sin(away / 26) ** 2
     block.carve(everywhere, away - SUN[2] + 5, light, spacing=11, rim=0)
     block.ink[away < SUN[2] + 4] = 0
     for x, y, size, base in CLOUDS:
         dx, dy = sheet.x - x, sheet.y - y
         puff = np.minimum(size - np.hypot(dx, dy * 1.2) + 2 * noise(sheet, rng, 40), base - sheet.y)
-        light = 1.12 - 0.5 * smoothstep(-0.5, 0.9, (dy - 0.5 * dx) / size)
+        light = 0.74 - 0.3 * smoothstep(-0.5, 0.9, (dy - 0.5 * dx) / size)
         block.gap(puff, 3)
         block.carve(puff, np.hypot(dx - 0.2 * size, dy - 0.5 * size), light, spacing=9.5)
 
@@ -96,7 +96,7 @@ def _mountains(sheet: Sheet, rng: np.random.Generator, block: Block) -> None:
         lit = sheet.x > crest
         edge = np.abs(sheet.x - crest)
         guide = np.where(lit, 0.85 * sheet.x - 0.5 * sheet.y, 0.8 * sheet.x + 0.6 * sheet.y)
-        light = np.where(lit, 0.99 - 0.3 * smoothstep(20, 130, edge), 0.1 + 0.42 * smoothstep(0, 150, edge))
+        light = np.where(lit, 0.9 - 0.34 * smoothstep(20, 130, edge), 0.1 + 0.42 * smoothstep(0, 150, edge))
         block.gap(inside, 3.5)
         block.carve(inside, guide, light - 0.0006 * (sheet.y - y), spacing=10)
 
@@ -114,7 +114,7 @@ def _land(sheet: Sheet, rng: np.random.Generator, block: Block) -> None:
     block.carve(near, bow, 0.5 + 0.4 * np.sin(bow / 24) + 0.1 * noise(sheet, rng, 90), spacing=10)
     lake = below(sheet, ridge(sheet, rng, ((0, 476), (200, 462), (420, 452), (768, 470)), rough=2, wave=200))
     wave = sheet.y + 5 * np.sin(sheet.x / 23 + sheet.y / 9) + 3 * noise(sheet, rng, 60)
-    glitter = 0.75 * np.exp(-(((sheet.x - SUN[0]) / 88) ** 2))
+    glitter = 0.66 * np.exp(-(((sheet.x - SUN[0]) / 88) ** 2))
     block.gap(lake, 3)
     block.carve(lake, wave, 0.22 + glitter + 0.24 * noise(sheet, rng, 60, stretch=3), spacing=11)
 
@@ -128,7 +128,7 @@ def _trees(sheet: Sheet, rng: np.random.Generator, block: Block) -> None:
         crown = (size - np.hypot(sheet.x - x, (sheet.y - y) * 0.92)) + 2.5 * noise(sheet, rng, 18)
         toward_light = np.hypot(sheet.x - x - 0.45 * size, sheet.y - y + 0.5 * size)
         block.gap(crown, 3)
-        block.carve(crown, toward_light, 1.05 - 0.62 * toward_light / size, spacing=8.5)
+        block.carve(crown, toward_light, 0.98 - 0.6 * toward_light / size, spacing=8.5)
     for x, y, angle, length in (
         (-8, 560, -72, 190), (20, 590, -48, 215), (40, 596, -22, 190), (10, 600, -96, 150),
         (110, 596, -8, 150), (250, 604, -60, 96), (205, 604, -110, 80), (776, 590, -118, 170),
@@ -167,6 +167,8 @@ def _print(sheet: Sheet, rng: np.random.Generator, block: Block) -> Array:
     picture = np.broadcast_to(CREAM, (*sheet.shape, 3)) + 0.012 * noise(sheet, rng, 5, octaves=2)[..., None]
     disc = SUN[2] - np.hypot(sheet.x - SUN[0] - 1.5, sheet.y - SUN[1] - 1)
     red = np.clip(disc * sheet.scale, 0, 1) * (0.95 + 0.05 * noise(sheet, rng, 6, octaves=2))
+    slit = np.abs(np.mod(sheet.y - SUN[1] + block.wobble, 12) - 6)
+    red *= np.clip((slit - 2.4 * smoothstep(-60, 60, sheet.y - SUN[1])) * sheet.scale + 0.5, 0, 1)
     picture = over(picture, RED, np.maximum(red, _glitter(sheet)))
     dry = smoothstep(1.9, 3.2, noise(sheet, rng, 3.5) + 0.5 * noise(sheet, rng, 60))
     return np.clip(over(picture, BLACK, block.ink * (1 - 0.55 * dry)), 0, 1)
