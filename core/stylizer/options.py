@@ -62,9 +62,7 @@ class Options:
 def check_choice(field: str, value: object, choices: tuple[str, ...]) -> None:
     """Raise an OptionError that lists the choices unless `value` is one of them."""
     if value not in choices:
-        raise OptionError(
-            f"{field} is {value!r}; it must be one of {', '.join(choices)}", field=field, allowed=choices
-        )
+        raise OptionError(f"{field} is {value!r}; it must be one of {', '.join(choices)}", field=field, allowed=choices)
 
 
 def _check_number(field: str, value: object, limits: tuple[float, float]) -> None:

@@ -1,0 +1,68 @@
+"""Paint a photo in the style of a picture.
+
+    from stylizer import Options, stylize
+
+    painting = stylize("cat.jpg", "woodcut", options=Options(size=1024))
+    painting.save("painted.jpg")
+
+Importing this package is quick: torch is loaded when something is painted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stylizer.errors import (
+    Canceled,
+    CorruptImage,
+    EmptyImage,
+    ExtremeAspectRatio,
+    ImageError,
+    ImageTooLarge,
+    ImageTooSmall,
+    MaskMismatch,
+    OptionError,
+    StylizerError,
+    TooManyPixels,
+    UnknownStyle,
+    UnsupportedImage,
+)
+from stylizer.options import DEFAULT_METHOD, METHOD_NAMES, Options
+from stylizer.progress import OnProgress, Progress
+from stylizer.styles import Style, catalog
+
+if TYPE_CHECKING:
+    from stylizer.painting import Painting, stylize
+
+__all__ = [
+    "DEFAULT_METHOD",
+    "METHOD_NAMES",
+    "Canceled",
+    "CorruptImage",
+    "EmptyImage",
+    "ExtremeAspectRatio",
+    "ImageError",
+    "ImageTooLarge",
+    "ImageTooSmall",
+    "MaskMismatch",
+    "OnProgress",
+    "OptionError",
+    "Options",
+    "Painting",
+    "Progress",
+    "Style",
+    "StylizerError",
+    "TooManyPixels",
+    "UnknownStyle",
+    "UnsupportedImage",
+    "catalog",
+    "stylize",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in {"Painting", "stylize"}:
+        from stylizer import painting
+
+        return getattr(painting, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,164 @@
+"""Color: a perceptual space, and moving the palette of one picture onto another.
+
+Everything here works on float32 tensors (3, H, W) in sRGB, [0, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+PALETTE_PIXELS = 40_000  # pixels that stand for a picture's palette
+QUANTILES = 256  # resolution of a distribution along an axis
+
+# Oklab (Ottosson 2020): distances and mixtures as the eye sees them, from two matrices and a cube root.
+_LINEAR_TO_CONE = torch.tensor(
+    [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]
+)
+_CONE_TO_OKLAB = torch.tensor(
+    [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+)
+_CONE_TO_LINEAR = torch.linalg.inv(_LINEAR_TO_CONE)
+_OKLAB_TO_CONE = torch.linalg.inv(_CONE_TO_OKLAB)
+
+
+def to_oklab(image: Tensor) -> Tensor:
+    """Convert sRGB (3, ...) in [0, 1] to Oklab (3, ...): lightness 0-1, then green-red and blue-yellow."""
+    linear = torch.where(image <= 0.04045, image / 12.92, ((image.clamp(min=0) + 0.055) / 1.055) ** 2.4)
+    cone = torch.tensordot(_LINEAR_TO_CONE, linear, 1)
+    lab: Tensor = torch.tensordot(_CONE_TO_OKLAB, cone.clamp_(min=0).pow_(1 / 3), 1)
+    return lab
+
+
+def from_oklab(lab: Tensor) -> Tensor:
+    """Convert Oklab (3, ...) to sRGB (3, ...), clamped to [0, 1]."""
+    cone = torch.tensordot(_OKLAB_TO_CONE, lab, 1)
+    linear = torch.tensordot(_CONE_TO_LINEAR, cone**3, 1).clamp_(0, 1)
+    return torch.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055).clamp_(0, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Palette:
+    """The distribution of a picture's colors, independent of where they are.
+
+    Attributes:
+        mean: Mean in Oklab, (3, 1).
+        covariance: Covariance in Oklab, (3, 3).
+        pixels: A sample of the colors in Oklab, (3, N).
+    """
+
+    mean: Tensor
+    covariance: Tensor
+    pixels: Tensor
+
+    @classmethod
+    def of(cls, image: Tensor) -> Palette:
+        """The palette of one picture (3, H, W)."""
+        return cls.mix([(image, 1.0)])
+
+    @classmethod
+    def mix(cls, images: Sequence[tuple[Tensor, float]]) -> Palette:
+        """The palette of several pictures, each with its share of the whole; shares are relative."""
+        total = sum(share for _, share in images)
+        pixels = torch.cat(
+            [to_oklab(_sample(image, round(PALETTE_PIXELS * share / total))) for image, share in images], 1
+        )
+        return cls(pixels.mean(1, keepdim=True), torch.cov(pixels), pixels)
+
+
+def _sample(image: Tensor, count: int) -> Tensor:
+    """About `count` pixels (3, n) evenly spread over `image` (3, H, W)."""
+    flat = image.flatten(1)
+    positions = torch.linspace(0, flat.shape[1] - 1, max(2, count)).round().long()
+    return flat[:, positions]
+
+
+def match_moments(image: Tensor, palette: Palette, amount: float = 1.0) -> Tensor:
+    """Give `image` (3, H, W) the mean and covariance of `palette`, by the linear map that moves colors least.
+
+    The Monge-Kantorovich map of Pitié & Kokaram (2007), in Oklab. `amount` 0-1 goes part of the way.
+    """
+    return from_oklab(_match_moments(to_oklab(image), palette, amount))
+
+
+def match_distribution(image: Tensor, palette: Palette, amount: float = 1.0, rounds: int = 3) -> Tensor:
+    """Give `image` (3, H, W) the whole color distribution of `palette`.
+
+    First the linear map of `match_moments`, then per-axis histogram matching along turned axes (the iterative
+    distribution transfer of Pitié, Kokaram & Dahyot 2005) for what a linear map cannot do. `amount` 0-1 goes part
+    of the way.
+    """
+    lab = to_oklab(image)
+    matched = _match_moments(lab, palette, 1.0)
+    for axes in _ROTATIONS[:rounds]:
+        matched = _match_histograms(matched, palette, axes)
+    return from_oklab(lab + amount * (matched - lab))
+
+
+def keep_chroma(painting: Tensor, photo: Tensor) -> Tensor:
+    """The lightness of `painting` with the chroma of `photo`; both (3, H, W) (Gatys et al. 2017, section 5.2)."""
+    return from_oklab(torch.cat((to_oklab(painting)[:1], to_oklab(photo)[1:])))
+
+
+def _match_moments(lab: Tensor, palette: Palette, amount: float) -> Tensor:
+    flat = lab.flatten(1)
+    mean = flat.mean(1, keepdim=True)
+    # A little noise variance in both: a picture of one color has no covariance to invert.
+    floor = 1e-5 * torch.eye(3)
+    source, target = torch.cov(flat) + floor, palette.covariance + floor
+    root = _matrix_power(source, 0.5)
+    inverse_root = _matrix_power(source, -0.5)
+    linear = inverse_root @ _matrix_power(root @ target @ root, 0.5) @ inverse_root
+    matched = (linear @ (flat - mean) + palette.mean).view_as(lab)
+    return lab + amount * (matched - lab)
+
+
+def _matrix_power(matrix: Tensor, exponent: float) -> Tensor:
+    """A symmetric positive definite matrix (3, 3) to a real power."""
+    values, vectors = torch.linalg.eigh(matrix)
+    power: Tensor = (vectors * values.clamp(min=1e-9) ** exponent) @ vectors.t()
+    return power
+
+
+def _match_histograms(lab: Tensor, palette: Palette, axes: Tensor) -> Tensor:
+    """Along each of three orthonormal `axes` (rows), give the colors the palette's distribution."""
+    turned = axes @ lab.flatten(1)
+    sources = _quantiles(_sample(turned, PALETTE_PIXELS))
+    targets = _quantiles(axes @ palette.pixels)
+    mapped = torch.stack([_map_monotone(*row) for row in zip(turned, sources, targets, strict=True)])
+    return (axes.t() @ mapped).view_as(lab)
+
+
+def _quantiles(values: Tensor) -> Tensor:
+    """Evenly spaced quantiles (3, QUANTILES) of each row of `values` (3, N)."""
+    positions = torch.linspace(0, values.shape[1] - 1, QUANTILES).round().long()
+    return values.sort(dim=1).values[:, positions]
+
+
+def _map_monotone(values: Tensor, source: Tensor, target: Tensor) -> Tensor:
+    """Map `values` (N,) by the piecewise linear function through (source, target); outside, by shifting the ends."""
+    upper = torch.searchsorted(source, values.contiguous()).clamp_(1, QUANTILES - 1)
+    low, high = source[upper - 1], source[upper]
+    within = ((values - low) / (high - low).clamp(min=1e-6)).clamp_(0, 1)
+    return torch.lerp(target[upper - 1], target[upper], within)
+
+
+def _rotations() -> list[Tensor]:
+    """Axes for the distribution transfer: Oklab's own, then ones turned to lie as far from them as they can."""
+    generator = torch.Generator().manual_seed(0)
+    turned = [torch.linalg.qr(torch.randn(3, 3, generator=generator)).Q for _ in range(5)]
+    return [torch.eye(3), *turned]
+
+
+_ROTATIONS = _rotations()

@@ -1,0 +1,225 @@
+"""From a photo and a style to a painting: what every method has in common."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from stylizer import color, methods, styles
+from stylizer.errors import OptionError, UnknownStyle
+from stylizer.images import (
+    DEFAULT_LIMITS,
+    Format,
+    ImageSource,
+    Limits,
+    Picture,
+    decode,
+    decode_mask,
+    encode,
+)
+from stylizer.options import DEFAULT_METHOD, METHOD_NAMES, MethodName, Options, check_choice
+from stylizer.output import SUFFIXES
+from stylizer.progress import OnProgress, Progress
+from stylizer.tensors import long_side_to, to_image, to_tensor
+
+MAX_STYLES = 4
+WeightedStyles = Sequence[tuple[ImageSource, float]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Painting:
+    """A finished painting and how it came about.
+
+    Attributes:
+        image: "RGB", or "RGBA" where the photo was transparent.
+        method: The method that painted it.
+        options: What was asked for.
+        seconds: Time from the call to the finished picture.
+        features: Which perceptual features the method used; None for a method that uses none.
+    """
+
+    image: Image.Image
+    method: MethodName
+    options: Options
+    seconds: float
+    features: str | None
+
+    def encode(self, format: Format = "jpeg", quality: int = 90) -> bytes:  # noqa: A002 - as everywhere
+        """The painting as a file; `quality` (1-100) counts for formats that lose some."""
+        return encode(self.image, format=format, quality=quality)
+
+    def save(self, path: str | os.PathLike[str], quality: int = 90) -> None:
+        """Write the painting to a file, in the format its suffix names.
+
+        Raises:
+            OptionError: The suffix names no format; `allowed` lists those there are.
+        """
+        suffix = Path(path).suffix.lower()
+        check_choice("suffix", suffix, tuple(SUFFIXES))
+        Path(path).write_bytes(self.encode(SUFFIXES[suffix], quality))
+
+
+def stylize(
+    content: ImageSource,
+    style: ImageSource | WeightedStyles,
+    *,
+    method: MethodName = DEFAULT_METHOD,
+    options: Options = Options(),  # noqa: B008 - immutable
+    mask: ImageSource | None = None,
+    content_mask: ImageSource | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    on_progress: OnProgress | None = None,
+) -> Painting:
+    """Paint a photo in the style of a picture, or of a blend of pictures.
+
+    Args:
+        content: The photo: a path, the bytes of a file, an open file or a Pillow image.
+        style: A built-in style's id, a picture, or a list of up to four of them with weights > 0 (relative).
+        method: How to paint; see `METHOD_NAMES`.
+        options: Size, strength, color and so on.
+        mask: Paint only where it is white; gray is mixed. Of the photo's shape.
+        content_mask: Keep the photo's structure where it is white, and let the style run free where it is black.
+            Of the photo's shape. Without it a method judges for itself.
+        limits: What is accepted as a picture.
+        on_progress: Called after every unit of work; raise from it to stop.
+
+    Returns:
+        The painting; its long side is exactly `options.size`.
+
+    Raises:
+        OptionError: An option out of range, or one that the method cannot honor.
+        UnknownStyle: A text that is neither a built-in style nor a file.
+        ImageError: A picture that cannot be used; `field` says which.
+    """
+    began = time.perf_counter()
+    check_choice("method", method, METHOD_NAMES)
+    weighted = _weighted(style)
+    chosen = methods.load(method)
+    _check_honored(method, chosen, options, content_mask)
+
+    picture = decode(content, limits=limits)
+    height, width = picture.rgb.shape[:2]
+    out_size = long_side_to(options.size, width, height)
+    with torch.inference_mode():
+        photo = _load(picture, out_size)
+        painted = chosen.paint(
+            methods.Task(
+                photo=photo,
+                styles=tuple(_load_styles(weighted, photo, options, limits)),
+                options=options,
+                content_mask=_load_mask(content_mask, (height, width), out_size, limits, "content_mask"),
+                report=_reporter(on_progress),
+            )
+        )
+        if options.preserve_color == "luminance":
+            painted = color.keep_chroma(painted[0], photo[0])[None]
+        paint_here = _load_mask(mask, (height, width), out_size, limits, "mask")
+        if paint_here is not None:
+            painted = torch.lerp(photo, painted, paint_here)
+        image = to_image(painted)
+    if picture.alpha is not None:
+        image.putalpha(Image.fromarray(picture.alpha).resize(out_size, Image.Resampling.LANCZOS))
+    return Painting(image, method, options, time.perf_counter() - began, chosen.FEATURES)
+
+
+def _weighted(style: ImageSource | WeightedStyles) -> list[tuple[ImageSource, float]]:
+    """The styles with weights that sum to 1."""
+    entries = list(style) if isinstance(style, Sequence) and not isinstance(style, str | bytes) else [(style, 1.0)]
+    if not 1 <= len(entries) <= MAX_STYLES:
+        allowed = f"1 to {MAX_STYLES} styles"
+        raise OptionError(f"{len(entries)} styles are given; allowed are {allowed}", field="style", allowed=allowed)
+    for _, weight in entries:
+        if not (math.isfinite(weight) and weight > 0):
+            allowed = "a number above 0"
+            raise OptionError(f"weight is {weight!r}; it must be {allowed}", field="weight", allowed=allowed)
+    total = sum(weight for _, weight in entries)
+    return [(source, weight / total) for source, weight in entries]
+
+
+def _check_honored(
+    name: MethodName, method: methods.Method, options: Options, content_mask: ImageSource | None
+) -> None:
+    """Raise an OptionError for what this method cannot do."""
+    if options.size > method.MAX_SIZE:
+        allowed = f"64 to {method.MAX_SIZE} pixels with method {name}"
+        raise OptionError(f"size is {options.size}; it must be {allowed}", field="size", allowed=allowed)
+    style_size = round(options.size * options.style_scale)
+    if style_size > method.MAX_STYLE_SIZE:
+        allowed = f"at most {method.MAX_STYLE_SIZE / options.size:g} at size {options.size} with method {name}"
+        detail = f"style_scale is {options.style_scale:g}; allowed is {allowed}"
+        raise OptionError(detail, field="style_scale", allowed=allowed)
+    if content_mask is not None and not method.TAKES_CONTENT_MASK:
+        detail = f"content_mask cannot be honored by method {name}; leave it out, or choose method texture"
+        raise OptionError(detail, field="content_mask", allowed="nothing with this method")
+
+
+def _load(picture: Picture, size: tuple[int, int]) -> Tensor:
+    """The picture's colors at `size` (width, height), as (1, 3, H, W)."""
+    return to_tensor(Image.fromarray(picture.rgb).resize(size, Image.Resampling.LANCZOS))
+
+
+def _load_styles(
+    weighted: Sequence[tuple[ImageSource, float]], photo: Tensor, options: Options, limits: Limits
+) -> list[tuple[Tensor, float]]:
+    """The style pictures at the scale asked for, in the photo's palette where its colors are to be kept."""
+    size = max(16, round(options.size * options.style_scale))
+    loaded = []
+    for source, weight in weighted:
+        picture = decode(_style_file(source), limits=limits, field="style")
+        height, width = picture.rgb.shape[:2]
+        style = _load(_over_white(picture), long_side_to(size, width, height))
+        if options.preserve_color == "histogram":
+            style = color.match_distribution(style[0], color.Palette.of(photo[0]))[None]
+        loaded.append((style, weight))
+    return loaded
+
+
+def _style_file(source: ImageSource) -> ImageSource:
+    """A text names a built-in style or, failing that, a file."""
+    if not isinstance(source, str):
+        return source
+    known = styles.catalog()
+    if source in known:
+        return known[source].swatch
+    if not Path(source).exists():
+        detail = f"style is {source!r}, which is neither a file nor one of {', '.join(known)}"
+        raise UnknownStyle(detail, field="style", allowed=list(known))
+    return source
+
+
+def _over_white(picture: Picture) -> Picture:
+    """A style's transparent parts show as white paper."""
+    if picture.alpha is None:
+        return picture
+    paper = Image.new("RGB", picture.rgb.shape[1::-1], "white")
+    paper.paste(Image.fromarray(picture.rgb), mask=Image.fromarray(picture.alpha))
+    return Picture(np.asarray(paper), None, picture.format)
+
+
+def _load_mask(
+    source: ImageSource | None, shape: tuple[int, int], size: tuple[int, int], limits: Limits, field: str
+) -> Tensor | None:
+    """A mask of the photo's `shape` (height, width), at `size` (width, height), as (1, 1, H, W) in [0, 1]."""
+    if source is None:
+        return None
+    mask = decode_mask(source, shape=shape, limits=limits, field=field)
+    return to_tensor(Image.fromarray(mask).resize(size, Image.Resampling.BILINEAR))
+
+
+def _reporter(on_progress: OnProgress | None) -> methods.Report:
+    """What a method calls: makes a `Progress` of it."""
+
+    def report(step: int, total: int, current: methods.Current) -> None:
+        if on_progress is not None:
+            on_progress(Progress(step, total, preview=lambda: to_image(current())))
+
+    return report

@@ -1,0 +1,83 @@
+"""Overlapping square patches on a regular grid: cut them out of a picture, and sum them back into one."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class PatchGrid:
+    """Where patches of `patch` x `patch` pixels lie, `gap` apart, on a picture of `height` x `width`.
+
+    The grid covers every pixel: the picture is thought of as extended beyond its borders as far as the outermost
+    patches reach. `top` and `left` (0 <= top, left < gap) shift the grid up and left, so that different grids have
+    their seams at different places.
+    """
+
+    height: int
+    width: int
+    patch: int
+    gap: int
+    top: int = 0
+    left: int = 0
+
+    @property
+    def rows(self) -> int:
+        """Patches in a column."""
+        return 1 + max(0, math.ceil((self.height + self.top - self.patch) / self.gap))
+
+    @property
+    def columns(self) -> int:
+        """Patches in a row."""
+        return 1 + max(0, math.ceil((self.width + self.left - self.patch) / self.gap))
+
+    @property
+    def padded_size(self) -> tuple[int, int]:
+        """Height and width of the extended picture, which the patches tile exactly."""
+        return (self.rows - 1) * self.gap + self.patch, (self.columns - 1) * self.gap + self.patch
+
+    def pad(self, image: Tensor) -> Tensor:
+        """Extend `image` (C, height, width) by its border pixels to `padded_size`."""
+        height, width = self.padded_size
+        bottom, right = height - self.height - self.top, width - self.width - self.left
+        return F.pad(image[None], (self.left, right, self.top, bottom), mode="replicate")[0]
+
+    def crop(self, padded: Tensor) -> Tensor:
+        """Undo `pad`."""
+        return padded[..., self.top : self.top + self.height, self.left : self.left + self.width]
+
+    def cut(self, padded: Tensor) -> Tensor:
+        """View `padded` (C, *padded_size) as patches (C, rows, columns, patch, patch). Copies nothing."""
+        return padded.unfold(1, self.patch, self.gap).unfold(2, self.patch, self.gap)
+
+    def overlap_add(self, patches: Tensor) -> Tensor:
+        """Sum patches (C, rows, columns, patch, patch) at their places into (C, *padded_size).
+
+        Every `phase`-th patch of a row overlaps none of its kind, so each of the phase x phase subsets can be added
+        through a strided view in one vectorized, deterministic operation.
+        """
+        channels, rows, columns, patch, _ = patches.shape
+        height, width = self.padded_size
+        total = patches.new_zeros(channels, height, width)
+        phase = math.ceil(patch / self.gap)
+        for i in range(min(phase, rows)):
+            for j in range(min(phase, columns)):
+                part = patches[:, i::phase, j::phase]
+                view = total.as_strided(
+                    part.shape,
+                    (height * width, phase * self.gap * width, phase * self.gap, width, 1),
+                    (i * width + j) * self.gap,
+                )
+                view += part
+        return total
+
+
+def random_origin(gap: int, generator: torch.Generator) -> tuple[int, int]:
+    """A random shift (top, left) for a grid with this gap."""
+    top, left = torch.randint(0, gap, (2,), generator=generator).tolist()
+    return int(top), int(left)

@@ -1,0 +1,113 @@
+"""A style as a stock of patches: what is pasted, from where, and how often already."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+from stylizer.synthesis.patch_grid import PatchGrid
+from stylizer.synthesis.patch_search import fit_basis, nearest
+
+ENERGY = 0.95
+"""Share of the patches' variance that the search looks at (Elad & Milanfar 2017, section III-B)."""
+
+EVENNESS = 0.2
+"""How much a patch from a part used twice as often as others is held back, relative to the usual distance."""
+
+MEMORY = 0.5
+"""Weight of what was used before against what is used now."""
+
+
+class Usage:
+    """How often each pixel of a style was pasted, relative to its fair share of 1.
+
+    The nearest patch alone is too often a bland one: blurred pictures are nearest to flat patches, and the painting
+    loses the style's texture. So what is overused costs more (the occurrence term of Kaspar et al., "Self Tuning
+    Texture Optimization", 2015), and the painting comes to hold what the style holds, in like proportion.
+    """
+
+    def __init__(self) -> None:
+        self._share: Tensor | None = None  # (h, w), mean 1
+        self._error = 0.0  # mean squared difference per value between a patch and its nearest
+
+    def penalty(self, size: tuple[int, int], patch: int, stride: int, values: int) -> Tensor | None:
+        """What to add to the squared distance of each candidate, (M,); None as long as nothing was pasted."""
+        if self._share is None:
+            return None
+        share = F.interpolate(self._share[None, None], size, mode="bilinear", align_corners=False)
+        return EVENNESS * self._error * values * F.avg_pool2d(share, patch, stride).flatten()
+
+    def record(self, size: tuple[int, int], tops: Tensor, lefts: Tensor, patch: int, error: float) -> None:
+        """Note that patches with these corners were pasted from a style of `size` (height, width)."""
+        hits = torch.zeros(size[0] - patch + 1, size[1] - patch + 1)
+        hits.index_put_((tops, lefts), torch.ones(len(tops)), accumulate=True)
+        cover = F.avg_pool2d(F.pad(hits[None], (patch - 1,) * 4), patch, 1)[0]
+        share = cover / cover.mean()
+        if self._share is not None:
+            before = F.interpolate(self._share[None, None], size, mode="bilinear", align_corners=False)[0, 0]
+            share = MEMORY * before + (1 - MEMORY) * share
+        self._share, self._error = share, error
+
+
+class PatchSource:
+    """All patches of one style at one scale and of one size, ready to be searched.
+
+    Args:
+        image: The style, (3, h, w), at least `patch` on each side.
+        usage: How often each part was used so far; goes with the style from scale to scale.
+        patch: Side of the patches.
+        stride: Distance between patches that are looked at; 1 for all.
+        generator: Source of chance.
+    """
+
+    def __init__(self, image: Tensor, usage: Usage, *, patch: int, stride: int, generator: torch.Generator):
+        self._image = image
+        self._usage = usage
+        self._patch = patch
+        self._stride = stride
+        self._basis = fit_basis(image, patch, ENERGY, generator)
+        self._candidates = self._basis.describe(image, stride)
+
+    def match(self, padded: Tensor, grid: PatchGrid) -> Tensor:
+        """For every patch that `grid` cuts out of `padded` the best of the style: (3, rows, columns, patch, patch)."""
+        size = (self._image.shape[1], self._image.shape[2])
+        values = len(self._basis.mean)
+        queries = self._basis.describe_grid(padded, grid)
+        best = nearest(queries, self._candidates, self._usage.penalty(size, self._patch, self._stride, values))
+        error = float((queries - self._candidates[best]).square().sum(1).mean()) / values
+        columns = (size[1] - self._patch) // self._stride + 1
+        tops, lefts = best // columns * self._stride, best % columns * self._stride
+        self._usage.record(size, tops, lefts, self._patch, error)
+        patches = self._image.unfold(1, self._patch, 1).unfold(2, self._patch, 1)[:, tops, lefts]
+        return torch.unflatten(patches, 1, (grid.rows, grid.columns))
+
+
+def share_out(padded: Tensor, grid: PatchGrid, offers: list[tuple[Tensor, float]]) -> Tensor:
+    """Let several styles paint one picture: each gets its share of the patches, where it fits best.
+
+    Args:
+        padded: The picture so far, (3, *grid.padded_size).
+        grid: The patches' places.
+        offers: For each style what it would paste everywhere, (3, rows, columns, patch, patch), and its share of the
+            whole; the shares sum to 1.
+
+    Returns:
+        What to paste, in the shape of an offer.
+    """
+    chosen, left = offers[0]
+    for offer, share in offers[1:]:
+        left += share
+        # How much better the offer fits than what is chosen so far, smoothed so that the styles form regions.
+        gain = _misfit(padded, grid, chosen) - _misfit(padded, grid, offer)
+        gain = F.avg_pool2d(gain[None], 3, 1, 1, count_include_pad=False)[0]
+        count = round(gain.numel() * share / left)
+        wins = torch.zeros(gain.numel(), dtype=torch.bool)
+        wins[gain.flatten().argsort(descending=True, stable=True)[:count]] = True
+        chosen = torch.where(wins.view(1, *gain.shape, 1, 1), offer, chosen)
+    return chosen
+
+
+def _misfit(padded: Tensor, grid: PatchGrid, patches: Tensor) -> Tensor:
+    """Mean squared difference of each patch to the picture under it, (rows, columns)."""
+    return (grid.cut(padded) - patches).square_().mean(dim=(0, 3, 4))

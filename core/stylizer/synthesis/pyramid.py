@@ -1,0 +1,48 @@
+"""Gaussian pyramids and resampling (Burt & Adelson 1983)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name everyone knows
+from torch import Tensor
+
+
+def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resample `image` (C, H, W) to `size` (height, width): bicubic, low-passed when it shrinks, clamped to [0, 1]."""
+    if image.shape[-2:] == size:
+        return image
+    resized = F.interpolate(image[None], size, mode="bicubic", align_corners=False, antialias=True)
+    return resized[0].clamp_(0, 1)
+
+
+def gaussian_blur(image: Tensor, sigma: float) -> Tensor:
+    """Blur `image` (C, H, W) by a Gaussian of `sigma` pixels, cut off at 3 sigma; borders are mirrored."""
+    height, width = image.shape[-2:]
+    radius = max(1, round(3 * sigma))
+    offsets = torch.arange(-radius, radius + 1, dtype=image.dtype)
+    kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)
+    kernel /= kernel.sum()
+    stack = image[:, None]  # every channel is blurred alike: channels are the batch
+    stack = F.conv2d(_mirror(stack, radius, 0, width), kernel.view(1, 1, 1, -1))
+    stack = F.conv2d(_mirror(stack, 0, radius, height), kernel.view(1, 1, -1, 1))
+    return stack[:, 0]
+
+
+def _mirror(stack: Tensor, horizontal: int, vertical: int, side: int) -> Tensor:
+    """Pad by reflection, or by repetition where the picture is too small to be reflected so far."""
+    padding = (horizontal, horizontal, vertical, vertical)
+    return F.pad(stack, padding, mode="reflect" if max(padding) < side else "replicate")
+
+
+def level_sizes(height: int, width: int, levels: int) -> list[tuple[int, int]]:
+    """Sizes (height, width) of the pyramid's levels, finest first, each half the one before."""
+    return [(max(1, round(height / 2**k)), max(1, round(width / 2**k))) for k in range(levels)]
+
+
+def gaussian_pyramid(image: Tensor, levels: int) -> list[Tensor]:
+    """The image (C, H, W) and its reductions by 2, 4, ..., finest first; `levels` pictures in all."""
+    height, width = image.shape[-2:]
+    pyramid = [image]
+    for size in level_sizes(height, width, levels)[1:]:
+        pyramid.append(resize(pyramid[-1], size))
+    return pyramid

@@ -1,0 +1,27 @@
+"""Between Pillow's pictures and torch's tensors."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+
+def to_tensor(image: Image.Image) -> Tensor:
+    """An 8-bit picture, "RGB" or "L", as float32 (1, 3 or 1, H, W) in [0, 1]."""
+    pixels = torch.from_numpy(np.array(image))
+    channels_first = pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)
+    return channels_first[None].to(torch.float32).div_(255).contiguous()
+
+
+def to_image(tensor: Tensor) -> Image.Image:
+    """A tensor (1, 3, H, W) in [0, 1] as an 8-bit "RGB" picture, rounded to the nearest value."""
+    pixels = tensor[0].permute(1, 2, 0).clamp(0, 1).mul(255).round_().to(torch.uint8)
+    return Image.fromarray(pixels.numpy())
+
+
+def long_side_to(size: int, width: int, height: int) -> tuple[int, int]:
+    """Width and height in the same proportion, with `size` pixels on the long side and at least one on the short."""
+    scale = size / max(width, height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
