@@ -83,8 +83,10 @@ def run(arguments: list[str]) -> int:
     try:
         code = typer.main.get_command(app).main(arguments, "stylizer", standalone_mode=False)
         sys.stdout.flush()  # so that a closed pipe is noticed here
+        if code == INTERRUPTED:  # what typer makes of Ctrl-C
+            raise Canceled("the painting was interrupted")
         return code if isinstance(code, int) else DONE
-    except (KeyboardInterrupt, typer.Abort, Canceled):
+    except (KeyboardInterrupt, Canceled):
         return _complain("interrupted; nothing was written", INTERRUPTED)
     except (OptionError, UnknownStyle) as error:
         return _complain(error.detail, USAGE)
@@ -160,9 +162,7 @@ _Styles = Annotated[
 ]
 _Size = Annotated[
     int,
-    typer.Option(
-        help=f"Long side of the painting, {_between(SIZE_RANGE)} pixels.", **_number(int), **_PAINTING
-    ),
+    typer.Option(help=f"Long side of the painting, {_between(SIZE_RANGE)} pixels.", **_number(int), **_PAINTING),
 ]
 _Quality = Annotated[Quality, typer.Option(help="How much time to spend.", **_choice(QUALITIES), **_PAINTING)]
 _Strength = Annotated[
@@ -192,16 +192,13 @@ _PreserveColor = Annotated[
 ]
 _Mask = Annotated[
     str | None,
-    typer.Option(
-        metavar="FILE", help="Paint only where this picture, of the photo's shape, is white.", **_PAINTING
-    ),
+    typer.Option(metavar="FILE", help="Paint only where this picture, of the photo's shape, is white.", **_PAINTING),
 ]
 _ContentMask = Annotated[
     str | None,
     typer.Option(
         metavar="FILE",
-        help="White keeps the photo's structure, black is free to become pure style. Found in the photo "
-        "if left out.",
+        help="White keeps the photo's structure, black is free to become pure style. Found in the photo if left out.",
         **_PAINTING,
     ),
 ]
@@ -228,9 +225,7 @@ _Output = Annotated[
 ]
 _Force = Annotated[
     bool,
-    typer.Option(
-        "--force", "-f", help="Replace the file if it is already there, or that is refused.", **_OUTPUT
-    ),
+    typer.Option("--force", "-f", help="Replace the file if it is already there, or that is refused.", **_OUTPUT),
 ]
 _Format = Annotated[
     Format | None,

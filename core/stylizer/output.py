@@ -46,9 +46,7 @@ class Target(NamedTuple):
     format: Format
 
 
-def choose_target(
-    photo: str, styles: list[str], output: str | None, wanted: Format | None, force: bool
-) -> Target:
+def choose_target(photo: str, styles: list[str], output: str | None, wanted: Format | None, force: bool) -> Target:
     """Settle where the painting goes, and refuse what cannot work before any time is spent on painting."""
     if wanted is not None:
         check_choice("format", wanted, FORMATS)

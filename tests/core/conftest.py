@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 from collections.abc import Callable
 
@@ -9,6 +10,9 @@ import pytest
 from PIL import Image
 
 from stylizer.images import Picture
+
+# Several test processes share the processors: with a thread for each, they would mostly wait for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 Save = Callable[..., bytes]
 

@@ -52,9 +52,7 @@ def test_the_suffix_says_the_format_and_without_one_the_option_does() -> None:
         ("no/a.jpg", None, "output 'no/a.jpg' is in a folder that does not exist"),
     ],
 )
-def test_an_output_that_cannot_work_is_refused(
-    folder: Path, output: str, wanted: Format | None, words: str
-) -> None:
+def test_an_output_that_cannot_work_is_refused(folder: Path, output: str, wanted: Format | None, words: str) -> None:
     (folder / "there.jpg").write_bytes(b"mine")
     with pytest.raises(OptionError, match=words):
         choose_target("cat.jpg", ["woodcut"], output, wanted, force=False)

@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import fields
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stylizer import cli
+from stylizer.images import decode
+from stylizer.options import Options
+from stylizer.styles import catalog
+
+SMALL = ("--size", "64", "--quality", "draft")
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder: a photo of 96 x 64 pixels, a mask of its left half, and files that are no photos."""
+    monkeypatch.chdir(tmp_path)
+    photo = Image.effect_mandelbrot((96, 64), (-2, -1, 1, 1), 60).convert("RGB")
+    photo.save("cat.png")
+    half = np.zeros((64, 96), np.uint8)
+    half[:, :48] = 255
+    Image.fromarray(half).save("left.png")
+    Path("text.jpg").write_text("I am no photo")
+    Path("empty.jpg").touch()
+    Path("short.png").write_bytes(Path("cat.png").read_bytes()[:300])
+    return tmp_path
+
+
+@pytest.fixture
+def run(folder: Path, capfd: pytest.CaptureFixture[str]) -> Run:  # noqa: ARG001 - it is the working folder
+    """Run the command line in this process: exit code, stdout, stderr."""
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        code = cli.run(list(arguments))
+        return (code, *capfd.readouterr())
+
+    return call
+
+
+def process(*arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "stylizer", *arguments]
+    return subprocess.run(command, input=given, capture_output=True, check=False)
+
+
+def test_a_photo_is_painted_and_its_path_and_seconds_are_told(folder: Path) -> None:
+    before = set(folder.iterdir())
+    done = process("paint", "cat.png", "--style", "woodcut", *SMALL, "-o", "painted.jpg")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == b"painted.jpg\n"
+    assert done.stderr.startswith(b"painted 64 x 43 pixels in ")
+    assert done.stderr.count(b"\n") == 1, "no progress bar where there is no terminal"
+    assert set(folder.iterdir()) - before == {folder / "painted.jpg"}
+    assert decode(folder / "painted.jpg").rgb.shape == (43, 64, 3)
+
+
+def test_a_photo_from_stdin_goes_to_stdout(folder: Path) -> None:
+    photo = (folder / "cat.png").read_bytes()
+    arguments = ("paint", "-", "-s", "mosaic", *SMALL, "-o", "-", "--format", "webp", "--quiet")
+    done = process(*arguments, given=photo)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert decode(done.stdout).format == "webp"
+
+
+def test_an_interrupted_painting_leaves_nothing_and_shows_progress_until_then(folder: Path) -> None:
+    before = set(folder.iterdir())
+    screen, stderr = pty.openpty()
+    arguments = ["paint", "cat.png", "--style", "woodcut", "--size", "1024", "--quality", "high"]
+    painter = subprocess.Popen(
+        [sys.executable, "-m", "stylizer", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "80"},
+    )
+    os.close(stderr)
+    seen = b""
+    while b"%" not in seen:
+        seen += os.read(screen, 4096)
+    painter.send_signal(signal.SIGINT)
+    stdout, _ = painter.communicate()
+    rest = b""
+    try:
+        while part := os.read(screen, 4096):
+            rest += part
+    except OSError:  # how a terminal says that the other end is closed
+        pass
+    os.close(screen)
+    assert painter.returncode == 130
+    assert stdout == b""
+    assert b"stylizer: error: interrupted; nothing was written" in rest
+    assert b"Traceback" not in rest
+    assert set(folder.iterdir()) == before
+
+
+def test_every_control_reaches_the_painting(run: Run, folder: Path) -> None:
+    def paint(*arguments: str) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+        code, _, stderr = run("paint", "cat.png", *SMALL, "-o", "a.png", "--force", *arguments)
+        assert code == 0, stderr
+        return decode(folder / "a.png").rgb
+
+    plain = paint("--style", "woodcut")
+    np.testing.assert_array_equal(plain, paint("--style", "woodcut=3", "--seed", "0"))
+    for arguments in (
+        ["--style", "mosaic"],
+        ["--style", "woodcut=0.7", "--style", "mosaic=0.3"],
+        ["--style", str(catalog()["mosaic"].swatch)],
+        ["--style", "woodcut", "--size", "80"],
+        ["--style", "woodcut", "--quality", "standard"],
+        ["--style", "woodcut", "--strength", "0.5"],
+        ["--style", "woodcut", "--style-scale", "0.5"],
+        ["--style", "woodcut", "--preserve-color", "luminance"],
+        ["--style", "woodcut", "--mask", "left.png"],
+        ["--style", "woodcut", "--content-mask", "left.png"],
+        ["--style", "woodcut", "--seed", "7"],
+    ):
+        other = paint(*arguments)
+        assert other.shape != plain.shape or (other != plain).any(), arguments
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--strength", "1.5"], "strength is 1.5; it must be a number from 0 to 1"),
+        (["--strength", "lots"], "strength is 'lots'; it must be a number from 0 to 1"),
+        (["--size", "12"], "size is 12; it must be a whole number from 64 to 8192 pixels"),
+        (["--seed", "1.5"], "seed is '1.5'; it must be a whole number from 0 to 4294967295"),
+        (["--quality", "best"], "quality is 'best'; it must be one of draft, standard, high"),
+        (["--method", "magic"], "method is 'magic'; it must be one of texture"),
+        (["--format-quality", "0"], "format_quality is 0; it must be a whole number from 1 to 100"),
+        (["--format", "bmp"], "format is 'bmp'; it must be one of jpeg, png, webp, avif, tiff"),
+        (["--style", "wodcut"], "woodcut"),
+        (["--style", "mosaic=-1"], "weight"),
+        (["--colour", "red"], "No such option: --colour"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(run: Run, folder: Path, arguments: list[str], words: str) -> None:
+    before = set(folder.iterdir())
+    style = () if "--style" in arguments else ("--style", "woodcut")
+    code, stdout, stderr = run("paint", "cat.png", "-o", "out.jpg", *SMALL, *style, *arguments)
+    assert (code, stdout) == (2, "")
+    assert stderr.startswith("stylizer: error: ")
+    assert words in stderr
+    assert stderr.count("\n") == 1
+    assert set(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["text.jpg"], "the photo is text; accepted are jpeg,"),
+        (["empty.jpg"], "the photo is empty: it has 0 bytes"),
+        (["short.png"], "the photo is broken or cut short"),
+        (["dog.jpg"], "the photo 'dog.jpg' cannot be read: No such file or directory"),
+        (["cat.png", "--mask", "empty.jpg"], "the mask is empty"),
+        (["cat.png", "--content-mask", "text.jpg"], "the content mask is text"),
+        (["cat.png", "--style", "text.jpg"], "the style picture is text"),
+    ],
+)
+def test_a_picture_that_cannot_be_used_is_one_line_and_exit_code_1(run: Run, arguments: list[str], words: str) -> None:
+    style = () if "--style" in arguments else ("--style", "woodcut")
+    code, stdout, stderr = run("paint", *arguments, "-o", "out.jpg", *SMALL, *style)
+    assert (code, stdout) == (1, "")
+    assert stderr.startswith(f"stylizer: error: {words}")
+    assert stderr.count("\n") == 1
+
+
+def test_a_file_that_is_there_is_replaced_only_by_force(run: Run, folder: Path) -> None:
+    (folder / "out.jpg").write_bytes(b"mine")
+    arguments = ("paint", "cat.png", "--style", "woodcut", *SMALL, "-o", "out.jpg")
+    code, _, stderr = run(*arguments)
+    assert (code, stderr) == (
+        2,
+        "stylizer: error: output 'out.jpg' is already there; --force replaces it\n",
+    )
+    assert (folder / "out.jpg").read_bytes() == b"mine"
+    assert run(*arguments, "--force")[0] == 0
+    assert decode(folder / "out.jpg").format == "jpeg"
+
+
+def test_help_names_every_control_with_its_range_and_default(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    code, stdout, _ = run("paint", "--help")
+    assert code == 0
+    for field in fields(Options):
+        assert f"--{field.name.replace('_', '-')}" in stdout
+        assert f"[default: {field.default}]" in stdout
+    for words in (
+        "64 to 8192",
+        "0 to 1",
+        "0.25 to 4",
+        "draft|standard|high",
+        "stylizer paint cat.jpg --style",
+    ):
+        assert words in stdout
+
+
+def test_styles_are_listed_one_a_line_for_other_programs(run: Run) -> None:
+    code, stdout, _ = run("styles")
+    assert code == 0
+    assert [line.split("\t")[0] for line in stdout.splitlines()] == list(catalog())
+
+
+def test_the_version_is_told(run: Run) -> None:
+    assert run("--version") == (0, f"stylizer {version('image-stylizer')}\n", "")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["paint", "--help"], ["styles"], ["paint", "cat.png"]])
+def test_what_does_not_paint_answers_without_loading_torch(arguments: list[str]) -> None:
+    code = f"import sys\nfrom stylizer.cli import run\nrun({arguments})\nassert 'torch' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_reader_that_has_seen_enough_ends_it_quietly() -> None:
+    # Longer than a pipe holds, to a reader that is gone.
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "stylizer", "styles"]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, b"")
