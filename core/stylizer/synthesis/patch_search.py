@@ -16,7 +16,7 @@ from torch import Tensor
 from stylizer.synthesis.patch_grid import PatchGrid
 from stylizer.synthesis.pyramid import gaussian_blur
 
-SAMPLES = 2500  # patches from which a basis is estimated
+SAMPLES = 2000  # patches from which a basis is estimated
 ROWS, CANDIDATES = 4096, 1024  # a block of scores, 16 MiB: small enough to stay near the processor
 MAX_SAMPLED_SIDE = 17  # larger patches are compared on a coarser lattice of pixels
 

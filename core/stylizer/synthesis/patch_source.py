@@ -19,6 +19,13 @@ MEMORY = 0.5
 """Weight of what was used before against what is used now."""
 
 
+def window_means(values: Tensor, side: int) -> Tensor:
+    """Mean of each window of `side` x `side` values in (h, w): (h - side + 1, w - side + 1), by a summed-area table."""
+    table = F.pad(values.double().cumsum(0).cumsum(1), (1, 0, 1, 0))
+    sums = table[side:, side:] - table[:-side, side:] - table[side:, :-side] + table[:-side, :-side]
+    return (sums / side**2).to(values.dtype)
+
+
 class Usage:
     """How often each pixel of a style was pasted, relative to its fair share of 1.
 
@@ -36,13 +43,13 @@ class Usage:
         if self._share is None:
             return None
         share = F.interpolate(self._share[None, None], size, mode="bilinear", align_corners=False)
-        return EVENNESS * self._error * values * F.avg_pool2d(share, patch, stride).flatten()
+        return EVENNESS * self._error * values * window_means(share[0, 0], patch)[::stride, ::stride].flatten()
 
     def record(self, size: tuple[int, int], tops: Tensor, lefts: Tensor, patch: int, error: float) -> None:
         """Note that patches with these corners were pasted from a style of `size` (height, width)."""
-        hits = torch.zeros(size[0] - patch + 1, size[1] - patch + 1)
-        hits.index_put_((tops, lefts), torch.ones(len(tops)), accumulate=True)
-        cover = F.avg_pool2d(F.pad(hits[None], (patch - 1,) * 4), patch, 1)[0]
+        hits = torch.zeros(size[0] + patch - 1, size[1] + patch - 1)
+        hits.index_put_((tops + patch - 1, lefts + patch - 1), torch.ones(len(tops)), accumulate=True)
+        cover = window_means(hits, patch)
         share = cover / cover.mean()
         if self._share is not None:
             before = F.interpolate(self._share[None, None], size, mode="bilinear", align_corners=False)[0, 0]
