@@ -25,6 +25,7 @@ from stylizer.errors import (
     StylizerError,
     TooManyPixels,
     UnknownStyle,
+    UnreadableImage,
     UnsupportedImage,
 )
 from stylizer.options import DEFAULT_METHOD, METHOD_NAMES, Options
@@ -54,6 +55,7 @@ __all__ = [
     "StylizerError",
     "TooManyPixels",
     "UnknownStyle",
+    "UnreadableImage",
     "UnsupportedImage",
     "catalog",
     "stylize",

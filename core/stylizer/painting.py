@@ -27,7 +27,7 @@ from stylizer.images import (
     encode,
 )
 from stylizer.options import DEFAULT_METHOD, METHOD_NAMES, MethodName, Options, check_choice
-from stylizer.output import SUFFIXES
+from stylizer.output import format_of, write_whole
 from stylizer.progress import OnProgress, Progress
 from stylizer.tensors import long_side_to, to_image, to_tensor
 
@@ -63,9 +63,7 @@ class Painting:
         Raises:
             OptionError: The suffix names no format; `allowed` lists those there are.
         """
-        suffix = Path(path).suffix.lower()
-        check_choice("suffix", suffix, tuple(SUFFIXES))
-        Path(path).write_bytes(self.encode(SUFFIXES[suffix], quality))
+        write_whole(Path(path), self.encode(format_of(path), quality))
 
 
 def stylize(
@@ -111,6 +109,7 @@ def stylize(
     out_size = long_side_to(options.size, width, height)
     with torch.inference_mode():
         photo = _load(picture, out_size)
+        paint_here = _load_mask(mask, (height, width), out_size, limits, "mask")
         painted = chosen.paint(
             methods.Task(
                 photo=photo,
@@ -122,7 +121,6 @@ def stylize(
         )
         if options.preserve_color == "luminance":
             painted = color.keep_chroma(painted[0], photo[0])[None]
-        paint_here = _load_mask(mask, (height, width), out_size, limits, "mask")
         if paint_here is not None:
             painted = torch.lerp(photo, painted, paint_here)
         image = to_image(painted)
