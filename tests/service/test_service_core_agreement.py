@@ -9,7 +9,9 @@ import annotated_types
 import pytest
 
 from stylizer import errors, images, options
+from stylizer import methods as core_methods
 from stylizer_service import models, problems
+from stylizer_service.methods import METHODS
 from stylizer_service.settings import Settings
 
 
@@ -62,6 +64,15 @@ def test_limits_on_pictures_are_the_cores() -> None:
 
     for name in ("max_bytes", "max_pixels", "max_aspect_ratio", "min_side"):
         assert getattr(service, name) == getattr(core, name)
+
+
+def test_what_each_method_can_honor_is_what_it_says_in_the_core() -> None:
+    assert set(METHODS) == set(options.METHOD_NAMES)
+    for name, limits in METHODS.items():
+        method = core_methods.load(name)
+        assert limits.max_size == method.MAX_SIZE
+        assert limits.max_style_size == method.MAX_STYLE_SIZE
+        assert limits.takes_content_mask == method.TAKES_CONTENT_MASK
 
 
 def test_every_error_of_the_core_is_a_kind_of_problem() -> None:

@@ -64,9 +64,7 @@ def test_a_key_is_its_owners_and_free_again_after_a_day(
     service: Service, order: Order, clock: Clock, photo_of: PhotoOf
 ) -> None:
     first, _ = service.create_stylization("ann", order(), "key")
-    _, created = service.create_stylization(
-        "ben", StylizationRequest(content=photo_of("ben"), style="ink"), "key"
-    )
+    _, created = service.create_stylization("ben", StylizationRequest(content=photo_of("ben"), style="ink"), "key")
     clock.advance(hours=24)
     second, created_again = service.create_stylization("ann", order(), "key")
 
@@ -84,9 +82,7 @@ def test_a_key_answers_even_when_the_queue_is_full(service: Service, order: Orde
 
 
 @pytest.mark.parametrize("key", ["", "a b", "ü", "x" * 256, "line\n"])
-def test_a_key_is_1_to_255_visible_characters(
-    service: Service, order: Order, refusal: Refusal, key: str
-) -> None:
+def test_a_key_is_1_to_255_visible_characters(service: Service, order: Order, refusal: Refusal, key: str) -> None:
     problem = refusal(service.create_stylization, "ann", order(), key)
 
     assert (problem.field, problem.allowed) == ("Idempotency-Key", "1 to 255 visible ASCII characters")

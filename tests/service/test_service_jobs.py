@@ -56,9 +56,7 @@ def test_a_stored_job_comes_back_as_it_was(jobs: Jobs, new_job: Callable[..., Jo
         features=None,
     )
     error = problem("too-many-pixels", "so many", field="content", allowed=["fewer"])
-    job = new_job(
-        started_at=now, lease_token="t", lease_expires_at=now, result=result, error=error, attempt=2
-    )
+    job = new_job(started_at=now, lease_token="t", lease_expires_at=now, result=result, error=error, attempt=2)
     jobs.create(job, None, now)
 
     assert jobs.get(job.id) == job
@@ -130,9 +128,7 @@ def test_a_key_and_its_job_are_stored_together_and_once(
     assert jobs.find_key("ben", "k", now) is None
 
 
-def test_a_key_is_free_again_when_its_time_is_over(
-    jobs: Jobs, new_job: Callable[..., Job], service: Service
-) -> None:
+def test_a_key_is_free_again_when_its_time_is_over(jobs: Jobs, new_job: Callable[..., Job], service: Service) -> None:
     now = service.ports.clock.now()
     later = now + timedelta(hours=1)
     first, second = new_job(), new_job()

@@ -122,9 +122,7 @@ def test_a_job_whose_painters_all_died_is_given_up(service: Service, job_id: str
     assert claim(service.ports, service.settings, job_id) is None
 
 
-def test_a_job_that_is_handed_back_waits_again_and_nothing_is_held_against_it(
-    service: Service, job_id: str
-) -> None:
+def test_a_job_that_is_handed_back_waits_again_and_nothing_is_held_against_it(service: Service, job_id: str) -> None:
     for _ in range(service.settings.max_attempts + 1):
         lease = take(service, job_id)
         assert lease.job.attempt == 1
@@ -136,9 +134,7 @@ def test_a_job_that_is_handed_back_waits_again_and_nothing_is_held_against_it(
     assert service.queue_depth() == 1
 
 
-def test_a_painter_whose_job_is_canceled_learns_it_and_leaves_no_result(
-    service: Service, job_id: str
-) -> None:
+def test_a_painter_whose_job_is_canceled_learns_it_and_leaves_no_result(service: Service, job_id: str) -> None:
     lease = take(service, job_id)
     lease.report(0.3, b"sketch")
     canceled = service.cancel_stylization("ann", job_id)
@@ -153,9 +149,7 @@ def test_a_painter_whose_job_is_canceled_learns_it_and_leaves_no_result(
         assert service.ports.blobs.size(f"{lease.job.work_folder}{name}") is None
 
 
-def test_a_success_that_is_told_twice_or_given_up_late_keeps_its_painting(
-    service: Service, job_id: str
-) -> None:
+def test_a_success_that_is_told_twice_or_given_up_late_keeps_its_painting(service: Service, job_id: str) -> None:
     lease = take(service, job_id)
     lease.succeed(b"painting", preview=b"small", width=1, height=1)
     done = service.ports.jobs.get(job_id)

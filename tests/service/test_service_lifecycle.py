@@ -94,9 +94,7 @@ def _cancel(service: Service, model: Model, job_id: str) -> None:
         model.end("canceled")
 
 
-def _claim(
-    service: Service, model: Model, clock: Clock, leases: dict[int, Lease], painter: int, job_id: str
-) -> None:
+def _claim(service: Service, model: Model, clock: Clock, leases: dict[int, Lease], painter: int, job_id: str) -> None:
     lease = claim(service.ports, service.settings, job_id)
     is_over = model.status == "running" and model.until is not None and clock.now() >= model.until
     if is_over and model.attempt == service.settings.max_attempts:

@@ -83,9 +83,7 @@ def test_the_shape_is_that_of_the_upright_picture(picture: Picture, name: str, o
     ],
     ids=["empty", "text", "pdf", "bomb", "low", "long"],
 )
-def test_what_cannot_be_painted_is_refused_as_the_core_refuses_it(
-    data: bytes, code: str, allowed: str
-) -> None:
+def test_what_cannot_be_painted_is_refused_as_the_core_refuses_it(data: bytes, code: str, allowed: str) -> None:
     problem = probe(data)
     with pytest.raises(ImageError) as caught:
         decode(data)
@@ -98,13 +96,9 @@ def test_what_cannot_be_painted_is_refused_as_the_core_refuses_it(
         assert problem.allowed == caught.value.allowed
 
 
-@pytest.mark.parametrize(
-    "settings", [{"format": "JPEG"}, {"format": "JPEG", "progressive": True}, {"format": "PNG"}]
-)
+@pytest.mark.parametrize("settings", [{"format": "JPEG"}, {"format": "JPEG", "progressive": True}, {"format": "PNG"}])
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.98])
-def test_a_picture_that_is_cut_short_is_refused(
-    picture: Picture, settings: dict[str, object], share: float
-) -> None:
+def test_a_picture_that_is_cut_short_is_refused(picture: Picture, settings: dict[str, object], share: float) -> None:
     # A thumbnail with an end of its own must not pass for the end of the photo.
     exif = Image.Exif()
     exif[0x010E] = picture(16, 16, "JPEG").decode("latin-1")

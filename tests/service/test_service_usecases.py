@@ -45,9 +45,7 @@ def test_an_announced_upload_can_be_used_once_its_file_is_there(
     assert upload.expires_at == service.ports.clock.now() + service.settings.url_ttl
 
 
-def test_what_is_sent_after_a_job_was_accepted_does_not_reach_the_job(
-    service: Service, picture: Picture
-) -> None:
+def test_what_is_sent_after_a_job_was_accepted_does_not_reach_the_job(service: Service, picture: Picture) -> None:
     upload = service.create_upload("ann", "image/png")
     service.ports.blobs.put(upload.fields["key"], picture(), "image/png")
     job, _ = service.create_stylization("ann", StylizationRequest(content=upload.id, style=upload.id))
@@ -59,9 +57,7 @@ def test_what_is_sent_after_a_job_was_accepted_does_not_reach_the_job(
             assert file.read() == picture()
 
 
-def test_an_upload_can_be_used_until_it_expires(
-    service: Service, order: Order, clock: Clock, refusal: Refusal
-) -> None:
+def test_an_upload_can_be_used_until_it_expires(service: Service, order: Order, clock: Clock, refusal: Refusal) -> None:
     request = order()
     clock.advance(hours=23, minutes=59)
     service.create_stylization("ann", request)
@@ -158,9 +154,7 @@ def test_options_left_out_take_their_defaults_and_are_echoed(service: Service, o
     assert service.queue_depth() == 1
 
 
-def test_an_unknown_style_is_refused_with_those_there_are(
-    service: Service, order: Order, refusal: Refusal
-) -> None:
+def test_an_unknown_style_is_refused_with_those_there_are(service: Service, order: Order, refusal: Refusal) -> None:
     blend = [{"style": "oil"}, {"style": "no such"}]
 
     problem = refusal(service.create_stylization, "ann", order(style=None, styles=blend))
@@ -169,9 +163,22 @@ def test_an_unknown_style_is_refused_with_those_there_are(
     assert problem.allowed == ["ink", "oil"]
 
 
-def test_a_mask_must_have_the_shape_of_the_upright_photo(
-    service: Service, picture: Picture, refusal: Refusal
+@pytest.mark.parametrize(
+    ("wish", "field", "allowed"),
+    [
+        ({"size": 2049}, "size", "64 to 2048 pixels with method texture"),
+        ({"size": 2048, "style_scale": 2.5}, "style_scale", "at most 2 at size 2048 with method texture"),
+    ],
+)
+def test_what_the_method_cannot_honor_is_refused(
+    service: Service, order: Order, refusal: Refusal, wish: dict[str, object], field: str, allowed: str
 ) -> None:
+    problem = refusal(service.create_stylization, "ann", order(**wish))
+
+    assert (problem.code, problem.field, problem.allowed) == ("invalid-option", field, allowed)
+
+
+def test_a_mask_must_have_the_shape_of_the_upright_photo(service: Service, picture: Picture, refusal: Refusal) -> None:
     sideways = Image.Exif()
     sideways[0x0112] = 6
     photo = service.add_upload("ann", io.BytesIO(picture(48, 32, "JPEG", exif=sideways)), field="content")
@@ -239,9 +246,7 @@ def test_a_waiting_job_can_be_canceled_and_is_then_never_painted(service: Servic
     assert service.queue_depth() == 0
 
 
-def test_a_finished_job_cannot_be_canceled(
-    service: Service, order: Order, refusal: Refusal, finish: Finish
-) -> None:
+def test_a_finished_job_cannot_be_canceled(service: Service, order: Order, refusal: Refusal, finish: Finish) -> None:
     job, _ = service.create_stylization("ann", order())
     finish(job.id)
 
@@ -274,9 +279,7 @@ def test_what_belongs_to_another_is_not_found(
     assert service.list_stylizations("ben").items == []
 
 
-def test_anothers_and_nobodys_are_refused_in_the_same_words(
-    service: Service, order: Order, refusal: Refusal
-) -> None:
+def test_anothers_and_nobodys_are_refused_in_the_same_words(service: Service, order: Order, refusal: Refusal) -> None:
     job, _ = service.create_stylization("ann", order())
     nobodys = new_id("stz")
 

@@ -6,27 +6,37 @@ import os
 import signal
 import sys
 import time
+from dataclasses import dataclass
 
 from PIL import Image
 
 import stylizer
 from functions.painter.local_worker import main
-from stylizer.progress import OnProgress, Progress
+from stylizer.images import Format, encode
 
 PAINT_AT_ONCE, KILL_THE_PAINTER, PAINT_FOREVER = range(3)
 
 
-def stylize(
-    *_: object, options: stylizer.Options, on_progress: OnProgress, **__: object
-) -> stylizer.Painting:
+@dataclass
+class Painting:
+    """As much of the core's as the painter uses; the core's own would load torch into each of many processes."""
+
+    image: Image.Image
+    features: str | None = None
+
+    def encode(self, format: Format, quality: int) -> bytes:  # noqa: A002
+        return encode(self.image, format=format, quality=quality)
+
+
+def stylize(*_: object, options: stylizer.Options, on_progress: stylizer.OnProgress, **__: object) -> Painting:
     image = Image.new("RGB", (options.size, options.size), "teal")
-    on_progress(Progress(1, 2, image.copy))
+    on_progress(stylizer.Progress(1, 2, image.copy))
     if options.seed == KILL_THE_PAINTER:
         os.kill(os.getpid(), signal.SIGKILL)
     while options.seed == PAINT_FOREVER:
         time.sleep(0.02)
-        on_progress(Progress(1, 2, image.copy))
-    return stylizer.Painting(image=image, method="texture", options=options, seconds=0.0, features=None)
+        on_progress(stylizer.Progress(1, 2, image.copy))
+    return Painting(image)
 
 
 if __name__ == "__main__":

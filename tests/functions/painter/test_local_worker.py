@@ -30,19 +30,27 @@ PATIENCE = 60
 
 
 @pytest.fixture
-def start(settings: Settings) -> Iterator[Start]:
-    """Start a worker on the data folder; whatever still runs at the end is killed."""
-    workers: list[subprocess.Popen[bytes]] = []
+def workers() -> Iterator[list[subprocess.Popen[bytes]]]:
+    """The workers of a test; whatever still runs at its end is killed."""
+    started: list[subprocess.Popen[bytes]] = []
+    yield started
+    for worker in started:
+        worker.kill()
+        worker.communicate()
+
+
+@pytest.fixture
+def start(settings: Settings, workers: list[subprocess.Popen[bytes]]) -> Start:
+    """Start a worker on the data folder."""
 
     def started(*what: str, log: int | None = None) -> subprocess.Popen[bytes]:
         command = [sys.executable, *(what or STAND_IN), "--data-dir", str(settings.data_dir)]
-        workers.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log))
+        # One thread: tests share the processor, and threads that wait for each other there wait long.
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        workers.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log, env=environment))
         return workers[-1]
 
-    yield started
-    for worker in workers:
-        worker.kill()
-        worker.communicate()
+    return started
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
@@ -63,11 +71,17 @@ def job(local: Local) -> Callable[[str], Job]:
 
 
 @pytest.fixture
-def wait_until(job: Callable[[str], Job]) -> Callable[..., Job]:
+def wait_until(job: Callable[[str], Job], workers: list[subprocess.Popen[bytes]]) -> Callable[..., Job]:
     """Wait until a job has a status (and has told of progress); gives the job."""
 
     def waited(job_id: str, status: str, *, progress: float = 0.0) -> Job:
-        wait_for(lambda: job(job_id).status == status and job(job_id).progress >= progress)
+        def is_so() -> bool:
+            assert all(worker.poll() != 1 for worker in workers), "a worker ended with a traceback"
+            now = job(job_id)
+            assert now.status in (status, "queued", "running", "canceled"), now.error
+            return now.status == status and now.progress >= progress
+
+        wait_for(is_so)
         return job(job_id)
 
     return waited

@@ -54,9 +54,7 @@ def test_a_job_is_painted_by_the_core(local: Local, submit: Submit, photo: bytes
 def test_everything_that_was_asked_for_reaches_the_core(
     local: Local, submit: Submit, photo: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = local.service.create_style(
-        "ann", local.service.add_upload("ann", io.BytesIO(photo), field="f"), "Own"
-    )
+    own = local.service.create_style("ann", local.service.add_upload("ann", io.BytesIO(photo), field="f"), "Own")
     mask = local.service.add_upload("ann", io.BytesIO(photo), field="mask")
     seen: dict[str, object] = {}
 
@@ -72,7 +70,7 @@ def test_everything_that_was_asked_for_reaches_the_core(
         sources = {"content": content, "style-1": style[1][0]} | {
             name: rest.pop(name) for name in ("mask", "content_mask")
         }
-        seen.update({name: file.read() for name, file in sources.items()})  # type: ignore[union-attr, attr-defined]
+        seen.update({name: file.read() for name, file in sources.items()})  # type: ignore[attr-defined]
         seen.update({"built-in": style[0], "weight": style[1][1], "options": options} | rest)
         return painting(options)
 
@@ -105,14 +103,10 @@ def test_everything_that_was_asked_for_reaches_the_core(
     assert (result.media_type, result.width) == ("image/webp", 640)
 
 
-def test_progress_shows_with_a_small_preview(
-    local: Local, submit: Submit, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_progress_shows_with_a_small_preview(local: Local, submit: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
     job_id = submit()
 
-    def stylize(
-        *_: object, options: stylizer.Options, on_progress: OnProgress, **__: object
-    ) -> stylizer.Painting:
+    def stylize(*_: object, options: stylizer.Options, on_progress: OnProgress, **__: object) -> stylizer.Painting:
         report(on_progress)
         running = local.service.ports.jobs.get(job_id)
         assert running is not None
@@ -168,9 +162,7 @@ def test_a_canceled_painting_stops_at_its_next_step_and_leaves_nothing(
     job_id = submit()
     steps: list[int] = []
 
-    def stylize(
-        *_: object, options: stylizer.Options, on_progress: OnProgress, **__: object
-    ) -> stylizer.Painting:
+    def stylize(*_: object, options: stylizer.Options, on_progress: OnProgress, **__: object) -> stylizer.Painting:
         report(on_progress, 0)
         local.service.cancel_stylization("ann", job_id)
         while True:  # the next report that is due tells
@@ -221,9 +213,7 @@ def test_a_painter_that_has_to_go_hands_the_job_back(
     assert local.queue.receive() == job_id
 
 
-def test_one_long_step_does_not_lose_the_lease(
-    local: Local, submit: Submit, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_long_step_does_not_lose_the_lease(local: Local, submit: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = local.service.settings.model_copy(update={"lease_seconds": 0.6})
     job_id = submit()
 

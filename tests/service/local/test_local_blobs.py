@@ -120,9 +120,7 @@ def test_a_copy_stays_what_it_was_when_the_first_is_replaced_or_deleted(local: L
             missing()
 
 
-def test_a_copy_is_made_where_the_file_system_has_no_hard_links(
-    local: Local, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_copy_is_made_where_the_file_system_has_no_hard_links(local: Local, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError("no links here")
 

@@ -55,9 +55,7 @@ def installed_styles() -> Path:
     """
     spec = importlib.util.find_spec("stylizer")
     if spec is None or not spec.submodule_search_locations:
-        raise FileNotFoundError(
-            "the core is not installed here: set STYLIZER_STYLES_DIR to the folder of the styles"
-        )
+        raise FileNotFoundError("the core is not installed here: set STYLIZER_STYLES_DIR to the folder of the styles")
     return Path(spec.submodule_search_locations[0]) / "styles"
 
 

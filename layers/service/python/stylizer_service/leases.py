@@ -107,9 +107,7 @@ class Lease:
             changes["preview_key"] = self._put_preview(preview)
         self._write(**changes)
 
-    def succeed(
-        self, image: bytes, *, preview: bytes, width: int, height: int, features: str | None = None
-    ) -> None:
+    def succeed(self, image: bytes, *, preview: bytes, width: int, height: int, features: str | None = None) -> None:
         """Store the painting and end the job.
 
         Args:

@@ -103,9 +103,7 @@ class StylizationRequest(PaintingOptions):
     """What to paint: a photo, one style or a blend of up to four, and the controls."""
 
     model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"content": "upl_abcdefghijklmnopqrstuvwxyz", "style": "woodcut", "size": 768}]
-        }
+        json_schema_extra={"examples": [{"content": "upl_abcdefghijklmnopqrstuvwxyz", "style": "woodcut", "size": 768}]}
     )
 
     content: UploadId = Field(description="The upload that holds the photo.")
@@ -245,9 +243,7 @@ class Stylization(BaseModel):
     started_at: datetime | None
     finished_at: datetime | None
     expires_at: datetime
-    preview: str | None = Field(
-        description="Where to see how far it is; null until there is something to see."
-    )
+    preview: str | None = Field(description="Where to see how far it is; null until there is something to see.")
     result: Result | None
     error: Problem | None
     links: StylizationLinks
@@ -260,6 +256,4 @@ class Page(BaseModel, Generic[T]):
     """One page of a list."""
 
     items: list[T]
-    next_cursor: str | None = Field(
-        description="Give this as `cursor` to get the next page; null on the last."
-    )
+    next_cursor: str | None = Field(description="Give this as `cursor` to get the next page; null on the last.")

@@ -65,9 +65,7 @@ class Blobs(Protocol):
 class Jobs(Protocol):
     """The jobs and the idempotency keys, which are written together."""
 
-    def create(
-        self, job: Job, idempotency: IdempotencyRecord | None, now: datetime
-    ) -> IdempotencyRecord | None:
+    def create(self, job: Job, idempotency: IdempotencyRecord | None, now: datetime) -> IdempotencyRecord | None:
         """Store a new job and its key in one transaction.
 
         Returns:

@@ -102,9 +102,7 @@ class Probe:
             raise failure("image-too-small", detail, field=field, allowed=allowed)
         if long > short * self._limits.max_aspect_ratio:
             allowed = f"at most {self._limits.max_aspect_ratio:g} times as long as wide"
-            raise failure(
-                "extreme-aspect-ratio", f"{shape}; it may be {allowed}", field=field, allowed=allowed
-            )
+            raise failure("extreme-aspect-ratio", f"{shape}; it may be {allowed}", field=field, allowed=allowed)
 
     def _check_pixels(self, size: tuple[int, int], field: str) -> None:
         if size[0] * size[1] > self._limits.max_pixels:
@@ -242,9 +240,7 @@ def _noun(field: str) -> str:
 
 
 def _corrupt(field: str) -> ProblemError:
-    return failure(
-        "corrupt-image", f"{_noun(field)} is broken or cut short", field=field, allowed="a whole picture"
-    )
+    return failure("corrupt-image", f"{_noun(field)} is broken or cut short", field=field, allowed="a whole picture")
 
 
 def _unsupported(field: str) -> ProblemError:

@@ -79,9 +79,7 @@ class ProblemError(Exception):
         self.problem = problem
 
 
-def problem(
-    code: str, detail: str, *, field: str | None = None, allowed: str | Sequence[str] | None = None
-) -> Problem:
+def problem(code: str, detail: str, *, field: str | None = None, allowed: str | Sequence[str] | None = None) -> Problem:
     """Make the problem of a kind. A code nobody knows becomes an unusable request, never a crash.
 
     Args:
@@ -92,9 +90,7 @@ def problem(
     """
     status, title = KINDS.get(code, KINDS["invalid-request"])
     choices = allowed if allowed is None or isinstance(allowed, str) else list(allowed)
-    return Problem(
-        type=f"/problems/{code}", title=title, status=status, detail=detail, field=field, allowed=choices
-    )
+    return Problem(type=f"/problems/{code}", title=title, status=status, detail=detail, field=field, allowed=choices)
 
 
 def failure(

@@ -16,6 +16,7 @@ from typing import BinaryIO, TypeVar
 from stylizer_service import cursors, views
 from stylizer_service.catalog import Catalog
 from stylizer_service.inputs import Inputs, upload_key
+from stylizer_service.methods import check_honored
 from stylizer_service.models import (
     STYLE_ID,
     MediaType,
@@ -122,9 +123,7 @@ class Service:
         except BaseException:
             self.ports.blobs.delete_folder(folder)
             raise
-        record = StyleRecord(
-            id=style_id, owner=owner, title=title, created_at=self.ports.clock.now(), key=key
-        )
+        record = StyleRecord(id=style_id, owner=owner, title=title, created_at=self.ports.clock.now(), key=key)
         self.ports.styles.put(record)
         return views.own_style(record)
 
@@ -177,6 +176,7 @@ class Service:
             The stylization, and whether it is new: False means that the key had been used for the same
             request.
         """
+        check_honored(request)
         now = self.ports.clock.now()
         job = self._new_job(owner, request, now)
         key = None
@@ -208,9 +208,7 @@ class Service:
     ) -> Page[Stylization]:
         """The caller's paintings, newest first."""
         _check_limit(limit)
-        jobs, following = _with_cursor(
-            lambda: self.ports.jobs.page(owner, limit=limit, cursor=cursor, status=status)
-        )
+        jobs, following = _with_cursor(lambda: self.ports.jobs.page(owner, limit=limit, cursor=cursor, status=status))
         return Page(items=[self._view(job) for job in jobs], next_cursor=following)
 
     def cancel_stylization(self, owner: str, job_id: str) -> Stylization:

@@ -139,9 +139,7 @@ class LocalBlobs:
 
     def upload_form(self, key: str, *, media_type: str, max_bytes: int, expires_at: datetime) -> UploadForm:
         """A signed form, shaped like S3's: a policy in the clear, and a signature over it."""
-        policy = UploadPolicy(
-            key=key, media_type=media_type, max_bytes=max_bytes, expires=int(expires_at.timestamp())
-        )
+        policy = UploadPolicy(key=key, media_type=media_type, max_bytes=max_bytes, expires=int(expires_at.timestamp()))
         encoded = base64.b64encode(policy.model_dump_json().encode()).decode()
         fields = {
             "key": key,
@@ -160,9 +158,7 @@ class LocalBlobs:
         """
         for name in ("key", "Content-Type", "policy", "signature"):
             if name not in form:
-                raise invalid(
-                    name, f"the form has no field {name}", "the fields given with the upload, then file"
-                )
+                raise invalid(name, f"the form has no field {name}", "the fields given with the upload, then file")
         if not self._signer.matches(form["signature"], "form", form["policy"]):
             raise failure("forbidden", "the form was not made by this server, or was changed", field="policy")
         policy = UploadPolicy.model_validate_json(base64.b64decode(form["policy"]))

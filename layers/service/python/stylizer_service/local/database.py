@@ -92,9 +92,7 @@ class Database:
         with self.transaction():
             version = self.one("PRAGMA user_version")
             if version is None or version[0] not in (0, SCHEMA_VERSION):
-                raise RuntimeError(
-                    f"{path} was made by another version of this service: use another data folder"
-                )
+                raise RuntimeError(f"{path} was made by another version of this service: use another data folder")
             if version[0] == 0:
                 for statement in _SCHEMA.split(";"):
                     self.run(statement)

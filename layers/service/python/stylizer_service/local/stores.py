@@ -32,9 +32,7 @@ class SqliteJobs:
     def __init__(self, database: Database):
         self._database = database
 
-    def create(
-        self, job: Job, idempotency: IdempotencyRecord | None, now: datetime
-    ) -> IdempotencyRecord | None:
+    def create(self, job: Job, idempotency: IdempotencyRecord | None, now: datetime) -> IdempotencyRecord | None:
         """Store a new job and its key, or return what the key stands for already."""
         with self._database.transaction():
             if idempotency:
@@ -97,9 +95,7 @@ class SqliteUploads:
     def due(self, now: datetime, *, limit: int) -> list[UploadRecord]:
         """Some uploads whose time has passed."""
         statement = "SELECT * FROM uploads WHERE expires_at <= ? ORDER BY expires_at LIMIT ?"
-        return [
-            _UPLOADS.validate_python(dict(row)) for row in self._database.all(statement, [stamp(now), limit])
-        ]
+        return [_UPLOADS.validate_python(dict(row)) for row in self._database.all(statement, [stamp(now), limit])]
 
     def delete(self, upload_id: str) -> None:
         """Forget an upload."""
