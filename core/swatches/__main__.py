@@ -16,9 +16,7 @@ MAX_BYTES = 150_000
 
 def main() -> None:
     """Paint the named works, or all of them, into the folders of their styles."""
-    parser = argparse.ArgumentParser(
-        prog="python -m swatches", description="Paint the built-in styles' pictures."
-    )
+    parser = argparse.ArgumentParser(prog="python -m swatches", description="Paint the built-in styles' pictures.")
     parser.add_argument("id", nargs="*", help=f"which to paint; all if none is named: {', '.join(WORKS)}")
     for name in parser.parse_args().id or WORKS:
         if name not in WORKS:

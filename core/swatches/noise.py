@@ -14,9 +14,7 @@ def _spline_matrix(positions: Array, knots: int) -> Array:
     """Cubic B-spline weights of `knots` lattice values at `positions` (in lattice steps), (N, knots)."""
     base = np.floor(positions).astype(np.intp)
     t = positions - base
-    weights = np.stack(
-        [(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3], axis=1
-    )
+    weights = np.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3], axis=1)
     matrix = np.zeros((len(positions), knots))
     rows = np.arange(len(positions))
     for offset in range(4):

@@ -52,7 +52,6 @@ _MODULES = (
 )
 
 WORKS: dict[str, Work] = {
-    module.__name__.rpartition(".")[2].replace("_", "-"): Work(module.paint, module.SIZE)
-    for module in _MODULES
+    module.__name__.rpartition(".")[2].replace("_", "-"): Work(module.paint, module.SIZE) for module in _MODULES
 }
 """Every work by the id of the style it is the picture of."""

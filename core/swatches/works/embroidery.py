@@ -79,11 +79,7 @@ def paint(sheet: Sheet) -> Array:
     motif = sheet.pick(design.motif.astype(np.float64), points)
     for point in points[np.argsort(motif, kind="stable")]:
         dab = _stitch(sheet, rng, design, point)
-        silk = (
-            sheet.pick(design.color, np.array([dab.x, dab.y]))
-            + rng.normal(0, 0.025)
-            + rng.normal(0, 0.012, 3)
-        )
+        silk = sheet.pick(design.color, np.array([dab.x, dab.y])) + rng.normal(0, 0.025) + rng.normal(0, 0.012, 3)
         _lay(sheet, dab, silk, color, height, sheen)
     for curve, number, silk in design.borders:
         for dab in _stem_stitches(curve):
@@ -173,9 +169,7 @@ def _design(sheet: Sheet, rng: np.random.Generator) -> Design:
 
 def _vine(sheet: Sheet, design: Design, curve: Array, width: float) -> None:
     tangent = np.gradient(curve, axis=0)
-    normal = np.stack([-tangent[:, 1], tangent[:, 0]], axis=1) / np.linalg.norm(
-        tangent, axis=1, keepdims=True
-    )
+    normal = np.stack([-tangent[:, 1], tangent[:, 0]], axis=1) / np.linalg.norm(tangent, axis=1, keepdims=True)
     taper = np.linspace(1, 0.45, len(curve))[:, None] * width / 2
     inside = distance_inside(
         sheet, filled(sheet, np.concatenate([curve + normal * taper, (curve - normal * taper)[::-1]]))
@@ -186,9 +180,7 @@ def _vine(sheet: Sheet, design: Design, curve: Array, width: float) -> None:
     design.add(sheet, inside, ramp(np.clip(1 - inside / width * 1.6, 0, 1), BROWN), angle)
 
 
-def _leaf(
-    sheet: Sheet, design: Design, root: Array, angle: float, length: float, silk: tuple[str, ...]
-) -> None:
+def _leaf(sheet: Sheet, design: Design, root: Array, angle: float, length: float, silk: tuple[str, ...]) -> None:
     """A leaf in bands from light to dark, its stitches slanting out from the rib."""
     cosine, sine = np.cos(angle), np.sin(angle)
     shape = (
@@ -201,10 +193,7 @@ def _leaf(
         (0.4, -0.2),
         (0.15, -0.13),
     )
-    knots = [
-        (root[0] + length * (t * cosine - w * sine), root[1] + length * (t * sine + w * cosine))
-        for t, w in shape
-    ]
+    knots = [(root[0] + length * (t * cosine - w * sine), root[1] + length * (t * sine + w * cosine)) for t, w in shape]
     inside = distance_inside(sheet, filled(sheet, smooth_curve(knots, closed=True)))
     along = ((sheet.x - root[0]) * cosine + (sheet.y - root[1]) * sine) / length
     across = ((sheet.y - root[1]) * cosine - (sheet.x - root[0]) * sine) / length - 0.05 * np.sin(3 * along)
@@ -308,9 +297,7 @@ def _bird(sheet: Sheet, design: Design) -> None:
         silk = (LILAC, TEAL, GOLD, CORAL)[index]
         design.add(sheet, feather, ramp(stripes, silk), np.full(sheet.shape, 2.75 + 0.16 * index), silk[4])
     beak = shape((588, 166), (622, 176), (590, 186))
-    design.add(
-        sheet, beak, ramp(np.clip((y - 166) / 20, 0, 1), GOLD[1:4]), np.full(sheet.shape, 0.2), GOLD[4]
-    )
+    design.add(sheet, beak, ramp(np.clip((y - 166) / 20, 0, 1), GOLD[1:4]), np.full(sheet.shape, 0.2), GOLD[4])
     eye = np.hypot(x - 570, y - 172)
     design.add(
         sheet,

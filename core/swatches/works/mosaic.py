@@ -107,9 +107,7 @@ def _cut(sheet: Sheet, cartoon: Cartoon, stones: Array, turns: Array) -> npt.NDA
     return owner
 
 
-def _set(
-    sheet: Sheet, rng: np.random.Generator, cartoon: Cartoon, stones: Array, owner: npt.NDArray[np.intp]
-) -> Array:
+def _set(sheet: Sheet, rng: np.random.Generator, cartoon: Cartoon, stones: Array, owner: npt.NDArray[np.intp]) -> Array:
     """Color, tilt and light the stones, and fill the joints with mortar."""
     seam = np.zeros(sheet.shape, dtype=np.bool_)
     seam[:, 1:] |= owner[:, 1:] != owner[:, :-1]
@@ -161,9 +159,7 @@ def _weed(sheet: Sheet, cartoon: Cartoon, root: float, lean: float, tall: float)
     cartoon.add(np.where(t < 1.1, inside, -1), color, 0.85 * (sheet.x - middle) + TILE / 2)
 
 
-def _fish(
-    sheet: Sheet, cartoon: Cartoon, at: Array, angle: float, size: float, colors: tuple[str, ...]
-) -> None:
+def _fish(sheet: Sheet, cartoon: Cartoon, at: Array, angle: float, size: float, colors: tuple[str, ...]) -> None:
     """A fish of half-length `size`, head toward `angle`: a rim of dark water, fins, tail, body, head, eye."""
     cosine, sine = np.cos(angle), np.sin(angle)
     upright = 1.0 if cosine > 0 else -1.0
@@ -208,6 +204,4 @@ def _fish(
         body,
     )
     eye = np.hypot(along - 0.7, across + 0.07) * size
-    cartoon.add(
-        0.118 * size - eye, ramp(smoothstep(0.5, 0.52, eye / (0.118 * size)), ("#0d0b10", "#fbf3d6")), eye
-    )
+    cartoon.add(0.118 * size - eye, ramp(smoothstep(0.5, 0.52, eye / (0.118 * size)), ("#0d0b10", "#fbf3d6")), eye)

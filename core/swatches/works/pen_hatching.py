@@ -16,9 +16,10 @@ from swatches.strokes import pen
 SIZE = (768, 576)
 SEED = 23
 
-PAPER, INK, WASH, CHALK = pigment("#e3d2ae"), pigment("#1d130d"), pigment("#8a5f3c"), pigment("#fffaf0")
+PAPER, INK, WASH, CHALK = pigment("#e9dab8"), pigment("#1d130d"), pigment("#8a5f3c"), pigment("#fffaf0")
 LIGHT = np.array([-0.56, -0.52, 0.64])
 
+SPACING = 10.2
 ROWS = np.arange(-120.0, 180.0)
 
 Line = tuple[Array, Array]
@@ -84,9 +85,9 @@ def _shading(sheet: Sheet, rng: np.random.Generator, form: Form) -> list[Line]:
     for layer, guide in enumerate(form.guides):
         start = (0.02, 0.3, 0.54, 0.76)[layer]
         for path in level_curves(
-            sheet, guide + 0.7 * noise(sheet, rng, 60), form.inside, (8.2 - 0.3 * layer) * ROWS
+            sheet, guide + 0.7 * noise(sheet, rng, 60), form.inside, (SPACING - 0.3 * layer) * ROWS
         ):
-            lines += _pieces(sheet, rng, path, dark - start, length=62.0, width=2.7)
+            lines += _pieces(sheet, rng, path, dark - start, length=62.0, width=3.3)
     return lines
 
 
@@ -94,15 +95,15 @@ def _outline(sheet: Sheet, rng: np.random.Generator, form: Form) -> list[Line]:
     heavy = 0.3 + 0.3 * np.clip(form.dark, 0, 1)
     lines: list[Line] = []
     for path in level_curves(sheet, form.inside, np.ones(sheet.shape), np.zeros(1)):
-        lines += _pieces(sheet, rng, path, heavy, length=150.0, width=4.2)
+        lines += _pieces(sheet, rng, path, heavy, length=150.0, width=5.0)
     return lines
 
 
 def _heightening(sheet: Sheet, rng: np.random.Generator, form: Form) -> list[Line]:
     lines: list[Line] = []
-    bright = 0.13 - form.dark + 0.06 * noise(sheet, rng, 30)
-    for path in level_curves(sheet, form.guides[0] + 4.1, form.inside - 5, 8.2 * ROWS):
-        lines += _pieces(sheet, rng, path, bright, length=40.0, width=4.0)
+    bright = 0.2 - form.dark + 0.06 * noise(sheet, rng, 30)
+    for path in level_curves(sheet, form.guides[0] + SPACING / 2, form.inside - 5, SPACING * ROWS):
+        lines += _pieces(sheet, rng, path, bright, length=40.0, width=4.4)
     return lines
 
 
@@ -124,18 +125,14 @@ def _pieces(
         if len(keep) > 5:
             part = slice(start + keep[0], start + keep[-1] + 1)
             t = np.linspace(0, 1, keep[-1] - keep[0] + 1)
-            press = np.minimum(1, 5 * np.minimum(t + 0.03, 1.03 - t)) * (
-                0.26 + 1.5 * np.clip(wish[part], 0, 0.5)
-            )
+            press = np.minimum(1, 5 * np.minimum(t + 0.03, 1.03 - t)) * (0.26 + 1.5 * np.clip(wish[part], 0, 0.5))
             press *= rng.uniform(0.85, 1.15)
             lines.append((path[part] + rng.normal(0, 0.35, 2), width * press))
         start = stop + int(rng.integers(-1, 3))
     return lines
 
 
-def _turned_body(
-    sheet: Sheet, x: float, top: float, profile: tuple[tuple[int, int], ...], lean: float = 0.0
-) -> Form:
+def _turned_body(sheet: Sheet, x: float, top: float, profile: tuple[tuple[int, int], ...], lean: float = 0.0) -> Form:
     """A body turned on a lathe: half-widths at heights below `top`, lit from the upper left."""
     at = np.array([row for row, _ in profile], dtype=np.float64) + top
     half = np.array([value for _, value in profile], dtype=np.float64)

@@ -49,19 +49,13 @@ def paint(sheet: Sheet) -> Array:
     return np.clip(color * (1 + 0.2 * np.clip(shade, -1, 1))[..., None], 0, 1)
 
 
-def _choose(
-    rng: np.random.Generator, wanted: Array, stray: float
-) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+def _choose(rng: np.random.Generator, wanted: Array, stray: float) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
     """A tube for each dot: near the wanted color after a random push, now and then toward its opposite."""
     gray = wanted.mean(axis=1, keepdims=True)
     vivid = gray + (wanted - gray) * 1.35
     opposite = gray + (gray - wanted) * 0.75
     is_stray = rng.uniform(size=(len(wanted), 1)) < stray
-    aim = (
-        np.where(is_stray, opposite, vivid)
-        + rng.normal(0, 0.1, wanted.shape)
-        + rng.normal(0, 0.06, gray.shape)
-    )
+    aim = np.where(is_stray, opposite, vivid) + rng.normal(0, 0.1, wanted.shape) + rng.normal(0, 0.06, gray.shape)
     distance = ((aim[:, None, :] - PALETTE[None]) ** 2 * np.array([0.9, 1.3, 0.8])).sum(axis=-1)
     chosen: np.ndarray[tuple[int], np.dtype[np.intp]] = distance.argmin(axis=1)
     return chosen
@@ -75,25 +69,17 @@ def _touch(sheet: Sheet, dab: Dab, dot: Array, color: Array, height: Array) -> N
     away = np.sqrt(along**2 + across**2)
     cover = smoothstep(1.0, 0.86, away)
     color[window] += (dot - color[window]) * cover[..., None]
-    height[window] += (
-        0.35 * height[window] + 1.3 * np.sqrt(np.clip(1 - away**2, 0, 1)) - height[window]
-    ) * cover
+    height[window] += (0.35 * height[window] + 1.3 * np.sqrt(np.clip(1 - away**2, 0, 1)) - height[window]) * cover
 
 
 def _scene(sheet: Sheet, rng: np.random.Generator) -> Array:
     """The motif in smooth color: sky, far bank, river with sails, meadow with a figure, trees."""
     x, y = sheet.x, sheet.y
     cloud = smoothstep(0.2, 1.6, noise(sheet, rng, 150, octaves=3, stretch=2.2))
-    scene = over(
-        ramp(np.clip(y / 270, 0, 1), SKY), pigment("#fff6e6") + 0 * x[..., None], 0.85 * cloud * (y < 215)
-    )
+    scene = over(ramp(np.clip(y / 270, 0, 1), SKY), pigment("#fff6e6") + 0 * x[..., None], 0.85 * cloud * (y < 215))
     sun = np.hypot(x - 300, y - 168)
-    scene = over(
-        scene, ramp(np.clip(sun / 120, 0, 1), ("#fffdf0", "#fff0a0", "#ffc060")), smoothstep(118, 26, sun)
-    )
-    bank = below(
-        sheet, ridge(sheet, rng, ((0, 232), (150, 214), (330, 240), (560, 226), (768, 204)), rough=6, wave=60)
-    )
+    scene = over(scene, ramp(np.clip(sun / 120, 0, 1), ("#fffdf0", "#fff0a0", "#ffc060")), smoothstep(118, 26, sun))
+    bank = below(sheet, ridge(sheet, rng, ((0, 232), (150, 214), (330, 240), (560, 226), (768, 204)), rough=6, wave=60))
     scene = over(
         scene,
         ramp(np.clip(0.4 + bank / 60 + 0.2 * noise(sheet, rng, 26), 0, 1), ("#3f4f9c", "#4f86a8", "#7fae6a")),
@@ -101,10 +87,7 @@ def _scene(sheet: Sheet, rng: np.random.Generator) -> Array:
     )
     river = below(sheet, ridge(sheet, rng, ((0, 272), (768, 268)), rough=0.5, wave=100))
     ripple = (
-        0.46
-        + 0.2 * noise(sheet, rng, 26, stretch=3.2)
-        + 0.75 * np.exp(-(((x - 300) / 62) ** 2))
-        - 0.0012 * (y - 272)
+        0.46 + 0.2 * noise(sheet, rng, 26, stretch=3.2) + 0.75 * np.exp(-(((x - 300) / 62) ** 2)) - 0.0012 * (y - 272)
     )
     scene = over(scene, ramp(np.clip(ripple, 0, 1), RIVER), river)
     for mast, foot, tall in ((150, 300, 96), (448, 290, 70), (516, 282, 40)):
@@ -118,9 +101,7 @@ def _scene(sheet: Sheet, rng: np.random.Generator) -> Array:
             steps=6,
         )
         scene[filled(sheet, sail)] = pigment("#fff4dc")
-        scene[
-            filled(sheet, 2 * np.array([[mast, foot]]) - sail + np.array([[2 * (sail[0, 0] - mast), 4]]))
-        ] *= 0.86
+        scene[filled(sheet, 2 * np.array([[mast, foot]]) - sail + np.array([[2 * (sail[0, 0] - mast), 4]]))] *= 0.86
         hull = smooth_curve(
             (
                 (mast - tall * 0.2, foot - 5),
@@ -149,12 +130,8 @@ def _shore(sheet: Sheet, rng: np.random.Generator, scene: Array) -> Array:
     _figure(sheet, scene, 262, 470, 1.0)
     _figure(sheet, scene, 330, 448, 0.72)
     for left, right in ((604, 632), (716, 738)):
-        trunk = (
-            np.minimum(x - left - 6 * np.sin(y / 60), right - x + 6 * np.sin(y / 60)) * (y < 470) * (y > 140)
-        )
-        scene = over(
-            scene, ramp(np.clip((x - left) / (right - left), 0, 1), ("#b8763c", "#6b3a5e", "#1d1a4b")), trunk
-        )
+        trunk = np.minimum(x - left - 6 * np.sin(y / 60), right - x + 6 * np.sin(y / 60)) * (y < 470) * (y > 140)
+        scene = over(scene, ramp(np.clip((x - left) / (right - left), 0, 1), ("#b8763c", "#6b3a5e", "#1d1a4b")), trunk)
     crown = 128 - np.hypot((x - 690) * 0.68, y - 92) + 24 * noise(sheet, rng, 75, octaves=3)
     light = 0.55 - 0.0022 * (x - 640) - 0.003 * (y - 110) + 0.24 * noise(sheet, rng, 54, octaves=2)
     scene = over(scene, ramp(np.clip(light, 0, 1), CROWN), crown)

@@ -17,13 +17,13 @@ SIZE = (768, 576)
 SEED = 47
 
 CAME = 6.6
-SKY = ("#0b2a6f", "#123f9c", "#1c63c4", "#3b8fd6", "#7cc0e6", "#b9dff0")
+SKY = ("#0a0f3c", "#0b2a6f", "#123f9c", "#1c63c4", "#3b8fd6", "#7cc0e6", "#b9dff0")
 DAWN = ("#fff3b0", "#ffd95e", "#ffb52e", "#f9862a", "#ea5a3a", "#b93a6b")
-HILLS = ("#0d4d3c", "#15704a", "#3f9a4c", "#8fbf4a", "#0f6d73", "#1c8f8c")
+HILLS = ("#06231f", "#0d4d3c", "#15704a", "#3f9a4c", "#8fbf4a", "#0f6d73", "#1c8f8c")
 LEAVES = ("#0f5a2c", "#1f7f36", "#57a63a", "#a4cf4f")
-PETALS = ("#8e0f1f", "#c3152a", "#e5322f", "#f5633a", "#7a1650")
+PETALS = ("#4a0716", "#8e0f1f", "#c3152a", "#e5322f", "#f5633a", "#7a1650")
 LILAC = ("#4a1d7a", "#6f36a8", "#9a63cc", "#c9a0e4")
-WATER = ("#0a3d66", "#14669a", "#2f97bf", "#83cbd6", "#e8f4e0")
+WATER = ("#081c3a", "#0a3d66", "#14669a", "#2f97bf", "#83cbd6", "#e8f4e0")
 
 
 class Window:
@@ -41,9 +41,7 @@ class Window:
         """
         here = inside > 0
         numbers, places = np.unique(cell[here], return_inverse=True)
-        luck = self.rng.uniform(size=(997, 2))[
-            numbers.astype(np.intp) % 997
-        ]  # a piece's own, at any resolution
+        luck = self.rng.uniform(size=(997, 2))[numbers.astype(np.intp) % 997]  # a piece's own, at any resolution
         if shade is None:
             at = luck[:, 0]
         else:
@@ -78,7 +76,7 @@ def _sky(sheet: Sheet, rng: np.random.Generator, window: Window) -> None:
         rays = (1, 8, 14, 16, 22, 24, 30, 34, 38, 42, 44, 46)[index]
         ray = np.floor((around / (2 * np.pi) + 0.5 + 0.5 * (index % 2) / rays) * rays) % rays
         inside = np.where(ring == index, everywhere, -1)
-        shade = np.clip((away - 20) / 200, 0, 1) if index < 6 else np.clip(1.3 - away / 400, 0, 1)
+        shade = np.clip((away - 20) / 200, 0, 1) if index < 6 else np.clip(1.34 - away / 360, 0, 1)
         window.cut(inside, ray, DAWN if index < 6 else SKY, shade)
 
 
@@ -96,7 +94,7 @@ def _land(sheet: Sheet, rng: np.random.Generator, window: Window) -> None:
     t = np.clip((sheet.y - 338) / 240, 0, 1)
     middle = 402 + 74 * np.sin(t * 5.2) * t**0.7
     river = (9 + 78 * t) - np.abs(sheet.x - middle)
-    bands = np.floor((sheet.y + 12 * np.sin((sheet.x - middle) / 24)) / 26) + 100 * (
+    bands = np.floor((sheet.y + 12 * np.sin((sheet.x - middle) / 24)) / 36) + 100 * (
         sheet.x > middle + 20 * np.sin(t * 16)
     )
     window.cut(np.where(sheet.y > 346, river, -1), bands, WATER)
@@ -112,9 +110,7 @@ def _garden() -> Iterator[tuple[float, float, float, tuple[str, ...], float]]:
     yield 730.0, 482.0, 52.0, LILAC, 706.0
 
 
-def _poppy(
-    sheet: Sheet, window: Window, x: float, y: float, size: float, colors: tuple[str, ...], foot: float
-) -> None:
+def _poppy(sheet: Sheet, window: Window, x: float, y: float, size: float, colors: tuple[str, ...], foot: float) -> None:
     """A stem, two leaves and an open flower of five petals around a dark heart."""
     t = np.clip((sheet.y - y) / (590 - y), 0, 1)
     middle = x + (foot - x) * t**1.6 + 14 * np.sin(t * np.pi)
@@ -123,18 +119,12 @@ def _poppy(
     for side in (-1, 1):
         root = np.array([foot + (x - foot) * 0.35, 590 - 0.3 * (590 - y)])
         tip = root + np.array([side * size * 1.15, -size * 0.95])
-        bend = np.array([side * 0.42, 0.3]) * size
-        leaf = smooth_curve(
-            (
-                tuple(root),
-                tuple((root + tip) / 2 + bend * 0.75),
-                tuple(tip),
-                tuple((root + tip) / 2 - bend * 0.35),
-            ),
-            closed=True,
-        )
+        bulge, middle_rib = np.array([side * 0.42, 0.3]) * size, (root + tip) / 2
+        knots = [root, middle_rib + 0.85 * bulge, tip, middle_rib - 0.45 * bulge]
+        leaf = smooth_curve([(float(knot[0]), float(knot[1])) for knot in knots], closed=True)
         rib = (sheet.x - root[0]) * (tip - root)[1] - (sheet.y - root[1]) * (tip - root)[0]
-        window.cut(distance_inside(sheet, filled(sheet, leaf)), (rib > 0) * 1.0, LEAVES)
+        halves = np.where(rib > 0, 1.0, 0.0) * (size > 70)
+        window.cut(distance_inside(sheet, filled(sheet, leaf)), halves, LEAVES)
     around, away = np.arctan2(sheet.y - y, sheet.x - x), np.hypot(sheet.x - x, sheet.y - y) / size
     petal = around / (2 * np.pi) * 5 + 0.25 + 0.06 * np.sin(away * 7)
     scallop = 0.86 + 0.14 * np.abs(np.sin(np.pi * petal)) ** 0.6

@@ -196,16 +196,12 @@ def _flower(
         for outline in outlines:
             paper.reserve(outline, 0.94 - 0.5 * ring)
         for outline in outlines:
-            paper.wash(
-                outline, *colors, toward=0.85 * center + 0.15 * outline.mean(axis=0), strength=strength
-            )
+            paper.wash(outline, *colors, toward=0.85 * center + 0.15 * outline.mean(axis=0), strength=strength)
     paper.wash(_blob(rng, center, 0.15 * size), "#8a6a1a", "#3a2040", toward=center, strength=1.3, soft=2.0)
     for _ in range(13):
         angle, far = rng.uniform(0, 2 * np.pi), size * rng.uniform(0.2, 0.36)
         spot = center + far * np.array([np.cos(angle), np.sin(angle)])
-        paper.wash(
-            _blob(rng, spot, size * 0.022 + 0.8), "#5a2a3a", "#221028", toward=spot, strength=1.8, soft=0.6
-        )
+        paper.wash(_blob(rng, spot, size * 0.022 + 0.8), "#5a2a3a", "#221028", toward=spot, strength=1.8, soft=0.6)
 
 
 def _petal(rng: np.random.Generator, center: Array, angle: float, length: float, half: float) -> Array:

@@ -29,9 +29,7 @@ class Block:
         self.wobble = 1.5 * noise(sheet, rng, 46) + 0.5 * noise(sheet, rng, 14)
         self.nick = 0.1 * noise(sheet, rng, 42) + 0.07 * noise(sheet, rng, 15)
 
-    def carve(
-        self, inside: Array, guide: Array, lightness: Array, *, spacing: float = 10.0, rim: float = 3.6
-    ) -> None:
+    def carve(self, inside: Array, guide: Array, lightness: Array, *, spacing: float = 10.0, rim: float = 3.6) -> None:
         """Carve one region with lines along the level curves of `guide`.
 
         Args:
