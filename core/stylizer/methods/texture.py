@@ -9,6 +9,7 @@ parts of the style that were used too often are held back (see `patch_source.Usa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -41,7 +42,13 @@ SMOOTHING_RANGE = 0.03
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a quality spends: candidates every `stride` pixels, passes a patch size, rounds of robust aggregation."""
+    """What a quality spends.
+
+    Attributes:
+        stride: Distance in pixels between the style's patches that are looked at; 1 for all.
+        passes: How often a picture is made anew with each patch size.
+        rounds: Of the robust aggregation.
+    """
 
     stride: int
     passes: int
@@ -77,7 +84,10 @@ def paint(task: Task) -> Tensor:
         return task.photo
     generator = torch.Generator().manual_seed(options.seed)
     budget = BUDGETS[options.quality]
-    scale = max(1.0, max(task.photo.shape[-2:]) / REFERENCE_SIDE)
+    long_side = max(task.photo.shape[-2:])
+    smoothing = SMOOTHING_SPACE * max(1.0, long_side / REFERENCE_SIDE)
+    # An enlarged style has no more to offer than its original: as many candidates, farther apart.
+    stride = budget.stride * max(1, round(options.style_scale))
 
     style_palette = Palette.mix([(style[0], share) for style, share in task.styles])
     photo = match_distribution(task.photo[0], style_palette, options.strength)
@@ -89,11 +99,9 @@ def paint(task: Task) -> Tensor:
     picture = picture + options.strength * NOISE * torch.randn(picture.shape, generator=generator)
     for depth, level in reversed(list(enumerate(levels))):
         picture = resize(picture, (level.photo.shape[1], level.photo.shape[2]))
-        for patch, gap in PATCHES:
-            patch = _fitting(round(patch * scale), level)
-            gap = max(1, min(round(gap * scale), patch))
+        for patch, gap in patches_for(long_side, [level.photo, *(style for style, _, _ in level.styles)]):
             sources = [
-                (PatchSource(style, usage, patch=patch, stride=budget.stride, generator=generator), share)
+                (PatchSource(style, usage, patch=patch, stride=stride, generator=generator), share)
                 for style, usage, share in level.styles
             ]
             for _ in range(budget.passes):
@@ -101,7 +109,7 @@ def paint(task: Task) -> Tensor:
                 picture = _paste(picture, sources, grid, budget.rounds)
                 picture = (picture + level.weight * level.photo) / (1 + level.weight)
                 picture = match_moments(picture, palette)
-                picture = domain_transform(picture, sigma_space=SMOOTHING_SPACE * scale, sigma_range=SMOOTHING_RANGE)
+                picture = domain_transform(picture, sigma_space=smoothing, sigma_range=SMOOTHING_RANGE)
                 tell(depth, picture)
     return match_distribution(picture, palette)[None]
 
@@ -124,10 +132,18 @@ def _levels(task: Task, photo: Tensor) -> list[_Level]:
     ]
 
 
-def _fitting(patch: int, level: _Level) -> int:
-    """An odd patch side near `patch`, at most half of what the level's pictures have to offer."""
-    shortest = min(side for image in (level.photo, *(s for s, _, _ in level.styles)) for side in image.shape[1:])
-    return max(1, min(patch, shortest // 2) - 1) | 1
+def patches_for(long_side: int, pictures: Sequence[Tensor]) -> list[tuple[int, int]]:
+    """Side and gap, in pixels, of the patches for an output with this long side, largest first.
+
+    They grow with the output, and are cut down where `pictures` (3, h, w) have less than two of them to a side.
+    """
+    scale = max(1.0, long_side / REFERENCE_SIDE)
+    largest = min(side for picture in pictures for side in picture.shape[1:]) // 2
+    fitted = []
+    for nominal, gap in PATCHES:
+        patch = max(1, (min(round(nominal * scale), largest) - 1) | 1)  # odd
+        fitted.append((patch, max(1, round(gap * patch / nominal))))
+    return fitted
 
 
 def _paste(picture: Tensor, sources: list[tuple[PatchSource, float]], grid: PatchGrid, rounds: int) -> Tensor:

@@ -1,0 +1,29 @@
+"""How much of the processor a painting may use."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+
+
+def available_cores(quota_file: Path = CGROUP_QUOTA) -> int:
+    """Cores this process may keep busy: those it may run on, cut down to the container's quota; at least 1."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = quota_file.read_text().split()
+    except (OSError, ValueError):
+        return cores
+    return cores if quota == "max" else max(1, min(cores, math.floor(int(quota) / int(period))))
+
+
+def use_available_cores() -> None:
+    """Set torch's threads to `available_cores()`; for programs to call once, since the library never does.
+
+    Torch itself counts the machine's cores, and in a container with a quota its threads then wait for each other.
+    """
+    import torch
+
+    torch.set_num_threads(available_cores())
