@@ -27,7 +27,7 @@ format: .venv/.dev ## let ruff rewrite what it can
 bench: .venv/.dev ## seconds and memory of each method beside a textbook yardstick
 	$(BIN)/python -m benchmarks.methods
 
-swatches: .venv/.swatches ## paint the built-in styles anew
+swatches: .venv/.dev ## paint the built-in styles anew
 	$(BIN)/python -m swatches
 
 clean: ## remove the virtual environment and every cache
@@ -43,9 +43,5 @@ clean: ## remove the virtual environment and every cache
 	@touch $@
 
 .venv/.dev: .venv/bin/python pyproject.toml constraints.txt
-	$(PIP) --editable '.[service,dev]'
-	@touch $@ .venv/.run
-
-.venv/.swatches: .venv/.dev
 	$(PIP) --editable '.[service,dev,swatches]'
-	@touch $@
+	@touch $@ .venv/.run
