@@ -55,9 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--port", type=int, default=8000, help="port to listen on; 0 takes a free one (default: %(default)s)"
     )
-    parser.add_argument(
-        "--data-dir", type=Path, help="folder that keeps uploads, jobs and paintings (default: ./data)"
-    )
+    parser.add_argument("--data-dir", type=Path, help="folder that keeps uploads, jobs and paintings (default: ./data)")
     parser.add_argument("--version", action="version", version=version("image-stylizer"))
     return parser
 

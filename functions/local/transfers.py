@@ -35,9 +35,7 @@ def transfers(local: Local) -> APIRouter:
         return Response(status_code=status.HTTP_204_NO_CONTENT)
 
     @router.get("/v1/files/{key:path}")
-    def give_file(
-        request: Request, key: str, expires: str = "", filename: str = "", signature: str = ""
-    ) -> Response:
+    def give_file(request: Request, key: str, expires: str = "", filename: str = "", signature: str = "") -> Response:
         stored = local.blobs.resolve(key, expires=expires, filename=filename, signature=signature)
         return send_file(
             request,

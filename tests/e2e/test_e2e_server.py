@@ -23,7 +23,7 @@ from PIL import Image, ImageChops, ImageDraw
 
 PATIENCE = 100.0  # seconds that a thing may take on a busy machine; nothing here measures time
 SMALL = {"size": "64", "quality": "draft"}
-LONG = {"size": "448", "quality": "high"}
+LONG = {"size": "448", "quality": "standard"}
 
 Job = dict[str, Any]
 T = TypeVar("T")
@@ -89,13 +89,16 @@ class Server:
 
     def wait_until_painting(self, job_id: str) -> None:
         """Return when some of a job, but not all, is painted."""
-        self.wait_for(lambda: self.job(job_id)["progress"] > 0, "the painting to start")
-        assert self.job(job_id)["status"] == "running"
+        job = self.wait_for(lambda: self._job_that(job_id, lambda job: job["progress"] > 0), "a start")
+        assert job["status"] == "running", job
 
     def wait_until_ended(self, job_id: str) -> Job:
-        ended = ("succeeded", "failed", "canceled")
-        self.wait_for(lambda: self.job(job_id)["status"] in ended, "the painting to end")
-        return self.job(job_id)
+        return self.wait_for(lambda: self._job_that(job_id, lambda _: False), "an end")
+
+    def _job_that(self, job_id: str, fits: Callable[[Job], bool]) -> Job | None:
+        """The job if it fits or has ended."""
+        job = self.job(job_id)
+        return job if fits(job) or job["status"] in ("succeeded", "failed", "canceled") else None
 
     def image(self, job_id: str) -> Image.Image:
         answer = self.client.get(f"/v1/stylizations/{job_id}/image", follow_redirects=True)
