@@ -36,8 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     should_stop = _stop_condition(stop, options.parent)
-    # The API has to answer while this uses every core.
+    # The API has to answer while this uses every core. Threads that wait for each other shall sleep: by default
+    # they spin, which on a busy machine made painting several times as slow. Read once, when torch is loaded.
     os.nice(_NICENESS)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     with _only_one(settings.data_dir / "worker.lock", should_stop) as is_mine:
         if is_mine:

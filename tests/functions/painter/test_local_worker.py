@@ -45,7 +45,7 @@ def start(settings: Settings, workers: list[subprocess.Popen[bytes]]) -> Start:
 
     def started(*what: str, log: int | None = None) -> subprocess.Popen[bytes]:
         command = [sys.executable, *(what or STAND_IN), "--data-dir", str(settings.data_dir)]
-        # One thread: tests share the processor, and threads that wait for each other there wait long.
+        # Tests share the processor, and threads that wait for each other there wait long.
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
         workers.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log, env=environment))
         return workers[-1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
@@ -34,6 +34,18 @@ def report(on_progress: OnProgress, step: int = 1) -> None:
     on_progress(Progress(step, 4, SQUARE.copy))
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Tests share the processor, and threads that wait for each other there wait long."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("one_thread")
 def test_a_job_is_painted_by_the_core(local: Local, submit: Submit, photo: bytes) -> None:
     mask = local.service.add_upload("ann", io.BytesIO(photo), field="mask")
     job_id = submit(style="woodcut", mask=mask, content_mask=mask, format="png")
