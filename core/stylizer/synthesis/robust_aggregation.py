@@ -28,8 +28,10 @@ def aggregate(image: Tensor, patches: Tensor, grid: PatchGrid, *, exponent: floa
     """
     padded = grid.pad(image)
     window = _window(grid.patch)
+    share = window / (window.sum() * len(patches))  # of a value in the mean over its patch
     for _ in range(rounds):
-        residual = (grid.cut(padded) - patches).square_().mean(dim=(0, 3, 4))  # (rows, columns)
+        # Measured under the window, as the sum below is: only then does every round come nearer to the minimum.
+        residual = (grid.cut(padded) - patches).square_().mul_(share).sum(dim=(0, 3, 4))  # (rows, columns)
         weight = residual.clamp_(min=SMALLEST_RESIDUAL).pow_(exponent / 2 - 1)[None, :, :, None, None] * window
         padded = grid.overlap_add(patches * weight) / grid.overlap_add(weight)
     return grid.crop(padded)
