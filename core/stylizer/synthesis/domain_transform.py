@@ -26,7 +26,7 @@ def domain_transform(image: Tensor, *, sigma_space: float, sigma_range: float, i
     """
     stretch = sigma_space / sigma_range
     # The filter steps along the first axis, so each step is one operation on contiguous memory.
-    by_row = image.permute(1, 0, 2).contiguous()  # (H, C, W)
+    by_row = image.permute(1, 0, 2).clone(memory_format=torch.contiguous_format)  # (H, C, W), to be overwritten
     down = 1 + stretch * by_row.diff(dim=0).abs().sum(1, keepdim=True)
     across = 1 + stretch * image.diff(dim=2).abs().sum(0).t()[:, None]  # (W - 1, 1, H)
     for k in range(iterations):
