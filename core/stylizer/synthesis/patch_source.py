@@ -103,15 +103,18 @@ def share_out(padded: Tensor, grid: PatchGrid, offers: list[tuple[Tensor, float]
         What to paste, in the shape of an offer.
     """
     chosen, left = offers[0]
-    for offer, share in offers[1:]:
+    owner = torch.zeros(grid.rows * grid.columns, dtype=torch.long)
+    for newcomer, (offer, share) in enumerate(offers[1:], 1):
         left += share
         # How much better the offer fits than what is chosen so far, smoothed so that the styles form regions.
         gain = _misfit(padded, grid, chosen) - _misfit(padded, grid, offer)
-        gain = F.avg_pool2d(gain[None], 3, 1, 1, count_include_pad=False)[0]
-        count = round(gain.numel() * share / left)
-        wins = torch.zeros(gain.numel(), dtype=torch.bool)
-        wins[gain.flatten().argsort(descending=True, stable=True)[:count]] = True
-        chosen = torch.where(wins.view(1, *gain.shape, 1, 1), offer, chosen)
+        gain = F.avg_pool2d(gain[None], 3, 1, 1, count_include_pad=False)[0].flatten()
+        # Each of those before gives up the same part of its own, so that every one keeps its share.
+        for earlier in range(newcomer):
+            own = (owner == earlier).nonzero()[:, 0]
+            order = own[gain[own].argsort(descending=True, stable=True)]
+            owner[order[: round(len(own) * share / left)]] = newcomer
+        chosen = torch.where((owner == newcomer).view(1, grid.rows, grid.columns, 1, 1), offer, chosen)
     return chosen
 
 

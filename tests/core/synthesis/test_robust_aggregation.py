@@ -32,7 +32,7 @@ def _disagreeing(grid: PatchGrid, seed: int = 0) -> tuple[Tensor, Tensor]:
 
 def _residual(padded: NDArray[np.float64], patch: NDArray[np.float64], top: int, left: int) -> float:
     """Mean squared difference between a patch (C, p, p) and the picture under it, each pixel by its window weight."""
-    channels, side, _ = patch.shape
+    channels, side = len(patch), int(patch.shape[1])
     window = _window(side)
     total = 0.0
     for c in range(channels):

@@ -1,0 +1,139 @@
+"""Styles as stocks of patches: what is pasted, how evenly, and from whom."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from stylizer.synthesis import patch_source
+from stylizer.synthesis.patch_grid import PatchGrid
+from stylizer.synthesis.patch_source import PatchSource, Usage, share_out, window_means
+
+
+def _noise(*shape: int, seed: int = 0) -> Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 8), st.integers(0, 12), st.integers(0, 12))
+def test_window_means_are_those_of_a_plain_loop(side: int, down: int, across: int) -> None:
+    values = _noise(side + down, side + across)
+    means = window_means(values, side)
+    assert means.shape == (down + 1, across + 1)
+    for y in range(down + 1):
+        for x in range(across + 1):
+            torch.testing.assert_close(means[y, x], values[y : y + side, x : x + side].mean())
+
+
+def _places(style: Tensor, patches: Tensor) -> set[tuple[int, int]]:
+    """Where in the style the patches (3, rows, columns, p, p) come from; fails if one is no piece of it."""
+    side = patches.shape[-1]
+    views = style.unfold(1, side, 1).unfold(2, side, 1)  # (3, h', w', p, p)
+    found = set()
+    for patch in patches.flatten(1, 2).unbind(1):
+        hits = (views == patch[:, None, None]).all(-1).all(-1).all(0).nonzero().tolist()
+        assert hits
+        found.add((hits[0][0], hits[0][1]))
+    return found
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_what_is_pasted_are_real_pieces_of_the_style_on_its_lattice(stride: int) -> None:
+    style = _noise(3, 22, 27)
+    source = PatchSource(style, Usage(), patch=5, stride=stride, generator=torch.Generator().manual_seed(0))
+    grid = PatchGrid(16, 13, 5, 3, 1, 2)
+    for _ in range(2):  # with and without earlier use
+        patches = source.match(grid.pad(_noise(3, 16, 13, seed=1)), grid)
+        assert patches.shape == (3, grid.rows, grid.columns, 5, 5)
+        assert all(y % stride == 0 and x % stride == 0 for y, x in _places(style, patches))
+
+
+def test_a_picture_cut_from_the_style_finds_itself() -> None:
+    style = _noise(3, 30, 30)
+    source = PatchSource(style, Usage(), patch=7, stride=1, generator=torch.Generator().manual_seed(0))
+    grid = PatchGrid(7 + 2 * 4, 7 + 4, 7, 4)
+    piece = style[:, 5 : 5 + grid.height, 9 : 9 + grid.width]
+    assert torch.equal(source.match(piece, grid), grid.cut(piece))
+
+
+def test_the_use_of_a_style_averages_to_1_and_is_highest_where_patches_came_from() -> None:
+    usage = Usage()
+    assert usage.penalty((20, 30), 4, 1, 48) is None
+    tops, lefts = torch.tensor([2, 2, 2, 10]), torch.tensor([5, 5, 5, 20])
+    usage.record((20, 30), tops, lefts, 4, error=0.01)
+    whole = usage.penalty((20, 30), 1, 1, 1)
+    assert whole is not None
+    share = whole.view(20, 30) / (patch_source.EVENNESS * 0.01)
+    torch.testing.assert_close(share.mean(), torch.tensor(1.0))
+    assert share[2:6, 5:9].min() == share.max()
+    torch.testing.assert_close(share[2:6, 5:9].sum() / share[10:14, 20:24].sum(), torch.tensor(3.0))
+    assert share[15:, :15].max() == 0
+    # On another scale, with other patches, the same parts are held back.
+    half = usage.penalty((10, 15), 3, 2, 48)
+    assert half is not None
+    assert half.shape == (4 * 7,)
+    assert half.view(4, 7).argmax() == 0 * 7 + 1  # rows 0-2, columns 2-4
+    usage.record((10, 15), torch.tensor([7]), torch.tensor([12]), 3, error=0.01)
+    both = usage.penalty((10, 15), 1, 1, 1)
+    assert both is not None
+    torch.testing.assert_close(both.mean(), whole.mean(), atol=0, rtol=0.05)
+    assert both.view(10, 15)[8, 13] > both.mean()
+    assert both.view(10, 15)[2, 3] > both.mean()  # what came before is not forgotten
+
+
+def test_parts_that_were_used_are_held_back_so_that_others_get_their_turn() -> None:
+    # Every patch of a picture of one color has the same nearest patch of the style.
+    style = _noise(3, 40, 40)
+    grid = PatchGrid(21, 21, 5, 4)
+    padded = torch.full((3, 21, 21), 0.5)
+
+    def paste(usage: Usage) -> set[tuple[int, int]]:
+        source = PatchSource(style, usage, patch=5, stride=1, generator=torch.Generator().manual_seed(0))
+        return _places(style, source.match(padded, grid))
+
+    memory = Usage()
+    one_after_another = [paste(memory) for _ in range(6)]
+    forgetful = [paste(Usage()) for _ in range(6)]
+    assert len(set.union(*forgetful)) == 1
+    assert len(set.union(*one_after_another)) >= 4
+    for before, after in pairwise(one_after_another):
+        assert not before & after
+
+
+def _owners(chosen: Tensor, offers: list[tuple[Tensor, float]]) -> list[float]:
+    """Share of the patches that came from each offer; every patch is from one of them."""
+    owned = [(chosen == offer).flatten(3).all(-1).all(0).double().mean().item() for offer, _ in offers]
+    assert sum(owned) == pytest.approx(1)
+    return owned
+
+
+@pytest.mark.parametrize(
+    "shares", [(1.0,), (0.5, 0.5), (0.9, 0.1), (0.2, 0.5, 0.3), (1 / 3, 1 / 3, 1 / 3), (0.4, 0.3, 0.2, 0.1)]
+)
+def test_every_style_gets_its_share_of_the_patches(shares: tuple[float, ...]) -> None:
+    # The later styles fit what the one before has painted best of all: fit alone would let them take from one only.
+    grid = PatchGrid(60, 60, 5, 3)
+    padded = grid.pad(_noise(3, 60, 60))
+    under = grid.cut(padded)
+    near = (torch.arange(grid.columns) >= grid.columns // 2).view(1, 1, -1, 1, 1)
+    offers = [
+        (under + torch.where(near, 0.5 / 2**k, 0.5 + 0.5 * k) * _noise(*under.shape, seed=k + 1), share)
+        for k, share in enumerate(shares)
+    ]
+    owned = _owners(share_out(padded, grid, offers), offers)
+    assert owned == pytest.approx(shares, abs=0.01)
+
+
+def test_a_style_gets_the_places_where_it_fits_best() -> None:
+    grid = PatchGrid(40, 40, 5, 5)
+    dark_and_light = torch.zeros(3, 40, 40)
+    dark_and_light[:, :, 20:] = 1
+    padded = grid.pad(dark_and_light)
+    dark, light = torch.zeros_like(grid.cut(padded)), torch.ones_like(grid.cut(padded))
+    chosen = share_out(padded, grid, [(dark, 0.5), (light, 0.5)])
+    assert torch.equal(chosen, grid.cut(padded))
