@@ -20,9 +20,7 @@ Form = dict[str, str | UploadFile]
 class _StrictParser(MultiPartParser):
     """Starlette's parser, with our rules checked as soon as they can be: before the rest is even sent."""
 
-    def __init__(
-        self, headers: Headers, stream: AsyncGenerator[bytes, None], fields: Collection[str], max_bytes: int
-    ):
+    def __init__(self, headers: Headers, stream: AsyncGenerator[bytes, None], fields: Collection[str], max_bytes: int):
         super().__init__(headers, stream, max_part_size=MAX_TEXT)
         self._fields = list(fields)
         self._max_bytes = max_bytes
@@ -68,9 +66,7 @@ async def read_form(request: Request, *, fields: Collection[str], max_bytes: int
         ProblemError: The form is broken, or breaks a rule.
     """
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        raise failure(
-            "unsupported-media-type", "the body is not a multipart form", allowed=["multipart/form-data"]
-        )
+        raise failure("unsupported-media-type", "the body is not a multipart form", allowed=["multipart/form-data"])
     parser = _StrictParser(request.headers, _stream(request), fields, max_bytes)
     try:
         form = await parser.parse()

@@ -34,9 +34,7 @@ _STAND_IN = "upl_" + "a" * 26
 def request_schema() -> dict[str, Any]:
     """The JSON Schema of the body, what is painted first and the controls after it."""
     schema = StylizationRequest.model_json_schema(ref_template="#/components/schemas/{model}")
-    properties = sorted(
-        schema["properties"].items(), key=lambda item: item[0] in PaintingOptions.model_fields
-    )
+    properties = sorted(schema["properties"].items(), key=lambda item: item[0] in PaintingOptions.model_fields)
     return {**schema, "properties": dict(properties)}
 
 
@@ -96,9 +94,7 @@ async def _json(request: Request) -> JsonValue:
         return cast(JsonValue, json.loads(await request.body()))
     except (ValueError, RecursionError) as error:
         reason = str(error) if isinstance(error, ValueError) else "it is nested too deeply"
-        raise RequestValidationError(
-            [{"type": "json_invalid", "loc": ("body",), "ctx": {"error": reason}}]
-        ) from error
+        raise RequestValidationError([{"type": "json_invalid", "loc": ("body",), "ctx": {"error": reason}}]) from error
 
 
 async def _from_form(
@@ -113,8 +109,7 @@ async def _from_form(
         values["styles"] = _blend(texts["styles"])
     request = _validated(values, strict=False)
     ids = {
-        name: await run_in_threadpool(service.add_upload, owner, file.file, field=name)
-        for name, file in files.items()
+        name: await run_in_threadpool(service.add_upload, owner, file.file, field=name) for name, file in files.items()
     }
     return request.model_copy(update=ids)
 
@@ -133,7 +128,5 @@ def _validated(values: JsonValue, *, strict: bool) -> StylizationRequest:
         return StylizationRequest.model_validate(values, strict=strict)
     except ValidationError as error:
         if error.errors()[0]["type"] == "value_error":  # the one rule between fields
-            raise invalid(
-                "style", "give either style or styles", "exactly one of style and styles"
-            ) from error
+            raise invalid("style", "give either style or styles", "exactly one of style and styles") from error
         raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in error.errors()]) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import secrets
+from http import HTTPStatus
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -49,8 +50,10 @@ class RequestContext:
                 started = True
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = request_id
-                for name, value in _HEADERS.items():
-                    headers.setdefault(name, value)
+                # The headers of a 304 replace those the browser has kept with the page: leave them be.
+                if message["status"] != HTTPStatus.NOT_MODIFIED:
+                    for name, value in _HEADERS.items():
+                        headers.setdefault(name, value)
             await send(message)
 
         try:

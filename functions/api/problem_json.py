@@ -25,9 +25,7 @@ class ProblemResponse(Response):
 
     def __init__(self, problem: Problem, request_id: str | None, headers: Mapping[str, str] | None = None):
         body = problem.model_copy(update={"request_id": request_id}).model_dump_json()
-        super().__init__(
-            body, status_code=problem.status, headers={**(headers or {}), "Cache-Control": "no-store"}
-        )
+        super().__init__(body, status_code=problem.status, headers={**(headers or {}), "Cache-Control": "no-store"})
 
 
 def install(app: FastAPI) -> None:
@@ -57,20 +55,14 @@ def _respond(request: Request, problem: Problem, headers: Mapping[str, str] | No
 def _of_http(request: Request, error: HTTPException, app: FastAPI) -> Response:
     method, path = request.method, request.url.path
     if error.status_code == HTTPStatus.NOT_FOUND:
-        return _respond(
-            request, problem("not-found", f"there is nothing at {path}; GET /openapi.json lists the calls")
-        )
+        return _respond(request, problem("not-found", f"there is nothing at {path}; GET /openapi.json lists the calls"))
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = _methods_at(path, app) or (error.headers or {}).get("Allow", "GET").split(", ")
         detail = f"{path} does not take {method}"
-        return _respond(
-            request, problem("method-not-allowed", detail, allowed=allowed), {"Allow": ", ".join(allowed)}
-        )
+        return _respond(request, problem("method-not-allowed", detail, allowed=allowed), {"Allow": ", ".join(allowed)})
     if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return _respond(request, problem("too-large", "the body is too long", allowed=error.detail))
-    return _respond(
-        request, problem("malformed-json", f"the body cannot be read: {error.detail}", allowed="JSON")
-    )
+    return _respond(request, problem("malformed-json", f"the body cannot be read: {error.detail}", allowed="JSON"))
 
 
 def _methods_at(path: str, app: FastAPI) -> list[str]:

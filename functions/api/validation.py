@@ -28,9 +28,7 @@ def from_validation(errors: Sequence[Mapping[str, Any]], operation: Schema, open
     error = errors[0]
     kind, context = error["type"], error.get("ctx", {})
     if kind == "json_invalid":
-        return problem(
-            "malformed-json", f"the body is not valid JSON: {context.get('error')}", allowed="JSON"
-        )
+        return problem("malformed-json", f"the body is not valid JSON: {context.get('error')}", allowed="JSON")
     where, *path = error["loc"]
     root = _root(where, operation)
     field = _name(path)
@@ -94,9 +92,7 @@ def _allowed(schema: Schema, openapi: Schema) -> str | list[str] | None:
         case "string":
             return _text(schema)
         case "array":
-            return (
-                f"a list of {schema.get('minItems', 0)} to {schema.get('maxItems', 'any number of')} entries"
-            )
+            return f"a list of {schema.get('minItems', 0)} to {schema.get('maxItems', 'any number of')} entries"
         case "object":
             return f"an object with {', '.join(_resolved(schema, openapi).get('properties', {}))}"
     return None

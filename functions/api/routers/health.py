@@ -18,14 +18,10 @@ class Health(BaseModel):
     status: Literal["ok"] = "ok"
     version: str
     queued: int = Field(description="About how many paintings are waiting.")
-    worker_alive: bool | None = Field(
-        description="Whether a painter is running; null where that cannot be told."
-    )
+    worker_alive: bool | None = Field(description="Whether a painter is running; null where that cannot be told.")
 
 
 @router.get("/healthz", summary="Is the service well?")
 def get_health(context: AppContext) -> Health:
     """Answers as long as the API and its store work. What waits is kept even while no painter runs."""
-    return Health(
-        version=context.version, queued=context.service.queue_depth(), worker_alive=context.worker_alive()
-    )
+    return Health(version=context.version, queued=context.service.queue_depth(), worker_alive=context.worker_alive())

@@ -55,6 +55,4 @@ def get_style_image(owner: Owner, service: Use, id: str, request: Request) -> Re
     if isinstance(image, Path):
         headers = {"Cache-Control": "public, max-age=3600"}
         return send_file(request, image, media_type="image/webp", headers=headers)
-    return RedirectResponse(
-        image, status.HTTP_303_SEE_OTHER, headers={"Cache-Control": "private, max-age=60"}
-    )
+    return RedirectResponse(image, status.HTTP_303_SEE_OTHER, headers={"Cache-Control": "private, max-age=60"})

@@ -46,9 +46,7 @@ async def create_stylization(
     response: Response,
     prefer: Annotated[
         list[str] | None,
-        Header(
-            alias="Prefer", description="`wait=60` answers with the finished painting if it ends in time."
-        ),
+        Header(alias="Prefer", description="`wait=60` answers with the finished painting if it ends in time."),
     ] = None,
     idempotency_key: Annotated[
         str | None,
@@ -76,9 +74,7 @@ async def create_stylization(
     return job
 
 
-async def _until_ended(
-    job: Stylization, seconds: int, owner: str, context: Context, request: Request
-) -> Stylization:
+async def _until_ended(job: Stylization, seconds: int, owner: str, context: Context, request: Request) -> Stylization:
     """The job once it has ended, or as it is when time is up, the caller gone or the server stopping."""
     deadline = time.monotonic() + seconds
     while not _has_ended(job) and time.monotonic() < deadline:

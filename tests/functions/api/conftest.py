@@ -32,9 +32,7 @@ def encoded(size: tuple[int, int] = (48, 32), format: str = "JPEG") -> bytes:  #
 @contextmanager
 def serving(app: FastAPI) -> Iterator[httpx.Client]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(
-            app, http="h11", ws="none", lifespan="off", log_config=None, server_header=False
-        )
+        config = uvicorn.Config(app, http="h11", ws="none", lifespan="off", log_config=None, server_header=False)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
@@ -95,9 +93,7 @@ def accepted(client: httpx.Client, photo: bytes) -> Callable[..., str]:
     """Have a painting accepted; gives its id."""
 
     def accept(**fields: str) -> str:
-        answer = client.post(
-            "/v1/stylizations", files={"content": ("cat.jpg", photo)}, data={"style": "ink", **fields}
-        )
+        answer = client.post("/v1/stylizations", files={"content": ("cat.jpg", photo)}, data={"style": "ink", **fields})
         assert answer.status_code == 202, answer.text
         return str(answer.json()["id"])
 

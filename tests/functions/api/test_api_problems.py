@@ -183,9 +183,7 @@ def test_a_broken_form_is_a_problem(client: httpx.Client, boundary: str) -> None
         ("stat=failed", "stat", ["limit", "cursor", "status"]),
     ],
 )
-def test_a_wrong_query_parameter_is_named(
-    client: httpx.Client, query: str, field: str, allowed: object
-) -> None:
+def test_a_wrong_query_parameter_is_named(client: httpx.Client, query: str, field: str, allowed: object) -> None:
     check(client.get(f"/v1/stylizations?{query}"), 422, "invalid-request", field, allowed)
 
 
@@ -232,9 +230,7 @@ def test_a_body_that_turns_out_too_long_is_refused_while_it_streams(client: http
     check(answer, 413, "too-large", None, "at most 262144 bytes")
 
 
-def test_a_file_over_the_limit_is_refused_by_the_name_of_its_field(
-    client: httpx.Client, photo: bytes
-) -> None:
+def test_a_file_over_the_limit_is_refused_by_the_name_of_its_field(client: httpx.Client, photo: bytes) -> None:
     files = {"content": ("a", photo), "mask": ("b", photo + bytes(100_000))}
     answer = client.post("/v1/stylizations", files=files, data={"style": "ink"})
 
@@ -277,9 +273,7 @@ def test_a_crash_is_a_problem_that_tells_nothing_and_a_log_entry_that_tells_all(
 
 def test_a_picture_that_cannot_be_used_is_refused_on_arrival(client: httpx.Client, photo: bytes) -> None:
     for data, code in ((b"", "empty-image"), (b"text", "unsupported-image"), (photo[:-200], "corrupt-image")):
-        answer = client.post(
-            "/v1/stylizations", files={"content": ("a.jpg", io.BytesIO(data))}, data={"style": "ink"}
-        )
+        answer = client.post("/v1/stylizations", files={"content": ("a.jpg", io.BytesIO(data))}, data={"style": "ink"})
         assert answer.json()["type"] == f"/problems/{code}"
         assert answer.json()["field"] == "content"
         assert answer.json()["allowed"]

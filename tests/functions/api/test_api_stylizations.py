@@ -16,9 +16,7 @@ Accepted = Callable[..., str]
 Finish = Callable[[str], None]
 
 
-def test_a_form_with_a_photo_is_accepted_with_its_place_and_its_defaults(
-    client: httpx.Client, photo: bytes
-) -> None:
+def test_a_form_with_a_photo_is_accepted_with_its_place_and_its_defaults(client: httpx.Client, photo: bytes) -> None:
     answer = client.post("/v1/stylizations", files={"content": ("cat.jpg", photo)}, data={"style": "ink"})
 
     job = answer.json()
@@ -39,9 +37,7 @@ def test_a_form_with_a_photo_is_accepted_with_its_place_and_its_defaults(
     }
 
 
-def test_a_form_carries_options_as_text_a_blend_as_json_and_masks_as_files(
-    client: httpx.Client, photo: bytes
-) -> None:
+def test_a_form_carries_options_as_text_a_blend_as_json_and_masks_as_files(client: httpx.Client, photo: bytes) -> None:
     files = {"content": photo, "mask": photo, "content_mask": photo}
     data = {
         "styles": '[{"style": "ink", "weight": 2}, {"style": "oil"}]',
@@ -72,25 +68,19 @@ def test_a_style_can_be_a_file_in_the_form(client: httpx.Client, photo: bytes) -
     assert answer.json()["styles"][0]["style"].startswith("upl_")
 
 
-def test_a_file_field_that_a_browser_leaves_empty_counts_as_not_given(
-    client: httpx.Client, photo: bytes
-) -> None:
+def test_a_file_field_that_a_browser_leaves_empty_counts_as_not_given(client: httpx.Client, photo: bytes) -> None:
     body = (
         b'--x\r\nContent-Disposition: form-data; name="content"; filename="a.jpg"\r\n\r\n' + photo + b"\r\n"
         b'--x\r\nContent-Disposition: form-data; name="style"\r\n\r\nink\r\n'
         b'--x\r\nContent-Disposition: form-data; name="mask"; filename=""\r\n\r\n\r\n--x--\r\n'
     )
-    answer = client.post(
-        "/v1/stylizations", content=body, headers={"Content-Type": "multipart/form-data; boundary=x"}
-    )
+    answer = client.post("/v1/stylizations", content=body, headers={"Content-Type": "multipart/form-data; boundary=x"})
 
     assert answer.status_code == 202, answer.text
     assert answer.json()["mask"] is None
 
 
-def test_waiting_answers_with_the_finished_painting(
-    client: httpx.Client, accepted: Accepted, finish: Finish
-) -> None:
+def test_waiting_answers_with_the_finished_painting(client: httpx.Client, accepted: Accepted, finish: Finish) -> None:
     key = {"Idempotency-Key": "k"}
     body = {"content": client.get(f"/v1/stylizations/{accepted()}").json()["content"], "style": "oil"}
     job_id = client.post("/v1/stylizations", json=body, headers=key).json()["id"]
@@ -220,9 +210,7 @@ def test_cancel_takes_effect_at_once_may_be_repeated_and_is_a_conflict_when_too_
     assert client.post(f"/v1/stylizations/{done}/cancel").status_code == 409
 
 
-def test_the_same_key_and_request_is_one_job_and_another_request_is_refused(
-    client: httpx.Client, photo: bytes
-) -> None:
+def test_the_same_key_and_request_is_one_job_and_another_request_is_refused(client: httpx.Client, photo: bytes) -> None:
     def send(**data: str) -> httpx.Response:
         return client.post(
             "/v1/stylizations",

@@ -38,9 +38,7 @@ def test_a_form_can_be_sent_again(client: httpx.Client, form: dict[str, str], ph
     assert client.post("/v1/stylizations", json={"content": form["id"], "style": "ink"}).status_code == 202
 
 
-def test_an_upload_over_the_limit_is_refused_and_leaves_nothing(
-    client: httpx.Client, form: dict[str, str]
-) -> None:
+def test_an_upload_over_the_limit_is_refused_and_leaves_nothing(client: httpx.Client, form: dict[str, str]) -> None:
     answer = send(client, form, bytes(100_001))
 
     assert (answer.status_code, answer.json()["field"]) == (413, "file")
@@ -63,9 +61,7 @@ def test_a_form_that_was_changed_is_refused(
     assert send(client, {**form, field: value}, photo).status_code == status
 
 
-def test_a_form_of_another_upload_is_refused(
-    client: httpx.Client, form: dict[str, str], photo: bytes
-) -> None:
+def test_a_form_of_another_upload_is_refused(client: httpx.Client, form: dict[str, str], photo: bytes) -> None:
     other = client.post("/v1/uploads", json={"media_type": "image/jpeg"}).json()
 
     assert send(client, {**form, "url": other["url"]}, photo).status_code == 422
@@ -112,9 +108,7 @@ def test_the_catalog_is_listed_page_by_page_and_own_styles_follow(
     assert client.get(made.headers["location"]).json() == made.json() == rest["items"][0]
 
 
-def test_an_own_style_paints_like_a_built_in_one(
-    client: httpx.Client, form: dict[str, str], photo: bytes
-) -> None:
+def test_an_own_style_paints_like_a_built_in_one(client: httpx.Client, form: dict[str, str], photo: bytes) -> None:
     send(client, form, photo)
     style = client.post("/v1/styles", json={"upload": form["id"], "title": "Mine"}).json()["id"]
 
