@@ -19,7 +19,7 @@ from swatches.strokes import Dab, footprint
 SIZE = (768, 576)
 SEED = 83
 
-THREAD = 5.4
+THREAD = 7.6
 GROUND = pigment("#22101a")
 NIGHT = ("#161c45", "#27407a", "#3f76a4", "#7fb0bf", "#cfe0d6", "#fbedd3")
 DUSK = ("#35101f", "#6e2233", "#b04a45", "#dc8d68", "#f0c69a", "#fbedd3")
@@ -85,6 +85,8 @@ def paint(sheet: Sheet) -> Array:
         for dab in _stem_stitches(curve):
             if design.motif[sheet.indices(np.array([dab.x, dab.y]))] <= number:
                 _lay(sheet, dab, silk + rng.normal(0, 0.03), color, height, sheen)
+    for size, code in ((17.0, "#fffbe8"), (9.5, "#0a0a14")):  # the bird's eye: a knot on a knot
+        _lay(sheet, Dab(566, 172, 0.8, size, size), pigment(code), color, height, sheen)
     shade, _ = relief(gaussian_filter(height, 0.25 * sheet.scale), sheet)
     lit = color * (0.97 + 0.42 * np.clip(shade, -1.1, 1) + 0.2 * sheen)[..., None]
     return np.clip(lit + (0.1 * np.clip(sheen, 0, 1) * smoothstep(-0.2, 0.5, shade))[..., None], 0, 1)
@@ -97,7 +99,7 @@ def _stitch(sheet: Sheet, rng: np.random.Generator, design: Design, point: Array
     own = design.motif[sheet.indices(point)]
     ends = []
     for sign in (-1, 1):
-        steps = point + sign * direction * np.arange(0, rng.uniform(11, 21), 1.5)[:, None]
+        steps = point + sign * direction * np.arange(0, rng.uniform(13, 25), 1.5)[:, None]
         leaves = np.flatnonzero(design.motif[sheet.indices(steps)] != own)
         ends.append(steps[leaves[0] - 1] if len(leaves) and leaves[0] > 0 else steps[-1])
     middle, span = (ends[0] + ends[1]) / 2, float(np.linalg.norm(ends[1] - ends[0]))
@@ -114,7 +116,7 @@ def _stem_stitches(curve: Array) -> list[Dab]:
     ahead = np.stack([np.interp(at + 3, walked, curve[:, axis]) for axis in (0, 1)], axis=1)
     behind = np.stack([np.interp(at - 3, walked, curve[:, axis]) for axis in (0, 1)], axis=1)
     turn = np.arctan2(*(ahead - behind).T[::-1]) + 0.3
-    return [Dab(x, y, a, 16.0, THREAD * 0.95) for (x, y), a in zip(place, turn, strict=True)]
+    return [Dab(x, y, a, 16.0, THREAD * 0.8) for (x, y), a in zip(place, turn, strict=True)]
 
 
 def _lay(sheet: Sheet, dab: Dab, silk: Array, color: Array, height: Array, sheen: Array) -> None:
@@ -128,7 +130,7 @@ def _lay(sheet: Sheet, dab: Dab, silk: Array, color: Array, height: Array, sheen
     twist = 0.5 + 0.5 * np.cos(along * dab.length * 1.25 + across * 2.2)
     shine = 0.5 - np.cos(2 * (dab.angle - np.deg2rad(45))) * 0.9
     color[window] += (silk * (0.9 + 0.12 * twist)[..., None] - color[window]) * cover[..., None]
-    height[window] += (0.5 * height[window] + 1.25 * rise + 0.12 * twist - height[window]) * cover
+    height[window] += (0.5 * height[window] + 1.7 * rise + 0.12 * twist - height[window]) * cover
     sheen[window] += (shine * (rise - 0.35) * (1 - along**2) - sheen[window]) * cover
 
 
@@ -235,7 +237,7 @@ def _flower(
 
 
 def _bird(sheet: Sheet, design: Design) -> None:
-    """A bird on the vine, looking back over its shoulder: tail, body, wing in rows of feathers, beak, eye."""
+    """A bird on the vine, looking back over its shoulder: tail, body, wing in rows of feathers, beak."""
 
     def shape(*points: tuple[float, float]) -> Array:
         return distance_inside(sheet, filled(sheet, smooth_curve(points, closed=True)))
@@ -298,10 +300,3 @@ def _bird(sheet: Sheet, design: Design) -> None:
         design.add(sheet, feather, ramp(stripes, silk), np.full(sheet.shape, 2.75 + 0.16 * index), silk[4])
     beak = shape((588, 166), (622, 176), (590, 186))
     design.add(sheet, beak, ramp(np.clip((y - 166) / 20, 0, 1), GOLD[1:4]), np.full(sheet.shape, 0.2), GOLD[4])
-    eye = np.hypot(x - 570, y - 172)
-    design.add(
-        sheet,
-        10 - eye,
-        ramp(smoothstep(4.5, 5.5, eye), ("#0a0a14", "#fffbe8")),
-        np.arctan2(y - 172, x - 570) + 1.57,
-    )
