@@ -225,9 +225,7 @@ def test_bad_input_is_named_and_harms_nothing(server: Server, photo: bytes) -> N
         (form(*good, ("sise", "64")), 422, "invalid-request", "sise"),
         (with_content(bytes(33 * 2**20)), 413, "image-too-large", "content"),
         (
-            server.client.post(
-                "/v1/stylizations", json={"content": upload, "style": "woodcut", "strength": 1.5}
-            ),
+            server.client.post("/v1/stylizations", json={"content": upload, "style": "woodcut", "strength": 1.5}),
             422,
             "invalid-request",
             "strength",
@@ -238,9 +236,7 @@ def test_bad_input_is_named_and_harms_nothing(server: Server, photo: bytes) -> N
         assert answer.headers["content-type"] == "application/problem+json"
         assert (answer.status_code, problem["type"], problem["field"]) == (status, f"/problems/{code}", field)
         assert problem["allowed"], problem
-    malformed = server.client.post(
-        "/v1/stylizations", content=b"{oops", headers={"Content-Type": "application/json"}
-    )
+    malformed = server.client.post("/v1/stylizations", content=b"{oops", headers={"Content-Type": "application/json"})
     assert (malformed.status_code, malformed.json()["type"]) == (400, "/problems/malformed-json")
     assert server.client.get("/v1/nothing").status_code == 404
     assert server.client.delete("/v1/stylizations").status_code == 405
