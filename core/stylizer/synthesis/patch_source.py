@@ -18,6 +18,10 @@ EVENNESS = 0.2
 MEMORY = 0.5
 """Weight of what was used before against what is used now."""
 
+DITHER = 0.5
+"""Noise on what is searched for, relative to the usual distance: without it neighbors in a flat area all take the same
+patch, and the grid shows as a weave."""
+
 
 def window_means(values: Tensor, side: int) -> Tensor:
     """Mean of each window of `side` x `side` values in (h, w): (h - side + 1, w - side + 1), by a summed-area table."""
@@ -36,14 +40,15 @@ class Usage:
 
     def __init__(self) -> None:
         self._share: Tensor | None = None  # (h, w), mean 1
-        self._error = 0.0  # mean squared difference per value between a patch and its nearest
+        self.error = 0.0
+        """Usual distance from a patch to its nearest in this style: mean squared difference of a value."""
 
     def penalty(self, size: tuple[int, int], patch: int, stride: int, values: int) -> Tensor | None:
         """What to add to the squared distance of each candidate, (M,); None as long as nothing was pasted."""
         if self._share is None:
             return None
         share = F.interpolate(self._share[None, None], size, mode="bilinear", align_corners=False)
-        return EVENNESS * self._error * values * window_means(share[0, 0], patch)[::stride, ::stride].flatten()
+        return EVENNESS * self.error * values * window_means(share[0, 0], patch)[::stride, ::stride].flatten()
 
     def record(self, size: tuple[int, int], tops: Tensor, lefts: Tensor, patch: int, error: float) -> None:
         """Note that patches with these corners were pasted from a style of `size` (height, width)."""
@@ -54,7 +59,7 @@ class Usage:
         if self._share is not None:
             before = F.interpolate(self._share[None, None], size, mode="bilinear", align_corners=False)[0, 0]
             share = MEMORY * before + (1 - MEMORY) * share
-        self._share, self._error = share, error
+        self._share, self.error = share, error
 
 
 class PatchSource:
@@ -73,6 +78,7 @@ class PatchSource:
         self._usage = usage
         self._patch = patch
         self._stride = stride
+        self._generator = generator
         self._basis = fit_basis(image, patch, ENERGY, generator)
         self._candidates = self._basis.describe(image, stride)
 
@@ -81,6 +87,8 @@ class PatchSource:
         size = (self._image.shape[1], self._image.shape[2])
         values = len(self._basis.mean)
         queries = self._basis.describe_grid(padded, grid)
+        spread = DITHER * (self._usage.error * values / queries.shape[1]) ** 0.5
+        queries = queries + spread * torch.randn(queries.shape, generator=self._generator)
         best = nearest(queries, self._candidates, self._usage.penalty(size, self._patch, self._stride, values))
         error = float((queries - self._candidates[best]).square().sum(1).mean()) / values
         columns = (size[1] - self._patch) // self._stride + 1
