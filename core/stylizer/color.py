@@ -13,6 +13,7 @@ from torch import Tensor
 
 PALETTE_PIXELS = 40_000  # pixels that stand for a picture's palette
 QUANTILES = 256  # resolution of a distribution along an axis
+SAME_COLOR = 1e-4  # distance in Oklab far below a step of 8 bits
 
 # Oklab (Ottosson 2020): distances and mixtures as the eye sees them, from two matrices and a cube root.
 _LINEAR_TO_CONE = torch.tensor(
@@ -147,11 +148,24 @@ def _quantiles(values: Tensor) -> Tensor:
 
 
 def _map_monotone(values: Tensor, source: Tensor, target: Tensor) -> Tensor:
-    """Map `values` (N,) by the piecewise linear function through (source, target); outside, by shifting the ends."""
+    """Map `values` (N,) by the piecewise linear function through (source, target), which is level beyond its ends."""
+    target = _level_plateaus(source, target)
     upper = torch.searchsorted(source, values.contiguous()).clamp_(1, QUANTILES - 1)
     low, high = source[upper - 1], source[upper]
     within = ((values - low) / (high - low).clamp(min=1e-6)).clamp_(0, 1)
     return torch.lerp(target[upper - 1], target[upper], within)
+
+
+def _level_plateaus(source: Tensor, target: Tensor) -> Tensor:
+    """The mean target over each run of equal quantiles.
+
+    A plain background is one color for many ranks: it becomes the mean of what belongs there. Without this rounding
+    errors would spread it over all of them.
+    """
+    begin = torch.searchsorted(source, source - SAME_COLOR)
+    end = torch.searchsorted(source, source + SAME_COLOR, right=True)
+    sums = torch.cat((target.new_zeros(1), target.cumsum(0)))
+    return (sums[end] - sums[begin]) / (end - begin)
 
 
 def _rotations() -> list[Tensor]:

