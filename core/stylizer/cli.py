@@ -284,6 +284,9 @@ def paint(
     target = choose_target(photo, [name for name, _ in styles], output, format, force)
     encoder_quality = choose_quality(format_quality, target.format)
     with _progress_bar(shown=sys.stderr.isatty() and not quiet) as on_progress:
+        from stylizer.compute import use_available_cores
+
+        use_available_cores()
         from stylizer import stylize  # brings torch, which takes seconds: after all that can be said without
 
         painting = stylize(

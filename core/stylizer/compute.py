@@ -24,6 +24,9 @@ def use_available_cores() -> None:
 
     Torch itself counts the machine's cores, and in a container with a quota its threads then wait for each other.
     """
+    # By default threads spin while they wait, and take the processor from those that work: on a busy machine that
+    # made painting several times as slow. Read once, when torch loads.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import torch
 
     torch.set_num_threads(available_cores())

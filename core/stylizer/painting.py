@@ -29,6 +29,7 @@ from stylizer.images import (
 from stylizer.options import DEFAULT_METHOD, METHOD_NAMES, MethodName, Options, check_choice
 from stylizer.output import format_of, write_whole
 from stylizer.progress import OnProgress, Progress
+from stylizer.synthesis.pyramid import resize
 from stylizer.tensors import long_side_to, to_image, to_tensor
 
 MAX_STYLES = 4
@@ -109,21 +110,17 @@ def stylize(
     out_size = long_side_to(options.size, width, height)
     with torch.inference_mode():
         photo = _load(picture, out_size)
-        paint_here = _load_mask(mask, (height, width), out_size, limits, "mask")
+        finisher = _Finisher(photo, _load_mask(mask, (height, width), out_size, limits, "mask"), options)
         painted = chosen.paint(
             methods.Task(
                 photo=photo,
                 styles=tuple(_load_styles(weighted, photo, options, limits)),
                 options=options,
                 content_mask=_load_mask(content_mask, (height, width), out_size, limits, "content_mask"),
-                report=_reporter(on_progress),
+                report=_reporter(on_progress, finisher),
             )
         )
-        if options.preserve_color == "luminance":
-            painted = color.keep_chroma(painted[0], photo[0])[None]
-        if paint_here is not None:
-            painted = torch.lerp(photo, painted, paint_here)
-        image = to_image(painted)
+        image = finisher(painted)
     if picture.alpha is not None:
         image.putalpha(Image.fromarray(picture.alpha).resize(out_size, Image.Resampling.LANCZOS))
     return Painting(image, method, options, time.perf_counter() - began, chosen.FEATURES)
@@ -213,11 +210,29 @@ def _load_mask(
     return to_tensor(Image.fromarray(mask).resize(size, Image.Resampling.BILINEAR))
 
 
-def _reporter(on_progress: OnProgress | None) -> methods.Report:
+@dataclass(frozen=True, slots=True)
+class _Finisher:
+    """What is done to a painting whatever the method: to the finished one, and to every preview of it."""
+
+    photo: Tensor
+    mask: Tensor | None
+    options: Options
+
+    def __call__(self, painted: Tensor) -> Image.Image:
+        size = (painted.shape[-2], painted.shape[-1])
+        photo, painted = resize(self.photo[0], size), painted[0]
+        if self.options.preserve_color == "luminance":
+            painted = color.keep_chroma(painted, photo)
+        if self.mask is not None:
+            painted = torch.lerp(photo, painted, resize(self.mask[0], size))
+        return to_image(painted[None])
+
+
+def _reporter(on_progress: OnProgress | None, finisher: _Finisher) -> methods.Report:
     """What a method calls: makes a `Progress` of it."""
 
     def report(step: int, total: int, current: methods.Current) -> None:
         if on_progress is not None:
-            on_progress(Progress(step, total, preview=lambda: to_image(current())))
+            on_progress(Progress(step, total, preview=lambda: finisher(current())))
 
     return report

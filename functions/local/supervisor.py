@@ -69,9 +69,7 @@ class Supervisor:
         """Run the painter to its end; says how it ended."""
         try:
             # In a session of its own, so that Ctrl-C reaches this process only, which then ends it in order.
-            process = subprocess.Popen(
-                self._command, env=_environment(), stdin=subprocess.DEVNULL, start_new_session=True
-            )
+            process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, start_new_session=True)
         except OSError as error:
             return f"the painter could not be started: {error}"
         self._process = process
@@ -80,12 +78,6 @@ class Supervisor:
             if self._stopping.wait(_LOOK_SECONDS):
                 _end(process)
         return f"the painter ended with code {process.returncode}"
-
-
-def _environment() -> dict[str, str]:
-    # Threads that wait for each other should sleep: spinning, as is the default, they steal the cores from the
-    # API and from everything else that runs here, and are themselves many times slower when there is any.
-    return {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

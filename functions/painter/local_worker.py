@@ -16,6 +16,7 @@ from pathlib import Path
 
 import stylizer
 from functions.painter.painting import paint_job
+from stylizer.compute import use_available_cores
 from stylizer_service.local import Local, open_local
 from stylizer_service.local.orphans import remove_orphans
 from stylizer_service.settings import Settings
@@ -36,10 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     should_stop = _stop_condition(stop, options.parent)
-    # The API has to answer while this uses every core. Threads that wait for each other shall sleep: by default
-    # they spin, which on a busy machine made painting several times as slow. Read once, when torch is loaded.
-    os.nice(_NICENESS)
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.nice(_NICENESS)  # the API has to answer while this uses every core
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     with _only_one(settings.data_dir / "worker.lock", should_stop) as is_mine:
         if is_mine:
@@ -88,6 +86,7 @@ def _work(local: Local, should_stop: Callable[[], bool]) -> None:
     bereft = local.queue.bury_painters()
     if bereft:
         log.info("found %d unfinished painting(s) of a painter that died", bereft)
+    use_available_cores()
     stylizer.stylize  # noqa: B018 - loads torch now, so that the first job need not wait for it
     next_sweep = 0.0
     while not should_stop():
