@@ -1,0 +1,94 @@
+"""The texture method by itself: patches that fit, and tensors in, tensors out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from stylizer import METHOD_NAMES, Options, methods
+from stylizer.methods import Current, Task, texture
+from stylizer.methods.texture import patches_for
+
+
+def _noise(*shape: int, seed: int = 0) -> Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def _paint(photo: Tensor, *styles: tuple[Tensor, float], content_mask: Tensor | None = None, **options: Any) -> Tensor:
+    def report(step: int, total: int, current: Current) -> None:
+        assert 0 < step <= total
+        assert current().isfinite().all()
+
+    given: dict[str, Any] = {"quality": "draft", "size": 64} | options
+    with torch.inference_mode():
+        return texture.paint(Task(photo, styles, Options(**given), content_mask, report))
+
+
+def test_every_method_has_what_a_method_must_have() -> None:
+    for name in METHOD_NAMES:
+        method = methods.load(name)
+        assert method.MAX_SIZE >= 64
+        assert method.MAX_STYLE_SIZE >= method.MAX_SIZE
+        assert callable(method.paint)
+
+
+def test_at_the_papers_size_patches_are_the_papers() -> None:
+    assert patches_for(400, [torch.zeros(3, 400, 300)]) == [(33, 28), (21, 18), (13, 8), (9, 5)]
+
+
+def test_patches_grow_with_the_painting() -> None:
+    small, large = (patches_for(size, [torch.zeros(3, size, size)]) for size in (400, 1200))
+    for (patch, gap), (larger_patch, larger_gap) in zip(small, large, strict=True):
+        assert larger_patch == pytest.approx(3 * patch, abs=1)
+        assert larger_gap == pytest.approx(3 * gap, abs=2)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    long_side=st.integers(64, 2048),
+    pictures=st.lists(st.tuples(st.integers(1, 300), st.integers(1, 300)), min_size=2, max_size=4),
+)
+def test_patches_are_odd_overlap_or_touch_and_fit_every_picture(
+    long_side: int, pictures: list[tuple[int, int]]
+) -> None:
+    fitted = patches_for(long_side, [torch.zeros(3, *size) for size in pictures])
+    sides = [patch for patch, _ in fitted]
+    assert sides == sorted(sides, reverse=True)
+    for patch, gap in fitted:
+        assert patch % 2 == 1
+        assert 1 <= gap <= patch
+        assert patch <= min(min(size) for size in pictures)
+
+
+def test_a_painting_has_the_photos_shape_and_leaves_what_it_was_given_alone() -> None:
+    photo, mask = _noise(1, 3, 50, 64), _noise(1, 1, 50, 64)
+    styles = ((_noise(1, 3, 40, 60, seed=1), 0.7), (_noise(1, 3, 64, 33, seed=2), 0.3))
+    before = [tensor.clone() for tensor in (photo, mask, styles[0][0], styles[1][0])]
+    painted = _paint(photo, *styles, content_mask=mask)
+    assert painted.shape == photo.shape
+    assert painted.dtype == torch.float32
+    assert painted.min() >= 0
+    assert painted.max() <= 1
+    for tensor, copy in zip((photo, mask, styles[0][0], styles[1][0]), before, strict=True):
+        assert torch.equal(tensor, copy)
+
+
+def test_a_photo_that_is_the_style_stays_much_as_it_is() -> None:
+    down, across = torch.meshgrid(torch.arange(64), torch.arange(64), indexing="ij")
+    rings = 0.5 + 0.4 * torch.sin(((down - 30) ** 2 + (across - 20) ** 2).sqrt() / 2)
+    picture = torch.stack((rings, 0.8 * rings, 1 - rings))[None]
+    assert (_paint(picture, (picture, 1.0)) - picture).abs().mean() < 0.1
+
+
+def test_a_style_of_vertical_lines_paints_vertical_lines() -> None:
+    lines = (torch.arange(64) % 6 < 3).float().expand(1, 3, 64, 64)
+    down, across = torch.meshgrid(torch.linspace(0, 1, 64), torch.linspace(0, 1, 64), indexing="ij")
+    photo = (0.5 * down + 0.5 * across).expand(1, 3, 64, 64)
+    for style, axis, other in ((lines, 3, 2), (lines.transpose(2, 3), 2, 3)):
+        painted = _paint(photo, (style.contiguous(), 1.0))
+        assert painted.diff(dim=axis).abs().mean() > 2 * painted.diff(dim=other).abs().mean()

@@ -1,0 +1,220 @@
+"""How a call of `stylize` runs: chance, progress, cancellation, errors, and the oddest of pictures."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from stylizer import (
+    Canceled,
+    CorruptImage,
+    EmptyImage,
+    ExtremeAspectRatio,
+    ImageTooSmall,
+    MaskMismatch,
+    OptionError,
+    Options,
+    Painting,
+    Progress,
+    StylizerError,
+    TooManyPixels,
+    UnknownStyle,
+    UnreadableImage,
+    UnsupportedImage,
+    stylize,
+)
+from stylizer.images import Limits
+
+DRAFT: dict[str, Any] = {"size": 64, "quality": "draft"}
+
+
+def _photo(width: int = 96, height: int = 72) -> Image.Image:
+    """A ball of light before a shaded wall."""
+    fade = Image.linear_gradient("L").resize((width, height))
+    ball = Image.radial_gradient("L").resize((width, height))
+    return Image.merge("RGB", (ball, fade, fade.transpose(Image.Transpose.FLIP_TOP_BOTTOM)))
+
+
+def _stripes(width: int = 90, height: int = 90) -> Image.Image:
+    """Slanted ink on paper."""
+    down, across = np.mgrid[0:height, 0:width]
+    inked = (across + down // 3) % 7 < 3
+    ink, paper = Image.new("RGB", (width, height), (40, 20, 60)), Image.new("RGB", (width, height), (240, 225, 190))
+    return Image.composite(ink, paper, Image.fromarray(inked))
+
+
+@cache
+def _paint(**options: Any) -> Painting:
+    """The photo in stripes; painted once for each set of options."""
+    return stylize(_photo(), _stripes(), options=Options(**(DRAFT | options)))
+
+
+def _distance(a: Image.Image, b: Image.Image) -> float:
+    """Mean difference of two pictures, 0-255."""
+    return float(np.abs(np.asarray(a, np.float64) - np.asarray(b, np.float64)).mean())
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:
+    again = stylize(_photo(), _stripes(), options=Options(**DRAFT))
+    assert again.image.tobytes() == _paint().image.tobytes()
+    assert _paint(seed=1).image.tobytes() != _paint().image.tobytes()
+    assert _paint(seed=2**32 - 1).image.size == (64, 48)
+
+
+def test_painting_touches_neither_torchs_chance_nor_its_threads() -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    threads = torch.get_num_threads()
+    stylize(_photo(), _stripes(), options=Options(**DRAFT))
+    assert torch.equal(torch.rand(3), expected)
+    assert torch.get_num_threads() == threads
+    assert not torch.is_inference_mode_enabled()
+
+
+def _steps(**options: Any) -> list[Progress]:
+    steps: list[Progress] = []
+    stylize(_photo(), _stripes(), options=Options(**(DRAFT | options)), on_progress=steps.append)
+    return steps
+
+
+def test_better_quality_is_more_work() -> None:
+    work = [len(_steps(quality=quality)) for quality in ("draft", "standard", "high")]
+    assert work[0] < work[1] < work[2]
+    assert len({_paint(quality=quality).image.tobytes() for quality in ("draft", "standard", "high")}) == 3
+
+
+def test_progress_rises_to_its_total_with_a_picture_at_every_step() -> None:
+    seen: list[tuple[int, int, Image.Image]] = []
+
+    def watch(progress: Progress) -> None:
+        seen.append((progress.step, progress.total, progress.preview()))
+        assert progress.fraction == progress.step / progress.total
+
+    painting = stylize(_photo(), _stripes(), options=Options(**DRAFT), on_progress=watch)
+    steps = [step for step, _, _ in seen]
+    assert steps == sorted(set(steps))
+    assert steps[0] > 0
+    assert {total for _, total, _ in seen} == {steps[-1]}
+    for _, _, preview in seen:
+        assert preview.mode == "RGB"
+        assert abs(preview.width / preview.height - 64 / 48) < 0.1
+    assert seen[-1][2].size == (64, 48)
+    assert _distance(seen[-1][2], painting.image) < _distance(_photo().resize((64, 48)), painting.image) / 2
+    assert painting.image.tobytes() == _paint().image.tobytes()  # looking changes nothing
+
+
+@pytest.mark.parametrize("error", [Canceled("enough"), KeyboardInterrupt(), ZeroDivisionError()])
+def test_what_the_callback_raises_leaves_as_it_is_and_stops_at_once(error: BaseException) -> None:
+    calls = 0
+
+    def stop(_: Progress) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise error
+
+    with pytest.raises(type(error)) as caught:
+        stylize(_photo(), _stripes(), options=Options(**DRAFT), on_progress=stop)
+    assert caught.value is error
+    assert calls == 3
+    assert stylize(_photo(), _stripes(), options=Options(**DRAFT)).image.tobytes() == _paint().image.tobytes()
+
+
+def test_a_transparent_photo_is_painted_over_and_stays_as_transparent() -> None:
+    photo = _photo()
+    alpha = Image.radial_gradient("L").resize(photo.size)
+    photo.putalpha(alpha)
+    painting = stylize(photo, _stripes(), options=Options(**DRAFT))
+    assert painting.image.mode == "RGBA"
+    expected = alpha.resize((64, 48), Image.Resampling.LANCZOS)
+    np.testing.assert_allclose(np.asarray(painting.image)[..., 3], np.asarray(expected), atol=1)
+    assert _distance(painting.image.convert("RGB"), _paint().image) == 0
+
+
+def _bytes(image: Image.Image, name: str = "PNG") -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, name)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "field", "allowed"),
+    [
+        ({"method": "neural"}, OptionError, "method", ["texture"]),
+        ({"options": Options(size=8192)}, OptionError, "size", "64 to 2048 pixels with method texture"),
+        ({"options": Options(size=2048, style_scale=4.0)}, OptionError, "style_scale", "at most 2 at size 2048"),
+        ({"style": []}, OptionError, "style", "1 to 4 styles"),
+        ({"style": [(_stripes(), 1.0)] * 5}, OptionError, "style", "1 to 4 styles"),
+        ({"style": [(_stripes(), 0.0)]}, OptionError, "weight", "a number above 0"),
+        ({"style": [(_stripes(), 1.0), (_photo(), -1.0)]}, OptionError, "weight", "a number above 0"),
+        ({"style": [(_stripes(), float("nan"))]}, OptionError, "weight", "a number above 0"),
+        ({"style": [(_stripes(), float("inf"))]}, OptionError, "weight", "a number above 0"),
+        ({"style": "no-such-style"}, UnknownStyle, "style", ["woodcut"]),
+        ({"style": Path("no-such-file.png")}, UnreadableImage, "style", ""),
+        ({"style": b"not a picture"}, UnsupportedImage, "style", ""),
+        ({"style": Image.new("RGB", (15, 40))}, ImageTooSmall, "style", "16"),
+        ({"content": b""}, EmptyImage, "content", ""),
+        ({"content": _bytes(_photo())[:-60]}, CorruptImage, "content", ""),
+        ({"content": Image.new("RGB", (200, 20))}, ExtremeAspectRatio, "content", "8"),
+        ({"limits": Limits(max_pixels=6000)}, TooManyPixels, "content", "0.006 megapixels"),
+        ({"mask": b"not a picture"}, UnsupportedImage, "mask", ""),
+        ({"mask": Image.new("L", (97, 72))}, MaskMismatch, "mask", "96 x 72"),
+        ({"content_mask": Image.new("L", (48, 36))}, MaskMismatch, "content_mask", "96 x 72"),
+    ],
+)
+def test_what_is_wrong_is_named_with_what_is_allowed(
+    arguments: dict[str, Any], error: type[StylizerError], field: str, allowed: str | Sequence[str]
+) -> None:
+    given: dict[str, Any] = {"content": _photo(), "style": _stripes(), "options": Options(**DRAFT)} | arguments
+    steps: list[Progress] = []
+    with pytest.raises(error) as caught:
+        stylize(given.pop("content"), given.pop("style"), on_progress=steps.append, **given)
+    assert type(caught.value) is error
+    assert caught.value.field == field
+    said = caught.value.allowed or ""
+    if isinstance(allowed, str):
+        assert allowed in str(said)
+    else:
+        assert set(allowed) <= set(said)
+    assert not steps
+
+
+@pytest.mark.parametrize(
+    ("photo", "style"),
+    [
+        (Image.new("RGB", (64, 64), "black"), _stripes()),
+        (Image.new("RGB", (64, 64), "white"), _stripes()),
+        (_photo(), Image.new("RGB", (64, 64), (200, 30, 30))),
+        (Image.new("RGB", (30, 30), "gray"), Image.new("RGB", (30, 30), "gray")),
+        (_photo(), _stripes(16, 16)),
+        (_photo(16, 16), _stripes()),
+        (_photo(160, 20), _stripes(20, 160)),
+        (_photo(20, 160), _stripes(128, 16)),
+    ],
+    ids=["black", "white", "one-color style", "gray on gray", "tiny style", "tiny photo", "wide", "tall"],
+)
+@pytest.mark.parametrize("options", [{}, {"preserve_color": "histogram", "style_scale": 0.25}])
+def test_the_plainest_and_the_oddest_pictures_are_painted_too(
+    photo: Image.Image, style: Image.Image, options: dict[str, Any]
+) -> None:
+    painting = stylize(photo, style, options=Options(**DRAFT, **options))
+    assert max(painting.image.size) == 64
+    if not options:  # in the style's colors: nothing went out of bounds on the way
+        mean = np.asarray(painting.image, np.float64).mean(axis=(0, 1))
+        colors = np.asarray(style, np.float64).reshape(-1, 3)
+        assert np.all(mean > colors.min(axis=0) - 8)
+        assert np.all(mean < colors.max(axis=0) + 8)
+
+
+def test_a_one_color_style_paints_in_one_color() -> None:
+    painting = stylize(_photo(), Image.new("RGB", (40, 40), (200, 30, 30)), options=Options(**DRAFT))
+    assert np.abs(np.asarray(painting.image, np.float64) - (200, 30, 30)).max() < 16
