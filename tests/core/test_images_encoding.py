@@ -18,9 +18,7 @@ AssertQuarters = Callable[[Picture, Image.Image, int], None]
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_what_is_written_reads_back(
-    assert_quarters: AssertQuarters, name: Format, quarters: Image.Image
-) -> None:
+def test_what_is_written_reads_back(assert_quarters: AssertQuarters, name: Format, quarters: Image.Image) -> None:
     picture = decode(encode(quarters, format=name))
     assert picture.format == name
     assert_quarters(picture, quarters, 6 if name in LOSSY else 0)
@@ -40,9 +38,7 @@ def test_alpha_is_written_where_the_format_has_it_and_lies_on_white_where_not(na
 def test_no_metadata_is_written(name: Format, quarters: Image.Image, save: Save, wide_profile: bytes) -> None:
     exif = Image.Exif()
     exif[0x010E] = "where I live"
-    source = Image.open(
-        io.BytesIO(save(quarters, "JPEG", exif=exif, icc_profile=wide_profile, comment=b"hey"))
-    )
+    source = Image.open(io.BytesIO(save(quarters, "JPEG", exif=exif, icc_profile=wide_profile, comment=b"hey")))
     written = encode(source, format=name)
     for secret in (b"where I live", b"hey", b"acsp"):
         assert secret not in written
@@ -78,9 +74,7 @@ def test_full_color_resolution_from_quality_90() -> None:
         ({"format": "webp", "size": (16_384, 16)}, "format", "at most 16,383 pixels a side"),
     ],
 )
-def test_what_cannot_be_written_is_an_option_error(
-    settings: dict[str, object], field: str, words: str
-) -> None:
+def test_what_cannot_be_written_is_an_option_error(settings: dict[str, object], field: str, words: str) -> None:
     photo = Image.new("RGB", cast("tuple[int, int]", settings.pop("size", (32, 32))))
     with pytest.raises(OptionError, match=words) as caught:
         encode(photo, **settings)  # type: ignore[arg-type]

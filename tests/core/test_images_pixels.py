@@ -50,9 +50,7 @@ def test_every_orientation_a_camera_writes_is_turned_upright(
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")  # Pillow warns of it, and goes on
-def test_broken_exif_turns_nothing(
-    assert_quarters: AssertQuarters, quarters: Image.Image, save: Save
-) -> None:
+def test_broken_exif_turns_nothing(assert_quarters: AssertQuarters, quarters: Image.Image, save: Save) -> None:
     data = save(quarters, "JPEG", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff" + bytes(9))
     assert_quarters(decode(data), quarters, 6)
 
@@ -151,9 +149,7 @@ def test_floating_point_within_0_to_1_is_black_to_white_and_any_other_is_stretch
 
 
 @pytest.mark.parametrize("name", ["PNG", "WEBP", "AVIF", "TIFF", "HEIF"])
-def test_alpha_is_kept_apart(
-    assert_quarters: AssertQuarters, name: str, quarters: Image.Image, save: Save
-) -> None:
+def test_alpha_is_kept_apart(assert_quarters: AssertQuarters, name: str, quarters: Image.Image, save: Save) -> None:
     alpha = Image.linear_gradient("L").resize(quarters.size)
     photo = quarters.copy()
     photo.putalpha(alpha)
@@ -182,9 +178,7 @@ def test_opaque_alpha_is_no_alpha(quarters: Image.Image, save: Save) -> None:
     assert decode(save(quarters.convert("RGBA"), "PNG")).alpha is None
 
 
-def test_a_mask_is_its_lightness_as_stored_with_transparent_as_black(
-    linear_gray_profile: bytes, save: Save
-) -> None:
+def test_a_mask_is_its_lightness_as_stored_with_transparent_as_black(linear_gray_profile: bytes, save: Save) -> None:
     ramp = Image.linear_gradient("L").resize((64, 32))
     tagged = save(ramp, "PNG", icc_profile=linear_gray_profile)
     np.testing.assert_array_equal(decode_mask(tagged, shape=(32, 64)), np.asarray(ramp))
@@ -199,9 +193,7 @@ def test_a_mask_of_another_shape_is_refused_after_it_is_turned_upright(save: Sav
     exif[0x0112] = 6
     mask = save(Image.new("L", (64, 32), 255), "JPEG", exif=exif.tobytes())
     assert decode_mask(mask, shape=(64, 32)).shape == (64, 32)
-    with pytest.raises(
-        MaskMismatch, match="the mask is 32 x 64 pixels; the photo it is for has 64 x 32 pixels"
-    ):
+    with pytest.raises(MaskMismatch, match="the mask is 32 x 64 pixels; the photo it is for has 64 x 32 pixels"):
         decode_mask(mask, shape=(32, 64))
     with pytest.raises(TooManyPixels, match="the content mask"):
         decode_mask(mask, shape=(64, 32), limits=Limits(max_pixels=100), field="content_mask")

@@ -89,9 +89,7 @@ def test_a_png_of_30000_by_30000_in_100_kb_is_refused_before_it_unpacks() -> Non
     assert 100_000 < len(data) < 120_000
     with pytest.raises(TooManyPixels) as caught:
         decode(data)
-    assert caught.value.detail == (
-        "the photo is 30,000 x 30,000 = 900.0 megapixels; allowed are at most 50 megapixels"
-    )
+    assert caught.value.detail == ("the photo is 30,000 x 30,000 = 900.0 megapixels; allowed are at most 50 megapixels")
     assert caught.value.field == "content"
     assert caught.value.allowed == "at most 50 megapixels"
 

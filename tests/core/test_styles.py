@@ -32,9 +32,7 @@ def test_every_style_is_complete_and_light_enough_to_ship(style: styles.Style) -
 
 def test_a_style_is_found_by_its_id_and_an_unknown_one_names_those_there_are() -> None:
     assert styles.get("woodcut") is CATALOG["woodcut"]
-    with pytest.raises(
-        UnknownStyle, match=r"style is 'wodcut'; there are .*woodcut.*, or give a picture"
-    ) as caught:
+    with pytest.raises(UnknownStyle, match=r"style is 'wodcut'; there are .*woodcut.*, or give a picture") as caught:
         styles.get("wodcut")
     assert caught.value.field == "style"
     assert caught.value.allowed == list(CATALOG)
