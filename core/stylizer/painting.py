@@ -132,12 +132,23 @@ def _weighted(style: ImageSource | WeightedStyles) -> list[tuple[ImageSource, fl
     if not 1 <= len(entries) <= MAX_STYLES:
         allowed = f"1 to {MAX_STYLES} styles"
         raise OptionError(f"{len(entries)} styles are given; allowed are {allowed}", field="style", allowed=allowed)
-    for _, weight in entries:
-        if not (math.isfinite(weight) and weight > 0):
-            allowed = "a number above 0"
-            raise OptionError(f"weight is {weight!r}; it must be {allowed}", field="weight", allowed=allowed)
-    total = sum(weight for _, weight in entries)
-    return [(source, weight / total) for source, weight in entries]
+    for entry in entries:
+        _check_pair(entry)
+    largest = max(weight for _, weight in entries)
+    total = sum(weight / largest for _, weight in entries)
+    return [(source, weight / largest / total) for source, weight in entries]
+
+
+def _check_pair(entry: object) -> None:
+    """Raise an OptionError unless this is a style and its weight: a list of styles alone is an easy mistake."""
+    if not (isinstance(entry, Sequence) and len(entry) == 2 and not isinstance(entry, str | bytes)):
+        allowed = "pairs of a style and its weight"
+        raise OptionError(f"style is a list with {entry!r}; it must hold {allowed}", field="style", allowed=allowed)
+    weight = entry[1]
+    is_number = isinstance(weight, int | float) and not isinstance(weight, bool)
+    if not (is_number and math.isfinite(weight) and weight > 0):
+        allowed = "a number above 0"
+        raise OptionError(f"weight is {weight!r}; it must be {allowed}", field="weight", allowed=allowed)
 
 
 def _check_honored(

@@ -236,6 +236,9 @@ def test_a_blend_lies_between_its_styles_and_nearer_to_the_heavier() -> None:
 def test_a_blend_of_one_style_with_itself_is_that_style() -> None:
     once = stylize(_photo(), [(_stripes(), 7.0)], options=Options(**DRAFT))
     assert _distance(once, _paint()) == 0
+    heavy = stylize(_photo(), [(_stripes(), 1e308), (_stripes(), 1e308)], options=Options(**DRAFT))
+    light = stylize(_photo(), [(_stripes(), 1.0), (_stripes(), 1.0)], options=Options(**DRAFT))
+    assert _distance(heavy, light) == 0  # only their proportion counts
     four = stylize(_photo(), [(_stripes(), 1.0)] * 4, options=Options(**DRAFT))
     assert _unlikeness(four, _stripes()) < 1.5 * _unlikeness(_paint(), _stripes()) + 0.02
 

@@ -112,6 +112,31 @@ def test_progress_rises_to_its_total_with_a_picture_at_every_step() -> None:
     assert painting.image.tobytes() == _paint().image.tobytes()  # looking changes nothing
 
 
+def test_previews_honor_the_mask_and_the_color_as_the_painting_does() -> None:
+    mask = Image.new("L", (96, 72), 0)
+    mask.paste(255, (0, 0, 48, 72))
+    previews: list[Image.Image] = []
+    stylize(
+        _photo(),
+        _stripes(),
+        options=Options(**DRAFT, preserve_color="luminance"),
+        mask=mask,
+        on_progress=lambda progress: previews.append(progress.preview()),
+    )
+    photo = _photo().resize((64, 48), Image.Resampling.LANCZOS)
+    unpainted, painted = (34, 0, 64, 48), (0, 0, 30, 48)
+    assert _distance(previews[-1].crop(unpainted), photo.crop(unpainted)) == 0
+    assert _distance(previews[-1].crop(painted), photo.crop(painted)) > 5
+    for preview in previews:  # smaller ones too
+        small = photo.resize(preview.size)
+        right = (preview.width * 5 // 8, 0, preview.width, preview.height)
+        assert _distance(preview.crop(right), small.crop(right)) < 5
+        chroma = [
+            np.asarray(picture.convert("YCbCr"), np.float64)[..., 1:].mean(axis=(0, 1)) for picture in (preview, small)
+        ]
+        assert np.abs(chroma[0] - chroma[1]).max() < 5
+
+
 @pytest.mark.parametrize("error", [Canceled("enough"), KeyboardInterrupt(), ZeroDivisionError()])
 def test_what_the_callback_raises_leaves_as_it_is_and_stops_at_once(error: BaseException) -> None:
     calls = 0
@@ -158,6 +183,10 @@ def _bytes(image: Image.Image, name: str = "PNG") -> bytes:
         ({"style": [(_stripes(), 1.0), (_photo(), -1.0)]}, OptionError, "weight", "a number above 0"),
         ({"style": [(_stripes(), float("nan"))]}, OptionError, "weight", "a number above 0"),
         ({"style": [(_stripes(), float("inf"))]}, OptionError, "weight", "a number above 0"),
+        ({"style": [(_stripes(), "much")]}, OptionError, "weight", "a number above 0"),
+        ({"style": [(_stripes(), True)]}, OptionError, "weight", "a number above 0"),
+        ({"style": ["woodcut", "mosaic"]}, OptionError, "style", "pairs of a style and its weight"),
+        ({"style": ("woodcut", 1.0)}, OptionError, "style", "pairs of a style and its weight"),
         ({"style": "no-such-style"}, UnknownStyle, "style", ["woodcut"]),
         ({"style": Path("no-such-file.png")}, UnreadableImage, "style", ""),
         ({"style": b"not a picture"}, UnsupportedImage, "style", ""),

@@ -121,6 +121,16 @@ def test_descriptors_are_the_patches_projected_onto_the_axes(patch: int, stride:
     torch.testing.assert_close(basis.describe(image, stride).double(), expected, atol=2e-4, rtol=0)
 
 
+def test_detail_too_fine_for_the_compared_pixels_is_left_out_and_coarse_structure_kept() -> None:
+    checks = torch.zeros(3, 60, 60)
+    checks[:, ::2, 1::2] = checks[:, 1::2, ::2] = 1
+    slow = (torch.arange(60) / 60 * 6.28).sin().expand(3, 60, 60)
+    for step in (2, 3):
+        assert low_pass(checks, step)[:, ::step, ::step].std() < 0.1
+        torch.testing.assert_close(low_pass(slow, step)[..., 9:-9], slow[..., 9:-9], atol=0.02, rtol=0)
+    assert torch.equal(low_pass(checks, 1), checks)
+
+
 @pytest.mark.parametrize(("patch", "gap"), [(5, 5), (9, 4), (33, 8)])
 def test_a_picture_is_described_as_the_style_is(patch: int, gap: int) -> None:
     grid = PatchGrid(patch + 2 * gap, patch + 3 * gap, patch, gap)
