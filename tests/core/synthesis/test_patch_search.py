@@ -79,7 +79,8 @@ def test_every_row_is_answered_when_there_are_more_queries_than_fit_one_block() 
 def test_nearly_equal_descriptors_are_told_apart_to_float32_accuracy() -> None:
     generator = torch.Generator().manual_seed(2)
     stock = torch.randn(1500, 40, generator=generator)
-    queries = stock[torch.randint(0, 1500, (200,), generator=generator)] + 0.3 * torch.randn(200, 40, generator=generator)
+    near = stock[torch.randint(0, 1500, (200,), generator=generator)]
+    queries = near + 0.3 * torch.randn(200, 40, generator=generator)
     _assert_nearest(queries, stock, slack=1e-4)  # squared lengths are about 40
 
 
