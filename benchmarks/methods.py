@@ -18,6 +18,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from stylizer.compute import available_cores, use_available_cores
+
 PHOTO = Path(__file__).parents[1] / "docs" / "pictures" / "cat.jpg"
 SIZES = (256, 400, 512, 1024)
 QUALITIES = ("draft", "standard", "high")
@@ -33,6 +35,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.only:
         what, size, quality = arguments.only.split(",")
+        use_available_cores()
         measure = {"painting": _painting, "search": _search, "textbook": _textbook}[what]
         print(json.dumps(measure(str(arguments.photo), arguments.style, int(size), quality)))
         return
@@ -70,9 +73,7 @@ def _run(arguments: argparse.Namespace, what: str, size: int, quality: str) -> t
 
 def _painting(photo: str, style: str, size: int, quality: str) -> dict[str, float]:
     from stylizer import Options, stylize
-    from stylizer.compute import use_available_cores
 
-    use_available_cores()
     options = Options(size=size, quality=quality)  # type: ignore[arg-type]
     stylize(photo, style, options=options)
     again = stylize(photo, style, options=options)
@@ -116,13 +117,10 @@ def _search_problems(photo: str, style: str, size: int) -> list[Any]:
     from PIL import Image
 
     from stylizer import catalog
-    from stylizer.compute import use_available_cores
     from stylizer.methods.texture import LEVELS, patches_for
     from stylizer.synthesis.patch_grid import PatchGrid
     from stylizer.synthesis.pyramid import gaussian_pyramid
     from stylizer.tensors import long_side_to, to_tensor
-
-    use_available_cores()
 
     def pyramid(path: str | Path) -> list[Any]:
         image = Image.open(path).convert("RGB")
@@ -144,8 +142,6 @@ def _peak() -> float:
 
 def _print_machine() -> None:
     import torch
-
-    from stylizer.compute import available_cores
 
     extensions = torch.backends.cpu.get_cpu_capability()
     print(f"torch {torch.__version__}, {available_cores()} cores, {extensions}")

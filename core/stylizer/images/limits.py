@@ -55,8 +55,7 @@ def check_dimensions(size: tuple[int, int], limits: Limits, field: str) -> None:
     if long > short * limits.max_aspect_ratio:
         allowed = f"at most {limits.max_aspect_ratio:g} times as long as wide"
         detail = (
-            f"{noun(field)} is {dimensions(size)} pixels, {long / short:.3g} times as long as wide; "
-            f"it may be {allowed}"
+            f"{noun(field)} is {dimensions(size)} pixels, {long / short:.3g} times as long as wide; it may be {allowed}"
         )
         raise ExtremeAspectRatio(detail, field=field, allowed=allowed)
 
@@ -66,8 +65,5 @@ def check_pixels(size: tuple[int, int], limits: Limits, field: str) -> None:
     width, height = size
     if width * height > limits.max_pixels:
         allowed = f"at most {limits.max_pixels / 1e6:g} megapixels"
-        detail = (
-            f"{noun(field)} is {dimensions(size)} = {width * height / 1e6:,.1f} megapixels; "
-            f"allowed are {allowed}"
-        )
+        detail = f"{noun(field)} is {dimensions(size)} = {width * height / 1e6:,.1f} megapixels; allowed are {allowed}"
         raise TooManyPixels(detail, field=field, allowed=allowed)

@@ -81,6 +81,7 @@ def paint(task: Task) -> Tensor:
     """Paint `task.photo` with patches of `task.styles`: (1, 3, H, W)."""
     options = task.options
     if options.strength == 0:
+        task.report(1, 1, lambda: task.photo)
         return task.photo
     generator = torch.Generator().manual_seed(options.seed)
     budget = BUDGETS[options.quality]

@@ -49,7 +49,8 @@ class PatchBasis:
         described = F.conv2d(low_pass(image, self.step)[None], kernels, stride=stride, dilation=self.step)
         # The kernel spans (side - 1) * step + 1 pixels, which may be a few less than the patch: drop what overhangs.
         rows, columns = ((n - self.patch) // stride + 1 for n in image.shape[-2:])
-        return described[0, :, :rows, :columns].flatten(1).t() - self.axes @ self.mean
+        # In memory one dimension after the other, as they come and as `nearest` multiplies them: nothing is turned.
+        return (described[0, :, :rows, :columns].flatten(1) - (self.axes @ self.mean)[:, None]).t()
 
     def describe_grid(self, padded: Tensor, grid: PatchGrid) -> Tensor:
         """Descriptors (rows * columns, dimensions) of the patches that `grid` cuts out of `padded`, row by row."""
@@ -108,31 +109,34 @@ def nearest(queries: Tensor, candidates: Tensor, penalty: Tensor | None = None) 
 
     With a `penalty` (M,), that much is added to the squared distance to each candidate.
     """
-    count = len(candidates)
-    cost = candidates.square().sum(1, keepdim=True)
-    if penalty is not None:
-        cost = cost + penalty[:, None]
-    # |q - c|^2 = |q|^2 - 2 (q.c - |c|^2 / 2): one extra coordinate makes the bracket a plain matrix product.
-    keys = torch.cat((candidates, -0.5 * cost), 1)
-    blocks = -(-count // CANDIDATES)
-    # The last block is filled up with copies of the last candidate, which comes before them and so wins.
-    keys = torch.cat((keys, keys[-1:].expand(blocks * CANDIDATES - count, -1))).t().contiguous()
-    queries = torch.cat((queries, queries.new_ones(len(queries), 1)), 1)
-    best = [_best_columns(part, keys, blocks) for part in torch.split(queries, ROWS)]
-    return torch.cat(best).clamp_(max=count - 1)
+    parts = [_best_columns(part, candidates.t(), penalty) for part in torch.split(queries, ROWS)]
+    return torch.cat(parts)
 
 
-def _best_columns(queries: Tensor, keys: Tensor, blocks: int) -> Tensor:
-    """The column of `keys` (D, M) with the largest product, for each row of `queries` (n, D)."""
-    tops = queries.new_empty(blocks, len(queries))
-    scores = queries.new_empty(len(queries), CANDIDATES)
-    for block in range(blocks):
-        torch.mm(queries, keys[:, block * CANDIDATES : (block + 1) * CANDIDATES], out=scores)
-        torch.amax(scores, 1, out=tops[block])
+def _best_columns(queries: Tensor, columns: Tensor, penalty: Tensor | None) -> Tensor:
+    """The nearest of `columns` (D, M) for each row of `queries` (n, D)."""
+    starts = range(0, columns.shape[1], CANDIDATES)
+    buffer = queries.new_empty(len(queries), min(CANDIDATES, columns.shape[1]))
+    tops = queries.new_empty(len(starts), len(queries))
+    for top, start in zip(tops, starts, strict=True):
+        scores = buffer[:, : columns.shape[1] - start]
+        torch.amax(_score(queries, columns, penalty, start, out=scores), 1, out=top)
     winner = tops.argmax(0)
     best = torch.empty_like(winner)
     for block in torch.unique(winner).tolist():
         rows = (winner == block).nonzero()[:, 0]
-        products = queries[rows] @ keys[:, block * CANDIDATES : (block + 1) * CANDIDATES]
-        best[rows] = products.argmax(1) + block * CANDIDATES
+        start = block * CANDIDATES
+        best[rows] = start + _score(queries[rows], columns, penalty, start).argmax(1)
     return best
+
+
+def _score(
+    queries: Tensor, columns: Tensor, penalty: Tensor | None, start: int, *, out: Tensor | None = None
+) -> Tensor:
+    """How near each query is to the block of columns from `start` on, (n, up to CANDIDATES): more is nearer."""
+    block = columns[:, start : start + CANDIDATES]
+    cost = block.square().sum(0)
+    if penalty is not None:
+        cost += penalty[start : start + CANDIDATES]
+    # |q - c|^2 = |q|^2 - 2 (q.c - |c|^2 / 2), and |q|^2 is the same for all.
+    return torch.addmm(cost, queries, block, beta=-0.5, out=out)

@@ -1,0 +1,45 @@
+"""Paint the picture in the README: three free photos, all built-in styles.
+
+    python -m benchmarks.gallery
+
+The photos are scikit-image's samples: the cat Chelsea and the cup of coffee are CC0, the astronaut Eileen Collins is
+in the public domain (NASA).
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from stylizer.compute import use_available_cores
+
+TARGET = Path(__file__).parents[1] / "docs" / "pictures" / "gallery.webp"
+ROWS = {
+    "chelsea.png": ("woodcut", "mosaic", "stained-glass", "impasto-swirls"),
+    "astronaut.png": ("pen-hatching", "watercolor", "impasto-swirls", "pointillism"),
+    "coffee.png": ("embroidery", "stained-glass", "pointillism", "mosaic"),
+}
+WIDTH, HEIGHT, GAP = 300, 210, 6
+
+
+def main() -> None:
+    """Paint, and write one sheet: a row a photo, the photo first."""
+    use_available_cores()
+    from PIL import Image, ImageOps
+
+    from stylizer import Options, stylize
+
+    columns = 1 + max(len(styles) for styles in ROWS.values())
+    sheet = Image.new("RGB", (columns * (WIDTH + GAP) - GAP, len(ROWS) * (HEIGHT + GAP) - GAP), "white")
+    for row, (name, styles) in enumerate(ROWS.items()):
+        photo = Image.open(str(files("skimage.data") / name)).convert("RGB")
+        options = Options(size=640, quality="high")
+        pictures = [photo, *(stylize(photo, style, options=options).image for style in styles)]
+        for column, picture in enumerate(pictures):
+            fitted = ImageOps.fit(picture, (WIDTH, HEIGHT), Image.Resampling.LANCZOS, centering=(0.5, 0.3))
+            sheet.paste(fitted, (column * (WIDTH + GAP), row * (HEIGHT + GAP)))
+    sheet.save(TARGET, quality=82, method=6)
+
+
+if __name__ == "__main__":
+    main()
