@@ -3,8 +3,7 @@
 Rules every adapter keeps, and the contract tests check:
 
 - A change of a job is one conditional write: it happens wholly, or not at all.
-- Lists are newest first, by time and then id; a cursor names a place between two records, so that what is
-added
+- Lists are newest first, by time and then id; a cursor names a place between two records, so that what is added
   meanwhile neither repeats nor hides anything.
 - Deleting what is not there is no error, so that everything can be done twice.
 """
