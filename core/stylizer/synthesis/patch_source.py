@@ -19,8 +19,8 @@ MEMORY = 0.5
 """Weight of what was used before against what is used now."""
 
 DITHER = 0.5
-"""Noise on what is searched for, relative to the usual distance: without it neighbors in a flat area all take the same
-patch, and the grid shows as a weave."""
+"""Noise on what is searched for, relative to the distance of what is found: without it neighbors in a flat area all
+take the same patch, and the grid shows as a weave."""
 
 
 def window_means(values: Tensor, side: int) -> Tensor:
@@ -40,17 +40,17 @@ class Usage:
 
     def __init__(self) -> None:
         self._share: Tensor | None = None  # (h, w), mean 1
-        self.error = 0.0
-        """Usual distance from a patch to its nearest in this style: mean squared difference of a value."""
+        self.error: Tensor = torch.zeros(1, 1)
+        """How far the last patches were from their nearest: mean squared difference of a value, (rows, columns)."""
 
     def penalty(self, size: tuple[int, int], patch: int, stride: int, values: int) -> Tensor | None:
         """What to add to the squared distance of each candidate, (M,); None as long as nothing was pasted."""
         if self._share is None:
             return None
         share = F.interpolate(self._share[None, None], size, mode="bilinear", align_corners=False)
-        return EVENNESS * self.error * values * window_means(share[0, 0], patch)[::stride, ::stride].flatten()
+        return EVENNESS * self.error.mean() * values * window_means(share[0, 0], patch)[::stride, ::stride].flatten()
 
-    def record(self, size: tuple[int, int], tops: Tensor, lefts: Tensor, patch: int, error: float) -> None:
+    def record(self, size: tuple[int, int], tops: Tensor, lefts: Tensor, patch: int, error: Tensor) -> None:
         """Note that patches with these corners were pasted from a style of `size` (height, width)."""
         hits = torch.zeros(size[0] + patch - 1, size[1] + patch - 1)
         hits.index_put_((tops + patch - 1, lefts + patch - 1), torch.ones(len(tops)), accumulate=True)
@@ -87,15 +87,20 @@ class PatchSource:
         size = (self._image.shape[1], self._image.shape[2])
         values = len(self._basis.mean)
         queries = self._basis.describe_grid(padded, grid)
-        spread = DITHER * (self._usage.error * values / queries.shape[1]) ** 0.5
-        queries = queries + spread * torch.randn(queries.shape, generator=self._generator)
+        queries = self._dither(queries, grid, values)
         best = nearest(queries, self._candidates, self._usage.penalty(size, self._patch, self._stride, values))
-        error = float((queries - self._candidates[best]).square().sum(1).mean()) / values
+        error = (queries - self._candidates[best]).square().sum(1).view(grid.rows, grid.columns) / values
         columns = (size[1] - self._patch) // self._stride + 1
         tops, lefts = best // columns * self._stride, best % columns * self._stride
         self._usage.record(size, tops, lefts, self._patch, error)
         patches = self._image.unfold(1, self._patch, 1).unfold(2, self._patch, 1)[:, tops, lefts]
         return torch.unflatten(patches, 1, (grid.rows, grid.columns))
+
+    def _dither(self, queries: Tensor, grid: PatchGrid, values: int) -> Tensor:
+        """Queries with noise on them, in proportion to how far from the style the picture was there before."""
+        error = F.interpolate(self._usage.error[None, None], (grid.rows, grid.columns), mode="bilinear").flatten()
+        spread = DITHER * (error * values / queries.shape[1]).sqrt()
+        return queries + spread[:, None] * torch.randn(queries.shape, generator=self._generator)
 
 
 def share_out(padded: Tensor, grid: PatchGrid, offers: list[tuple[Tensor, float]]) -> Tensor:

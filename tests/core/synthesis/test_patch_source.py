@@ -65,7 +65,7 @@ def test_the_use_of_a_style_averages_to_1_and_is_highest_where_patches_came_from
     usage = Usage()
     assert usage.penalty((20, 30), 4, 1, 48) is None
     tops, lefts = torch.tensor([2, 2, 2, 10]), torch.tensor([5, 5, 5, 20])
-    usage.record((20, 30), tops, lefts, 4, error=0.01)
+    usage.record((20, 30), tops, lefts, 4, error=torch.tensor([[0.01]]))
     whole = usage.penalty((20, 30), 1, 1, 1)
     assert whole is not None
     share = whole.view(20, 30) / (patch_source.EVENNESS * 0.01)
@@ -78,7 +78,7 @@ def test_the_use_of_a_style_averages_to_1_and_is_highest_where_patches_came_from
     assert half is not None
     assert half.shape == (4 * 7,)
     assert half.view(4, 7).argmax() == 0 * 7 + 1  # rows 0-2, columns 2-4
-    usage.record((10, 15), torch.tensor([7]), torch.tensor([12]), 3, error=0.01)
+    usage.record((10, 15), torch.tensor([7]), torch.tensor([12]), 3, error=torch.tensor([[0.01]]))
     both = usage.penalty((10, 15), 1, 1, 1)
     assert both is not None
     torch.testing.assert_close(both.mean(), whole.mean(), atol=0, rtol=0.05)
