@@ -29,8 +29,7 @@ function options() {
 
 /** Put the controls where an earlier job had them. */
 function restore(job) {
-  const given = { ...job.options, format: job.options.format };
-  for (const [name, value] of Object.entries(given)) {
+  for (const [name, value] of Object.entries(job.options)) {
     const element = $("panel").elements[name];
     if (!element) continue;
     if (element instanceof HTMLSelectElement && ![...element.options].some((o) => o.value === String(value))) {
