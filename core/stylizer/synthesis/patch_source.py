@@ -48,7 +48,9 @@ class Usage:
         if self._share is None:
             return None
         share = F.interpolate(self._share[None, None], size, mode="bilinear", align_corners=False)
-        return EVENNESS * self.error.mean() * values * window_means(share[0, 0], patch)[::stride, ::stride].flatten()
+        # The median: a flat area, where all patches are near, must not pay the price of a busy one for another patch.
+        price = EVENNESS * self.error.median() * values
+        return price * window_means(share[0, 0], patch)[::stride, ::stride].flatten()
 
     def record(self, size: tuple[int, int], tops: Tensor, lefts: Tensor, patch: int, error: Tensor) -> None:
         """Note that patches with these corners were pasted from a style of `size` (height, width)."""
