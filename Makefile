@@ -4,10 +4,13 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 HOST ?= 127.0.0.1
 PORT ?= 8000
+MINUTES ?= 60
+OUT ?= build/encoder
+BY_TEACHERS := $(if $(TEACHERS),--teachers "$(TEACHERS)")
 
-.PHONY: help run test lint format bench swatches clean
+.PHONY: help run test lint format bench swatches train-encoder clean
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-13s %s\n", $$1, $$2}'
 
 run: .venv/.run ## start the local service and its page
 	$(BIN)/stylizer-server --host $(HOST) --port $(PORT)
@@ -30,6 +33,12 @@ bench: .venv/.dev ## seconds and memory of each method beside a textbook yardsti
 swatches: .venv/.dev ## paint the built-in styles anew
 	$(BIN)/python -m swatches
 
+train-encoder: .venv/.training ## distill the compact encoder from CONTENT=dir, STYLE=dir [TEACHERS=dir MINUTES=60 OUT=dir]
+	@test -d "$(CONTENT)" -a -d "$(STYLE)" || { echo "name two folders of pictures: make train-encoder CONTENT=photographs STYLE=artworks" >&2; exit 1; }
+	$(BIN)/python -m training.distill --content "$(CONTENT)" --style "$(STYLE)" $(BY_TEACHERS) --minutes $(MINUTES) --out "$(OUT)"
+	$(BIN)/python -m training.export --run "$(OUT)"
+	$(BIN)/python -m training.evaluate --content "$(CONTENT)" --style "$(STYLE)" $(BY_TEACHERS)
+
 clean: ## remove the virtual environment and every cache
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -44,4 +53,8 @@ clean: ## remove the virtual environment and every cache
 
 .venv/.dev: .venv/bin/python pyproject.toml constraints.txt
 	$(PIP) --editable '.[service,dev,swatches]'
+	@touch $@ .venv/.run
+
+.venv/.training: .venv/bin/python pyproject.toml constraints.txt
+	$(PIP) --editable '.[service,training]'
 	@touch $@ .venv/.run

@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
 
 CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
@@ -32,3 +36,21 @@ def use_available_cores() -> None:
     import torch
 
     torch.set_num_threads(available_cores())
+
+
+def autocast_dtype(device: str = "cpu") -> torch.dtype:
+    """The precision for neural networks on `device`: bfloat16 where it is multiplied in hardware, else float32.
+
+    Elsewhere bfloat16 is emulated, and slower than float32.
+
+    Args:
+        device: A type of device as torch names it: "cpu" or "cuda".
+    """
+    import torch
+
+    if device == "cuda":
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        abilities = torch.cpu.get_capabilities()
+        fast = bool(abilities.get("amx_bf16") or abilities.get("avx512_bf16"))
+    return torch.bfloat16 if fast else torch.float32

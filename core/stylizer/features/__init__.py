@@ -1,0 +1,1 @@
+"""Perceptual encoders: what the neural methods compare pictures by."""

@@ -1,0 +1,117 @@
+"""The compact encoder: the perceptual features that the project ships, distilled from VGG-19 and SqueezeNet."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import cast
+
+import torch
+from safetensors import safe_open
+from torch import Tensor, nn
+from torch.nn import functional
+
+WEIGHTS = Path(__file__).parents[1] / "weights" / "compact_encoder.safetensors"
+STRIDES = (1, 2, 4, 8)
+CHANNELS = (32, 64, 128, 256)
+# Output widths of the 3x3 convolutions of each stage. The last stage is the deepest: SqueezeNet's fire8 sees 107 pixels
+# at once, and depth at stride 8 is the cheapest way to see as far.
+WIDTHS = ((32,), (64, 64), (128, 128), (160, 160, 160, 256))
+# The range the teachers were trained in (torchvision's convention).
+RGB_MEAN = (0.485, 0.456, 0.406)
+RGB_STD = (0.229, 0.224, 0.225)
+
+
+class CompactEncoder(nn.Module):
+    """Plain 3x3 convolutions and ReLUs with max pooling between four stages; what each stage ends with is a tap.
+
+    Pooling rather than strided convolutions because the teachers pool, and because its gradient is twice as cheap.
+    """
+
+    rgb_mean: Tensor
+    rgb_std: Tensor
+
+    def __init__(self, widths: Sequence[Sequence[int]] = WIDTHS) -> None:
+        super().__init__()
+        self.register_buffer("rgb_mean", torch.tensor(RGB_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("rgb_std", torch.tensor(RGB_STD).view(1, 3, 1, 1), persistent=False)
+        self.channels = tuple(outs[-1] for outs in widths)
+        self.stages = nn.ModuleList()
+        for before, outs in zip((3, *self.channels), widths, strict=False):
+            stage = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in pairwise((before, *outs)))
+            for convolution in stage:
+                nn.init.kaiming_normal_(cast(nn.Conv2d, convolution).weight, nonlinearity="relu")
+                nn.init.zeros_(cast(Tensor, convolution.bias))
+            self.stages.append(stage)
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Features of `image` (B, 3, H, W), sRGB in [0, 1], H and W >= 8: one (B, C, h, w) a tap."""
+        x = (image - self.rgb_mean) / self.rgb_std
+        taps: list[Tensor] = []
+        for stage in self.stages:
+            if taps:
+                x = functional.max_pool2d(x, 2)
+            for convolution in cast(nn.ModuleList, stage):
+                x = functional.relu(convolution(x))
+            taps.append(x)
+        return taps
+
+
+class View(nn.Module):
+    """What a teacher's layer would see: a linear map from the channels of one tap to the layer's.
+
+    A linear map of features maps their mean and covariance as well, so the statistics of a tap, taken once, are seen
+    through every view of it for the price of small matrix products. Distances between them weigh the tap's directions
+    as the teacher does, which raw taps do not.
+
+    Attributes:
+        tap: Index of the tap.
+        matrix: (C', C).
+        offset: (C',).
+    """
+
+    matrix: Tensor
+    offset: Tensor
+
+    def __init__(self, tap: int, matrix: Tensor, offset: Tensor) -> None:
+        super().__init__()
+        self.tap = tap
+        self.register_buffer("matrix", matrix)
+        self.register_buffer("offset", offset)
+
+    def statistics(self, mean: Tensor, covariance: Tensor) -> tuple[Tensor, Tensor]:
+        """What the layer's mean (..., C') and covariance (..., C', C') would be where the tap has these."""
+        return mean @ self.matrix.T + self.offset, self.matrix @ covariance @ self.matrix.T
+
+
+class CompactFeatures(nn.Module):
+    """The encoder as shipped: its taps, and the views of them that style is compared by.
+
+    Attributes:
+        encoder: The network.
+        views: By the name of the teacher's layer.
+    """
+
+    def __init__(self, encoder: CompactEncoder, views: dict[str, View]) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.views = nn.ModuleDict(views)
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """The taps, see `CompactEncoder.forward`."""
+        return cast(list[Tensor], self.encoder(image))
+
+
+def load_compact(path: Path = WEIGHTS) -> CompactFeatures:
+    """The shipped encoder: frozen, float32, channels last."""
+    with safe_open(path, "pt") as file:
+        tap_of: dict[str, int] = json.loads(file.metadata()["views"])
+        state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 (it is no mapping)
+    views = {
+        name: View(tap, state[f"views.{name}.matrix"], state[f"views.{name}.offset"]) for name, tap in tap_of.items()
+    }
+    features = CompactFeatures(CompactEncoder(), views)
+    features.load_state_dict(state)
+    return features.to(memory_format=torch.channels_last).requires_grad_(False).eval()  # type: ignore[call-overload, no-any-return]

@@ -1,0 +1,56 @@
+"""Pictures painted by the student while it learns, so that it learns to judge what it will be asked to judge.
+
+A painting is made by changing its pixels until the student is content, which finds whatever the student misjudges. So
+some crops of every batch are such paintings under way, and the teachers say what is wrong with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+RATE = 0.03
+DECAYS = (0.9, 0.99)
+
+
+class Canvases:
+    """Crops on their way to the statistics of a style, renewed in turn after `lifetime` steps each."""
+
+    def __init__(self, count: int, side: int, lifetime: int = 64) -> None:
+        self.lifetime = lifetime
+        self.image = torch.rand(count, 3, side, side)
+        self.style = torch.rand(count, 3, side, side)
+        self.first = torch.zeros_like(self.image)
+        self.second = torch.zeros_like(self.image)
+        self.ages = torch.zeros(count, dtype=torch.long)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Everything that the next step depends on."""
+        return {name: getattr(self, name) for name in ("image", "style", "first", "second", "ages")}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Go on from what `state_dict` answered."""
+        for name, value in state.items():
+            getattr(self, name).copy_(value)
+
+    def renew(self, step: int, batch: Tensor) -> None:
+        """Start over, from the batch's first and last crop, the canvas whose turn it is."""
+        count = len(self.image)
+        for i in range(count):
+            if step % self.lifetime == i * self.lifetime // count:
+                self.image[i], self.style[i] = batch[0], batch[-1]
+                self.first[i], self.second[i], self.ages[i] = 0, 0, 0
+
+    def paint(self, distance: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """Move every canvas one Adam step toward its style; answer the canvases (B, 3, H, W)."""
+        image = self.image.clone().contiguous(memory_format=torch.channels_last).requires_grad_()
+        (gradient,) = torch.autograd.grad(distance(image, self.style), image)
+        self.ages += 1
+        age = self.ages.view(-1, 1, 1, 1)
+        self.first.lerp_(gradient, 1 - DECAYS[0])
+        self.second.lerp_(gradient.square(), 1 - DECAYS[1])
+        scale = (self.second / (1 - DECAYS[1] ** age)).sqrt() + 1e-12
+        self.image.sub_(RATE * self.first / (1 - DECAYS[0] ** age) / scale).clamp_(0, 1)
+        return self.image

@@ -1,0 +1,109 @@
+"""Paintings by the student's eyes beside paintings by its teachers': `python -m training.side_by_side --help`.
+
+A plain optimization of the pixels, the same for every judge, so that what differs between the paintings is what the
+judges see. The distances printed are the teachers', whoever painted.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional
+
+from stylizer.compute import autocast_dtype
+from stylizer.features.compact import load_compact
+from training.judges import Judge, by_student, by_teachers, by_vgg, content_distance, style_distance
+from training.pictures import read_picture
+from training.teachers import load_teachers
+
+CONTENT_WEIGHT = 0.15
+RATE = 0.03
+
+
+def paint(judge: Judge, photo: Tensor, style: Tensor, *, steps: Sequence[int], content_weight: float) -> Tensor:
+    """`photo` (1, 3, H, W) painted in `style`, coarse to fine: `steps[-1]` at full size, each before at half that."""
+    image = photo
+    for level, count in enumerate(steps):
+        factor = 2.0 ** (level + 1 - len(steps))
+        target, wanted = (_scaled(x, factor) for x in (photo, style))
+        with torch.no_grad():
+            seen_photo, seen_style = judge(target), judge(wanted)
+        image = functional.interpolate(image, target.shape[2:], mode="bicubic").clamp(0, 1).requires_grad_()
+        average = image.detach().clone()
+        optimizer = torch.optim.Adam([image], lr=RATE)
+        for _ in range(count):
+            seen = judge(image)
+            loss = style_distance(seen, seen_style) + content_weight * content_distance(seen, seen_photo)
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            with torch.no_grad():
+                image.clamp_(0, 1)
+                average.lerp_(image, 0.1)
+        image = average
+    return image
+
+
+def _scaled(x: Tensor, factor: float) -> Tensor:
+    if factor == 1:
+        return x
+    return functional.interpolate(x, scale_factor=factor, mode="bilinear", antialias=True)
+
+
+def sheet(pictures: Sequence[Tensor]) -> Image.Image:
+    """The pictures (1, 3, h, w) side by side, all as high as the first."""
+    height = pictures[0].shape[2]
+    resized = [
+        functional.interpolate(x, (height, round(x.shape[3] * height / x.shape[2])), mode="bilinear", antialias=True)
+        for x in pictures
+    ]
+    pixels = torch.cat(resized, 3)[0].detach().clamp(0, 1).permute(1, 2, 0).mul(255).round()
+    return Image.fromarray(pixels.numpy().astype(np.uint8))
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Paint one photo in one style by every judge, and write them all into one picture."""
+    parser = argparse.ArgumentParser(prog="python -m training.side_by_side", description=__doc__)
+    parser.add_argument("photo", type=Path)
+    parser.add_argument("style", type=Path)
+    parser.add_argument("--teachers", type=Path, help="folder of the teachers' state dicts (default: torchvision's)")
+    parser.add_argument("--side", type=int, default=256, help="short side in pixels (%(default)s)")
+    parser.add_argument("--steps", type=int, nargs="+", default=[100, 80], help="of each level, coarse to fine")
+    parser.add_argument("--content-weight", type=float, default=CONTENT_WEIGHT, help="(%(default)s)")
+    parser.add_argument("--out", type=Path, required=True, help="picture to write: photo, style, then the paintings")
+    parser.add_argument("--judges", nargs="+", default=["both", "teachers", "vgg19"])
+    arguments = parser.parse_args(argv)
+    precision = autocast_dtype()
+    features, teachers = load_compact(), load_teachers(arguments.teachers)
+    judges = {
+        "taps": by_student(features, taps=True),
+        "views": by_student(features, views=True),
+        "both": by_student(features, taps=True, views=True),
+        "teachers": by_teachers(teachers),
+        "vgg19": by_vgg(teachers),
+    }
+    photo, style = (
+        torch.from_numpy(read_picture(path, short_side=arguments.side).copy()).permute(2, 0, 1)[None].float() / 255
+        for path in (arguments.photo, arguments.style)
+    )
+    pictures = [photo, style]
+    for name in arguments.judges:
+        with torch.autocast("cpu", precision, enabled=precision != torch.float32):
+            painted = paint(judges[name], photo, style, steps=arguments.steps, content_weight=arguments.content_weight)
+        pictures.append(painted)
+        with torch.no_grad():
+            ours, wanted, kept = (judges["teachers"](x) for x in (painted, style, photo))
+        print(
+            f"{name}: style {style_distance(ours, wanted):.4f}, content {content_distance(ours, kept):.4f}", flush=True
+        )
+    sheet(pictures).save(arguments.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""The networks the compact encoder learns from: VGG-19 and SqueezeNet 1.0, as torchvision builds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import cast
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from stylizer.features.compact import RGB_MEAN, RGB_STD, STRIDES
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of a teacher: where it is tapped, and which tap of the student answers for it."""
+
+    name: str
+    index: int
+    channels: int
+    tap: int
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A chain of modules, its tapped layers (in order), and the picture's margin it is not shown.
+
+    A network that does not pad its first convolution puts its features elsewhere than the student does; cutting
+    `offset` pixels off the top and left of what it sees brings its grid back onto the student's.
+    """
+
+    chain: nn.Sequential
+    layers: tuple[Layer, ...]
+    offset: int = 0
+
+
+VGG19_LAYERS = (Layer("relu1_1", 1, 64, 0), Layer("relu2_1", 6, 128, 1), Layer("relu3_1", 11, 256, 2))
+# Features sit at pixel 4 i + 5 and 8 i + 9; four pixels of offset make that 4 (i + 2) + 1 and 8 (i + 1) + 5, beside the
+# student's 4 j + 1.5 and 8 j + 3.5.
+SQUEEZENET_LAYERS = (Layer("fire3", 4, 128, 2), Layer("fire5", 7, 256, 3), Layer("fire8", 10, 512, 3))
+SQUEEZENET_OFFSET = 4
+LAYERS = VGG19_LAYERS + SQUEEZENET_LAYERS
+
+
+class Teachers(nn.Module):
+    """All teachers as one frozen module in the given precision."""
+
+    rgb_mean: Tensor
+    rgb_std: Tensor
+
+    def __init__(self, teachers: tuple[Teacher, ...], dtype: torch.dtype = torch.float32) -> None:
+        super().__init__()
+        self.teachers = teachers
+        self.layers = tuple(layer for teacher in teachers for layer in teacher.layers)
+        self.chains = nn.ModuleList(teacher.chain for teacher in teachers)
+        self.register_buffer("rgb_mean", torch.tensor(RGB_MEAN).view(1, 3, 1, 1))
+        self.register_buffer("rgb_std", torch.tensor(RGB_STD).view(1, 3, 1, 1))
+        self.requires_grad_(False).eval()
+        self.dtype = dtype
+        self.to(dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @torch.no_grad()
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        """What `features` answers, for those who need no gradient."""
+        return self.features(image)
+
+    def features(self, image: Tensor) -> dict[str, Tensor]:
+        """Features (B, C, h, w) by layer name of `image` (B, 3, H, W), sRGB in [0, 1]."""
+        features: dict[str, Tensor] = {}
+        for teacher in self.teachers:
+            x = image[:, :, teacher.offset :, teacher.offset :].to(self.dtype, memory_format=torch.channels_last)
+            x = (x - self.rgb_mean) / self.rgb_std
+            names = {layer.index: layer.name for layer in teacher.layers}
+            for index, module in enumerate(teacher.chain):
+                x = module(x)
+                if index in names:
+                    features[names[index]] = x
+                if index == max(names):
+                    break
+        return features
+
+    def aligned(self, tap: Tensor, layer: Layer, features: Tensor) -> Tensor:
+        """The part of the student's `tap` that lies where the teacher's `features` of `layer` do."""
+        offset = next(teacher.offset for teacher in self.teachers if layer in teacher.layers)
+        start = -(-2 * offset // STRIDES[layer.tap]) if offset else 0
+        return tap[:, :, start : start + features.shape[2], start : start + features.shape[3]]
+
+
+def load_teachers(folder: Path | None = None, dtype: torch.dtype = torch.float32) -> Teachers:
+    """VGG-19 and SqueezeNet 1.0 with the weights in `folder`, or with torchvision's own, which it downloads.
+
+    Args:
+        folder: Holds `vgg19*.safetensors` (at least the first twelve layers) and `squeezenet1_0*.safetensors`, state
+            dicts of the torchvision models of those names.
+        dtype: The precision they run in.
+    """
+    models = torchvision_models()
+    if folder is None:
+        vgg = models.vgg19(weights="IMAGENET1K_V1").features[:12]
+        squeeze = models.squeezenet1_0(weights="IMAGENET1K_V1").features
+    else:
+        vgg, squeeze = models.vgg19(weights=None).features[:12], models.squeezenet1_0(weights=None).features
+        for chain, pattern in ((vgg, "vgg19*.safetensors"), (squeeze, "squeezenet1_0*.safetensors")):
+            _load(chain, folder, pattern)
+    return Teachers(
+        (Teacher(vgg, VGG19_LAYERS), Teacher(squeeze, SQUEEZENET_LAYERS, SQUEEZENET_OFFSET)),
+        dtype,
+    )
+
+
+def _load(chain: nn.Sequential, folder: Path, pattern: str) -> None:
+    paths = sorted(folder.glob(pattern))
+    if not paths:
+        raise FileNotFoundError(f"no {pattern} in {folder}")
+    state = {key.removeprefix("features."): value for key, value in load_file(paths[0]).items()}
+    chain.load_state_dict({key: state[key] for key in chain.state_dict()})
+
+
+def torchvision_models() -> ModuleType:
+    """`torchvision.models`, also where torchvision's compiled half does not load."""
+    try:
+        import torchvision
+    except RuntimeError:
+        # The only wheel is linked against CUDA: beside a CPU build of torch its extension does not load, and its Python
+        # code then looks for operators nobody declared. Declaring their schemas is all that the models need.
+        for operator in ("nms", "qnms"):
+            torch.library.define(f"torchvision::{operator}", "(Tensor dets, Tensor scores, float threshold) -> Tensor")
+        import torchvision
+    return cast(ModuleType, torchvision.models)

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from stylizer.features.compact import CompactEncoder, load_compact
+from training import distill
+from training.canvases import Canvases
+from training.distill import Run, Settings, begin, rate_at, train
+from training.evaluate import evaluate
+from training.export import export, features_of
+from training.judges import by_teachers, style_distance
+from training.pupil import Adapter, Pupil, calibrate, losses, moments
+from training.side_by_side import paint
+from training.teachers import Layer, Teacher, Teachers
+
+Draw = Callable[[int], Tensor]
+SETTINGS = Settings(batch=4, side=48, warm_up=1, canvases=2, canvases_from=1)
+
+
+def weights(run: Run) -> dict[str, Tensor]:
+    return {**run.pupil.state_dict(), **{f"average {key}": value for key, value in run.average.items()}}
+
+
+def take(steps: int, of: int, teachers: Teachers, draw: Draw, out: Path) -> Run:
+    out.mkdir(exist_ok=True)
+    run = begin(teachers, draw, SETTINGS, out)
+    train(run, lambda: 1.0 if run.step >= steps else run.step / of, out)
+    return run
+
+
+def test_a_run_stopped_and_resumed_ends_with_the_weights_of_an_uninterrupted_one(
+    teachers: Teachers, draw: Draw, tmp_path: Path
+) -> None:
+    whole = take(4, 4, teachers, draw, tmp_path / "whole")
+    take(2, 4, teachers, draw, tmp_path / "halves")
+    torch.rand(7)  # whatever else the process draws in between is of no account
+    halves = take(4, 4, teachers, draw, tmp_path / "halves")
+    assert halves.step == whole.step == 4
+    for key, value in weights(whole).items():
+        assert torch.equal(value, weights(halves)[key]), key
+
+
+def test_the_student_learns(teachers: Teachers, draw: Draw, tmp_path: Path) -> None:
+    def error(pupil: Pupil) -> float:
+        with torch.no_grad():
+            return sum(float(features) for features, _ in losses(pupil, teachers, draw(0)).values())
+
+    settings = Settings(batch=4, side=48, warm_up=5, canvases_from=1000, rate=1e-3)
+    run = begin(teachers, lambda step: draw(min(step, 0)), settings, tmp_path)
+    before = error(run.pupil)
+    for step in range(40):
+        run.advance(step / 40)
+    assert error(run.pupil) < 0.7 * before
+
+
+def test_an_adapter_starts_at_the_exact_answer_where_there_is_one() -> None:
+    """A teacher that is a linear map of the student's own first tap leaves nothing unexplained."""
+    encoder = CompactEncoder()
+    first = encoder.get_submodule("stages.0.0")
+    chain = nn.Sequential(first, nn.ReLU(), nn.Conv2d(32, 5, 1))
+    teachers = Teachers((Teacher(chain, (Layer("mapped", 2, 5, 0),)),))
+    left = calibrate(Pupil(encoder, teachers.layers), teachers, [torch.rand(2, 3, 32, 32) for _ in range(2)])
+    assert left["mapped"] < 1e-3
+
+
+def test_an_adapter_maps_moments_as_it_maps_features() -> None:
+    adapter, tap = Adapter(6, 9), torch.rand(2, 50, 6)
+    adapter.scale.fill_(3)
+    adapter.mean.normal_()
+    for quick, slow in zip(adapter.moments(tap), moments(adapter.features(tap)), strict=True):
+        torch.testing.assert_close(quick, slow, rtol=1e-4, atol=1e-4)
+
+
+def test_moments_are_the_mean_and_covariance_of_each_picture() -> None:
+    features = torch.rand(2, 50, 6, dtype=torch.float64)
+    for i, (mean, covariance) in enumerate(zip(*moments(features), strict=True)):
+        torch.testing.assert_close(mean.double(), features[i].mean(0))
+        torch.testing.assert_close(covariance.double(), torch.cov(features[i].T, correction=0), rtol=1e-5, atol=1e-7)
+
+
+def test_the_learning_rate_warms_up_stays_and_falls_to_nearly_nothing() -> None:
+    settings = Settings(rate=1.0, warm_up=10, decay_from=0.5)
+    rates = [rate_at(settings, step, step / 100) for step in range(101)]
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[10:51] == [1.0] * 41
+    assert rates[50:] == sorted(rates[50:], reverse=True)
+    assert rates[100] == pytest.approx(1e-3)
+
+
+def test_a_canvas_moves_toward_its_style_and_is_renewed_in_its_turn() -> None:
+    canvases = Canvases(count=2, side=16, lifetime=8)
+    batch = torch.rand(4, 3, 16, 16)
+    for step in range(8):
+        canvases.renew(step, batch)
+    assert torch.equal(canvases.image[0], batch[0])
+    assert torch.equal(canvases.style[1], batch[-1])
+
+    def distance(image: Tensor, style: Tensor) -> Tensor:
+        return (image.mean((2, 3)) - style.mean((2, 3))).square().sum()
+
+    before = float(distance(canvases.image, canvases.style))
+    for _ in range(5):
+        canvases.paint(distance)
+    assert float(distance(canvases.image, canvases.style)) < before
+    canvases.renew(8, batch)
+    assert torch.equal(canvases.image[0], batch[0])
+    assert canvases.ages.tolist() == [0, 5]
+
+
+def test_what_is_exported_sees_what_the_averaged_student_saw(teachers: Teachers, draw: Draw, tmp_path: Path) -> None:
+    run = take(2, 2, teachers, draw, tmp_path / "run")
+    path = tmp_path / "weights" / "encoder.safetensors"
+    export(features_of(tmp_path / "run" / "checkpoint.pt", teachers.layers), path)
+    shipped = load_compact(path)
+    run.pupil.load_state_dict(run.average)
+    image = draw(0)
+    with torch.no_grad():
+        pairs = list(zip(shipped(image), run.pupil.encoder(image), strict=True))
+    for ours, theirs in pairs:
+        assert float((ours - theirs).square().mean() / theirs.var()) < 1e-4
+    assert list(shipped.views) == [layer.name for layer in teachers.layers]
+
+
+def test_the_evaluation_tells_a_student_from_a_stranger(teachers: Teachers, draw: Draw, tmp_path: Path) -> None:
+    run = take(1, 1, teachers, draw, tmp_path)
+    pictures = [draw(step)[:1] for step in range(6)]
+    features = features_of(tmp_path / "checkpoint.pt", run.teachers.layers)
+    result = evaluate(features, teachers, pictures)
+    assert 0 < result["unexplained variance"]["relu1_1"] < 0.5
+    assert result["views"]["style correlation"] > 0.8
+    for parameter in features.encoder.parameters():
+        nn.init.normal_(parameter, std=0.1)
+    stranger = evaluate(features, teachers, pictures)
+    for name, share in result["unexplained variance"].items():
+        assert share < stranger["unexplained variance"][name]
+
+
+def test_painting_by_the_teachers_brings_the_style_nearer(teachers: Teachers, draw: Draw) -> None:
+    photo, style = (nn.functional.interpolate(draw(step)[:1], scale_factor=2.0) for step in (1, 2))
+    style = 0.4 * style
+    judge = by_teachers(teachers)
+    with torch.no_grad():
+        wanted = judge(style)
+        before = float(style_distance(judge(photo), wanted))
+    painted = paint(judge, photo, style, steps=(5, 10), content_weight=0.1)
+    with torch.no_grad():
+        after = float(style_distance(judge(painted), wanted))
+    assert painted.shape == photo.shape
+    assert after < 0.5 * before
+
+
+def test_the_command_trains_from_folders_and_goes_on_where_it_stopped(
+    teachers: Teachers, folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distill, "load_teachers", lambda *_: teachers)
+    content, style = folders
+    command = ["--content", str(content), "--style", str(style), "--out", str(tmp_path / "run"), "--batch", "2"]
+    distill.main([*command, "--steps", "1", "--threads", "1"])
+    distill.main([*command, "--steps", "10", "--threads", "1"])
+    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [10]
+    assert set(lines[0]) >= {layer.name for layer in teachers.layers}
