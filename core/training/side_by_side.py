@@ -77,7 +77,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, nargs="+", default=[100, 80], help="of each level, coarse to fine")
     parser.add_argument("--content-weight", type=float, default=CONTENT_WEIGHT, help="(%(default)s)")
     parser.add_argument("--out", type=Path, required=True, help="picture to write: photo, style, then the paintings")
-    parser.add_argument("--judges", nargs="+", default=["both", "teachers", "vgg19"])
+    parser.add_argument("--judges", nargs="+", default=["taps", "views", "teachers", "vgg19"])
     arguments = parser.parse_args(argv)
     precision = autocast_dtype()
     features, teachers = load_compact(), load_teachers(arguments.teachers)

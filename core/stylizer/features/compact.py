@@ -63,8 +63,8 @@ class View(nn.Module):
     """What a teacher's layer would see: a linear map from the channels of one tap to the layer's.
 
     A linear map of features maps their mean and covariance as well, so the statistics of a tap, taken once, are seen
-    through every view of it for the price of small matrix products. Distances between them weigh the tap's directions
-    as the teacher does, which raw taps do not.
+    through every view of it for the price of small matrix products. They tell how the teachers would judge a picture;
+    for painting, the taps' own statistics have brought the teachers' style nearer (see the model card).
 
     Attributes:
         tap: Index of the tap.
