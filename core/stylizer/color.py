@@ -93,7 +93,7 @@ def match_moments(image: Tensor, palette: Palette, amount: float = 1.0) -> Tenso
     return from_oklab(_match_moments(to_oklab(image), palette, amount))
 
 
-def match_distribution(image: Tensor, palette: Palette, amount: float = 1.0, rounds: int = 3) -> Tensor:
+def match_distribution(image: Tensor, palette: Palette, amount: float = 1.0) -> Tensor:
     """Give `image` (3, H, W) the whole color distribution of `palette`.
 
     First the linear map of `match_moments`, then per-axis histogram matching along turned axes (the iterative
@@ -102,7 +102,7 @@ def match_distribution(image: Tensor, palette: Palette, amount: float = 1.0, rou
     """
     lab = to_oklab(image)
     matched = _match_moments(lab, palette, 1.0)
-    for axes in _ROTATIONS[:rounds]:
+    for axes in _ROTATIONS:
         matched = _match_histograms(matched, palette, axes)
     return from_oklab(lab + amount * (matched - lab))
 
@@ -169,9 +169,9 @@ def _level_plateaus(source: Tensor, target: Tensor) -> Tensor:
 
 
 def _rotations() -> list[Tensor]:
-    """Axes for the distribution transfer: Oklab's own, then ones turned to lie as far from them as they can."""
+    """Axes for the distribution transfer, one set a round: Oklab's own, then two turned at random."""
     generator = torch.Generator().manual_seed(0)
-    turned = [torch.linalg.qr(torch.randn(3, 3, generator=generator)).Q for _ in range(5)]
+    turned = [torch.linalg.qr(torch.randn(3, 3, generator=generator)).Q for _ in range(2)]
     return [torch.eye(3), *turned]
 
 

@@ -178,13 +178,14 @@ def _load_styles(
 ) -> list[tuple[Tensor, float]]:
     """The style pictures at the scale asked for, in the photo's palette where its colors are to be kept."""
     size = max(16, round(options.size * options.style_scale))
+    kept = color.Palette.of(photo[0]) if options.preserve_color == "histogram" else None
     loaded = []
     for source, weight in weighted:
         picture = decode(_style_file(source), limits=limits, field="style")
         height, width = picture.rgb.shape[:2]
         style = _load(_over_white(picture), long_side_to(size, width, height))
-        if options.preserve_color == "histogram":
-            style = color.match_distribution(style[0], color.Palette.of(photo[0]))[None]
+        if kept is not None:
+            style = color.match_distribution(style[0], kept)[None]
         loaded.append((style, weight))
     return loaded
 

@@ -4,7 +4,7 @@ Elad & Milanfar, "Style Transfer via Texture Synthesis", IEEE TIP 2017 (arXiv 16
 et al., "Texture Optimization for Example-based Synthesis", SIGGRAPH 2005. The paper's parameters are the defaults.
 Where this leaves the paper: patches grow with the picture, so that a large painting shows strokes and not a mere
 recoloring; every grid is shifted at random and every patch fades toward its borders, so that no seams show; and
-parts of the style that were used too often are held back (see `patch_source.Usage`).
+parts of the style that were used too often are held back, and what is searched for is dithered (`patch_source`).
 """
 
 from __future__ import annotations

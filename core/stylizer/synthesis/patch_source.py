@@ -45,12 +45,12 @@ class Usage:
 
     def penalty(self, size: tuple[int, int], patch: int, stride: int, values: int) -> Tensor | None:
         """What to add to the squared distance of each candidate, (M,); None as long as nothing was pasted."""
-        if self._share is None:
+        share = self._share_at(size)
+        if share is None:
             return None
-        share = F.interpolate(self._share[None, None], size, mode="bilinear", align_corners=False)
         # The median: a flat area, where all patches are near, must not pay the price of a busy one for another patch.
         price = EVENNESS * self.error.median() * values
-        return price * window_means(share[0, 0], patch)[::stride, ::stride].flatten()
+        return price * window_means(share, patch)[::stride, ::stride].flatten()
 
     def record(self, size: tuple[int, int], tops: Tensor, lefts: Tensor, patch: int, error: Tensor) -> None:
         """Note that patches with these corners were pasted from a style of `size` (height, width)."""
@@ -58,10 +58,16 @@ class Usage:
         hits.index_put_((tops + patch - 1, lefts + patch - 1), torch.ones(len(tops)), accumulate=True)
         cover = window_means(hits, patch)
         share = cover / cover.mean()
-        if self._share is not None:
-            before = F.interpolate(self._share[None, None], size, mode="bilinear", align_corners=False)[0, 0]
+        before = self._share_at(size)
+        if before is not None:
             share = MEMORY * before + (1 - MEMORY) * share
         self._share, self.error = share, error
+
+    def _share_at(self, size: tuple[int, int]) -> Tensor | None:
+        """The shares so far for the style at `size` (height, width); it changes from level to level only."""
+        if self._share is None or self._share.shape == size:
+            return self._share
+        return F.interpolate(self._share[None, None], size, mode="bilinear", align_corners=False)[0, 0]
 
 
 class PatchSource:

@@ -52,9 +52,8 @@ class Probe:
 
         Args:
             file: A seekable reader, read from its start, left open.
-            field: The input it came in, for errors. Of a mask only bytes and pixels are limited, because the
-            shape
-                is the photo's.
+            field: The input it came in, for errors. Of a mask only bytes and pixels are limited, because
+                the shape is the photo's.
 
         Raises:
             ProblemError: Of the type that the painter's refusal would have.
