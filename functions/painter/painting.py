@@ -25,8 +25,8 @@ Outcome = Literal["succeeded", "failed", "released", "lost", "nothing"]
 """What became of a delivery. "lost": canceled, or another painter has it; "nothing": nothing to do."""
 
 PREVIEW_SIDE = 320
-_REPORT_EVERY = 0.5
-_REPORT_SHARE = 0.1
+_REPORT_EVERY = 0.5  # seconds
+_PREVIEW_SHARE = 0.1  # of the time of a painting
 
 log = logging.getLogger(__name__)
 
@@ -110,13 +110,18 @@ def _paint(ports: Ports, settings: Settings, lease: Lease, reporter: _Reporter) 
 
 
 class _Reporter:
-    """Hears from the core after each step, tells the job now and then, and ends a painting nobody wants."""
+    """Hears from the core after each step, tells the job now and then, and ends a painting nobody wants.
+
+    However often the core reports and however slow previews are, a painting that was canceled learns of it in about
+    half a second or a step, whichever is longer.
+    """
 
     def __init__(self, lease: Lease, lost: threading.Event, should_stop: Callable[[], bool]):
         self._lease = lease
         self._lost = lost
         self._should_stop = should_stop
-        self._next = 0.0
+        self._next_report = 0.0
+        self._next_preview = 0.0
 
     def __call__(self, progress: Progress) -> None:
         if self._lost.is_set():
@@ -124,12 +129,15 @@ class _Reporter:
         if self._should_stop():
             raise _HandBack
         began = time.monotonic()
-        if began < self._next:
+        if began < self._next_report:
             return
-        self._lease.report(progress.fraction, small_jpeg(progress.preview()))
-        # A report takes no more than its share of the time, however large the picture or slow the disk.
+        preview = small_jpeg(progress.preview()) if began >= self._next_preview else None
+        self._lease.report(progress.fraction, preview)
         ended = time.monotonic()
-        self._next = ended + max(_REPORT_EVERY, (ended - began) / _REPORT_SHARE)
+        self._next_report = ended + _REPORT_EVERY
+        if preview is not None:
+            # They take no more than their share of the time, however large the picture or slow the disk.
+            self._next_preview = ended + (ended - began) / _PREVIEW_SHARE
 
 
 @contextmanager

@@ -174,6 +174,24 @@ def test_one_form_gives_a_finished_painting(server: Server, photo: bytes) -> Non
     assert preview.headers["content-type"] == "image/jpeg"
 
 
+def test_the_method_optimization_paints_with_the_features_that_ship(server: Server, photo: bytes) -> None:
+    form = {"style": "woodcut", "method": "optimization", "size": "96", "quality": "draft", "format": "png"}
+    answer = server.client.post(
+        "/v1/stylizations", files={"content": ("cat.jpg", photo)}, data=form, headers={"Prefer": "wait=60"}
+    )
+    job = server.wait_until_ended(answer.json()["id"])
+    fainter = {**form, "size": 96, "content": job["content"], "features": "compact", "strength": 0}
+    untouched = server.wait_until_ended(server.client.post("/v1/stylizations", json=fainter).json()["id"])
+
+    assert (job["status"], job["error"]) == ("succeeded", None)
+    assert (job["method"], job["options"]["features"], job["result"]["features"]) == ("optimization", None, "compact")
+    assert (untouched["status"], untouched["options"]["features"]) == ("succeeded", "compact")
+    images = [server.image(each["id"]).convert("RGB") for each in (job, untouched)]
+    assert [image.size for image in images] == [(96, 72)] * 2
+    assert len(images[0].getcolors(96 * 72) or []) > 20  # not one flat color
+    assert max(high for _, high in ImageChops.difference(*images).getextrema()) > 50  # type: ignore[misc]
+
+
 def test_uploads_masks_blends_own_styles_and_formats_are_painted(server: Server, photo: bytes) -> None:
     client = server.client
     content, half = server.upload(photo), server.upload(mask((96, 72)))
@@ -249,8 +267,9 @@ def test_bad_input_is_named_and_harms_nothing(server: Server, photo: bytes) -> N
     assert "Traceback" not in server.log()
 
 
-def test_the_api_answers_while_a_painting_runs_and_cancel_stops_it(server: Server, photo: bytes) -> None:
-    job_id = server.accept(photo, **LONG)
+@pytest.mark.parametrize("method", ["texture", "optimization"])
+def test_the_api_answers_while_a_painting_runs_and_cancel_stops_it(server: Server, photo: bytes, method: str) -> None:
+    job_id = server.accept(photo, method=method, **LONG)
     server.wait_until_painting(job_id)
 
     answers = [server.client.get(path) for path in ("/healthz", "/v1/styles", "/v1/stylizations", "/")]

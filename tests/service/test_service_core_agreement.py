@@ -8,10 +8,11 @@ from typing import get_args
 import annotated_types
 import pytest
 
+import stylizer
 from stylizer import errors, images, options
 from stylizer import methods as core_methods
 from stylizer_service import models, problems
-from stylizer_service.methods import METHODS
+from stylizer_service.methods import METHODS, check_honored
 from stylizer_service.settings import Settings
 
 
@@ -30,6 +31,7 @@ def _kinds(error: type[errors.StylizerError]) -> Iterator[type[errors.StylizerEr
 
 def test_choices_are_the_cores() -> None:
     assert get_args(models.MethodName) == options.METHOD_NAMES
+    assert get_args(models.FeaturesName) == options.FEATURES
     assert get_args(models.PreserveColor) == options.PRESERVE_COLOR
     assert get_args(models.Quality) == options.QUALITIES
     assert get_args(models.Format) == images.FORMATS
@@ -54,7 +56,7 @@ def test_defaults_are_the_cores() -> None:
     core = options.Options()
     service = models.PaintingOptions()
 
-    for name in ("size", "strength", "style_scale", "preserve_color", "quality", "seed"):
+    for name in ("size", "strength", "style_scale", "preserve_color", "quality", "features", "seed"):
         assert getattr(service, name) == getattr(core, name)
     assert models.StylizationRequest.model_fields["method"].default == options.DEFAULT_METHOD
 
@@ -70,9 +72,60 @@ def test_what_each_method_can_honor_is_what_it_says_in_the_core() -> None:
     assert set(METHODS) == set(options.METHOD_NAMES)
     for name, limits in METHODS.items():
         method = core_methods.load(name)
-        assert limits.max_size == method.MAX_SIZE
-        assert limits.max_style_size == method.MAX_STYLE_SIZE
+        assert list(limits.largest) == list(method.LARGEST)  # in order too: the first is the default
+        for features, largest in limits.largest.items():
+            assert tuple(largest) == tuple(method.LARGEST[features])
         assert limits.takes_content_mask == method.TAKES_CONTENT_MASK
+
+
+@pytest.mark.parametrize(
+    ("method", "wish"),
+    [
+        ("texture", {"size": 2049}),
+        ("texture", {"size": 2048, "style_scale": 2.5}),
+        ("texture", {"features": "compact"}),
+        ("texture", {"features": "vgg19", "size": 4096}),
+        ("optimization", {"size": 2049}),
+        ("optimization", {"size": 1025, "features": "vgg19"}),
+        ("optimization", {"size": 1000, "style_scale": 2.5, "features": "vgg19"}),
+        ("optimization", {"size": 2048, "style_scale": 2.5, "features": "compact"}),
+        ("optimization", {"content_mask": "upl_" + "a" * 26}),
+    ],
+)
+def test_what_a_method_cannot_honor_is_refused_in_the_words_of_the_core(
+    method: options.MethodName, wish: dict[str, object]
+) -> None:
+    request = models.StylizationRequest.model_validate(
+        {"content": "upl_" + "a" * 26, "style": "ink", "method": method} | wish
+    )
+    mask = b"" if "content_mask" in wish else None
+    chosen = options.Options(**{k: v for k, v in wish.items() if k != "content_mask"})  # type: ignore[arg-type]
+
+    with pytest.raises(problems.ProblemError) as ours:
+        check_honored(request)
+    with pytest.raises(errors.OptionError) as cores:
+        stylizer.stylize(b"", b"", method=method, options=chosen, content_mask=mask)
+
+    refused, expected = ours.value.problem, cores.value
+    assert (refused.code, refused.detail) == (expected.code, expected.detail)
+    assert (refused.field, refused.allowed) == (expected.field, expected.allowed)
+
+
+@pytest.mark.parametrize(
+    ("method", "wish"),
+    [
+        ("texture", {"size": 2048, "style_scale": 2.0, "content_mask": "upl_" + "a" * 26}),
+        ("optimization", {"size": 2048, "style_scale": 2.0}),
+        ("optimization", {"size": 2048, "features": "compact"}),
+        ("optimization", {"size": 1024, "style_scale": 2.0, "features": "vgg19"}),
+    ],
+)
+def test_what_a_method_can_just_honor_is_accepted(method: str, wish: dict[str, object]) -> None:
+    check_honored(
+        models.StylizationRequest.model_validate(
+            {"content": "upl_" + "a" * 26, "style": "ink", "method": method} | wish
+        )
+    )
 
 
 def test_every_error_of_the_core_is_a_kind_of_problem() -> None:

@@ -27,6 +27,7 @@ CONTENT = "upl_" + "a" * 26
         ("style_scale", 0.2),
         ("preserve_color", "all"),
         ("quality", "best"),
+        ("features", "vgg16"),
         ("seed", -1),
         ("seed", 2**32),
         ("format", "gif"),

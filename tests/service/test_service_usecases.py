@@ -143,6 +143,7 @@ def test_options_left_out_take_their_defaults_and_are_echoed(service: Service, o
         "style_scale": 1.0,
         "preserve_color": "none",
         "quality": "draft",
+        "features": None,
         "seed": 0,
         "format": "jpeg",
         "format_quality": 90,
@@ -168,6 +169,7 @@ def test_an_unknown_style_is_refused_with_those_there_are(service: Service, orde
     [
         ({"size": 2049}, "size", "64 to 2048 pixels with method texture"),
         ({"size": 2048, "style_scale": 2.5}, "style_scale", "at most 2 at size 2048 with method texture"),
+        ({"features": "compact"}, "features", "nothing with this method"),
     ],
 )
 def test_what_the_method_cannot_honor_is_refused(

@@ -1,6 +1,7 @@
 // The page: what a person asks for, and one painting followed from the photo to the download.
 
 import { ApiError, get, newKey, post, sleep, upload, url } from "./api.js";
+import { masks, options, restore } from "./controls.js";
 import * as stage from "./stage.js";
 import { chosenStyle, forgetOwnUpload, loadStyles, select, titleOf } from "./styles.js";
 
@@ -11,41 +12,6 @@ const TITLE = document.title;
 let photo = null; // {name, file, upload: Promise<id> | null}; file is null for the photo of an earlier job
 let current = null; // id of the job on the stage
 let shownJob = null; // the job the photo on the stage belongs to
-
-// ---------------------------------------------------------------- what is asked for
-
-function options() {
-  const data = new FormData($("panel"));
-  return {
-    size: Number(data.get("size")),
-    strength: Number(data.get("strength")),
-    style_scale: 2 ** Number($("stroke").value),
-    preserve_color: data.get("preserve_color"),
-    quality: data.get("quality"),
-    seed: Number(data.get("seed")),
-    format: data.get("format"),
-  };
-}
-
-/** Put the controls where an earlier job had them. */
-function restore(job) {
-  for (const [name, value] of Object.entries(job.options)) {
-    const element = $("panel").elements[name];
-    if (!element) continue;
-    if (element instanceof HTMLSelectElement && ![...element.options].some((o) => o.value === String(value))) {
-      element.add(new Option(name === "size" ? `${value} px` : value, value));
-    }
-    element.value = value;
-  }
-  $("stroke").value = Math.log2(job.options.style_scale);
-  showNumbers();
-  select(job.styles[0]?.style);
-}
-
-function showNumbers() {
-  $("strength-out").textContent = `${Math.round($("strength").value * 100)} %`;
-  $("stroke-out").textContent = `${Number((2 ** $("stroke").value).toFixed(2))} ×`;
-}
 
 function setBusy(busy) {
   $("paint").hidden = busy;
@@ -95,14 +61,11 @@ async function paint() {
 async function submit() {
   stage.setCaption("Sending the photo …");
   photo.upload ??= upload(photo.file, (part) => stage.setProgress(part < 1 ? part : null));
-  const mask = $("mask-file").files[0];
+  const wish = options();
+  const chosenMasks = masks();
   try {
-    const body = {
-      content: await photo.upload,
-      style: await chosenStyle(),
-      ...(mask && { mask: await upload(mask) }),
-      ...options(),
-    };
+    const body = { content: await photo.upload, style: await chosenStyle(), ...wish };
+    for (const [field, file] of chosenMasks) body[field] = await upload(file);
     return await postOnce(body);
   } catch (error) {
     if (photo.file) photo.upload = null; // what went wrong may be the upload: the next try sends it anew
@@ -244,6 +207,7 @@ async function open(id) {
   try {
     const job = await get(`v1/stylizations/${id}`);
     restore(job);
+    select(job.styles[0]?.style);
     if (id !== shownJob) photo = { name: "", file: null, upload: Promise.resolve(job.content) };
     shownJob = id;
     if (!FINAL.has(job.status)) {
@@ -268,7 +232,6 @@ const jobInAddress = () => /^#(stz_\w+)$/.exec(location.hash)?.[1];
 // ---------------------------------------------------------------- start
 
 stage.listenForPhotos(choosePhoto);
-$("panel").addEventListener("input", showNumbers);
 $("panel").addEventListener("submit", (event) => {
   event.preventDefault();
   if (photo && !isBusy()) paint();
@@ -279,7 +242,6 @@ addEventListener("beforeunload", (event) => {
   if (isBusy() && !current) event.preventDefault(); // still sending the photo: nothing is safe yet
 });
 setBusy(false);
-showNumbers();
 try {
   await loadStyles();
   await loadRecent();

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from functions.api.preferences import wait_seconds
+from stylizer_service.methods import METHODS
 
 
 def test_the_page_is_whole_offline_and_runs_no_script_of_others(client: httpx.Client) -> None:
@@ -30,6 +31,19 @@ def test_the_scripts_import_only_what_is_there(client: httpx.Client) -> None:
         answer = client.get(f"/page/{name}")
         assert answer.status_code == 200
         assert "javascript" in answer.headers["content-type"]
+
+
+def test_the_page_offers_every_method_and_network_up_to_the_size_they_can_paint(client: httpx.Client) -> None:
+    page = client.get("/").text
+    choices = dict(re.findall(r'value="(\w+)" data-largest="(\d+)"', page))
+
+    expected: dict[str, int] = {}
+    for name, limits in METHODS.items():
+        of_features = {features: largest.size for features, largest in limits.largest.items() if features}
+        expected |= of_features | {name: max(largest.size for largest in limits.largest.values())}
+    assert {name: int(largest) for name, largest in choices.items()} == expected
+    only_of = set(re.findall(r'data-only="(\w+)"', page))
+    assert only_of == {"texture", "optimization"}
 
 
 def test_the_page_is_asked_for_again_each_time_and_sent_only_when_changed(client: httpx.Client) -> None:

@@ -57,7 +57,8 @@ def check(answer: httpx.Response, status: int, code: str, field: str | None, all
         ({"seed": -1}, "seed", "a whole number from 0 to 4294967295"),
         ({"style_scale": 9}, "style_scale", "a number from 0.25 to 4"),
         ({"preserve_color": "some"}, "preserve_color", OPTIONS),
-        ({"method": "magic"}, "method", ["texture"]),
+        ({"method": "magic"}, "method", ["texture", "optimization"]),
+        ({"features": "vgg16"}, "features", ["compact", "vgg19"]),
         ({"content": "cat.jpg"}, "content", UPLOAD_WORDS),
         ({"mask": 5}, "mask", UPLOAD_WORDS),
         ({"styles": [{"style": "ink", "weight": 0}]}, "styles[0].weight", "a number above 0, at most 1000"),
@@ -74,6 +75,38 @@ def test_a_wrong_value_in_json_names_the_field_and_what_is_allowed(
     body = {"content": UPLOAD, **({} if "styles" in change else {"style": "ink"}), **change}
 
     check(client.post("/v1/stylizations", json=body), 422, "invalid-request", field, allowed)
+
+
+OF_OPTIMIZATION = {"method": "optimization"}
+
+
+@pytest.mark.parametrize(
+    ("wish", "field", "allowed"),
+    [
+        ({"features": "vgg19"}, "features", "nothing with this method"),
+        ({"size": 2049}, "size", "64 to 2048 pixels with method texture"),
+        (OF_OPTIMIZATION | {"size": 2049}, "size", "64 to 2048 pixels with method optimization and features compact"),
+        (
+            OF_OPTIMIZATION | {"features": "vgg19", "size": 1025},
+            "size",
+            "64 to 1024 pixels with method optimization and features vgg19",
+        ),
+        (
+            OF_OPTIMIZATION | {"features": "vgg19", "style_scale": 4},
+            "style_scale",
+            "at most 2 at size 1024 with method optimization and features vgg19",
+        ),
+        (OF_OPTIMIZATION | {"content_mask": UPLOAD}, "content_mask", "nothing with this method"),
+    ],
+)
+def test_what_the_chosen_method_cannot_honor_is_refused_on_arrival_in_json_and_in_a_form(
+    client: httpx.Client, wish: dict[str, object], field: str, allowed: str
+) -> None:
+    body = {"content": UPLOAD, "style": "ink", **wish}
+    form = {name: (None, str(value)) for name, value in body.items()}
+
+    check(client.post("/v1/stylizations", json=body), 422, "invalid-option", field, allowed)
+    check(client.post("/v1/stylizations", files=form), 422, "invalid-option", field, allowed)
 
 
 def test_an_unknown_field_is_refused_with_the_list_of_the_known(client: httpx.Client) -> None:

@@ -31,6 +31,7 @@ def test_a_form_with_a_photo_is_accepted_with_its_place_and_its_defaults(client:
         "style_scale": 1.0,
         "preserve_color": "none",
         "quality": "standard",
+        "features": None,
         "seed": 0,
         "format": "jpeg",
         "format_quality": 90,
@@ -59,6 +60,17 @@ def test_a_form_carries_options_as_text_a_blend_as_json_and_masks_as_files(clien
         "quality": "draft",
         "format": "png",
     }
+
+
+def test_method_and_features_are_echoed_whether_they_came_in_a_form_or_as_json(
+    client: httpx.Client, photo: bytes
+) -> None:
+    data = {"style": "ink", "method": "optimization", "features": "vgg19"}
+    from_form = client.post("/v1/stylizations", files={"content": ("a", photo)}, data=data).json()
+    from_json = client.post("/v1/stylizations", json={**data, "content": from_form["content"]}).json()
+
+    for job in (from_form, from_json):
+        assert (job["status"], job["method"], job["options"]["features"]) == ("queued", "optimization", "vgg19")
 
 
 def test_a_style_can_be_a_file_in_the_form(client: httpx.Client, photo: bytes) -> None:

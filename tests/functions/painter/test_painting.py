@@ -5,17 +5,21 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
 
+import functions.painter.painting as painter
 import stylizer
 from functions.painter.painting import Outcome, paint_job, small_jpeg
-from stylizer.errors import CorruptImage
+from stylizer.errors import CorruptImage, MissingWeights, StylizerError
 from stylizer.images import ImageSource, Limits
 from stylizer.progress import OnProgress, Progress
-from stylizer_service.leases import claim
+from stylizer_service.leases import Lease, claim
 from stylizer_service.local import Local
 
 Submit = Callable[..., str]
@@ -115,6 +119,93 @@ def test_everything_that_was_asked_for_reaches_the_core(
     assert (result.media_type, result.width) == ("image/webp", 640)
 
 
+def test_method_and_features_reach_the_core_and_the_result_names_those_that_were_used(
+    local: Local, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[object, object]] = []
+
+    def stylize(*_: object, options: stylizer.Options, method: str, **__: object) -> stylizer.Painting:
+        seen.append((method, options.features))
+        return replace(painting(options), features=options.features or "compact")
+
+    monkeypatch.setattr(stylizer, "stylize", stylize, raising=False)
+    jobs = [submit(method="optimization"), submit(method="optimization", features="vgg19")]
+
+    assert [paint(local, job_id) for job_id in jobs] == ["succeeded"] * 2
+    assert seen == [("optimization", None), ("optimization", "vgg19")]
+    results = [local.service.get_stylization("ann", job_id).result for job_id in jobs]
+    assert [result and result.features for result in results] == ["compact", "vgg19"]
+
+
+class Time:
+    """Painting where time passes only as it is told to, and what the job was told when."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.reports: list[float] = []
+        self.previews: list[float] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def slow_preview(self) -> Image.Image:
+        self.previews.append(self.now)
+        self.now += 0.3
+        return SQUARE.copy()
+
+
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> Time:
+    time, told = Time(), Lease.report
+
+    def report(lease: Lease, progress: float, preview: bytes | None = None) -> None:
+        time.reports.append(time.now)
+        told(lease, progress, preview)
+
+    monkeypatch.setattr(painter, "time", SimpleNamespace(monotonic=time.monotonic))
+    monkeypatch.setattr(Lease, "report", report)
+    return time
+
+
+def test_a_core_that_reports_all_the_time_is_passed_on_twice_a_second_with_few_slow_previews(
+    local: Local, submit: Submit, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stylize(*_: object, options: stylizer.Options, on_progress: OnProgress, **__: object) -> stylizer.Painting:
+        for step in range(1000):
+            time.now += 0.02
+            on_progress(Progress(step, 1000, time.slow_preview))
+        return painting(options)
+
+    monkeypatch.setattr(stylizer, "stylize", stylize, raising=False)
+
+    assert paint(local, submit()) == "succeeded"
+    gaps = [later - earlier for earlier, later in pairwise(time.reports)]
+    assert len(time.reports) > 30
+    assert min(gaps) >= 0.5
+    assert 5 < len(time.previews) < 10  # at 0.3 s each about a tenth of the 20 s
+
+
+def test_a_cancel_is_heard_within_half_a_second_although_previews_are_slow(
+    local: Local, submit: Submit, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = submit()
+    steps: list[float] = []
+
+    def stylize(*_: object, on_progress: OnProgress, **__: object) -> None:
+        for step in range(100):
+            time.now += 0.1
+            if step == 5:
+                local.service.cancel_stylization("ann", job_id)
+                steps.clear()
+            steps.append(time.now)
+            on_progress(Progress(step, 100, time.slow_preview))
+
+    monkeypatch.setattr(stylizer, "stylize", stylize, raising=False)
+
+    assert paint(local, job_id) == "lost"
+    assert len(steps) <= 6
+
+
 def test_progress_shows_with_a_small_preview(local: Local, submit: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
     job_id = submit()
 
@@ -133,12 +224,19 @@ def test_progress_shows_with_a_small_preview(local: Local, submit: Submit, monke
     assert paint(local, job_id) == "succeeded"
 
 
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        CorruptImage("the photo is broken", field="content", allowed=["a whole one"]),
+        MissingWeights("fetch them first", field="features", allowed=["compact"]),
+    ],
+)
 def test_what_the_core_refuses_becomes_the_problem_of_the_job(
-    local: Local, submit: Submit, monkeypatch: pytest.MonkeyPatch
+    local: Local, submit: Submit, monkeypatch: pytest.MonkeyPatch, refusal: StylizerError
 ) -> None:
     def stylize(*_: object, on_progress: OnProgress, **__: object) -> None:
         report(on_progress)
-        raise CorruptImage("the photo is broken", field="content", allowed=["a whole one"])
+        raise refusal
 
     monkeypatch.setattr(stylizer, "stylize", stylize, raising=False)
     job_id = submit()
@@ -146,8 +244,8 @@ def test_what_the_core_refuses_becomes_the_problem_of_the_job(
     assert paint(local, job_id) == "failed"
     job = local.service.get_stylization("ann", job_id)
     assert job.error is not None
-    assert (job.status, job.error.type, job.error.status) == ("failed", "/problems/corrupt-image", 422)
-    assert (job.error.field, job.error.allowed, job.preview) == ("content", ["a whole one"], None)
+    assert (job.status, job.error.type, job.error.status) == ("failed", f"/problems/{refusal.code}", 422)
+    assert (job.error.field, job.error.allowed, job.preview) == (refusal.field, refusal.allowed, None)
 
 
 def test_a_defect_shows_in_the_log_and_not_to_the_caller(

@@ -82,8 +82,11 @@ class Inputs:
         self._ports.blobs.copy(own.key, key)
 
     def fingerprint(self, owner: str, request: StylizationRequest) -> str:
-        """What makes two requests the same: all values, with defaults, and the content of direct files."""
-        wish = request.options.model_dump() | {
+        """What makes two requests the same: all values, with defaults, and the content of direct files.
+
+        An option that is None counts as not there, so that a key outlives the coming of such an option.
+        """
+        wish = request.options.model_dump(exclude_none=True) | {
             "method": request.method,
             "content": self._stand_in(owner, request.content),
             "mask": self._stand_in(owner, request.mask),

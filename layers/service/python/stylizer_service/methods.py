@@ -1,14 +1,23 @@
 """What each painting method can honor, so that what it cannot is refused on arrival.
 
-The numbers are the core's; a test holds them equal.
+The numbers and the words are the core's; a test holds them equal.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from stylizer_service.models import MethodName, StylizationRequest
-from stylizer_service.problems import failure
+from stylizer_service.models import FeaturesName, MethodName, StylizationRequest
+from stylizer_service.problems import ProblemError, failure
+
+
+class Largest(NamedTuple):
+    """The largest long sides, in pixels: of the painting, and of a style at the scale asked for."""
+
+    size: int
+    style_size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,33 +25,45 @@ class MethodLimits:
     """The limits of one method.
 
     Attributes:
-        max_size: Largest long side of the painting, pixels.
-        max_style_size: Largest long side of a style at the scale asked for, pixels.
+        largest: By the perceptual features it can paint with, its default first; None alone where it uses none.
         takes_content_mask: Whether it honors a `content_mask`.
     """
 
-    max_size: int
-    max_style_size: int
+    largest: Mapping[FeaturesName | None, Largest]
     takes_content_mask: bool
 
 
 METHODS: dict[MethodName, MethodLimits] = {
-    "texture": MethodLimits(max_size=2048, max_style_size=4096, takes_content_mask=True)
+    "texture": MethodLimits({None: Largest(2048, 4096)}, takes_content_mask=True),
+    "optimization": MethodLimits(
+        {"compact": Largest(2048, 4096), "vgg19": Largest(1024, 2048)}, takes_content_mask=False
+    ),
 }
 
 
 def check_honored(request: StylizationRequest) -> None:
     """Raise an `invalid-option` for what the chosen method cannot do, as the core would."""
-    limits = METHODS[request.method]
-    if request.size > limits.max_size:
-        allowed = f"64 to {limits.max_size} pixels with method {request.method}"
-        detail = f"size is {request.size}; it must be {allowed}"
-        raise failure("invalid-option", detail, field="size", allowed=allowed)
-    if round(request.size * request.style_scale) > limits.max_style_size:
-        most = limits.max_style_size / request.size
-        allowed = f"at most {most:g} at size {request.size} with method {request.method}"
+    name, limits = request.method, METHODS[request.method]
+    features = request.features or next(iter(limits.largest))
+    if features not in limits.largest:
+        raise _unusable_features(features, request.method)
+    largest = limits.largest[features]
+    way = f"method {name}" if len(limits.largest) == 1 else f"method {name} and features {features}"
+    if request.size > largest.size:
+        allowed = f"64 to {largest.size} pixels with {way}"
+        raise failure("invalid-option", f"size is {request.size}; it must be {allowed}", field="size", allowed=allowed)
+    if round(request.size * request.style_scale) > largest.style_size:
+        allowed = f"at most {largest.style_size / request.size:g} at size {request.size} with {way}"
         detail = f"style_scale is {request.style_scale:g}; allowed is {allowed}"
         raise failure("invalid-option", detail, field="style_scale", allowed=allowed)
     if request.content_mask is not None and not limits.takes_content_mask:
-        detail = f"content_mask cannot be honored by method {request.method}; leave it out"
+        detail = f"content_mask cannot be honored by method {name}; leave it out, or choose method texture"
         raise failure("invalid-option", detail, field="content_mask", allowed="nothing with this method")
+
+
+def _unusable_features(features: str | None, method: MethodName) -> ProblemError:
+    choices = [choice for choice in METHODS[method].largest if choice is not None]
+    allowed = choices or "nothing with this method"
+    words = " or ".join(choices) or allowed
+    detail = f"features is {features!r}, which method {method} cannot use; allowed is {words}"
+    return failure("invalid-option", detail, field="features", allowed=allowed)

@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from stylizer_service.problems import Problem
 
 Status = Literal["queued", "running", "succeeded", "failed", "canceled", "expired"]
-MethodName = Literal["texture"]
+MethodName = Literal["texture", "optimization"]
+FeaturesName = Literal["compact", "vgg19"]
 PreserveColor = Literal["none", "luminance", "histogram"]
 Quality = Literal["draft", "standard", "high"]
 Format = Literal["jpeg", "png", "webp", "avif", "tiff"]
@@ -87,6 +88,12 @@ class PaintingOptions(BaseModel):
         '"histogram" gives the style the palette of the photo before painting.',
     )
     quality: Quality = Field(default="standard", description="How much time to spend.")
+    features: FeaturesName | None = Field(
+        default=None,
+        description='Method optimization only: the network that compares the pictures. "compact", its default, is '
+        'always there; "vgg19" is slower, paints up to 1024 pixels, and has to be fetched once by whoever runs '
+        "this service.",
+    )
     seed: int = Field(
         default=0, ge=0, le=2**32 - 1, description="The same inputs, options and seed give the same painting."
     )
@@ -124,7 +131,11 @@ class StylizationRequest(PaintingOptions):
         default=None,
         description="Method texture only: white keeps the photo's structure, black may become pure style.",
     )
-    method: MethodName = Field(default="texture", description="How to paint.")
+    method: MethodName = Field(
+        default="texture",
+        description='How to paint: "texture" lays real pieces of the style over the photo; "optimization" changes '
+        "the photo until a neural network sees the style in it, which is finer and takes longer.",
+    )
 
     @model_validator(mode="after")
     def _one_way_to_name_styles(self) -> Self:
@@ -216,7 +227,7 @@ class Result(BaseModel):
     sha256: str
     url: str = Field(description="A signed link to the file, valid for a short while.")
     seconds: Seconds
-    features: str | None = Field(description="The perceptual encoder used, where the method has one.")
+    features: str | None = Field(description="The perceptual features used; null for a method that uses none.")
 
 
 class StylizationLinks(BaseModel):

@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 KINDS: dict[str, tuple[int, str]] = {
     # The core's own codes.
     "invalid-option": (422, "An option cannot be honored"),
+    # Not 503, which would ask the caller to come again: waiting brings no weights, other features do.
+    "missing-weights": (422, "The features asked for are not installed here"),
     "unknown-style": (422, "There is no such style"),
     "unusable-image": (422, "The picture cannot be used"),
     "unreadable-image": (422, "The picture cannot be read"),
