@@ -8,7 +8,7 @@ MINUTES ?= 60
 OUT ?= build/encoder
 BY_TEACHERS := $(if $(TEACHERS),--teachers "$(TEACHERS)")
 
-.PHONY: help run test lint format bench swatches train-encoder clean
+.PHONY: help run test lint format bench swatches train-encoder quality clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-13s %s\n", $$1, $$2}'
 
@@ -28,7 +28,7 @@ format: .venv/.dev ## let ruff rewrite what it can
 	$(BIN)/ruff format .
 
 bench: .venv/.dev ## seconds and memory of each method beside a textbook yardstick
-	$(BIN)/python -m benchmarks.methods
+	$(BIN)/python -m benchmarks
 
 swatches: .venv/.dev ## paint the built-in styles anew
 	$(BIN)/python -m swatches
@@ -38,6 +38,10 @@ train-encoder: .venv/.training ## distill the compact encoder from CONTENT=dir, 
 	$(BIN)/python -m training.distill --content "$(CONTENT)" --style "$(STYLE)" $(BY_TEACHERS) --minutes $(MINUTES) --out "$(OUT)"
 	$(BIN)/python -m training.export --run "$(OUT)"
 	$(BIN)/python -m training.evaluate --content "$(CONTENT)" --style "$(STYLE)" $(BY_TEACHERS)
+
+quality: .venv/.training ## style and content distance of every method over CONTENT=dir, STYLE=dir [TEACHERS=dir]
+	@test -d "$(CONTENT)" -a -d "$(STYLE)" || { echo "name two folders of pictures: make quality CONTENT=photographs STYLE=artworks" >&2; exit 1; }
+	$(BIN)/python -m training.quality --content "$(CONTENT)" --style "$(STYLE)" $(BY_TEACHERS)
 
 clean: ## remove the virtual environment and every cache
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,4 +1,4 @@
-"""The patch search as a textbook has it: raw patches, float32, every pair compared. The yardstick."""
+"""The patch search as a textbook has it: raw patches, float32, every pair compared. The yardstick of texture."""
 
 from __future__ import annotations
 

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from training import quality
+from training.quality import Pair, find_pairs
+from training.quality_distances import Yardstick
+from training.teachers import Teachers
+
+Floats = NDArray[np.float64]
+
+
+@pytest.fixture
+def evaluation(tmp_path: Path) -> tuple[Path, Path]:
+    """Two photographs and three artworks, blocks of random colors, 512 pixels wide."""
+    random = np.random.default_rng(0)
+    for folder, names in (("photos", "ab"), ("artworks", "xyz")):
+        (tmp_path / folder).mkdir()
+        for name in names:
+            blocks = Image.fromarray(random.integers(256, size=(6, 8, 3), dtype=np.uint8))
+            blocks.resize((512, 384), Image.Resampling.BICUBIC).save(tmp_path / folder / f"{name}.png")
+    return tmp_path / "photos", tmp_path / "artworks"
+
+
+def features(teachers: Teachers, path: Path) -> dict[str, Floats]:
+    """Every layer as (C, h * w), in float64, each network shown the whole picture."""
+    with Image.open(path) as file:
+        pixels = torch.from_numpy(np.asarray(file, np.float64) / 255).permute(2, 0, 1)[None]
+    x = (pixels - teachers.rgb_mean.double()) / teachers.rgb_std.double()
+    seen = {}
+    for teacher in teachers.teachers:
+        chain = teacher.chain.double()
+        for layer in teacher.layers:
+            seen[layer.name] = chain[: layer.index + 1](x)[0].flatten(1).numpy()
+        chain.float()
+    return seen
+
+
+def style_error(ours: Floats, theirs: Floats) -> float:
+    pairs = ((ours.mean(1), theirs.mean(1)), (np.cov(ours, bias=True), np.cov(theirs, bias=True)))
+    return float(sum(((a - b) ** 2).sum() / (b**2).sum() for a, b in pairs))
+
+
+def content_error(ours: Floats, theirs: Floats) -> float:
+    a, b = (
+        (x - x.mean(1, keepdims=True)) / (x.std(1, ddof=1, keepdims=True) + 1e-3 * x.std(ddof=1))
+        for x in (ours, theirs)
+    )
+    return float(((a - b) ** 2).mean())
+
+
+def size(path: Path) -> tuple[int, int]:
+    with Image.open(path) as file:
+        return file.size
+
+
+def test_the_distances_are_what_their_formulas_say(teachers: Teachers, evaluation: tuple[Path, Path]) -> None:
+    photo, style, painting = (evaluation[i] / f"{name}.png" for i, name in ((0, "a"), (1, "x"), (1, "y")))
+    measured = Yardstick(teachers).distance(photo, style, painting)
+    of_photo, of_style, of_painting = (features(teachers, path) for path in (photo, style, painting))
+    # Sums over 200,000 positions, in float32.
+    errors = {name: style_error(of_painting[name], of_style[name]) for name in of_style}
+    assert measured.layers == pytest.approx(errors, rel=1e-3)
+    assert measured.style == pytest.approx(sum(errors.values()) / 5, rel=1e-3)
+    content = [content_error(of_painting[name], of_photo[name]) for name in ("relu3_1", "fire5")]
+    assert measured.content == pytest.approx(sum(content) / 2, rel=1e-3)
+
+
+def test_a_painting_of_another_size_and_proportion_is_measured_at_the_photos(
+    teachers: Teachers, evaluation: tuple[Path, Path], tmp_path: Path
+) -> None:
+    photo, style = evaluation[0] / "a.png", evaluation[1] / "x.png"
+    with Image.open(photo) as file:
+        file.resize((1024, 760), Image.Resampling.BICUBIC).save(tmp_path / "large.png")
+    yardstick = Yardstick(teachers)
+    large, same = (yardstick.distance(photo, style, path) for path in (tmp_path / "large.png", photo))
+    assert same.content == 0
+    assert large.content < 0.05
+    assert large.style == pytest.approx(same.style, rel=0.05)
+
+
+def test_photos_are_paired_with_artworks_in_the_order_of_their_names(tmp_path: Path) -> None:
+    for folder, stems in (("photos", "cba"), ("artworks", "9876543210")):
+        (tmp_path / folder).mkdir()
+        for name in stems:
+            (tmp_path / folder / f"{name}.jpg").touch()
+        (tmp_path / folder / "notes.txt").touch()
+    names = [pair.name for pair in find_pairs(tmp_path / "photos", tmp_path / "artworks")]
+    expected = {"a": "0369", "b": "2581", "c": "4703"}
+    assert names == [f"{photo}--{style}" for photo, styles in expected.items() for style in styles]
+
+
+def test_with_few_artworks_no_pair_counts_twice(evaluation: tuple[Path, Path]) -> None:
+    photos, artworks = evaluation
+    assert find_pairs(photos, artworks) == [
+        Pair(photos / "a.png", artworks / "x.png"),
+        Pair(photos / "b.png", artworks / "z.png"),
+    ]
+
+
+def test_pictures_whose_paintings_would_share_a_name_are_refused(evaluation: tuple[Path, Path]) -> None:
+    photos, artworks = evaluation
+    (photos / "a.jpg").touch()
+    with pytest.raises(ValueError, match="are called a"):
+        find_pairs(photos, artworks)
+
+
+def test_the_command_paints_measures_and_goes_on_where_it_stopped(
+    teachers: Teachers,
+    evaluation: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(quality, "load_teachers", lambda _: teachers)
+    monkeypatch.setattr(quality, "use_available_cores", lambda: None)
+    photos, artworks = evaluation
+    command = ["--content", str(photos), "--style", str(artworks), "--out", str(tmp_path / "out")]
+    command += ["--methods", "texture", "--size", "64", "--quality", "draft", "--layers"]
+    quality.main(command)
+    first = capsys.readouterr().out
+    folder = tmp_path / "out" / "texture-draft-64"
+    assert sorted(path.name for path in folder.iterdir()) == ["a--x.png", "b--z.png"]
+    assert size(folder / "a--x.png") == (64, 48)
+    assert size(tmp_path / "out" / "texture-draft-64.jpg") == (3 * quality.CELL[0], 2 * quality.CELL[1])
+    assert first.count("relu1_1") == 2
+    lines = [line.split() for line in first.splitlines() if line.startswith("texture  ")]
+    row = first.splitlines()[-1].split("|")
+    for column, mean in ((2, row[3]), (4, row[4])):
+        assert float(mean) == pytest.approx(sum(float(line[column]) for line in lines) / 2, abs=1e-3)
+
+    (folder / "b--z.png").unlink()
+    before = (folder / "a--x.png").stat()
+    quality.main(command)
+    second = capsys.readouterr().out
+    assert (folder / "a--x.png").stat() == before
+    assert (folder / "b--z.png").exists()
+    assert second.count("painted earlier") == 1
+    assert second.splitlines()[-1].split("|")[3:5] == row[3:5]
+
+    quality.main([*command, "--again"])
+    assert "painted earlier" not in capsys.readouterr().out
