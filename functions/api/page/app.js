@@ -155,7 +155,8 @@ function facts(job) {
 }
 
 function explain(problem) {
-  const text = problem.detail || problem.title || "Something went wrong.";
+  const given = problem.detail || problem.title || "Something went wrong.";
+  const text = given.replaceAll("style_scale", "stroke size"); // as it is called on this page
   const choices = Array.isArray(problem.allowed) ? `. Possible: ${problem.allowed.join(", ").replaceAll("image/", "")}` : "";
   stage.showNotice(`${text[0].toUpperCase()}${text.slice(1)}${choices}.`.replace("..", "."));
 }

@@ -61,7 +61,7 @@ function limitSize() {
   const largest = Math.min(...limits.map((choice) => Number(choice.dataset.largest)));
   for (const size of $("size").options) size.disabled = Number(size.value) > largest;
   if (Number($("size").value) > largest) $("size").value = largest;
-  $("size-note").textContent = $("size").querySelector(":disabled") ? `up to ${largest} px with this network` : "";
+  $("size-note").textContent = $("size").querySelector(":disabled") ? `up to ${largest} px` : "";
 }
 
 panel.addEventListener("input", adapt);
