@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -22,24 +22,10 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 from rich.table import Table
 
+from stylizer import cli_options as given
 from stylizer.errors import Canceled, OptionError, StylizerError, UnknownStyle
-from stylizer.images.encoding import DEFAULT_QUALITY, FORMATS, LOSSY, QUALITY_RANGE, Format
-from stylizer.options import (
-    DEFAULT_METHOD,
-    METHOD_NAMES,
-    PRESERVE_COLOR,
-    QUALITIES,
-    SEED_RANGE,
-    SIZE_RANGE,
-    STRENGTH_RANGE,
-    STYLE_SCALE_RANGE,
-    MethodName,
-    Options,
-    PreserveColor,
-    Quality,
-)
-from stylizer.output import STANDARD_STREAM, SUFFIXES, choose_quality, choose_target, write_whole
-from stylizer.progress import OnProgress, Progress
+from stylizer.options import DEFAULT_METHOD, Options, check_choice
+from stylizer.output import STANDARD_STREAM, choose_quality, choose_target, write_whole
 from stylizer.styles import catalog
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -53,11 +39,12 @@ Examples
   stylizer paint cat.jpg --style my-own-painting.jpg --preserve-color luminance
   stylizer paint cat.jpg --style woodcut=0.7 --style mosaic=0.3 -o blend.webp
   stylizer paint cat.jpg --style mosaic --mask only-the-background.png
+  stylizer paint cat.jpg --style woodcut --method optimization --size 512
   curl -s https://example.org/cat.jpg | stylizer paint - -s mosaic -o - > out.jpg
 
 \b
 Exit codes
-  0 painted   1 a picture cannot be read, painted or written
+  0 painted   1 a picture cannot be read, painted or written, or weights are missing
   2 wrong usage   130 interrupted (Ctrl-C); nothing is left half written
 """
 
@@ -113,134 +100,12 @@ def _tell(line: str) -> None:
     print(line, file=sys.stderr)  # noqa: T201 - the command line is the one place that prints
 
 
-_PAINTING: dict[str, Any] = {"rich_help_panel": "Painting"}
-_OUTPUT: dict[str, Any] = {"rich_help_panel": "Output"}
-
-
-def _number(kind: type) -> dict[str, Any]:
-    """Take a number, and leave what is none to `Options`, whose message also says what is allowed."""
-
-    def parse(value: object) -> object:
-        try:
-            return kind(value)
-        except ValueError:
-            return value
-
-    return {"parser": parse, "metavar": "N" if kind is int else "X"}
-
-
-def _choice(choices: tuple[str, ...]) -> dict[str, Any]:
-    return {"parser": str, "metavar": "|".join(choices)}
-
-
-def _between(limits: tuple[float, float]) -> str:
-    return f"{limits[0]:.10g} to {limits[1]:.10g}"
-
-
 def _show_version(wanted: bool) -> None:
     if wanted:
         print(f"stylizer {version('image-stylizer')}")  # noqa: T201
         raise typer.Exit
 
 
-_Photo = Annotated[
-    str,
-    typer.Argument(metavar="PHOTO", help="JPEG, PNG, WebP, AVIF, TIFF, GIF or HEIC; - reads stdin."),
-]
-_Styles = Annotated[
-    list[str],
-    typer.Option(
-        "--style",
-        "-s",
-        metavar="STYLE|FILE[=WEIGHT]",
-        help="A built-in style (see [bold]stylizer styles[/]) or any picture. Give it again to blend; "
-        "=WEIGHT says how much of each counts, 1 if left out.",
-        autocompletion=lambda: list(catalog()),
-        show_default=False,
-        **_PAINTING,
-    ),
-]
-_Size = Annotated[
-    int,
-    typer.Option(help=f"Long side of the painting, {_between(SIZE_RANGE)} pixels.", **_number(int), **_PAINTING),
-]
-_Quality = Annotated[Quality, typer.Option(help="How much time to spend.", **_choice(QUALITIES), **_PAINTING)]
-_Strength = Annotated[
-    float,
-    typer.Option(
-        help=f"{_between(STRENGTH_RANGE)}: 0 gives the photo back, 1 the full painting.",
-        **_number(float),
-        **_PAINTING,
-    ),
-]
-_StyleScale = Annotated[
-    float,
-    typer.Option(
-        help=f"Size of the strokes, {_between(STYLE_SCALE_RANGE)}: 0.5 paints them half as large.",
-        **_number(float),
-        **_PAINTING,
-    ),
-]
-_PreserveColor = Annotated[
-    PreserveColor,
-    typer.Option(
-        help="Keep the photo's colors: [bold]luminance[/] paints only light and dark, [bold]histogram[/] "
-        "gives the style the photo's palette.",
-        **_choice(PRESERVE_COLOR),
-        **_PAINTING,
-    ),
-]
-_Mask = Annotated[
-    str | None,
-    typer.Option(metavar="FILE", help="Paint only where this picture, of the photo's shape, is white.", **_PAINTING),
-]
-_ContentMask = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FILE",
-        help="White keeps the photo's structure, black is free to become pure style. Found in the photo if left out.",
-        **_PAINTING,
-    ),
-]
-_Method = Annotated[MethodName, typer.Option(help="How to paint.", **_choice(METHOD_NAMES), **_PAINTING)]
-_Seed = Annotated[
-    int,
-    typer.Option(
-        help=f"{_between(SEED_RANGE)}: the same one paints the same picture again.",
-        **_number(int),
-        **_PAINTING,
-    ),
-]
-_Output = Annotated[
-    str | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FILE",
-        help=f"Where to write; its suffix says the format: {' '.join(SUFFIXES)}. A folder is fine, - writes "
-        "to stdout. If left out, PHOTO-STYLE in the current folder.",
-        show_default=False,
-        **_OUTPUT,
-    ),
-]
-_Force = Annotated[
-    bool,
-    typer.Option("--force", "-f", help="Replace the file if it is already there, or that is refused.", **_OUTPUT),
-]
-_Format = Annotated[
-    Format | None,
-    typer.Option(help="The format, where no suffix says it.", **_choice(FORMATS), **_OUTPUT),
-]
-_FormatQuality = Annotated[
-    int | None,
-    typer.Option(
-        help=f"{_between(QUALITY_RANGE)}, for {', '.join(LOSSY)}. [dim]\\[default: {DEFAULT_QUALITY}][/]",
-        show_default=False,
-        **_number(int),
-        **_OUTPUT,
-    ),
-]
-_Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something fails.", **_OUTPUT)]
 _ShowVersion = Annotated[
     bool,
     typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
@@ -254,22 +119,23 @@ def _stylizer(version: _ShowVersion = False) -> None:
 
 @app.command(epilog=_EXAMPLES, no_args_is_help=True)
 def paint(
-    photo: _Photo,
-    style: _Styles,
-    size: _Size = _DEFAULTS.size,
-    quality: _Quality = _DEFAULTS.quality,
-    strength: _Strength = _DEFAULTS.strength,
-    style_scale: _StyleScale = _DEFAULTS.style_scale,
-    preserve_color: _PreserveColor = _DEFAULTS.preserve_color,
-    mask: _Mask = None,
-    content_mask: _ContentMask = None,
-    method: _Method = DEFAULT_METHOD,
-    seed: _Seed = _DEFAULTS.seed,
-    output: _Output = None,
-    force: _Force = False,
-    format: _Format = None,  # noqa: A002 - the name of the option
-    format_quality: _FormatQuality = None,
-    quiet: _Quiet = False,
+    photo: given.Photo,
+    style: given.Styles,
+    size: given.Size = _DEFAULTS.size,
+    quality: given.Quality = _DEFAULTS.quality,
+    strength: given.Strength = _DEFAULTS.strength,
+    style_scale: given.StyleScale = _DEFAULTS.style_scale,
+    preserve_color: given.PreserveColor = _DEFAULTS.preserve_color,
+    mask: given.Mask = None,
+    content_mask: given.ContentMask = None,
+    method: given.Method = DEFAULT_METHOD,
+    features: given.Features = _DEFAULTS.features,
+    seed: given.Seed = _DEFAULTS.seed,
+    output: given.Output = None,
+    force: given.Force = False,
+    format: given.Format = None,  # noqa: A002 - the name of the option
+    format_quality: given.FormatQuality = None,
+    quiet: given.Quiet = False,
 ) -> None:
     """Paint PHOTO in a style and write the result; its path goes to stdout."""
     options = Options(
@@ -278,12 +144,13 @@ def paint(
         style_scale=style_scale,
         preserve_color=preserve_color,
         quality=quality,
+        features=features,
         seed=seed,
     )
     styles = [_parse_style(text) for text in style]
     target = choose_target(photo, [name for name, _ in styles], output, format, force)
     encoder_quality = choose_quality(format_quality, target.format)
-    with _progress_bar(shown=sys.stderr.isatty() and not quiet) as on_progress:
+    with _bar("painting", shown=sys.stderr.isatty() and not quiet) as show:
         from stylizer.compute import use_available_cores
 
         use_available_cores()
@@ -296,7 +163,7 @@ def paint(
             options=options,
             mask=mask,
             content_mask=content_mask,
-            on_progress=on_progress,
+            on_progress=lambda progress: show(progress.step, progress.total),
         )
     data = painting.encode(target.format, quality=encoder_quality)
     if target.path is None:
@@ -307,7 +174,25 @@ def paint(
             print(target.path)  # noqa: T201
     if not quiet:
         width, height = painting.image.size
-        _tell(f"painted {width} x {height} pixels in {painting.seconds:.1f} s")
+        by = f" ({painting.features} features)" if painting.features else ""
+        _tell(f"painted {width} x {height} pixels in {painting.seconds:.1f} s{by}")
+
+
+@app.command(epilog="\b\nExample\n  stylizer fetch vgg19", no_args_is_help=True)
+def fetch(what: given.Fetched, to: given.Folder = None) -> None:
+    """Fetch weights that do not come with this program; the path of the file goes to stdout.
+
+    vgg19 are those that torchvision publishes: 548 MiB, checked by their SHA-256.
+    """
+    check_choice("what", what, given.FETCHABLE)
+    with _bar("fetching", shown=sys.stderr.isatty()) as show:
+        from stylizer.features import vgg19, weights_file  # bring torch
+
+        path, is_new = vgg19.fetch(to, show)
+    print(path)  # noqa: T201
+    folder = path.parent.resolve()
+    use = "" if folder in weights_file.folders() else f"; to paint with it, set {weights_file.FOLDER_VARIABLE}={folder}"
+    _tell(f"{what} {'is fetched' if is_new else 'is already there, and intact'}{use}")
 
 
 @app.command("styles")
@@ -339,16 +224,13 @@ def _parse_style(text: str) -> tuple[str, float]:
 
 
 @contextmanager
-def _progress_bar(*, shown: bool) -> Iterator[OnProgress | None]:
-    """Show a bar on stderr with the time that is left; it goes away when the work is done."""
-    if not shown:
-        yield None
-        return
-    columns = (TextColumn("painting"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("painting", total=None)
+def _bar(doing: str, *, shown: bool) -> Iterator[Callable[[int, int | None], None]]:
+    """Show a bar on stderr with the time that is left; it goes away when the work is done.
 
-        def on_progress(progress: Progress) -> None:
-            bar.update(task, completed=progress.step, total=progress.total)
-
-        yield on_progress
+    Yields:
+        What to tell how much is done, and how much there is to do where that is known.
+    """
+    columns = (TextColumn(doing), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True, disable=not shown) as bar:
+        task = bar.add_task(doing, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import cast
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from stylizer.features.compact import RGB_MEAN, RGB_STD, STRIDES
+from stylizer.features.zoo import torchvision_models
 
 
 @dataclass(frozen=True)
@@ -117,16 +116,3 @@ def _load(chain: nn.Sequential, folder: Path, pattern: str) -> None:
         raise FileNotFoundError(f"no {pattern} in {folder}")
     state = {key.removeprefix("features."): value for key, value in load_file(paths[0]).items()}
     chain.load_state_dict({key: state[key] for key in chain.state_dict()})
-
-
-def torchvision_models() -> ModuleType:
-    """`torchvision.models`, also where torchvision's compiled half does not load."""
-    try:
-        import torchvision
-    except RuntimeError:
-        # The only wheel is linked against CUDA: beside a CPU build of torch its extension does not load, and its Python
-        # code then looks for operators nobody declared. Declaring their schemas is all that the models need.
-        for operator in ("nms", "qnms"):
-            torch.library.define(f"torchvision::{operator}", "(Tensor dets, Tensor scores, float threshold) -> Tensor")
-        import torchvision
-    return cast(ModuleType, torchvision.models)

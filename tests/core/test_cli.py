@@ -137,6 +137,8 @@ def test_every_control_reaches_the_painting(run: Run, folder: Path) -> None:
         (["--seed", "1.5"], "seed is '1.5'; it must be a whole number from 0 to 4294967295"),
         (["--quality", "best"], "quality is 'best'; it must be one of draft, standard, high"),
         (["--method", "magic"], "method is 'magic'; it must be one of texture"),
+        (["--features", "magic"], "features is 'magic'; it must be one of compact, vgg19"),
+        (["--features", "vgg19"], "features is 'vgg19', which method texture cannot use"),
         (["--format-quality", "0"], "format_quality is 0; it must be a whole number from 1 to 100"),
         (["--format", "bmp"], "format is 'bmp'; it must be one of jpeg, png, webp, avif, tiff"),
         (["--style", "wodcut"], "woodcut"),
@@ -194,12 +196,14 @@ def test_help_names_every_control_with_its_range_and_default(run: Run, monkeypat
     assert code == 0
     for field in fields(Options):
         assert f"--{field.name.replace('_', '-')}" in stdout
-        assert f"[default: {field.default}]" in stdout
+        assert field.default is None or f"[default: {field.default}]" in stdout
     for words in (
         "64 to 8192",
         "0 to 1",
         "0.25 to 4",
         "draft|standard|high",
+        "texture|optimization",
+        "compact|vgg19",
         "stylizer paint cat.jpg --style",
     ):
         assert words in stdout
@@ -215,7 +219,10 @@ def test_the_version_is_told(run: Run) -> None:
     assert run("--version") == (0, f"stylizer {version('image-stylizer')}\n", "")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["paint", "--help"], ["styles"], ["paint", "cat.png"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["paint", "--help"], ["fetch", "--help"], ["styles"], ["paint", "cat.png"], ["fetch", "compact"]],
+)
 def test_what_does_not_paint_answers_without_loading_torch(arguments: list[str]) -> None:
     code = f"import sys\nfrom stylizer.cli import run\nrun({arguments})\nassert 'torch' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)

@@ -1,0 +1,133 @@
+"""Weights that are not shipped but fetched once: where they lie, whether they are the right ones, how to get them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.client import HTTPException
+from io import BufferedRandom, BufferedReader
+from pathlib import Path
+from typing import cast
+from urllib.request import urlopen
+
+import torch
+from torch import Tensor
+
+from stylizer.errors import MissingWeights
+from stylizer.options import FeaturesName
+
+FOLDER_VARIABLE = "STYLIZER_WEIGHTS"
+SILENCE = 30.0  # seconds without a byte after which a download is given up
+CHUNK = 2**20
+
+OnBytes = Callable[[int, int | None], None]
+"""Called as bytes arrive: how many are here, and how many there will be where that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsFile:
+    """A published file of weights.
+
+    Attributes:
+        features: What it is for, as `Options.features` names it.
+        name: Of the file.
+        sha256: Of its bytes, in hexadecimal digits.
+    """
+
+    features: FeaturesName
+    name: str
+    sha256: str
+
+
+def folders() -> list[Path]:
+    """Where weights are looked for, in this order: the folder that STYLIZER_WEIGHTS names, torch's own cache."""
+    own = os.environ.get(FOLDER_VARIABLE)
+    named = [Path(own).expanduser()] if own else []
+    return [folder.resolve() for folder in (*named, Path(torch.hub.get_dir()) / "checkpoints")]
+
+
+def read(file: WeightsFile) -> dict[str, Tensor]:
+    """The state dict in the first intact copy of `file`, on the CPU.
+
+    Raises:
+        MissingWeights: There is none; the message says where was looked and how to fetch one.
+    """
+    problems = []
+    for path in (folder / file.name for folder in folders()):
+        try:
+            # Hashed and read through one handle, so that what is read is what was hashed.
+            with path.open("rb") as opened:
+                problem = _difference(opened, file)
+                if problem is None:
+                    return _unpickle(opened)
+        except OSError as error:
+            problem = error.strerror or str(error)
+        problems.append(f"{path} ({problem})")
+    detail = (
+        f"features is {file.features!r}, whose weights are not on this machine: looked for {' and '.join(problems)}; "
+        f"fetch them with 'stylizer fetch {file.features}'"
+    )
+    raise MissingWeights(detail, field="features", allowed=["compact"])
+
+
+def find(file: WeightsFile, where: list[Path]) -> Path | None:
+    """The first intact copy of `file` in the folders of `where`."""
+    for path in (folder / file.name for folder in where):
+        try:
+            with path.open("rb") as opened:
+                if _difference(opened, file) is None:
+                    return path
+        except OSError:  # as good as not there
+            continue
+    return None
+
+
+def download(file: WeightsFile, url: str, folder: Path, on_bytes: OnBytes) -> Path:
+    """Put `file` from `url` into `folder`, whole and checked or not at all.
+
+    Raises:
+        MissingWeights: It cannot be had, is not what it should be, or cannot be written.
+    """
+    path = folder / file.name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _download(file, url, path, on_bytes)
+    except (OSError, HTTPException) as error:  # what urllib raises is an OSError too
+        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
+        raise MissingWeights(f"{url} cannot be fetched to {path}: {reason}", field="features") from error
+    return path
+
+
+def _download(file: WeightsFile, url: str, path: Path, on_bytes: OnBytes) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with urlopen(url, timeout=SILENCE) as answer, part.open("w+b") as out:
+            length = answer.headers.get("Content-Length")
+            total, here = int(length) if length else None, 0
+            while chunk := answer.read(CHUNK):
+                out.write(chunk)
+                here += len(chunk)
+                on_bytes(here, total)
+            out.seek(0)
+            problem = _difference(out, file)
+        if problem is not None:
+            detail = f"what {url} answered is not {file.name}, or is cut short: {problem}; nothing was kept"
+            raise MissingWeights(detail, field="features")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _difference(opened: BufferedReader | BufferedRandom, file: WeightsFile) -> str | None:
+    """What is wrong with the bytes of a file, or None."""
+    found = hashlib.file_digest(opened, "sha256").hexdigest()
+    return None if found == file.sha256 else f"its SHA-256 is {found}, not {file.sha256}"
+
+
+def _unpickle(opened: BufferedReader | BufferedRandom) -> dict[str, Tensor]:
+    opened.seek(0)
+    # Tensors and nothing else, whatever the hash says: unpickling may otherwise run code. Not mapped, which would spare
+    # the layers nobody needs: torchvision's file is of the format before torch 1.6, which torch cannot map.
+    return cast(dict[str, Tensor], torch.load(opened, map_location="cpu", weights_only=True))
