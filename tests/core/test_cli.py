@@ -65,6 +65,12 @@ def test_a_photo_is_painted_and_its_path_and_seconds_are_told(folder: Path) -> N
     assert decode(folder / "painted.jpg").rgb.shape == (43, 64, 3)
 
 
+def test_the_features_a_painting_was_made_by_are_told(run: Run) -> None:
+    code, _, stderr = run("paint", "cat.png", "-s", "woodcut", *SMALL, "--method", "optimization", "-o", "a.png")
+    assert code == 0, stderr
+    assert stderr.endswith(" s (compact features)\n")
+
+
 def test_a_photo_from_stdin_goes_to_stdout(folder: Path) -> None:
     photo = (folder / "cat.png").read_bytes()
     arguments = ("paint", "-", "-s", "mosaic", *SMALL, "-o", "-", "--format", "webp", "--quiet")
@@ -123,6 +129,7 @@ def test_every_control_reaches_the_painting(run: Run, folder: Path) -> None:
         ["--style", "woodcut", "--mask", "left.png"],
         ["--style", "woodcut", "--content-mask", "left.png"],
         ["--style", "woodcut", "--seed", "7"],
+        ["--style", "woodcut", "--method", "optimization"],
     ):
         other = paint(*arguments)
         assert other.shape != plain.shape or (other != plain).any(), arguments
