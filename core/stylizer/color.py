@@ -112,6 +112,13 @@ def keep_chroma(painting: Tensor, photo: Tensor) -> Tensor:
     return from_oklab(torch.cat((to_oklab(painting)[:1], to_oklab(photo)[1:])))
 
 
+def without_chroma(image: Tensor) -> Tensor:
+    """The lightness of `image` (3, H, W) alone: a gray picture (3, H, W)."""
+    lab = to_oklab(image)
+    lab[1:] = 0
+    return from_oklab(lab)
+
+
 def _match_moments(lab: Tensor, palette: Palette, amount: float) -> Tensor:
     flat = lab.flatten(1)
     mean = flat.mean(1, keepdim=True)

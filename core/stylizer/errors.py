@@ -2,6 +2,7 @@
 
     StylizerError                       catch this to catch them all
     ├── OptionError                     an option out of its range, or one the method cannot honor
+    ├── MissingWeights                  features whose weights have to be fetched first
     ├── UnknownStyle                    no built-in style of that name, and no file either
     ├── ImageError                      a picture that cannot be used
     │   ├── UnreadableImage             a file that is not there, or that cannot be read
@@ -46,6 +47,12 @@ class OptionError(StylizerError):
     """An option is out of its range, or the chosen method cannot honor it."""
 
     code = "invalid-option"
+
+
+class MissingWeights(StylizerError):
+    """The weights of the features asked for are not on this machine, or not what they should be."""
+
+    code = "missing-weights"
 
 
 class UnknownStyle(StylizerError):

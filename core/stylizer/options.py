@@ -8,12 +8,14 @@ from typing import Literal, get_args
 
 from stylizer.errors import OptionError
 
-MethodName = Literal["texture"]
+MethodName = Literal["texture", "optimization"]
+FeaturesName = Literal["compact", "vgg19"]
 PreserveColor = Literal["none", "luminance", "histogram"]
 Quality = Literal["draft", "standard", "high"]
 
 DEFAULT_METHOD: MethodName = "texture"
 METHOD_NAMES: tuple[MethodName, ...] = get_args(MethodName)
+FEATURES: tuple[FeaturesName, ...] = get_args(FeaturesName)
 PRESERVE_COLOR: tuple[PreserveColor, ...] = get_args(PreserveColor)
 QUALITIES: tuple[Quality, ...] = get_args(Quality)
 
@@ -37,6 +39,9 @@ class Options:
             painting and the color of every pixel from the photo; "histogram" gives the style the photo's
             palette before painting (both after Gatys et al. 2017, arXiv 1611.07865, section 5).
         quality: "draft", "standard" or "high": how much time to spend.
+        features: The perceptual features that a neural method compares pictures by: "compact" ships with this
+            library; "vgg19" is torchvision's network, whose weights have to be fetched once (`stylizer fetch vgg19`).
+            None takes the method's default. A method that uses none says so with an error.
         seed: 0 to 2^32 - 1. The same inputs, options and seed give the same pixels on the same machine.
 
     Raises:
@@ -48,6 +53,7 @@ class Options:
     style_scale: float = 1.0
     preserve_color: PreserveColor = "none"
     quality: Quality = "standard"
+    features: FeaturesName | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -56,6 +62,8 @@ class Options:
         _check_number("style_scale", self.style_scale, STYLE_SCALE_RANGE)
         check_choice("preserve_color", self.preserve_color, PRESERVE_COLOR)
         check_choice("quality", self.quality, QUALITIES)
+        if self.features is not None:
+            check_choice("features", self.features, FEATURES)
         _check_integer("seed", self.seed, SEED_RANGE)
 
 

@@ -26,7 +26,7 @@ from stylizer.images import (
     decode_mask,
     encode,
 )
-from stylizer.options import DEFAULT_METHOD, METHOD_NAMES, MethodName, Options, check_choice
+from stylizer.options import DEFAULT_METHOD, METHOD_NAMES, FeaturesName, MethodName, Options, check_choice
 from stylizer.output import format_of, write_whole
 from stylizer.progress import OnProgress, Progress
 from stylizer.synthesis.pyramid import resize
@@ -103,19 +103,21 @@ def stylize(
     check_choice("method", method, METHOD_NAMES)
     weighted = _weighted(style)
     chosen = methods.load(method)
-    _check_honored(method, chosen, options, content_mask)
+    features = _check_honored(method, chosen, options, content_mask)
 
     picture = decode(content, limits=limits)
     height, width = picture.rgb.shape[:2]
     out_size = long_side_to(options.size, width, height)
     with torch.inference_mode():
         photo = _load(picture, out_size)
-        finisher = _Finisher(photo, _load_mask(mask, (height, width), out_size, limits, "mask"), options)
+        region = _load_mask(mask, (height, width), out_size, limits, "mask")
+        finisher = _Finisher(photo, region, options)
         painted = chosen.paint(
             methods.Task(
                 photo=photo,
                 styles=tuple(_load_styles(weighted, photo, options, limits)),
                 options=options,
+                mask=region,
                 content_mask=_load_mask(content_mask, (height, width), out_size, limits, "content_mask"),
                 report=_reporter(on_progress, finisher),
             )
@@ -123,7 +125,7 @@ def stylize(
         image = finisher(painted)
     if picture.alpha is not None:
         image.putalpha(Image.fromarray(picture.alpha).resize(out_size, Image.Resampling.LANCZOS))
-    return Painting(image, method, options, time.perf_counter() - began, chosen.FEATURES)
+    return Painting(image, method, options, time.perf_counter() - began, features)
 
 
 def _weighted(style: ImageSource | WeightedStyles) -> list[tuple[ImageSource, float]]:
@@ -153,19 +155,30 @@ def _check_pair(entry: object) -> None:
 
 def _check_honored(
     name: MethodName, method: methods.Method, options: Options, content_mask: ImageSource | None
-) -> None:
-    """Raise an OptionError for what this method cannot do."""
-    if options.size > method.MAX_SIZE:
-        allowed = f"64 to {method.MAX_SIZE} pixels with method {name}"
+) -> FeaturesName | None:
+    """Raise an OptionError for what this method cannot do; answer the features that it will use."""
+    features = options.features or next(iter(method.LARGEST))
+    if features not in method.LARGEST:
+        choices = [choice for choice in method.LARGEST if choice is not None]
+        allowed = choices or "nothing with this method"
+        detail = (
+            f"features is {features!r}, which method {name} cannot use; allowed is {' or '.join(choices) or allowed}"
+        )
+        raise OptionError(detail, field="features", allowed=allowed)
+    largest = method.LARGEST[features]
+    way = f"method {name}" if len(method.LARGEST) == 1 else f"method {name} and features {features}"
+    if options.size > largest.size:
+        allowed = f"64 to {largest.size} pixels with {way}"
         raise OptionError(f"size is {options.size}; it must be {allowed}", field="size", allowed=allowed)
     style_size = round(options.size * options.style_scale)
-    if style_size > method.MAX_STYLE_SIZE:
-        allowed = f"at most {method.MAX_STYLE_SIZE / options.size:g} at size {options.size} with method {name}"
+    if style_size > largest.style_size:
+        allowed = f"at most {largest.style_size / options.size:g} at size {options.size} with {way}"
         detail = f"style_scale is {options.style_scale:g}; allowed is {allowed}"
         raise OptionError(detail, field="style_scale", allowed=allowed)
     if content_mask is not None and not method.TAKES_CONTENT_MASK:
         detail = f"content_mask cannot be honored by method {name}; leave it out, or choose method texture"
         raise OptionError(detail, field="content_mask", allowed="nothing with this method")
+    return features
 
 
 def _load(picture: Picture, size: tuple[int, int]) -> Tensor:

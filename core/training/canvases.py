@@ -18,7 +18,7 @@ DECAYS = (0.9, 0.99)
 class Canvases:
     """Crops on their way to the statistics of a style, renewed in turn after `lifetime` steps each."""
 
-    def __init__(self, count: int, side: int, lifetime: int = 64) -> None:
+    def __init__(self, count: int, side: int, lifetime: int = 128) -> None:
         self.lifetime = lifetime
         self.image = torch.rand(count, 3, side, side)
         self.style = torch.rand(count, 3, side, side)

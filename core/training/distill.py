@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from stylizer.compute import autocast_dtype
 from stylizer.features.compact import CompactEncoder
 from training.canvases import Canvases
+from training.descent import Descent
 from training.pictures import Collection, disturb, find_pictures
 from training.pupil import Pupil, calibrate, losses, style_distance
 from training.teachers import Teachers, load_teachers
@@ -33,8 +34,9 @@ class Settings:
     Attributes:
         batch: Crops a step, half of them from photographs and half from artworks.
         side: Side of a crop in pixels.
-        rate: Peak learning rate of Adam.
-        warm_up: Steps until the peak; the rate then stays, and falls linearly to zero from `decay_from` of the run on.
+        rate: Peak learning rate of Adam, for the adapters.
+        filters_rate: Peak learning rate of Muon, for the encoder's filters.
+        warm_up: Steps until the peak; the rates then stay, and fall linearly to zero from `decay_from` of the run on.
         decay_from: Share of the run after which the rate falls.
         statistics: Weight of the statistics' error beside the features' error.
         average: Decay of the exponential average of the weights, which is what ships.
@@ -45,9 +47,10 @@ class Settings:
 
     batch: int = 8
     side: int = 192
-    rate: float = 3e-3
+    rate: float = 1.5e-3
+    filters_rate: float = 2.5e-3
     warm_up: int = 100
-    decay_from: float = 0.25
+    decay_from: float = 0.1
     statistics: float = 0.3
     average: float = 0.998
     canvases: int = 2
@@ -55,10 +58,10 @@ class Settings:
     seed: int = 0
 
 
-def rate_at(settings: Settings, step: int, progress: float) -> float:
-    """Learning rate at `step`, with `progress` (0-1) of the run behind it."""
+def share_at(settings: Settings, step: int, progress: float) -> float:
+    """Share of the peak learning rates at `step`, with `progress` (0-1) of the run behind it."""
     decay = min(1.0, (1 - min(1.0, progress)) / (1 - settings.decay_from))
-    return settings.rate * min(1.0, (step + 1) / settings.warm_up) * max(decay, 1e-3)
+    return min(1.0, (step + 1) / settings.warm_up) * max(decay, 1e-3)
 
 
 class Run:
@@ -66,7 +69,8 @@ class Run:
 
     def __init__(self, pupil: Pupil, teachers: Teachers, draw: Callable[[int], Tensor], settings: Settings) -> None:
         self.pupil, self.teachers, self.draw, self.settings = pupil, teachers, draw, settings
-        self.optimizer = torch.optim.Adam(pupil.parameters(), lr=settings.rate, betas=(0.9, 0.99), fused=True)
+        _, *others = pupil.encoder.convolutions()
+        self.descent = Descent(pupil, others, rate=settings.rate, filters_rate=settings.filters_rate)
         self.average = {key: value.clone() for key, value in pupil.state_dict().items()}
         self.canvases = Canvases(settings.canvases, settings.side)
         self.step = 0
@@ -86,25 +90,23 @@ class Run:
             features = torch.stack([error for error, _ in errors.values()]).mean()
             statistics = torch.stack([error for _, error in errors.values()]).mean()
             loss = features + self.settings.statistics * statistics
-        rate = rate_at(self.settings, self.step, progress)
-        self._descend(loss, rate)
+        share = share_at(self.settings, self.step, progress)
+        self._descend(loss, share)
         self.seconds += time.monotonic() - started
         named = {name: [round(error.item(), 4) for error in pair] for name, pair in errors.items()}
         return {
             "step": self.step,
             "seconds": round(self.seconds, 1),
-            "rate": rate,
+            "rate": round(share, 4),
             "loss": round(loss.item(), 4),
             **named,
         }
 
-    def _descend(self, loss: Tensor, rate: float) -> None:
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.zero_grad(set_to_none=True)
+    def _descend(self, loss: Tensor, share: float) -> None:
+        self.pupil.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.pupil.parameters(), 5.0)
-        self.optimizer.step()
+        self.descent.step(share)
         self.step += 1
         # A short memory at first: the average would otherwise remember the random beginning for hundreds of steps.
         decay = min(self.settings.average, self.step / (self.step + 10))
@@ -116,7 +118,7 @@ class Run:
         state = {
             "pupil": self.pupil.state_dict(),
             "average": self.average,
-            "optimizer": self.optimizer.state_dict(),
+            "descent": self.descent.state_dict(),
             "canvases": self.canvases.state_dict(),
             "step": self.step,
             "seconds": self.seconds,
@@ -130,7 +132,7 @@ class Run:
         state = torch.load(path, weights_only=True)
         self.pupil.load_state_dict(state["pupil"])
         self.average = state["average"]
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.descent.load_state_dict(state["descent"])
         self.canvases.load_state_dict(state["canvases"])
         self.step, self.seconds = state["step"], state["seconds"]
 

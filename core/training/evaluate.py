@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from stylizer.features.compact import CompactFeatures, View, load_compact
+from stylizer.features import compact
+from stylizer.features.compact import CompactFeatures, View
 from training.judges import Judge, by_student, by_teachers, content_distance, style_distance
 from training.pictures import find_pictures, read_picture
 from training.pupil import positions
@@ -102,7 +103,7 @@ def main(argv: list[str] | None = None) -> None:
     ]
     # Photographs and artworks in turn, so that each is mixed with one of the other kind.
     pictures = [middle(path) for pair in zip(*paths, strict=False) for path in pair]
-    result = evaluate(load_compact(), load_teachers(arguments.teachers), pictures)
+    result = evaluate(compact.load(), load_teachers(arguments.teachers), pictures)
     print(json.dumps({"pictures": len(pictures), **result}, indent=1))
 
 

@@ -68,7 +68,11 @@ class Adapter(nn.Module):
         """The mean and covariance of `features`."""
         mean, covariance = moments(tap)
         with torch.autocast("cpu", enabled=False):
-            return functional.linear(mean, self.matrix, self.offset), self.matrix @ covariance @ self.matrix.T
+            return self.expected(mean, covariance)
+
+    def expected(self, mean: Tensor, covariance: Tensor) -> Moments:
+        """The teacher's mean (B, C') and covariance (B, C', C') expected from a tap's."""
+        return functional.linear(mean, self.matrix, self.offset), self.matrix @ covariance @ self.matrix.T
 
 
 class Pupil(nn.Module):
@@ -128,18 +132,24 @@ def losses(pupil: Pupil, teachers: Teachers, batch: Tensor) -> dict[str, tuple[T
 
 
 def style_distance(pupil: Pupil, layers: Sequence[Layer], image: Tensor, style: Tensor) -> Tensor:
-    """How far `image` is from `style`, both (B, 3, H, W), in the statistics the student expects of its teachers."""
+    """How far `image` is from `style`, both (B, 3, H, W), in the statistics of the student's taps and of its views.
+
+    Both, since paintings are made by the taps, and the views are where the teachers can say what is wrong with them.
+    """
     taps = pupil.encoder(image)
     with torch.no_grad():
         wanted = pupil.encoder(style)
-    distances = [
-        disagreement(
-            pupil.adapter(layer).moments(positions(taps[layer.tap])),
-            pupil.adapter(layer).moments(positions(wanted[layer.tap])),
-            pupil.adapter(layer).variance,
-        )
-        for layer in layers
-    ]
+    distances = []
+    for index, (ours, theirs) in enumerate(zip(taps, wanted, strict=True)):
+        seen, sought = moments(positions(ours)), moments(positions(theirs))
+        spread = sought[1].diagonal(dim1=1, dim2=2).sum(1).mean()
+        distances.append(disagreement(seen, sought, spread))
+        with torch.autocast(image.device.type, enabled=False):
+            for layer in layers:
+                if layer.tap == index:
+                    adapter = pupil.adapter(layer)
+                    expected = [adapter.expected(*pair) for pair in (seen, sought)]
+                    distances.append(0.3 * disagreement(expected[0], expected[1], adapter.variance))
     return torch.stack(distances).sum()
 
 

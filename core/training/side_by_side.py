@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from stylizer.compute import autocast_dtype
-from stylizer.features.compact import load_compact
+from stylizer.features import compact
 from training.judges import Judge, by_student, by_teachers, by_vgg, content_distance, style_distance
 from training.pictures import read_picture
 from training.teachers import load_teachers
@@ -80,7 +80,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--judges", nargs="+", default=["taps", "views", "teachers", "vgg19"])
     arguments = parser.parse_args(argv)
     precision = autocast_dtype()
-    features, teachers = load_compact(), load_teachers(arguments.teachers)
+    features, teachers = compact.load(), load_teachers(arguments.teachers)
     judges = {
         "taps": by_student(features, taps=True),
         "views": by_student(features, views=True),

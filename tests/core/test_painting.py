@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 import stylizer
 from stylizer import (
+    METHOD_NAMES,
     MaskMismatch,
     OptionError,
     Options,
@@ -21,9 +22,12 @@ from stylizer import (
     Progress,
     stylize,
 )
+from stylizer.options import MethodName
 
 Pixels = NDArray[np.float64]
 DRAFT: dict[str, Any] = {"size": 64, "quality": "draft"}
+
+by_every_method = pytest.mark.parametrize("method", METHOD_NAMES)
 
 
 def _photo(width: int = 96, height: int = 72) -> Image.Image:
@@ -56,9 +60,9 @@ def _dots(side: int = 90) -> Image.Image:
 
 
 @cache
-def _paint(**options: Any) -> Painting:
+def _paint(method: MethodName = "texture", **options: Any) -> Painting:
     """The photo in stripes; painted once for each set of options."""
-    return stylize(_photo(), _stripes(), options=Options(**(DRAFT | options)))
+    return stylize(_photo(), _stripes(), method=method, options=Options(**(DRAFT | options)))
 
 
 def _pixels(image: Image.Image | Painting) -> Pixels:
@@ -136,13 +140,18 @@ def test_a_painting_is_written_in_the_format_of_its_suffix(tmp_path: Path) -> No
     assert [file.name for file in tmp_path.iterdir()] == ["painted.PNG"]
 
 
-def test_strength_0_gives_the_photo_back() -> None:
-    assert _distance(_paint(strength=0.0), _resized()) == 0
-    assert np.abs(_pixels(_paint(strength=0.0, preserve_color="luminance")) - _pixels(_resized())).max() <= 1.01 / 255
+@by_every_method
+def test_strength_0_gives_the_photo_back(method: MethodName) -> None:
+    assert _distance(_paint(method, strength=0.0), _resized()) == 0
+    assert (
+        np.abs(_pixels(_paint(method, strength=0.0, preserve_color="luminance")) - _pixels(_resized())).max()
+        <= 1.01 / 255
+    )
 
 
-def test_more_strength_is_nearer_to_the_style_and_farther_from_the_photo() -> None:
-    paintings = [_paint(strength=strength) for strength in (0.0, 0.02, 0.3, 0.65, 1.0)]
+@by_every_method
+def test_more_strength_is_nearer_to_the_style_and_farther_from_the_photo(method: MethodName) -> None:
+    paintings = [_paint(method, strength=strength) for strength in (0.0, 0.02, 0.3, 0.65, 1.0)]
     to_photo = [_distance(painting, _resized()) for painting in paintings]
     to_style = [_unlikeness(painting, _stripes()) for painting in paintings]
     assert to_photo == sorted(to_photo)
@@ -151,18 +160,23 @@ def test_more_strength_is_nearer_to_the_style_and_farther_from_the_photo() -> No
     assert to_photo[1] < 0.02  # no jump where the dial begins
 
 
-def test_luminance_keeps_the_color_of_every_pixel() -> None:
-    kept = np.abs(_chroma(_paint(preserve_color="luminance")) - _chroma(_resized()))
-    free = np.abs(_chroma(_paint()) - _chroma(_resized()))
+@by_every_method
+def test_luminance_keeps_the_color_of_every_pixel(method: MethodName) -> None:
+    kept = np.abs(_chroma(_paint(method, preserve_color="luminance")) - _chroma(_resized()))
+    free = np.abs(_chroma(_paint(method)) - _chroma(_resized()))
     assert kept.mean() < 0.35 * free.mean()
-    grays = [picture.convert("L").convert("RGB") for picture in (_paint(preserve_color="luminance").image, _resized())]
+    grays = [
+        picture.convert("L").convert("RGB")
+        for picture in (_paint(method, preserve_color="luminance").image, _resized())
+    ]
     assert _unlikeness(grays[0], _stripes().convert("L").convert("RGB")) < _unlikeness(
         grays[1], _stripes().convert("L").convert("RGB")
     )
 
 
-def test_histogram_paints_in_the_photos_palette() -> None:
-    palette, free = _paint(preserve_color="histogram"), _paint()
+@by_every_method
+def test_histogram_paints_in_the_photos_palette(method: MethodName) -> None:
+    palette, free = _paint(method, preserve_color="histogram"), _paint(method)
     for quantile in (0.1, 0.5, 0.9):
         wanted, kept, lost = (np.quantile(_pixels(p), quantile, axis=(0, 1)) for p in (_resized(), palette, free))
         assert np.abs(kept - wanted).mean() < 0.5 * np.abs(lost - wanted).mean()
@@ -215,32 +229,38 @@ def _coarseness(image: Image.Image | Painting) -> float:
     return float(np.abs(gray[:, 3:] - gray[:, :-3]).mean() / np.abs(gray[:, 1:] - gray[:, :-1]).mean())
 
 
-def test_a_larger_style_scale_paints_coarser_strokes() -> None:
+@by_every_method
+def test_a_larger_style_scale_paints_coarser_strokes(method: MethodName) -> None:
     fine, coarse = (
-        stylize(_photo(), _dots(), options=Options(size=96, quality="draft", style_scale=scale)) for scale in (0.5, 3.0)
+        stylize(_photo(), _dots(), method=method, options=Options(size=96, quality="draft", style_scale=scale))
+        for scale in (0.5, 3.0)
     )
     assert _coarseness(coarse) > 1.2 * _coarseness(fine)
 
 
-def test_a_blend_lies_between_its_styles_and_nearer_to_the_heavier() -> None:
+@by_every_method
+def test_a_blend_lies_between_its_styles_and_nearer_to_the_heavier(method: MethodName) -> None:
     def likeness(weights: tuple[float, float]) -> tuple[float, float]:
-        blend = stylize(_photo(), [(_stripes(), weights[0]), (_dots(), weights[1])], options=Options(**DRAFT))
+        blend = stylize(
+            _photo(), [(_stripes(), weights[0]), (_dots(), weights[1])], method=method, options=Options(**DRAFT)
+        )
         return _unlikeness(blend, _stripes()), _unlikeness(blend, _dots())
 
-    only_dots = stylize(_photo(), _dots(), options=Options(**DRAFT))
+    only_dots = stylize(_photo(), _dots(), method=method, options=Options(**DRAFT))
     more_stripes, more_dots = likeness((3, 1)), likeness((0.1, 0.3))
-    assert _unlikeness(_paint(), _stripes()) < more_stripes[0] < more_dots[0] < _unlikeness(only_dots, _stripes())
-    assert _unlikeness(only_dots, _dots()) < more_dots[1] < more_stripes[1] < _unlikeness(_paint(), _dots())
+    assert _unlikeness(_paint(method), _stripes()) < more_stripes[0] < more_dots[0] < _unlikeness(only_dots, _stripes())
+    assert _unlikeness(only_dots, _dots()) < more_dots[1] < more_stripes[1] < _unlikeness(_paint(method), _dots())
 
 
-def test_a_blend_of_one_style_with_itself_is_that_style() -> None:
-    once = stylize(_photo(), [(_stripes(), 7.0)], options=Options(**DRAFT))
-    assert _distance(once, _paint()) == 0
-    heavy = stylize(_photo(), [(_stripes(), 1e308), (_stripes(), 1e308)], options=Options(**DRAFT))
-    light = stylize(_photo(), [(_stripes(), 1.0), (_stripes(), 1.0)], options=Options(**DRAFT))
+@by_every_method
+def test_a_blend_of_one_style_with_itself_is_that_style(method: MethodName) -> None:
+    once = stylize(_photo(), [(_stripes(), 7.0)], method=method, options=Options(**DRAFT))
+    assert _distance(once, _paint(method)) == 0
+    heavy = stylize(_photo(), [(_stripes(), 1e308), (_stripes(), 1e308)], method=method, options=Options(**DRAFT))
+    light = stylize(_photo(), [(_stripes(), 1.0), (_stripes(), 1.0)], method=method, options=Options(**DRAFT))
     assert _distance(heavy, light) == 0  # only their proportion counts
-    four = stylize(_photo(), [(_stripes(), 1.0)] * 4, options=Options(**DRAFT))
-    assert _unlikeness(four, _stripes()) < 1.5 * _unlikeness(_paint(), _stripes()) + 0.02
+    four = stylize(_photo(), [(_stripes(), 1.0)] * 4, method=method, options=Options(**DRAFT))
+    assert _unlikeness(four, _stripes()) < 1.5 * _unlikeness(_paint(method), _stripes()) + 0.02
 
 
 def test_a_style_is_a_built_in_one_by_its_id_or_a_file_by_its_path(tmp_path: Path) -> None:
@@ -253,21 +273,25 @@ def test_a_style_is_a_built_in_one_by_its_id_or_a_file_by_its_path(tmp_path: Pat
     assert _distance(by_id, by_file) == 0
 
 
-def test_the_transparent_parts_of_a_style_are_paper() -> None:
+@by_every_method
+def test_the_transparent_parts_of_a_style_are_paper(method: MethodName) -> None:
     style = _stripes().convert("RGBA")
     hole = Image.new("L", style.size, 255)
     hole.paste(0, (0, 0, 90, 45))
     style.putalpha(hole)
     papered = Image.new("RGB", style.size, "white")
     papered.paste(_stripes(), mask=hole)
-    see_through, opaque = (stylize(_photo(), picture, options=Options(**DRAFT)) for picture in (style, papered))
+    see_through, opaque = (
+        stylize(_photo(), picture, method=method, options=Options(**DRAFT)) for picture in (style, papered)
+    )
     assert _distance(see_through, opaque) == 0
 
 
-def test_a_painting_shows_the_photo() -> None:
+@by_every_method
+def test_a_painting_shows_the_photo(method: MethodName) -> None:
     def shapes(image: Image.Image) -> Pixels:
         gray = _pixels(image.convert("L").filter(ImageFilter.GaussianBlur(4)))
         return np.asarray((gray - gray.mean()) / gray.std())
 
-    painted = shapes(_paint(quality="standard").image)
+    painted = shapes(_paint(method, quality="standard").image)
     assert (painted * shapes(_resized())).mean() > 0.6

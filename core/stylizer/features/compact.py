@@ -15,10 +15,13 @@ from torch.nn import functional
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "compact_encoder.safetensors"
 STRIDES = (1, 2, 4, 8)
-CHANNELS = (32, 64, 128, 256)
+CHANNELS = (32, 96, 128, 256)
 # Output widths of the 3x3 convolutions of each stage. The last stage is the deepest: SqueezeNet's fire8 sees 107 pixels
 # at once, and depth at stride 8 is the cheapest way to see as far.
-WIDTHS = ((32,), (64, 64), (128, 128), (160, 160, 160, 256))
+WIDTHS = ((32, 32), (64, 96), (128, 128, 128), (160, 160, 160, 256))
+# What painting compares by: see "How the taps are weighted" in docs/methods.md.
+STYLE_TAPS = {0: 1.0, 1: 1.0, 2: 1.0, 3: 1.0}
+CONTENT_TAPS = (2, 3)
 # The range the teachers were trained in (torchvision's convention).
 RGB_MEAN = (0.485, 0.456, 0.406)
 RGB_STD = (0.229, 0.224, 0.225)
@@ -45,6 +48,10 @@ class CompactEncoder(nn.Module):
                 nn.init.kaiming_normal_(cast(nn.Conv2d, convolution).weight, nonlinearity="relu")
                 nn.init.zeros_(cast(Tensor, convolution.bias))
             self.stages.append(stage)
+
+    def convolutions(self) -> list[nn.Conv2d]:
+        """All of them, in order."""
+        return [cast(nn.Conv2d, convolution) for stage in self.stages for convolution in cast(nn.ModuleList, stage)]
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Features of `image` (B, 3, H, W), sRGB in [0, 1], H and W >= 8: one (B, C, h, w) a tap."""
@@ -87,12 +94,16 @@ class View(nn.Module):
 
 
 class CompactFeatures(nn.Module):
-    """The encoder as shipped: its taps, and the views of them that style is compared by.
+    """The encoder as shipped: its taps, and the views of them that the teachers' judgment is told by.
 
     Attributes:
         encoder: The network.
         views: By the name of the teacher's layer.
     """
+
+    style_taps = STYLE_TAPS
+    content_taps = CONTENT_TAPS
+    smallest_side = STRIDES[-1]
 
     def __init__(self, encoder: CompactEncoder, views: dict[str, View]) -> None:
         super().__init__()
@@ -104,7 +115,7 @@ class CompactFeatures(nn.Module):
         return cast(list[Tensor], self.encoder(image))
 
 
-def load_compact(path: Path = WEIGHTS) -> CompactFeatures:
+def load(path: Path = WEIGHTS) -> CompactFeatures:
     """The shipped encoder: frozen, float32, channels last."""
     with safe_open(path, "pt") as file:
         tap_of: dict[str, int] = json.loads(file.metadata()["views"])
@@ -112,6 +123,8 @@ def load_compact(path: Path = WEIGHTS) -> CompactFeatures:
     views = {
         name: View(tap, state[f"views.{name}.matrix"], state[f"views.{name}.offset"]) for name, tap in tap_of.items()
     }
-    features = CompactFeatures(CompactEncoder(), views)
+    with torch.random.fork_rng(devices=[]):  # whose first weights, drawn by chance, are nothing to the caller
+        encoder = CompactEncoder()
+    features = CompactFeatures(encoder, views)
     features.load_state_dict(state)
     return features.to(memory_format=torch.channels_last).requires_grad_(False).eval()  # type: ignore[call-overload, no-any-return]

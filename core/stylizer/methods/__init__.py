@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
-from stylizer.options import MethodName, Options
+from stylizer.options import FeaturesName, MethodName, Options
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,12 +24,14 @@ Report = Callable[[int, int, Current], None]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a method is given. What all methods share (size, mask, color preservation) is already seen to.
+    """What a method is given. What all methods share (size, laying over, the photo's colors) is already seen to.
 
     Attributes:
         photo: (1, 3, H, W), float32, sRGB in [0, 1], at the size of the output.
         styles: Style pictures (1, 3, h, w) like the photo, at the scale asked for, with shares that sum to 1.
         options: The caller's options.
+        mask: Where the painting will be laid over the photo, (1, 1, H, W) in [0, 1]; None is everywhere. That is done
+            for every method; a method may look at this part alone.
         content_mask: Where to keep the photo's structure, (1, 1, H, W) in [0, 1]; None leaves it to the method.
         report: To be called after each unit of work.
     """
@@ -37,27 +39,34 @@ class Task:
     photo: Tensor
     styles: tuple[tuple[Tensor, float], ...]
     options: Options
+    mask: Tensor | None
     content_mask: Tensor | None
     report: Report
+
+
+class Largest(NamedTuple):
+    """The largest long sides a method can take, in pixels: of the output, and of a style at the scale asked for."""
+
+    size: int
+    style_size: int
 
 
 class Method(Protocol):
     """What the module of a method has."""
 
-    MAX_SIZE: int
-    """Largest long side of the output, in pixels."""
-    MAX_STYLE_SIZE: int
-    """Largest long side of a style at the scale asked for, in pixels."""
+    LARGEST: dict[FeaturesName | None, Largest]
+    """By the perceptual features it can paint with, its default first; None alone where it uses none."""
     TAKES_CONTENT_MASK: bool
-    FEATURES: str | None
-    """The perceptual features it uses, to be told with the result."""
 
     def paint(self, task: Task) -> Tensor:
         """The painting, (1, 3, H, W), sRGB in [0, 1]."""
         ...
 
 
-METHODS: dict[MethodName, str] = {"texture": "stylizer.methods.texture"}
+METHODS: dict[MethodName, str] = {
+    "texture": "stylizer.methods.texture",
+    "optimization": "stylizer.methods.optimization",
+}
 
 
 def load(name: MethodName) -> Method:

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from stylizer.color import Palette, match_distribution, match_moments
-from stylizer.methods import Task
+from stylizer.methods import Largest, Task
+from stylizer.options import FeaturesName
 from stylizer.synthesis.content_mask import find_content
 from stylizer.synthesis.domain_transform import domain_transform
 from stylizer.synthesis.patch_grid import PatchGrid, random_origin
@@ -24,10 +25,8 @@ from stylizer.synthesis.patch_source import PatchSource, Usage, share_out
 from stylizer.synthesis.pyramid import gaussian_pyramid, resize
 from stylizer.synthesis.robust_aggregation import aggregate
 
-MAX_SIZE = 2048
-MAX_STYLE_SIZE = 4096
+LARGEST: dict[FeaturesName | None, Largest] = {None: Largest(size=2048, style_size=4096)}
 TAKES_CONTENT_MASK = True
-FEATURES = None
 
 REFERENCE_SIDE = 400  # long side in pixels for which the paper's patches are meant
 PATCHES = ((33, 28), (21, 18), (13, 8), (9, 5))  # side and gap, in pixels at the reference side

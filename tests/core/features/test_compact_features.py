@@ -7,13 +7,14 @@ from torch import Tensor
 
 from stylizer import styles
 from stylizer.compute import autocast_dtype
-from stylizer.features.compact import CHANNELS, STRIDES, WEIGHTS, CompactFeatures, View, load_compact
+from stylizer.features import compact
+from stylizer.features.compact import CHANNELS, STRIDES, WEIGHTS, CompactFeatures, View
 from stylizer.tensors import to_tensor
 
 
 @pytest.fixture(scope="module")
 def features() -> CompactFeatures:
-    return load_compact()
+    return compact.load()
 
 
 def noise(height: int, width: int, seed: int = 0) -> Tensor:
@@ -45,7 +46,7 @@ def test_the_shipped_weights_are_small_and_frozen_and_see_the_same_every_time(fe
     assert WEIGHTS.stat().st_size < 6 * 2**20
     assert not any(parameter.requires_grad for parameter in features.parameters())
     image = noise(48, 64)
-    for first, second in zip(features(image), load_compact()(image), strict=True):
+    for first, second in zip(features(image), compact.load()(image), strict=True):
         assert torch.equal(first, second)
 
 

@@ -26,14 +26,15 @@ def _paint(photo: Tensor, *styles: tuple[Tensor, float], content_mask: Tensor | 
 
     given: dict[str, Any] = {"quality": "draft", "size": 64} | options
     with torch.inference_mode():
-        return texture.paint(Task(photo, styles, Options(**given), content_mask, report))
+        return texture.paint(Task(photo, styles, Options(**given), None, content_mask, report))
 
 
 def test_every_method_has_what_a_method_must_have() -> None:
     for name in METHOD_NAMES:
         method = methods.load(name)
-        assert method.MAX_SIZE >= 64
-        assert method.MAX_STYLE_SIZE >= method.MAX_SIZE
+        assert method.LARGEST
+        for largest in method.LARGEST.values():
+            assert 64 <= largest.size <= largest.style_size
         assert callable(method.paint)
 
 

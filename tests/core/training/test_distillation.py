@@ -8,10 +8,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stylizer.features.compact import CompactEncoder, load_compact
+from stylizer.features import compact
+from stylizer.features.compact import CompactEncoder
 from training import distill
 from training.canvases import Canvases
-from training.distill import Run, Settings, begin, rate_at, train
+from training.descent import Descent
+from training.distill import Run, Settings, begin, share_at, train
 from training.evaluate import evaluate
 from training.export import export, features_of
 from training.judges import by_teachers, style_distance
@@ -62,9 +64,9 @@ def test_the_student_learns(teachers: Teachers, draw: Draw, tmp_path: Path) -> N
 def test_an_adapter_starts_at_the_exact_answer_where_there_is_one() -> None:
     """A teacher that is a linear map of the student's own first tap leaves nothing unexplained."""
     encoder = CompactEncoder()
-    first = encoder.get_submodule("stages.0.0")
-    chain = nn.Sequential(first, nn.ReLU(), nn.Conv2d(32, 5, 1))
-    teachers = Teachers((Teacher(chain, (Layer("mapped", 2, 5, 0),)),))
+    first, second = (encoder.get_submodule(f"stages.0.{index}") for index in range(2))
+    chain = nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), nn.Conv2d(32, 5, 1))
+    teachers = Teachers((Teacher(chain, (Layer("mapped", 4, 5, 0),)),))
     left = calibrate(Pupil(encoder, teachers.layers), teachers, [torch.rand(2, 3, 32, 32) for _ in range(2)])
     assert left["mapped"] < 1e-3
 
@@ -85,17 +87,31 @@ def test_moments_are_the_mean_and_covariance_of_each_picture() -> None:
 
 
 def test_the_learning_rate_warms_up_stays_and_falls_to_nearly_nothing() -> None:
-    settings = Settings(rate=1.0, warm_up=10, decay_from=0.5)
-    rates = [rate_at(settings, step, step / 100) for step in range(101)]
+    settings = Settings(warm_up=10, decay_from=0.5)
+    rates = [share_at(settings, step, step / 100) for step in range(101)]
     assert rates[0] == pytest.approx(0.1)
     assert rates[10:51] == [1.0] * 41
     assert rates[50:] == sorted(rates[50:], reverse=True)
     assert rates[100] == pytest.approx(1e-3)
 
 
+def test_muon_descends_by_orthogonal_steps_of_every_filter_bank_and_adam_by_the_rest() -> None:
+    torch.manual_seed(0)
+    convolutions = [nn.Conv2d(3, 8, 3), nn.Conv2d(8, 16, 3)]
+    chain = nn.Sequential(*convolutions).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    before = [convolution.weight.detach().clone() for convolution in convolutions]
+    descent = Descent(chain, convolutions[1:], rate=1e-3, filters_rate=1e-2)
+    chain(torch.rand(2, 3, 12, 12)).square().mean().backward()
+    descent.step(0.5)
+    first, second = (c.weight.detach() - old for c, old in zip(convolutions, before, strict=True))
+    torch.testing.assert_close(first.abs(), torch.full_like(first, 0.5e-3), rtol=1e-2, atol=0)
+    singular = torch.linalg.svdvals(second.permute(0, 2, 3, 1).flatten(1))
+    assert singular.max() < 2 * singular.min()
+
+
 def test_a_canvas_moves_toward_its_style_and_is_renewed_in_its_turn() -> None:
     canvases = Canvases(count=2, side=16, lifetime=8)
-    batch = torch.rand(4, 3, 16, 16)
+    batch = torch.rand(4, 3, 16, 16) * torch.tensor([1.0, 1.0, 1.0, 0.3]).view(4, 1, 1, 1)  # a dark style
     for step in range(8):
         canvases.renew(step, batch)
     assert torch.equal(canvases.image[0], batch[0])
@@ -117,7 +133,7 @@ def test_what_is_exported_sees_what_the_averaged_student_saw(teachers: Teachers,
     run = take(2, 2, teachers, draw, tmp_path / "run")
     path = tmp_path / "weights" / "encoder.safetensors"
     export(features_of(tmp_path / "run" / "checkpoint.pt", teachers.layers), path)
-    shipped = load_compact(path)
+    shipped = compact.load(path)
     run.pupil.load_state_dict(run.average)
     image = draw(0)
     with torch.no_grad():

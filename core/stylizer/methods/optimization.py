@@ -1,0 +1,155 @@
+"""Neural style transfer by optimization: the pixels themselves are changed until a network sees the style in them.
+
+Gatys, Ecker & Bethge, "Image Style Transfer Using Convolutional Neural Networks", CVPR 2016; the controls after Gatys
+et al., "Controlling Perceptual Factors in Neural Style Transfer", CVPR 2017 (arXiv 1611.07865). Where this leaves the
+papers: style is compared by mean and covariance rather than by Gram matrices; both losses are relative, so that one
+set of weights serves every picture; the picture is painted coarse to fine, which gives large strokes to large
+paintings and most of the work to small ones; and the features are, unless asked for otherwise, a small encoder that
+ships with this library instead of VGG-19.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from stylizer import features
+from stylizer.color import Palette, match_distribution, without_chroma
+from stylizer.descent import RATE, Descent
+from stylizer.methods import Current, Largest, Task
+from stylizer.objective import Objective
+from stylizer.options import FeaturesName
+from stylizer.synthesis.pyramid import resize
+
+LARGEST: dict[FeaturesName | None, Largest] = {
+    "compact": Largest(size=2048, style_size=4096),
+    "vgg19": Largest(size=1024, style_size=2048),
+}
+TAKES_CONTENT_MASK = False
+
+NOISE = 0.05  # standard deviation, at the start
+COARSEST = 128  # long side in pixels of the coarsest level, about
+
+# Steps on the levels of about 128, 256, 512, 1024 and 2048 pixels.
+STEPS = {
+    "draft": (60, 40, 20, 8, 4),
+    "standard": (200, 150, 100, 40, 15),
+    "high": (400, 300, 250, 120, 50),
+}
+
+
+def paint(task: Task) -> Tensor:
+    """Paint `task.photo` by the features of `task.styles`: (1, 3, H, W).
+
+    Raises:
+        MissingWeights: Those of the features asked for are not on this machine.
+    """
+    nothing_to_paint = task.mask is not None and not task.mask.any()
+    if task.options.strength == 0 or nothing_to_paint:
+        task.report(1, 1, lambda: task.photo)
+        return task.photo
+    # The caller may be in inference mode, whose tensors take no part in gradients.
+    with torch.inference_mode(False), torch.enable_grad():
+        network = features.load(task.options.features or "compact")
+        image = _paint_coarse_to_fine(task, _Pictures(task, network.smallest_side), network)
+    height, width = task.photo.shape[2:]
+    return image[:, :, :height, :width]
+
+
+def _paint_coarse_to_fine(task: Task, pictures: _Pictures, network: features.Features) -> Tensor:
+    levels = levels_for(max(task.photo.shape[2:]))
+    tell = _Steps(task, levels)
+    image = _start(pictures.photo(levels - 1), list(pictures.styles(levels - 1)), task)
+    for level in reversed(range(levels)):
+        photo = pictures.photo(level)
+        objective = Objective(
+            network, photo, pictures.styles(level), strength=task.options.strength, mask=pictures.mask(level)
+        )
+        # A weak painting lies near the photo: smaller steps find it, and at strength 0 nothing moves.
+        descent = Descent(resize(image[0], _size(photo))[None], RATE * task.options.strength)
+        for step in range(1, tell.steps[level] + 1):
+            descent.step(objective)
+            arrived = descent.has_arrived
+            tell(level, tell.steps[level] if arrived else step, lambda descent=descent: descent.image)  # type: ignore[misc]
+            if arrived:
+                break
+        image = descent.image
+    return image
+
+
+def levels_for(long_side: int) -> int:
+    """How many scales to paint at, each twice the one before."""
+    return max(1, round(math.log2(long_side / COARSEST)) + 1)
+
+
+def _start(photo: Tensor, styles: Sequence[tuple[Tensor, float]], task: Task) -> Tensor:
+    """The photo in the styles' palette, with a little noise from which flat areas can go different ways."""
+    generator = torch.Generator().manual_seed(task.options.seed)
+    noise = torch.randn(photo.shape, generator=generator)
+    palette = Palette.mix([(style[0], share) for style, share in styles])
+    recolored = match_distribution(photo[0], palette, task.options.strength)
+    return (recolored + task.options.strength * NOISE * noise).clamp(0, 1)
+
+
+class _Pictures:
+    """What a task is about, at any level: 0 is the size of the output, 1 half of it, and so on."""
+
+    def __init__(self, task: Task, smallest_side: int) -> None:
+        """Take the pictures over: no smaller than the network can see, and gray where only gray is used."""
+        self._smallest = smallest_side
+        # Light and dark are all that is used then, so they are all that is compared (1611.07865, section 5.2).
+        self._gray = task.options.preserve_color == "luminance"
+        self._photo = self._prepared(task.photo)
+        self._styles = [(self._prepared(style), share) for style, share in task.styles]
+        self._mask = None if task.mask is None else self._large_enough(task.mask)
+
+    def photo(self, level: int) -> Tensor:
+        """(1, 3, h, w)."""
+        return self._reduced(self._photo, level)
+
+    def styles(self, level: int) -> Iterator[tuple[Tensor, float]]:
+        """Each (1, 3, h, w) with its share; one at a time, since they can be large."""
+        return ((self._reduced(style, level), share) for style, share in self._styles)
+
+    def mask(self, level: int) -> Tensor | None:
+        """(1, 1, h, w)."""
+        return None if self._mask is None else self._reduced(self._mask, level)
+
+    def _prepared(self, image: Tensor) -> Tensor:
+        image = self._large_enough(image)
+        return without_chroma(image[0])[None] if self._gray else image
+
+    def _large_enough(self, image: Tensor) -> Tensor:
+        """A copy of `image`, continued to the right and below by its last pixels where it is too small."""
+        height, width = _size(image)
+        right, below = max(0, self._smallest - width), max(0, self._smallest - height)
+        return functional.pad(image.clone(), (0, right, 0, below), mode="replicate")
+
+    def _reduced(self, image: Tensor, level: int) -> Tensor:
+        height, width = (max(self._smallest, round(side / 2**level)) for side in _size(image))
+        return resize(image[0], (height, width))[None].contiguous(memory_format=torch.channels_last)
+
+
+def _size(image: Tensor) -> tuple[int, int]:
+    return image.shape[2], image.shape[3]
+
+
+class _Steps:
+    """How many steps each level gets, and how much of the whole work they are."""
+
+    def __init__(self, task: Task, levels: int) -> None:
+        self._report = task.report
+        budget = STEPS[task.options.quality]
+        self.steps = [budget[min(levels - 1 - level, len(budget) - 1)] for level in range(levels)]
+        # In units of a step at the coarsest level: each next one has four times the pixels.
+        self._costs = [4 ** (levels - 1 - level) for level in range(levels)]
+        done = list(accumulate(cost * steps for cost, steps in zip(self._costs[::-1], self.steps[::-1], strict=True)))
+        self._total, self._before = done[-1], [0, *done[:-1]][::-1]
+
+    def __call__(self, level: int, step: int, current: Current) -> None:
+        self._report(self._before[level] + self._costs[level] * step, self._total, current)

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from stylizer.features.statistics import Statistics
+
+
+def _noise(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+def _plainly(tap: Tensor, weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Mean and covariance of (1, C, h, w), position by position."""
+    weights = torch.ones(tap.shape[2:], dtype=tap.dtype) if weight is None else weight[0, 0]
+    mean = torch.zeros(tap.shape[1], dtype=tap.dtype)
+    covariance = torch.zeros(tap.shape[1], tap.shape[1], dtype=tap.dtype)
+    places = [(y, x) for y in range(tap.shape[2]) for x in range(tap.shape[3])]
+    for y, x in places:
+        mean = mean + weights[y, x] * tap[0, :, y, x]
+    mean = mean / weights.sum()
+    for y, x in places:
+        off = tap[0, :, y, x] - mean
+        covariance = covariance + weights[y, x] * off.outer(off)
+    return mean, covariance / weights.sum()
+
+
+@pytest.mark.parametrize("weight", [None, _noise(1, 1, 4, 5, seed=1)])
+def test_statistics_and_their_gradients_are_those_of_the_plain_formulas(weight: Tensor | None) -> None:
+    tap = _noise(1, 3, 4, 5).requires_grad_()
+    of_mean, of_covariance = _noise(3, seed=2), _noise(3, 3, seed=3)  # not symmetric: a gradient need not be
+    gradients = []
+    for mean, covariance in (
+        (lambda found: (found.mean, found.covariance))(Statistics.of(tap, weight)),
+        _plainly(tap, weight),
+    ):
+        (gradient,) = torch.autograd.grad((mean * of_mean).sum() + (covariance * of_covariance).sum(), tap)
+        gradients.append((mean.detach(), covariance.detach(), gradient))
+    for ours, plain in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, plain, rtol=1e-10, atol=1e-12)
+
+
+def test_unweighted_statistics_are_numpys() -> None:
+    tap = _noise(1, 4, 6, 7)
+    found = Statistics.of(tap)
+    positions = tap[0].flatten(1).numpy()
+    np.testing.assert_allclose(found.mean, positions.mean(1))
+    np.testing.assert_allclose(found.covariance, np.cov(positions, bias=True))
+
+
+def test_statistics_in_half_the_precision_are_nearly_the_same_and_kept_in_full() -> None:
+    tap = _noise(1, 8, 40, 50, dtype=torch.float32).requires_grad_()
+    exact, coarse = Statistics.of(tap), Statistics.of(tap.bfloat16())
+    assert coarse.mean.dtype == coarse.covariance.dtype == torch.float32
+    torch.testing.assert_close(coarse.mean, exact.mean, rtol=5e-3, atol=0)
+    largest = float(exact.covariance.detach().max())
+    torch.testing.assert_close(coarse.covariance, exact.covariance, rtol=0, atol=2e-2 * largest)
+    gradients = [torch.autograd.grad(s.covariance.square().sum() + s.mean.sum(), tap)[0] for s in (exact, coarse)]
+    assert torch.corrcoef(torch.stack([gradient.flatten() for gradient in gradients]))[0, 1] > 0.999
+
+
+def test_what_lies_where_the_weight_is_zero_does_not_count() -> None:
+    weight = torch.zeros(1, 1, 4, 6, dtype=torch.float64)
+    weight[..., :3] = 0.5
+    tap, other = _noise(1, 3, 4, 6), _noise(1, 3, 4, 6, seed=5)
+    other[..., :3] = tap[..., :3]
+    for a, b in ((Statistics.of(tap, weight), Statistics.of(other, weight)), (Statistics.of(tap[..., :3]),) * 2):
+        torch.testing.assert_close(a.mean, Statistics.of(tap[..., :3]).mean)
+        torch.testing.assert_close(a.mean, b.mean)
+        torch.testing.assert_close(a.covariance, b.covariance)
+
+
+def test_a_mixture_lies_between_its_parts() -> None:
+    a, b = Statistics.of(_noise(1, 3, 4, 5)), Statistics.of(3 * _noise(1, 3, 4, 5, seed=1))
+    third = Statistics.mix([(a, 2 / 3), (b, 1 / 3)])
+    torch.testing.assert_close(third.mean, (2 * a.mean + b.mean) / 3)
+    torch.testing.assert_close(third.covariance, (2 * a.covariance + b.covariance) / 3)
+    torch.testing.assert_close(a.toward(b, 1 / 3).covariance, third.covariance)
+    torch.testing.assert_close(a.toward(b, 0.0).mean, a.mean)

@@ -1,0 +1,117 @@
+"""The optimization method by itself: what its features see of a painting, and where it looks."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from stylizer import Options, features, stylize
+from stylizer.features.statistics import Statistics
+from stylizer.losses import style_loss, style_scales
+from stylizer.methods import Current, Task, optimization
+from stylizer.methods.optimization import COARSEST, levels_for
+from stylizer.tensors import to_image
+
+
+def _noise(*shape: int, seed: int = 0) -> Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def _hills(height: int = 48, width: int = 64) -> Tensor:
+    down, across = torch.meshgrid(torch.linspace(0, 1, height), torch.linspace(0, 1, width), indexing="ij")
+    hill = (down > 0.5 + 0.2 * torch.sin(6 * across)).float()
+    return torch.stack((0.3 + 0.4 * hill, 0.6 - 0.2 * down, 0.9 - 0.6 * hill))[None]
+
+
+def _checks(height: int = 60, width: int = 60) -> Tensor:
+    down, across = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    check = ((down // 5 + across // 5) % 2).float()
+    return torch.stack((check, 0.8 * check, 0.2 + 0.2 * check))[None]
+
+
+def _paint(photo: Tensor, *styles: tuple[Tensor, float], mask: Tensor | None = None, **options: Any) -> Tensor:
+    def report(step: int, total: int, current: Current) -> None:
+        assert 0 < step <= total
+        assert current().isfinite().all()
+
+    given: dict[str, Any] = {"quality": "draft", "size": 64} | options
+    with torch.inference_mode():
+        return optimization.paint(Task(photo, styles, Options(**given), mask, None, report))
+
+
+def _seen(image: Tensor, part: slice = slice(None)) -> list[Statistics]:
+    """What the shipped encoder sees of (a part of) a picture."""
+    network = features.load("compact")
+    with torch.no_grad():
+        return [Statistics.of(tap) for tap in network(image[..., part])]
+
+
+def _distance(image: Tensor, style: Tensor, part: slice = slice(None)) -> float:
+    wanted = _seen(style)
+    return float(style_loss(_seen(image, part), wanted, [style_scales(want) for want in wanted], [1.0] * len(wanted)))
+
+
+def test_the_style_as_the_features_see_it_comes_nearer_with_strength() -> None:
+    photo, style = _hills(), _checks()
+    distances = [_distance(_paint(photo, (style, 1.0), strength=strength), style) for strength in (0.0, 0.3, 0.6, 1.0)]
+    assert distances == sorted(distances, reverse=True)
+    assert distances[-1] < 0.25 * distances[0]
+
+
+def test_better_quality_comes_nearer_to_the_style() -> None:
+    photo, style = _hills(96, 128), _checks(120, 120)
+    draft, standard = (
+        _distance(_paint(photo, (style, 1.0), quality=quality, size=128), style) for quality in ("draft", "standard")
+    )
+    assert standard < draft
+
+
+def test_inside_a_mask_the_style_is_found_as_if_there_were_nothing_else() -> None:
+    """Statistics taken over the whole picture would be made up for inside the mask by what the photo lacks outside."""
+    photo, style = _hills(), _checks()
+    mask = torch.zeros(1, 1, 48, 64)
+    mask[..., :32] = 1
+    painted = torch.lerp(photo, _paint(photo, (style, 1.0), mask=mask), mask)
+    left = slice(0, 32)
+    assert _distance(painted, style, left) < 0.4 * _distance(photo, style, left)
+    assert _distance(painted, style, left) < _distance(_paint(photo, (style, 1.0)), style, left) * 1.5
+
+
+def test_where_the_mask_is_black_nothing_is_painted_at_all() -> None:
+    photo = _hills()
+    assert torch.equal(_paint(photo, (_checks(), 1.0), mask=torch.zeros(1, 1, 48, 64)), photo)
+
+
+def test_a_painting_has_the_photos_shape_and_leaves_what_it_was_given_alone() -> None:
+    photo, mask = _noise(1, 3, 50, 64), _noise(1, 1, 50, 64)
+    styles = ((_noise(1, 3, 40, 60, seed=1), 0.7), (_noise(1, 3, 64, 33, seed=2), 0.3))
+    before = [tensor.clone() for tensor in (photo, mask, styles[0][0], styles[1][0])]
+    painted = _paint(photo, *styles, mask=mask)
+    assert painted.shape == photo.shape
+    assert painted.dtype == torch.float32
+    assert painted.min() >= 0
+    assert painted.max() <= 1
+    for tensor, copy in zip((photo, mask, styles[0][0], styles[1][0]), before, strict=True):
+        assert torch.equal(tensor, copy)
+
+
+def test_the_coarsest_level_is_about_as_large_whatever_is_painted() -> None:
+    for long_side in (64, 100, 128, 200, 512, 1000, 2048):
+        coarsest = long_side / 2 ** (levels_for(long_side) - 1)
+        assert coarsest <= 1.5 * COARSEST
+        assert levels_for(long_side) == 1 or coarsest >= COARSEST / 1.5
+
+
+def test_a_painting_says_what_it_was_painted_by_and_touches_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("the network was touched")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    photo, style = to_image(_hills()), to_image(_checks())
+    painting = stylize(photo, style, method="optimization", options=Options(size=64, quality="draft"))
+    assert painting.method == "optimization"
+    assert painting.features == "compact"
