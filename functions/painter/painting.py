@@ -12,7 +12,7 @@ from typing import Literal
 from PIL import Image
 
 import stylizer
-from stylizer.errors import StylizerError
+from stylizer.errors import MissingWeights, StylizerError
 from stylizer.images import ImageSource, Limits, encode
 from stylizer.progress import Progress
 from stylizer_service.leases import Lease, LeaseLost, claim
@@ -70,6 +70,11 @@ def _paint_and_end(ports: Ports, settings: Settings, lease: Lease, reporter: _Re
     except _HandBack:
         lease.release()
         return "released"
+    except MissingWeights as error:
+        log.error("painting %s failed: %s", lease.job.id, error.detail)  # with paths, which are no caller's business
+        detail = f"features is {options.features!r}, whose weights are not on this server"
+        lease.fail(problem(error.code, detail, field=error.field, allowed=error.allowed))
+        return "failed"
     except StylizerError as error:
         lease.fail(problem(error.code, error.detail, field=error.field, allowed=error.allowed))
         return "failed"

@@ -228,7 +228,7 @@ def test_progress_shows_with_a_small_preview(local: Local, submit: Submit, monke
     "refusal",
     [
         CorruptImage("the photo is broken", field="content", allowed=["a whole one"]),
-        MissingWeights("fetch them first", field="features", allowed=["compact"]),
+        MissingWeights("looked for /a/folder/of/the/server", field="features", allowed=["compact"]),
     ],
 )
 def test_what_the_core_refuses_becomes_the_problem_of_the_job(
@@ -246,6 +246,7 @@ def test_what_the_core_refuses_becomes_the_problem_of_the_job(
     assert job.error is not None
     assert (job.status, job.error.type, job.error.status) == ("failed", f"/problems/{refusal.code}", 422)
     assert (job.error.field, job.error.allowed, job.preview) == (refusal.field, refusal.allowed, None)
+    assert "/a/folder" not in job.error.detail
 
 
 def test_a_defect_shows_in_the_log_and_not_to_the_caller(
