@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from stylizer.features.statistics import Statistics
@@ -45,18 +46,27 @@ def style_loss(
     return total / sum(weights)
 
 
-def normalized(tap: Tensor, statistics: Statistics) -> Tensor:
-    """Features (P, C) of `tap` (1, C, h, w), each channel with mean 0 and deviation 1.
+def normalized(features: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Features (P, C) of `features` (1, C, h, w), each channel with mean 0 and deviation 1.
 
     Structure without color and contrast: the normalization that AdaIN (arXiv 1703.06868) calls removing style. Channels
     that hardly vary, beside all others, are not blown up to deviation 1.
+
+    Args:
+        features: Any precision; full precision comes back.
+        weight: Where mean and deviation are taken, (1, 1, h, w), >= 0; None for everywhere.
     """
-    variance = statistics.covariance.diagonal()
-    overall = variance.mean() + statistics.mean.var(correction=0)
+    positions = features.permute(0, 2, 3, 1).flatten(0, 2)
+    positions = positions.to(torch.promote_types(positions.dtype, torch.float32))
+    share = positions.new_ones(len(positions)) if weight is None else weight.flatten()
+    share = share / share.sum()
+    mean = share @ positions
+    centered = positions - mean
+    variance = share @ centered.square()
+    overall = variance.mean() + mean.var(correction=0)
     # The root of a variance of zero has no gradient, and channels that see nothing do occur.
     deviation = (variance + 1e-12).sqrt() + 1e-3 * (overall + 1e-12).sqrt()
-    positions = tap.permute(0, 2, 3, 1).flatten(0, 2)
-    return (positions - statistics.mean) / deviation
+    return centered / deviation
 
 
 def content_loss(

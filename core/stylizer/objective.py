@@ -40,19 +40,15 @@ class Objective:
         """
         self._precision = autocast_dtype()
         self._network, self._photo, self._mask, self._strength = network, photo, mask, strength
-        self._style_taps, self._weights = list(network.style_taps), list(network.style_taps.values())
+        self._weights = list(network.style_taps.values())
         with torch.no_grad():
             taps = self._see(photo)
-            self._masks = [
-                None if mask is None else functional.adaptive_avg_pool2d(mask, (tap.shape[2], tap.shape[3]))
-                for tap in taps
-            ]
             of_photo = self._statistics(taps)
-            self._structure = [normalized(taps[tap], of_photo[tap]) for tap in network.content_taps]
+            self._structure = [normalized(features, self._mask_for(features)) for features in self._content(taps)]
             del taps  # before the styles need as much memory
             of_style = self._blend(styles)
-        self._wanted = [of_photo[tap].toward(of_style[tap], strength) for tap in self._style_taps]
-        self._scales = [style_scales(of_style[tap]) for tap in self._style_taps]
+        self._wanted = [own.toward(want, strength) for own, want in zip(of_photo, of_style, strict=True)]
+        self._scales = [style_scales(want) for want in of_style]
 
     def __call__(self, image: Tensor) -> Tensor:
         """The loss of `image` (1, 3, H, W), about 1 for an unpainted photo."""
@@ -60,30 +56,38 @@ class Objective:
             # As it will be seen: with the photo around it, so that the painting goes well with its surroundings.
             image = torch.lerp(self._photo, image, self._mask)
         taps = self._see(image)
-        own = self._statistics(taps)
-        style = style_loss([own[tap] for tap in self._style_taps], self._wanted, self._scales, self._weights)
-        content = content_loss(
-            [normalized(taps[tap], own[tap]) for tap in self._network.content_taps],
-            self._structure,
-            [self._masks[tap] for tap in self._network.content_taps],
+        content = self._content(taps)
+        masks = [self._mask_for(features) for features in content]
+        shown = [normalized(features, mask) for features, mask in zip(content, masks, strict=True)]
+        return (
+            style_loss(self._statistics(taps), self._wanted, self._scales, self._weights)
+            + CONTENT_WEIGHT * content_loss(shown, self._structure, masks)
+            + self._strength * SMOOTHNESS_WEIGHT * total_variation(image)
         )
-        return style + CONTENT_WEIGHT * content + self._strength * SMOOTHNESS_WEIGHT * total_variation(image)
 
     def _see(self, image: Tensor) -> list[Tensor]:
-        """The features, in the precision that is fast here; what is made of them is made in full precision."""
+        """The taps, in the precision that is fast here."""
         with torch.autocast("cpu", self._precision, enabled=self._precision != torch.float32):
             return self._network(image)
 
-    def _statistics(self, taps: Sequence[Tensor]) -> dict[int, Statistics]:
-        """Those of the painted part, for every tap that is used."""
-        used = sorted({*self._style_taps, *self._network.content_taps})
-        return {tap: Statistics.of(taps[tap], self._masks[tap]) for tap in used}
+    def _content(self, taps: list[Tensor]) -> list[Tensor]:
+        with torch.autocast("cpu", self._precision, enabled=self._precision != torch.float32):
+            return self._network.content(taps)
 
-    def _blend(self, styles: Iterable[tuple[Tensor, float]]) -> dict[int, Statistics]:
+    def _statistics(self, taps: Sequence[Tensor]) -> list[Statistics]:
+        """Those of the painted part, for the taps that style is compared by."""
+        chosen = [taps[tap] for tap in self._network.style_taps]
+        return [Statistics.of(tap, self._mask_for(tap)) for tap in chosen]
+
+    def _mask_for(self, features: Tensor) -> Tensor | None:
+        """The mask at the resolution of `features`."""
+        size = (features.shape[2], features.shape[3])
+        return None if self._mask is None else functional.adaptive_avg_pool2d(self._mask, size)
+
+    def _blend(self, styles: Iterable[tuple[Tensor, float]]) -> list[Statistics]:
         """The statistics of a blend, tap by tap."""
-        parts: dict[int, list[tuple[Statistics, float]]] = {tap: [] for tap in self._style_taps}
+        seen = []
         for style, share in styles:
             taps = self._see(style)
-            for tap, found in parts.items():
-                found.append((Statistics.of(taps[tap]), share))
-        return {tap: Statistics.mix(found) for tap, found in parts.items()}
+            seen.append([(Statistics.of(taps[tap]), share) for tap in self._network.style_taps])
+        return [Statistics.mix(of_tap) for of_tap in zip(*seen, strict=True)]

@@ -16,19 +16,19 @@ DECAYS = (0.9, 0.99)
 
 
 class Canvases:
-    """Crops on their way to the statistics of a style, renewed in turn after `lifetime` steps each."""
+    """Photos on their way to the statistics of a style, renewed in turn after `lifetime` steps each."""
 
     def __init__(self, count: int, side: int, lifetime: int = 128) -> None:
         self.lifetime = lifetime
         self.image = torch.rand(count, 3, side, side)
-        self.style = torch.rand(count, 3, side, side)
+        self.photo, self.style = torch.rand(2, count, 3, side, side)
         self.first = torch.zeros_like(self.image)
         self.second = torch.zeros_like(self.image)
         self.ages = torch.zeros(count, dtype=torch.long)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Everything that the next step depends on."""
-        return {name: getattr(self, name) for name in ("image", "style", "first", "second", "ages")}
+        return {name: getattr(self, name) for name in ("image", "photo", "style", "first", "second", "ages")}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Go on from what `state_dict` answered."""
@@ -40,13 +40,14 @@ class Canvases:
         count = len(self.image)
         for i in range(count):
             if step % self.lifetime == i * self.lifetime // count:
-                self.image[i], self.style[i] = batch[0], batch[-1]
+                self.image[i] = self.photo[i] = batch[0]
+                self.style[i] = batch[-1]
                 self.first[i], self.second[i], self.ages[i] = 0, 0, 0
 
-    def paint(self, distance: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-        """Move every canvas one Adam step toward its style; answer the canvases (B, 3, H, W)."""
+    def paint(self, loss: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Tensor:
+        """Take one Adam step down `loss(image, style, photo)` with every canvas; answer them (B, 3, H, W)."""
         image = self.image.clone().contiguous(memory_format=torch.channels_last).requires_grad_()
-        (gradient,) = torch.autograd.grad(distance(image, self.style), image)
+        (gradient,) = torch.autograd.grad(loss(image, self.style, self.photo), image)
         self.ages += 1
         age = self.ages.view(-1, 1, 1, 1)
         self.first.lerp_(gradient, 1 - DECAYS[0])

@@ -23,7 +23,7 @@ from stylizer.features.compact import CompactEncoder
 from training.canvases import Canvases
 from training.descent import Descent
 from training.pictures import Collection, disturb, find_pictures
-from training.pupil import Pupil, calibrate, losses, style_distance
+from training.pupil import Pupil, calibrate, losses, painting_loss
 from training.teachers import Teachers, load_teachers
 
 
@@ -53,7 +53,7 @@ class Settings:
     decay_from: float = 0.1
     statistics: float = 0.3
     average: float = 0.998
-    canvases: int = 2
+    canvases: int = 3
     canvases_from: int = 400
     seed: int = 0
 
@@ -84,8 +84,8 @@ class Run:
         with torch.autocast(batch.device.type, precision, enabled=precision != torch.float32):
             self.canvases.renew(self.step, batch)
             if self.step >= self.settings.canvases_from:
-                distance = partial(style_distance, self.pupil, self.teachers.layers)
-                batch[: self.settings.canvases] = self.canvases.paint(distance)
+                painting = partial(painting_loss, self.pupil, self.teachers.layers)
+                batch[: self.settings.canvases] = self.canvases.paint(painting)
             errors = losses(self.pupil, self.teachers, batch)
             features = torch.stack([error for error, _ in errors.values()]).mean()
             statistics = torch.stack([error for _, error in errors.values()]).mean()

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from stylizer.features.compact import CompactFeatures, View
-from training.pupil import Moments, moments, positions
-from training.teachers import VGG19_LAYERS, Layer, Teachers
+from training.pupil import Moments, moments, positions, structure
+from training.teachers import CONTENT_LAYERS, VGG19_LAYERS, Layer, Teachers
 
 Seen = tuple[list[Moments], list[Tensor]]
 """Statistics to compare style by, and features (B, P, C) to compare content by."""
@@ -18,7 +18,6 @@ Judge = Callable[[Tensor], Seen]
 """Sees a picture (B, 3, H, W)."""
 
 CONTENT_TAPS = (2, 3)
-CONTENT_LAYERS = ("relu3_1", "fire5")
 
 
 def by_teachers(teachers: Teachers, layers: Sequence[Layer] | None = None) -> Judge:
@@ -67,12 +66,4 @@ def style_distance(a: Seen, b: Seen) -> Tensor:
 
 def content_distance(a: Seen, b: Seen) -> Tensor:
     """Mean squared difference of instance-normalized features, averaged over layers: 0 same, about 2 unrelated."""
-
-    def normalized(x: Tensor) -> Tensor:
-        # The root of a zero variance has no gradient, and channels that see nothing at all do occur.
-        own = x.var(1, keepdim=True, correction=0).add(1e-12).sqrt()
-        return (x - x.mean(1, keepdim=True)) / (own + 1e-3 * x.var(correction=0).add(1e-12).sqrt())
-
-    return torch.stack(
-        [(normalized(x) - normalized(y)).square().mean() for x, y in zip(a[1], b[1], strict=True)]
-    ).mean()
+    return torch.stack([(structure(x) - structure(y)).square().mean() for x, y in zip(a[1], b[1], strict=True)]).mean()

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from stylizer.features.compact import CompactEncoder
-from training.teachers import Layer, Teachers
+from training.teachers import CONTENT_LAYERS, Layer, Teachers
 
 Moments = tuple[Tensor, Tensor]
+CANVAS_CONTENT = 0.4  # of each content layer, against about 6 for the style
 
 
 def positions(features: Tensor) -> Tensor:
@@ -131,26 +132,39 @@ def losses(pupil: Pupil, teachers: Teachers, batch: Tensor) -> dict[str, tuple[T
     return result
 
 
-def style_distance(pupil: Pupil, layers: Sequence[Layer], image: Tensor, style: Tensor) -> Tensor:
-    """How far `image` is from `style`, both (B, 3, H, W), in the statistics of the student's taps and of its views.
+def painting_loss(pupil: Pupil, layers: Sequence[Layer], image: Tensor, style: Tensor, photo: Tensor) -> Tensor:
+    """What paintings are made by, as one number: `image` shall look like `style` and show `photo`, all (B, 3, H, W).
 
-    Both, since paintings are made by the taps, and the views are where the teachers can say what is wrong with them.
+    Style is compared by the taps and by what the teachers are expected to see: paintings are made by the former, and
+    the latter is where the teachers can say what is wrong with them.
     """
     taps = pupil.encoder(image)
     with torch.no_grad():
-        wanted = pupil.encoder(style)
-    distances = []
-    for index, (ours, theirs) in enumerate(zip(taps, wanted, strict=True)):
-        seen, sought = moments(positions(ours)), moments(positions(theirs))
+        of_style, of_photo = pupil.encoder(style), pupil.encoder(photo)
+    loss = torch.zeros(())
+    for index, (tap, wanted) in enumerate(zip(taps, of_style, strict=True)):
+        seen, sought = moments(positions(tap)), moments(positions(wanted))
         spread = sought[1].diagonal(dim1=1, dim2=2).sum(1).mean()
-        distances.append(disagreement(seen, sought, spread))
-        with torch.autocast(image.device.type, enabled=False):
-            for layer in layers:
-                if layer.tap == index:
-                    adapter = pupil.adapter(layer)
-                    expected = [adapter.expected(*pair) for pair in (seen, sought)]
-                    distances.append(0.3 * disagreement(expected[0], expected[1], adapter.variance))
-    return torch.stack(distances).sum()
+        loss = loss + disagreement(seen, sought, spread)
+        for layer in layers:
+            if layer.tap != index:
+                continue
+            adapter = pupil.adapter(layer)
+            with torch.autocast(image.device.type, enabled=False):
+                expected = [adapter.expected(*pair) for pair in (seen, sought)]
+                loss = loss + 0.3 * disagreement(expected[0], expected[1], adapter.variance)
+            if layer.name in CONTENT_LAYERS:
+                shown, kept = (structure(adapter.features(positions(x))) for x in (tap, of_photo[index]))
+                loss = loss + CANVAS_CONTENT * (shown - kept).square().mean()
+    return loss
+
+
+def structure(features: Tensor) -> Tensor:
+    """`features` (B, P, C) with every channel at mean 0 and deviation 1 over each picture."""
+    features = features.float()
+    deviation = features.var(1, keepdim=True, correction=0).add(1e-12).sqrt()
+    floor = 1e-3 * features.var((1, 2), keepdim=True, correction=0).add(1e-12).sqrt()
+    return (features - features.mean(1, keepdim=True)) / (deviation + floor)
 
 
 @torch.no_grad()

@@ -18,8 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from stylizer.tensors import long_side_to, to_tensor
-from training.judges import CONTENT_LAYERS
-from training.teachers import Teachers
+from training.teachers import CONTENT_LAYERS, Teachers
 
 LONG_SIDE = 512
 Features = Mapping[str, Tensor]

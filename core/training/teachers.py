@@ -42,6 +42,7 @@ VGG19_LAYERS = (Layer("relu1_1", 1, 64, 0), Layer("relu2_1", 6, 128, 1), Layer("
 SQUEEZENET_LAYERS = (Layer("fire3", 4, 128, 2), Layer("fire5", 7, 256, 3), Layer("fire8", 10, 512, 3))
 SQUEEZENET_OFFSET = 4
 LAYERS = VGG19_LAYERS + SQUEEZENET_LAYERS
+CONTENT_LAYERS = ("relu3_1", "fire5")
 
 
 class Teachers(nn.Module):

@@ -16,13 +16,15 @@ class Features(Protocol):
 
     style_taps: dict[int, float]
     """Index of each tap that style is compared by, with its weight."""
-    content_taps: tuple[int, ...]
-    """Indices of the taps that structure is compared by."""
     smallest_side: int
     """Of a picture it can see, in pixels."""
 
     def __call__(self, image: Tensor) -> list[Tensor]:
         """Features (1, C, h, w), one a tap, of `image` (1, 3, H, W), sRGB in [0, 1]."""
+        ...
+
+    def content(self, taps: list[Tensor]) -> list[Tensor]:
+        """What structure is compared by, (1, C, h, w) each, made from the taps."""
         ...
 
 

@@ -27,14 +27,13 @@ STAGES = ((64, 64), (128, 128), (256, 256, 256, 256), (512, 512, 512, 512), (512
 # Indices in torchvision's `features` of the tapped layers, fine to coarse.
 TAPS = {"relu1_1": 1, "relu2_1": 6, "relu3_1": 11, "relu4_1": 20, "relu4_2": 22, "relu5_1": 29}
 STYLE_TAPS = {tap: 1.0 for tap, layer in enumerate(TAPS) if layer != "relu4_2"}
-CONTENT_TAPS = (list(TAPS).index("relu4_2"),)
+CONTENT_TAP = list(TAPS).index("relu4_2")
 
 
 class Vgg19Features(nn.Module):
     """The network as far as its last tap, frozen, float32, channels last."""
 
     style_taps = STYLE_TAPS
-    content_taps = CONTENT_TAPS
     smallest_side = 16  # four times halved, one position is left
 
     def __init__(self, weights: Mapping[str, Tensor]) -> None:
@@ -57,6 +56,10 @@ class Vgg19Features(nn.Module):
             if index in TAPS.values():
                 taps.append(x)
         return taps
+
+    def content(self, taps: list[Tensor]) -> list[Tensor]:
+        """relu4_2 alone."""
+        return [taps[CONTENT_TAP]]
 
 
 def _chain() -> nn.Sequential:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import accumulate
 
 import torch
@@ -56,9 +57,8 @@ def paint(task: Task) -> Tensor:
     # The caller may be in inference mode, whose tensors take no part in gradients.
     with torch.inference_mode(False), torch.enable_grad():
         network = features.load(task.options.features or "compact")
-        image = _paint_coarse_to_fine(task, _Pictures(task, network.smallest_side), network)
-    height, width = task.photo.shape[2:]
-    return image[:, :, :height, :width]
+        pictures = _Pictures(task, network.smallest_side)
+        return pictures.trimmed(_paint_coarse_to_fine(task, pictures, network))
 
 
 def _paint_coarse_to_fine(task: Task, pictures: _Pictures, network: features.Features) -> Tensor:
@@ -72,14 +72,24 @@ def _paint_coarse_to_fine(task: Task, pictures: _Pictures, network: features.Fea
         )
         # A weak painting lies near the photo: smaller steps find it, and at strength 0 nothing moves.
         descent = Descent(resize(image[0], _size(photo))[None], RATE * task.options.strength)
-        for step in range(1, tell.steps[level] + 1):
-            descent.step(objective)
-            arrived = descent.has_arrived
-            tell(level, tell.steps[level] if arrived else step, lambda descent=descent: descent.image)  # type: ignore[misc]
-            if arrived:
-                break
+        for step in _steps_down(descent, objective, tell.steps[level]):
+            tell(level, step, partial(_present, descent, pictures))
         image = descent.image
     return image
+
+
+def _steps_down(descent: Descent, objective: Objective, steps: int) -> Iterator[int]:
+    """Go down in so many steps, or fewer where they bring nothing any more; after each tell how many that makes."""
+    for step in range(1, steps + 1):
+        descent.step(objective)
+        if descent.has_arrived:
+            yield steps
+            return
+        yield step
+
+
+def _present(descent: Descent, pictures: _Pictures) -> Tensor:
+    return pictures.trimmed(descent.image)
 
 
 def levels_for(long_side: int) -> int:
@@ -104,6 +114,7 @@ class _Pictures:
         self._smallest = smallest_side
         # Light and dark are all that is used then, so they are all that is compared (1611.07865, section 5.2).
         self._gray = task.options.preserve_color == "luminance"
+        self._size = _size(task.photo)
         self._photo = self._prepared(task.photo)
         self._styles = [(self._prepared(style), share) for style, share in task.styles]
         self._mask = None if task.mask is None else self._large_enough(task.mask)
@@ -119,6 +130,14 @@ class _Pictures:
     def mask(self, level: int) -> Tensor | None:
         """(1, 1, h, w)."""
         return None if self._mask is None else self._reduced(self._mask, level)
+
+    def trimmed(self, image: Tensor) -> Tensor:
+        """`image` of any level without what the photo was continued by."""
+        height, width = (
+            round(side * whole / continued)
+            for side, whole, continued in zip(_size(image), self._size, _size(self._photo), strict=True)
+        )
+        return image[:, :, :height, :width]
 
     def _prepared(self, image: Tensor) -> Tensor:
         image = self._large_enough(image)

@@ -117,13 +117,14 @@ def test_a_canvas_moves_toward_its_style_and_is_renewed_in_its_turn() -> None:
     assert torch.equal(canvases.image[0], batch[0])
     assert torch.equal(canvases.style[1], batch[-1])
 
-    def distance(image: Tensor, style: Tensor) -> Tensor:
+    def distance(image: Tensor, style: Tensor, photo: Tensor) -> Tensor:
+        assert torch.equal(photo[0], batch[0])
         return (image.mean((2, 3)) - style.mean((2, 3))).square().sum()
 
-    before = float(distance(canvases.image, canvases.style))
+    before = float(distance(canvases.image, canvases.style, canvases.photo))
     for _ in range(5):
         canvases.paint(distance)
-    assert float(distance(canvases.image, canvases.style)) < before
+    assert float(distance(canvases.image, canvases.style, canvases.photo)) < before
     canvases.renew(8, batch)
     assert torch.equal(canvases.image[0], batch[0])
     assert canvases.ages.tolist() == [0, 5]
