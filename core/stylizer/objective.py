@@ -15,6 +15,7 @@ from stylizer.losses import content_loss, normalized, style_loss, style_scales, 
 
 CONTENT_WEIGHT = 0.1  # against 1 for the style
 SMOOTHNESS_WEIGHT = 0.1  # of the total variation
+MARGIN = 16  # pixels around a picture
 
 
 class Objective:
@@ -39,7 +40,9 @@ class Objective:
             mask: Where the picture is laid over the photo, (1, 1, H, W); statistics and structure count there alone.
         """
         self._precision = autocast_dtype()
-        self._network, self._photo, self._mask, self._strength = network, photo, mask, strength
+        self._network, self._strength = network, strength
+        self._photo = photo = _surrounded(photo)
+        self._mask = None if mask is None else _surrounded(mask)
         self._weights = list(network.style_taps.values())
         with torch.no_grad():
             taps = self._see(photo)
@@ -52,6 +55,7 @@ class Objective:
 
     def __call__(self, image: Tensor) -> Tensor:
         """The loss of `image` (1, 3, H, W), about 1 for an unpainted photo."""
+        image = _surrounded(image)
         if self._mask is not None:
             # As it will be seen: with the photo around it, so that the painting goes well with its surroundings.
             image = torch.lerp(self._photo, image, self._mask)
@@ -88,6 +92,16 @@ class Objective:
         """The statistics of a blend, tap by tap."""
         seen = []
         for style, share in styles:
-            taps = self._see(style)
+            taps = self._see(_surrounded(style))
             seen.append([(Statistics.of(taps[tap]), share) for tap in self._network.style_taps])
         return [Statistics.mix(of_tap) for of_tap in zip(*seen, strict=True)]
+
+
+def _surrounded(image: Tensor) -> Tensor:
+    """`image` (1, C, H, W) with its mirror image around it.
+
+    Beyond the border a convolution sees zeros, and a painting that is compared there grows a frame. One mirror around
+    the picture costs little, where padding by reflection in every layer would double the price of a step.
+    """
+    mode = "reflect" if min(image.shape[2:]) > MARGIN else "replicate"
+    return functional.pad(image, (MARGIN,) * 4, mode=mode).contiguous(memory_format=torch.channels_last)
