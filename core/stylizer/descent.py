@@ -1,55 +1,71 @@
-"""Painting as a walk downhill: Adam on the pixels, with the last iterates averaged."""
+"""Painting as a walk downhill: L-BFGS on the pixels."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-RATE = 0.03  # of Adam, in units of the pixel range
-MEMORY = 0.9  # of the average: the last ten iterates or so
-PATIENCE = 10  # steps over which the loss is averaged before it is compared
-LEAST_GAIN = 0.002  # relative improvement over as many steps, below which a walk has arrived
+HISTORY = 8  # steps that a direction is made from; each keeps two pictures in memory
+PATIENCE = 10  # steps after which the loss is compared with what it was
+LEAST_GAIN = 0.005  # relative improvement over as many steps, below which a walk has arrived
+WORSE = 1.5  # times the best loss: from there the walk is taken back
 
 
 class Descent:
     """Changes one picture so that a loss falls.
 
-    The average of the iterates is the painting: Adam keeps each pixel in motion by about its rate, and the average
-    takes that noise away, as crowsonkb/style-transfer-pytorch found. It replaces a falling rate, which would have to
-    know beforehand when the walk ends.
+    L-BFGS as in Gatys et al. 2016, with steps of full length: on paintings of 256 pixels it took half as many
+    evaluations as Adam with averaged iterates to get equally far, and a line search, which costs evaluations, brought
+    nothing. Without one a step can lead astray; it is then taken back, and the next ones are shorter.
     """
 
-    def __init__(self, image: Tensor, rate: float = RATE) -> None:
-        """Begin at `image` (1, 3, H, W), in [0, 1]; no step changes a pixel by much more than `rate`."""
-        self._image = image.clone(memory_format=torch.channels_last).requires_grad_()
-        self._average = torch.zeros_like(self._image, requires_grad=False)
-        self._bias = 1.0
-        self._adam = torch.optim.Adam([self._image], lr=rate, betas=(0.9, 0.99), fused=True)
+    def __init__(self, image: Tensor) -> None:
+        """Begin at `image` (1, 3, H, W), in [0, 1]."""
+        self._image = image.clone(memory_format=torch.contiguous_format).requires_grad_()
+        self._best = self._image.detach().clone()
         self._losses: list[float] = []
+        self._length = 1.0
+        self._lbfgs = self._fresh()
+
+    def _fresh(self) -> torch.optim.LBFGS:
+        # One evaluation a step, and no end but ours.
+        return torch.optim.LBFGS(
+            [self._image], lr=self._length, max_iter=1, history_size=HISTORY, tolerance_grad=0, tolerance_change=0
+        )
 
     def step(self, loss: Callable[[Tensor], Tensor]) -> None:
         """Take one step down the gradient of `loss` of the picture."""
-        self._adam.zero_grad()
-        value = loss(self._image)
-        value.backward()  # type: ignore[no-untyped-call]
-        self._adam.step()
-        with torch.no_grad():
-            self._image.clamp_(0, 1)
-            self._average.mul_(MEMORY).add_(self._image, alpha=1 - MEMORY)
-        self._bias *= MEMORY
-        self._losses.append(value.item())
+        before = self._image.detach().clone()
+
+        def evaluate() -> Tensor:
+            self._lbfgs.zero_grad()
+            value = loss(self._image)
+            value.backward()  # type: ignore[no-untyped-call]
+            return value
+
+        value = self._lbfgs.step(evaluate).item()  # type: ignore[no-untyped-call]
+        best = min(self._losses, default=math.inf)
+        if value < best:
+            self._best = before
+        elif not value < WORSE * best:
+            self._length /= 2
+            with torch.no_grad():
+                self._image.copy_(self._best)
+            self._lbfgs = self._fresh()
+            value = best
+        self._losses.append(value)
 
     @property
     def image(self) -> Tensor:
-        """The average of the last iterates, (1, 3, H, W)."""
-        return (self._average / (1 - self._bias)).clamp(0, 1) if self._losses else self._image.detach()
+        """Where the walk has come to, (1, 3, H, W), in [0, 1]."""
+        return self._best.clamp(0, 1)
 
     @property
     def has_arrived(self) -> bool:
         """Whether the last steps brought next to nothing."""
-        if len(self._losses) < 2 * PATIENCE:
+        if len(self._losses) <= PATIENCE:
             return False
-        before, now = (sum(part) for part in (self._losses[-2 * PATIENCE : -PATIENCE], self._losses[-PATIENCE:]))
-        return now > (1 - LEAST_GAIN) * before
+        return min(self._losses[-PATIENCE:]) > (1 - LEAST_GAIN) * min(self._losses[:-PATIENCE])

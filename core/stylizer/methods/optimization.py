@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from stylizer import features
 from stylizer.color import Palette, match_distribution, without_chroma
-from stylizer.descent import RATE, Descent
+from stylizer.descent import Descent
 from stylizer.methods import Current, Largest, Task
 from stylizer.objective import Objective
 from stylizer.options import FeaturesName
@@ -38,9 +38,9 @@ COARSEST = 128  # long side in pixels of the coarsest level, about
 
 # Steps on the levels of about 128, 256, 512, 1024 and 2048 pixels.
 STEPS = {
-    "draft": (60, 40, 20, 8, 4),
-    "standard": (200, 150, 100, 40, 15),
-    "high": (400, 300, 250, 120, 50),
+    "draft": (50, 30, 15, 6, 3),
+    "standard": (100, 80, 60, 25, 12),
+    "high": (200, 200, 150, 80, 40),
 }
 
 
@@ -70,8 +70,7 @@ def _paint_coarse_to_fine(task: Task, pictures: _Pictures, network: features.Fea
         objective = Objective(
             network, photo, pictures.styles(level), strength=task.options.strength, mask=pictures.mask(level)
         )
-        # A weak painting lies near the photo: smaller steps find it, and at strength 0 nothing moves.
-        descent = Descent(resize(image[0], _size(photo))[None], RATE * task.options.strength)
+        descent = Descent(resize(image[0], _size(photo))[None])
         for step in _steps_down(descent, objective, tell.steps[level]):
             tell(level, step, partial(_present, descent, pictures))
         image = descent.image
