@@ -2,20 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd.function import Function, FunctionCtx
 from torch.nn import functional
 
 from stylizer.compute import autocast_dtype
 from stylizer.features import Features
 from stylizer.features.statistics import Statistics
-from stylizer.losses import content_loss, normalized, style_loss, style_scales, total_variation
+from stylizer.features.structure import Structure
+from stylizer.losses import style_loss, style_scales, total_variation
+from stylizer.strips import Strip, strips
 
 CONTENT_WEIGHT = 0.1  # against 1 for the style
 SMOOTHNESS_WEIGHT = 0.1  # of the total variation
 MARGIN = 16  # pixels around a picture
+
+
+class Glimpse(NamedTuple):
+    """What is seen in one strip of a picture.
+
+    Attributes:
+        style: Of each tap that style is compared by.
+        content: Of each of the features that structure is compared by.
+    """
+
+    style: list[Statistics]
+    content: list[Structure]
+
+    def tensors(self) -> list[Tensor]:
+        """All that it consists of."""
+        parts: list[Statistics | Structure] = [*self.style, *self.content]
+        return [tensor for part in parts for tensor in part.tensors()]
+
+    def with_tensors(self, tensors: Iterator[Tensor]) -> Glimpse:
+        """One that consists of others."""
+        return Glimpse(
+            [Statistics(next(tensors), next(tensors)) for _ in self.style],
+            [Structure(next(tensors), next(tensors), next(tensors), part.wanted_mean) for part in self.content],
+        )
 
 
 class Objective:
@@ -37,64 +65,132 @@ class Objective:
             photo: (1, 3, H, W), of the size of the pictures to come.
             styles: Pictures (1, 3, h, w) with shares that sum to 1.
             strength: 0 asks for the photo's own statistics, 1 for the styles'.
-            mask: Where the picture is laid over the photo, (1, 1, H, W); statistics and structure count there alone.
+            mask: Where the picture is laid over the photo, (1, 1, H, W), not 0 everywhere; statistics and structure
+                count there alone.
         """
-        self._precision = autocast_dtype()
-        self._network, self._strength = network, strength
-        self._photo = photo = _surrounded(photo)
-        self._mask = None if mask is None else _surrounded(mask)
+        self._network, self._precision, self._strength = network, autocast_dtype(), strength
+        self._photo, self._mask = _surrounded(photo), None if mask is None else _surrounded(mask)
+        # A strip that the mask leaves out has no statistics.
+        cut = [(strip, self._weight(strip)) for strip in self._cut(self._photo)]
+        total = sum(weight for _, weight in cut)
+        self._strips = [(strip, weight / total) for strip, weight in cut if weight > 0]
         self._weights = list(network.style_taps.values())
         with torch.no_grad():
-            taps = self._see(photo)
-            of_photo = self._statistics(taps)
-            self._structure = [normalized(features, self._mask_for(features)) for features in self._content(taps)]
-            del taps  # before the styles need as much memory
-            of_style = self._blend(styles)
+            of_photo = self._remember_photo()
+            of_style = [Statistics.mix(of_tap) for of_tap in zip(*self._see_styles(styles), strict=True)]
         self._wanted = [own.toward(want, strength) for own, want in zip(of_photo, of_style, strict=True)]
         self._scales = [style_scales(want) for want in of_style]
 
     def __call__(self, image: Tensor) -> Tensor:
         """The loss of `image` (1, 3, H, W), about 1 for an unpainted photo."""
-        image = _surrounded(image)
+        whole = _surrounded(image)
         if self._mask is not None:
             # As it will be seen: with the photo around it, so that the painting goes well with its surroundings.
-            image = torch.lerp(self._photo, image, self._mask)
-        taps = self._see(image)
-        content = self._content(taps)
-        masks = [self._mask_for(features) for features in content]
-        shown = [normalized(features, mask) for features, mask in zip(content, masks, strict=True)]
-        return (
-            style_loss(self._statistics(taps), self._wanted, self._scales, self._weights)
-            + CONTENT_WEIGHT * content_loss(shown, self._structure, masks)
-            + self._strength * SMOOTHNESS_WEIGHT * total_variation(image)
+            whole = torch.lerp(self._photo, whole, self._mask)
+        one = len(self._strips) == 1
+        loss = self._judge([self._look(whole, 0)]) if one else _StripByStrip.apply(whole, self)  # type: ignore[no-untyped-call]
+        return loss + self._strength * SMOOTHNESS_WEIGHT * total_variation(image)
+
+    def loss_and_gradient(self, whole: Tensor) -> tuple[Tensor, Tensor]:
+        """The same but for roughness, of a surrounded picture, and its gradient, with one strip in memory at a time.
+
+        The loss is one of means over the whole picture. So they are taken first, without a gradient; what the loss
+        wants of them is known then, and every strip can be told its part.
+        """
+        parts = range(len(self._strips))
+        with torch.no_grad():
+            seen = [self._look(whole, part) for part in parts]
+        with torch.enable_grad():
+            leaves = [[tensor.requires_grad_() for tensor in glimpse.tensors()] for glimpse in seen]
+            loss = self._judge([g.with_tensors(iter(own)) for g, own in zip(seen, leaves, strict=True)])
+            wishes = [list(torch.autograd.grad(loss, own, retain_graph=True)) for own in leaves]
+            picture = whole.detach().requires_grad_()
+            for part in parts:
+                torch.autograd.backward(self._look(picture, part).tensors(), wishes[part])
+        assert picture.grad is not None
+        return loss.detach(), picture.grad
+
+    def _look(self, whole: Tensor, part: int) -> Glimpse:
+        """What is seen in one strip of a surrounded picture."""
+        strip, _ = self._strips[part]
+        style, content = self._features(whole, strip)
+        return Glimpse(
+            [Statistics.of(tap, self._mask_for(tap, strip)) for tap in style],
+            [
+                Structure.of(features, wanted, self._mask_for(features, strip))
+                for features, wanted in zip(content, self._structure[part], strict=True)
+            ],
         )
 
-    def _see(self, image: Tensor) -> list[Tensor]:
-        """The taps, in the precision that is fast here."""
-        with torch.autocast("cpu", self._precision, enabled=self._precision != torch.float32):
-            return self._network(image)
+    def _judge(self, glimpses: list[Glimpse]) -> Tensor:
+        """The loss of a picture in whose strips this is seen."""
+        shares = [share for _, share in self._strips]
+        styles, contents = (
+            [list(zip(parts, shares, strict=True)) for parts in zip(*seen, strict=True)]
+            for seen in zip(*glimpses, strict=True)
+        )
+        content = torch.stack([Structure.pool(parts).distance for parts in contents]).mean()
+        return (
+            style_loss([Statistics.pool(parts) for parts in styles], self._wanted, self._scales, self._weights)
+            + CONTENT_WEIGHT * content
+        )
 
-    def _content(self, taps: list[Tensor]) -> list[Tensor]:
-        with torch.autocast("cpu", self._precision, enabled=self._precision != torch.float32):
-            return self._network.content(taps)
+    def _remember_photo(self) -> list[Statistics]:
+        """Keep the photo's normalized features, strip by strip; answer its statistics."""
+        statistics, kept, structures = [], [], []
+        for strip, share in self._strips:
+            style, content = self._features(self._photo, strip)
+            statistics.append([(Statistics.of(tap, self._mask_for(tap, strip)), share) for tap in style])
+            structures.append([(Structure.of(x, x, self._mask_for(x, strip)), share) for x in content])
+            kept.append(content)
+        pooled = [Structure.pool(parts) for parts in zip(*structures, strict=True)]
+        self._structure = [[own.normalized(x) for own, x in zip(pooled, content, strict=True)] for content in kept]
+        return [Statistics.pool(of_tap) for of_tap in zip(*statistics, strict=True)]
 
-    def _statistics(self, taps: Sequence[Tensor]) -> list[Statistics]:
-        """Those of the painted part, for the taps that style is compared by."""
-        chosen = [taps[tap] for tap in self._network.style_taps]
-        return [Statistics.of(tap, self._mask_for(tap)) for tap in chosen]
-
-    def _mask_for(self, features: Tensor) -> Tensor | None:
-        """The mask at the resolution of `features`."""
-        size = (features.shape[2], features.shape[3])
-        return None if self._mask is None else functional.adaptive_avg_pool2d(self._mask, size)
-
-    def _blend(self, styles: Iterable[tuple[Tensor, float]]) -> list[Statistics]:
-        """The statistics of a blend, tap by tap."""
-        seen = []
+    def _see_styles(self, styles: Iterable[tuple[Tensor, float]]) -> Iterator[list[tuple[Statistics, float]]]:
+        """Of every style its statistics, tap by tap, with its share."""
         for style, share in styles:
-            taps = self._see(_surrounded(style))
-            seen.append([(Statistics.of(taps[tap]), share) for tap in self._network.style_taps])
-        return [Statistics.mix(of_tap) for of_tap in zip(*seen, strict=True)]
+            whole = _surrounded(style)
+            rows = whole.shape[2]
+            seen = [
+                [(Statistics.of(tap), (strip.end - strip.begin) / rows) for tap in self._features(whole, strip)[0]]
+                for strip in self._cut(whole)
+            ]
+            yield [(Statistics.pool(of_tap), share) for of_tap in zip(*seen, strict=True)]
+
+    def _features(self, whole: Tensor, strip: Strip) -> tuple[list[Tensor], list[Tensor]]:
+        """Those for the style and those for the content in one strip, in the precision that is fast here."""
+        with torch.autocast("cpu", self._precision, enabled=self._precision != torch.float32):
+            taps = self._network(strip.seen(whole))
+            taps = [strip.own(tap, stride) for tap, stride in zip(taps, self._network.strides, strict=True)]
+            return [taps[tap] for tap in self._network.style_taps], self._network.content(taps)
+
+    def _cut(self, whole: Tensor) -> list[Strip]:
+        return strips(whole.shape[2], whole.shape[3], reach=self._network.reach)
+
+    def _weight(self, strip: Strip) -> float:
+        """How much of the picture is to be painted in a strip."""
+        return float(strip.end - strip.begin if self._mask is None else strip.of(self._mask).sum())
+
+    def _mask_for(self, features: Tensor, strip: Strip) -> Tensor | None:
+        """The mask at the resolution of features in a strip."""
+        if self._mask is None:
+            return None
+        return functional.adaptive_avg_pool2d(strip.of(self._mask), (features.shape[2], features.shape[3]))
+
+
+class _StripByStrip(Function):
+    """The loss of an objective, with its gradient made at once rather than recorded."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, whole: Tensor, objective: Objective) -> Tensor:
+        loss, gradient = objective.loss_and_gradient(whole)
+        ctx.save_for_backward(gradient)
+        return loss
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return ctx.saved_tensors[0] * gradients[0], None
 
 
 def _surrounded(image: Tensor) -> Tensor:

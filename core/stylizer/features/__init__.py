@@ -16,8 +16,10 @@ class Features(Protocol):
 
     style_taps: dict[int, float]
     """Index of each tap that style is compared by, with its weight."""
-    smallest_side: int
-    """Of a picture it can see, in pixels."""
+    strides: tuple[int, ...]
+    """Of the taps, in pixels."""
+    reach: int
+    """How far beyond its own place a feature looks, in pixels; a multiple of every stride."""
 
     def __call__(self, image: Tensor) -> list[Tensor]:
         """Features (1, C, h, w), one a tap, of `image` (1, 3, H, W), sRGB in [0, 1]."""

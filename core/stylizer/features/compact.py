@@ -106,7 +106,8 @@ class CompactFeatures(nn.Module):
     """
 
     style_taps = dict.fromkeys(range(len(STRIDES)), 1.0)
-    smallest_side = STRIDES[-1]
+    strides = STRIDES
+    reach = 56  # the deepest feature sees 108 pixels at once
 
     def __init__(self, encoder: CompactEncoder, views: dict[str, View]) -> None:
         super().__init__()

@@ -45,6 +45,17 @@ class Statistics:
             torch.stack([share * part.covariance for part, share in parts]).sum(0),
         )
 
+    @classmethod
+    def pool(cls, parts: Sequence[tuple[Statistics, float]]) -> Statistics:
+        """Of a whole picture, from those of its parts with their shares of it; shares sum to 1."""
+        mixed = cls.mix(parts)
+        off = torch.stack([share**0.5 * (part.mean - mixed.mean) for part, share in parts])
+        return cls(mixed.mean, mixed.covariance + off.T @ off)
+
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All that it consists of, in the order of the attributes."""
+        return self.mean, self.covariance
+
     def toward(self, other: Statistics, amount: float) -> Statistics:
         """These moved toward `other`: not at all at `amount` 0, all the way at 1."""
         return Statistics.mix([(self, 1 - amount), (other, amount)])

@@ -34,7 +34,8 @@ class Vgg19Features(nn.Module):
     """The network as far as its last tap, frozen, float32, channels last."""
 
     style_taps = STYLE_TAPS
-    smallest_side = 16  # four times halved, one position is left
+    strides = (1, 2, 4, 8, 8, 16)
+    reach = 80  # the deepest feature sees 156 pixels at once
 
     def __init__(self, weights: Mapping[str, Tensor]) -> None:
         """Build it from a state dict of torchvision's `vgg19`; layers beyond the last tap may be missing."""

@@ -57,7 +57,7 @@ def paint(task: Task) -> Tensor:
     # The caller may be in inference mode, whose tensors take no part in gradients.
     with torch.inference_mode(False), torch.enable_grad():
         network = features.load(task.options.features or "compact")
-        pictures = _Pictures(task, network.smallest_side)
+        pictures = _Pictures(task, network.strides[-1])
         return pictures.trimmed(_paint_coarse_to_fine(task, pictures, network))
 
 

@@ -79,3 +79,14 @@ def test_a_mixture_lies_between_its_parts() -> None:
     torch.testing.assert_close(third.covariance, (2 * a.covariance + b.covariance) / 3)
     torch.testing.assert_close(a.toward(b, 1 / 3).covariance, third.covariance)
     torch.testing.assert_close(a.toward(b, 0.0).mean, a.mean)
+
+
+def test_the_statistics_of_a_whole_are_pooled_from_those_of_its_parts() -> None:
+    whole, weight = _noise(1, 3, 6, 8), _noise(1, 1, 6, 8, seed=4)
+    for weights in (torch.ones_like(weight), weight):
+        rows = [slice(0, 2), slice(2, 6)]
+        shares = [float(weights[:, :, part].sum() / weights.sum()) for part in rows]
+        parts = [Statistics.of(whole[:, :, part], weights[:, :, part]) for part in rows]
+        pooled, expected = Statistics.pool(list(zip(parts, shares, strict=True))), Statistics.of(whole, weights)
+        torch.testing.assert_close(pooled.mean, expected.mean)
+        torch.testing.assert_close(pooled.covariance, expected.covariance)

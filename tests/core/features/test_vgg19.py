@@ -131,7 +131,7 @@ def test_the_layers_are_gatys_own(weights: dict[str, Tensor]) -> None:
     assert [names[tap] for tap in network.style_taps] == ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"]
     taps = [torch.rand(1, 1, 1, 1) for _ in names]
     assert [names[taps.index(content)] for content in network.content(taps)] == ["relu4_2"]
-    shapes = [tuple(tap.shape[1:]) for tap in network(torch.zeros(1, 3, network.smallest_side, 40))]
+    shapes = [tuple(tap.shape[1:]) for tap in network(torch.zeros(1, 3, network.strides[-1], 40))]
     assert shapes == [(64, 16, 40), (128, 8, 20), (256, 4, 10), (512, 2, 5), (512, 2, 5), (512, 1, 2)]
     assert not any(parameter.requires_grad for parameter in network.parameters())
 
