@@ -17,8 +17,6 @@ Seen = tuple[list[Moments], list[Tensor]]
 Judge = Callable[[Tensor], Seen]
 """Sees a picture (B, 3, H, W)."""
 
-CONTENT_TAPS = (2, 3)
-
 
 def by_teachers(teachers: Teachers, layers: Sequence[Layer] | None = None) -> Judge:
     """The teachers themselves, on all layers or some: what the student is to stand in for."""
@@ -39,10 +37,11 @@ def by_vgg(teachers: Teachers) -> Judge:
 
 
 def by_student(features: CompactFeatures, *, taps: bool = False, views: bool = False) -> Judge:
-    """The student: its taps as they are, or as the teachers' layers would see them, or both."""
+    """The student: style by its taps, by what the teachers would see, or by both; content by the latter."""
 
     def judge(image: Tensor) -> Seen:
-        seen = [positions(tap.float()) for tap in features(image)]
+        tapped = features(image)
+        seen = [positions(tap.float()) for tap in tapped]
         statistics = [moments(tap) for tap in seen]
         chosen = statistics if taps else []
         if views:
@@ -50,7 +49,7 @@ def by_student(features: CompactFeatures, *, taps: bool = False, views: bool = F
                 chosen = chosen + [
                     view.statistics(*statistics[view.tap]) for view in features.views.values() if isinstance(view, View)
                 ]
-        return chosen, [seen[index] for index in CONTENT_TAPS]
+        return chosen, [positions(x.float()) for x in features.content(tapped)]
 
     return judge
 

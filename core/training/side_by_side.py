@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +18,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from stylizer.compute import autocast_dtype
+from stylizer.descent import Descent
 from stylizer.features import compact
-from training.judges import Judge, by_student, by_teachers, by_vgg, content_distance, style_distance
+from training.judges import Judge, Seen, by_student, by_teachers, by_vgg, content_distance, style_distance
 from training.pictures import read_picture
 from training.teachers import load_teachers
 
 CONTENT_WEIGHT = 0.15
-RATE = 0.03
 
 
 def paint(judge: Judge, photo: Tensor, style: Tensor, *, steps: Sequence[int], content_weight: float) -> Tensor:
@@ -34,20 +35,17 @@ def paint(judge: Judge, photo: Tensor, style: Tensor, *, steps: Sequence[int], c
         target, wanted = (_scaled(x, factor) for x in (photo, style))
         with torch.no_grad():
             seen_photo, seen_style = judge(target), judge(wanted)
-        image = functional.interpolate(image, target.shape[2:], mode="bicubic").clamp(0, 1).requires_grad_()
-        average = image.detach().clone()
-        optimizer = torch.optim.Adam([image], lr=RATE)
+        image = functional.interpolate(image, target.shape[2:], mode="bicubic").clamp(0, 1)
+        descent = Descent(image)
         for _ in range(count):
-            seen = judge(image)
-            loss = style_distance(seen, seen_style) + content_weight * content_distance(seen, seen_photo)
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            with torch.no_grad():
-                image.clamp_(0, 1)
-                average.lerp_(image, 0.1)
-        image = average
+            descent.step(partial(_loss, judge, seen_style, seen_photo, content_weight))
+        image = descent.image
     return image
+
+
+def _loss(judge: Judge, style: Seen, photo: Seen, content_weight: float, image: Tensor) -> Tensor:
+    seen = judge(image)
+    return style_distance(seen, style) + content_weight * content_distance(seen, photo)
 
 
 def _scaled(x: Tensor, factor: float) -> Tensor:

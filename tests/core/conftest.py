@@ -17,6 +17,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 Save = Callable[..., bytes]
 
 
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line takes every core there is, and would keep them for the tests that follow it."""
+    monkeypatch.setattr("stylizer.compute.available_cores", lambda: 1)
+
+
 @pytest.fixture(scope="session")
 def save() -> Save:
     """Encode a picture with Pillow: save(image, "PNG", **settings)."""
