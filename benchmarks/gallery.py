@@ -1,4 +1,4 @@
-"""Paint the picture in the README: three free photos, all built-in styles.
+"""Paint the picture in the README: three free photos, each in two built-in styles by both methods.
 
     python -m benchmarks.gallery
 
@@ -12,13 +12,15 @@ from importlib.resources import files
 from pathlib import Path
 
 from stylizer.compute import use_available_cores
+from stylizer.options import MethodName
 
 TARGET = Path(__file__).parents[1] / "docs" / "pictures" / "gallery.webp"
 ROWS = {
-    "chelsea.png": ("woodcut", "mosaic", "stained-glass", "impasto-swirls"),
-    "astronaut.png": ("pen-hatching", "watercolor", "impasto-swirls", "pointillism"),
-    "coffee.png": ("embroidery", "stained-glass", "pointillism", "mosaic"),
+    "chelsea.png": ("mosaic", "impasto-swirls"),
+    "astronaut.png": ("pen-hatching", "stained-glass"),
+    "coffee.png": ("embroidery", "pointillism"),
 }
+METHODS: tuple[MethodName, ...] = ("texture", "optimization")
 WIDTH, HEIGHT, GAP = 300, 210, 6
 
 
@@ -29,12 +31,13 @@ def main() -> None:
 
     from stylizer import Options, stylize
 
-    columns = 1 + max(len(styles) for styles in ROWS.values())
+    columns = 1 + len(METHODS) * max(len(styles) for styles in ROWS.values())
     sheet = Image.new("RGB", (columns * (WIDTH + GAP) - GAP, len(ROWS) * (HEIGHT + GAP) - GAP), "white")
     for row, (name, styles) in enumerate(ROWS.items()):
         photo = Image.open(str(files("skimage.data") / name)).convert("RGB")
         options = Options(size=640, quality="high")
-        pictures = [photo, *(stylize(photo, style, options=options).image for style in styles)]
+        painted = [stylize(photo, style, method=method, options=options) for style in styles for method in METHODS]
+        pictures = [photo, *(painting.image for painting in painted)]
         for column, picture in enumerate(pictures):
             fitted = ImageOps.fit(picture, (WIDTH, HEIGHT), Image.Resampling.LANCZOS, centering=(0.5, 0.3))
             sheet.paste(fitted, (column * (WIDTH + GAP), row * (HEIGHT + GAP)))

@@ -125,15 +125,12 @@ class Objective:
     def _judge(self, glimpses: list[Glimpse]) -> Tensor:
         """The loss of a picture in whose strips this is seen."""
         shares = [share for _, share in self._strips]
-        styles, contents = (
-            [list(zip(parts, shares, strict=True)) for parts in zip(*seen, strict=True)]
-            for seen in zip(*glimpses, strict=True)
-        )
-        content = torch.stack([Structure.pool(parts).distance for parts in contents]).mean()
-        return (
-            style_loss([Statistics.pool(parts) for parts in styles], self._wanted, self._scales, self._weights)
-            + CONTENT_WEIGHT * content
-        )
+        styles = zip(*(glimpse.style for glimpse in glimpses), strict=True)
+        contents = zip(*(glimpse.content for glimpse in glimpses), strict=True)
+        statistics = [Statistics.pool(list(zip(parts, shares, strict=True))) for parts in styles]
+        structures = [Structure.pool(list(zip(parts, shares, strict=True))) for parts in contents]
+        style = style_loss(statistics, self._wanted, self._scales, self._weights)
+        return style + CONTENT_WEIGHT * torch.stack([structure.distance for structure in structures]).mean()
 
     def _remember_photo(self) -> list[Statistics]:
         """Keep the photo's normalized features, strip by strip; answer its statistics."""

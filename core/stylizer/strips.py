@@ -31,8 +31,9 @@ class Strip:
 
     def own(self, features: Tensor, stride: int) -> Tensor:
         """The rows of features (1, C, h, w) of what was seen that belong to the strip itself."""
-        top = (self.begin - self.first) // stride
-        return features[:, :, top : top + (self.end - self.begin) // stride]
+        top, rows = (self.begin - self.first) // stride, (self.end - self.begin) // stride
+        # Cutting nothing off is not free where gradients are recorded.
+        return features if features.shape[2] == rows else features[:, :, top : top + rows]
 
     def of(self, image: Tensor) -> Tensor:
         """The rows of `image` (1, C, H, W) that belong to the strip itself."""
