@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 HOST ?= 127.0.0.1
 PORT ?= 8000
-MINUTES ?= 60
+MINUTES ?= 100
 OUT ?= build/encoder
 BY_TEACHERS := $(if $(TEACHERS),--teachers "$(TEACHERS)")
 
@@ -33,7 +33,7 @@ bench: .venv/.dev ## seconds and memory of each method beside a textbook yardsti
 swatches: .venv/.dev ## paint the built-in styles anew
 	$(BIN)/python -m swatches
 
-train-encoder: .venv/.training ## distill the compact encoder from CONTENT=dir, STYLE=dir [TEACHERS=dir MINUTES=60 OUT=dir]
+train-encoder: .venv/.training ## distill the compact encoder from CONTENT=dir, STYLE=dir [TEACHERS=dir MINUTES=100 OUT=dir]
 	@test -d "$(CONTENT)" -a -d "$(STYLE)" || { echo "name two folders of pictures: make train-encoder CONTENT=photographs STYLE=artworks" >&2; exit 1; }
 	$(BIN)/python -m training.distill --content "$(CONTENT)" --style "$(STYLE)" $(BY_TEACHERS) --minutes $(MINUTES) --out "$(OUT)"
 	$(BIN)/python -m training.export --run "$(OUT)"
