@@ -35,7 +35,7 @@ def main() -> None:
     sheet = Image.new("RGB", (columns * (WIDTH + GAP) - GAP, len(ROWS) * (HEIGHT + GAP) - GAP), "white")
     for row, (name, styles) in enumerate(ROWS.items()):
         photo = Image.open(str(files("skimage.data") / name)).convert("RGB")
-        options = Options(size=640, quality="high")
+        options = Options(size=640)
         painted = [stylize(photo, style, method=method, options=options) for style in styles for method in METHODS]
         pictures = [photo, *(painting.image for painting in painted)]
         for column, picture in enumerate(pictures):
