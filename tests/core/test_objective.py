@@ -34,7 +34,7 @@ def test_strip_by_strip_the_loss_and_its_gradient_are_those_of_the_whole(
     monkeypatch.setattr(objective, "autocast_dtype", lambda: torch.float32)
     image, mask = _noise(176, 96, seed=2), _noise(176, 96, channels=1, seed=3) if masked else None
     whole = _loss_and_gradient(image, mask)
-    monkeypatch.setattr(strips, "STRIP_PIXELS", 9000)
+    monkeypatch.setattr(strips, "STRIP_PIXELS", 6000)
     assert len(strips.strips(176 + 2 * MARGIN, 96 + 2 * MARGIN, reach=56)) == 3
     parts = _loss_and_gradient(image, mask)
     torch.testing.assert_close(parts[0], whole[0], rtol=2e-3, atol=0)
@@ -44,7 +44,7 @@ def test_strip_by_strip_the_loss_and_its_gradient_are_those_of_the_whole(
 def test_a_strip_that_the_mask_leaves_out_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     mask = torch.zeros(1, 1, 176, 96)
     mask[:, :, :40] = 1
-    monkeypatch.setattr(strips, "STRIP_PIXELS", 9000)
+    monkeypatch.setattr(strips, "STRIP_PIXELS", 6000)
     loss, gradient = _loss_and_gradient(_noise(176, 96, seed=2), mask)
     assert loss.isfinite()
     assert gradient.isfinite().all()
