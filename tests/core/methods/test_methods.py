@@ -1,0 +1,45 @@
+"""What every painting method owes its caller."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from stylizer import METHOD_NAMES, Options, methods
+from stylizer.methods import Current, Task
+from stylizer.options import MethodName
+
+
+def _noise(*shape: int, seed: int = 0) -> Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("name", METHOD_NAMES)
+def test_a_method_says_how_large_it_can_paint(name: MethodName) -> None:
+    largest = methods.load(name).LARGEST
+    assert largest
+    for size, style_size in largest.values():
+        assert 64 <= size <= style_size
+
+
+@pytest.mark.parametrize("name", METHOD_NAMES)
+def test_a_painting_has_the_photos_shape_and_leaves_what_it_was_given_alone(name: MethodName) -> None:
+    def report(step: int, total: int, current: Current) -> None:
+        assert 0 < step <= total
+        assert current().isfinite().all()
+
+    method = methods.load(name)
+    photo, mask = _noise(1, 3, 50, 64), _noise(1, 1, 50, 64)
+    content_mask = mask.flip(3) if method.TAKES_CONTENT_MASK else None
+    styles = ((_noise(1, 3, 40, 60, seed=1), 0.7), (_noise(1, 3, 64, 33, seed=2), 0.3))
+    given = [photo, mask, styles[0][0], styles[1][0]]
+    before = [tensor.clone() for tensor in given]
+    with torch.inference_mode():
+        painted = method.paint(Task(photo, styles, Options(quality="draft", size=64), mask, content_mask, report))
+    assert painted.shape == photo.shape
+    assert painted.dtype == torch.float32
+    assert painted.min() >= 0
+    assert painted.max() <= 1
+    for tensor, copy in zip(given, before, strict=True):
+        assert torch.equal(tensor, copy)
