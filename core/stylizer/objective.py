@@ -113,9 +113,10 @@ class Objective:
     def _look(self, whole: Tensor, part: int) -> Glimpse:
         """What is seen in one strip of a surrounded picture."""
         strip, _ = self._strips[part]
-        style, content = self._features(whole, strip)
+        taps = self._taps(whole, strip)
+        content = self._content(taps)
         return Glimpse(
-            [Statistics.of(tap, self._mask_for(tap, strip)) for tap in style],
+            [Statistics.of(tap, self._mask_for(tap, strip)) for tap in self._for_style(taps)],
             [
                 Structure.of(features, wanted, self._mask_for(features, strip))
                 for features, wanted in zip(content, self._structure[part], strict=True)
@@ -136,7 +137,9 @@ class Objective:
         """Keep the photo's normalized features, strip by strip; answer its statistics."""
         statistics, kept, structures = [], [], []
         for strip, share in self._strips:
-            style, content = self._features(self._photo, strip)
+            taps = self._taps(self._photo, strip)
+            content = self._content(taps)
+            style = self._for_style(taps)
             statistics.append([(Statistics.of(tap, self._mask_for(tap, strip)), share) for tap in style])
             structures.append([(Structure.of(x, x, self._mask_for(x, strip)), share) for x in content])
             kept.append(content)
@@ -149,18 +152,27 @@ class Objective:
         for style, share in styles:
             whole = _surrounded(style)
             rows = whole.shape[2]
-            seen = [
-                [(Statistics.of(tap), (strip.end - strip.begin) / rows) for tap in self._features(whole, strip)[0]]
-                for strip in self._cut(whole)
-            ]
+            seen = []
+            for strip in self._cut(whole):
+                taps = self._for_style(self._taps(whole, strip))
+                seen.append([(Statistics.of(tap), (strip.end - strip.begin) / rows) for tap in taps])
             yield [(Statistics.pool(of_tap), share) for of_tap in zip(*seen, strict=True)]
 
-    def _features(self, whole: Tensor, strip: Strip) -> tuple[list[Tensor], list[Tensor]]:
-        """Those for the style and those for the content in one strip, in the precision that is fast here."""
-        with torch.autocast("cpu", self._precision, enabled=self._precision != torch.float32):
+    def _taps(self, whole: Tensor, strip: Strip) -> list[Tensor]:
+        """All of the network's in one strip, in the precision that is fast here."""
+        with self._fast_precision():
             taps = self._network(strip.seen(whole))
-            taps = [strip.own(tap, stride) for tap, stride in zip(taps, self._network.strides, strict=True)]
-            return [taps[tap] for tap in self._network.style_taps], self._network.content(taps)
+        return [strip.own(tap, stride) for tap, stride in zip(taps, self._network.strides, strict=True)]
+
+    def _for_style(self, taps: list[Tensor]) -> list[Tensor]:
+        return [taps[tap] for tap in self._network.style_taps]
+
+    def _content(self, taps: list[Tensor]) -> list[Tensor]:
+        with self._fast_precision():
+            return self._network.content(taps)
+
+    def _fast_precision(self) -> torch.autocast:
+        return torch.autocast("cpu", self._precision, enabled=self._precision != torch.float32)
 
     def _cut(self, whole: Tensor) -> list[Strip]:
         return strips(whole.shape[2], whole.shape[3], reach=self._network.reach)

@@ -27,8 +27,9 @@ from stylizer.objective import Objective
 from stylizer.options import FeaturesName
 from stylizer.synthesis.pyramid import resize
 
+DEFAULT_FEATURES: FeaturesName = "compact"
 LARGEST: dict[FeaturesName | None, Largest] = {
-    "compact": Largest(size=2048, style_size=4096),
+    DEFAULT_FEATURES: Largest(size=2048, style_size=4096),
     "vgg19": Largest(size=1024, style_size=2048),
 }
 TAKES_CONTENT_MASK = False
@@ -56,7 +57,7 @@ def paint(task: Task) -> Tensor:
         return task.photo
     # The caller may be in inference mode, whose tensors take no part in gradients.
     with torch.inference_mode(False), torch.enable_grad():
-        network = features.load(task.options.features or "compact")
+        network = features.load(task.options.features or DEFAULT_FEATURES)
         pictures = _Pictures(task, network.strides[-1])
         return pictures.trimmed(_paint_coarse_to_fine(task, pictures, network))
 
