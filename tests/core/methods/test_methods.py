@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
 
-from stylizer import METHOD_NAMES, Options, methods
-from stylizer.methods import Current, Task
+from stylizer import METHOD_NAMES, methods
 from stylizer.options import MethodName
+
+Paint = Callable[..., Tensor]
 
 
 def _noise(*shape: int, seed: int = 0) -> Tensor:
@@ -24,19 +27,13 @@ def test_a_method_says_how_large_it_can_paint(name: MethodName) -> None:
 
 
 @pytest.mark.parametrize("name", METHOD_NAMES)
-def test_a_painting_has_the_photos_shape_and_leaves_what_it_was_given_alone(name: MethodName) -> None:
-    def report(step: int, total: int, current: Current) -> None:
-        assert 0 < step <= total
-        assert current().isfinite().all()
-
-    method = methods.load(name)
+def test_a_painting_has_the_photos_shape_and_leaves_what_it_was_given_alone(name: MethodName, paint: Paint) -> None:
     photo, mask = _noise(1, 3, 50, 64), _noise(1, 1, 50, 64)
-    content_mask = mask.flip(3) if method.TAKES_CONTENT_MASK else None
+    content_mask = mask.flip(3) if methods.load(name).TAKES_CONTENT_MASK else None
     styles = ((_noise(1, 3, 40, 60, seed=1), 0.7), (_noise(1, 3, 64, 33, seed=2), 0.3))
     given = [photo, mask, styles[0][0], styles[1][0]]
     before = [tensor.clone() for tensor in given]
-    with torch.inference_mode():
-        painted = method.paint(Task(photo, styles, Options(quality="draft", size=64), mask, content_mask, report))
+    painted = paint(name, photo, *styles, mask=mask, content_mask=content_mask)
     assert painted.shape == photo.shape
     assert painted.dtype == torch.float32
     assert painted.min() >= 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -12,9 +12,10 @@ from torch import Tensor
 from stylizer import Options, features, stylize
 from stylizer.features.statistics import Statistics
 from stylizer.losses import style_loss, style_scales
-from stylizer.methods import Current, Task, optimization
 from stylizer.methods.optimization import COARSEST, levels_for
 from stylizer.tensors import to_image
+
+Paint = Callable[..., Tensor]
 
 
 def _hills(height: int = 48, width: int = 64) -> Tensor:
@@ -29,16 +30,6 @@ def _checks(height: int = 60, width: int = 60) -> Tensor:
     return torch.stack((check, 0.8 * check, 0.2 + 0.2 * check))[None]
 
 
-def _paint(photo: Tensor, *styles: tuple[Tensor, float], mask: Tensor | None = None, **options: Any) -> Tensor:
-    def report(step: int, total: int, current: Current) -> None:
-        assert 0 < step <= total
-        assert current().isfinite().all()
-
-    given: dict[str, Any] = {"quality": "draft", "size": 64} | options
-    with torch.inference_mode():
-        return optimization.paint(Task(photo, styles, Options(**given), mask, None, report))
-
-
 def _seen(image: Tensor, part: slice = slice(None)) -> list[Statistics]:
     """What the shipped encoder sees of (a part of) a picture."""
     network = features.load("compact")
@@ -51,35 +42,39 @@ def _distance(image: Tensor, style: Tensor, part: slice = slice(None)) -> float:
     return float(style_loss(_seen(image, part), wanted, [style_scales(want) for want in wanted], [1.0] * len(wanted)))
 
 
-def test_the_style_as_the_features_see_it_comes_nearer_with_strength() -> None:
+def test_the_style_as_the_features_see_it_comes_nearer_with_strength(paint: Paint) -> None:
     photo, style = _hills(), _checks()
-    distances = [_distance(_paint(photo, (style, 1.0), strength=strength), style) for strength in (0.0, 0.3, 0.6, 1.0)]
+    distances = [
+        _distance(paint("optimization", photo, (style, 1.0), strength=strength), style)
+        for strength in (0.0, 0.3, 0.6, 1.0)
+    ]
     assert distances == sorted(distances, reverse=True)
     assert distances[-1] < 0.25 * distances[0]
 
 
-def test_better_quality_comes_nearer_to_the_style() -> None:
+def test_better_quality_comes_nearer_to_the_style(paint: Paint) -> None:
     photo, style = _hills(96, 128), _checks(120, 120)
     draft, standard = (
-        _distance(_paint(photo, (style, 1.0), quality=quality, size=128), style) for quality in ("draft", "standard")
+        _distance(paint("optimization", photo, (style, 1.0), quality=quality, size=128), style)
+        for quality in ("draft", "standard")
     )
     assert standard < draft
 
 
-def test_inside_a_mask_the_style_is_found_as_if_there_were_nothing_else() -> None:
+def test_inside_a_mask_the_style_is_found_as_if_there_were_nothing_else(paint: Paint) -> None:
     """Statistics taken over the whole picture would be made up for inside the mask by what the photo lacks outside."""
     photo, style = _hills(), _checks()
     mask = torch.zeros(1, 1, 48, 64)
     mask[..., :32] = 1
-    painted = torch.lerp(photo, _paint(photo, (style, 1.0), mask=mask), mask)
+    painted = torch.lerp(photo, paint("optimization", photo, (style, 1.0), mask=mask), mask)
     left = slice(0, 32)
     assert _distance(painted, style, left) < 0.4 * _distance(photo, style, left)
-    assert _distance(painted, style, left) < _distance(_paint(photo, (style, 1.0)), style, left) * 1.5
+    assert _distance(painted, style, left) < _distance(paint("optimization", photo, (style, 1.0)), style, left) * 1.5
 
 
-def test_where_the_mask_is_black_nothing_is_painted_at_all() -> None:
+def test_where_the_mask_is_black_nothing_is_painted_at_all(paint: Paint) -> None:
     photo = _hills()
-    assert torch.equal(_paint(photo, (_checks(), 1.0), mask=torch.zeros(1, 1, 48, 64)), photo)
+    assert torch.equal(paint("optimization", photo, (_checks(), 1.0), mask=torch.zeros(1, 1, 48, 64)), photo)
 
 
 def test_the_coarsest_level_is_about_as_large_whatever_is_painted() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -10,19 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from stylizer import Options
-from stylizer.methods import Current, Task, texture
 from stylizer.methods.texture import patches_for
 
-
-def _paint(photo: Tensor, *styles: tuple[Tensor, float], **options: Any) -> Tensor:
-    def report(step: int, total: int, current: Current) -> None:
-        assert 0 < step <= total
-        assert current().isfinite().all()
-
-    given: dict[str, Any] = {"quality": "draft", "size": 64} | options
-    with torch.inference_mode():
-        return texture.paint(Task(photo, styles, Options(**given), None, None, report))
+Paint = Callable[..., Tensor]
 
 
 def test_at_the_papers_size_patches_are_the_papers() -> None:
@@ -53,17 +43,17 @@ def test_patches_are_odd_overlap_or_touch_and_fit_every_picture(
         assert patch <= min(min(size) for size in pictures)
 
 
-def test_a_photo_that_is_the_style_stays_much_as_it_is() -> None:
+def test_a_photo_that_is_the_style_stays_much_as_it_is(paint: Paint) -> None:
     down, across = torch.meshgrid(torch.arange(64), torch.arange(64), indexing="ij")
     rings = 0.5 + 0.4 * torch.sin(((down - 30) ** 2 + (across - 20) ** 2).sqrt() / 2)
     picture = torch.stack((rings, 0.8 * rings, 1 - rings))[None]
-    assert (_paint(picture, (picture, 1.0)) - picture).abs().mean() < 0.1
+    assert (paint("texture", picture, (picture, 1.0)) - picture).abs().mean() < 0.1
 
 
-def test_a_style_of_vertical_lines_paints_vertical_lines() -> None:
+def test_a_style_of_vertical_lines_paints_vertical_lines(paint: Paint) -> None:
     lines = (torch.arange(64) % 6 < 3).float().expand(1, 3, 64, 64)
     down, across = torch.meshgrid(torch.linspace(0, 1, 64), torch.linspace(0, 1, 64), indexing="ij")
     photo = (0.5 * down + 0.5 * across).expand(1, 3, 64, 64)
     for style, axis, other in ((lines, 3, 2), (lines.transpose(2, 3), 2, 3)):
-        painted = _paint(photo, (style.contiguous(), 1.0))
+        painted = paint("texture", photo, (style.contiguous(), 1.0))
         assert painted.diff(dim=axis).abs().mean() > 2 * painted.diff(dim=other).abs().mean()

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from stylizer import Options, methods
+from stylizer.methods import Current, Task
+from stylizer.options import MethodName
+
+Paint = Callable[..., Tensor]
+
+
+@pytest.fixture(scope="session")
+def paint() -> Paint:
+    """Paint by a method alone, at 64 pixels as a draft: paint("texture", photo, (style, share), ..., **options)."""
+
+    def report(step: int, total: int, current: Current) -> None:
+        assert 0 < step <= total
+        assert current().isfinite().all()
+
+    def painted(
+        method: MethodName,
+        photo: Tensor,
+        *styles: tuple[Tensor, float],
+        mask: Tensor | None = None,
+        content_mask: Tensor | None = None,
+        **options: Any,
+    ) -> Tensor:
+        given: dict[str, Any] = {"quality": "draft", "size": 64} | options
+        with torch.inference_mode():
+            return methods.load(method).paint(Task(photo, styles, Options(**given), mask, content_mask, report))
+
+    return painted
