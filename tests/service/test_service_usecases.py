@@ -148,7 +148,7 @@ def test_options_left_out_take_their_defaults_and_are_echoed(service: Service, o
         "format": "jpeg",
         "format_quality": 90,
     }
-    assert (job.status, job.progress, job.method) == ("queued", 0, "texture")
+    assert (job.status, job.progress, job.method) == ("queued", 0, "feedforward")
     assert [(entry.style, entry.weight) for entry in job.styles] == [("ink", 1.0)]
     assert (job.preview, job.result, job.error, job.started_at, job.finished_at) == (None,) * 5
     assert service.get_stylization("ann", job.id) == job
@@ -167,13 +167,18 @@ def test_an_unknown_style_is_refused_with_those_there_are(service: Service, orde
 @pytest.mark.parametrize(
     ("wish", "field", "allowed"),
     [
-        ({"size": 2049}, "size", "64 to 2048 pixels with method texture"),
-        ({"size": 2048, "style_scale": 2.5}, "style_scale", "at most 2 at size 2048 with method texture"),
-        ({"features": "compact"}, "features", "nothing with this method"),
+        ({"features": "vgg19"}, "features", ["compact"]),
+        ({"method": "texture", "size": 2049}, "size", "64 to 2048 pixels with method texture"),
+        (
+            {"method": "texture", "size": 2048, "style_scale": 2.5},
+            "style_scale",
+            "at most 2 at size 2048 with method texture",
+        ),
+        ({"method": "texture", "features": "compact"}, "features", "nothing with this method"),
     ],
 )
 def test_what_the_method_cannot_honor_is_refused(
-    service: Service, order: Order, refusal: Refusal, wish: dict[str, object], field: str, allowed: str
+    service: Service, order: Order, refusal: Refusal, wish: dict[str, object], field: str, allowed: str | list[str]
 ) -> None:
     problem = refusal(service.create_stylization, "ann", order(**wish))
 
@@ -188,7 +193,7 @@ def test_a_mask_must_have_the_shape_of_the_upright_photo(service: Service, pictu
     other = service.add_upload("ann", io.BytesIO(picture(48, 32)), field="mask")
 
     service.create_stylization("ann", StylizationRequest(content=photo, style="ink", mask=upright))
-    request = StylizationRequest(content=photo, style="ink", mask=upright, content_mask=other)
+    request = StylizationRequest(content=photo, style="ink", method="texture", mask=upright, content_mask=other)
     problem = refusal(service.create_stylization, "ann", request)
 
     assert (problem.code, problem.field) == ("mask-mismatch", "content_mask")

@@ -90,6 +90,7 @@ async function postOnce(body) {
 async function follow(id) {
   let lost = false;
   let seen = null; // the progress whose preview is on the wall
+  let pause = 100; // milliseconds; longer and longer, for what is not done at once takes seconds
   while (current === id) {
     let job;
     try {
@@ -109,16 +110,17 @@ async function follow(id) {
     if (job.preview && job.progress !== seen && (await stage.showPainting(`${url(job.preview)}?at=${job.progress}`))) {
       seen = job.progress;
     }
-    await sleep(500);
+    await sleep(pause);
+    pause = Math.min(500, pause * 1.5);
   }
 }
 
 function tell(job) {
   const waiting = job.status === "queued";
-  const percent = `${Math.round(job.progress * 100)} %`;
-  stage.setProgress(waiting || job.progress === 0 ? null : job.progress);
+  const percent = job.progress ? `${Math.round(job.progress * 100)} %` : ""; // painting in one step tells of none
+  stage.setProgress(job.progress || null);
   stage.setCaption(waiting ? "Waiting for its turn …" : `Painting … ${percent}`);
-  document.title = waiting ? TITLE : `${percent} · ${TITLE}`;
+  document.title = percent ? `${percent} · ${TITLE}` : TITLE;
 }
 
 function settle(state) {

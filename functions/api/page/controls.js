@@ -3,6 +3,7 @@
 const $ = (id) => document.getElementById(id);
 const panel = $("panel");
 const methods = panel.elements.method;
+let wishedSize = Number($("size").value); // asked for again as soon as the method takes it
 
 /** What is asked for, all but the photo, the style and the masks. */
 export function options() {
@@ -40,6 +41,7 @@ export function restore(job) {
     element.value = value;
   }
   $("stroke").value = Math.log2(job.options.style_scale);
+  wishedSize = job.options.size;
   adapt();
 }
 
@@ -60,9 +62,10 @@ function limitSize() {
   if (!$("features").disabled) limits.push($("features").selectedOptions[0]);
   const largest = Math.min(...limits.map((choice) => Number(choice.dataset.largest)));
   for (const size of $("size").options) size.disabled = Number(size.value) > largest;
-  if (Number($("size").value) > largest) $("size").value = largest;
+  $("size").value = Math.min(wishedSize, largest);
   $("size-note").textContent = $("size").querySelector(":disabled") ? `up to ${largest} px` : "";
 }
 
+$("size").addEventListener("input", () => (wishedSize = Number($("size").value)));
 panel.addEventListener("input", adapt);
 adapt();

@@ -7,6 +7,7 @@ import pytest
 
 from functions.api.preferences import wait_seconds
 from stylizer_service.methods import METHODS
+from stylizer_service.models import StylizationRequest
 
 
 def test_the_page_is_whole_offline_and_runs_no_script_of_others(client: httpx.Client) -> None:
@@ -35,15 +36,17 @@ def test_the_scripts_import_only_what_is_there(client: httpx.Client) -> None:
 
 def test_the_page_offers_every_method_and_network_up_to_the_size_they_can_paint(client: httpx.Client) -> None:
     page = client.get("/").text
-    choices = dict(re.findall(r'value="(\w+)" data-largest="(\d+)"', page))
+    methods = re.findall(r'name="method" value="(\w+)" data-largest="(\d+)"( checked)?', page)
+    networks = re.findall(r'<option value="(\w+)" data-largest="(\d+)"', page)
+    sizes = {int(size) for size in re.findall(r'<option value="(\d+)"', page)}
 
-    expected: dict[str, int] = {}
-    for name, limits in METHODS.items():
-        of_features = {features: largest.size for features, largest in limits.largest.items() if features}
-        expected |= of_features | {name: max(largest.size for largest in limits.largest.values())}
-    assert {name: int(largest) for name, largest in choices.items()} == expected
-    only_of = set(re.findall(r'data-only="(\w+)"', page))
-    assert only_of == {"texture", "optimization"}
+    largest = {name: [way.size for way in limits.largest.values()] for name, limits in METHODS.items()}
+    assert [(name, int(size)) for name, size, _ in methods] == [(name, max(of)) for name, of in largest.items()]
+    assert [name for name, _, checked in methods if checked] == [StylizationRequest.model_fields["method"].default]
+    assert [int(size) for _, size in networks] == largest["optimization"]
+    assert [name for name, _ in networks] == list(METHODS["optimization"].largest)
+    assert sizes >= set().union(*largest.values())  # what is left to choose when one of them is the limit
+    assert set(re.findall(r'data-only="(\w+)"', page)) == {"texture", "optimization"}
 
 
 def test_the_page_is_asked_for_again_each_time_and_sent_only_when_changed(client: httpx.Client) -> None:

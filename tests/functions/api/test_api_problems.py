@@ -53,11 +53,12 @@ def check(answer: httpx.Response, status: int, code: str, field: str | None, all
         ({"strength": 1.5}, "strength", "a number from 0 to 1"),
         ({"strength": True}, "strength", "a number from 0 to 1"),
         ({"size": 63}, "size", "a whole number from 64 to 8192"),
+        ({"size": 8193}, "size", "a whole number from 64 to 8192"),
         ({"size": "512"}, "size", "a whole number from 64 to 8192"),
         ({"seed": -1}, "seed", "a whole number from 0 to 4294967295"),
         ({"style_scale": 9}, "style_scale", "a number from 0.25 to 4"),
         ({"preserve_color": "some"}, "preserve_color", OPTIONS),
-        ({"method": "magic"}, "method", ["texture", "optimization"]),
+        ({"method": "magic"}, "method", ["feedforward", "optimization", "texture"]),
         ({"features": "vgg16"}, "features", ["compact", "vgg19"]),
         ({"content": "cat.jpg"}, "content", UPLOAD_WORDS),
         ({"mask": 5}, "mask", UPLOAD_WORDS),
@@ -78,13 +79,16 @@ def test_a_wrong_value_in_json_names_the_field_and_what_is_allowed(
 
 
 OF_OPTIMIZATION = {"method": "optimization"}
+OF_TEXTURE = {"method": "texture"}
 
 
 @pytest.mark.parametrize(
     ("wish", "field", "allowed"),
     [
-        ({"features": "vgg19"}, "features", "nothing with this method"),
-        ({"size": 2049}, "size", "64 to 2048 pixels with method texture"),
+        ({"features": "vgg19"}, "features", ["compact"]),
+        ({"content_mask": UPLOAD}, "content_mask", "nothing with this method"),
+        (OF_TEXTURE | {"features": "vgg19"}, "features", "nothing with this method"),
+        (OF_TEXTURE | {"size": 2049}, "size", "64 to 2048 pixels with method texture"),
         (OF_OPTIMIZATION | {"size": 2049}, "size", "64 to 2048 pixels with method optimization and features compact"),
         (
             OF_OPTIMIZATION | {"features": "vgg19", "size": 1025},
@@ -100,7 +104,7 @@ OF_OPTIMIZATION = {"method": "optimization"}
     ],
 )
 def test_what_the_chosen_method_cannot_honor_is_refused_on_arrival_in_json_and_in_a_form(
-    client: httpx.Client, wish: dict[str, object], field: str, allowed: str
+    client: httpx.Client, wish: dict[str, object], field: str, allowed: str | list[str]
 ) -> None:
     body = {"content": UPLOAD, "style": "ink", **wish}
     form = {name: (None, str(value)) for name, value in body.items()}

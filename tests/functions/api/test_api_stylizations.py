@@ -23,7 +23,7 @@ def test_a_form_with_a_photo_is_accepted_with_its_place_and_its_defaults(client:
     assert answer.status_code == 202
     assert answer.headers["location"] == job["links"]["self"] == f"/v1/stylizations/{job['id']}"
     assert answer.headers["retry-after"] == "1"
-    assert job["status"] == "queued"
+    assert (job["status"], job["method"]) == ("queued", "feedforward")
     assert job["styles"] == [{"style": "ink", "weight": 1.0}]
     assert job["options"] == {
         "size": 1024,
@@ -42,6 +42,7 @@ def test_a_form_carries_options_as_text_a_blend_as_json_and_masks_as_files(clien
     files = {"content": photo, "mask": photo, "content_mask": photo}
     data = {
         "styles": '[{"style": "ink", "weight": 2}, {"style": "oil"}]',
+        "method": "texture",
         "strength": "0.5",
         "size": "256",
         "seed": "7",

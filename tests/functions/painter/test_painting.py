@@ -52,7 +52,7 @@ def one_thread() -> Iterator[None]:
 @pytest.mark.usefixtures("one_thread")
 def test_a_job_is_painted_by_the_core(local: Local, submit: Submit, photo: bytes) -> None:
     mask = local.service.add_upload("ann", io.BytesIO(photo), field="mask")
-    job_id = submit(style="woodcut", mask=mask, content_mask=mask, format="png")
+    job_id = submit(style="woodcut", method="texture", mask=mask, content_mask=mask, format="png")
 
     assert paint(local, job_id) == "succeeded"
 
@@ -100,7 +100,7 @@ def test_everything_that_was_asked_for_reaches_the_core(
         "quality": "high",
         "seed": 7,
     }
-    job_id = submit(style=None, styles=blend, mask=mask, content_mask=mask, format="webp", **controls)
+    job_id = submit(style=None, styles=blend, method="texture", mask=mask, content_mask=mask, format="webp", **controls)
 
     assert paint(local, job_id) == "succeeded"
     assert seen == {

@@ -1,4 +1,4 @@
-"""Data folders of earlier versions, which knew fewer options."""
+"""Data folders of earlier versions, which knew fewer options and methods, and painted by texture if none was named."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from PIL import Image
 
 from stylizer_service.local import Local, open_local
 from stylizer_service.local.database import Database, stamp
-from stylizer_service.models import StylizationRequest
+from stylizer_service.models import Stylization, StylizationRequest
+from stylizer_service.problems import ProblemError
 from stylizer_service.settings import Settings
 
 # As the first version had them: there was no `features`.
@@ -37,17 +38,29 @@ def local(tmp_path: Path) -> Iterator[Local]:
         yield local
 
 
-def test_a_job_and_a_key_from_before_there_were_features_are_still_understood(local: Local, tmp_path: Path) -> None:
+@pytest.fixture
+def photo() -> bytes:
     file = io.BytesIO()
     Image.linear_gradient("L").save(file, "PNG")
-    content = local.service.add_upload("ann", file, field="content")
-    request = StylizationRequest(content=content, style="woodcut")
+    return file.getvalue()
+
+
+@pytest.fixture
+def content(local: Local, photo: bytes) -> str:
+    return local.service.add_upload("ann", io.BytesIO(photo), field="content")
+
+
+@pytest.fixture
+def old(local: Local, tmp_path: Path, photo: bytes, content: str) -> Stylization:
+    """A job of the first version under the key "old"; its caller had named no method, and a content mask."""
+    request = StylizationRequest(content=content, style="woodcut", method="texture", content_mask=content)
     job, _ = local.service.create_stylization("ann", request)
+    file = f"sha256:{hashlib.sha256(photo).hexdigest()}"
     wish = FIRST_OPTIONS | {
         "method": "texture",
-        "content": f"sha256:{hashlib.sha256(file.getvalue()).hexdigest()}",
+        "content": file,
         "mask": None,
-        "content_mask": None,
+        "content_mask": file,
         "styles": [["woodcut", 1.0]],
     }
     fingerprint = hashlib.sha256(json.dumps(wish, sort_keys=True).encode()).hexdigest()
@@ -55,6 +68,31 @@ def test_a_job_and_a_key_from_before_there_were_features_are_still_understood(lo
     with closing(Database(tmp_path / "stylizer.db")) as database:
         database.run("UPDATE jobs SET options = ?", [json.dumps(FIRST_OPTIONS)])
         database.run("INSERT INTO idempotency_keys VALUES ('ann', 'old', ?, ?, ?)", [fingerprint, job.id, tomorrow])
+    return job
 
-    assert local.service.get_stylization("ann", job.id) == job
-    assert local.service.create_stylization("ann", request, "old") == (job, False)
+
+def test_a_job_is_what_it_was_when_it_was_made(local: Local, old: Stylization) -> None:
+    assert local.service.get_stylization("ann", old.id) == old
+    assert (old.method, old.options.features) == ("texture", None)
+    assert local.service.list_stylizations("ann").items == [old]
+
+
+def test_a_request_sent_again_under_its_key_is_the_same_job_whether_or_not_it_names_the_method(
+    local: Local, old: Stylization, content: str
+) -> None:
+    request = StylizationRequest(content=content, style="woodcut", content_mask=content)
+    named = StylizationRequest(content=content, style="woodcut", content_mask=content, method="texture")
+
+    assert local.service.create_stylization("ann", request, "old") == (old, False)
+    assert local.service.create_stylization("ann", named, "old") == (old, False)
+
+
+def test_another_request_under_an_old_key_is_refused(local: Local, old: Stylization, content: str) -> None:
+    assert old.method == "texture"
+    for other in ({"method": "optimization"}, {"method": "feedforward"}, {"size": 512}):
+        request = StylizationRequest.model_validate(
+            {"content": content, "style": "woodcut", "content_mask": content} | other
+        )
+        with pytest.raises(ProblemError) as caught:
+            local.service.create_stylization("ann", request, "old")
+        assert caught.value.problem.code == "idempotency-mismatch"

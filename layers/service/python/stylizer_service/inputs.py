@@ -6,11 +6,14 @@ import hashlib
 import json
 
 from stylizer_service.catalog import Catalog
-from stylizer_service.models import STYLE_ID, UPLOAD_ID, StylizationRequest
+from stylizer_service.models import STYLE_ID, UPLOAD_ID, MethodName, StylizationRequest
 from stylizer_service.ports import Ports
 from stylizer_service.probe import Probe, ProbedImage
 from stylizer_service.problems import expired, failure, not_found
 from stylizer_service.records import Job, UploadRecord
+
+FORMER_DEFAULT_METHOD: MethodName = "texture"
+"""What a request without a method meant before `feedforward` was there."""
 
 
 def upload_folder(upload_id: str) -> str:
@@ -94,6 +97,16 @@ class Inputs:
             "styles": [[self._stand_in(owner, entry.style), entry.weight] for entry in request.blend],
         }
         return hashlib.sha256(json.dumps(wish, sort_keys=True).encode()).hexdigest()
+
+    def is_of(self, fingerprint: str, owner: str, request: StylizationRequest) -> bool:
+        """Whether a stored fingerprint is that of this request, made by this version or by an earlier one.
+
+        A request that names no method, and is sent again after the default has changed, is still the same request.
+        """
+        meanings = [request]
+        if "method" not in request.model_fields_set:
+            meanings.append(request.model_copy(update={"method": FORMER_DEFAULT_METHOD}))
+        return any(fingerprint == self.fingerprint(owner, meaning) for meaning in meanings)
 
     def _stand_in(self, owner: str, name: str | None) -> str | None:
         # A file sent with the request gets a new id each time; its content is what stays the same.

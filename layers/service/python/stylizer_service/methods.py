@@ -34,10 +34,11 @@ class MethodLimits:
 
 
 METHODS: dict[MethodName, MethodLimits] = {
-    "texture": MethodLimits({None: Largest(2048, 4096)}, takes_content_mask=True),
+    "feedforward": MethodLimits({"compact": Largest(8192, 32768)}, takes_content_mask=False),
     "optimization": MethodLimits(
         {"compact": Largest(2048, 4096), "vgg19": Largest(1024, 2048)}, takes_content_mask=False
     ),
+    "texture": MethodLimits({None: Largest(2048, 4096)}, takes_content_mask=True),
 }
 
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from stylizer_service.problems import Problem
 
 Status = Literal["queued", "running", "succeeded", "failed", "canceled", "expired"]
-MethodName = Literal["texture", "optimization"]
+MethodName = Literal["feedforward", "optimization", "texture"]
 FeaturesName = Literal["compact", "vgg19"]
 PreserveColor = Literal["none", "luminance", "histogram"]
 Quality = Literal["draft", "standard", "high"]
@@ -75,7 +75,13 @@ class PaintingOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    size: int = Field(default=1024, ge=64, le=8192, description="Long side of the painting, pixels.")
+    size: int = Field(
+        default=1024,
+        ge=64,
+        le=8192,
+        description="Long side of the painting, pixels: with method feedforward as large as can be asked for, with the "
+        "others up to 2048.",
+    )
     strength: float = Field(
         default=1.0, ge=0, le=1, allow_inf_nan=False, description="0 gives the photo back, 1 paints fully."
     )
@@ -90,9 +96,9 @@ class PaintingOptions(BaseModel):
     quality: Quality = Field(default="standard", description="How much time to spend.")
     features: FeaturesName | None = Field(
         default=None,
-        description='Method optimization only: the network that compares the pictures. "compact", its default, is '
-        'always there; "vgg19" is slower, paints up to 1024 pixels, and has to be fetched once by whoever runs '
-        "this service.",
+        description='The network that looks at the pictures. "compact" is always there, and what feedforward and '
+        'optimization take by themselves; "vgg19", for optimization only, is slower, paints up to 1024 pixels, and has '
+        "to be fetched once by whoever runs this service. Method texture uses none.",
     )
     seed: int = Field(
         default=0, ge=0, le=2**32 - 1, description="The same inputs, options and seed give the same painting."
@@ -132,9 +138,10 @@ class StylizationRequest(PaintingOptions):
         description="Method texture only: white keeps the photo's structure, black may become pure style.",
     )
     method: MethodName = Field(
-        default="texture",
-        description='How to paint: "texture" lays real pieces of the style over the photo; "optimization" changes '
-        "the photo until a neural network sees the style in it, which is finer and takes longer.",
+        default="feedforward",
+        description='How to paint: "feedforward" in one pass of a neural network, any style in a fraction of a second, '
+        'up to 8192 pixels; "optimization" by changing the photo until a neural network sees the style in it, which is '
+        'finer and takes longer; "texture" by laying real pieces of the style over the photo.',
     )
 
     @model_validator(mode="after")

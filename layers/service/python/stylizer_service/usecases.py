@@ -176,7 +176,6 @@ class Service:
             The stylization, and whether it is new: False means that the key had been used for the same
             request.
         """
-        check_honored(request)
         now = self.ports.clock.now()
         job = self._new_job(owner, request, now)
         key = None
@@ -184,7 +183,8 @@ class Service:
             key = self._new_key(idempotency_key, request, job)
             known = self.ports.jobs.find_key(owner, idempotency_key, now)
             if known:
-                return self._replay(known, key), False
+                return self._replay(known, request), False
+        check_honored(request)  # only now: what was accepted once is answered, whatever has changed since
         self._check_queue()
         try:
             self._inputs.take_for_job(owner, request, job)
@@ -195,7 +195,7 @@ class Service:
         known = self.ports.jobs.create(job, key, now)
         if key and known and known.job_id != job.id:
             self.ports.blobs.delete_folder(job.folder)
-            return self._replay(known, key), False
+            return self._replay(known, request), False
         self.ports.dispatcher.send(job.id)
         return self._view(job), True
 
@@ -293,8 +293,8 @@ class Service:
             expires_at=job.created_at + self.settings.key_ttl,
         )
 
-    def _replay(self, known: IdempotencyRecord, key: IdempotencyRecord) -> Stylization:
-        if known.fingerprint != key.fingerprint:
+    def _replay(self, known: IdempotencyRecord, request: StylizationRequest) -> Stylization:
+        if not self._inputs.is_of(known.fingerprint, known.owner, request):
             raise failure(
                 "idempotency-mismatch",
                 "this Idempotency-Key was used for another request; use a new key for a new request",
