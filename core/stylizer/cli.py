@@ -35,7 +35,7 @@ _EXAMPLES = """\
 \b
 Examples
   stylizer paint cat.jpg --style woodcut
-  stylizer paint cat.jpg --style woodcut --size 2048 -o big.png
+  stylizer paint cat.jpg --style woodcut --size 4096 -o big.png
   stylizer paint cat.jpg --style my-own-painting.jpg --preserve-color luminance
   stylizer paint cat.jpg --style woodcut=0.7 --style mosaic=0.3 -o blend.webp
   stylizer paint cat.jpg --style mosaic --mask only-the-background.png

@@ -60,7 +60,9 @@ Styles = Annotated[
 Size = Annotated[
     int,
     typer.Option(
-        help=f"Long side of the painting, {_between(options.SIZE_RANGE)} pixels.", **_number(int), **_PAINTING
+        help=f"Long side of the painting, {_between(options.SIZE_RANGE)} pixels; up to 2048 by a slower method.",
+        **_number(int),
+        **_PAINTING,
     ),
 ]
 Quality = Annotated[
@@ -107,8 +109,9 @@ ContentMask = Annotated[
 Method = Annotated[
     options.MethodName,
     typer.Option(
-        help="[bold]texture[/] lays real pieces of the style over the photo; [bold]optimization[/] changes the pixels "
-        "until a neural network sees the style in them.",
+        help="[bold]feedforward[/] paints in one pass of a neural network, in a fraction of a second; "
+        "[bold]optimization[/] changes the pixels until a neural network sees the style in them, which is finer and "
+        "slower; [bold]texture[/] lays real pieces of the style over the photo.",
         **_choice(options.METHOD_NAMES),
         **_PAINTING,
     ),

@@ -16,7 +16,7 @@ from PIL import Image
 
 from stylizer import cli
 from stylizer.images import decode
-from stylizer.options import Options
+from stylizer.options import DEFAULT_METHOD, Options
 from stylizer.styles import catalog
 
 SMALL = ("--size", "64", "--quality", "draft")
@@ -65,10 +65,11 @@ def test_a_photo_is_painted_and_its_path_and_seconds_are_told(folder: Path) -> N
     assert decode(folder / "painted.jpg").rgb.shape == (43, 64, 3)
 
 
-def test_the_features_a_painting_was_made_by_are_told(run: Run) -> None:
-    code, _, stderr = run("paint", "cat.png", "-s", "woodcut", *SMALL, "--method", "optimization", "-o", "a.png")
+@pytest.mark.parametrize(("method", "told"), [("feedforward", " s (compact features)\n"), ("texture", " s\n")])
+def test_the_features_a_painting_was_made_by_are_told(run: Run, method: str, told: str) -> None:
+    code, _, stderr = run("paint", "cat.png", "-s", "woodcut", *SMALL, "--method", method, "-o", "a.png")
     assert code == 0, stderr
-    assert stderr.endswith(" s (compact features)\n")
+    assert stderr.endswith(told)
 
 
 def test_a_photo_from_stdin_goes_to_stdout(folder: Path) -> None:
@@ -82,7 +83,7 @@ def test_a_photo_from_stdin_goes_to_stdout(folder: Path) -> None:
 def test_an_interrupted_painting_leaves_nothing_and_shows_progress_until_then(folder: Path) -> None:
     before = set(folder.iterdir())
     screen, stderr = pty.openpty()
-    arguments = ["paint", "cat.png", "--style", "woodcut", "--size", "1024", "--quality", "high"]
+    arguments = ["paint", "cat.png", "--style", "woodcut", "--method", "texture", "--size", "1024", "--quality", "high"]
     painter = subprocess.Popen(
         [sys.executable, "-m", "stylizer", *arguments],
         stdout=subprocess.PIPE,
@@ -115,24 +116,26 @@ def test_every_control_reaches_the_painting(run: Run, folder: Path) -> None:
         assert code == 0, stderr
         return decode(folder / "a.png").rgb
 
-    plain = paint("--style", "woodcut")
-    np.testing.assert_array_equal(plain, paint("--style", "woodcut=3", "--seed", "0"))
-    for arguments in (
-        ["--style", "mosaic"],
-        ["--style", "woodcut=0.7", "--style", "mosaic=0.3"],
-        ["--style", str(catalog()["mosaic"].swatch)],
-        ["--style", "woodcut", "--size", "80"],
-        ["--style", "woodcut", "--quality", "standard"],
-        ["--style", "woodcut", "--strength", "0.5"],
-        ["--style", "woodcut", "--style-scale", "0.5"],
-        ["--style", "woodcut", "--preserve-color", "luminance"],
-        ["--style", "woodcut", "--mask", "left.png"],
-        ["--style", "woodcut", "--content-mask", "left.png"],
-        ["--style", "woodcut", "--seed", "7"],
-        ["--style", "woodcut", "--method", "optimization"],
+    woodcut, texture = ["--style", "woodcut"], ["--style", "woodcut", "--method", "texture"]
+    np.testing.assert_array_equal(paint(*woodcut), paint("--style", "woodcut=3", "--seed", "0"))
+    np.testing.assert_array_equal(paint(*woodcut), paint(*woodcut, "--method", "feedforward"))
+    for plain, arguments in (
+        (woodcut, ["--style", "mosaic"]),
+        (woodcut, ["--style", "woodcut=0.7", "--style", "mosaic=0.3"]),
+        (woodcut, ["--style", str(catalog()["mosaic"].swatch)]),
+        (woodcut, [*woodcut, "--size", "80"]),
+        (woodcut, [*woodcut, "--strength", "0.5"]),
+        (woodcut, [*woodcut, "--style-scale", "0.5"]),
+        (woodcut, [*woodcut, "--preserve-color", "luminance"]),
+        (woodcut, [*woodcut, "--mask", "left.png"]),
+        (woodcut, [*woodcut, "--seed", "7"]),
+        (woodcut, texture),
+        (texture, [*texture, "--quality", "standard"]),
+        (texture, [*texture, "--content-mask", "left.png"]),
+        (texture, ["--style", "woodcut", "--method", "optimization"]),
     ):
-        other = paint(*arguments)
-        assert other.shape != plain.shape or (other != plain).any(), arguments
+        without, other = paint(*plain), paint(*arguments)
+        assert other.shape != without.shape or (other != without).any(), arguments
 
 
 @pytest.mark.parametrize(
@@ -143,9 +146,11 @@ def test_every_control_reaches_the_painting(run: Run, folder: Path) -> None:
         (["--size", "12"], "size is 12; it must be a whole number from 64 to 8192 pixels"),
         (["--seed", "1.5"], "seed is '1.5'; it must be a whole number from 0 to 4294967295"),
         (["--quality", "best"], "quality is 'best'; it must be one of draft, standard, high"),
-        (["--method", "magic"], "method is 'magic'; it must be one of texture"),
+        (["--method", "magic"], "method is 'magic'; it must be one of feedforward, optimization, texture"),
         (["--features", "magic"], "features is 'magic'; it must be one of compact, vgg19"),
-        (["--features", "vgg19"], "features is 'vgg19', which method texture cannot use"),
+        (["--features", "vgg19"], "features is 'vgg19', which method feedforward cannot use; allowed is compact"),
+        (["--content-mask", "left.png"], "content_mask cannot be honored by method feedforward"),
+        (["--method", "texture", "--size", "2049"], "size is 2049; it must be 64 to 2048 pixels with method texture"),
         (["--format-quality", "0"], "format_quality is 0; it must be a whole number from 1 to 100"),
         (["--format", "bmp"], "format is 'bmp'; it must be one of jpeg, png, webp, avif, tiff"),
         (["--style", "wodcut"], "woodcut"),
@@ -172,7 +177,7 @@ def test_wrong_usage_is_one_line_and_exit_code_2(run: Run, folder: Path, argumen
         (["short.png"], "the photo is broken or cut short"),
         (["dog.jpg"], "the photo 'dog.jpg' cannot be read: No such file or directory"),
         (["cat.png", "--mask", "empty.jpg"], "the mask is empty"),
-        (["cat.png", "--content-mask", "text.jpg"], "the content mask is text"),
+        (["cat.png", "--method", "texture", "--content-mask", "text.jpg"], "the content mask is text"),
         (["cat.png", "--style", "text.jpg"], "the style picture is text"),
     ],
 )
@@ -204,12 +209,13 @@ def test_help_names_every_control_with_its_range_and_default(run: Run, monkeypat
     for field in fields(Options):
         assert f"--{field.name.replace('_', '-')}" in stdout
         assert field.default is None or f"[default: {field.default}]" in stdout
+    assert f"[default: {DEFAULT_METHOD}]" in stdout
     for words in (
         "64 to 8192",
         "0 to 1",
         "0.25 to 4",
         "draft|standard|high",
-        "texture|optimization",
+        "feedforward|optimization|texture",
         "compact|vgg19",
         "stylizer paint cat.jpg --style",
     ):

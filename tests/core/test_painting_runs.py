@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,7 @@ import torch
 from PIL import Image
 
 from stylizer import (
+    DEFAULT_METHOD,
     METHOD_NAMES,
     Canceled,
     CorruptImage,
@@ -35,7 +37,7 @@ from stylizer import (
 from stylizer.images import Limits
 from stylizer.options import MethodName
 
-DRAFT: dict[str, Any] = {"size": 64, "quality": "draft"}
+TEXTURE: dict[str, Any] = {"method": "texture"}
 
 by_every_method = pytest.mark.parametrize("method", METHOD_NAMES)
 
@@ -55,10 +57,16 @@ def _stripes(width: int = 90, height: int = 90) -> Image.Image:
     return Image.composite(ink, paper, Image.fromarray(inked))
 
 
+def _small(method: MethodName = DEFAULT_METHOD, **options: Any) -> Options:
+    """A painting of 64 pixels: a draft, but by feedforward, whose drafts are enlarged from 32 pixels."""
+    quality = "standard" if method == "feedforward" else "draft"
+    return Options(**({"size": 64, "quality": quality} | options))
+
+
 @cache
-def _paint(method: MethodName = "texture", **options: Any) -> Painting:
+def _paint(method: MethodName = DEFAULT_METHOD, **options: Any) -> Painting:
     """The photo in stripes; painted once for each set of options."""
-    return stylize(_photo(), _stripes(), method=method, options=Options(**(DRAFT | options)))
+    return stylize(_photo(), _stripes(), method=method, options=_small(method, **options))
 
 
 def _distance(a: Image.Image, b: Image.Image) -> float:
@@ -68,7 +76,7 @@ def _distance(a: Image.Image, b: Image.Image) -> float:
 
 @by_every_method
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(method: MethodName) -> None:
-    again = stylize(_photo(), _stripes(), method=method, options=Options(**DRAFT))
+    again = stylize(_photo(), _stripes(), method=method, options=_small(method))
     assert again.image.tobytes() == _paint(method).image.tobytes()
     assert _paint(method, seed=1).image.tobytes() != _paint(method).image.tobytes()
     assert _paint(method, seed=2**32 - 1).image.size == (64, 48)
@@ -80,21 +88,29 @@ def test_painting_touches_neither_torchs_chance_nor_its_threads(method: MethodNa
     expected = torch.rand(3)
     torch.manual_seed(5)
     threads = torch.get_num_threads()
-    stylize(_photo(), _stripes(), method=method, options=Options(**DRAFT))
+    stylize(_photo(), _stripes(), method=method, options=_small(method))
     assert torch.equal(torch.rand(3), expected)
     assert torch.get_num_threads() == threads
     assert not torch.is_inference_mode_enabled()
 
 
-def _steps(method: MethodName, **options: Any) -> list[Progress]:
-    steps: list[Progress] = []
-    stylize(_photo(), _stripes(), method=method, options=Options(**(DRAFT | options)), on_progress=steps.append)
-    return steps
+def _work(method: MethodName, quality: str) -> int:
+    """How many pixels were painted, one after the other or again and again."""
+    last: list[Progress] = []
+    pixels: list[int] = []
+
+    def count(progress: Progress) -> None:
+        last[:] = [progress]
+        pixels.append(math.prod(progress.preview().size))
+
+    stylize(_photo(), _stripes(), method=method, options=_small(method, quality=quality), on_progress=count)
+    # A method that finds itself done early leaves steps out; they count as the last one.
+    return sum(pixels) + (last[0].total - len(pixels)) * pixels[-1]
 
 
 @by_every_method
 def test_better_quality_is_more_work(method: MethodName) -> None:
-    work = [_steps(method, quality=quality)[-1].total for quality in ("draft", "standard", "high")]
+    work = [_work(method, quality) for quality in ("draft", "standard", "high")]
     assert work[0] < work[1] < work[2]
     # "high" may find that "standard" had arrived already.
     assert _paint(method, quality="draft").image.tobytes() != _paint(method, quality="standard").image.tobytes()
@@ -108,7 +124,7 @@ def test_progress_rises_to_its_total_with_a_picture_at_every_step(method: Method
         seen.append((progress.step, progress.total, progress.preview()))
         assert progress.fraction == progress.step / progress.total
 
-    painting = stylize(_photo(), _stripes(), method=method, options=Options(**DRAFT), on_progress=watch)
+    painting = stylize(_photo(), _stripes(), method=method, options=_small(method), on_progress=watch)
     steps = [step for step, _, _ in seen]
     assert steps == sorted(set(steps))
     assert steps[0] > 0
@@ -130,7 +146,7 @@ def test_previews_honor_the_mask_and_the_color_as_the_painting_does(method: Meth
         _photo(),
         _stripes(),
         method=method,
-        options=Options(**DRAFT, preserve_color="luminance"),
+        options=_small(method, preserve_color="luminance"),
         mask=mask,
         on_progress=lambda progress: previews.append(progress.preview()),
     )
@@ -152,19 +168,21 @@ def test_previews_honor_the_mask_and_the_color_as_the_painting_does(method: Meth
 @pytest.mark.parametrize("error", [Canceled("enough"), KeyboardInterrupt(), ZeroDivisionError()])
 def test_what_the_callback_raises_leaves_as_it_is_and_stops_at_once(error: BaseException, method: MethodName) -> None:
     calls = 0
+    wanted = 0
 
-    def stop(_: Progress) -> None:
-        nonlocal calls
+    def stop(progress: Progress) -> None:
+        nonlocal calls, wanted
         calls += 1
-        if calls == 3:
+        wanted = min(3, progress.total)
+        if calls == wanted:
             raise error
 
     with pytest.raises(type(error)) as caught:
-        stylize(_photo(), _stripes(), method=method, options=Options(**DRAFT), on_progress=stop)
+        stylize(_photo(), _stripes(), method=method, options=_small(method), on_progress=stop)
     assert caught.value is error
-    assert calls == 3
+    assert calls == wanted
     assert (
-        stylize(_photo(), _stripes(), method=method, options=Options(**DRAFT)).image.tobytes()
+        stylize(_photo(), _stripes(), method=method, options=_small(method)).image.tobytes()
         == _paint(method).image.tobytes()
     )
 
@@ -174,7 +192,7 @@ def test_a_transparent_photo_is_painted_over_and_stays_as_transparent(method: Me
     photo = _photo()
     alpha = Image.radial_gradient("L").resize(photo.size)
     photo.putalpha(alpha)
-    painting = stylize(photo, _stripes(), method=method, options=Options(**DRAFT))
+    painting = stylize(photo, _stripes(), method=method, options=_small(method))
     assert painting.image.mode == "RGBA"
     expected = alpha.resize((64, 48), Image.Resampling.LANCZOS)
     np.testing.assert_allclose(np.asarray(painting.image)[..., 3], np.asarray(expected), atol=1)
@@ -190,9 +208,16 @@ def _bytes(image: Image.Image, name: str = "PNG") -> bytes:
 @pytest.mark.parametrize(
     ("arguments", "error", "field", "allowed"),
     [
-        ({"method": "neural"}, OptionError, "method", ["texture", "optimization"]),
-        ({"options": Options(size=8192)}, OptionError, "size", "64 to 2048 pixels with method texture"),
-        ({"options": Options(size=2048, style_scale=4.0)}, OptionError, "style_scale", "at most 2 at size 2048"),
+        ({"method": "neural"}, OptionError, "method", ["feedforward", "optimization", "texture"]),
+        (TEXTURE | {"options": Options(size=8192)}, OptionError, "size", "64 to 2048 pixels with method texture"),
+        (
+            TEXTURE | {"options": Options(size=2048, style_scale=4.0)},
+            OptionError,
+            "style_scale",
+            "at most 2 at size 2048 with method texture",
+        ),
+        ({"options": Options(features="vgg19")}, OptionError, "features", ["compact"]),
+        ({"content_mask": Image.new("L", (96, 72))}, OptionError, "content_mask", "nothing with this method"),
         ({"style": []}, OptionError, "style", "1 to 4 styles"),
         ({"style": [(_stripes(), 1.0)] * 5}, OptionError, "style", "1 to 4 styles"),
         ({"style": [(_stripes(), 0.0)]}, OptionError, "weight", "a number above 0"),
@@ -213,13 +238,13 @@ def _bytes(image: Image.Image, name: str = "PNG") -> bytes:
         ({"limits": Limits(max_pixels=6000)}, TooManyPixels, "content", "0.006 megapixels"),
         ({"mask": b"not a picture"}, UnsupportedImage, "mask", ""),
         ({"mask": Image.new("L", (97, 72))}, MaskMismatch, "mask", "96 x 72"),
-        ({"content_mask": Image.new("L", (48, 36))}, MaskMismatch, "content_mask", "96 x 72"),
+        (TEXTURE | {"content_mask": Image.new("L", (48, 36))}, MaskMismatch, "content_mask", "96 x 72"),
     ],
 )
 def test_what_is_wrong_is_named_with_what_is_allowed(
     arguments: dict[str, Any], error: type[StylizerError], field: str, allowed: str | Sequence[str]
 ) -> None:
-    given: dict[str, Any] = {"content": _photo(), "style": _stripes(), "options": Options(**DRAFT)} | arguments
+    given: dict[str, Any] = {"content": _photo(), "style": _stripes(), "options": _small()} | arguments
     steps: list[Progress] = []
     with pytest.raises(error) as caught:
         stylize(given.pop("content"), given.pop("style"), on_progress=steps.append, **given)
@@ -252,7 +277,7 @@ def test_what_is_wrong_is_named_with_what_is_allowed(
 def test_the_plainest_and_the_oddest_pictures_are_painted_too(
     photo: Image.Image, style: Image.Image, options: dict[str, Any], method: MethodName
 ) -> None:
-    painting = stylize(photo, style, method=method, options=Options(**DRAFT, **options))
+    painting = stylize(photo, style, method=method, options=_small(method, **options))
     assert max(painting.image.size) == 64
     if not options:  # in the style's colors: nothing went out of bounds on the way
         mean = np.asarray(painting.image, np.float64).mean(axis=(0, 1))
@@ -261,6 +286,7 @@ def test_the_plainest_and_the_oddest_pictures_are_painted_too(
         assert np.all(mean < colors.max(axis=0) + 8)
 
 
-def test_a_one_color_style_paints_in_one_color() -> None:
-    painting = stylize(_photo(), Image.new("RGB", (40, 40), (200, 30, 30)), options=Options(**DRAFT))
+def test_texture_paints_a_one_color_style_in_one_color() -> None:
+    style = Image.new("RGB", (40, 40), (200, 30, 30))
+    painting = stylize(_photo(), style, method="texture", options=_small("texture"))
     assert np.abs(np.asarray(painting.image, np.float64) - (200, 30, 30)).max() < 16

@@ -23,7 +23,7 @@ from PIL import Image, ImageChops, ImageDraw
 
 PATIENCE = 100.0  # seconds that a thing may take on a busy machine; nothing here measures time
 SMALL = {"size": "64", "quality": "draft"}
-LONG = {"size": "448", "quality": "standard"}
+LONG = {"size": "448", "quality": "standard", "method": "texture"}
 
 Job = dict[str, Any]
 T = TypeVar("T")
@@ -159,13 +159,14 @@ def test_one_form_gives_a_finished_painting(server: Server, photo: bytes) -> Non
     answer = server.client.post(
         "/v1/stylizations",
         files={"content": ("cat.jpg", photo)},
-        data={"style": "woodcut", "method": "texture", **SMALL},
+        data={"style": "woodcut", **SMALL},
         headers={"Prefer": "wait=60"},
     )
 
     job = answer.json()
     assert answer.status_code == 200, answer.text
     assert (job["status"], job["progress"], job["error"]) == ("succeeded", 1.0, None)
+    assert (job["method"], job["result"]["features"]) == ("feedforward", "compact")
     painting = server.image(job["id"])
     assert painting.format == "JPEG"
     assert painting.size == (job["result"]["width"], job["result"]["height"]) == (64, 48)
@@ -202,13 +203,14 @@ def test_uploads_masks_blends_own_styles_and_formats_are_painted(server: Server,
         {**small, "style": "mosaic", "mask": half, "format": "png"},
         {**small, "style": "mosaic", "strength": 0, "format": "png"},
         {**small, "styles": [{"style": "woodcut", "weight": 2}, {"style": content}], "format": "webp"},
-        {**small, "style": "woodcut", "content_mask": half, "preserve_color": "luminance", "seed": 3},
+        {**small, "style": "woodcut", "preserve_color": "luminance", "seed": 3},
+        {**small, "style": "woodcut", "method": "texture", "content_mask": half},
     ]
     jobs = [server.wait_until_ended(client.post("/v1/stylizations", json=w).json()["id"]) for w in wishes]
 
     assert [job["status"] for job in jobs] == ["succeeded"] * len(jobs), jobs
     images = [server.image(job["id"]) for job in jobs]
-    assert [image.format for image in images] == ["PNG", "PNG", "PNG", "WEBP", "JPEG"]
+    assert [image.format for image in images] == ["PNG", "PNG", "PNG", "WEBP", "JPEG", "JPEG"]
     assert {image.size for image in images} == {(64, 48)}
     # Where the mask is black, and where the strength is 0, the photo is left alone.
     masked, photo_itself = images[1].convert("RGB"), images[2].convert("RGB")
@@ -269,7 +271,7 @@ def test_bad_input_is_named_and_harms_nothing(server: Server, photo: bytes) -> N
 
 @pytest.mark.parametrize("method", ["texture", "optimization"])
 def test_the_api_answers_while_a_painting_runs_and_cancel_stops_it(server: Server, photo: bytes, method: str) -> None:
-    job_id = server.accept(photo, method=method, **LONG)
+    job_id = server.accept(photo, **LONG | {"method": method})
     server.wait_until_painting(job_id)
 
     answers = [server.client.get(path) for path in ("/healthz", "/v1/styles", "/v1/stylizations", "/")]

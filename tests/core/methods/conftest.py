@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -8,10 +9,14 @@ import torch
 from torch import Tensor
 
 from stylizer import Options, methods
-from stylizer.methods import Current, Task
+from stylizer.methods import Current, Style, Task
 from stylizer.options import MethodName
 
 Paint = Callable[..., Tensor]
+
+
+def _itself(picture: Tensor) -> Tensor:
+    return picture
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +36,8 @@ def paint() -> Paint:
         **options: Any,
     ) -> Tensor:
         given: dict[str, Any] = {"quality": "draft", "size": 64} | options
+        weighted = tuple(Style(partial(_itself, picture), share) for picture, share in styles)
         with torch.inference_mode():
-            return methods.load(method).paint(Task(photo, styles, Options(**given), mask, content_mask, report))
+            return methods.load(method).paint(Task(photo, weighted, Options(**given), mask, content_mask, report))
 
     return painted
