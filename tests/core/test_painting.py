@@ -61,8 +61,8 @@ def _dots(side: int = 90) -> Image.Image:
 
 def _small(method: MethodName = DEFAULT_METHOD, **options: Any) -> Options:
     """A painting of 64 pixels: a draft, but by feedforward, whose drafts are enlarged from 32 pixels."""
-    quality = "standard" if method == "feedforward" else "draft"
-    return Options(**({"size": 64, "quality": quality} | options))
+    small: dict[str, Any] = {"size": 64, "quality": "standard" if method == "feedforward" else "draft"}
+    return Options(**(small | options))
 
 
 @cache

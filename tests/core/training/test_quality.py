@@ -122,15 +122,15 @@ def test_the_command_paints_measures_and_goes_on_where_it_stopped(
     monkeypatch.setattr(quality, "use_available_cores", lambda: None)
     photos, artworks = evaluation
     command = ["--content", str(photos), "--style", str(artworks), "--out", str(tmp_path / "out")]
-    command += ["--methods", "texture", "--size", "64", "--quality", "draft", "--layers"]
+    command += ["--methods", "feedforward", "--size", "64", "--quality", "draft", "--layers"]
     quality.main(command)
     first = capsys.readouterr().out
-    folder = tmp_path / "out" / "texture-draft-64"
+    folder = tmp_path / "out" / "feedforward-draft-64"
     assert sorted(path.name for path in folder.iterdir()) == ["a--x.png", "b--z.png"]
     assert size(folder / "a--x.png") == (64, 48)
-    assert size(tmp_path / "out" / "texture-draft-64.jpg") == (3 * quality.CELL[0], 2 * quality.CELL[1])
+    assert size(tmp_path / "out" / "feedforward-draft-64.jpg") == (3 * quality.CELL[0], 2 * quality.CELL[1])
     assert first.count("relu1_1") == 2
-    lines = [line.split() for line in first.splitlines() if line.startswith("texture  ")]
+    lines = [line.split() for line in first.splitlines() if line.startswith("feedforward  ")]
     row = first.splitlines()[-1].split("|")
     for column, mean in ((2, row[3]), (4, row[4])):
         assert float(mean) == pytest.approx(sum(float(line[column]) for line in lines) / 2, abs=1e-3)
