@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,7 @@ from stylizer.synthesis.pyramid import resize
 from stylizer.tensors import long_side_to, to_image, to_tensor
 
 MAX_STYLES = 4
+BAND = 256  # rows of a picture that are finished at once
 WeightedStyles = Sequence[tuple[ImageSource, float]]
 
 
@@ -115,7 +117,7 @@ def stylize(
         painted = chosen.paint(
             methods.Task(
                 photo=photo,
-                styles=tuple(_load_styles(weighted, photo, options, limits)),
+                styles=tuple(_styles(weighted, photo, options, limits, chosen.LARGEST_STROKES)),
                 options=options,
                 mask=region,
                 content_mask=_load_mask(content_mask, (height, width), out_size, limits, "content_mask"),
@@ -186,34 +188,37 @@ def _load(picture: Picture, size: tuple[int, int]) -> Tensor:
     return to_tensor(Image.fromarray(picture.rgb).resize(size, Image.Resampling.LANCZOS))
 
 
-def _load_styles(
-    weighted: Sequence[tuple[ImageSource, float]], photo: Tensor, options: Options, limits: Limits
-) -> list[tuple[Tensor, float]]:
-    """The style pictures at the scale asked for, in the photo's palette where its colors are to be kept."""
-    size = max(16, round(options.size * options.style_scale))
+def _styles(
+    weighted: Sequence[tuple[ImageSource, float]], photo: Tensor, options: Options, limits: Limits, largest: int
+) -> Iterator[methods.Style]:
+    """The styles at the scale asked for, in the photo's palette where its colors are to be kept."""
+    side = max(16, round(min(options.size, largest) * options.style_scale))
     kept = color.Palette.of(photo[0]) if options.preserve_color == "histogram" else None
-    loaded = []
-    for source, weight in weighted:
-        picture = decode(_style_file(source), limits=limits, field="style")
-        height, width = picture.rgb.shape[:2]
-        style = _load(_over_white(picture), long_side_to(size, width, height))
-        if kept is not None:
-            style = color.match_distribution(style[0], kept)[None]
-        loaded.append((style, weight))
-    return loaded
+    for source, share in weighted:
+        file, known = _style_file(source)
+        as_stored = known is not None and kept is None and side == styles.LOOK_SIDE
+        load = partial(_load_style, file, side, kept, limits)
+        yield methods.Style(load, share, known.look if known and as_stored else None)
 
 
-def _style_file(source: ImageSource) -> ImageSource:
+def _load_style(file: ImageSource, side: int, kept: color.Palette | None, limits: Limits) -> Tensor:
+    picture = decode(file, limits=limits, field="style")
+    height, width = picture.rgb.shape[:2]
+    style = _load(_over_white(picture), long_side_to(side, width, height))
+    return style if kept is None else color.match_distribution(style[0], kept)[None]
+
+
+def _style_file(source: ImageSource) -> tuple[ImageSource, styles.Style | None]:
     """A text names a built-in style or, failing that, a file."""
     if not isinstance(source, str):
-        return source
+        return source, None
     known = styles.catalog()
     if source in known:
-        return known[source].swatch
+        return known[source].swatch, known[source]
     if not Path(source).exists():
         detail = f"style is {source!r}, which is neither a file nor one of {', '.join(known)}"
         raise UnknownStyle(detail, field="style", allowed=list(known))
-    return source
+    return source, None
 
 
 def _over_white(picture: Picture) -> Picture:
@@ -244,13 +249,20 @@ class _Finisher:
     options: Options
 
     def __call__(self, painted: Tensor) -> Image.Image:
-        size = (painted.shape[-2], painted.shape[-1])
-        photo, painted = resize(self.photo[0], size), painted[0]
-        if self.options.preserve_color == "luminance":
-            painted = color.keep_chroma(painted, photo)
-        if self.mask is not None:
-            painted = torch.lerp(photo, painted, resize(self.mask[0], size))
-        return to_image(painted[None])
+        height, width = painted.shape[2:]
+        photo = resize(self.photo[0], (height, width))
+        mask = None if self.mask is None else resize(self.mask[0], (height, width))
+        # Band by band, since every step makes copies in floating point.
+        image = Image.new("RGB", (width, height))
+        for top in range(0, height, BAND):
+            rows = slice(top, top + BAND)
+            band = painted[0, :, rows]
+            if self.options.preserve_color == "luminance":
+                band = color.keep_chroma(band, photo[:, rows])
+            if mask is not None:
+                band = torch.lerp(photo[:, rows], band, mask[:, rows])
+            image.paste(to_image(band[None]), (0, top))
+        return image
 
 
 def _reporter(on_progress: OnProgress | None, finisher: _Finisher) -> methods.Report:

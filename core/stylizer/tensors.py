@@ -12,7 +12,8 @@ def to_tensor(image: Image.Image) -> Tensor:
     """An 8-bit picture, "RGB" or "L", as float32 (1, 3 or 1, H, W) in [0, 1]."""
     pixels = torch.from_numpy(np.array(image))
     channels_first = pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)
-    return channels_first[None].to(torch.float32).div_(255).contiguous()
+    # Rearranged as bytes: floats take four times the memory, and a large picture would be there twice.
+    return channels_first[None].contiguous().to(torch.float32).div_(255)
 
 
 def to_image(tensor: Tensor) -> Image.Image:

@@ -7,16 +7,14 @@ it then ends with the very weights of an uninterrupted run.
 from __future__ import annotations
 
 import argparse
-import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from stylizer.compute import autocast_dtype
 from stylizer.features.compact import CompactEncoder
@@ -24,6 +22,7 @@ from training.canvases import Canvases
 from training.descent import Descent
 from training.pictures import Collection, disturb, find_pictures
 from training.pupil import Pupil, calibrate, losses, painting_loss
+from training.runs import CHECKPOINT, Run, add_end, schedule, train
 from training.teachers import Teachers, load_teachers
 
 
@@ -58,27 +57,25 @@ class Settings:
     seed: int = 0
 
 
-def share_at(settings: Settings, step: int, progress: float) -> float:
-    """Share of the peak learning rates at `step`, with `progress` (0-1) of the run behind it."""
-    decay = min(1.0, (1 - min(1.0, progress)) / (1 - settings.decay_from))
-    return min(1.0, (step + 1) / settings.warm_up) * max(decay, 1e-3)
-
-
-class Run:
-    """A distillation under way: everything a checkpoint holds, and one step of it."""
+class Distillation(Run):
+    """A distillation under way."""
 
     def __init__(self, pupil: Pupil, teachers: Teachers, draw: Callable[[int], Tensor], settings: Settings) -> None:
         self.pupil, self.teachers, self.draw, self.settings = pupil, teachers, draw, settings
         _, *others = pupil.encoder.convolutions()
-        self.descent = Descent(pupil, others, rate=settings.rate, filters_rate=settings.filters_rate)
-        self.average = {key: value.clone() for key, value in pupil.state_dict().items()}
+        descent = Descent(pupil, others, rate=settings.rate, filters_rate=settings.filters_rate)
+        super().__init__(
+            pupil,
+            descent,
+            warm_up=settings.warm_up,
+            decay_from=settings.decay_from,
+            memory=settings.average,
+            clip=5.0,
+        )
         self.canvases = Canvases(settings.canvases, settings.side)
-        self.step = 0
-        self.seconds = 0.0
 
-    def advance(self, progress: float) -> dict[str, object]:
-        """Take one step, `progress` (0-1) of the run being done; answer what the log says about it."""
-        started = time.monotonic()
+    def losses(self) -> tuple[Tensor, dict[str, object]]:
+        """Errors of the features and of their statistics, the mean over layers; logged by layer."""
         batch = self.draw(self.step).contiguous(memory_format=torch.channels_last)
         precision = self.teachers.dtype
         with torch.autocast(batch.device.type, precision, enabled=precision != torch.float32):
@@ -90,51 +87,16 @@ class Run:
             features = torch.stack([error for error, _ in errors.values()]).mean()
             statistics = torch.stack([error for _, error in errors.values()]).mean()
             loss = features + self.settings.statistics * statistics
-        share = share_at(self.settings, self.step, progress)
-        self._descend(loss, share)
-        self.seconds += time.monotonic() - started
-        named = {name: [round(error.item(), 4) for error in pair] for name, pair in errors.items()}
-        return {
-            "step": self.step,
-            "seconds": round(self.seconds, 1),
-            "rate": round(share, 4),
-            "loss": round(loss.item(), 4),
-            **named,
-        }
+        return loss, {name: [round(error.item(), 4) for error in pair] for name, pair in errors.items()}
 
-    def _descend(self, loss: Tensor, share: float) -> None:
-        self.pupil.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.pupil.parameters(), 5.0)
-        self.descent.step(share)
-        self.step += 1
-        # A short memory at first: the average would otherwise remember the random beginning for hundreds of steps.
-        decay = min(self.settings.average, self.step / (self.step + 10))
-        for key, value in self.pupil.state_dict().items():
-            self.average[key].lerp_(value, 1 - decay)
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the next step depends on."""
+        return super().state_dict() | {"canvases": self.canvases.state_dict()}
 
-    def save(self, path: Path) -> None:
-        """Write the checkpoint whole or not at all."""
-        state = {
-            "pupil": self.pupil.state_dict(),
-            "average": self.average,
-            "descent": self.descent.state_dict(),
-            "canvases": self.canvases.state_dict(),
-            "step": self.step,
-            "seconds": self.seconds,
-        }
-        part = path.with_suffix(".part")
-        torch.save(state, part)
-        part.replace(path)
-
-    def restore(self, path: Path) -> None:
-        """Go on from the checkpoint at `path`."""
-        state = torch.load(path, weights_only=True)
-        self.pupil.load_state_dict(state["pupil"])
-        self.average = state["average"]
-        self.descent.load_state_dict(state["descent"])
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` answered."""
+        super().load_state_dict(state)
         self.canvases.load_state_dict(state["canvases"])
-        self.step, self.seconds = state["step"], state["seconds"]
 
 
 def drawer(content: Collection, style: Collection, settings: Settings) -> Callable[[int], Tensor]:
@@ -150,51 +112,18 @@ def drawer(content: Collection, style: Collection, settings: Settings) -> Callab
     return draw
 
 
-def begin(teachers: Teachers, draw: Callable[[int], Tensor], settings: Settings, out: Path) -> Run:
+def begin(teachers: Teachers, draw: Callable[[int], Tensor], settings: Settings, out: Path) -> Distillation:
     """A run at its last checkpoint in `out`, or at its beginning."""
     torch.manual_seed(settings.seed)
     pupil = Pupil(CompactEncoder(), teachers.layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    checkpoint = out / "checkpoint.pt"
-    if not checkpoint.exists():
+    resumed = (out / CHECKPOINT).exists()
+    if not resumed:
         # Steps before the first, so that no crop of it is seen again.
         calibrate(pupil, teachers, [draw(-step) for step in range(1, 13)])
-    run = Run(pupil, teachers, draw, settings)
-    if checkpoint.exists():
-        run.restore(checkpoint)
+    run = Distillation(pupil, teachers, draw, settings)
+    if resumed:
+        run.restore(out)
     return run
-
-
-def train(run: Run, progress: Callable[[], float], out: Path, *, save_every: int = 200) -> None:
-    """Take steps until `progress()` reaches 1, with a line in `out/log.jsonl` for every tenth."""
-    with (out / "log.jsonl").open("a") as log:
-        while (done := progress()) < 1:
-            record = run.advance(done)
-            if run.step % 10 == 0:
-                print(json.dumps(record), file=log, flush=True)
-            if run.step % save_every == 0:
-                run.save(out / "checkpoint.pt")
-    run.save(out / "checkpoint.pt")
-
-
-def clock_time(text: str) -> datetime:
-    """The next time that the local clock shows HH:MM."""
-    now = datetime.now().astimezone()
-    hour, minute = (int(part) for part in text.split(":"))
-    then = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
-    return then if then > now else then + timedelta(days=1)
-
-
-def schedule(arguments: argparse.Namespace, run: Run) -> Callable[[], float]:
-    """How much of the run is done, by whichever end was asked for."""
-    if arguments.steps:
-        return lambda: run.step / arguments.steps
-    now, before = time.monotonic(), run.seconds
-    left = (
-        arguments.minutes * 60 - before
-        if arguments.minutes
-        else (arguments.until - datetime.now().astimezone()).total_seconds()
-    )
-    return lambda: (before + time.monotonic() - now) / (before + left)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -206,10 +135,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint.pt and log.jsonl")
     parser.add_argument("--batch", type=int, default=Settings.batch, help="crops a step (%(default)s)")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of the processor (%(default)s)")
-    end = parser.add_mutually_exclusive_group(required=True)
-    end.add_argument("--steps", type=int, help="train this many steps in all")
-    end.add_argument("--minutes", type=float, help="train this long in all; the learning rate falls by the clock")
-    end.add_argument("--until", type=clock_time, metavar="HH:MM", help="the same, until a time of day")
+    add_end(parser)
     arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)
     settings = replace(Settings(), batch=arguments.batch)

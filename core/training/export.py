@@ -12,13 +12,14 @@ from safetensors.torch import save_file
 
 from stylizer.features.compact import WEIGHTS, CompactEncoder, CompactFeatures, View
 from training.pupil import Pupil
+from training.runs import CHECKPOINT
 from training.teachers import LAYERS, Layer
 
 
-def features_of(checkpoint: Path, layers: Sequence[Layer] = LAYERS) -> CompactFeatures:
-    """The encoder of a checkpoint (the average of its weights) with its adapters as views."""
+def features_of(run: Path, layers: Sequence[Layer] = LAYERS) -> CompactFeatures:
+    """The encoder of a run's last checkpoint (the average of its weights) with its adapters as views."""
     pupil = Pupil(CompactEncoder(), layers)
-    pupil.load_state_dict(torch.load(checkpoint, weights_only=True)["average"])
+    pupil.load_state_dict(torch.load(run / CHECKPOINT, weights_only=True)["average"])
     views = {}
     for layer in layers:
         adapter = pupil.adapter(layer)
@@ -41,7 +42,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--run", type=Path, required=True, help="the --out of training.distill")
     parser.add_argument("--to", type=Path, default=WEIGHTS, help="(%(default)s)")
     arguments = parser.parse_args(argv)
-    export(features_of(arguments.run / "checkpoint.pt"), arguments.to)
+    export(features_of(arguments.run), arguments.to)
 
 
 if __name__ == "__main__":

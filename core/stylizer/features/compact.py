@@ -53,17 +53,35 @@ class CompactEncoder(nn.Module):
         """All of them, in order."""
         return [cast(nn.Conv2d, convolution) for stage in self.stages for convolution in cast(nn.ModuleList, stage)]
 
-    def forward(self, image: Tensor) -> list[Tensor]:
-        """Features of `image` (B, 3, H, W), sRGB in [0, 1], H and W >= 8: one (B, C, h, w) a tap."""
+    def forward(self, image: Tensor, *, continued: bool = False) -> list[Tensor]:
+        """Features of `image` (B, 3, H, W), sRGB in [0, 1], H and W >= 8: one (B, C, h, w) a tap.
+
+        Beyond the border is nothing, as the encoder learned it; or, where the border shall not be seen from afar, the
+        coarser half of the features is `continued` there. (The finer half sees no farther than some pixels.)
+        """
         x = (image - self.rgb_mean) / self.rgb_std
         taps: list[Tensor] = []
         for stage in self.stages:
             if taps:
                 x = functional.max_pool2d(x, 2)
+            convolve = _convolve_continued if continued and len(taps) >= len(STRIDES) // 2 else _convolve
             for convolution in cast(nn.ModuleList, stage):
-                x = functional.relu(convolution(x))
+                x = functional.relu(convolve(x, cast(nn.Conv2d, convolution)))
             taps.append(x)
         return taps
+
+
+def continued_by_one(x: Tensor) -> Tensor:
+    """`x` (B, C, H, W) gone on as it ends, by one on every side: what a 3x3 convolution sees beyond a border."""
+    return functional.pad(x, (1, 1, 1, 1), mode="replicate")
+
+
+def _convolve(x: Tensor, convolution: nn.Conv2d) -> Tensor:
+    return cast(Tensor, convolution(x))
+
+
+def _convolve_continued(x: Tensor, convolution: nn.Conv2d) -> Tensor:
+    return functional.conv2d(continued_by_one(x), convolution.weight, convolution.bias)
 
 
 class View(nn.Module):
@@ -125,15 +143,27 @@ class CompactFeatures(nn.Module):
 
 
 def load(path: Path = WEIGHTS) -> CompactFeatures:
-    """The shipped encoder: frozen, float32, channels last."""
-    with safe_open(path, "pt") as file:
-        tap_of: dict[str, int] = json.loads(file.metadata()["views"])
-        state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 (it is no mapping)
+    """The shipped encoder with its views: frozen, float32, channels last."""
+    state, tap_of = _read(path)
     views = {
         name: View(tap, state[f"views.{name}.matrix"], state[f"views.{name}.offset"]) for name, tap in tap_of.items()
     }
+    return CompactFeatures(load_encoder(path), views).requires_grad_(False).eval()
+
+
+def load_encoder(path: Path = WEIGHTS) -> CompactEncoder:
+    """The shipped encoder alone: frozen, float32, channels last."""
+    state, _ = _read(path)
     with torch.random.fork_rng(devices=[]):  # whose first weights, drawn by chance, are nothing to the caller
         encoder = CompactEncoder()
-    features = CompactFeatures(encoder, views)
-    features.load_state_dict(state)
-    return features.to(memory_format=torch.channels_last).requires_grad_(False).eval()  # type: ignore[call-overload, no-any-return]
+    prefix = "encoder."
+    own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+    encoder.load_state_dict(own)
+    return encoder.to(memory_format=torch.channels_last).requires_grad_(False).eval()  # type: ignore[call-overload, no-any-return]
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, int]]:
+    """The weights in float32, and by the name of each view the tap that it is of."""
+    with safe_open(path, "pt") as file:
+        tap_of: dict[str, int] = json.loads(file.metadata()["views"])
+        return {key: file.get_tensor(key).float() for key in file.keys()}, tap_of  # noqa: SIM118 (it is no mapping)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from stylizer.options import FeaturesName, MethodName, Options
@@ -22,13 +24,37 @@ Report = Callable[[int, int, Current], None]
 """What a method calls after each unit of work: steps done, steps in all, the present state. May raise to cancel."""
 
 
+class Style:
+    """A style to paint in.
+
+    Attributes:
+        share: Of the blend; the shares of all styles sum to 1.
+        look: The file that holds what the picture looks like to the network of `feedforward` (see
+            `stylizer.feedforward.looks`), where that is known without looking at the picture.
+    """
+
+    def __init__(self, picture: Callable[[], Tensor], share: float = 1.0, look: Path | None = None) -> None:
+        self._load = picture
+        self.share = share
+        self.look = look
+
+    @cached_property
+    def picture(self) -> Tensor:
+        """(1, 3, h, w), float32, sRGB in [0, 1], at the scale asked for; loaded when first asked for.
+
+        Raises:
+            ImageError: It cannot be used.
+        """
+        return self._load()
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """What a method is given. What all methods share (size, laying over, the photo's colors) is already seen to.
 
     Attributes:
         photo: (1, 3, H, W), float32, sRGB in [0, 1], at the size of the output.
-        styles: Style pictures (1, 3, h, w) like the photo, at the scale asked for, with shares that sum to 1.
+        styles: At least one.
         options: The caller's options.
         mask: Where the painting will be laid over the photo, (1, 1, H, W) in [0, 1]; None is everywhere. That is done
             for every method; a method may look at this part alone.
@@ -37,11 +63,15 @@ class Task:
     """
 
     photo: Tensor
-    styles: tuple[tuple[Tensor, float], ...]
+    styles: tuple[Style, ...]
     options: Options
     mask: Tensor | None
     content_mask: Tensor | None
     report: Report
+
+    def pictures(self) -> list[tuple[Tensor, float]]:
+        """The style pictures with their shares."""
+        return [(style.picture, style.share) for style in self.styles]
 
 
 class Largest(NamedTuple):
@@ -57,6 +87,8 @@ class Method(Protocol):
     LARGEST: dict[FeaturesName | None, Largest]
     """By the perceptual features it can paint with, its default first; None alone where it uses none."""
     TAKES_CONTENT_MASK: bool
+    LARGEST_STROKES: int
+    """Styles are shown at the scale of the output, but of no larger one than this (long side, pixels)."""
 
     def paint(self, task: Task) -> Tensor:
         """The painting, (1, 3, H, W), sRGB in [0, 1]."""
@@ -64,6 +96,7 @@ class Method(Protocol):
 
 
 METHODS: dict[MethodName, str] = {
+    "feedforward": "stylizer.methods.feedforward",
     "texture": "stylizer.methods.texture",
     "optimization": "stylizer.methods.optimization",
 }

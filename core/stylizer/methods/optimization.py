@@ -24,7 +24,7 @@ from stylizer.color import Palette, match_distribution, without_chroma
 from stylizer.descent import Descent
 from stylizer.methods import Current, Largest, Task
 from stylizer.objective import Objective
-from stylizer.options import FeaturesName
+from stylizer.options import SIZE_RANGE, FeaturesName
 from stylizer.synthesis.pyramid import resize
 
 DEFAULT_FEATURES: FeaturesName = "compact"
@@ -33,6 +33,7 @@ LARGEST: dict[FeaturesName | None, Largest] = {
     "vgg19": Largest(size=1024, style_size=2048),
 }
 TAKES_CONTENT_MASK = False
+LARGEST_STROKES = SIZE_RANGE[1]
 
 NOISE = 0.05  # standard deviation, at the start
 COARSEST = 128  # long side in pixels of the coarsest level, about
@@ -78,6 +79,24 @@ def _paint_coarse_to_fine(task: Task, pictures: _Pictures, network: features.Fea
     return image
 
 
+def refine(task: Task, image: Tensor, steps: int) -> Tensor:
+    """What so many steps at the scale of the output change in `image` (1, 3, H, W), a painting that is nearly done.
+
+    Where the photo's colors will be laid over, only in its light and dark.
+    """
+    with torch.inference_mode(False), torch.enable_grad():
+        network = features.load(task.options.features or DEFAULT_FEATURES)
+        pictures = _Pictures(task, network.strides[-1])
+        start = pictures.prepared(image)
+        objective = Objective(
+            network, pictures.photo(0), pictures.styles(0), strength=task.options.strength, mask=pictures.mask(0)
+        )
+        descent = Descent(start.clone())
+        for step in _steps_down(descent, objective, steps):
+            task.report(step, steps, partial(_present, descent, pictures))
+        return pictures.trimmed(descent.image - start)
+
+
 def _steps_down(descent: Descent, objective: Objective, steps: int) -> Iterator[int]:
     """Go down in so many steps, or fewer where they bring nothing any more; after each tell how many that makes."""
     for step in range(1, steps + 1):
@@ -115,8 +134,8 @@ class _Pictures:
         # Light and dark are all that is used then, so they are all that is compared (1611.07865, section 5.2).
         self._gray = task.options.preserve_color == "luminance"
         self._size = _size(task.photo)
-        self._photo = self._prepared(task.photo)
-        self._styles = [(self._prepared(style), share) for style, share in task.styles]
+        self._photo = self.prepared(task.photo)
+        self._styles = [(self.prepared(style), share) for style, share in task.pictures()]
         self._mask = None if task.mask is None else self._large_enough(task.mask)
 
     def photo(self, level: int) -> Tensor:
@@ -139,7 +158,8 @@ class _Pictures:
         )
         return image[:, :, :height, :width]
 
-    def _prepared(self, image: Tensor) -> Tensor:
+    def prepared(self, image: Tensor) -> Tensor:
+        """A copy of `image` (1, 3, h, w) as it is compared."""
         image = self._large_enough(image)
         return without_chroma(image[0])[None] if self._gray else image
 

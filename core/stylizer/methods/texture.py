@@ -17,7 +17,7 @@ from torch import Tensor
 
 from stylizer.color import Palette, match_distribution, match_moments
 from stylizer.methods import Largest, Task
-from stylizer.options import FeaturesName
+from stylizer.options import SIZE_RANGE, FeaturesName
 from stylizer.synthesis.content_mask import find_content
 from stylizer.synthesis.domain_transform import domain_transform
 from stylizer.synthesis.patch_grid import PatchGrid, random_origin
@@ -27,6 +27,7 @@ from stylizer.synthesis.robust_aggregation import aggregate
 
 LARGEST: dict[FeaturesName | None, Largest] = {None: Largest(size=2048, style_size=4096)}
 TAKES_CONTENT_MASK = True
+LARGEST_STROKES = SIZE_RANGE[1]
 
 REFERENCE_SIDE = 400  # long side in pixels for which the paper's patches are meant
 PATCHES = ((33, 28), (21, 18), (13, 8), (9, 5))  # side and gap, in pixels at the reference side
@@ -89,7 +90,7 @@ def paint(task: Task) -> Tensor:
     # An enlarged style has no more to offer than its original: as many candidates, farther apart.
     stride = budget.stride * max(1, round(options.style_scale))
 
-    style_palette = Palette.mix([(style[0], share) for style, share in task.styles])
+    style_palette = Palette.mix([(style[0], share) for style, share in task.pictures()])
     photo = match_distribution(task.photo[0], style_palette, options.strength)
     palette = Palette.of(photo) if options.strength < 1 else style_palette
     levels = _levels(task, photo)
@@ -119,7 +120,7 @@ def _levels(task: Task, photo: Tensor) -> list[_Level]:
     mask = find_content(task.photo[0]) if task.content_mask is None else task.content_mask[0]
     masks = gaussian_pyramid(mask, LEVELS)
     photos = gaussian_pyramid(photo, LEVELS)
-    styles = [(gaussian_pyramid(style[0], LEVELS), Usage(), share) for style, share in task.styles]
+    styles = [(gaussian_pyramid(style[0], LEVELS), Usage(), share) for style, share in task.pictures()]
     # Less strength is more weight for the photo: without bound, so that the dial ends at the photo itself.
     weight = LEAST_CONTENT + (1 - task.options.strength) / task.options.strength
     return [

@@ -18,6 +18,8 @@ from pathlib import Path
 
 from stylizer.errors import UnknownStyle
 
+LOOK_FILE = "look.safetensors"
+LOOK_SIDE = 512
 _FOLDER = Path(__file__).parent
 
 
@@ -33,6 +35,8 @@ class Style:
         license: Under which terms the swatch may be used.
         description: One sentence on how it looks.
         swatch: The picture that methods paint from.
+        look: What the swatch looks like to the network of method feedforward at a long side of `LOOK_SIDE` pixels:
+            a file of `stylizer.feedforward.looks`. None if that has not been stored.
     """
 
     id: str
@@ -42,9 +46,10 @@ class Style:
     license: str
     description: str
     swatch: Path
+    look: Path | None
 
 
-_FACTS = tuple(field.name for field in fields(Style) if field.name not in ("id", "swatch"))
+_FACTS = tuple(field.name for field in fields(Style) if field.name not in ("id", "swatch", "look"))
 
 
 def catalog() -> dict[str, Style]:
@@ -89,4 +94,6 @@ def _load_style(path: Path) -> Style:
     swatch = path.with_name("swatch.webp")
     if not swatch.is_file():
         raise ValueError(f"{swatch} is missing")
-    return Style(id=path.parent.name, swatch=swatch, **{name: str(facts[name]) for name in _FACTS})
+    look = path.with_name(LOOK_FILE)
+    words = {name: str(facts[name]) for name in _FACTS}
+    return Style(id=path.parent.name, swatch=swatch, look=look if look.is_file() else None, **words)

@@ -13,11 +13,12 @@ from stylizer.features.compact import CompactEncoder
 from training import distill
 from training.canvases import Canvases
 from training.descent import Descent
-from training.distill import Run, Settings, begin, share_at, train
+from training.distill import Distillation, Settings, begin
 from training.evaluate import evaluate
 from training.export import export, features_of
 from training.judges import by_teachers, style_distance
 from training.pupil import Adapter, Pupil, calibrate, losses, moments
+from training.runs import train
 from training.side_by_side import paint
 from training.teachers import Layer, Teacher, Teachers
 
@@ -25,11 +26,11 @@ Draw = Callable[[int], Tensor]
 SETTINGS = Settings(batch=4, side=48, warm_up=1, canvases=2, canvases_from=1)
 
 
-def weights(run: Run) -> dict[str, Tensor]:
+def weights(run: Distillation) -> dict[str, Tensor]:
     return {**run.pupil.state_dict(), **{f"average {key}": value for key, value in run.average.items()}}
 
 
-def take(steps: int, of: int, teachers: Teachers, draw: Draw, out: Path) -> Run:
+def take(steps: int, of: int, teachers: Teachers, draw: Draw, out: Path) -> Distillation:
     out.mkdir(exist_ok=True)
     run = begin(teachers, draw, SETTINGS, out)
     train(run, lambda: 1.0 if run.step >= steps else run.step / of, out)
@@ -86,15 +87,6 @@ def test_moments_are_the_mean_and_covariance_of_each_picture() -> None:
         torch.testing.assert_close(covariance.double(), torch.cov(features[i].T, correction=0), rtol=1e-5, atol=1e-7)
 
 
-def test_the_learning_rate_warms_up_stays_and_falls_to_nearly_nothing() -> None:
-    settings = Settings(warm_up=10, decay_from=0.5)
-    rates = [share_at(settings, step, step / 100) for step in range(101)]
-    assert rates[0] == pytest.approx(0.1)
-    assert rates[10:51] == [1.0] * 41
-    assert rates[50:] == sorted(rates[50:], reverse=True)
-    assert rates[100] == pytest.approx(1e-3)
-
-
 def test_muon_descends_by_orthogonal_steps_of_every_filter_bank_and_adam_by_the_rest() -> None:
     torch.manual_seed(0)
     convolutions = [nn.Conv2d(3, 8, 3), nn.Conv2d(8, 16, 3)]
@@ -133,7 +125,7 @@ def test_a_canvas_moves_toward_its_style_and_is_renewed_in_its_turn() -> None:
 def test_what_is_exported_sees_what_the_averaged_student_saw(teachers: Teachers, draw: Draw, tmp_path: Path) -> None:
     run = take(2, 2, teachers, draw, tmp_path / "run")
     path = tmp_path / "weights" / "encoder.safetensors"
-    export(features_of(tmp_path / "run" / "checkpoint.pt", teachers.layers), path)
+    export(features_of(tmp_path / "run", teachers.layers), path)
     shipped = compact.load(path)
     run.pupil.load_state_dict(run.average)
     image = draw(0)
@@ -147,7 +139,7 @@ def test_what_is_exported_sees_what_the_averaged_student_saw(teachers: Teachers,
 def test_the_evaluation_tells_a_student_from_a_stranger(teachers: Teachers, draw: Draw, tmp_path: Path) -> None:
     run = take(1, 1, teachers, draw, tmp_path)
     pictures = [draw(step)[:1] for step in range(6)]
-    features = features_of(tmp_path / "checkpoint.pt", run.teachers.layers)
+    features = features_of(tmp_path, run.teachers.layers)
     result = evaluate(features, teachers, pictures)
     assert 0 < result["unexplained variance"]["relu1_1"] < 0.5
     assert result["views"]["style correlation"] > 0.8

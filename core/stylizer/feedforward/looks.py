@@ -1,0 +1,80 @@
+"""What a picture looks like to the network: statistics of its colors and of the compact encoder's taps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.nn import functional
+
+from stylizer.features.statistics import Statistics
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """All that the network knows of a style, and all that it knows of a photo as a whole.
+
+    Attributes:
+        levels: Of the colors, then of the taps, fine to coarse.
+    """
+
+    levels: tuple[Statistics, ...]
+
+    @classmethod
+    def of(cls, image: Tensor, taps: Sequence[Tensor], weight: Tensor | None = None) -> Look:
+        """Of `image` (1, 3, H, W) with its `taps`; `weight` (1, 1, H, W) >= 0 says where they count."""
+        return cls(tuple(Statistics.of(level.float(), _at(weight, level)) for level in (image, *taps)))
+
+    @classmethod
+    def load(cls, path: Path) -> Look:
+        """Read what `save` wrote."""
+        state = {key: value.float() for key, value in load_file(path).items()}
+        levels = range(len(state) // 2)
+        return cls(tuple(Statistics(state[f"{i}.mean"], _square(state[f"{i}.covariance"])) for i in levels))
+
+    def save(self, path: Path) -> None:
+        """Write it, in half precision."""
+        state: dict[str, Tensor] = {}
+        for i, level in enumerate(self.levels):
+            rows, columns = torch.tril_indices(*level.covariance.shape)
+            state |= {f"{i}.mean": level.mean, f"{i}.covariance": level.covariance[rows, columns]}
+        save_file({key: value.half().contiguous() for key, value in state.items()}, path)
+        path.chmod(0o644)
+
+    @classmethod
+    def mix(cls, parts: Sequence[tuple[Look, float]]) -> Look:
+        """The blend of several, each with its share; shares sum to 1."""
+        levels = zip(*(look.levels for look, _ in parts), strict=True)
+        shares = [share for _, share in parts]
+        return cls(tuple(Statistics.mix(list(zip(level, shares, strict=True))) for level in levels))
+
+    @classmethod
+    def pool(cls, parts: Sequence[tuple[Look, float]]) -> Look:
+        """Of a whole picture, from those of its parts with their shares of it; shares sum to 1."""
+        levels = zip(*(look.levels for look, _ in parts), strict=True)
+        shares = [share for _, share in parts]
+        return cls(tuple(Statistics.pool(list(zip(level, shares, strict=True))) for level in levels))
+
+    def toward(self, other: Look, amount: float) -> Look:
+        """The look between this one and `other`: this at `amount` 0, `other` at 1."""
+        return Look.mix([(self, 1 - amount), (other, amount)])
+
+
+def _square(lower: Tensor) -> Tensor:
+    """A symmetric matrix (C, C) from its lower triangle, row by row."""
+    side = int((2 * len(lower)) ** 0.5)
+    rows, columns = torch.tril_indices(side, side)
+    square = lower.new_empty(side, side)
+    square[rows, columns] = square[columns, rows] = lower
+    return square
+
+
+def _at(weight: Tensor | None, level: Tensor) -> Tensor | None:
+    """`weight` at the resolution of `level`."""
+    if weight is None or weight.shape[2:] == level.shape[2:]:
+        return weight
+    return functional.interpolate(weight, level.shape[2:], mode="area")

@@ -1,0 +1,77 @@
+"""Painting a large picture tile by tile, so that memory does not grow with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+# What the deepest features see and what is then made of them: no pixel looks farther than this. A multiple of 8.
+REACH = 112
+# Beyond its border a picture is continued by its mirror image, since networks paint frames where they see nothing.
+MARGIN = 16
+STRIDE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A part of a picture that is painted at once, in pixels.
+
+    Attributes:
+        top, left, bottom, right: The part.
+        seen: The same of what has to be seen to paint it; may lie beyond the picture. Sides are multiples of 8.
+    """
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+    seen: tuple[int, int, int, int]
+
+    def cut(self, image: Tensor) -> Tensor:
+        """What of `image` (1, C, H, W) has to be seen, mirrored at its border; channels last."""
+        top, left, bottom, right = self.seen
+        height, width = image.shape[2:]
+        rows, columns = _mirrored(top, bottom, height), _mirrored(left, right, width)
+        near = image[:, :, int(rows.min()) : int(rows.max()) + 1, int(columns.min()) : int(columns.max()) + 1]
+        seen = near.index_select(2, rows - rows.min()).index_select(3, columns - columns.min())
+        return seen.contiguous(memory_format=torch.channels_last)
+
+    def of(self, image: Tensor) -> Tensor:
+        """The tile of `image` (1, C, H, W)."""
+        return image[:, :, self.top : self.bottom, self.left : self.right]
+
+    def own(self, painted: Tensor) -> Tensor:
+        """The tile itself, of what was painted of all that was seen."""
+        top, left = self.top - self.seen[0], self.left - self.seen[1]
+        return painted[:, :, top : top + self.bottom - self.top, left : left + self.right - self.left]
+
+
+def tiles(image: Tensor, side: int) -> Iterator[Tile]:
+    """Cut `image` (1, C, H, W) into tiles of at most `side` pixels (a multiple of 8) a side, row by row."""
+    height, width = image.shape[2:]
+    for top, bottom in _spans(height, side):
+        for left, right in _spans(width, side):
+            (first_row, last_row), (first_column, last_column) = _seen(top, bottom, height), _seen(left, right, width)
+            yield Tile(top, left, bottom, right, (first_row, first_column, last_row, last_column))
+
+
+def _spans(length: int, side: int) -> list[tuple[int, int]]:
+    """Parts of about equal length, each beginning at a multiple of the stride."""
+    count = -(-length // side)
+    step = -(-length // count // STRIDE) * STRIDE
+    return [(begin, min(length, begin + step)) for begin in range(0, length, step)]
+
+
+def _seen(begin: int, end: int, length: int) -> tuple[int, int]:
+    first, last = max(-MARGIN, begin - REACH), min(length + MARGIN, end + REACH)
+    return first, first + -(-(last - first) // STRIDE) * STRIDE
+
+
+def _mirrored(begin: int, end: int, length: int) -> Tensor:
+    """Where to look for rows `begin` to `end` of a picture with `length` of them."""
+    period = max(1, 2 * (length - 1))
+    index = torch.arange(begin, end) % period
+    return torch.minimum(index, period - index)

@@ -1,0 +1,251 @@
+"""Train the feed-forward network's decoder: `python -m training.feedforward --help`.
+
+Can be stopped at any time: started again with the same `--out` it goes on from the last checkpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn import functional
+
+from stylizer.compute import autocast_dtype
+from stylizer.features.compact import CompactFeatures, load
+from stylizer.feedforward.decoder import Basis, Decoder, Modulated
+from stylizer.feedforward.grain import GRAIN
+from stylizer.feedforward.looks import Look
+from training.descent import Descent
+from training.pictures import Collection, find_pictures
+from training.pupil import Moments
+from training.runs import CHECKPOINT, Run, add_end, schedule, train
+from training.style_library import Style, StyleLibrary
+from training.style_target import content_errors, moments_of, style_errors, toward
+from training.teachers import Teachers, load_teachers
+
+MARGIN = 8  # pixels of each crop that are painted but not judged: pictures will be mirrored beyond their border
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What one run is made with.
+
+    Attributes:
+        batch: Paintings a step.
+        side: Side in pixels of what is judged of each.
+        rate: Peak learning rate of Adam, for all but the filters.
+        filters_rate: Peak learning rate of Muon, for the 3x3 filters.
+        warm_up: Steps until the peak; the rates fall linearly to zero from `decay_from` of the run on.
+        decay_from: Share of the run after which the rate falls.
+        content_weight: Weight of the content loss beside the style loss.
+        variation_weight: Weight of total variation.
+        halos_weight: Weight of light and dark that comes and goes over large areas where the photo has none.
+        between: Chance that a step's first painting goes only part of the way to its style, or none.
+        identity_weight: Weight of the difference from the photo, in full where none of the way is gone.
+        average: Decay of the exponential average of the weights, which is what ships.
+        seed: Of the initial weights and of every step's crops.
+    """
+
+    batch: int = 4
+    side: int = 256
+    rate: float = 1.5e-3
+    filters_rate: float = 2.5e-3
+    warm_up: int = 50
+    decay_from: float = 0.3
+    content_weight: float = 0.15
+    variation_weight: float = 0.3
+    halos_weight: float = 3.0
+    between: float = 0.3
+    identity_weight: float = 1.0
+    average: float = 0.998
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step paints.
+
+    Attributes:
+        photos: (B, 3, H, W), with margin.
+        grain: (B, 1, H, W), to be added to them.
+        styles: One for each.
+        strengths: How far to go to it; 1 is all the way.
+    """
+
+    photos: Tensor
+    grain: Tensor
+    styles: list[Style]
+    strengths: list[float]
+
+
+class DecoderTraining(Run):
+    """A training of the decoder under way."""
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        features: CompactFeatures,
+        teachers: Teachers,
+        draw: Callable[[int], Batch],
+        settings: Settings,
+    ) -> None:
+        self.decoder, self.encoder, self.teachers = decoder, features.encoder, teachers
+        self.draw, self.settings = draw, settings
+        self.device = next(decoder.parameters()).device
+        # The last convolution makes colors; like a first layer, it goes with Adam.
+        filters = [cast(Modulated, module).convolution for module in list(decoder.convolutions)[:-1]]
+        super().__init__(
+            decoder,
+            Descent(decoder, filters, rate=settings.rate, filters_rate=settings.filters_rate),
+            warm_up=settings.warm_up,
+            decay_from=settings.decay_from,
+            memory=settings.average,
+            clip=1.0,
+        )
+
+    def losses(self) -> tuple[Tensor, dict[str, object]]:
+        """All losses of one batch, weighted; logged by name."""
+        batch, s = self.draw(self.step), self.settings
+        precision = self.teachers.dtype
+        with torch.autocast(self.device.type, precision, enabled=precision != torch.float32):
+            photos, paintings, recolored = (x[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN] for x in self.paint(batch))
+            of_photos, seen = self.teachers(photos), self.teachers.features(paintings)
+            theirs, ours = moments_of(of_photos), moments_of(seen)
+        gone = torch.tensor(batch.strengths, device=self.device)
+        unchanged = (paintings - photos).abs().mean((1, 2, 3))
+        losses = {
+            "style": style_errors(ours, _wanted(batch, theirs)).mean(),
+            "content": content_errors(seen, of_photos).mean(),
+            "variation": variation(paintings),
+            "halos": halos(paintings, recolored),
+            "identity": (unchanged * (1 - gone).square()).mean(),
+        }
+        weights = (1.0, s.content_weight, s.variation_weight, s.halos_weight, s.identity_weight)
+        total = torch.stack([weight * loss for weight, loss in zip(weights, losses.values(), strict=True)]).sum()
+        return total, {name: round(loss.item(), 4) for name, loss in losses.items()}
+
+    def paint(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """The photos, the decoder's paintings of them, and the photos in the styles' colors; (B, 3, H, W) each."""
+        photos = batch.photos.to(self.device, memory_format=torch.channels_last)
+        grainy = photos + batch.grain.to(self.device)
+        with torch.no_grad():
+            taps = self.encoder(grainy, continued=True)
+        paintings, recolored = [], []
+        for i, (style, strength) in enumerate(zip(batch.styles, batch.strengths, strict=True)):
+            photo, own = grainy[i : i + 1], [tap[i : i + 1] for tap in taps]
+            with torch.autocast(self.device.type, enabled=False):
+                look = Look.of(photo, own)
+                recipe = self.decoder.prepare(look, look.toward(style.look, strength))
+            paintings.append(self.decoder(recipe, photo, own))
+            recolored.append(recipe.recolored(photo).detach().float().clamp(0, 1))
+        return photos, torch.cat(paintings).float(), torch.cat(recolored)
+
+
+def _wanted(batch: Batch, theirs: dict[str, Moments]) -> list[dict[str, Moments]]:
+    """The statistics that each painting should have: its style's, or some on the way there from the photo's."""
+    wanted = []
+    for i, (style, strength) in enumerate(zip(batch.styles, batch.strengths, strict=True)):
+        own = {name: (mean[i : i + 1], covariance[i : i + 1]) for name, (mean, covariance) in theirs.items()}
+        wanted.append(style.targets if strength == 1 else toward(own, style.targets, strength))
+    return wanted
+
+
+def variation(image: Tensor) -> Tensor:
+    """Mean absolute difference of neighboring pixels, horizontal plus vertical."""
+    return (image[..., 1:] - image[..., :-1]).abs().mean() + (image[..., 1:, :] - image[..., :-1, :]).abs().mean()
+
+
+def halos(paintings: Tensor, recolored: Tensor) -> Tensor:
+    """By how much neighboring areas of 16 pixels differ more in the paintings than in the recolored photos."""
+    ours, theirs = (functional.avg_pool2d(x, 16) for x in (paintings, recolored))
+    excess = [functional.relu(ours.diff(dim=axis).abs() - theirs.diff(dim=axis).abs()).mean() for axis in (2, 3)]
+    return excess[0] + excess[1]
+
+
+def drawer(content: Collection, library: StyleLibrary, settings: Settings) -> Callable[[int], Batch]:
+    """The batch of each step: of seed and step alone, so that a resumed run sees what it would have seen."""
+
+    def draw(step: int) -> Batch:
+        random = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
+        photos = content.crops(settings.batch, settings.side + 2 * MARGIN, random)
+        styles = [library.draw(random) for _ in range(settings.batch)]
+        strengths = [1.0] * settings.batch
+        if float(torch.rand((), generator=random)) < settings.between:
+            strengths[0] = max(0.0, 1.25 * float(torch.rand((), generator=random)) - 0.25)
+        grain = GRAIN * torch.randn(len(photos), 1, *photos.shape[2:], generator=random)
+        return Batch(photos, grain, styles, strengths)
+
+    return draw
+
+
+@torch.no_grad()
+def find_bases(decoder: Decoder, features: CompactFeatures, draws: list[Batch]) -> None:
+    """Give the decoder the principal components of what photos and artworks look like."""
+    looks = [style.look for batch in draws for style in batch.styles]
+    for batch in draws:
+        photos = batch.photos.to(features.encoder.rgb_mean.device)
+        looks.extend(Look.of(photo, features.encoder(photo, continued=True)) for photo in torch.split(photos, 1))
+    pooled = Look.pool([(look, 1 / len(looks)) for look in looks])
+    for basis, level in zip(decoder.bases, pooled.levels, strict=True):
+        cast(Basis, basis).set(level)
+
+
+def begin(
+    features: CompactFeatures, teachers: Teachers, draw: Callable[[int], Batch], settings: Settings, out: Path
+) -> DecoderTraining:
+    """A run at its last checkpoint in `out`, or at its beginning."""
+    torch.manual_seed(settings.seed)
+    decoder = Decoder().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    decoder.to(features.encoder.rgb_mean.device)
+    resumed = (out / CHECKPOINT).exists()
+    if not resumed:
+        # Steps before the first, so that no crop of it is seen again.
+        find_bases(decoder, features, [draw(-step) for step in range(1, 41)])
+    run = DecoderTraining(decoder, features, teachers, draw, settings)
+    if resumed:
+        run.restore(out)
+    return run
+
+
+def export(run: Path, to: Path) -> None:
+    """Write the decoder of a run's last checkpoint (the average of its weights) in half precision."""
+    average = torch.load(run / CHECKPOINT, weights_only=True)["average"]
+    save_file({key: value.half().contiguous() for key, value in average.items()}, to)
+    to.chmod(0o644)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Train, from the last checkpoint if there is one."""
+    parser = argparse.ArgumentParser(prog="python -m training.feedforward", description=__doc__)
+    parser.add_argument("--content", type=Path, required=True, help="folder of photographs")
+    parser.add_argument("--style", type=Path, required=True, help="folder of artworks")
+    parser.add_argument("--teachers", type=Path, help="folder of the teachers' state dicts (default: torchvision's)")
+    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint.pt and log.jsonl")
+    parser.add_argument("--styles", type=Path, help="folder for what is known of the artworks (default: in --out)")
+    parser.add_argument("--batch", type=int, default=Settings.batch, help="paintings a step (%(default)s)")
+    parser.add_argument("--side", type=int, default=Settings.side, help="of a painting in pixels (%(default)s)")
+    parser.add_argument("--content-weight", type=float, default=Settings.content_weight, help="(%(default)s)")
+    parser.add_argument("--device", type=torch.device, default="cpu", help="cpu or cuda (%(default)s)")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of the processor (%(default)s)")
+    add_end(parser)
+    arguments = parser.parse_args(argv)
+    torch.set_num_threads(arguments.threads)
+    settings = replace(Settings(), batch=arguments.batch, side=arguments.side, content_weight=arguments.content_weight)
+    teachers = load_teachers(arguments.teachers, autocast_dtype(arguments.device.type)).to(arguments.device)
+    features = load().to(arguments.device)
+    content = Collection.load(find_pictures(arguments.content, held_out=False))
+    artworks = find_pictures(arguments.style, held_out=False)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    library = StyleLibrary(artworks, features, teachers, arguments.styles or arguments.out / "styles")
+    run = begin(features, teachers, drawer(content, library, settings), settings, arguments.out)
+    train(run, schedule(arguments, run), arguments.out)
+
+
+if __name__ == "__main__":
+    main()

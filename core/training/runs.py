@@ -1,0 +1,150 @@
+"""What all trainings have in common: steps down, an average of the weights, checkpoints, a schedule, a log."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from training.descent import Descent
+
+CHECKPOINT = "checkpoint.pt"
+LOG_EVERY = 10
+
+
+class Run(ABC):
+    """A training under way.
+
+    Attributes:
+        module: What learns.
+        average: The exponential average of its state, which is what ships.
+        step: How many have been taken.
+        seconds: How long they took.
+    """
+
+    def __init__(
+        self, module: nn.Module, descent: Descent, *, warm_up: int, decay_from: float, memory: float, clip: float
+    ) -> None:
+        """Begin.
+
+        Args:
+            module: What learns.
+            descent: How.
+            warm_up: Steps until the peak of the learning rates.
+            decay_from: Share of the run after which they fall.
+            memory: Decay of the average.
+            clip: Norm that the gradients of a step are cut down to.
+        """
+        self.module, self.descent = module, descent
+        self._warm_up, self._decay_from = warm_up, decay_from
+        self._memory, self._clip = memory, clip
+        self.average = {key: value.clone() for key, value in module.state_dict().items()}
+        self.step = 0
+        self.seconds = 0.0
+
+    @abstractmethod
+    def losses(self) -> tuple[Tensor, dict[str, object]]:
+        """The loss of the next step, and what the log says about it."""
+
+    def advance(self, progress: float) -> dict[str, object]:
+        """Take one step, `progress` (0-1) of the run being done; answer a line for the log."""
+        started = time.monotonic()
+        share = share_at(self.step, progress, warm_up=self._warm_up, decay_from=self._decay_from)
+        loss, named = self.losses()
+        self.module.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.module.parameters(), self._clip)
+        self.descent.step(share)
+        self.step += 1
+        # A short memory at first: the average would otherwise remember the random beginning for hundreds of steps.
+        decay = min(self._memory, self.step / (self.step + 10))
+        for key, value in self.module.state_dict().items():
+            self.average[key].lerp_(value, 1 - decay)
+        self.seconds += time.monotonic() - started
+        line = {"step": self.step, "seconds": round(self.seconds, 1), "rate": round(share, 4)}
+        return line | {"loss": round(loss.item(), 4)} | named
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the next step depends on."""
+        return {
+            "module": self.module.state_dict(),
+            "average": self.average,
+            "descent": self.descent.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` answered."""
+        self.module.load_state_dict(state["module"])
+        self.average = state["average"]
+        self.descent.load_state_dict(state["descent"])
+        self.step, self.seconds = state["step"], state["seconds"]
+
+    def save(self, out: Path) -> None:
+        """Write the checkpoint in `out`, whole or not at all."""
+        part = out / (CHECKPOINT + ".part")
+        torch.save(self.state_dict(), part)
+        part.replace(out / CHECKPOINT)
+
+    def restore(self, out: Path) -> None:
+        """Go on from the checkpoint in `out`."""
+        self.load_state_dict(torch.load(out / CHECKPOINT, weights_only=True))
+
+
+def share_at(step: int, progress: float, *, warm_up: int, decay_from: float) -> float:
+    """Share of the peak learning rates at `step`, with `progress` (0-1) of the run behind it.
+
+    It rises for `warm_up` steps, then stays, and falls linearly to nearly zero from `decay_from` of the run on.
+    """
+    decay = min(1.0, (1 - min(1.0, progress)) / (1 - decay_from))
+    return min(1.0, (step + 1) / warm_up) * max(decay, 1e-3)
+
+
+def train(run: Run, progress: Callable[[], float], out: Path, *, save_every: int = 200) -> None:
+    """Take steps until `progress()` reaches 1: every tenth leaves a line in `out/log.jsonl`, some a checkpoint."""
+    with (out / "log.jsonl").open("a") as log:
+        while (done := progress()) < 1:
+            line = run.advance(done)
+            if run.step % LOG_EVERY == 0:
+                print(json.dumps(line), file=log, flush=True)
+            if run.step % save_every == 0:
+                run.save(out)
+    run.save(out)
+
+
+def add_end(parser: argparse.ArgumentParser) -> None:
+    """The flags that say when a run is done."""
+    end = parser.add_mutually_exclusive_group(required=True)
+    end.add_argument("--steps", type=int, help="train this many steps in all")
+    end.add_argument("--minutes", type=float, help="train this long in all; the learning rate falls by the clock")
+    end.add_argument("--until", type=clock_time, metavar="HH:MM", help="the same, until a time of day")
+
+
+def clock_time(text: str) -> datetime:
+    """The next time that the local clock shows HH:MM."""
+    now = datetime.now().astimezone()
+    hour, minute = (int(part) for part in text.split(":"))
+    then = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    return then if then > now else then + timedelta(days=1)
+
+
+def schedule(arguments: argparse.Namespace, run: Run) -> Callable[[], float]:
+    """How much of the run is done, by whichever end was asked for."""
+    if arguments.steps:
+        return lambda: run.step / arguments.steps
+    now, before = time.monotonic(), run.seconds
+    left = (
+        arguments.minutes * 60 - before
+        if arguments.minutes
+        else (arguments.until - datetime.now().astimezone()).total_seconds()
+    )
+    return lambda: (before + time.monotonic() - now) / (before + left)

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from stylizer.feedforward.looks import Look
+
+
+def _picture(seed: int, height: int = 16, width: int = 24) -> tuple[Tensor, list[Tensor]]:
+    """A picture and two taps of it, at strides 1 and 4."""
+    generator = torch.Generator().manual_seed(seed)
+    image = torch.rand(1, 3, height, width, generator=generator)
+    return image, [torch.rand(1, c, height // s, width // s, generator=generator) ** 2 for c, s in ((5, 1), (7, 4))]
+
+
+def _look(seed: int) -> Look:
+    return Look.of(*_picture(seed))
+
+
+def _same(a: Look, b: Look, tolerance: float = 1e-6) -> None:
+    for ours, theirs in zip(a.levels, b.levels, strict=True):
+        for x, y in zip(ours.tensors(), theirs.tensors(), strict=True):
+            torch.testing.assert_close(x, y, atol=tolerance, rtol=tolerance)
+
+
+def test_a_look_holds_the_statistics_of_colors_and_taps() -> None:
+    image, taps = _picture(0)
+    for level, features in zip(Look.of(image, taps).levels, (image, *taps), strict=True):
+        torch.testing.assert_close(level.mean, features.mean((0, 2, 3)))
+        torch.testing.assert_close(level.covariance, torch.cov(features[0].flatten(1), correction=0))
+
+
+def test_a_look_can_be_limited_to_a_part_of_the_picture() -> None:
+    image, taps = _picture(0)
+    weight = torch.zeros(1, 1, 16, 24)
+    weight[..., :8] = 0.5
+    _same(Look.of(image, taps, weight), Look.of(image[..., :8], [taps[0][..., :8], taps[1][..., :2]]))
+
+
+def test_a_stored_look_is_the_look_but_for_rounding(tmp_path: Path) -> None:
+    path = tmp_path / "look.safetensors"
+    _look(0).save(path)
+    _same(Look.load(path), _look(0), tolerance=1e-3)
+    numbers = sum(c + c * (c + 1) // 2 for c in (3, 5, 7))
+    assert path.stat().st_size < 2 * numbers + 1000
+
+
+def test_a_look_between_two_is_the_same_from_both_sides() -> None:
+    a, b = _look(0), _look(1)
+    _same(a.toward(b, 0.0), a)
+    _same(a.toward(b, 1.0), b)
+    _same(a.toward(b, 0.25), b.toward(a, 0.75))
+    _same(a.toward(b, 0.25), Look.mix([(a, 0.75), (b, 0.25)]))
+
+
+def test_looks_of_parts_make_the_look_of_the_whole() -> None:
+    image, taps = _picture(0)
+    halves = [Look.of(image[..., s], [taps[0][..., s], taps[1][..., t]]) for s, t in (
+        (slice(0, 8), slice(0, 2)),
+        (slice(8, 24), slice(2, 6)),
+    )]  # fmt: skip
+    _same(Look.pool([(halves[0], 1 / 3), (halves[1], 2 / 3)]), Look.of(image, taps))
