@@ -160,11 +160,12 @@ def _at(job: Job, painted: Painted) -> list[Measurement | None]:
 
 
 def _times(textbook: float, ours: float | None, width: int = 9) -> str:
-    """How many times ours the textbook takes, in two significant digits at least."""
+    """How many times ours the textbook takes."""
     if ours is None:
         return f"{'-':>{width}}"
     ratio = textbook / ours
-    return f"{ratio:{width}.{1 if ratio < 10 else 0}f}"
+    decimals = 0 if ratio >= 10 else 1 if ratio >= 1 else 2
+    return f"{ratio:{width}.{decimals}f}"
 
 
 if __name__ == "__main__":
