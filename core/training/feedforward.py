@@ -29,6 +29,8 @@ from training.style_library import Style, StyleLibrary
 from training.style_target import content_errors, moments_of, style_errors, toward
 from training.teachers import Teachers, load_teachers
 
+KEPT_DECODERS = "decoder-*.safetensors"
+KEEP_EVERY = 400
 MARGIN = 8  # pixels of each crop that are painted but not judged: pictures will be mirrored beyond their border
 
 
@@ -146,6 +148,17 @@ class DecoderTraining(Run):
             recolored.append(recipe.recolored(photo).detach().float().clamp(0, 1))
         return photos, torch.cat(paintings).float(), torch.cat(recolored)
 
+    def save(self, out: Path) -> None:
+        """Write the checkpoint; and, from time to time, the decoder as it would ship, to be chosen from in the end."""
+        super().save(out)
+        if self.step % KEEP_EVERY == 0:
+            self.export(out / KEPT_DECODERS.replace("*", f"{self.step:06}"))
+
+    def export(self, to: Path) -> None:
+        """Write the average of the weights in half precision."""
+        save_file({key: value.half().contiguous() for key, value in self.average.items()}, to)
+        to.chmod(0o644)
+
 
 def _wanted(batch: Batch, theirs: dict[str, Moments]) -> list[dict[str, Moments]]:
     """The statistics that each painting should have: its style's, or some on the way there from the photo's."""
@@ -211,13 +224,6 @@ def begin(
     if resumed:
         run.restore(out)
     return run
-
-
-def export(run: Path, to: Path) -> None:
-    """Write the decoder of a run's last checkpoint (the average of its weights) in half precision."""
-    average = torch.load(run / CHECKPOINT, weights_only=True)["average"]
-    save_file({key: value.half().contiguous() for key, value in average.items()}, to)
-    to.chmod(0o644)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +21,15 @@ from stylizer.feedforward.tiles import STRIDE, Tile
 WEIGHTS = Path(__file__).parents[1] / "weights" / "feedforward_decoder.safetensors"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Sight:
+    """What the network sees of a tile: the pixels, with what is around them, and the encoder's taps."""
+
+    tile: Tile
+    image: Tensor
+    taps: list[Tensor]
+
+
 class Network:
     """Frozen. Computes in the precision given; statistics are float32."""
 
@@ -27,25 +37,30 @@ class Network:
         self.encoder, self.decoder = encoder, decoder
         self._precision = precision
 
-    def look(self, image: Tensor, weight: Tensor | None = None) -> Look:
-        """What `image` (1, 3, H, W) looks like; `weight` (1, 1, H, W) >= 0 says where it counts."""
+    def style_look(self, image: Tensor) -> Look:
+        """What a style `image` (1, 3, H, W) looks like."""
         below, right = (max(0, STRIDE - side) for side in image.shape[2:])
         if below or right:  # smaller than the coarsest feature
             image = functional.pad(image, (0, right, 0, below), mode="replicate")
         with self._fast():
-            taps = self.encoder(image)
-        return Look.of(image, taps, weight)
+            return Look.of(image, self.encoder(image))
 
-    def paint(self, image: Tensor, recipe: Recipe) -> Tensor:
-        """The painting of `image` (1, 3, H, W), H and W multiples of 8, channels last: float32, like it."""
-        with self._fast():
-            painted: Tensor = self.decoder(recipe, image, self.encoder(image, continued=True))
-        return painted.float()
-
-    def paint_tile(self, photo: Tensor, tile: Tile, recipe: Recipe, grain: Grain) -> Tensor:
-        """One tile of the painting of `photo`."""
+    def see(self, photo: Tensor, tile: Tile, grain: Grain) -> Sight:
+        """Look at one tile of `photo` (1, 3, H, W)."""
         top, left, bottom, right = tile.seen
-        return tile.own(self.paint(tile.cut(photo) + grain.at(top, left, bottom - top, right - left), recipe))
+        image = tile.cut(photo) + grain.at(top, left, bottom - top, right - left)
+        with self._fast():
+            return Sight(tile, image, self.encoder(image, continued=True))
+
+    def photo_look(self, sight: Sight, mask: Tensor | None = None) -> Look:
+        """What was seen looks like; `mask` (1, 1, H, W) >= 0, of the whole photo, says where it counts."""
+        return Look.of(sight.image, sight.taps, None if mask is None else sight.tile.cut(mask))
+
+    def paint(self, sight: Sight, recipe: Recipe) -> Tensor:
+        """The painting of the tile: float32, (1, 3, h, w)."""
+        with self._fast():
+            painted: Tensor = self.decoder(recipe, sight.image, sight.taps)
+        return sight.tile.own(painted).float()
 
     def _fast(self) -> torch.autocast:
         return torch.autocast("cpu", self._precision, enabled=self._precision != torch.float32)

@@ -59,17 +59,22 @@ def paint(task: Task) -> Tensor:
 
 def _paint_once(task: Task) -> Tensor:
     """The painting by one pass of the network over each tile."""
-    network = networks.load()
-    photo, strength = task.photo, task.options.strength
-    own = _photo_look(network, task)
+    network, grain, photo = networks.load(), Grain(task.options.seed), task.photo
+    strength = task.options.strength
+    cut = list(tiles(photo, TILE))
+    # For all tiles alike, large photos are judged by a thumbnail.
+    size = _at_most(TILE, photo)
+    thumbnail = resize(photo[0], size)[None]
+    mask = None if task.mask is None else resize(task.mask[0], size)[None]
+    sight = network.see(thumbnail, next(tiles(thumbnail, TILE)), grain)
+    own = network.photo_look(sight, mask)
     wanted = Look.mix([(_style_look(network, style), style.share) for style in task.styles])
     recipe = network.decoder.prepare(own, own.toward(wanted, max(strength, FAINT)))
-    grain = Grain(task.options.seed)
     painting = photo.clone()
-    cut = list(tiles(photo, TILE))
     for done, tile in enumerate(cut, 1):
-        painted = network.paint_tile(photo, tile, recipe, grain)
-        tile.of(painting).lerp_(painted, min(1.0, strength / FAINT))
+        if len(cut) > 1:
+            sight = network.see(photo, tile, grain)
+        tile.of(painting).lerp_(network.paint(sight, recipe), min(1.0, strength / FAINT))
         task.report(done, len(cut), lambda: painting)
     return painting
 
@@ -124,13 +129,6 @@ def _at_most(side: int, photo: Tensor) -> tuple[int, int]:
     return max(STRIDE, round(height * scale)), max(STRIDE, round(width * scale))
 
 
-def _photo_look(network: Network, task: Task) -> Look:
-    """What the photo looks like, where it will be painted: for all tiles alike, by a thumbnail if it is large."""
-    size = _at_most(TILE, task.photo)
-    mask = None if task.mask is None else resize(task.mask[0], size)[None]
-    return network.look(resize(task.photo[0], size)[None], mask)
-
-
 def _style_look(network: Network, style: Style) -> Look:
     """What a style looks like: as stored, or by looking at it."""
-    return network.look(style.picture) if style.look is None else Look.load(style.look)
+    return network.style_look(style.picture) if style.look is None else Look.load(style.look)

@@ -29,11 +29,12 @@ def _checks() -> Tensor:
 
 def _paint(network: Network, photo: Tensor, side: int) -> Tensor:
     """The painting of `photo` in the style of the checks, by tiles of at most `side` pixels."""
-    look, style = network.look(photo), network.look(_checks())
-    recipe, grain = network.decoder.prepare(look, style), Grain(0)
+    grain = Grain(0)
+    whole = network.see(photo, next(tiles(photo, 1024)), grain)
+    recipe = network.decoder.prepare(network.photo_look(whole), network.style_look(_checks()))
     painting = torch.zeros_like(photo)
     for tile in tiles(photo, side):
-        tile.of(painting).copy_(network.paint_tile(photo, tile, recipe, grain))
+        tile.of(painting).copy_(network.paint(network.see(photo, tile, grain), recipe))
     return painting
 
 

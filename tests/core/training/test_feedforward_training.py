@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from stylizer.features import compact
 from stylizer.feedforward import network
 from stylizer.feedforward.looks import Look
 from stylizer.styles import catalog
-from training import feedforward
-from training.feedforward import MARGIN, Batch, DecoderTraining, Settings, begin, export, halos
+from training import choose, feedforward
+from training.feedforward import MARGIN, Batch, DecoderTraining, Settings, begin, halos
 from training.pictures import find_pictures
+from training.quality import find_pairs
 from training.runs import train
 from training.style_library import VARIANTS, StyleLibrary, Variant, view
 from training.style_looks import look_of
@@ -75,7 +77,7 @@ def test_the_decoder_learns_and_what_ships_is_its_average(teachers: Teachers, ba
     train(run, lambda: run.step / 30, tmp_path)
     run.step -= run.step % 2
     assert loss() < 0.8 * before
-    export(tmp_path, tmp_path / "decoder.safetensors")
+    run.export(tmp_path / "decoder.safetensors")
     shipped = network.load(tmp_path / "decoder.safetensors").decoder.state_dict()
     assert set(shipped) == set(run.average)
     for key, value in shipped.items():
@@ -166,6 +168,25 @@ def test_the_command_trains_from_folders_and_goes_on_where_it_stopped(
     lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [10]
     assert set(lines[0]) >= {"style", "content", "variation", "halos", "identity"}
+
+
+def test_of_the_decoders_kept_the_nearest_to_the_styles_ships_if_it_still_shows_the_photos(
+    teachers: Teachers, folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choose, "load_teachers", lambda _: teachers)
+    monkeypatch.setattr(choose, "use_available_cores", lambda: None)
+    monkeypatch.setattr(choose, "find_pairs", lambda *folders: find_pairs(*folders)[:2])
+    first = network.WEIGHTS.read_bytes()
+    (tmp_path / "decoder-000400.safetensors").write_bytes(first)
+    recolors = {
+        key: torch.zeros_like(value) if key.startswith("convolutions.8") else value
+        for key, value in load_file(network.WEIGHTS).items()
+    }
+    save_file(recolors, tmp_path / "decoder-000800.safetensors")
+    command = ["--run", str(tmp_path), "--content", str(folders[0]), "--style", str(folders[1])]
+    for limit, chosen in (("9", "000400"), ("0.0001", "000800")):
+        choose.main([*command, "--content-limit", limit, "--to", str(tmp_path / "chosen")])
+        assert (tmp_path / "chosen").read_bytes() == (tmp_path / f"decoder-{chosen}.safetensors").read_bytes()
 
 
 def test_the_looks_beside_the_built_in_styles_are_those_of_their_swatches() -> None:
