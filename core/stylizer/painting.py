@@ -110,6 +110,7 @@ def stylize(
     picture = decode(content, limits=limits)
     height, width = picture.rgb.shape[:2]
     out_size = long_side_to(options.size, width, height)
+    _check_pixels(options.size, out_size, limits)
     with torch.inference_mode():
         photo = _load(picture, out_size)
         region = _load_mask(mask, (height, width), out_size, limits, "mask")
@@ -181,6 +182,15 @@ def _check_honored(
         detail = f"content_mask cannot be honored by method {name}; leave it out, or choose method texture"
         raise OptionError(detail, field="content_mask", allowed="nothing with this method")
     return features
+
+
+def _check_pixels(size: int, out_size: tuple[int, int], limits: Limits) -> None:
+    """Raise an OptionError for a painting of more pixels than a photo may have."""
+    pixels = math.prod(out_size)
+    if pixels > limits.max_pixels:
+        allowed = f"at most {math.floor(size * math.sqrt(limits.max_pixels / pixels))} for a photo of this shape"
+        detail = f"size is {size}, which makes {pixels / 1e6:,.1f} megapixels of this photo; allowed is {allowed}"
+        raise OptionError(detail, field="size", allowed=allowed)
 
 
 def _load(picture: Picture, size: tuple[int, int]) -> Tensor:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import get_args
 
 import annotated_types
 import pytest
+from PIL import Image
 
 import stylizer
-from stylizer import errors, images, options
+from stylizer import errors, images, options, tensors
 from stylizer import methods as core_methods
 from stylizer_service import models, problems
+from stylizer_service.inputs import check_pixels
 from stylizer_service.methods import METHODS, check_honored
+from stylizer_service.probe import ProbedImage
 from stylizer_service.settings import Settings
 
 
@@ -129,6 +133,25 @@ def test_what_a_method_can_just_honor_is_accepted(method: str, wish: dict[str, o
             {"content": "upl_" + "a" * 26, "style": "ink", "method": method} | wish
         )
     )
+
+
+@pytest.mark.parametrize("shape", [(40, 40), (60, 51), (17, 90), (90, 89)])
+def test_a_painting_of_too_many_pixels_is_refused_in_the_words_of_the_core(shape: tuple[int, int]) -> None:
+    photo, limit = Image.new("RGB", shape), 20_000
+    limits = images.Limits(max_pixels=limit)
+    largest = max(size for size in range(64, 1000) if math.prod(tensors.long_side_to(size, *shape)) <= limit)
+    with pytest.raises(errors.OptionError) as cores:
+        stylizer.stylize(photo, photo, options=options.Options(size=largest + 12), limits=limits)
+    with pytest.raises(problems.ProblemError) as ours:
+        check_pixels(largest + 12, ProbedImage(*shape, "image/png"), limit)
+
+    refused, expected = ours.value.problem, cores.value
+    assert (refused.code, refused.detail) == (expected.code, expected.detail)
+    assert (refused.field, refused.allowed) == (expected.field, expected.allowed)
+    named = int(str(expected.allowed).split()[2])
+    assert largest - 1 <= named <= largest
+    check_pixels(named, ProbedImage(*shape, "image/png"), limit)
+    assert stylizer.stylize(photo, photo, options=options.Options(size=named), limits=limits).image.width
 
 
 def test_every_error_of_the_core_is_a_kind_of_problem() -> None:

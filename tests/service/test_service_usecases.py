@@ -200,6 +200,18 @@ def test_a_mask_must_have_the_shape_of_the_upright_photo(service: Service, pictu
     assert problem.allowed == "a picture of 32 x 48 pixels"
 
 
+def test_a_painting_of_more_pixels_than_may_be_is_refused_before_it_is_a_job(
+    service: Service, picture: Picture, refusal: Refusal
+) -> None:
+    photo = service.add_upload("ann", io.BytesIO(picture(40, 40)), field="content")
+    request = StylizationRequest(content=photo, style="ink", size=8192)
+
+    problem = refusal(service.create_stylization, "ann", request)
+    assert (problem.status, problem.field) == (422, "size")
+    assert problem.allowed == "at most 7071 for a photo of this shape"
+    assert service.list_stylizations("ann").items == []
+
+
 def test_jobs_are_refused_while_too_many_wait(
     service: Service, order: Order, refusal: Refusal, photo_of: PhotoOf
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 
 from stylizer_service.catalog import Catalog
 from stylizer_service.models import STYLE_ID, UPLOAD_ID, MethodName, StylizationRequest
@@ -41,6 +42,7 @@ class Inputs:
     def take_for_job(self, owner: str, request: StylizationRequest, job: Job) -> None:
         """Copy and check every input of a request into the folder of the job."""
         content = self.take_upload(owner, request.content, job.input_key("content"), field="content")
+        check_pixels(request.size, content, self._probe.max_pixels)
         for name in ("mask", "content_mask"):
             upload_id = getattr(request, name)
             if upload_id is not None:
@@ -116,6 +118,16 @@ class Inputs:
         if record is None or record.owner != owner or record.sha256 is None:
             return name
         return f"sha256:{record.sha256}"
+
+
+def check_pixels(size: int, content: ProbedImage, max_pixels: int) -> None:
+    """Raise an `invalid-option` for a painting of more pixels than a photo may have, as the core would."""
+    scale = size / max(content.width, content.height)
+    pixels = max(1, round(content.width * scale)) * max(1, round(content.height * scale))
+    if pixels > max_pixels:
+        allowed = f"at most {math.floor(size * math.sqrt(max_pixels / pixels))} for a photo of this shape"
+        detail = f"size is {size}, which makes {pixels / 1e6:,.1f} megapixels of this photo; allowed is {allowed}"
+        raise failure("invalid-option", detail, field="size", allowed=allowed)
 
 
 def _check_shape(field: str, mask: ProbedImage, content: ProbedImage) -> None:

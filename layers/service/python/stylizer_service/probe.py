@@ -47,6 +47,11 @@ class Probe:
     def __init__(self, settings: Settings):
         self._limits = settings
 
+    @property
+    def max_pixels(self) -> int:
+        """Of a picture, and of a painting."""
+        return self._limits.max_pixels
+
     def check(self, file: BinaryIO, *, field: str) -> ProbedImage:
         """Look at a picture.
 
