@@ -66,7 +66,7 @@ class CompactEncoder(nn.Module):
                 x = functional.max_pool2d(x, 2)
             convolve = _convolve_continued if continued and len(taps) >= len(STRIDES) // 2 else _convolve
             for convolution in cast(nn.ModuleList, stage):
-                x = functional.relu(convolve(x, cast(nn.Conv2d, convolution)))
+                x = functional.relu_(convolve(x, cast(nn.Conv2d, convolution)))
             taps.append(x)
         return taps
 

@@ -105,8 +105,12 @@ class Recipe:
     filters: tuple[Filters, ...]
 
     def recolored(self, image: Tensor) -> Tensor:
-        """The photo `image` (1, 3, H, W) in the colors of the style; may leave [0, 1]."""
-        return _linear(image, *self.colors)
+        """The photo `image` (1, 3, H, W) in the colors of the style; may leave [0, 1].
+
+        In full precision: bfloat16 has no more than 256 shades, and skies would show it.
+        """
+        with torch.autocast(image.device.type, enabled=False):
+            return _linear(image, *self.colors)
 
 
 class Decoder(nn.Module):
@@ -171,17 +175,17 @@ class Decoder(nn.Module):
         Returns:
             The painting, like `image`.
         """
-        f, relu = recipe.filters, functional.relu
+        f, relu = recipe.filters, functional.relu_
         entered = [_linear(tap, *entry) for tap, entry in zip(taps, recipe.entries, strict=True)]
         x = relu(f[0].continued(entered[3]))
         x = relu(f[1].continued(x))
-        x = relu(_enlarged(f[2].continued(x)) + entered[2])
+        x = relu(_enlarged(f[2].continued(x)).add_(entered[2]))
         x = relu(f[3].continued(x))
-        x = relu(_enlarged(f[4].continued(x)) + entered[1])
+        x = relu(_enlarged(f[4].continued(x)).add_(entered[1]))
         x = relu(f[5](x))
-        x = relu(_enlarged(f[6](x)) + entered[0])
+        x = relu(_enlarged(f[6](x)).add_(entered[0]))
         x = f[8](relu(f[7](x)))
-        return torch.sigmoid(x + 4 * (recipe.recolored(image) - 0.5))
+        return torch.sigmoid(x.float() + 4 * (recipe.recolored(image) - 0.5))
 
 
 def _linear(x: Tensor, matrix: Tensor, offset: Tensor) -> Tensor:

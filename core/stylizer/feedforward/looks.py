@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from stylizer.features.statistics import Statistics
+
+SAMPLES = 2**14  # positions of one level, at least, that its statistics are taken from
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,7 +30,9 @@ class Look:
     @classmethod
     def of(cls, image: Tensor, taps: Sequence[Tensor], weight: Tensor | None = None) -> Look:
         """Of `image` (1, 3, H, W) with its `taps`; `weight` (1, 1, H, W) >= 0 says where they count."""
-        return cls(tuple(Statistics.of(level.float(), _at(weight, level)) for level in (image, *taps)))
+        if weight is not None:
+            return cls(tuple(Statistics.of(level.float(), _at(weight, level)) for level in (image, *taps)))
+        return cls(tuple(Statistics.of(_sampled(level).float()) for level in (image, *taps)))
 
     @classmethod
     def load(cls, path: Path) -> Look:
@@ -62,6 +67,12 @@ class Look:
     def toward(self, other: Look, amount: float) -> Look:
         """The look between this one and `other`: this at `amount` 0, `other` at 1."""
         return Look.mix([(self, 1 - amount), (other, amount)])
+
+
+def _sampled(level: Tensor) -> Tensor:
+    """Every position of `level` (1, C, h, w), or where there are more than say anything new, some of every row."""
+    step = max(1, math.isqrt(level.shape[2] * level.shape[3] // SAMPLES))
+    return level[:, :, ::step, ::step]
 
 
 def _square(lower: Tensor) -> Tensor:

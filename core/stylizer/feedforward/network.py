@@ -60,7 +60,7 @@ class Network:
         """The painting of the tile: float32, (1, 3, h, w)."""
         with self._fast():
             painted: Tensor = self.decoder(recipe, sight.image, sight.taps)
-        return sight.tile.own(painted).float()
+        return sight.tile.own(painted)
 
     def _fast(self) -> torch.autocast:
         return torch.autocast("cpu", self._precision, enabled=self._precision != torch.float32)

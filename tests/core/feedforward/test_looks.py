@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from stylizer.feedforward.looks import Look
 
@@ -30,6 +31,15 @@ def test_a_look_holds_the_statistics_of_colors_and_taps() -> None:
     for level, features in zip(Look.of(image, taps).levels, (image, *taps), strict=True):
         torch.testing.assert_close(level.mean, features.mean((0, 2, 3)))
         torch.testing.assert_close(level.covariance, torch.cov(features[0].flatten(1), correction=0))
+
+
+def test_of_a_large_picture_a_sample_says_enough() -> None:
+    coarse, finer = torch.rand(1, 3, 20, 30), torch.rand(1, 3, 70, 90)
+    image = functional.interpolate(coarse, (600, 900), mode="bicubic") + 0.1 * functional.interpolate(finer, (600, 900))
+    (level,) = Look.of(image, []).levels
+    torch.testing.assert_close(level.mean, image.mean((0, 2, 3)), rtol=0.01, atol=0)
+    covariance = torch.cov(image[0].flatten(1), correction=0)
+    assert (level.covariance - covariance).norm() < 0.02 * covariance.norm()
 
 
 def test_a_look_can_be_limited_to_a_part_of_the_picture() -> None:
