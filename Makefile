@@ -5,10 +5,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 HOST ?= 127.0.0.1
 PORT ?= 8000
 MINUTES ?= 100
-OUT ?= build/encoder
 BY_TEACHERS := $(if $(TEACHERS),--teachers "$(TEACHERS)")
 
-.PHONY: help run test lint format bench swatches train-encoder quality clean
+.PHONY: help run test lint format bench swatches train-encoder train-decoder quality clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-13s %s\n", $$1, $$2}'
 
@@ -35,9 +34,14 @@ swatches: .venv/.dev ## paint the built-in styles anew
 
 train-encoder: .venv/.training ## distill the compact encoder from CONTENT=dir, STYLE=dir [TEACHERS=dir MINUTES=100 OUT=dir]
 	@test -d "$(CONTENT)" -a -d "$(STYLE)" || { echo "name two folders of pictures: make train-encoder CONTENT=photographs STYLE=artworks" >&2; exit 1; }
-	$(BIN)/python -m training.distill --content "$(CONTENT)" --style "$(STYLE)" $(BY_TEACHERS) --minutes $(MINUTES) --out "$(OUT)"
-	$(BIN)/python -m training.export --run "$(OUT)"
+	$(BIN)/python -m training.distill --content "$(CONTENT)" --style "$(STYLE)" $(BY_TEACHERS) --minutes $(MINUTES) --out "$(or $(OUT),build/encoder)"
+	$(BIN)/python -m training.export --run "$(or $(OUT),build/encoder)"
 	$(BIN)/python -m training.evaluate --content "$(CONTENT)" --style "$(STYLE)" $(BY_TEACHERS)
+
+train-decoder: .venv/.training ## train the feed-forward decoder; also needs EVAL_CONTENT=dir, EVAL_STYLE=dir to choose by
+	@test -d "$(CONTENT)" -a -d "$(STYLE)" -a -d "$(EVAL_CONTENT)" -a -d "$(EVAL_STYLE)" || { echo "name four folders of pictures: make train-decoder CONTENT=photographs STYLE=artworks EVAL_CONTENT=others EVAL_STYLE=others" >&2; exit 1; }
+	$(BIN)/python -m training.feedforward --content "$(CONTENT)" --style "$(STYLE)" $(BY_TEACHERS) --minutes $(MINUTES) --out "$(or $(OUT),build/decoder)"
+	$(BIN)/python -m training.choose --run "$(or $(OUT),build/decoder)" --content "$(EVAL_CONTENT)" --style "$(EVAL_STYLE)" $(BY_TEACHERS)
 
 quality: .venv/.training ## style and content distance of every method over CONTENT=dir, STYLE=dir [TEACHERS=dir]
 	@test -d "$(CONTENT)" -a -d "$(STYLE)" || { echo "name two folders of pictures: make quality CONTENT=photographs STYLE=artworks" >&2; exit 1; }

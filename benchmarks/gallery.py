@@ -1,4 +1,4 @@
-"""Paint the picture in the README: three free photos, each in two built-in styles by both methods.
+"""Paint the picture in the README: three free photos, each in two built-in styles by all three methods.
 
     python -m benchmarks.gallery
 
@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from stylizer.compute import use_available_cores
-from stylizer.options import MethodName
+from stylizer.options import METHOD_NAMES
 
 TARGET = Path(__file__).parents[1] / "docs" / "pictures" / "gallery.webp"
 ROWS = {
@@ -20,8 +20,8 @@ ROWS = {
     "astronaut.png": ("pen-hatching", "stained-glass"),
     "coffee.png": ("embroidery", "pointillism"),
 }
-METHODS: tuple[MethodName, ...] = ("texture", "optimization")
-WIDTH, HEIGHT, GAP = 300, 210, 6
+
+WIDTH, HEIGHT, GAP = 250, 180, 5
 
 
 def main() -> None:
@@ -31,12 +31,12 @@ def main() -> None:
 
     from stylizer import Options, stylize
 
-    columns = 1 + len(METHODS) * max(len(styles) for styles in ROWS.values())
+    columns = 1 + len(METHOD_NAMES) * max(len(styles) for styles in ROWS.values())
     sheet = Image.new("RGB", (columns * (WIDTH + GAP) - GAP, len(ROWS) * (HEIGHT + GAP) - GAP), "white")
     for row, (name, styles) in enumerate(ROWS.items()):
         photo = Image.open(str(files("skimage.data") / name)).convert("RGB")
         options = Options(size=640)
-        painted = [stylize(photo, style, method=method, options=options) for style in styles for method in METHODS]
+        painted = [stylize(photo, style, method=method, options=options) for style in styles for method in METHOD_NAMES]
         pictures = [photo, *(painting.image for painting in painted)]
         for column, picture in enumerate(pictures):
             fitted = ImageOps.fit(picture, (WIDTH, HEIGHT), Image.Resampling.LANCZOS, centering=(0.5, 0.3))

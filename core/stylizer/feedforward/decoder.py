@@ -13,7 +13,7 @@ from torch.nn import functional
 from stylizer.features.compact import CHANNELS, continued_by_one
 from stylizer.features.statistics import Statistics
 from stylizer.feedforward.looks import Look
-from stylizer.feedforward.transport import transport
+from stylizer.feedforward.transport import transport, transport_lightness_first
 
 LEVELS = (3, *CHANNELS)
 # Principal components kept of the colors and of each tap: with them go at least 95% of the variance.
@@ -154,7 +154,8 @@ class Decoder(nn.Module):
         mixes = [None, *self.entries, None]
         for basis, our, want, least, mix in zip(bases, ours, wanted, LEAST_VARIANCE, mixes, strict=True):
             with torch.no_grad():
-                matrix, offset = transport(our, want, least)
+                move = transport_lightness_first if basis is bases[0] else transport
+                matrix, offset = move(our, want, least)
                 offset = offset - matrix @ basis.matrix @ basis.mean
                 matrix = matrix @ basis.matrix
             entries.append((matrix, offset) if mix is None else (mix @ matrix, mix @ offset))

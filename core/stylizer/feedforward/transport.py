@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from stylizer.features.statistics import Statistics
 
@@ -30,6 +31,32 @@ def transport(ours: Statistics, wanted: Statistics, least_variance: float) -> tu
     middle, _ = _roots(root @ (wanted.covariance + least) @ root)
     matrix = inverse @ middle @ inverse
     return matrix, wanted.mean - matrix @ ours.mean
+
+
+def transport_lightness_first(ours: Statistics, wanted: Statistics, least_variance: float) -> tuple[Tensor, Tensor]:
+    """The same, but with the first component moved by itself, and the others by what does not follow from it.
+
+    For colors, whose first component is light and dark. Where a style is all ink on paper, the map that moves all
+    colors least may find it shortest to paint the bluest sky black; this one never turns light into dark.
+
+    Returns:
+        Matrix (D, D), whose first row is zero but for its first entry, which is positive; and offset (D,).
+    """
+    least = least_variance * torch.eye(len(ours.mean), dtype=ours.mean.dtype, device=ours.mean.device)
+    ours, wanted = (Statistics(level.mean, level.covariance + least) for level in (ours, wanted))
+    (our_slope, our_rest), (slope, rest) = (_given_first(level.covariance) for level in (ours, wanted))
+    gain = (wanted.covariance[0, 0] / ours.covariance[0, 0]).sqrt()
+    across, _ = transport(our_rest, rest, 0.0)
+    first = torch.cat([gain[None], slope * gain - across @ our_slope])
+    matrix = torch.cat([first[:, None], functional.pad(across, (0, 0, 1, 0))], 1)
+    return matrix, wanted.mean - matrix @ ours.mean
+
+
+def _given_first(covariance: Tensor) -> tuple[Tensor, Statistics]:
+    """How the other components follow from the first (D - 1,), and the statistics of what does not."""
+    slope = covariance[1:, 0] / covariance[0, 0]
+    rest = covariance[1:, 1:] - slope.outer(covariance[0, 1:])
+    return slope, Statistics(torch.zeros_like(slope), rest)
 
 
 def _roots(covariance: Tensor) -> tuple[Tensor, Tensor]:

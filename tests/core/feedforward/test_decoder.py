@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from stylizer.feedforward.decoder import KEPT, LEAST_VARIANCE, LEVELS, WIDTHS, Basis, Decoder, Modulated
 from stylizer.feedforward.looks import Look
-from stylizer.feedforward.transport import transport
+from stylizer.feedforward.transport import transport, transport_lightness_first
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,8 @@ def _step_by_step(decoder: Decoder, photo: Look, style: Look, image: Tensor, tap
     levels = zip(decoder.bases, (image, *taps), photo.levels, style.levels, LEAST_VARIANCE, strict=True)
     for basis, level, our, want, least in levels:
         assert isinstance(basis, Basis)
-        matrix, offset = transport(basis.statistics(our), basis.statistics(want), least)
+        move = transport_lightness_first if len(moved) == 0 else transport
+        matrix, offset = move(basis.statistics(our), basis.statistics(want), least)
         components = torch.einsum("dc,bchw->bdhw", basis.matrix, level - basis.mean.view(1, -1, 1, 1))
         moved.append(torch.einsum("ed,bdhw->behw", matrix, components) + offset.view(1, -1, 1, 1))
         wanted = basis.statistics(want)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
 
 from stylizer.features.statistics import Statistics
-from stylizer.feedforward.transport import transport
+from stylizer.feedforward.transport import transport, transport_lightness_first
 
 LEAST = 0.03
 
@@ -58,9 +60,24 @@ def test_no_map_to_the_same_statistics_moves_them_less() -> None:
     assert cost(matrix) < 0.98 * cost(_root(b) @ torch.linalg.inv(_root(a)))
 
 
-def test_to_their_own_statistics_features_stay_where_they_are() -> None:
+def test_lightness_first_arrives_too_and_moves_lightness_by_itself() -> None:
+    ours, wanted = Statistics.of(_features(7)), Statistics.of(_features(8))
+    matrix, offset = transport_lightness_first(ours, wanted, LEAST)
+    noise = LEAST * torch.eye(6)
+    torch.testing.assert_close(matrix @ (ours.covariance + noise) @ matrix.T, wanted.covariance + noise)
+    torch.testing.assert_close(matrix @ ours.mean + offset, wanted.mean)
+    assert matrix[0, 0] > 0
+    assert matrix[0, 1:].tolist() == [0] * 5
+    # Of a style in two shades of one color all colors become lighter or darker with the lightness of the photo alone.
+    ink = Statistics(wanted.mean, torch.outer(wanted.covariance[0], wanted.covariance[0]))
+    matrix, _ = transport_lightness_first(ours, ink, 0.0)
+    assert matrix[:, 1:].abs().max() < 1e-3 * matrix[:, 0].abs().max()
+
+
+@pytest.mark.parametrize("move", [transport, transport_lightness_first])
+def test_to_their_own_statistics_features_stay_where_they_are(move: Callable[..., tuple[Tensor, Tensor]]) -> None:
     own = Statistics.of(_features(4))
-    matrix, offset = transport(own, own, LEAST)
+    matrix, offset = move(own, own, LEAST)
     torch.testing.assert_close(matrix, torch.eye(6, dtype=torch.float64))
     torch.testing.assert_close(offset, torch.zeros(6, dtype=torch.float64))
 
