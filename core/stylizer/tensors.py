@@ -22,6 +22,11 @@ def to_image(tensor: Tensor) -> Image.Image:
     return Image.fromarray(pixels.numpy())
 
 
+def as_floats(picture: Tensor) -> Tensor:
+    """`picture` in [0, 1], if it is in bytes."""
+    return picture.to(torch.float32).div_(255) if picture.dtype == torch.uint8 else picture
+
+
 def long_side_to(size: int, width: int, height: int) -> tuple[int, int]:
     """Width and height in the same proportion, with `size` pixels on the long side and at least one on the short."""
     scale = size / max(width, height)

@@ -39,7 +39,7 @@ class Candidate(NamedTuple):
 @torch.inference_mode()
 def paint(network: Network, photo: Tensor, style: Tensor) -> Tensor:
     """`photo` (1, 3, H, W) in the style of `style` (1, 3, h, w)."""
-    sight = network.see(photo, next(tiles(photo, LONG_SIDE)), Grain(0))
+    sight = network.see(photo, next(tiles((photo.shape[2], photo.shape[3]), LONG_SIDE)), Grain(0))
     return network.paint(sight, network.decoder.prepare(network.photo_look(sight), network.style_look(style)))
 
 

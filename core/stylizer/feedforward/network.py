@@ -17,6 +17,7 @@ from stylizer.feedforward.decoder import Decoder, Recipe
 from stylizer.feedforward.grain import Grain
 from stylizer.feedforward.looks import Look
 from stylizer.feedforward.tiles import STRIDE, Tile
+from stylizer.tensors import as_floats
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "feedforward_decoder.safetensors"
 
@@ -46,9 +47,9 @@ class Network:
             return Look.of(image, self.encoder(image))
 
     def see(self, photo: Tensor, tile: Tile, grain: Grain) -> Sight:
-        """Look at one tile of `photo` (1, 3, H, W)."""
+        """Look at one tile of `photo` (1, 3, H, W), in [0, 1] or in bytes."""
         top, left, bottom, right = tile.seen
-        image = tile.cut(photo) + grain.at(top, left, bottom - top, right - left)
+        image = as_floats(tile.cut(photo)) + grain.at(top, left, bottom - top, right - left)
         with self._fast():
             return Sight(tile, image, self.encoder(image, continued=True))
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 # What the deepest features see and what is then made of them: no pixel looks farther than this. A multiple of 8.
-REACH = 112
+# (With 88 pixels were off by 0.004 of 255 at most, with 64 by 9: there are seams to be seen.)
+REACH = 104
 # Beyond its border a picture is continued by its mirror image, since networks paint frames where they see nothing.
 MARGIN = 16
 STRIDE = 8
@@ -49,9 +50,9 @@ class Tile:
         return painted[:, :, top : top + self.bottom - self.top, left : left + self.right - self.left]
 
 
-def tiles(image: Tensor, side: int) -> Iterator[Tile]:
-    """Cut `image` (1, C, H, W) into tiles of at most `side` pixels (a multiple of 8) a side, row by row."""
-    height, width = image.shape[2:]
+def tiles(size: tuple[int, int], side: int) -> Iterator[Tile]:
+    """Cut a picture of `size` (height, width) into tiles of at most `side` pixels (a multiple of 8) a side, by row."""
+    height, width = size
     for top, bottom in _spans(height, side):
         for left, right in _spans(width, side):
             (first_row, last_row), (first_column, last_column) = _seen(top, bottom, height), _seen(left, right, width)

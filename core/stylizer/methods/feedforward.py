@@ -10,6 +10,8 @@ multiplied into the weights before the pass.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -20,24 +22,24 @@ from torch.nn import functional
 from stylizer.feedforward import network as networks
 from stylizer.feedforward.grain import Grain
 from stylizer.feedforward.looks import Look
-from stylizer.feedforward.network import Network
 from stylizer.feedforward.tiles import STRIDE, tiles
-from stylizer.methods import Largest, Report, Style, Task
+from stylizer.methods import Largest, Style, Task
 from stylizer.options import SIZE_RANGE, STYLE_SCALE_RANGE, FeaturesName
 from stylizer.synthesis.pyramid import resize
+from stylizer.tensors import as_floats
 
 LARGEST: dict[FeaturesName | None, Largest] = {
     "compact": Largest(size=SIZE_RANGE[1], style_size=round(SIZE_RANGE[1] * STYLE_SCALE_RANGE[1]))
 }
 TAKES_CONTENT_MASK = False
-# The network draws strokes of a certain number of pixels, learned from styles of this size.
+# The network draws strokes of a certain number of pixels, learned from styles of this size; so pictures much larger
+# are painted at about this size first.
 LARGEST_STROKES = 512
 
 TILE = 1024  # pixels a side
-# What the network leaves for optimization to do at quality "high" is found on a picture of this long side at most.
-REFINED = 1024
-STEPS = 20
-
+STEPS = 20  # of optimization, at quality "high"
+# On the way up, how far each doubling goes toward the style once more: enough for brushwork at the new scale.
+FINISH = 0.35
 # A little strength is a step toward the painting; where the network has to show the photo itself it is not exact, so
 # below this strength its painting of this strength is mixed with the photo.
 FAINT = 0.15
@@ -45,90 +47,143 @@ FAINT = 0.15
 
 def paint(task: Task) -> Tensor:
     """Paint `task.photo` in the looks of `task.styles`: (1, 3, H, W)."""
+    strength = task.options.strength
     nothing_to_paint = task.mask is not None and not task.mask.any()
-    if task.options.strength == 0 or nothing_to_paint:
+    if strength == 0 or nothing_to_paint:
         task.report(1, 1, lambda: task.photo)
         return task.photo
     with torch.inference_mode():
         if task.options.quality == "draft":
-            return _enlarged(_paint_once(_halved(task)), task.photo)
-        if task.options.quality == "high":
-            return _paint_and_refine(task)
-        return _paint_once(task)
+            painting = enlarged(_paint_coarse_to_fine(_halved(task)), _size(task.photo))
+        else:
+            painting = _paint_coarse_to_fine(task)
+        return painting if strength >= FAINT else torch.lerp(task.photo, painting, strength / FAINT)
 
 
-def _paint_once(task: Task) -> Tensor:
-    """The painting by one pass of the network over each tile."""
-    network, grain, photo = networks.load(), Grain(task.options.seed), task.photo
-    strength = task.options.strength
-    cut = list(tiles(photo, TILE))
-    # For all tiles alike, large photos are judged by a thumbnail.
-    size = _at_most(TILE, photo)
-    thumbnail = resize(photo[0], size)[None]
-    mask = None if task.mask is None else resize(task.mask[0], size)[None]
-    sight = network.see(thumbnail, next(tiles(thumbnail, TILE)), grain)
-    own = network.photo_look(sight, mask)
-    wanted = Look.mix([(_style_look(network, style), style.share) for style in task.styles])
-    recipe = network.decoder.prepare(own, own.toward(wanted, max(strength, FAINT)))
-    painting = photo.clone()
-    for done, tile in enumerate(cut, 1):
-        if len(cut) > 1:
-            sight = network.see(photo, tile, grain)
-        tile.of(painting).lerp_(network.paint(sight, recipe), min(1.0, strength / FAINT))
-        task.report(done, len(cut), lambda: painting)
+def _paint_coarse_to_fine(task: Task) -> Tensor:
+    brush, levels = _Brush(task), level_sizes(*_size(task.photo))
+    tell = _Progress(task, levels)
+    painting = brush.paint(resize(task.photo[0], levels[0])[None], max(task.options.strength, FAINT), tell)
+    if task.options.quality == "high":
+        painting = _refined(task, painting, tell)
+    for size in levels[1:]:
+        photo = resize(task.photo[0], size)[None]
+        painting = brush.paint(with_detail(painting, photo), FINISH * task.options.strength, tell)
     return painting
 
 
-def _paint_and_refine(task: Task) -> Tensor:
-    """The painting, changed as optimization changes it at the size of a thumbnail."""
+def level_sizes(height: int, width: int) -> list[tuple[int, int]]:
+    """Heights and widths to paint at: from a long side of about `LARGEST_STROKES`, each twice the one before."""
+    doublings = max(0, round(math.log2(max(height, width) / LARGEST_STROKES)))
+    return [
+        (max(STRIDE, round(height / 2**k)), max(STRIDE, round(width / 2**k))) for k in reversed(range(doublings + 1))
+    ]
+
+
+def with_detail(painting: Tensor, photo: Tensor) -> Tensor:
+    """A painting enlarged to the size of `photo`, with what the photo shows at that size and not below; as bytes.
+
+    Bytes, because this is one more picture of the size of the output, and the network needs no more of a photo either.
+    """
+    coarse, size = resize(photo[0], _size(painting)), _size(photo)
+    detailed = torch.empty(photo.shape, dtype=torch.uint8)
+    for channel in range(3):  # one at a time, again for the sake of memory
+        part = slice(channel, channel + 1)
+        change = enlarged(painting[:, part] - coarse[None, part], size)
+        detailed[:, part] = change.add_(photo[:, part]).clamp_(0, 1).mul_(255).round_()
+    return detailed
+
+
+class _Brush:
+    """The network, ready to paint in the styles of a task."""
+
+    def __init__(self, task: Task) -> None:
+        self._network, self._grain = networks.load(), Grain(task.options.seed)
+        self._mask = task.mask
+        self._wanted = Look.mix([(self._look(style), style.share) for style in task.styles])
+
+    def paint(self, photo: Tensor, strength: float, tell: _Progress) -> Tensor:
+        """Paint `photo` (1, 3, h, w), of any size, by one pass over each tile of it."""
+        cut = list(tiles(_size(photo), TILE))
+        # All tiles alike are painted by the look of the whole, which in a large picture a thumbnail has.
+        size = _at_most(TILE, photo)
+        thumbnail = resize(as_floats(photo)[0], size)[None]
+        sight = self._network.see(thumbnail, next(tiles(size, TILE)), self._grain)
+        mask = None if self._mask is None else resize(self._mask[0], size)[None]
+        own = self._network.photo_look(sight, mask)
+        recipe = self._network.decoder.prepare(own, own.toward(self._wanted, strength))
+        painting = as_floats(photo).clone()
+        for tile in cut:
+            if len(cut) > 1:
+                sight = self._network.see(photo, tile, self._grain)
+            tile.of(painting).copy_(self._network.paint(sight, recipe))
+            tell(painting)
+        return painting
+
+    def _look(self, style: Style) -> Look:
+        """What a style looks like: as stored, or by looking at it."""
+        return self._network.style_look(style.picture) if style.look is None else Look.load(style.look)
+
+
+def _refined(task: Task, painting: Tensor, tell: _Progress) -> Tensor:
+    """The painting, of any size, changed as optimization changes it."""
     from stylizer.methods import optimization  # which most paintings do without
 
-    passes = len(list(tiles(task.photo, TILE)))
-    painting = _paint_once(replace(task, report=_part(task.report, 0, passes + STEPS)))
-    size = _at_most(REFINED, task.photo)
+    size = _size(painting)
     small = replace(
         task,
         photo=resize(task.photo[0], size)[None],
         mask=None if task.mask is None else resize(task.mask[0], size)[None],
-        report=_part(task.report, passes, passes + STEPS),
+        report=lambda _step, _total, current: tell(current()),
     )
-    change = optimization.refine(small, resize(painting[0], size)[None], STEPS)
-    return painting.add_(_enlarged(change, painting)).clamp_(0, 1)
+    return (painting + optimization.refine(small, painting, STEPS)).clamp_(0, 1)
 
 
-def _part(report: Report, before: int, total: int) -> Report:
-    """Reports on a part of the work, as reports on the whole of it."""
-    return lambda done, _, current: report(before + done, total, current)
+class _Progress:
+    """Tells how many tiles and steps of optimization are done."""
+
+    def __init__(self, task: Task, levels: Sequence[tuple[int, int]]) -> None:
+        self._report = task.report
+        self._done = 0
+        self._total = sum(len(list(tiles(size, TILE))) for size in levels)
+        self._total += STEPS if task.options.quality == "high" else 0
+
+    def __call__(self, current: Tensor) -> None:
+        self._done += 1
+        self._report(self._done, self._total, lambda: current)
 
 
 def _halved(task: Task) -> Task:
-    """The same at half the size."""
-    height, width = (max(STRIDE, round(side / 2)) for side in task.photo.shape[2:])
+    """The same at half the size; the styles too, unless they are shown no larger at the whole."""
+    height, width = (max(STRIDE, round(side / 2)) for side in _size(task.photo))
+    shown, shown_at_half = (min(LARGEST_STROKES, size) for size in (task.options.size, task.options.size / 2))
+    styles = task.styles
+    if shown_at_half < shown:
+        styles = tuple(Style(partial(_scaled, style, shown_at_half / shown), style.share) for style in styles)
     return replace(
         task,
         photo=resize(task.photo[0], (height, width))[None],
         mask=None if task.mask is None else resize(task.mask[0], (height, width))[None],
-        styles=tuple(Style(partial(_half, style), style.share) for style in task.styles),
+        styles=styles,
     )
 
 
-def _half(style: Style) -> Tensor:
-    height, width = (max(STRIDE, round(side / 2)) for side in style.picture.shape[2:])
+def _scaled(style: Style, scale: float) -> Tensor:
+    height, width = (max(STRIDE, round(side * scale)) for side in _size(style.picture))
     return resize(style.picture[0], (height, width))[None]
 
 
-def _enlarged(picture: Tensor, like: Tensor) -> Tensor:
-    """`picture` (1, 3, h, w) at the size of `like`; unlike `resize` it leaves values outside [0, 1] as they are."""
-    return functional.interpolate(picture, like.shape[2:], mode="bicubic", align_corners=False)
+def enlarged(picture: Tensor, size: tuple[int, int]) -> Tensor:
+    """`picture` (1, 3, h, w) at the `size` (height, width) given, or a larger one."""
+    return functional.interpolate(picture, size, mode="bicubic", align_corners=False)
 
 
 def _at_most(side: int, photo: Tensor) -> tuple[int, int]:
     """Height and width of `photo` (1, 3, H, W), scaled down to a long side of at most `side` pixels."""
-    height, width = photo.shape[2:]
+    height, width = _size(photo)
     scale = min(1.0, side / max(height, width))
     return max(STRIDE, round(height * scale)), max(STRIDE, round(width * scale))
 
 
-def _style_look(network: Network, style: Style) -> Look:
-    """What a style looks like: as stored, or by looking at it."""
-    return network.style_look(style.picture) if style.look is None else Look.load(style.look)
+def _size(picture: Tensor) -> tuple[int, int]:
+    return picture.shape[2], picture.shape[3]

@@ -49,7 +49,8 @@ def test_folding_everything_into_the_weights_paints_the_same_as_doing_it_step_by
 
 
 def _step_by_step(decoder: Decoder, photo: Look, style: Look, image: Tensor, taps: list[Tensor]) -> Tensor:
-    codes, moved = [], []
+    codes: list[Tensor] = []
+    moved: list[Tensor] = []
     levels = zip(decoder.bases, (image, *taps), photo.levels, style.levels, LEAST_VARIANCE, strict=True)
     for basis, level, our, want, least in levels:
         assert isinstance(basis, Basis)

@@ -14,7 +14,7 @@ SHAPES = [(64, 64), (8, 64), (63, 1001), (1001, 63), (300, 515), (1, 40)]
 @pytest.mark.parametrize(("height", "width"), SHAPES)
 def test_every_pixel_belongs_to_one_tile(height: int, width: int) -> None:
     owners = torch.zeros(1, 1, height, width)
-    for tile in tiles(owners, 128):
+    for tile in tiles((height, width), 128):
         tile.of(owners).add_(1)
         assert max(tile.bottom - tile.top, tile.right - tile.left) <= 128
     assert (owners == 1).all()
@@ -22,7 +22,7 @@ def test_every_pixel_belongs_to_one_tile(height: int, width: int) -> None:
 
 @pytest.mark.parametrize(("height", "width"), SHAPES)
 def test_a_tile_sees_as_far_as_the_network_looks_or_the_margin_beyond_the_picture(height: int, width: int) -> None:
-    for tile in tiles(torch.empty(1, 1, height, width), 128):
+    for tile in tiles((height, width), 128):
         top, left, bottom, right = tile.seen
         assert all(side % 8 == 0 for side in tile.seen[:2])
         assert (bottom - top) % 8 == (right - left) % 8 == 0
@@ -34,7 +34,7 @@ def test_a_tile_sees_as_far_as_the_network_looks_or_the_margin_beyond_the_pictur
 
 def test_beyond_its_border_a_picture_is_its_own_mirror_image() -> None:
     image = torch.rand(1, 3, 72, 48)
-    (tile,) = tiles(image, 128)
+    (tile,) = tiles((72, 48), 128)
     expected = functional.pad(image, (MARGIN, MARGIN, MARGIN, MARGIN), mode="reflect")
     assert torch.equal(tile.cut(image), expected)
     assert torch.equal(tile.own(tile.cut(image)), image)
@@ -43,12 +43,12 @@ def test_beyond_its_border_a_picture_is_its_own_mirror_image() -> None:
 def test_a_picture_of_one_row_or_smaller_than_its_margin_can_be_mirrored() -> None:
     for height, width in ((1, 40), (5, 3)):
         image = torch.rand(1, 3, height, width)
-        (tile,) = tiles(image, 128)
+        (tile,) = tiles((height, width), 128)
         assert torch.equal(tile.own(tile.cut(image)), image)
 
 
 def test_tiles_are_of_about_equal_size_and_begin_on_the_grid_of_the_features() -> None:
-    rows = sorted({(tile.top, tile.bottom) for tile in tiles(torch.empty(1, 1, 1100, 8), 512)})
+    rows = sorted({(tile.top, tile.bottom) for tile in tiles((1100, 8), 512)})
     heights = [bottom - top for top, bottom in rows]
     assert all(a[1] == b[0] and b[0] % 8 == 0 for a, b in pairwise(rows))
     assert max(heights) - min(heights) <= 24
