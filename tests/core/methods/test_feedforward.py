@@ -20,6 +20,7 @@ from stylizer.feedforward.tiles import tiles
 from stylizer.losses import style_loss, style_scales
 from stylizer.methods import Style, Task, feedforward
 from stylizer.styles import LOOK_SIDE, catalog
+from stylizer.synthesis.pyramid import resize
 from stylizer.tensors import to_tensor
 
 Paint = Callable[..., Tensor]
@@ -116,6 +117,50 @@ def test_large_pictures_are_painted_tile_by_tile_and_show_no_seam(
     assert len(reports) == reports[-1][0] == reports[-1][1] > 8
     assert (whole - tiled).abs().max() < 0.05
     assert (whole - tiled).abs().mean() < 0.002
+
+
+@pytest.mark.parametrize(
+    ("size", "sides"),
+    [
+        (64, [64]),
+        (512, [512]),
+        (724, [724]),
+        (725, [362, 725]),
+        (1024, [512, 1024]),
+        (8192, [512, 1024, 2048, 4096, 8192]),
+    ],
+)
+def test_painting_begins_at_about_512_pixels_and_doubles(size: int, sides: list[int]) -> None:
+    levels = feedforward.level_sizes(size * 3 // 4, size)
+    assert [width for _, width in levels] == sides
+    assert levels[-1] == (size * 3 // 4, size)
+    assert all(abs(width * 3 / 4 - height) <= 1 for height, width in levels)
+
+
+def test_strokes_grow_with_the_painting(paint: Paint, cat: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen at the same size, a larger painting is nearly as far on the way to the style as a small one."""
+    style = _swatch("woodcut")
+    small = resize(cat[0], (cat.shape[2] // 2, 80))[None]
+
+    def seen(painting: Tensor) -> float:
+        return _distance(resize(painting[0], tuple(small.shape[2:]))[None], style)
+
+    once = paint("feedforward", cat, (style, 1.0), quality="standard")
+    monkeypatch.setattr(feedforward, "LARGEST_STROKES", 80)
+    large = paint("feedforward", cat, (style, 1.0), quality="standard")
+    least = seen(paint("feedforward", small, (style, 1.0), quality="standard"))
+    assert large.shape == once.shape
+    assert seen(large) - least < 0.5 * (seen(once) - least)
+
+
+def test_detail_is_what_the_photo_shows_at_the_new_size_and_not_below() -> None:
+    photo = torch.rand(1, 3, 40, 48)
+    coarse = resize(photo[0], (20, 24))[None]
+    assert (feedforward.with_detail(coarse, photo).float() / 255 - photo).abs().max() < 0.003
+    smooth = feedforward.enlarged(coarse, (40, 48)).clamp(0, 1)
+    half = 0.5 * coarse
+    with_none = feedforward.with_detail(half, smooth).float() / 255
+    assert (with_none - feedforward.enlarged(half, (40, 48))).abs().mean() < 0.05
 
 
 def test_a_large_photo_is_judged_by_its_thumbnail_and_comes_out_in_the_same_colors(
