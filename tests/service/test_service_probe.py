@@ -79,7 +79,7 @@ def test_the_shape_is_that_of_the_upright_picture(picture: Picture, name: str, o
         (b"%PDF-1.7 and so on", "unsupported-image", "image/avif"),
         (png_of(30_000, 30_000), "too-many-pixels", "at most 50 megapixels"),
         (png_of(1000, 15), "image-too-small", "at least 16 pixels a side"),
-        (png_of(1000, 100), "extreme-aspect-ratio", "at most 8 times as long as wide"),
+        (png_of(1000, 60), "extreme-aspect-ratio", "at most 16 times as long as wide"),
     ],
     ids=["empty", "text", "pdf", "bomb", "low", "long"],
 )

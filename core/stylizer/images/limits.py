@@ -20,7 +20,7 @@ class Limits:
 
     max_bytes: int = 32 * 2**20
     max_pixels: int = 50_000_000
-    max_aspect_ratio: float = 8
+    max_aspect_ratio: float = 16
     min_side: int = 16
 
 

@@ -22,7 +22,7 @@ from torch.nn import functional
 from stylizer.feedforward import network as networks
 from stylizer.feedforward.grain import Grain
 from stylizer.feedforward.looks import Look
-from stylizer.feedforward.tiles import STRIDE, tiles
+from stylizer.feedforward.tiles import tiles
 from stylizer.methods import Largest, Style, Task
 from stylizer.options import SIZE_RANGE, STYLE_SCALE_RANGE, FeaturesName
 from stylizer.synthesis.pyramid import resize
@@ -76,7 +76,7 @@ def level_sizes(height: int, width: int) -> list[tuple[int, int]]:
     """Heights and widths to paint at: from a long side of about `LARGEST_STROKES`, each twice the one before."""
     doublings = max(0, round(math.log2(max(height, width) / LARGEST_STROKES)))
     return [
-        (max(STRIDE, round(height / 2**k)), max(STRIDE, round(width / 2**k))) for k in reversed(range(doublings + 1))
+        (max(1, round(height / 2**k)), max(1, round(width / 2**k))) for k in reversed(range(doublings + 1))
     ]
 
 
@@ -155,7 +155,7 @@ class _Progress:
 
 def _halved(task: Task) -> Task:
     """The same at half the size; the styles too, unless they are shown no larger at the whole."""
-    height, width = (max(STRIDE, round(side / 2)) for side in _size(task.photo))
+    height, width = (max(1, round(side / 2)) for side in _size(task.photo))
     shown, shown_at_half = (min(LARGEST_STROKES, size) for size in (task.options.size, task.options.size / 2))
     styles = task.styles
     if shown_at_half < shown:
@@ -169,7 +169,7 @@ def _halved(task: Task) -> Task:
 
 
 def _scaled(style: Style, scale: float) -> Tensor:
-    height, width = (max(STRIDE, round(side * scale)) for side in _size(style.picture))
+    height, width = (max(1, round(side * scale)) for side in _size(style.picture))
     return resize(style.picture[0], (height, width))[None]
 
 
@@ -182,7 +182,7 @@ def _at_most(side: int, photo: Tensor) -> tuple[int, int]:
     """Height and width of `photo` (1, 3, H, W), scaled down to a long side of at most `side` pixels."""
     height, width = _size(photo)
     scale = min(1.0, side / max(height, width))
-    return max(STRIDE, round(height * scale)), max(STRIDE, round(width * scale))
+    return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 def _size(picture: Tensor) -> tuple[int, int]:

@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     styles_dir: Path | None = None
     max_bytes: PositiveInt = 32 * 2**20
     max_pixels: PositiveInt = 50_000_000
-    max_aspect_ratio: float = Field(default=8.0, ge=1)
+    max_aspect_ratio: float = Field(default=16.0, ge=1)
     min_side: PositiveInt = 16
     upload_ttl: timedelta = timedelta(hours=24)
     result_ttl: timedelta = timedelta(hours=24)
