@@ -21,6 +21,7 @@ from stylizer.feedforward import network as networks
 from stylizer.feedforward.grain import Grain
 from stylizer.feedforward.network import Network
 from stylizer.feedforward.tiles import tiles
+from stylizer.methods.feedforward import FULL
 from stylizer.tensors import to_image
 from training.feedforward import KEPT_DECODERS
 from training.quality import Pair, find_pairs
@@ -38,9 +39,10 @@ class Candidate(NamedTuple):
 
 @torch.inference_mode()
 def paint(network: Network, photo: Tensor, style: Tensor) -> Tensor:
-    """`photo` (1, 3, H, W) in the style of `style` (1, 3, h, w)."""
+    """`photo` (1, 3, H, W) in the style of `style` (1, 3, h, w), as the method does it."""
     sight = network.see(photo, next(tiles((photo.shape[2], photo.shape[3]), LONG_SIDE)), Grain(0))
-    return network.paint(sight, network.decoder.prepare(network.photo_look(sight), network.style_look(style)))
+    own = network.photo_look(sight)
+    return network.paint(sight, network.decoder.prepare(own, own.toward(network.style_look(style), FULL)))
 
 
 def measure(path: Path, pairs: Sequence[Pair], yardstick: Yardstick) -> Candidate:

@@ -38,6 +38,9 @@ LARGEST_STROKES = 512
 
 TILE = 1024  # pixels a side
 STEPS = 20  # of optimization, at quality "high"
+# How far strength 1 goes toward the statistics of the style. All the way the style distance was 0.03 lower on 24 pairs,
+# and the content distance 0.08 higher (0.364 and 0.973 instead of 0.391 and 0.893).
+FULL = 0.93
 # On the way up, how far each doubling goes toward the style once more: enough for brushwork at the new scale.
 FINISH = 0.35
 # A little strength is a step toward the painting; where the network has to show the photo itself it is not exact, so
@@ -63,7 +66,7 @@ def paint(task: Task) -> Tensor:
 def _paint_coarse_to_fine(task: Task) -> Tensor:
     brush, levels = _Brush(task), level_sizes(*_size(task.photo))
     tell = _Progress(task, levels)
-    painting = brush.paint(resize(task.photo[0], levels[0])[None], max(task.options.strength, FAINT), tell)
+    painting = brush.paint(resize(task.photo[0], levels[0])[None], FULL * max(task.options.strength, FAINT), tell)
     if task.options.quality == "high":
         painting = _refined(task, painting, tell)
     for size in levels[1:]:
@@ -75,9 +78,7 @@ def _paint_coarse_to_fine(task: Task) -> Tensor:
 def level_sizes(height: int, width: int) -> list[tuple[int, int]]:
     """Heights and widths to paint at: from a long side of about `LARGEST_STROKES`, each twice the one before."""
     doublings = max(0, round(math.log2(max(height, width) / LARGEST_STROKES)))
-    return [
-        (max(1, round(height / 2**k)), max(1, round(width / 2**k))) for k in reversed(range(doublings + 1))
-    ]
+    return [(max(1, round(height / 2**k)), max(1, round(width / 2**k))) for k in reversed(range(doublings + 1))]
 
 
 def with_detail(painting: Tensor, photo: Tensor) -> Tensor:
