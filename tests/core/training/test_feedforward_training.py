@@ -16,6 +16,7 @@ from training import choose, feedforward
 from training.feedforward import MARGIN, Batch, DecoderTraining, Settings, begin, halos
 from training.pictures import find_pictures
 from training.quality import find_pairs
+from training.quality_distances import Yardstick
 from training.runs import train
 from training.style_library import VARIANTS, StyleLibrary, Variant, view
 from training.style_looks import look_of
@@ -173,20 +174,28 @@ def test_the_command_trains_from_folders_and_goes_on_where_it_stopped(
 def test_of_the_decoders_kept_the_nearest_to_the_styles_ships_if_it_still_shows_the_photos(
     teachers: Teachers, folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    distances = {"400": (0.5, 0.8), "800": (0.4, 0.9), "1200": (0.3, 1.0)}
+    for step in distances:
+        (tmp_path / f"decoder-{step:>06}.safetensors").write_text(step)
     monkeypatch.setattr(choose, "load_teachers", lambda _: teachers)
     monkeypatch.setattr(choose, "use_available_cores", lambda: None)
-    monkeypatch.setattr(choose, "find_pairs", lambda *folders: find_pairs(*folders)[:2])
-    first = network.WEIGHTS.read_bytes()
-    (tmp_path / "decoder-000400.safetensors").write_bytes(first)
+    monkeypatch.setattr(choose, "measure", lambda path, *_: choose.Candidate(path, *distances[path.read_text()]))
+    command = ["--run", str(tmp_path), "--content", str(folders[0]), "--style", str(folders[1])]
+    for limit, chosen in (("2", "1200"), ("0.9", "800"), ("0.1", "400")):
+        choose.main([*command, "--content-limit", limit, "--to", str(tmp_path / "chosen")])
+        assert (tmp_path / "chosen").read_text() == chosen
+
+
+def test_a_decoder_is_measured_by_its_paintings(teachers: Teachers, folders: tuple[Path, Path], tmp_path: Path) -> None:
+    """One that adds nothing to the recolored photos keeps more of them than the one that ships."""
     recolors = {
         key: torch.zeros_like(value) if key.startswith("convolutions.8") else value
         for key, value in load_file(network.WEIGHTS).items()
     }
-    save_file(recolors, tmp_path / "decoder-000800.safetensors")
-    command = ["--run", str(tmp_path), "--content", str(folders[0]), "--style", str(folders[1])]
-    for limit, chosen in (("9", "000400"), ("0.0001", "000800")):
-        choose.main([*command, "--content-limit", limit, "--to", str(tmp_path / "chosen")])
-        assert (tmp_path / "chosen").read_bytes() == (tmp_path / f"decoder-{chosen}.safetensors").read_bytes()
+    save_file(recolors, tmp_path / "recolors.safetensors")
+    pairs, yardstick = find_pairs(*folders)[:2], Yardstick(teachers)
+    shipped, plain = (choose.measure(p, pairs, yardstick) for p in (network.WEIGHTS, tmp_path / "recolors.safetensors"))
+    assert 0 < plain.content < shipped.content < 2
 
 
 def test_the_looks_beside_the_built_in_styles_are_those_of_their_swatches() -> None:
