@@ -97,8 +97,8 @@ class Method(Protocol):
 
 METHODS: dict[MethodName, str] = {
     "feedforward": "stylizer.methods.feedforward",
-    "texture": "stylizer.methods.texture",
     "optimization": "stylizer.methods.optimization",
+    "texture": "stylizer.methods.texture",
 }
 
 
