@@ -44,6 +44,13 @@ def use_available_cores() -> None:
     torch.set_num_threads(available_cores())
 
 
+def autocast(dtype: torch.dtype, device: str = "cpu") -> torch.autocast:
+    """Compute in `dtype` what can be: a context for networks, which changes nothing where that is float32."""
+    import torch
+
+    return torch.autocast(device, dtype, enabled=dtype != torch.float32)
+
+
 def autocast_dtype(device: str = "cpu") -> torch.dtype:
     """The precision for neural networks on `device`: bfloat16 where it is multiplied in hardware, else float32.
 

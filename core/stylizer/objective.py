@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd.function import Function, FunctionCtx
 from torch.nn import functional
 
-from stylizer.compute import autocast_dtype
+from stylizer.compute import autocast, autocast_dtype
 from stylizer.features import Features
 from stylizer.features.statistics import Statistics
 from stylizer.features.structure import Structure
@@ -160,7 +160,7 @@ class Objective:
 
     def _taps(self, whole: Tensor, strip: Strip) -> list[Tensor]:
         """All of the network's in one strip, in the precision that is fast here."""
-        with self._fast_precision():
+        with autocast(self._precision):
             taps = self._network(strip.seen(whole))
         return [strip.own(tap, stride) for tap, stride in zip(taps, self._network.strides, strict=True)]
 
@@ -168,11 +168,8 @@ class Objective:
         return [taps[tap] for tap in self._network.style_taps]
 
     def _content(self, taps: list[Tensor]) -> list[Tensor]:
-        with self._fast_precision():
+        with autocast(self._precision):
             return self._network.content(taps)
-
-    def _fast_precision(self) -> torch.autocast:
-        return torch.autocast("cpu", self._precision, enabled=self._precision != torch.float32)
 
     def _cut(self, whole: Tensor) -> list[Strip]:
         return strips(whole.shape[2], whole.shape[3], reach=self._network.reach)

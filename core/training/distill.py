@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stylizer.compute import autocast_dtype
+from stylizer.compute import autocast, autocast_dtype
 from stylizer.features.compact import CompactEncoder
 from training.canvases import Canvases
 from training.descent import Descent
@@ -77,8 +77,7 @@ class Distillation(Run):
     def losses(self) -> tuple[Tensor, dict[str, object]]:
         """Errors of the features and of their statistics, the mean over layers; logged by layer."""
         batch = self.draw(self.step).contiguous(memory_format=torch.channels_last)
-        precision = self.teachers.dtype
-        with torch.autocast(batch.device.type, precision, enabled=precision != torch.float32):
+        with autocast(self.teachers.dtype, batch.device.type):
             self.canvases.renew(self.step, batch)
             if self.step >= self.settings.canvases_from:
                 painting = partial(painting_loss, self.pupil, self.teachers.layers)

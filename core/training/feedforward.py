@@ -16,11 +16,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
-from stylizer.compute import autocast_dtype
+from stylizer.compute import autocast, autocast_dtype
 from stylizer.features.compact import CompactFeatures, load
 from stylizer.feedforward.decoder import Basis, Decoder, Modulated
 from stylizer.feedforward.grain import GRAIN
 from stylizer.feedforward.looks import Look
+from stylizer.losses import total_variation
 from training.descent import Descent
 from training.pictures import Collection, find_pictures
 from training.pupil import Moments
@@ -114,8 +115,7 @@ class DecoderTraining(Run):
     def losses(self) -> tuple[Tensor, dict[str, object]]:
         """All losses of one batch, weighted; logged by name."""
         batch, s = self.draw(self.step), self.settings
-        precision = self.teachers.dtype
-        with torch.autocast(self.device.type, precision, enabled=precision != torch.float32):
+        with autocast(self.teachers.dtype, self.device.type):
             photos, paintings, recolored = (x[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN] for x in self.paint(batch))
             of_photos, seen = self.teachers(photos), self.teachers.features(paintings)
             theirs, ours = moments_of(of_photos), moments_of(seen)
@@ -124,7 +124,7 @@ class DecoderTraining(Run):
         losses = {
             "style": style_errors(ours, _wanted(batch, theirs)).mean(),
             "content": content_errors(seen, of_photos).mean(),
-            "variation": variation(paintings),
+            "variation": total_variation(paintings),
             "halos": halos(paintings, recolored),
             "identity": (unchanged * (1 - gone).square()).mean(),
         }
@@ -167,11 +167,6 @@ def _wanted(batch: Batch, theirs: dict[str, Moments]) -> list[dict[str, Moments]
         own = {name: (mean[i : i + 1], covariance[i : i + 1]) for name, (mean, covariance) in theirs.items()}
         wanted.append(style.targets if strength == 1 else toward(own, style.targets, strength))
     return wanted
-
-
-def variation(image: Tensor) -> Tensor:
-    """Mean absolute difference of neighboring pixels, horizontal plus vertical."""
-    return (image[..., 1:] - image[..., :-1]).abs().mean() + (image[..., 1:, :] - image[..., :-1, :]).abs().mean()
 
 
 def halos(paintings: Tensor, recolored: Tensor) -> Tensor:

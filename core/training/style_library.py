@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
 
+from stylizer.compute import autocast
 from stylizer.features.compact import CompactFeatures
 from stylizer.features.statistics import Statistics
 from stylizer.feedforward.looks import Look
@@ -87,8 +88,7 @@ class StyleLibrary:
 
     def _measure(self, index: int, variant: int, path: Path) -> None:
         image = self.picture(index, variant)
-        precision = self._teachers.dtype
-        with torch.no_grad(), torch.autocast(self._device.type, precision, enabled=precision != torch.float32):
+        with torch.no_grad(), autocast(self._teachers.dtype, self._device.type):
             look = Look.of(image, self._features(image))
             targets = moments_of(self._teachers(image))
         state = {f"look.{i}.{j}": x for i, level in enumerate(look.levels) for j, x in enumerate(level.tensors())}

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from stylizer.features.statistics import Statistics
-from stylizer.losses import LEAST_COVARIANCE
-from training.pupil import Moments
+from stylizer.losses import style_loss, style_scales
+from training.pupil import Moments, positions, structure
 from training.teachers import CONTENT_LAYERS
 
 
@@ -37,28 +37,18 @@ def toward(ours: Mapping[str, Moments], theirs: Mapping[str, Moments], amount: f
 
 def style_errors(ours: Mapping[str, Moments], wanted: Sequence[Mapping[str, Moments]]) -> Tensor:
     """For each picture (B) the relative squared errors of means plus those of covariances, the mean over layers."""
-    total = next(iter(ours.values()))[0].new_zeros(len(wanted))
-    for name, (mean, covariance) in ours.items():
-        for i, target in enumerate(wanted):
-            of_mean, of_covariance = (x[0].float() for x in target[name])
-            scale = of_mean.square().sum()
-            floor = (LEAST_COVARIANCE * scale).square()
-            error = (mean[i] - of_mean).square().sum() / scale
-            error = error + (covariance[i] - of_covariance).square().sum() / (of_covariance.square().sum() + floor)
-            total[i] = total[i] + error / len(ours)
-    return total
+    errors = []
+    for i, target in enumerate(wanted):
+        seen = [Statistics(mean[i], covariance[i]) for mean, covariance in ours.values()]
+        sought = [Statistics(*(x[0].float() for x in target[name])) for name in ours]
+        errors.append(style_loss(seen, sought, [style_scales(layer) for layer in sought], [1.0] * len(sought)))
+    return torch.stack(errors)
 
 
 def content_errors(ours: Mapping[str, Tensor], photos: Mapping[str, Tensor]) -> Tensor:
     """For each picture (B) the mean squared difference of instance-normalized features, the mean over layers."""
-    errors = [(structure(ours[name]) - structure(photos[name])).square().mean((1, 2, 3)) for name in CONTENT_LAYERS]
+    errors = [
+        (structure(positions(ours[name])) - structure(positions(photos[name]))).square().mean((1, 2))
+        for name in CONTENT_LAYERS
+    ]
     return torch.stack(errors).mean(0)
-
-
-def structure(features: Tensor) -> Tensor:
-    """`features` (B, C, h, w) with every channel at mean 0 and deviation 1 over each picture."""
-    features = features.float()
-    variance, mean = torch.var_mean(features, (2, 3), keepdim=True, correction=0)
-    whole = variance.mean(1, keepdim=True) + mean.var(1, keepdim=True, correction=0)
-    deviation = variance.add(1e-12).sqrt() + 1e-3 * whole.add(1e-12).sqrt()
-    return (features - mean) / deviation

@@ -148,12 +148,16 @@ def load(path: Path = WEIGHTS) -> CompactFeatures:
     views = {
         name: View(tap, state[f"views.{name}.matrix"], state[f"views.{name}.offset"]) for name, tap in tap_of.items()
     }
-    return CompactFeatures(load_encoder(path), views).requires_grad_(False).eval()
+    return CompactFeatures(_encoder(state), views).requires_grad_(False).eval()
 
 
 def load_encoder(path: Path = WEIGHTS) -> CompactEncoder:
     """The shipped encoder alone: frozen, float32, channels last."""
-    state, _ = _read(path)
+    return _encoder(_read(path)[0])
+
+
+def _encoder(state: dict[str, Tensor]) -> CompactEncoder:
+    """The encoder with its part of the weights."""
     with torch.random.fork_rng(devices=[]):  # whose first weights, drawn by chance, are nothing to the caller
         encoder = CompactEncoder()
     prefix = "encoder."

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
 
-from stylizer.compute import autocast_dtype
+from stylizer.compute import autocast, autocast_dtype
 from stylizer.features.compact import CompactEncoder, load_encoder
 from stylizer.feedforward.decoder import Decoder, Recipe
 from stylizer.feedforward.grain import Grain
@@ -43,14 +43,14 @@ class Network:
         below, right = (max(0, STRIDE - side) for side in image.shape[2:])
         if below or right:  # smaller than the coarsest feature
             image = functional.pad(image, (0, right, 0, below), mode="replicate")
-        with self._fast():
+        with autocast(self._precision):
             return Look.of(image, self.encoder(image))
 
     def see(self, photo: Tensor, tile: Tile, grain: Grain) -> Sight:
         """Look at one tile of `photo` (1, 3, H, W), in [0, 1] or in bytes."""
         top, left, bottom, right = tile.seen
         image = as_floats(tile.cut(photo)) + grain.at(top, left, bottom - top, right - left)
-        with self._fast():
+        with autocast(self._precision):
             return Sight(tile, image, self.encoder(image, continued=True))
 
     def photo_look(self, sight: Sight, mask: Tensor | None = None) -> Look:
@@ -59,12 +59,9 @@ class Network:
 
     def paint(self, sight: Sight, recipe: Recipe) -> Tensor:
         """The painting of the tile: float32, (1, 3, h, w)."""
-        with self._fast():
+        with autocast(self._precision):
             painted: Tensor = self.decoder(recipe, sight.image, sight.taps)
         return sight.tile.own(painted)
-
-    def _fast(self) -> torch.autocast:
-        return torch.autocast("cpu", self._precision, enabled=self._precision != torch.float32)
 
 
 @cache

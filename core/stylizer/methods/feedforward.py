@@ -130,13 +130,7 @@ def _refined(task: Task, painting: Tensor, tell: _Progress) -> Tensor:
     """The painting, of any size, changed as optimization changes it."""
     from stylizer.methods import optimization  # which most paintings do without
 
-    size = _size(painting)
-    small = replace(
-        task,
-        photo=resize(task.photo[0], size)[None],
-        mask=None if task.mask is None else resize(task.mask[0], size)[None],
-        report=lambda _step, _total, current: tell(current()),
-    )
+    small = replace(_resized(task, _size(painting)), report=lambda _step, _total, current: tell(current()))
     return (painting + optimization.refine(small, painting, STEPS)).clamp_(0, 1)
 
 
@@ -161,12 +155,13 @@ def _halved(task: Task) -> Task:
     styles = task.styles
     if shown_at_half < shown:
         styles = tuple(Style(partial(_scaled, style, shown_at_half / shown), style.share) for style in styles)
-    return replace(
-        task,
-        photo=resize(task.photo[0], (height, width))[None],
-        mask=None if task.mask is None else resize(task.mask[0], (height, width))[None],
-        styles=styles,
-    )
+    return replace(_resized(task, (height, width)), styles=styles)
+
+
+def _resized(task: Task, size: tuple[int, int]) -> Task:
+    """The same with photo and mask of `size` (height, width)."""
+    mask = None if task.mask is None else resize(task.mask[0], size)[None]
+    return replace(task, photo=resize(task.photo[0], size)[None], mask=mask)
 
 
 def _scaled(style: Style, scale: float) -> Tensor:

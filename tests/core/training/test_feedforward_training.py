@@ -15,12 +15,13 @@ from stylizer.styles import catalog
 from training import choose, feedforward
 from training.feedforward import MARGIN, Batch, DecoderTraining, Settings, begin, halos
 from training.pictures import find_pictures
+from training.pupil import positions, structure
 from training.quality import find_pairs
 from training.quality_distances import Yardstick
 from training.runs import train
 from training.style_library import VARIANTS, StyleLibrary, Variant, view
 from training.style_looks import look_of
-from training.style_target import content_errors, moments_of, structure, style_errors, toward
+from training.style_target import content_errors, moments_of, style_errors, toward
 from training.teachers import Teachers
 
 SETTINGS = Settings(batch=2, side=64, warm_up=1)
@@ -132,9 +133,9 @@ def test_errors_are_those_of_plain_formulas() -> None:
             floor = (0.03 * b.mean(1).square().sum()) ** 2
             plain += (x - y).square().sum() / (y.square().sum() + floor) / 2
         torch.testing.assert_close(error, plain)
-    normalized = structure(ours["fire5"])
-    torch.testing.assert_close(normalized.mean((2, 3)), torch.zeros(2, 5), atol=1e-5, rtol=0)
-    torch.testing.assert_close(normalized.var((2, 3), correction=0), torch.ones(2, 5), atol=1e-2, rtol=0)
+    normalized = structure(positions(ours["fire5"]))
+    torch.testing.assert_close(normalized.mean(1), torch.zeros(2, 5), atol=1e-5, rtol=0)
+    torch.testing.assert_close(normalized.var(1, correction=0), torch.ones(2, 5), atol=1e-2, rtol=0)
     assert content_errors(ours, ours).tolist() == [0, 0]
     assert content_errors(ours, theirs).min() > 1
 
