@@ -6,7 +6,6 @@ it then ends with the very weights of an uninterrupted run.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,42 +18,32 @@ from torch import Tensor
 from stylizer.compute import autocast, autocast_dtype
 from stylizer.features.compact import CompactEncoder
 from training.canvases import Canvases
-from training.descent import Descent
 from training.pictures import Collection, disturb, find_pictures
 from training.pupil import Pupil, calibrate, losses, painting_loss
-from training.runs import CHECKPOINT, Run, add_end, schedule, train
+from training.runs import CHECKPOINT, Run, RunSettings, run_parser, schedule, train
 from training.teachers import Teachers, load_teachers
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What one run is made with.
+@dataclass(frozen=True, kw_only=True)
+class Settings(RunSettings):
+    """What one run is made with, beside what every one is.
 
     Attributes:
         batch: Crops a step, half of them from photographs and half from artworks.
         side: Side of a crop in pixels.
-        rate: Peak learning rate of Adam, for the adapters.
-        filters_rate: Peak learning rate of Muon, for the encoder's filters.
-        warm_up: Steps until the peak; the rates then stay, and fall linearly to zero from `decay_from` of the run on.
-        decay_from: Share of the run after which the rate falls.
         statistics: Weight of the statistics' error beside the features' error.
-        average: Decay of the exponential average of the weights, which is what ships.
         canvases: Crops of each batch that are paintings by the student itself, from step `canvases_from` on.
         canvases_from: Before it, the student knows too little for its paintings to say anything.
-        seed: Of the initial weights and of every step's crops.
     """
 
     batch: int = 8
     side: int = 192
-    rate: float = 1.5e-3
-    filters_rate: float = 2.5e-3
     warm_up: int = 100
     decay_from: float = 0.1
+    clip: float = 5.0
     statistics: float = 0.3
-    average: float = 0.998
     canvases: int = 3
     canvases_from: int = 400
-    seed: int = 0
 
 
 class Distillation(Run):
@@ -63,15 +52,7 @@ class Distillation(Run):
     def __init__(self, pupil: Pupil, teachers: Teachers, draw: Callable[[int], Tensor], settings: Settings) -> None:
         self.pupil, self.teachers, self.draw, self.settings = pupil, teachers, draw, settings
         _, *others = pupil.encoder.convolutions()
-        descent = Descent(pupil, others, rate=settings.rate, filters_rate=settings.filters_rate)
-        super().__init__(
-            pupil,
-            descent,
-            warm_up=settings.warm_up,
-            decay_from=settings.decay_from,
-            memory=settings.average,
-            clip=5.0,
-        )
+        super().__init__(pupil, others, settings)
         self.canvases = Canvases(settings.canvases, settings.side)
 
     def losses(self) -> tuple[Tensor, dict[str, object]]:
@@ -127,14 +108,8 @@ def begin(teachers: Teachers, draw: Callable[[int], Tensor], settings: Settings,
 
 def main(argv: list[str] | None = None) -> None:
     """Train, from the last checkpoint if there is one."""
-    parser = argparse.ArgumentParser(prog="python -m training.distill", description=__doc__)
-    parser.add_argument("--content", type=Path, required=True, help="folder of photographs")
-    parser.add_argument("--style", type=Path, required=True, help="folder of artworks")
-    parser.add_argument("--teachers", type=Path, help="folder of the teachers' state dicts (default: torchvision's)")
-    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint.pt and log.jsonl")
+    parser = run_parser("training.distill", __doc__)
     parser.add_argument("--batch", type=int, default=Settings.batch, help="crops a step (%(default)s)")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of the processor (%(default)s)")
-    add_end(parser)
     arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)
     settings = replace(Settings(), batch=arguments.batch)

@@ -5,7 +5,6 @@ Can be stopped at any time: started again with the same `--out` it goes on from 
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,10 +21,9 @@ from stylizer.feedforward.decoder import Basis, Decoder, Modulated
 from stylizer.feedforward.grain import GRAIN
 from stylizer.feedforward.looks import Look
 from stylizer.losses import total_variation
-from training.descent import Descent
 from training.pictures import Collection, find_pictures
 from training.pupil import Moments
-from training.runs import CHECKPOINT, Run, add_end, schedule, train
+from training.runs import CHECKPOINT, Run, RunSettings, run_parser, schedule, train
 from training.style_library import Style, StyleLibrary
 from training.style_target import content_errors, moments_of, style_errors, toward
 from training.teachers import Teachers, load_teachers
@@ -35,39 +33,30 @@ KEEP_EVERY = 400
 MARGIN = 8  # pixels of each crop that are painted but not judged: pictures will be mirrored beyond their border
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What one run is made with.
+@dataclass(frozen=True, kw_only=True)
+class Settings(RunSettings):
+    """What one run is made with, beside what every one is.
 
     Attributes:
         batch: Paintings a step.
         side: Side in pixels of what is judged of each.
-        rate: Peak learning rate of Adam, for all but the filters.
-        filters_rate: Peak learning rate of Muon, for the 3x3 filters.
-        warm_up: Steps until the peak; the rates fall linearly to zero from `decay_from` of the run on.
-        decay_from: Share of the run after which the rate falls.
         content_weight: Weight of the content loss beside the style loss.
         variation_weight: Weight of total variation.
         halos_weight: Weight of light and dark that comes and goes over large areas where the photo has none.
         between: Chance that a step's first painting goes only part of the way to its style, or none.
         identity_weight: Weight of the difference from the photo, in full where none of the way is gone.
-        average: Decay of the exponential average of the weights, which is what ships.
-        seed: Of the initial weights and of every step's crops.
     """
 
     batch: int = 4
     side: int = 256
-    rate: float = 1.5e-3
-    filters_rate: float = 2.5e-3
     warm_up: int = 50
     decay_from: float = 0.3
+    clip: float = 1.0
     content_weight: float = 0.15
     variation_weight: float = 0.3
     halos_weight: float = 3.0
     between: float = 0.3
     identity_weight: float = 1.0
-    average: float = 0.998
-    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -103,14 +92,7 @@ class DecoderTraining(Run):
         self.device = next(decoder.parameters()).device
         # The last convolution makes colors; like a first layer, it goes with Adam.
         filters = [cast(Modulated, module).convolution for module in list(decoder.convolutions)[:-1]]
-        super().__init__(
-            decoder,
-            Descent(decoder, filters, rate=settings.rate, filters_rate=settings.filters_rate),
-            warm_up=settings.warm_up,
-            decay_from=settings.decay_from,
-            memory=settings.average,
-            clip=1.0,
-        )
+        super().__init__(decoder, filters, settings)
 
     def losses(self) -> tuple[Tensor, dict[str, object]]:
         """All losses of one batch, weighted; logged by name."""
@@ -223,18 +205,12 @@ def begin(
 
 def main(argv: list[str] | None = None) -> None:
     """Train, from the last checkpoint if there is one."""
-    parser = argparse.ArgumentParser(prog="python -m training.feedforward", description=__doc__)
-    parser.add_argument("--content", type=Path, required=True, help="folder of photographs")
-    parser.add_argument("--style", type=Path, required=True, help="folder of artworks")
-    parser.add_argument("--teachers", type=Path, help="folder of the teachers' state dicts (default: torchvision's)")
-    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint.pt and log.jsonl")
+    parser = run_parser("training.feedforward", __doc__)
     parser.add_argument("--styles", type=Path, help="folder for what is known of the artworks (default: in --out)")
     parser.add_argument("--batch", type=int, default=Settings.batch, help="paintings a step (%(default)s)")
     parser.add_argument("--side", type=int, default=Settings.side, help="of a painting in pixels (%(default)s)")
     parser.add_argument("--content-weight", type=float, default=Settings.content_weight, help="(%(default)s)")
     parser.add_argument("--device", type=torch.device, default="cpu", help="cpu or cuda (%(default)s)")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of the processor (%(default)s)")
-    add_end(parser)
     arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)
     settings = replace(Settings(), batch=arguments.batch, side=arguments.side, content_weight=arguments.content_weight)

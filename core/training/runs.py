@@ -6,7 +6,8 @@ import argparse
 import json
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,29 @@ CHECKPOINT = "checkpoint.pt"
 LOG_EVERY = 10
 
 
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """What every run is made with.
+
+    Attributes:
+        rate: Peak learning rate of Adam, for all but the filters.
+        filters_rate: Peak learning rate of Muon, for the 3x3 filters.
+        warm_up: Steps until the peak; the rates then stay, and fall linearly to zero from `decay_from` of the run on.
+        decay_from: Share of the run after which the rates fall.
+        average: Decay of the exponential average of the weights, which is what ships.
+        clip: Norm that the gradients of a step are cut down to.
+        seed: Of the initial weights and of every step's crops.
+    """
+
+    rate: float = 1.5e-3
+    filters_rate: float = 2.5e-3
+    warm_up: int
+    decay_from: float
+    average: float = 0.998
+    clip: float
+    seed: int = 0
+
+
 class Run(ABC):
     """A training under way.
 
@@ -30,22 +54,10 @@ class Run(ABC):
         seconds: How long they took.
     """
 
-    def __init__(
-        self, module: nn.Module, descent: Descent, *, warm_up: int, decay_from: float, memory: float, clip: float
-    ) -> None:
-        """Begin.
-
-        Args:
-            module: What learns.
-            descent: How.
-            warm_up: Steps until the peak of the learning rates.
-            decay_from: Share of the run after which they fall.
-            memory: Decay of the average.
-            clip: Norm that the gradients of a step are cut down to.
-        """
-        self.module, self.descent = module, descent
-        self._warm_up, self._decay_from = warm_up, decay_from
-        self._memory, self._clip = memory, clip
+    def __init__(self, module: nn.Module, filters: Iterable[nn.Conv2d], settings: RunSettings) -> None:
+        """Begin with `module`, whose `filters` learn by Muon and whose other parameters by Adam."""
+        self.module, self._pace = module, settings
+        self.descent = Descent(module, filters, rate=settings.rate, filters_rate=settings.filters_rate)
         self.average = {key: value.clone() for key, value in module.state_dict().items()}
         self.step = 0
         self.seconds = 0.0
@@ -57,15 +69,15 @@ class Run(ABC):
     def advance(self, progress: float) -> dict[str, object]:
         """Take one step, `progress` (0-1) of the run being done; answer a line for the log."""
         started = time.monotonic()
-        share = share_at(self.step, progress, warm_up=self._warm_up, decay_from=self._decay_from)
+        share = share_at(self.step, progress, warm_up=self._pace.warm_up, decay_from=self._pace.decay_from)
         loss, named = self.losses()
         self.module.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.module.parameters(), self._clip)
+        nn.utils.clip_grad_norm_(self.module.parameters(), self._pace.clip)
         self.descent.step(share)
         self.step += 1
         # A short memory at first: the average would otherwise remember the random beginning for hundreds of steps.
-        decay = min(self._memory, self.step / (self.step + 10))
+        decay = min(self._pace.average, self.step / (self.step + 10))
         for key, value in self.module.state_dict().items():
             self.average[key].lerp_(value, 1 - decay)
         self.seconds += time.monotonic() - started
@@ -121,12 +133,19 @@ def train(run: Run, progress: Callable[[], float], out: Path, *, save_every: int
     run.save(out)
 
 
-def add_end(parser: argparse.ArgumentParser) -> None:
-    """The flags that say when a run is done."""
+def run_parser(module: str, description: str | None) -> argparse.ArgumentParser:
+    """A parser with the flags of every training: what to learn from, where to keep it, and when it is done."""
+    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
+    parser.add_argument("--content", type=Path, required=True, help="folder of photographs")
+    parser.add_argument("--style", type=Path, required=True, help="folder of artworks")
+    parser.add_argument("--teachers", type=Path, help="folder of the teachers' state dicts (default: torchvision's)")
+    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint.pt and log.jsonl")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of the processor (%(default)s)")
     end = parser.add_mutually_exclusive_group(required=True)
     end.add_argument("--steps", type=int, help="train this many steps in all")
     end.add_argument("--minutes", type=float, help="train this long in all; the learning rate falls by the clock")
     end.add_argument("--until", type=clock_time, metavar="HH:MM", help="the same, until a time of day")
+    return parser
 
 
 def clock_time(text: str) -> datetime:
