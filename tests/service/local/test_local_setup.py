@@ -15,12 +15,12 @@ from stylizer_service.local.database import Database
 from stylizer_service.settings import Settings
 
 
-def test_a_data_folder_of_another_version_is_left_alone(tmp_path: Path) -> None:
+def test_a_data_folder_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "stylizer.db"
     with closing(Database(path)) as database:
         database.run("PRAGMA user_version = 99")
 
-    with pytest.raises(RuntimeError, match="another version"):
+    with pytest.raises(RuntimeError, match="a later version"):
         Database(path)
 
 

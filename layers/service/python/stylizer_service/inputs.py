@@ -98,6 +98,8 @@ class Inputs:
             "content_mask": self._stand_in(owner, request.content_mask),
             "styles": [[self._stand_in(owner, entry.style), entry.weight] for entry in request.blend],
         }
+        if request.webhook is not None:
+            wish["webhook"] = request.webhook
         return hashlib.sha256(json.dumps(wish, sort_keys=True).encode()).hexdigest()
 
     def is_of(self, fingerprint: str, owner: str, request: StylizationRequest) -> bool:

@@ -14,6 +14,7 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Unpack
 
+from stylizer_service.endings import End, end
 from stylizer_service.models import RESULT_MEDIA_TYPES, Seconds
 from stylizer_service.ports import Ports
 from stylizer_service.problems import Problem, problem
@@ -65,23 +66,24 @@ def claim(ports: Ports, settings: Settings, job_id: str) -> Lease | None:
 
 
 def _give_up(ports: Ports, settings: Settings, job: Job, when: When) -> None:
-    now = ports.clock.now()
-    failed = ports.jobs.update(
-        job.id,
-        when,
-        status="failed",
-        finished_at=now,
-        expires_at=now + settings.result_ttl,
-        preview_key=None,
-        lease_token=None,
-        lease_expires_at=None,
-        error=problem(
-            "painter-died",
-            f"the painter died {job.attempt} times while painting this; a smaller size may help",
-        ),
+    error = problem(
+        "painter-died", f"the painter died {job.attempt} times while painting this; a smaller size may help"
     )
-    if failed:
+    if end(ports, settings, job, when, "failed", error=error):
         ports.blobs.delete_folder(job.work_folder)
+
+
+def waiting_again(attempt: int) -> JobChanges:
+    """What a job that had a painter looks like when it waits for the next one."""
+    return {
+        "status": "queued",
+        "started_at": None,
+        "progress": 0.0,
+        "preview_key": None,
+        "attempt": attempt,
+        "lease_token": None,
+        "lease_expires_at": None,
+    }
 
 
 class Lease:
@@ -137,7 +139,7 @@ class Lease:
         )
         preview_key = self._put_preview(preview)
         try:
-            self._end(status="succeeded", progress=1.0, result=result, preview_key=preview_key)
+            self._end("succeeded", progress=1.0, result=result, preview_key=preview_key)
         except LeaseLost:
             # A store reached over a network may do a write whose answer is lost, and refuse the second try.
             if not self._has_won():
@@ -145,22 +147,18 @@ class Lease:
 
     def fail(self, error: Problem) -> None:
         """End the job with the reason why there is no painting."""
-        self._end(status="failed", error=error, preview_key=None)
+        self._end("failed", error=error)
         self.abandon()
 
-    def release(self) -> None:
-        """Hand the job back unpainted: the painter is healthy and has to go. Not counted as an attempt."""
-        self._write(
-            status="queued",
-            started_at=None,
-            progress=0.0,
-            preview_key=None,
-            attempt=self.job.attempt - 1,
-            lease_token=None,
-            lease_expires_at=None,
-        )
+    def release(self, *, counts: bool = False) -> None:
+        """Hand the job back unpainted: the painter is healthy and has to go.
+
+        Args:
+            counts: Whether this painter has used up one of the attempts that the job has.
+        """
+        self._write(**waiting_again(self.job.attempt - (0 if counts else 1)))
         self.abandon()
-        self._ports.dispatcher.send(self.job.id)
+        self._ports.dispatcher.send(self.job)
 
     def abandon(self) -> None:
         """Remove what this painter has written, unless it is what the job shows."""
@@ -176,15 +174,9 @@ class Lease:
         self._ports.blobs.put(key, preview, "image/jpeg")
         return key
 
-    def _end(self, **changes: Unpack[JobChanges]) -> None:
-        now = self._ports.clock.now()
-        over: JobChanges = {
-            "finished_at": now,
-            "expires_at": now + self._settings.result_ttl,
-            "lease_token": None,
-            "lease_expires_at": None,
-        }
-        self._write(**(over | changes))
+    def _end(self, how: End, **changes: Unpack[JobChanges]) -> None:
+        if end(self._ports, self._settings, self.job, self._when, how, **changes) is None:
+            raise LeaseLost(self.job.id)
 
     def _write(self, **changes: Unpack[JobChanges]) -> None:
         if self._ports.jobs.update(self.job.id, self._when, **changes) is None:

@@ -21,6 +21,8 @@ FeaturesName = Literal["compact", "vgg19"]
 PreserveColor = Literal["none", "luminance", "histogram"]
 Quality = Literal["draft", "standard", "high"]
 Format = Literal["jpeg", "png", "webp", "avif", "tiff"]
+Way = Literal["queue", "gpu"]
+"""How jobs come to painters: by the queue, or by an endpoint with a GPU."""
 MediaType = Literal[
     "image/jpeg",
     "image/png",
@@ -144,6 +146,14 @@ class StylizationRequest(PaintingOptions):
         'finer and takes longer; "texture" by laying real pieces of the style over the photo.',
     )
 
+    webhook: str | None = Field(
+        default=None,
+        max_length=2000,
+        description="An https address that is sent the finished stylization, signed by the rules of Standard Webhooks; "
+        "`GET /v1/webhook-secret` gives the secret to check it with.",
+        examples=["https://example.com/painted"],
+    )
+
     @model_validator(mode="after")
     def _one_way_to_name_styles(self) -> Self:
         if (self.style is None) == (self.styles is None):
@@ -261,6 +271,7 @@ class Stylization(BaseModel):
     started_at: datetime | None
     finished_at: datetime | None
     expires_at: datetime
+    webhook: str | None
     preview: str | None = Field(description="Where to see how far it is; null until there is something to see.")
     result: Result | None
     error: Problem | None

@@ -93,6 +93,12 @@ class Jobs(Protocol):
     def due(self, status: Status, now: datetime, *, limit: int) -> list[Job]:
         """Some jobs in that status whose `expires_at` has passed, longest first."""
 
+    def bereft(self, now: datetime, *, limit: int) -> list[Job]:
+        """Some running jobs whose lease has run out."""
+
+    def untold(self, now: datetime, *, limit: int) -> list[Job]:
+        """Some jobs whose `notify_at` has passed, longest first."""
+
     def delete(self, job_id: str) -> None:
         """Forget a job."""
 
@@ -129,11 +135,18 @@ class Styles(Protocol):
 class Dispatcher(Protocol):
     """Brings jobs to painters, each at least once."""
 
-    def send(self, job_id: str) -> None:
-        """Have the job painted. Sending one twice does no harm: only one painter can claim it."""
+    def send(self, job: Job) -> None:
+        """Have the job painted the way it says. Sending one twice does no harm: only one painter can claim it."""
 
     def depth(self) -> int:
         """About how many jobs are waiting."""
+
+
+class Notifier(Protocol):
+    """Wakes whoever tells callers that their jobs have ended (`webhooks.deliver`)."""
+
+    def send(self, job_id: str, *, delay: float = 0.0) -> None:
+        """Have a try made after `delay` seconds, or somewhat earlier or later. What is due stands in the job itself."""
 
 
 class BadCursor(ValueError):
@@ -149,4 +162,5 @@ class Ports:
     styles: Styles
     blobs: Blobs
     dispatcher: Dispatcher
+    notifier: Notifier
     clock: Clock

@@ -17,6 +17,7 @@ from stylizer_service.models import (
     Seconds,
     Status,
     StyleWeight,
+    Way,
 )
 from stylizer_service.problems import Problem
 
@@ -73,6 +74,10 @@ class Job:
         attempt: How many painters have taken it and not handed it back.
         lease_token: Names the painter that holds it now; a new one each time it is taken.
         lease_expires_at: When that painter is taken for dead unless it says something.
+        way: Which painters it goes to.
+        webhook: Who is to be told when it has ended.
+        notify_at: When the next try to tell them is due; None while there is nothing to tell, or no more.
+        notify_attempts: How many tries have begun.
     """
 
     id: str
@@ -95,6 +100,10 @@ class Job:
     lease_expires_at: datetime | None = None
     result: ResultRecord | None = None
     error: Problem | None = None
+    way: Way = "queue"
+    webhook: str | None = None
+    notify_at: datetime | None = None
+    notify_attempts: int = 0
 
     @property
     def folder(self) -> str:
@@ -125,6 +134,8 @@ class JobChanges(TypedDict, total=False):
     lease_expires_at: datetime | None
     result: ResultRecord | None
     error: Problem | None
+    notify_at: datetime | None
+    notify_attempts: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,11 +146,13 @@ class When:
         statuses: The job is in one of these.
         token: This lease holds it.
         lease_expired_by: Its lease has run out by this time.
+        notify_at: The next try to tell its caller is due at exactly this time.
     """
 
     statuses: tuple[Status, ...]
     token: str | None = None
     lease_expired_by: datetime | None = None
+    notify_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

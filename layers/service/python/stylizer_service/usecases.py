@@ -15,6 +15,7 @@ from typing import BinaryIO, TypeVar
 
 from stylizer_service import cursors, views
 from stylizer_service.catalog import Catalog
+from stylizer_service.endings import end
 from stylizer_service.inputs import Inputs, upload_key
 from stylizer_service.methods import check_honored
 from stylizer_service.models import (
@@ -196,7 +197,7 @@ class Service:
         if key and known and known.job_id != job.id:
             self.ports.blobs.delete_folder(job.folder)
             return self._replay(known, request), False
-        self.ports.dispatcher.send(job.id)
+        self.ports.dispatcher.send(job)
         return self._view(job), True
 
     def get_stylization(self, owner: str, job_id: str) -> Stylization:
@@ -214,17 +215,7 @@ class Service:
     def cancel_stylization(self, owner: str, job_id: str) -> Stylization:
         """Stop a painting that is not done. Canceling twice is fine; a finished one is a `conflict`."""
         job = self._job(owner, job_id)
-        now = self.ports.clock.now()
-        canceled = self.ports.jobs.update(
-            job.id,
-            When(statuses=("queued", "running")),
-            status="canceled",
-            finished_at=now,
-            expires_at=now + self.settings.result_ttl,
-            preview_key=None,
-            lease_token=None,
-            lease_expires_at=None,
-        )
+        canceled = end(self.ports, self.settings, job, When(statuses=("queued", "running")), "canceled")
         current = canceled or self._job(owner, job_id)
         if current.status != "canceled":
             raise failure(
@@ -277,6 +268,7 @@ class Service:
             styles=tuple(request.blend),
             mask=request.mask,
             content_mask=request.content_mask,
+            webhook=request.webhook,
             created_at=now,
             expires_at=now + self.settings.result_ttl,
         )
@@ -303,7 +295,7 @@ class Service:
         job = self._job(known.owner, known.job_id)
         if job.status == "queued":
             # Whoever stored the job may have ended before sending it; to send it twice does no harm.
-            self.ports.dispatcher.send(job.id)
+            self.ports.dispatcher.send(job)
         return self._view(job)
 
     def _check_queue(self) -> None:

@@ -80,6 +80,7 @@ def stylization(job: Job, *, expired: bool, result_url: str | None) -> Stylizati
         started_at=job.started_at,
         finished_at=job.finished_at,
         expires_at=job.expires_at,
+        webhook=job.webhook,
         preview=f"{path}/preview" if job.preview_key and not expired else None,
         result=_result(job.result, result_url) if job.result and result_url else None,
         error=job.error,

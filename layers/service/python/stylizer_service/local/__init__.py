@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from stylizer_service.catalog import Catalog, installed_styles
 from stylizer_service.local.blobs import LocalBlobs
 from stylizer_service.local.database import Database
-from stylizer_service.local.queue import LocalQueue, SystemClock
+from stylizer_service.local.queue import LocalNotifier, LocalQueue, SystemClock
 from stylizer_service.local.signing import Signer, load_secret
 from stylizer_service.local.stores import SqliteJobs, SqliteStyles, SqliteUploads
 from stylizer_service.ports import Clock, Ports
@@ -51,6 +51,7 @@ def open_local(settings: Settings, clock: Clock | None = None) -> Local:
         styles=SqliteStyles(database),
         blobs=blobs,
         dispatcher=queue,
+        notifier=LocalNotifier(),
         clock=clock,
     )
     return Local(Service(ports, catalog, settings), blobs, queue, database)

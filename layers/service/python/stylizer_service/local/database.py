@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _SCHEMA = """
 CREATE TABLE jobs (
@@ -32,11 +32,16 @@ CREATE TABLE jobs (
     lease_token TEXT,
     lease_expires_at TEXT,
     result TEXT,
-    error TEXT
+    error TEXT,
+    way TEXT NOT NULL DEFAULT 'queue',
+    webhook TEXT,
+    notify_at TEXT,
+    notify_attempts INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX jobs_by_owner ON jobs (owner, created_at, id);
 CREATE INDEX jobs_by_status ON jobs (status, created_at, id);
 CREATE INDEX jobs_by_expiry ON jobs (status, expires_at);
+CREATE INDEX jobs_by_notice ON jobs (notify_at) WHERE notify_at IS NOT NULL;
 
 CREATE TABLE idempotency_keys (
     owner TEXT NOT NULL,
@@ -68,6 +73,16 @@ CREATE TABLE styles (
 CREATE INDEX styles_by_owner ON styles (owner, created_at, id);
 """
 
+_FROM_1_TO_2 = """
+ALTER TABLE jobs ADD COLUMN way TEXT NOT NULL DEFAULT 'queue';
+ALTER TABLE jobs ADD COLUMN webhook TEXT;
+ALTER TABLE jobs ADD COLUMN notify_at TEXT;
+ALTER TABLE jobs ADD COLUMN notify_attempts INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX jobs_by_notice ON jobs (notify_at) WHERE notify_at IS NOT NULL;
+"""
+_STEPS = {0: _SCHEMA, 1: _FROM_1_TO_2}
+"""What brings a file of each earlier version to the present one; 0 is a new file."""
+
 Value = str | int | float | None
 
 
@@ -90,13 +105,15 @@ class Database:
 
     def _prepare(self, path: Path) -> None:
         with self.transaction():
-            version = self.one("PRAGMA user_version")
-            if version is None or version[0] not in (0, SCHEMA_VERSION):
-                raise RuntimeError(f"{path} was made by another version of this service: use another data folder")
-            if version[0] == 0:
-                for statement in _SCHEMA.split(";"):
-                    self.run(statement)
-                self.run(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            row = self.one("PRAGMA user_version")
+            version = row[0] if row else None
+            if version == SCHEMA_VERSION:
+                return
+            if version not in _STEPS:
+                raise RuntimeError(f"{path} was made by a later version of this service: use another data folder")
+            for statement in _STEPS[version].split(";"):
+                self.run(statement)
+            self.run(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

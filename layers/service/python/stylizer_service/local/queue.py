@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from stylizer_service.local.database import Database, stamp
 from stylizer_service.ports import Clock
+from stylizer_service.records import Job
 
 
 class SystemClock:
@@ -23,7 +24,7 @@ class LocalQueue:
         self._database = database
         self._clock = clock
 
-    def send(self, job_id: str) -> None:
+    def send(self, job: Job) -> None:
         """Nothing is left to do: painters look at the table several times a second."""
 
     def depth(self) -> int:
@@ -49,3 +50,10 @@ class LocalQueue:
         return self._database.run(
             "UPDATE jobs SET lease_expires_at = ? WHERE status = 'running'", [stamp(self._clock.now())]
         )
+
+
+class LocalNotifier:
+    """Port `Notifier`. Who delivers looks at the table every second."""
+
+    def send(self, job_id: str, *, delay: float = 0.0) -> None:
+        """Nothing is left to do."""

@@ -73,6 +73,18 @@ class SqliteJobs:
         rows = self._database.all(statement, [status, stamp(now), limit])
         return [_JOBS.validate_python(_fields(row)) for row in rows]
 
+    def bereft(self, now: datetime, *, limit: int) -> list[Job]:
+        """Some running jobs whose lease has run out."""
+        statement = "SELECT * FROM jobs WHERE status = 'running' AND lease_expires_at <= ? LIMIT ?"
+        rows = self._database.all(statement, [stamp(now), limit])
+        return [_JOBS.validate_python(_fields(row)) for row in rows]
+
+    def untold(self, now: datetime, *, limit: int) -> list[Job]:
+        """Some jobs whose time to tell has come."""
+        statement = "SELECT * FROM jobs WHERE notify_at <= ? ORDER BY notify_at LIMIT ?"
+        rows = self._database.all(statement, [stamp(now), limit])
+        return [_JOBS.validate_python(_fields(row)) for row in rows]
+
     def delete(self, job_id: str) -> None:
         """Forget a job."""
         self._database.run("DELETE FROM jobs WHERE id = ?", [job_id])
@@ -156,6 +168,9 @@ def _condition(when: When) -> tuple[str, list[Value]]:
     if when.lease_expired_by is not None:
         parts.append("lease_expires_at <= ?")
         values.append(stamp(when.lease_expired_by))
+    if when.notify_at is not None:
+        parts.append("notify_at = ?")
+        values.append(stamp(when.notify_at))
     return " AND ".join(parts), values
 
 
