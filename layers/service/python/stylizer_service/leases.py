@@ -36,16 +36,11 @@ def claim(ports: Ports, settings: Settings, job_id: str) -> Lease | None:
     """
     job = ports.jobs.get(job_id)
     now = ports.clock.now()
-    if job is None:
+    when = unattended(job, now) if job else None
+    if job is None or when is None:
         return None
-    if job.status == "queued":
-        when = When(statuses=("queued",))
-    elif job.status == "running" and job.lease_expires_at is not None and job.lease_expires_at <= now:
-        when = When(statuses=("running",), token=job.lease_token, lease_expired_by=now)
-        if job.attempt >= settings.max_attempts:
-            _give_up(ports, settings, job, when)
-            return None
-    else:
+    if job.status == "running" and job.attempt >= settings.max_attempts:
+        give_up(ports, settings, job, when, painter_died(job))
         return None
     taken = ports.jobs.update(
         job_id,
@@ -65,12 +60,27 @@ def claim(ports: Ports, settings: Settings, job_id: str) -> Lease | None:
     return Lease(ports, settings, taken)
 
 
-def _give_up(ports: Ports, settings: Settings, job: Job, when: When) -> None:
-    error = problem(
-        "painter-died", f"the painter died {job.attempt} times while painting this; a smaller size may help"
-    )
-    if end(ports, settings, job, when, "failed", error=error):
+def unattended(job: Job, now: datetime) -> When | None:
+    """The condition under which nobody is at a job; None if somebody is, or nobody needs to be any more."""
+    if job.status == "queued":
+        return When(statuses=("queued",))
+    if job.status == "running" and job.lease_expires_at is not None and job.lease_expires_at <= now:
+        return When(statuses=("running",), token=job.lease_token, lease_expired_by=now)
+    return None
+
+
+def give_up(ports: Ports, settings: Settings, job: Job, when: When, error: Problem) -> bool:
+    """End a job that nobody is at, with the reason; returns whether the condition held."""
+    if end(ports, settings, job, when, "failed", error=error) is None:
+        return False
+    if job.lease_token:
         ports.blobs.delete_folder(job.work_folder)
+    return True
+
+
+def painter_died(job: Job) -> Problem:
+    """Why a job ends whose painters all fell silent."""
+    return problem("painter-died", f"the painter died {job.attempt} times while painting this; a smaller size may help")
 
 
 def waiting_again(attempt: int) -> JobChanges:

@@ -39,6 +39,10 @@ KINDS: dict[str, tuple[int, str]] = {
     "expired": (410, "It has expired"),
     "idempotency-mismatch": (422, "The idempotency key belongs to another request"),
     "queue-full": (429, "Too many jobs are waiting"),
+    # Of jobs that were accepted.
+    "too-slow": (422, "The painting takes longer than a painter has"),
+    "not-painted": (503, "No painter came to it"),
+    "painting-failed": (500, "The painters failed"),
     "painter-died": (500, "The painter died while painting"),
     "internal": (500, "Something went wrong on our side"),
 }

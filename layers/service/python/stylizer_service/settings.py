@@ -28,6 +28,10 @@ class Settings(BaseSettings):
         url_ttl: How long a signed link or upload form is valid.
         lease_seconds: A painter silent for so long is taken for dead.
         max_attempts: A job whose painter died so often is given up.
+        painter_seconds: Longest painting of the painters at the queue; unset where nothing ends it.
+        painter_memory: Memory of a painter at the queue, MiB; unset where it is not limited.
+        gpu: Whether there is an endpoint with a GPU for what is too much for them, or takes them long.
+        requeue_after: A job that has waited so long while the queue is empty is sent again.
         max_wait: Longest `Prefer: wait`, seconds.
         queue_limit: Most jobs waiting at a time.
     """
@@ -47,5 +51,9 @@ class Settings(BaseSettings):
     url_ttl: timedelta = timedelta(minutes=15)
     lease_seconds: PositiveFloat = 30.0
     max_attempts: PositiveInt = 3
+    painter_seconds: PositiveFloat | None = None
+    painter_memory: PositiveInt | None = None
+    gpu: bool = False
+    requeue_after: timedelta = timedelta(minutes=15)
     max_wait: float = Field(default=60.0, ge=0)
     queue_limit: PositiveInt = 1000

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -33,6 +34,7 @@ from stylizer_service.ports import BadCursor, Ports
 from stylizer_service.probe import Probe
 from stylizer_service.problems import ProblemError, expired, failure, invalid, not_found
 from stylizer_service.records import IdempotencyRecord, Job, StyleRecord, UploadRecord, When, is_final
+from stylizer_service.routing import Stage, choose_way
 from stylizer_service.settings import Settings
 from stylizer_service.sweep import sweep
 
@@ -186,6 +188,10 @@ class Service:
             if known:
                 return self._replay(known, request), False
         check_honored(request)  # only now: what was accepted once is answered, whatever has changed since
+        way = choose_way(
+            request.method, request.size, request.quality, Stage.of(self.settings), features=request.features
+        )
+        job = replace(job, way=way)
         self._check_queue()
         try:
             self._inputs.take_for_job(owner, request, job)

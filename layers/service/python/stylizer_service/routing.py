@@ -1,0 +1,132 @@
+"""Which painters a job goes to: a function of what is to be painted and of what the stage offers, and of nothing else.
+
+What a painting takes is reckoned from what `make bench` measured (docs/methods.md) on two cores of an AMD EPYC (Zen 5):
+so many seconds and MiB for a start, and so many more a megapixel, for the most laborious style and a square photo.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from stylizer_service.models import FeaturesName, MethodName, Quality, Way
+from stylizer_service.problems import failure
+from stylizer_service.settings import Settings
+
+SLOWER = 4.0
+"""How many times as long a painter may take as the machine that was measured; a Lambda's cores are older and shared."""
+
+GPU_PAYS_AFTER = 120.0
+"""Seconds from which on a painting is worth the GPU endpoint, which needs minutes to come up from nothing."""
+
+SMALLEST = 64  # the smallest size that can be asked for
+
+
+class Cost(NamedTuple):
+    """What a painting takes: seconds of the measured machine, and MiB."""
+
+    seconds: float
+    seconds_per_megapixel: float
+    memory: float
+    memory_per_megapixel: float
+
+
+COSTS: dict[tuple[MethodName, FeaturesName | None], dict[Quality, Cost]] = {
+    ("feedforward", "compact"): {
+        "draft": Cost(0.2, 0.3, 1300, 36),
+        "standard": Cost(0.3, 1.2, 1300, 36),
+        "high": Cost(3.5, 1.2, 1300, 36),
+    },
+    ("optimization", "compact"): {
+        "draft": Cost(3, 11, 1300, 700),
+        "standard": Cost(8, 35, 1300, 700),
+        "high": Cost(9, 100, 1300, 700),
+    },
+    ("optimization", "vgg19"): {
+        "draft": Cost(15, 90, 2500, 3500),
+        "standard": Cost(40, 280, 2500, 3500),
+        "high": Cost(45, 800, 2500, 3500),
+    },
+    ("texture", None): {
+        "draft": Cost(0.5, 9, 600, 520),
+        "standard": Cost(1, 20, 600, 520),
+        "high": Cost(2, 50, 600, 520),
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What the painters of a stage have for one painting.
+
+    Attributes:
+        seconds: Longest painting of the queue's painters; None where nothing ends it.
+        memory: Memory of the queue's painters, MiB; None where it is the owner's own affair.
+        gpu: Whether there is an endpoint with a GPU, which takes whatever the methods can do.
+    """
+
+    seconds: float | None = None
+    memory: int | None = None
+    gpu: bool = False
+
+    @classmethod
+    def of(cls, settings: Settings) -> Stage:
+        """The stage that the settings describe."""
+        return cls(settings.painter_seconds, settings.painter_memory, settings.gpu)
+
+
+def choose_way(
+    method: MethodName, size: int, quality: Quality, stage: Stage, *, features: FeaturesName | None = None
+) -> Way:
+    """Say where a painting goes.
+
+    Args:
+        method: How it is painted.
+        size: Its long side, pixels.
+        quality: How much time is spent.
+        stage: What there is.
+        features: The network that looks at the pictures, if not the method's own.
+
+    Raises:
+        ProblemError: `invalid-option`, with the largest size for the rest of the wish, where no painter can do it.
+    """
+    cost = _cost(method, features, quality)
+    if _fits(cost, size, stage):
+        return "gpu" if stage.gpu and _seconds(cost, size) > GPU_PAYS_AFTER else "queue"
+    if stage.gpu:
+        return "gpu"
+    largest = _largest(cost, size, stage)
+    way = f"method {method} and quality {quality}" + (f" and features {features}" if features else "")
+    allowed = f"{SMALLEST} to {largest} pixels with {way}" if largest else "another method or quality"
+    detail = f"size is {size}; the painters here have time and memory for {allowed}"
+    raise failure("invalid-option", detail, field="size", allowed=allowed)
+
+
+def _cost(method: MethodName, features: FeaturesName | None, quality: Quality) -> Cost:
+    own = next(key for key in COSTS if key[0] == method)
+    return COSTS[(method, features) if features else own][quality]
+
+
+def _seconds(cost: Cost, size: int) -> float:
+    return SLOWER * (cost.seconds + cost.seconds_per_megapixel * size**2 / 1e6)
+
+
+def _memory(cost: Cost, size: int) -> float:
+    return cost.memory + cost.memory_per_megapixel * size**2 / 1e6
+
+
+def _fits(cost: Cost, size: int, stage: Stage) -> bool:
+    in_time = stage.seconds is None or _seconds(cost, size) <= stage.seconds
+    return in_time and (stage.memory is None or _memory(cost, size) <= stage.memory)
+
+
+def _largest(cost: Cost, size: int, stage: Stage) -> int | None:
+    """The largest size below one that does not fit, or None if none does."""
+    squares = [float(size**2)]
+    if stage.seconds is not None:
+        squares.append((stage.seconds / SLOWER - cost.seconds) / cost.seconds_per_megapixel * 1e6)
+    if stage.memory is not None:
+        squares.append((stage.memory - cost.memory) / cost.memory_per_megapixel * 1e6)
+    largest = math.isqrt(max(0, math.floor(min(squares))))
+    return largest if largest >= SMALLEST else None

@@ -1,0 +1,75 @@
+"""What is done about jobs whose painters cannot speak for them any more. Every function may be called twice, or late.
+
+A job that is being painted is left alone: its lease says that somebody is at it, whatever a message about an earlier
+try has to tell.
+"""
+
+from __future__ import annotations
+
+from stylizer_service.endings import wake
+from stylizer_service.leases import give_up, painter_died, unattended, waiting_again
+from stylizer_service.ports import Ports
+from stylizer_service.problems import Problem, problem
+from stylizer_service.records import Job
+from stylizer_service.settings import Settings
+
+_BATCH = 100
+
+
+def fail(ports: Ports, settings: Settings, job_id: str, error: Problem) -> bool:
+    """End a job that nobody is painting, with the reason.
+
+    Returns:
+        Whether it was ended by this call: not if it has ended before, or a painter is at it.
+    """
+    job = ports.jobs.get(job_id)
+    when = unattended(job, ports.clock.now()) if job else None
+    return job is not None and when is not None and give_up(ports, settings, job, when, error)
+
+
+def resume(ports: Ports, settings: Settings, job: Job) -> bool:
+    """Have a job painted again whose painter fell silent, or give it up if that has happened too often.
+
+    Returns:
+        Whether this call did it: not if the painter has been heard of since, or another call was first.
+    """
+    when = unattended(job, ports.clock.now())
+    if when is None or job.status != "running":
+        return False
+    if job.attempt >= settings.max_attempts:
+        return give_up(ports, settings, job, when, painter_died(job))
+    # Waiting is written down first: if the message is then never sent, the job is found as one that waits too long.
+    if ports.jobs.update(job.id, when, **waiting_again(job.attempt)) is None:
+        return False
+    ports.blobs.delete_folder(job.work_folder)
+    ports.dispatcher.send(job)
+    return True
+
+
+def rescue(ports: Ports, settings: Settings) -> int:
+    """Find every job that waits for somebody who will not come, and see to it.
+
+    - Its painter is silent: it is sent again, or given up.
+    - It is in no queue, because what was to put it there was stopped: it is sent again.
+    - Nobody has come to it until its time was over: it fails.
+    - Its caller has not been told of its end although that is due: the messenger is woken.
+
+    Returns:
+        How many jobs that were.
+    """
+    now = ports.clock.now()
+    count = sum(resume(ports, settings, job) for job in ports.jobs.bereft(now, limit=_BATCH))
+    for job in ports.jobs.due("queued", now, limit=_BATCH):
+        hours = settings.result_ttl.total_seconds() / 3600
+        count += fail(ports, settings, job.id, problem("not-painted", f"no painter came to it in {hours:g} hours"))
+    if ports.dispatcher.depth() == 0:
+        # `due` goes by the end of a job's time, which a job that waits was given when it was made.
+        forgotten = ports.jobs.due("queued", now + settings.result_ttl - settings.requeue_after, limit=_BATCH)
+        for job in forgotten:
+            if job.way == "queue":
+                ports.dispatcher.send(job)
+                count += 1
+    for job in ports.jobs.untold(now - settings.requeue_after, limit=_BATCH):
+        wake(ports, job.id)
+        count += 1
+    return count
