@@ -35,8 +35,17 @@ class _HandBack(Exception):
     """The painter has to go; the job shall be painted by another one."""
 
 
+class _OutOfTime(Exception):
+    """The time that the painter has for one painting is over."""
+
+
 def paint_job(
-    ports: Ports, settings: Settings, job_id: str, *, should_stop: Callable[[], bool] = lambda: False
+    ports: Ports,
+    settings: Settings,
+    job_id: str,
+    *,
+    should_stop: Callable[[], bool] = lambda: False,
+    is_late: Callable[[], bool] = lambda: False,
 ) -> Outcome:
     """Claim a job, paint it and end it. Safe to call for any job at any time, any number of times.
 
@@ -44,14 +53,16 @@ def paint_job(
         ports: Where the job and its files are.
         settings: Limits and lifetimes.
         job_id: The job to paint.
-        should_stop: Asked between the steps of painting; once it says yes the job is handed back.
+        should_stop: Asked between the steps of painting; once it says yes the job is handed back, as if never begun.
+        is_late: Asked at the same times; once it says yes the job has used up one attempt, and is handed back, or ended
+            as too slow if that was the last.
     """
     lease = claim(ports, settings, job_id)
     if lease is None:
         return "nothing"
     try:
         with _kept_alive(lease, settings.lease_seconds / 3) as lost:
-            return _paint_and_end(ports, settings, lease, _Reporter(lease, lost, should_stop))
+            return _paint_and_end(ports, settings, lease, _Reporter(lease, lost, should_stop, is_late))
     except LeaseLost:
         lease.abandon()
         return "lost"
@@ -70,6 +81,8 @@ def _paint_and_end(ports: Ports, settings: Settings, lease: Lease, reporter: _Re
     except _HandBack:
         lease.release()
         return "released"
+    except _OutOfTime:
+        return _end_late(settings, lease)
     except MissingWeights as error:
         log.error("painting %s failed: %s", lease.job.id, error.detail)  # with paths, which are no caller's business
         detail = f"features is {options.features!r}, whose weights are not on this server"
@@ -83,6 +96,15 @@ def _paint_and_end(ports: Ports, settings: Settings, lease: Lease, reporter: _Re
         lease.fail(problem("internal", "the painting could not be finished; the log says why"))
         return "failed"
     return "succeeded"
+
+
+def _end_late(settings: Settings, lease: Lease) -> Outcome:
+    if lease.job.attempt < settings.max_attempts:
+        lease.release(counts=True)
+        return "released"
+    detail = f"{lease.job.attempt} painters ran out of time; a smaller size, a lower quality or another method may help"
+    lease.fail(problem("too-slow", detail, field="size"))
+    return "failed"
 
 
 def _paint(ports: Ports, settings: Settings, lease: Lease, reporter: _Reporter) -> stylizer.Painting:
@@ -121,10 +143,13 @@ class _Reporter:
     half a second or a step, whichever is longer.
     """
 
-    def __init__(self, lease: Lease, lost: threading.Event, should_stop: Callable[[], bool]):
+    def __init__(
+        self, lease: Lease, lost: threading.Event, should_stop: Callable[[], bool], is_late: Callable[[], bool]
+    ):
         self._lease = lease
         self._lost = lost
         self._should_stop = should_stop
+        self._is_late = is_late
         self._next_report = 0.0
         self._next_preview = 0.0
 
@@ -133,6 +158,8 @@ class _Reporter:
             raise LeaseLost(self._lease.job.id)
         if self._should_stop():
             raise _HandBack
+        if self._is_late():
+            raise _OutOfTime
         began = time.monotonic()
         if began < self._next_report:
             return

@@ -324,6 +324,24 @@ def test_a_painter_that_has_to_go_hands_the_job_back(
     assert local.queue.receive() == job_id
 
 
+def test_a_painter_whose_time_is_over_hands_the_job_back_and_the_last_one_ends_it_as_too_slow(
+    local: Local, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stylize(*_: object, on_progress: OnProgress, **__: object) -> None:
+        report(on_progress)
+
+    monkeypatch.setattr(stylizer, "stylize", stylize)
+    ports, settings = local.service.ports, local.service.settings
+    job_id = submit()
+    outcomes = [paint_job(ports, settings, job_id, is_late=lambda: True) for _ in range(settings.max_attempts)]
+
+    assert outcomes == ["released"] * (settings.max_attempts - 1) + ["failed"]
+    job = ports.jobs.get(job_id)
+    assert job is not None
+    assert job.error is not None
+    assert (job.status, job.error.code, job.error.field) == ("failed", "too-slow", "size")
+
+
 def test_one_long_step_does_not_lose_the_lease(local: Local, submit: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = local.service.settings.model_copy(update={"lease_seconds": 0.6})
     job_id = submit()

@@ -1,0 +1,161 @@
+"""What becomes of jobs that their painters have left, over every set of adapters."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+import pytest
+
+from stylizer_service import settle
+from stylizer_service.leases import Lease, claim
+from stylizer_service.models import Stylization, StylizationRequest
+from stylizer_service.problems import problem
+from stylizer_service.usecases import Service
+
+Order = Callable[..., StylizationRequest]
+FAILED = problem("painting-failed", "it did not work")
+
+
+class Clock(Protocol):
+    def advance(self, **units: float) -> None: ...
+
+
+@pytest.fixture
+def job_id(service: Service, order: Order) -> str:
+    return service.create_stylization("ann", order(webhook="https://example.com/painted"))[0].id
+
+
+def take(service: Service, job_id: str) -> Lease:
+    lease = claim(service.ports, service.settings, job_id)
+    assert lease is not None
+    return lease
+
+
+def rescue(service: Service) -> int:
+    return settle.rescue(service.ports, service.settings)
+
+
+def seen(service: Service, job_id: str) -> Stylization:
+    return service.get_stylization("ann", job_id)
+
+
+def test_a_job_whose_painter_fell_silent_waits_again_and_the_late_painter_can_do_no_more(
+    service: Service, job_id: str, clock: Clock
+) -> None:
+    lease = take(service, job_id)
+    lease.report(0.5, b"sketch")
+    assert rescue(service) == 0
+    clock.advance(seconds=31)
+
+    assert rescue(service) == 1
+    waiting = seen(service, job_id)
+    assert (waiting.status, waiting.progress, waiting.preview) == ("queued", 0.0, None)
+    assert service.ports.blobs.size(f"{lease.job.work_folder}preview.jpg") is None
+    assert rescue(service) == 0
+    second = take(service, job_id)
+    assert second.job.attempt == 2
+    assert claim(service.ports, service.settings, job_id) is None
+
+
+def test_a_job_whose_painters_all_fell_silent_ends_with_the_reason(service: Service, job_id: str, clock: Clock) -> None:
+    for _ in range(service.settings.max_attempts):
+        take(service, job_id)
+        clock.advance(seconds=31)
+        assert rescue(service) == 1
+
+    failed = seen(service, job_id)
+    assert failed.status == "failed"
+    assert failed.error is not None
+    assert failed.error.code == "painter-died"
+    assert rescue(service) == 0
+
+
+def test_of_many_rescuers_one_has_the_job_painted_again(service: Service, job_id: str, clock: Clock) -> None:
+    take(service, job_id)
+    clock.advance(seconds=31)
+    job = service.ports.jobs.get(job_id)
+    assert job is not None
+    start = threading.Barrier(8)
+
+    def attempt(_: int) -> bool:
+        start.wait()
+        return settle.resume(service.ports, service.settings, job)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(attempt, range(8))) == 1
+
+
+def test_a_failure_told_late_ends_only_a_job_that_nobody_is_at(service: Service, job_id: str) -> None:
+    lease = take(service, job_id)
+    assert not settle.fail(service.ports, service.settings, job_id, FAILED)
+    assert seen(service, job_id).status == "running"
+    lease.succeed(b"painting", preview=b"small", width=1, height=1)
+    done = seen(service, job_id)
+    assert not settle.fail(service.ports, service.settings, job_id, FAILED)
+    assert not settle.fail(service.ports, service.settings, "stz_nothing", FAILED)
+    assert seen(service, job_id).result == done.result
+
+
+@pytest.mark.parametrize("was_taken", [False, True])
+def test_a_failure_ends_a_job_that_waits_or_has_lost_its_painter(
+    service: Service, job_id: str, clock: Clock, was_taken: bool
+) -> None:
+    if was_taken:
+        take(service, job_id)
+        clock.advance(seconds=31)
+
+    assert settle.fail(service.ports, service.settings, job_id, FAILED)
+    assert not settle.fail(service.ports, service.settings, job_id, FAILED)
+    failed = seen(service, job_id)
+    assert (failed.status, failed.error) == ("failed", FAILED)
+    assert claim(service.ports, service.settings, job_id) is None
+
+
+def test_a_job_that_nobody_came_to_in_its_time_ends_with_the_reason(
+    service: Service, job_id: str, clock: Clock
+) -> None:
+    clock.advance(hours=23)
+    rescue(service)
+    assert seen(service, job_id).status == "queued"
+    clock.advance(hours=1)
+    rescue(service)
+
+    failed = seen(service, job_id)
+    assert failed.status == "failed"
+    assert failed.error is not None
+    assert (failed.error.code, failed.error.detail) == ("not-painted", "no painter came to it in 24 hours")
+
+
+def test_a_caller_who_was_not_told_in_time_is_told_by_a_later_try(service: Service, job_id: str, clock: Clock) -> None:
+    service.cancel_stylization("ann", job_id)
+    clock.advance(minutes=1)
+    assert rescue(service) == 0
+    assert [job.id for job in service.ports.jobs.untold(service.ports.clock.now(), limit=10)] == [job_id]
+    clock.advance(minutes=15)
+    assert rescue(service) == 1
+
+
+@pytest.mark.parametrize("end", ["succeeded", "failed", "canceled"])
+def test_whichever_way_a_job_ends_its_caller_is_to_be_told_from_that_moment(
+    service: Service, job_id: str, end: str
+) -> None:
+    now = service.ports.clock.now()
+    assert service.ports.jobs.untold(now, limit=10) == []
+    if end == "canceled":
+        service.cancel_stylization("ann", job_id)
+    elif end == "failed":
+        take(service, job_id).fail(FAILED)
+    else:
+        take(service, job_id).succeed(b"painting", preview=b"small", width=1, height=1)
+
+    due = service.ports.jobs.untold(now, limit=10)
+    assert [(job.id, job.status, job.notify_at) for job in due] == [(job_id, end, now)]
+
+
+def test_a_job_without_a_webhook_leaves_nobody_to_tell(service: Service, order: Order) -> None:
+    job_id = service.create_stylization("ann", order())[0].id
+    service.cancel_stylization("ann", job_id)
+    assert service.ports.jobs.untold(service.ports.clock.now(), limit=10) == []
