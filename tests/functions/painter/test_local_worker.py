@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 
 from stylizer_service.local import Local
-from stylizer_service.local.database import stamp
 from stylizer_service.records import Job
+from stylizer_service.rows import stamp
 from stylizer_service.settings import Settings
 
 Submit = Callable[..., str]

@@ -14,9 +14,10 @@ import pytest
 from PIL import Image
 
 from stylizer_service.local import Local, open_local
-from stylizer_service.local.database import Database, stamp
+from stylizer_service.local.database import Database
 from stylizer_service.models import Stylization, StylizationRequest
 from stylizer_service.problems import ProblemError
+from stylizer_service.rows import stamp
 from stylizer_service.settings import Settings
 
 # As the first version had them: there was no `features`.

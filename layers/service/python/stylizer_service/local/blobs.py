@@ -17,21 +17,13 @@ from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel
 
+from stylizer_service.files import media_type_of
 from stylizer_service.local.signing import Signer
 from stylizer_service.ports import Clock, UploadForm
 from stylizer_service.problems import failure, invalid
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 _CHUNK = 2**20
-_SUFFIX_TYPES = {
-    ".jpg": "image/jpeg",
-    ".png": "image/png",
-    ".webp": "image/webp",
-    ".avif": "image/avif",
-    ".tif": "image/tiff",
-    ".gif": "image/gif",
-    ".heic": "image/heic",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +127,7 @@ class LocalBlobs:
         path = self._path(key)
         if not path.is_file():
             raise failure("not-found", "the file is gone")
-        return StoredFile(path, _SUFFIX_TYPES.get(path.suffix, "application/octet-stream"), filename)
+        return StoredFile(path, media_type_of(key), filename)
 
     def upload_form(self, key: str, *, media_type: str, max_bytes: int, expires_at: datetime) -> UploadForm:
         """A signed form, shaped like S3's: a policy in the clear, and a signature over it."""

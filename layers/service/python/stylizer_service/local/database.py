@@ -6,8 +6,9 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
+
+from stylizer_service.rows import Value
 
 SCHEMA_VERSION = 2
 
@@ -83,8 +84,6 @@ CREATE INDEX jobs_by_notice ON jobs (notify_at) WHERE notify_at IS NOT NULL;
 _STEPS = {0: _SCHEMA, 1: _FROM_1_TO_2}
 """What brings a file of each earlier version to the present one; 0 is a new file."""
 
-Value = str | int | float | None
-
 
 class Database:
     """A connection that threads share, one at a time: every use is a matter of milliseconds.
@@ -146,8 +145,3 @@ class Database:
         """Let go of the file."""
         with self._lock:
             self._connection.close()
-
-
-def stamp(time: datetime) -> str:
-    """A time as text of fixed width, so that it sorts as text."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from stylizer_service.local.database import Database, stamp
+from stylizer_service.local.database import Database
 from stylizer_service.ports import Clock
 from stylizer_service.records import Job
+from stylizer_service.rows import stamp
 
 
 class SystemClock:

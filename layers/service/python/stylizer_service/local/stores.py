@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import fields
 from datetime import datetime
-from typing import TypeVar, Unpack
-
-from pydantic import TypeAdapter
-from pydantic_core import to_json
+from typing import Unpack
 
 from stylizer_service import cursors
-from stylizer_service.local.database import Database, Value, stamp
+from stylizer_service.local.database import Database
 from stylizer_service.models import Status
 from stylizer_service.records import IdempotencyRecord, Job, JobChanges, StyleRecord, UploadRecord, When
-
-Record = TypeVar("Record", Job, UploadRecord, StyleRecord, IdempotencyRecord)
-
-_JOBS = TypeAdapter(Job)
-_UPLOADS = TypeAdapter(UploadRecord)
-_STYLES = TypeAdapter(StyleRecord)
-_KEYS = TypeAdapter(IdempotencyRecord)
-_JSON_COLUMNS = frozenset({"options", "styles", "result", "error"})
+from stylizer_service.rows import Record, Value, from_row, stamp, to_columns, to_row
 
 
 class SqliteJobs:
@@ -40,50 +28,50 @@ class SqliteJobs:
                 known = self.find_key(idempotency.owner, idempotency.key, now)
                 if known:
                     return known
-                _insert(self._database, "idempotency_keys", _columns(idempotency))
-            _insert(self._database, "jobs", _columns(job))
+                _insert(self._database, "idempotency_keys", to_row(idempotency))
+            _insert(self._database, "jobs", to_row(job))
         return None
 
     def get(self, job_id: str) -> Job | None:
         """The job, or None."""
-        return _read(_JOBS, self._database.one("SELECT * FROM jobs WHERE id = ?", [job_id]))
+        return _read(Job, self._database.one("SELECT * FROM jobs WHERE id = ?", [job_id]))
 
     def page(
         self, owner: str, *, limit: int, cursor: str | None, status: Status | None
     ) -> tuple[list[Job], str | None]:
         """A page of the owner's jobs, newest first."""
-        return _page(self._database, "jobs", _JOBS, owner, limit, cursor, status)
+        return _page(self._database, "jobs", Job, owner, limit, cursor, status)
 
     def update(self, job_id: str, when: When, **changes: Unpack[JobChanges]) -> Job | None:
         """Apply the changes if the condition holds."""
-        columns = {name: _value(value) for name, value in changes.items()}
+        columns = to_columns(changes)
         condition, values = _condition(when)
         assignments = ", ".join(f"{name} = ?" for name in columns)
         statement = f"UPDATE jobs SET {assignments} WHERE id = ? AND {condition} RETURNING *"
-        return _read(_JOBS, self._database.one(statement, [*columns.values(), job_id, *values]))
+        return _read(Job, self._database.one(statement, [*columns.values(), job_id, *values]))
 
     def find_key(self, owner: str, key: str, now: datetime) -> IdempotencyRecord | None:
         """What an idempotency key stands for, unless it has expired."""
         statement = "SELECT * FROM idempotency_keys WHERE owner = ? AND key = ? AND expires_at > ?"
-        return _read(_KEYS, self._database.one(statement, [owner, key, stamp(now)]))
+        return _read(IdempotencyRecord, self._database.one(statement, [owner, key, stamp(now)]))
 
     def due(self, status: Status, now: datetime, *, limit: int) -> list[Job]:
         """Some jobs in that status whose time has passed."""
         statement = "SELECT * FROM jobs WHERE status = ? AND expires_at <= ? ORDER BY expires_at LIMIT ?"
         rows = self._database.all(statement, [status, stamp(now), limit])
-        return [_JOBS.validate_python(_fields(row)) for row in rows]
+        return [from_row(Job, dict(row)) for row in rows]
 
     def bereft(self, now: datetime, *, limit: int) -> list[Job]:
         """Some running jobs whose lease has run out."""
         statement = "SELECT * FROM jobs WHERE status = 'running' AND lease_expires_at <= ? LIMIT ?"
         rows = self._database.all(statement, [stamp(now), limit])
-        return [_JOBS.validate_python(_fields(row)) for row in rows]
+        return [from_row(Job, dict(row)) for row in rows]
 
     def untold(self, now: datetime, *, limit: int) -> list[Job]:
         """Some jobs whose time to tell has come."""
         statement = "SELECT * FROM jobs WHERE notify_at <= ? ORDER BY notify_at LIMIT ?"
         rows = self._database.all(statement, [stamp(now), limit])
-        return [_JOBS.validate_python(_fields(row)) for row in rows]
+        return [from_row(Job, dict(row)) for row in rows]
 
     def delete(self, job_id: str) -> None:
         """Forget a job."""
@@ -98,16 +86,16 @@ class SqliteUploads:
 
     def put(self, upload: UploadRecord) -> None:
         """Store or replace a record."""
-        _insert(self._database, "uploads", _columns(upload), replace=True)
+        _insert(self._database, "uploads", to_row(upload), replace=True)
 
     def get(self, upload_id: str) -> UploadRecord | None:
         """The record, or None."""
-        return _read(_UPLOADS, self._database.one("SELECT * FROM uploads WHERE id = ?", [upload_id]))
+        return _read(UploadRecord, self._database.one("SELECT * FROM uploads WHERE id = ?", [upload_id]))
 
     def due(self, now: datetime, *, limit: int) -> list[UploadRecord]:
         """Some uploads whose time has passed."""
         statement = "SELECT * FROM uploads WHERE expires_at <= ? ORDER BY expires_at LIMIT ?"
-        return [_UPLOADS.validate_python(dict(row)) for row in self._database.all(statement, [stamp(now), limit])]
+        return [from_row(UploadRecord, dict(row)) for row in self._database.all(statement, [stamp(now), limit])]
 
     def delete(self, upload_id: str) -> None:
         """Forget an upload."""
@@ -122,21 +110,21 @@ class SqliteStyles:
 
     def put(self, style: StyleRecord) -> None:
         """Store a record."""
-        _insert(self._database, "styles", _columns(style), replace=True)
+        _insert(self._database, "styles", to_row(style), replace=True)
 
     def get(self, style_id: str) -> StyleRecord | None:
         """The record, or None."""
-        return _read(_STYLES, self._database.one("SELECT * FROM styles WHERE id = ?", [style_id]))
+        return _read(StyleRecord, self._database.one("SELECT * FROM styles WHERE id = ?", [style_id]))
 
     def page(self, owner: str, *, limit: int, cursor: str | None) -> tuple[list[StyleRecord], str | None]:
         """A page of the owner's styles, newest first."""
-        return _page(self._database, "styles", _STYLES, owner, limit, cursor)
+        return _page(self._database, "styles", StyleRecord, owner, limit, cursor)
 
 
 def _page(
     database: Database,
     table: str,
-    adapter: TypeAdapter[Record],
+    kind: type[Record],
     owner: str,
     limit: int,
     cursor: str | None,
@@ -154,7 +142,7 @@ def _page(
     statement = f"SELECT * FROM {table} WHERE {where} ORDER BY created_at DESC, id DESC LIMIT ?"
     # One more than asked for tells whether there is a next page.
     rows = database.all(statement, [*values, limit + 1])
-    records = [adapter.validate_python(_fields(row)) for row in rows[:limit]]
+    records = [from_row(kind, dict(row)) for row in rows[:limit]]
     last = rows[limit - 1] if len(rows) > limit else None
     return records, cursors.encode(last["created_at"], last["id"]) if last else None
 
@@ -180,24 +168,5 @@ def _insert(database: Database, table: str, columns: Mapping[str, Value], *, rep
     database.run(f"{verb} INTO {table} ({', '.join(columns)}) VALUES ({places})", [*columns.values()])
 
 
-def _columns(record: Job | UploadRecord | StyleRecord | IdempotencyRecord) -> dict[str, Value]:
-    return {field.name: _value(getattr(record, field.name)) for field in fields(record)}
-
-
-def _value(value: object) -> Value:
-    if isinstance(value, datetime):
-        return stamp(value)
-    if value is None or isinstance(value, str | int | float):
-        return value
-    return to_json(value).decode()
-
-
-def _fields(row: sqlite3.Row) -> dict[str, object]:
-    return {
-        name: json.loads(row[name]) if name in _JSON_COLUMNS and row[name] is not None else row[name]
-        for name in row.keys()  # noqa: SIM118 - a Row iterates over its values
-    }
-
-
-def _read(adapter: TypeAdapter[Record], row: sqlite3.Row | None) -> Record | None:
-    return None if row is None else adapter.validate_python(_fields(row))
+def _read(kind: type[Record], row: sqlite3.Row | None) -> Record | None:
+    return None if row is None else from_row(kind, dict(row))
