@@ -149,9 +149,10 @@ class StylizationRequest(PaintingOptions):
     webhook: str | None = Field(
         default=None,
         max_length=2000,
-        description="An https address that is sent the finished stylization, signed by the rules of Standard Webhooks; "
-        "`GET /v1/webhook-secret` gives the secret to check it with.",
+        description="A public https address that is sent the finished stylization, signed by the rules of Standard "
+        "Webhooks; `GET /v1/webhook-secret` gives the secret to check it with.",
         examples=["https://example.com/painted"],
+        json_schema_extra={"format": "uri"},
     )
 
     @model_validator(mode="after")

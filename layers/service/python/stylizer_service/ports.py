@@ -10,6 +10,7 @@ Rules every adapter keeps, and the contract tests check:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, Protocol, Unpack
@@ -155,7 +156,12 @@ class BadCursor(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """One set of adapters."""
+    """One set of adapters.
+
+    Attributes:
+        webhook_key: Gives the secret of at least 32 bytes that the secrets of all callers are derived from; None where
+            there is none, and so no webhooks.
+    """
 
     jobs: Jobs
     uploads: Uploads
@@ -164,3 +170,4 @@ class Ports:
     dispatcher: Dispatcher
     notifier: Notifier
     clock: Clock
+    webhook_key: Callable[[], bytes] | None = None

@@ -34,6 +34,8 @@ class Settings(BaseSettings):
         requeue_after: A job that has waited so long while the queue is empty is sent again.
         max_wait: Longest `Prefer: wait`, seconds.
         queue_limit: Most jobs waiting at a time.
+        webhook_attempts: How often it is tried to tell a caller that a job has ended.
+        webhook_timeout: Longest that one such try may take, seconds.
     """
 
     model_config = SettingsConfigDict(env_prefix="STYLIZER_", extra="ignore", frozen=True)
@@ -57,3 +59,5 @@ class Settings(BaseSettings):
     requeue_after: timedelta = timedelta(minutes=15)
     max_wait: float = Field(default=60.0, ge=0)
     queue_limit: PositiveInt = 1000
+    webhook_attempts: PositiveInt = 8
+    webhook_timeout: PositiveFloat = 10.0

@@ -33,10 +33,11 @@ from stylizer_service.models import (
 from stylizer_service.ports import BadCursor, Ports
 from stylizer_service.probe import Probe
 from stylizer_service.problems import ProblemError, expired, failure, invalid, not_found
-from stylizer_service.records import IdempotencyRecord, Job, StyleRecord, UploadRecord, When, is_final
+from stylizer_service.records import IdempotencyRecord, Job, StyleRecord, UploadRecord, When
 from stylizer_service.routing import Stage, choose_way
 from stylizer_service.settings import Settings
 from stylizer_service.sweep import sweep
+from stylizer_service.webhooks import check_webhook, webhook_secret
 
 MAX_PAGE = 100
 T = TypeVar("T")
@@ -188,6 +189,7 @@ class Service:
             if known:
                 return self._replay(known, request), False
         check_honored(request)  # only now: what was accepted once is answered, whatever has changed since
+        check_webhook(self.ports, request.webhook)
         way = choose_way(
             request.method, request.size, request.quality, Stage.of(self.settings), features=request.features
         )
@@ -252,6 +254,10 @@ class Service:
         if job.preview_key is None:
             raise failure("not-found", "there is no preview: nothing has been painted yet")
         return self._url(job.preview_key, filename=f"{job.id}-preview.jpg")
+
+    def webhook_secret(self, owner: str) -> str:
+        """What the owner checks webhooks with."""
+        return webhook_secret(self.ports, owner)
 
     def queue_depth(self) -> int:
         """About how many jobs are waiting."""
@@ -319,18 +325,13 @@ class Service:
         return job
 
     def _is_expired(self, job: Job) -> bool:
-        return job.status == "expired" or (is_final(job) and job.expires_at <= self.ports.clock.now())
+        return views.is_expired(job, self.ports.clock.now())
 
     def _view(self, job: Job) -> Stylization:
-        is_expired = self._is_expired(job)
-        url = None
-        if job.result and not is_expired:
-            url = self._url(job.result.key, filename=views.file_name(job))
-        return views.stylization(job, expired=is_expired, result_url=url)
+        return views.present(self.ports, self.settings, job)
 
     def _url(self, key: str, *, filename: str) -> str:
-        expires_at = self.ports.clock.now() + self.settings.url_ttl
-        return self.ports.blobs.url(key, expires_at=expires_at, filename=filename)
+        return views.link(self.ports, self.settings, key, filename=filename)
 
 
 def _digest(file: BinaryIO) -> str:

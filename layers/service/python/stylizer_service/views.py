@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from stylizer_service.catalog import BuiltinStyle
 from stylizer_service.models import (
     Result,
@@ -11,7 +13,9 @@ from stylizer_service.models import (
     Stylization,
     StylizationLinks,
 )
-from stylizer_service.records import Job, ResultRecord, StyleRecord
+from stylizer_service.ports import Ports
+from stylizer_service.records import Job, ResultRecord, StyleRecord, is_final
+from stylizer_service.settings import Settings
 
 SUFFIXES = {"jpeg": "jpg", "tiff": "tif"}
 
@@ -54,6 +58,23 @@ def own_style(record: StyleRecord) -> Style:
         created_at=record.created_at,
         links=_style_links(record.id),
     )
+
+
+def present(ports: Ports, settings: Settings, job: Job) -> Stylization:
+    """The resource of a job as it is now, with a fresh link to the painting."""
+    expired = is_expired(job, ports.clock.now())
+    url = link(ports, settings, job.result.key, filename=file_name(job)) if job.result and not expired else None
+    return stylization(job, expired=expired, result_url=url)
+
+
+def is_expired(job: Job, now: datetime) -> bool:
+    """Whether its time is over, whether or not the sweep has come by."""
+    return job.status == "expired" or (is_final(job) and job.expires_at <= now)
+
+
+def link(ports: Ports, settings: Settings, key: str, *, filename: str) -> str:
+    """A fresh signed link to a file."""
+    return ports.blobs.url(key, expires_at=ports.clock.now() + settings.url_ttl, filename=filename)
 
 
 def stylization(job: Job, *, expired: bool, result_url: str | None) -> Stylization:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import dataclass
 
 from stylizer_service.catalog import Catalog, installed_styles
@@ -42,7 +43,8 @@ def open_local(settings: Settings, clock: Clock | None = None) -> Local:
     folder = settings.data_dir
     folder.mkdir(parents=True, exist_ok=True)
     catalog = Catalog(settings.styles_dir or installed_styles())
-    blobs = LocalBlobs(folder, Signer(load_secret(folder / "secret")), clock)
+    secret = load_secret(folder / "secret")
+    blobs = LocalBlobs(folder, Signer(secret), clock)
     database = Database(folder / "stylizer.db")
     queue = LocalQueue(database, clock)
     ports = Ports(
@@ -53,5 +55,7 @@ def open_local(settings: Settings, clock: Clock | None = None) -> Local:
         dispatcher=queue,
         notifier=LocalNotifier(),
         clock=clock,
+        # A key of its own, so that what one signature gives away says nothing about the others.
+        webhook_key=lambda: hmac.digest(secret, b"webhooks", "sha256"),
     )
     return Local(Service(ports, catalog, settings), blobs, queue, database)
