@@ -6,9 +6,10 @@ import hmac
 from dataclasses import dataclass
 
 from stylizer_service.catalog import Catalog, installed_styles
+from stylizer_service.clock import SystemClock
 from stylizer_service.local.blobs import LocalBlobs
 from stylizer_service.local.database import Database
-from stylizer_service.local.queue import LocalNotifier, LocalQueue, SystemClock
+from stylizer_service.local.queue import LocalNotifier, LocalQueue
 from stylizer_service.local.signing import Signer, load_secret
 from stylizer_service.local.stores import SqliteJobs, SqliteStyles, SqliteUploads
 from stylizer_service.ports import Clock, Ports

@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from stylizer_service.local.database import Database
 from stylizer_service.ports import Clock
 from stylizer_service.records import Job
 from stylizer_service.rows import stamp
-
-
-class SystemClock:
-    """Port `Clock`: the machine's own."""
-
-    def now(self) -> datetime:
-        """The time, in UTC."""
-        return datetime.now(UTC)
 
 
 class LocalQueue:
