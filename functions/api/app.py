@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI, Request
@@ -15,6 +15,7 @@ from functions.api.contract import describe
 from functions.api.middleware import BodyLimit, RequestContext
 from functions.api.pages import add_pages
 from functions.api.routers import health, styles, stylizations, uploads
+from stylizer_service import __version__
 from stylizer_service.usecases import Service
 
 _JSON_BYTES = 256 * 1024
@@ -28,6 +29,8 @@ def create_app(
     identify: Callable[[Request], str],
     stopping: Callable[[], bool] = lambda: False,
     worker_alive: Callable[[], bool | None] = lambda: None,
+    seconds_left: Callable[[Request], float] = lambda request: math.inf,  # noqa: ARG005
+    form_bytes: int | None = None,
     routers: Sequence[APIRouter] = (),
 ) -> FastAPI:
     """Make the app.
@@ -37,12 +40,14 @@ def create_app(
         identify: Tells the owner that a request speaks for.
         stopping: Whether the process is about to end; callers that wait are then answered at once.
         worker_alive: Whether a painter runs beside the API, or None where that cannot be told.
+        seconds_left: How long a request may still take, where something would cut it off.
+        form_bytes: Most bytes of a multipart form; None has room for every file a form can carry.
         routers: Calls that only this composition has.
     """
-    form_bytes = _FORM_FILES * service.settings.max_bytes + _FORM_OVERHEAD
+    form_bytes = form_bytes or _FORM_FILES * service.settings.max_bytes + _FORM_OVERHEAD
     app = FastAPI(
         title="Image Stylizer",
-        version=version("image-stylizer"),
+        version=__version__,
         docs_url=None,  # pages.py has a page that needs nothing from elsewhere
         redoc_url=None,
         redirect_slashes=False,
@@ -52,7 +57,12 @@ def create_app(
         ],
     )
     app.state.context = Context(
-        service=service, identify=identify, stopping=stopping, worker_alive=worker_alive, version=app.version
+        service=service,
+        identify=identify,
+        stopping=stopping,
+        worker_alive=worker_alive,
+        seconds_left=seconds_left,
+        version=app.version,
     )
     for router in (stylizations.router, styles.router, uploads.router, health.router, *routers):
         app.include_router(router)

@@ -22,6 +22,7 @@ class Context:
         identify: Tells the owner that a request speaks for.
         stopping: Whether the process is about to end, so that nobody is kept waiting.
         worker_alive: Whether a painter is at work beside the API; None where nobody can tell.
+        seconds_left: How long a request may still take before something cuts it off; infinite where nothing does.
         version: Of the project.
     """
 
@@ -29,6 +30,7 @@ class Context:
     identify: Callable[[Request], str]
     stopping: Callable[[], bool]
     worker_alive: Callable[[], bool | None]
+    seconds_left: Callable[[Request], float]
     version: str
 
 

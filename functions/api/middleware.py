@@ -28,7 +28,8 @@ _HEADERS = {
 class RequestContext:
     """Gives each request an id, each answer its headers, and turns a crash into a problem with one log entry.
 
-    An `X-Request-Id` that comes in is kept if it looks like one, so that a gateway's id reaches the log.
+    What the app runs behind may have put the id into the scope's state. Otherwise an `X-Request-Id` that comes in
+    is kept if it looks like one, so that a proxy's id reaches the log.
     """
 
     def __init__(self, app: ASGIApp):
@@ -40,8 +41,8 @@ class RequestContext:
             await self._app(scope, receive, send)
             return
         given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if _SANE_ID.fullmatch(given) else secrets.token_hex(12)
-        scope.setdefault("state", {})["request_id"] = request_id
+        own = given if _SANE_ID.fullmatch(given) else secrets.token_hex(12)
+        request_id: str = scope.setdefault("state", {}).setdefault("request_id", own)
         started = False
 
         async def send_with_headers(message: Message) -> None:

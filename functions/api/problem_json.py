@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import compile_path
+from starlette.types import Receive, Scope, Send
 
 from functions.api.validation import Schema, from_validation
 from stylizer_service.problems import Problem, ProblemError, problem
@@ -26,6 +27,12 @@ class ProblemResponse(Response):
     def __init__(self, problem: Problem, request_id: str | None, headers: Mapping[str, str] | None = None):
         body = problem.model_copy(update={"request_id": request_id}).model_dump_json()
         super().__init__(body, status_code=problem.status, headers={**(headers or {}), "Cache-Control": "no-store"})
+        self._code = problem.code
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, and leave word of what kind of problem it is for whoever keeps count."""
+        scope["state"]["problem"] = self._code
+        await super().__call__(scope, receive, send)
 
 
 def install(app: FastAPI) -> None:
@@ -57,25 +64,30 @@ def _of_http(request: Request, error: HTTPException, app: FastAPI) -> Response:
     if error.status_code == HTTPStatus.NOT_FOUND:
         return _respond(request, problem("not-found", f"there is nothing at {path}; GET /openapi.json lists the calls"))
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = _methods_at(path, app) or (error.headers or {}).get("Allow", "GET").split(", ")
+        allowed = _methods_at(request, app) or (error.headers or {}).get("Allow", "GET").split(", ")
         detail = f"{path} does not take {method}"
         return _respond(request, problem("method-not-allowed", detail, allowed=allowed), {"Allow": ", ".join(allowed)})
     if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        return _respond(request, problem("too-large", "the body is too long", allowed=error.detail))
+        is_form = request.headers.get("content-type", "").lower().startswith("multipart/")
+        detail = "the form is too long: send larger files by POST /v1/uploads, and name them by their ids"
+        return _respond(
+            request, problem("too-large", detail if is_form else "the body is too long", allowed=error.detail)
+        )
     return _respond(request, problem("malformed-json", f"the body cannot be read: {error.detail}", allowed="JSON"))
 
 
-def _methods_at(path: str, app: FastAPI) -> list[str]:
+def _methods_at(request: Request, app: FastAPI) -> list[str]:
     """Every method taken at a path; the router itself names only those of the first route that fits."""
-    return sorted(method.upper() for method in _calls_at(path, app))
+    return sorted(method.upper() for method in _calls_at(request, app))
 
 
 def _operation(request: Request, app: FastAPI) -> Schema:
-    return _calls_at(request.url.path, app)[request.method.lower()]
+    return _calls_at(request, app)[request.method.lower()]
 
 
-def _calls_at(path: str, app: FastAPI) -> dict[str, Schema]:
-    """The calls that the contract has at a path, by method."""
+def _calls_at(request: Request, app: FastAPI) -> dict[str, Schema]:
+    """The calls that the contract has at the path of a request, by method."""
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
     paths: dict[str, dict[str, Schema]] = app.openapi()["paths"]
     fitting = [calls for template, calls in paths.items() if compile_path(template)[0].match(path)]
     return {method: call for calls in fitting for method, call in calls.items()}

@@ -13,7 +13,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 
@@ -22,6 +21,7 @@ from pydantic import ValidationError
 
 from functions.local.supervisor import Supervisor
 from functions.local.wiring import create_local_app
+from stylizer_service import __version__
 from stylizer_service.local import Local, open_local
 from stylizer_service.settings import Settings
 
@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         "--port", type=int, default=8000, help="port to listen on; 0 takes a free one (default: %(default)s)"
     )
     parser.add_argument("--data-dir", type=Path, help="folder that keeps uploads, jobs and paintings (default: ./data)")
-    parser.add_argument("--version", action="version", version=version("image-stylizer"))
+    parser.add_argument("--version", action="version", version=__version__)
     return parser
 
 
@@ -182,7 +182,7 @@ def _greet(listener: socket.socket, data_dir: Path) -> None:
     )
     address = f"http://{shown}:{port}"
     sys.stdout.write(
-        f"\n  Image Stylizer {version('image-stylizer')}\n\n"
+        f"\n  Image Stylizer {__version__}\n\n"
         f"  Page      {address}/\n"
         f"  API       {address}/docs\n"
         f"  Data      {data_dir}\n\n"

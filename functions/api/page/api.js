@@ -1,6 +1,7 @@
-// The REST API as a few functions. Addresses are taken relative to the page, so that it also works below a path prefix.
+// The REST API as a few functions. Addresses are taken relative to the page, so that it also works below a path prefix,
+// whether the server knows of it and puts it into its links, or a proxy takes it away before the server sees it.
 
-export const url = (path) => new URL(path.replace(/^\//, ""), document.baseURI).href;
+export const url = (path) => new URL(path.replace(/^\/(?:.*\/)?(?=v1\/)/, ""), document.baseURI).href;
 
 /** An answer that is not a success, with a message for people. */
 export class ApiError extends Error {

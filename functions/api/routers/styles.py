@@ -10,15 +10,16 @@ from fastapi.responses import RedirectResponse
 
 from functions.api.context import Owner, PageQuery, Use, json_only
 from functions.api.files import send_file
+from functions.api.links import Mounted
 from stylizer_service.models import Page, Style, StyleRequest
 
 router = APIRouter(prefix="/v1/styles", tags=["Styles"])
 
 
 @router.get("", summary="List the styles")
-def list_styles(owner: Owner, service: Use, query: Annotated[PageQuery, Query()]) -> Page[Style]:
+def list_styles(owner: Owner, service: Use, mount: Mounted, query: Annotated[PageQuery, Query()]) -> Page[Style]:
     """The built-in styles, then those of your own, newest first."""
-    return service.list_styles(owner, limit=query.limit, cursor=query.cursor)
+    return mount.resource(service.list_styles(owner, limit=query.limit, cursor=query.cursor))
 
 
 @router.post(
@@ -27,17 +28,17 @@ def list_styles(owner: Owner, service: Use, query: Annotated[PageQuery, Query()]
     status_code=status.HTTP_201_CREATED,
     dependencies=[Depends(json_only)],
 )
-def create_style(owner: Owner, service: Use, body: StyleRequest, response: Response) -> Style:
+def create_style(owner: Owner, service: Use, mount: Mounted, body: StyleRequest, response: Response) -> Style:
     """Makes a style from an upload, to be used by its id like a built-in one; it does not expire."""
-    style = service.create_style(owner, body.upload, body.title)
+    style = mount.resource(service.create_style(owner, body.upload, body.title))
     response.headers["Location"] = style.links.self
     return style
 
 
 @router.get("/{id}", summary="Get one style")
-def get_style(owner: Owner, service: Use, id: str) -> Style:  # noqa: A002 - the name in the contract
+def get_style(owner: Owner, service: Use, mount: Mounted, id: str) -> Style:  # noqa: A002 - the name in the contract
     """What is known about a style."""
-    return service.get_style(owner, id)
+    return mount.resource(service.get_style(owner, id))
 
 
 @router.get(
@@ -49,10 +50,18 @@ def get_style(owner: Owner, service: Use, id: str) -> Style:  # noqa: A002 - the
         303: {"description": "Where the picture of a style of your own is, for a short while."},
     },
 )
-def get_style_image(owner: Owner, service: Use, id: str, request: Request) -> Response:  # noqa: A002
+def get_style_image(
+    owner: Owner,
+    service: Use,
+    mount: Mounted,
+    id: str,  # noqa: A002
+    request: Request,
+) -> Response:
     """The picture of a style: what it looks like, small enough to show many."""
     image = service.style_image(owner, id)
     if isinstance(image, Path):
         headers = {"Cache-Control": "public, max-age=3600"}
         return send_file(request, image, media_type="image/webp", headers=headers)
-    return RedirectResponse(image, status.HTTP_303_SEE_OTHER, headers={"Cache-Control": "private, max-age=60"})
+    return RedirectResponse(
+        mount.link(image), status.HTTP_303_SEE_OTHER, headers={"Cache-Control": "private, max-age=60"}
+    )

@@ -12,6 +12,7 @@ from fastapi.responses import RedirectResponse
 
 from functions.api.context import AppContext, Context, Owner, PageQuery, Use
 from functions.api.intake import BODY, read_request
+from functions.api.links import Mount, Mounted
 from functions.api.preferences import wait_seconds
 from stylizer_service.models import FINAL, Page, Status, Stylization
 
@@ -42,6 +43,7 @@ class ListQuery(PageQuery):
 async def create_stylization(
     owner: Owner,
     context: AppContext,
+    mount: Mounted,
     request: Request,
     response: Response,
     prefer: Annotated[
@@ -60,18 +62,28 @@ async def create_stylization(
     service = context.service
     async with read_request(request, owner, service) as wish:
         job, is_new = await run_in_threadpool(service.create_stylization, owner, wish, idempotency_key)
-    response.headers["Location"] = job.links.self
-    if not is_new:
+    response.headers["Location"] = mount.link(job.links.self)
+    if is_new:
+        request.state.accepted = job.method
+    else:
         response.headers["Idempotency-Replayed"] = "true"
     wait = wait_seconds(prefer or ())
     if wait is not None:
-        wait = min(wait, int(service.settings.max_wait))
+        wait = _bounded(wait, context, request)
         response.headers["Preference-Applied"] = f"wait={wait}"
+        started = time.monotonic()
         job = await _until_ended(job, wait, owner, context, request)
+        request.state.waited = time.monotonic() - started
         if _has_ended(job):
             response.status_code = status.HTTP_200_OK
     _say_when_to_ask_again(job, response)
-    return job
+    return mount.resource(job)
+
+
+def _bounded(wait: int, context: Context, request: Request) -> int:
+    """How many seconds to wait of those asked for."""
+    longest = min(context.service.settings.max_wait, context.seconds_left(request))
+    return min(wait, max(0, int(longest)))
 
 
 async def _until_ended(job: Stylization, seconds: int, owner: str, context: Context, request: Request) -> Stylization:
@@ -96,17 +108,26 @@ def _say_when_to_ask_again(job: Stylization, response: Response) -> None:
 
 
 @router.get("", summary="List your paintings")
-def list_stylizations(owner: Owner, service: Use, query: Annotated[ListQuery, Query()]) -> Page[Stylization]:
+def list_stylizations(
+    owner: Owner, service: Use, mount: Mounted, query: Annotated[ListQuery, Query()]
+) -> Page[Stylization]:
     """Newest first, of any status unless one is asked for."""
-    return service.list_stylizations(owner, limit=query.limit, cursor=query.cursor, status=query.status)
+    page = service.list_stylizations(owner, limit=query.limit, cursor=query.cursor, status=query.status)
+    return mount.resource(page)
 
 
 @router.get("/{id}", summary="See how a painting is")
-def get_stylization(owner: Owner, service: Use, id: str, response: Response) -> Stylization:  # noqa: A002
+def get_stylization(
+    owner: Owner,
+    service: Use,
+    mount: Mounted,
+    id: str,  # noqa: A002
+    response: Response,
+) -> Stylization:
     """Its status and progress, in the end its result or its error. `Retry-After` says when to ask again."""
     job = service.get_stylization(owner, id)
     _say_when_to_ask_again(job, response)
-    return job
+    return mount.resource(job)
 
 
 @router.get(
@@ -116,9 +137,9 @@ def get_stylization(owner: Owner, service: Use, id: str, response: Response) -> 
     response_class=Response,
     responses={303: {"description": "Where the file is, for a short while. `curl -L` follows."}},
 )
-def get_stylization_image(owner: Owner, service: Use, id: str) -> Response:  # noqa: A002
+def get_stylization_image(owner: Owner, service: Use, mount: Mounted, id: str) -> Response:  # noqa: A002
     """Leads to the file: 409 as long as there is none, 410 when it has expired."""
-    return _redirect(service.image_url(owner, id))
+    return _redirect(mount, service.image_url(owner, id))
 
 
 @router.get(
@@ -128,16 +149,16 @@ def get_stylization_image(owner: Owner, service: Use, id: str) -> Response:  # n
     response_class=Response,
     responses={303: {"description": "Where a small picture of the present state is, for a short while."}},
 )
-def get_stylization_preview(owner: Owner, service: Use, id: str) -> Response:  # noqa: A002
+def get_stylization_preview(owner: Owner, service: Use, mount: Mounted, id: str) -> Response:  # noqa: A002
     """Leads to a small picture: 404 as long as there is none."""
-    return _redirect(service.preview_url(owner, id))
+    return _redirect(mount, service.preview_url(owner, id))
 
 
-def _redirect(url: str) -> Response:
-    return RedirectResponse(url, status.HTTP_303_SEE_OTHER, headers={"Cache-Control": "no-store"})
+def _redirect(mount: Mount, url: str) -> Response:
+    return RedirectResponse(mount.link(url), status.HTTP_303_SEE_OTHER, headers={"Cache-Control": "no-store"})
 
 
 @router.post("/{id}/cancel", summary="Stop a painting")
-def cancel_stylization(owner: Owner, service: Use, id: str) -> Stylization:  # noqa: A002
+def cancel_stylization(owner: Owner, service: Use, mount: Mounted, id: str) -> Stylization:  # noqa: A002
     """Takes effect at once, and may be repeated; a painting that has ended otherwise is a 409."""
-    return service.cancel_stylization(owner, id)
+    return mount.resource(service.cancel_stylization(owner, id))

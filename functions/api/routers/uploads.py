@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends, status
 
 from functions.api.context import Owner, Use, json_only
+from functions.api.links import Mounted
 from stylizer_service.models import Upload, UploadRequest
 
 router = APIRouter(prefix="/v1/uploads", tags=["Uploads"])
@@ -16,10 +17,10 @@ router = APIRouter(prefix="/v1/uploads", tags=["Uploads"])
     status_code=status.HTTP_201_CREATED,
     dependencies=[Depends(json_only)],
 )
-def create_upload(owner: Owner, service: Use, body: UploadRequest) -> Upload:
+def create_upload(owner: Owner, service: Use, mount: Mounted, body: UploadRequest) -> Upload:
     """Gives a form that takes one file.
 
     Send its `fields` and then the file as `file`, as multipart/form-data, to `url`.
     What is uploaded is looked at when it is first used.
     """
-    return service.create_upload(owner, body.media_type)
+    return mount.resource(service.create_upload(owner, body.media_type))

@@ -31,6 +31,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "invalid-request": (422, "The request is not valid"),
     "unsupported-media-type": (415, "The body is of a media type this call does not take"),
     "too-large": (413, "The request is too large"),
+    "missing-api-key": (403, "An API key is needed"),
     "forbidden": (403, "The link is not valid"),
     "not-found": (404, "There is no such thing"),
     "method-not-allowed": (405, "The resource does not take this method"),

@@ -1,0 +1,87 @@
+"""The app behind an API Gateway REST API: proxy events in, proxy answers out.
+
+Who calls, which request it is and where the API is mounted is taken from the gateway's part of the event, which no
+caller can write.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from fastapi import Request
+from mangum import Mangum
+from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
+from mangum.types import LambdaContext
+from starlette.responses import RedirectResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from functions.api.app import create_app
+from functions.api.observing import Observed
+from stylizer_service.problems import failure
+from stylizer_service.usecases import Service
+
+Event = dict[str, Any]  # as loose as JSON; this module is the only one that reads it
+Handler = Callable[[Event, LambdaContext], dict[str, Any]]
+
+_TEXT = [*DEFAULT_TEXT_MIME_TYPES, "+json", "+xml"]
+_RESERVE_SECONDS = 2.0  # of the function's time, kept for the answer
+_PARAMETER = re.compile(r"\{(\w+)\+?\}")
+
+
+def make_handler(service: Service, *, form_bytes: int) -> Handler:
+    """Make the function that answers the gateway's events.
+
+    Args:
+        service: The use cases.
+        form_bytes: Most bytes of a multipart form; what the gateway and Lambda let through is less than 6 MB.
+    """
+    app = create_app(service, identify=_key_id, seconds_left=_seconds_left, form_bytes=form_bytes)
+    return Mangum(_Mounted(Observed(app)), lifespan="off", text_mime_types=_TEXT)
+
+
+def prefix_and_path(event: Mapping[str, Any]) -> tuple[str, str]:
+    """Where callers see the API mounted, and the whole path they asked for.
+
+    The prefix is a stage ("/prod") on the gateway's own host and a base path ("/art") on a custom domain. The first
+    is missing in the event's `path` and the second is not, so neither that nor the stage's name tells it; it is
+    what stands before the resource of the API that the request has come to.
+    """
+    given = event["pathParameters"] or {}
+    inside = _PARAMETER.sub(lambda parameter: given[parameter[1]], event["resource"])
+    whole = unquote(event["requestContext"]["path"])
+    # The parameter of a catch-all resource ({proxy+}) comes without a slash at its end.
+    return whole.rstrip("/").removesuffix(unquote(inside).rstrip("/")), whole
+
+
+class _Mounted:
+    """Tells the app what the event says of the request."""
+
+    def __init__(self, app: ASGIApp):
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        context = scope["aws.event"]["requestContext"]
+        scope["state"] = {"request_id": context["requestId"], "owner": context["identity"].get("apiKeyId")}
+        scope["root_path"], scope["path"] = prefix_and_path(scope["aws.event"])
+        if scope["path"] == scope["root_path"]:
+            # Without the slash, what the page asks for would be looked up beside the stage.
+            await RedirectResponse(f"{scope['root_path']}/")(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+def _key_id(request: Request) -> str:
+    owner: str | None = request.state.owner
+    if owner is None:
+        raise failure(
+            "missing-api-key", "this call needs an API key", field="X-Api-Key", allowed="a key that this service knows"
+        )
+    return owner
+
+
+def _seconds_left(request: Request) -> float:
+    milliseconds: int = request.scope["aws.context"].get_remaining_time_in_millis()
+    return milliseconds / 1000 - _RESERVE_SECONDS
