@@ -14,7 +14,7 @@ from functions.api.context import Context
 from functions.api.contract import describe
 from functions.api.middleware import BodyLimit, RequestContext
 from functions.api.pages import add_pages
-from functions.api.routers import health, styles, stylizations, uploads
+from functions.api.routers import health, styles, stylizations, uploads, webhooks
 from stylizer_service import __version__
 from stylizer_service.usecases import Service
 
@@ -64,7 +64,7 @@ def create_app(
         seconds_left=seconds_left,
         version=app.version,
     )
-    for router in (stylizations.router, styles.router, uploads.router, health.router, *routers):
+    for router in (stylizations.router, styles.router, uploads.router, webhooks.router, health.router, *routers):
         app.include_router(router)
     add_pages(app, Path(__file__).parent / "page")
     problem_json.install(app)

@@ -24,6 +24,7 @@ _TAGS = [
     {"name": "Stylizations", "description": "Paintings, from the wish to the file."},
     {"name": "Styles", "description": "What to paint in: the catalog, and styles of your own."},
     {"name": "Uploads", "description": "Large files, and files used more than once."},
+    {"name": "Webhooks", "description": "Be told when a painting has ended, and check who says so."},
     {"name": "Health", "description": "For load balancers."},
 ]
 

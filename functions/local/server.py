@@ -19,11 +19,13 @@ from types import FrameType
 import uvicorn
 from pydantic import ValidationError
 
+from functions.local.messenger import Messenger
 from functions.local.supervisor import Supervisor
 from functions.local.wiring import create_local_app
 from stylizer_service import __version__
 from stylizer_service.local import Local, open_local
 from stylizer_service.settings import Settings
+from stylizer_service.webhook_sender import HttpsSender
 
 
 class _CannotStartError(Exception):
@@ -65,6 +67,7 @@ def _serve(host: str, port: int, data_dir: Path | None) -> None:
     with _only_one(settings.data_dir), _listening(host, port) as listener:
         local = _open(settings)
         supervisor = Supervisor(settings.data_dir)
+        messenger = Messenger(local.service.ports, settings, HttpsSender(settings.webhook_timeout))
         app = create_local_app(local, stopping=lambda: server.should_exit, worker_alive=supervisor.is_alive)
         server = uvicorn.Server(
             uvicorn.Config(
@@ -79,10 +82,12 @@ def _serve(host: str, port: int, data_dir: Path | None) -> None:
             )
         )
         supervisor.start()
+        messenger.start()
         _greet(listener, settings.data_dir)
         try:
             server.run(sockets=[listener])
         finally:
+            messenger.stop()
             supervisor.stop()
             local.close()
 

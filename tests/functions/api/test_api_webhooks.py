@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import httpx
+import pytest
+from standardwebhooks import Webhook
+
+from stylizer_service.local import Local
+from stylizer_service.webhooks import deliver
+
+
+class Sender:
+    """Keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, dict[str, str], bytes]] = []
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
+        self.sent.append((url, dict(headers), body))
+        return 200
+
+
+def test_what_is_sent_verifies_with_the_secret_and_is_what_get_answers(
+    client: httpx.Client, local: Local, accepted: Callable[..., str]
+) -> None:
+    job_id = accepted(webhook="https://hooks.example.com/painted?by=us")
+    client.post(f"/v1/stylizations/{job_id}/cancel")
+    sender = Sender()
+    service = local.service
+    assert deliver(service.ports, service.settings, job_id, sender) == "told"
+
+    answer = client.get("/v1/webhook-secret")
+    [(url, headers, body)] = sender.sent
+    event = Webhook(answer.json()["secret"]).verify(body, headers)
+
+    assert answer.headers["cache-control"] == "no-store"
+    assert url == "https://hooks.example.com/painted?by=us"
+    assert (event["type"], event["data"]) == ("stylization.canceled", client.get(f"/v1/stylizations/{job_id}").json())
+    assert event["data"]["webhook"] == url
+
+
+@pytest.mark.parametrize("as_form", [True, False])
+def test_a_webhook_that_may_not_be_is_a_problem_that_names_the_field(
+    client: httpx.Client, photo: bytes, accepted: Callable[..., str], as_form: bool
+) -> None:
+    wish = {"style": "ink", "webhook": "https://169.254.169.254/latest"}
+    if as_form:
+        answer = client.post("/v1/stylizations", files={"content": ("cat.jpg", photo)}, data=wish)
+    else:
+        content = client.get(f"/v1/stylizations/{accepted()}").json()["content"]
+        answer = client.post("/v1/stylizations", json={"content": content, **wish})
+
+    problem = answer.json()
+    assert (answer.status_code, problem["type"], problem["field"]) == (422, "/problems/invalid-request", "webhook")
+    assert "https://169.254.169.254/latest" in problem["detail"]
+    assert "https address of a public host" in problem["allowed"]

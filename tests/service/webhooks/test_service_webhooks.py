@@ -1,0 +1,314 @@
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any, Protocol
+
+import pytest
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from stylizer_service.leases import claim
+from stylizer_service.local import Local, open_local
+from stylizer_service.models import Stylization, StylizationRequest
+from stylizer_service.problems import Problem, problem
+from stylizer_service.records import Job
+from stylizer_service.settings import Settings
+from stylizer_service.usecases import Service
+from stylizer_service.webhook_sender import HttpsSender
+from stylizer_service.webhooks import Sender, deliver
+
+Order = Callable[..., StylizationRequest]
+Refusal = Callable[..., Problem]
+
+
+class Clock(Protocol):
+    def advance(self, **units: float) -> None: ...
+
+
+class Receiver(Protocol):
+    url: str
+    heard: list[Any]
+    answers: list[Any]
+
+    def sender(self, timeout: float = ..., **options: Any) -> HttpsSender: ...
+
+
+@pytest.fixture
+def accept(service: Service, order: Order, receiver: Receiver) -> Callable[..., str]:
+    """Have a painting accepted that the receiver is to be told of; gives its id."""
+    return lambda **fields: service.create_stylization("ann", order(webhook=receiver.url, **fields))[0].id
+
+
+@pytest.fixture
+def canceled(service: Service, accept: Callable[..., str]) -> str:
+    """A job that has just ended."""
+    return service.cancel_stylization("ann", accept()).id
+
+
+def told(service: Service, job_id: str, sender: Sender) -> str:
+    return deliver(service.ports, service.settings, job_id, sender)
+
+
+def stored(service: Service, job_id: str) -> Job:
+    job = service.ports.jobs.get(job_id)
+    assert job is not None
+    return job
+
+
+def untold(service: Service) -> list[str]:
+    """Everyone who may ever be told something."""
+    return [job.id for job in service.ports.jobs.untold(service.ports.clock.now() + timedelta(days=99), limit=10)]
+
+
+def fail(service: Service, job_id: str) -> None:
+    lease = claim(service.ports, service.settings, job_id)
+    assert lease is not None
+    lease.fail(problem("painter-died", "too bad"))
+
+
+@pytest.mark.parametrize("end", ["succeeded", "failed", "canceled"])
+def test_a_caller_is_told_once_of_each_end_with_all_that_get_would_say(
+    service: Service, accept: Callable[..., str], finish: Callable[[str], None], receiver: Receiver, end: str
+) -> None:
+    job_id = accept()
+    ends: dict[str, Callable[[], object]] = {
+        "succeeded": lambda: finish(job_id),
+        "failed": lambda: fail(service, job_id),
+        "canceled": lambda: service.cancel_stylization("ann", job_id),
+    }
+    assert told(service, job_id, receiver.sender()) == "nothing"
+    ends[end]()
+
+    assert untold(service) == [job_id]
+    assert [told(service, job_id, receiver.sender()) for _ in range(2)] == ["told", "nothing"]
+
+    [heard] = receiver.heard
+    event = Webhook(service.webhook_secret("ann")).verify(heard.body, heard.headers)
+    got = service.get_stylization("ann", job_id)
+    assert (event["type"], event["data"]["status"]) == (f"stylization.{end}", end)
+    assert Stylization.model_validate(event["data"]) == got
+    assert event["data"] == json.loads(got.model_dump_json())
+    assert event["timestamp"] == event["data"]["finished_at"]
+    assert (heard.headers["webhook-id"], heard.headers["Content-Type"]) == (job_id, "application/json")
+    assert untold(service) == []
+
+
+def test_only_the_owners_secret_and_the_untouched_message_verify(
+    service: Service, canceled: str, receiver: Receiver
+) -> None:
+    assert told(service, canceled, receiver.sender()) == "told"
+    [heard] = receiver.heard
+    own, others = (service.webhook_secret(owner) for owner in ("ann", "bob"))
+
+    Webhook(own).verify(heard.body, heard.headers)
+    changed = [
+        (others, heard.body, heard.headers),
+        (own, heard.body.replace(b"canceled", b"succeeded"), heard.headers),
+        (own, heard.body, {**heard.headers, "webhook-id": "stz_other"}),
+        (own, heard.body, {**heard.headers, "webhook-timestamp": str(int(heard.headers["webhook-timestamp"]) - 1)}),
+    ]
+    for secret, body, headers in changed:
+        with pytest.raises(WebhookVerificationError, match="No matching signature"):
+            Webhook(secret).verify(body, headers)
+
+
+def test_what_nobody_asked_for_is_not_told(service: Service, order: Order, receiver: Receiver) -> None:
+    quiet = service.create_stylization("ann", order())[0].id
+    service.cancel_stylization("ann", quiet)
+
+    assert [told(service, job_id, receiver.sender()) for job_id in (quiet, "stz_nobody")] == ["nothing"] * 2
+    assert (receiver.heard, untold(service)) == ([], [])
+
+
+def test_a_try_that_fails_is_made_again_when_it_is_due_until_it_is_heard(
+    service: Service, canceled: str, receiver: Receiver, clock: Clock
+) -> None:
+    receiver.answers = [500, 302, 404, 204]
+    sender = receiver.sender()
+
+    outcomes = []
+    for _ in range(3):
+        outcomes += [told(service, canceled, sender), told(service, canceled, sender)]
+        clock.advance(hours=1)
+    # Nobody is there at all.
+    with_nobody = receiver.sender(resolve=lambda *_: [])
+    outcomes += [told(service, canceled, with_nobody)]
+    clock.advance(hours=1)
+    outcomes += [told(service, canceled, sender)]
+    clock.advance(hours=5)
+    outcomes += [told(service, canceled, sender)]
+
+    assert outcomes == ["later", "nothing"] * 3 + ["later", "told", "nothing"]
+    assert len(receiver.heard) == 4
+    assert {heard.headers["webhook-id"] for heard in receiver.heard} == {canceled}
+    stamps = [int(heard.headers["webhook-timestamp"]) for heard in receiver.heard]
+    assert [later - before for before, later in pairwise(stamps)] == [3600, 3600, 7200]
+    assert untold(service) == []
+
+
+def test_of_deliverers_at_the_same_time_one_sends(service: Service, canceled: str, receiver: Receiver) -> None:
+    deliverers = 8
+    barrier = threading.Barrier(deliverers)
+    sender = receiver.sender()
+
+    def together(_: int) -> str:
+        barrier.wait()
+        return told(service, canceled, sender)
+
+    with ThreadPoolExecutor(deliverers) as pool:
+        outcomes = list(pool.map(together, range(deliverers)))
+
+    assert sorted(outcomes) == ["nothing"] * (deliverers - 1) + ["told"]
+    assert len(receiver.heard) == 1
+
+
+class Killed(BaseException):
+    """The process is no more."""
+
+
+class Dying:
+    """A deliverer that is killed before its request leaves, or after it was heard."""
+
+    def __init__(self, sender: HttpsSender | None):
+        self._sender = sender
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
+        if self._sender:
+            self._sender.post(url, headers, body)
+        raise Killed
+
+
+@pytest.mark.parametrize("heard_before", [False, True])
+def test_a_deliverer_killed_at_its_try_leaves_it_to_the_next(
+    service: Service, canceled: str, receiver: Receiver, clock: Clock, heard_before: bool
+) -> None:
+    with pytest.raises(Killed):
+        told(service, canceled, Dying(receiver.sender() if heard_before else None))
+
+    assert told(service, canceled, receiver.sender()) == "nothing"
+    clock.advance(minutes=1)
+    assert told(service, canceled, receiver.sender()) == "told"
+    assert [heard.headers["webhook-id"] for heard in receiver.heard] == [canceled] * (1 + heard_before)
+
+
+def test_the_pauses_grow_from_seconds_to_hours_until_it_is_given_up(
+    service: Service, canceled: str, receiver: Receiver, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    receiver.answers = [503] * 99
+    woken: list[tuple[str, float]] = []
+
+    class Recorder:
+        def send(self, job_id: str, *, delay: float = 0.0) -> None:
+            woken.append((job_id, delay))
+
+    ports = replace(service.ports, notifier=Recorder())
+    outcomes, pauses = [], []
+    for _ in range(service.settings.webhook_attempts):
+        outcomes.append(deliver(ports, service.settings, canceled, receiver.sender()))
+        due = stored(service, canceled).notify_at
+        if due:
+            pauses.append((due - service.ports.clock.now()).total_seconds())
+            clock.advance(seconds=pauses[-1])
+
+    assert outcomes == ["later"] * 7 + ["given-up"]
+    assert {job_id for job_id, _ in woken} == {canceled}
+    assert [delay for _, delay in woken] == pytest.approx(pauses)
+    least = [service.settings.webhook_timeout + pause for pause in (5, 30, 120, 600, 1800, 3600, 10800)]
+    assert all(low <= pause <= 1.2 * low for low, pause in zip(least, pauses, strict=True))
+    assert f"{canceled}: given up after 8 tries: it was answered with status 503" in caplog.text
+    assert (untold(service), len(receiver.heard)) == ([], 8)
+    assert told(service, canceled, receiver.sender()) == "nothing"
+
+
+def test_a_receiver_that_says_it_is_gone_is_not_asked_again(
+    service: Service, canceled: str, receiver: Receiver, clock: Clock
+) -> None:
+    receiver.answers = [410]
+
+    assert told(service, canceled, receiver.sender()) == "given-up"
+    clock.advance(days=1)
+    assert told(service, canceled, receiver.sender()) == "nothing"
+    assert (untold(service), len(receiver.heard)) == ([], 1)
+
+
+def test_a_deliverer_killed_at_every_try_does_not_go_on_forever(
+    service: Service, canceled: str, receiver: Receiver, clock: Clock
+) -> None:
+    for _ in range(service.settings.webhook_attempts):
+        with pytest.raises(Killed):
+            told(service, canceled, Dying(None))
+        clock.advance(hours=4)
+
+    assert told(service, canceled, receiver.sender()) == "given-up"
+    assert (untold(service), receiver.heard) == ([], [])
+
+
+def test_a_caller_out_of_reach_until_the_painting_is_gone_is_told_of_that(
+    service: Service, accept: Callable[..., str], finish: Callable[[str], None], receiver: Receiver, clock: Clock
+) -> None:
+    swept, unswept = accept(), accept()
+    finish(swept)
+    clock.advance(days=2)
+    service.sweep()
+    finish(unswept)
+    clock.advance(days=1)
+
+    assert [told(service, job_id, receiver.sender()) for job_id in (swept, unswept)] == ["told"] * 2
+    events = [json.loads(heard.body) for heard in receiver.heard]
+    assert [(event["type"], event["data"]["result"]) for event in events] == [("stylization.expired", None)] * 2
+
+
+def test_a_try_whose_clock_is_a_moment_behind_is_not_too_early(
+    service: Service, canceled: str, receiver: Receiver, clock: Clock
+) -> None:
+    clock.advance(seconds=-0.5)
+
+    assert told(service, canceled, receiver.sender()) == "told"
+
+
+def test_a_name_that_leads_inside_by_the_time_of_the_end_is_not_told(
+    service: Service, canceled: str, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    assert told(service, canceled, receiver.sender(is_allowed=lambda _: False)) == "later"
+    assert receiver.heard == []
+    assert "127.0.0.1, which is not public" in caplog.text
+
+
+@pytest.mark.parametrize("url", ["http://example.com/", "https://localhost/", "https://10.0.0.1/"])
+def test_a_webhook_that_may_not_be_is_refused_before_anything_is_stored(
+    service: Service, order: Order, refusal: Refusal, url: str
+) -> None:
+    problem = refusal(service.create_stylization, "ann", order(webhook=url))
+
+    assert (problem.status, problem.field) == (422, "webhook")
+    assert url in problem.detail
+    assert service.list_stylizations("ann").items == []
+
+
+def test_without_a_key_webhooks_are_refused_and_nothing_else_is(
+    service: Service, order: Order, refusal: Refusal
+) -> None:
+    keyless = Service(replace(service.ports, webhook_key=None), service.catalog, service.settings)
+
+    problem = refusal(keyless.create_stylization, "ann", order(webhook="https://example.com/painted"))
+    assert (problem.status, problem.field, problem.allowed) == (422, "webhook", "null")
+    assert "no key" in problem.detail
+    assert refusal(keyless.webhook_secret, "ann").status == 404
+    assert keyless.create_stylization("ann", order())[1]
+
+
+def test_the_secret_of_an_owner_outlives_the_process_and_is_of_no_other_use(local: Local, settings: Settings) -> None:
+    secret = local.service.webhook_secret("ann")
+    with closing(open_local(settings)) as again:
+        assert again.service.webhook_secret("ann") == secret
+    key = local.service.ports.webhook_key
+    assert key is not None
+    assert len(key()) >= 32
+    assert key() != (settings.data_dir / "secret").read_bytes()
