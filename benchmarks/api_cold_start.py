@@ -1,0 +1,178 @@
+"""Seconds and peak memory of the API's function from a cold interpreter to its first answer, beside bare imports.
+
+    python -m benchmarks.api_cold_start --runs 10
+
+The yardstick is FastAPI, Mangum and three boto3 clients that answer one event with one empty route. The function runs
+as it does in Lambda, tracing included; the AWS that it calls is moto's server on this machine, warmed up before, so
+that what is waited for it is milliseconds. The least of several runs counts, for whatever else runs here only adds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+OWNER = "bench"
+FAKE = {
+    "AWS_REGION": "eu-central-1",
+    "AWS_DEFAULT_REGION": "eu-central-1",
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+NAMES = {
+    "STYLIZER_TABLE": "bench",
+    "STYLIZER_UPLOADS_BUCKET": "bench-uploads",
+    "STYLIZER_RESULTS_BUCKET": "bench-results",
+    "STYLIZER_STYLES_DIR": str(ROOT / "core" / "stylizer" / "styles"),
+}
+
+
+def main() -> None:
+    """Measure, and print a table; as a child, answer one event and tell what it took."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.api_cold_start", description=__doc__)
+    parser.add_argument("--runs", type=int, default=10, help="cold starts of each kind (default: %(default)s)")
+    parser.add_argument("--child", choices=["bare", "health", "paint"], help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.child:
+        _answer_once(arguments.child)
+    else:
+        _measure(arguments.runs)
+
+
+def _measure(runs: int) -> None:
+    with _fake_aws() as environment:
+        kinds = {"bare": "bare FastAPI, Mangum, boto3", "health": "GET /healthz", "paint": "POST /v1/stylizations"}
+        least: dict[str, tuple[float, float]] = {}
+        for _ in range(runs):  # kind after kind, so that a busy minute hits them all
+            for kind in kinds:
+                seconds, mebibytes = _start(kind, environment)
+                best = least.get(kind, (seconds, mebibytes))
+                least[kind] = min(best[0], seconds), min(best[1], mebibytes)
+    print(f"{'first answer':30} {'seconds':>8} {'ratio':>6} {'MiB':>5} {'ratio':>6}    least of {runs}")
+    for kind, title in kinds.items():
+        seconds, mebibytes = least[kind]
+        beside = f"{seconds / least['bare'][0]:6.2f} {mebibytes:5.0f} {mebibytes / least['bare'][1]:6.2f}"
+        print(f"{title:30} {seconds:8.2f} {beside}")
+
+
+def _start(kind: str, environment: Mapping[str, str]) -> tuple[float, float]:
+    """One cold start: seconds from the start of the process to its first answer, and MiB at most until then."""
+    began = time.monotonic()
+    command = [sys.executable, "-m", "benchmarks.api_cold_start", "--child", kind]
+    done = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True, timeout=120)
+    told = json.loads(done.stdout.splitlines()[-1])
+    return told["at"] - began, told["mebibytes"]
+
+
+@contextmanager
+def _fake_aws() -> Iterator[dict[str, str]]:
+    """A stage with one upload in it; gives the environment of its function."""
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it would tell of every request
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    os.environ |= FAKE | NAMES | {"AWS_ENDPOINT_URL": f"http://{host}:{port}"}
+    try:
+        yield {**os.environ, **_make_stage(), "LAMBDA_TASK_ROOT": str(ROOT)}
+    finally:
+        server.stop()
+
+
+def _make_stage() -> dict[str, str]:
+    from PIL import Image
+
+    from stylizer_service.aws import open_aws
+    from stylizer_service.aws.clients import Clients
+    from stylizer_service.aws.schema import table_schema
+    from stylizer_service.aws.settings import ApiSettings
+
+    clients = Clients()
+    clients.dynamodb().create_table(**table_schema(NAMES["STYLIZER_TABLE"]))
+    for name in ("STYLIZER_UPLOADS_BUCKET", "STYLIZER_RESULTS_BUCKET"):
+        place = {"LocationConstraint": FAKE["AWS_REGION"]}
+        clients.s3().create_bucket(Bucket=NAMES[name], CreateBucketConfiguration=place)  # type: ignore[arg-type]
+    queues = [clients.sqs().create_queue(QueueName=name)["QueueUrl"] for name in ("paint", "webhooks")]
+    places = {"STYLIZER_QUEUE_URL": queues[0], "STYLIZER_WEBHOOK_QUEUE_URL": queues[1]}
+    os.environ |= places
+    photo = io.BytesIO()
+    Image.linear_gradient("L").convert("RGB").save(photo, "JPEG")
+    upload = open_aws(ApiSettings()).add_upload(OWNER, photo, field="content")
+    return {**places, "BENCH_UPLOAD": upload}
+
+
+def _answer_once(kind: str) -> None:
+    """Answer one event as the function, or as the yardstick, and print when and with how much memory."""
+    handler = _bare_handler() if kind == "bare" else _handler()
+    body = json.dumps({"content": os.environ["BENCH_UPLOAD"], "style": "woodcut"}) if kind == "paint" else None
+    path = "/v1/stylizations" if kind == "paint" else "/healthz"
+    context = SimpleNamespace(aws_request_id="0", get_remaining_time_in_millis=lambda: 25_000)
+    answer = handler(_event("POST" if body else "GET", path, body), context)
+    at = time.monotonic()
+    if answer["statusCode"] >= 300:
+        raise SystemExit(f"{kind} was answered {answer['statusCode']}: {answer['body']}")
+    # Not ru_maxrss, which begins with what the process that started this one had.
+    peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    print(json.dumps({"at": at, "mebibytes": int(peak.split()[1]) / 2**10}))
+
+
+def _handler() -> Any:
+    from functions.api.lambda_handler import handler
+
+    return handler
+
+
+def _bare_handler() -> Any:
+    import boto3
+    from fastapi import FastAPI
+    from mangum import Mangum
+
+    app = FastAPI()
+
+    @app.get("/healthz")
+    def get_health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    for name in ("dynamodb", "s3", "sqs"):
+        boto3.client(name)
+    return Mangum(app, lifespan="off")
+
+
+def _event(method: str, path: str, body: str | None) -> dict[str, Any]:
+    headers = {"Host": "api.test", "Content-Type": "application/json"}
+    return {
+        "resource": "/{proxy+}",
+        "path": path,
+        "httpMethod": method,
+        "headers": headers,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+        "queryStringParameters": None,
+        "multiValueQueryStringParameters": None,
+        "pathParameters": {"proxy": path.strip("/")},
+        "requestContext": {
+            "requestId": "0" * 32,
+            "stage": "prod",
+            "path": f"/prod{path}",
+            "identity": {"apiKeyId": OWNER, "sourceIp": "203.0.113.7"},
+        },
+        "body": body,
+        "isBase64Encoded": False,
+    }
+
+
+if __name__ == "__main__":
+    main()

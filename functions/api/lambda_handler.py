@@ -1,0 +1,30 @@
+"""The entry of the function on AWS: `functions.api.lambda_handler.handler`."""
+
+from __future__ import annotations
+
+import logging
+import os
+from functools import cache
+from typing import Any
+
+from mangum.types import LambdaContext
+
+from functions.api.gateway import Event, Handler, make_handler
+from functions.api.observing import log_as_json, traced
+from stylizer_service.aws import open_aws
+from stylizer_service.aws.settings import ApiSettings
+
+if "AWS_LAMBDA_RUNTIME_API" in os.environ:
+    log_as_json(logging.getLogger().handlers)
+
+
+@traced
+def handler(event: Event, context: LambdaContext) -> dict[str, Any]:
+    """Answer one event of the gateway."""
+    return _handler()(event, context)
+
+
+@cache
+def _handler() -> Handler:
+    settings = ApiSettings()
+    return make_handler(open_aws(settings), form_bytes=settings.form_bytes)

@@ -1,0 +1,106 @@
+"""The function as Lambda starts it: a fresh interpreter, an environment, and an event."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+EVENT = {
+    "resource": "/{proxy+}",
+    "path": "/v1/styles/woodcut",
+    "httpMethod": "GET",
+    "headers": None,
+    "multiValueHeaders": None,
+    "queryStringParameters": None,
+    "multiValueQueryStringParameters": None,
+    "pathParameters": {"proxy": "v1/styles/woodcut"},
+    "requestContext": {
+        "requestId": "id-of-request",
+        "path": "/prod/v1/styles/woodcut",
+        "identity": {"apiKeyId": "ann"},
+    },
+    "body": None,
+    "isBase64Encoded": False,
+}
+NAMES = {
+    "STYLIZER_TABLE": "table",
+    "STYLIZER_UPLOADS_BUCKET": "uploads",
+    "STYLIZER_RESULTS_BUCKET": "results",
+    "STYLIZER_QUEUE_URL": "http://127.0.0.1:9/1/paint",
+    "STYLIZER_WEBHOOK_QUEUE_URL": "http://127.0.0.1:9/1/webhooks",
+    "STYLIZER_STYLES_DIR": str(ROOT / "core" / "stylizer" / "styles"),
+    "AWS_REGION": "eu-central-1",
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9",
+}
+CODE = """
+import json, logging, sys, types
+logging.getLogger().addHandler(logging.StreamHandler(sys.stdout))  # as Lambda does before it loads a function
+from functions.api.lambda_handler import handler
+context = types.SimpleNamespace(aws_request_id="invocation", get_remaining_time_in_millis=lambda: 25_000)
+answer = handler(json.loads(sys.argv[1]), context)
+logging.getLogger("botocore").warning("of a library")
+print(json.dumps({"answer": answer, "modules": sorted({name.partition(".")[0] for name in sys.modules})}))
+"""
+
+
+def start(**environment: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Answer one event; gives the answer with the modules that were loaded, and the lines of log."""
+    done = subprocess.run(
+        [sys.executable, "-c", CODE, json.dumps(EVENT)],
+        cwd=ROOT,
+        env={**os.environ, **NAMES, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    *log, told = [json.loads(line) for line in done.stdout.splitlines()]
+    return told, log
+
+
+@pytest.fixture
+def daemon() -> Iterator[socket.socket]:
+    """Listens where X-Ray's daemon would."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.settimeout(30)
+        yield listener
+
+
+def test_it_answers_without_what_only_painters_and_servers_need() -> None:
+    told, _ = start()
+
+    assert told["answer"]["statusCode"] == 200
+    assert json.loads(told["answer"]["body"])["links"]["self"] == "/prod/v1/styles/woodcut"
+    assert not {"torch", "stylizer", "numpy", "uvicorn", "aws_xray_sdk"} & set(told["modules"])
+
+
+def test_in_lambda_every_line_of_log_is_json_with_the_request_and_the_trace_has_no_answer(
+    daemon: socket.socket,
+) -> None:
+    trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+    host, port = daemon.getsockname()
+    _, log = start(
+        LAMBDA_TASK_ROOT=str(ROOT),
+        AWS_XRAY_DAEMON_ADDRESS=f"{host}:{port}",
+        _X_AMZN_TRACE_ID=trace,
+    )
+
+    library = next(line for line in log if line.get("message") == "of a library")
+    assert (library["request_id"], library["owner"]) == ("id-of-request", "ann")
+    sent = daemon.recv(65_536).decode()
+    assert "## handler" in sent
+    assert "Woodcut" not in sent
