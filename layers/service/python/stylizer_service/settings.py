@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _seconds(value: object) -> object:
+    """A number that came as text, as everything in the environment does, is one of seconds."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+Lifetime = Annotated[timedelta, BeforeValidator(_seconds)]
 
 
 class Settings(BaseSettings):
@@ -46,17 +58,17 @@ class Settings(BaseSettings):
     max_pixels: PositiveInt = 50_000_000
     max_aspect_ratio: float = Field(default=16.0, ge=1)
     min_side: PositiveInt = 16
-    upload_ttl: timedelta = timedelta(hours=24)
-    result_ttl: timedelta = timedelta(hours=24)
-    record_ttl: timedelta = timedelta(days=30)
-    key_ttl: timedelta = timedelta(hours=24)
-    url_ttl: timedelta = timedelta(minutes=15)
+    upload_ttl: Lifetime = timedelta(hours=24)
+    result_ttl: Lifetime = timedelta(hours=24)
+    record_ttl: Lifetime = timedelta(days=30)
+    key_ttl: Lifetime = timedelta(hours=24)
+    url_ttl: Lifetime = timedelta(minutes=15)
     lease_seconds: PositiveFloat = 30.0
     max_attempts: PositiveInt = 3
     painter_seconds: PositiveFloat | None = None
     painter_memory: PositiveInt | None = None
     gpu: bool = False
-    requeue_after: timedelta = timedelta(minutes=15)
+    requeue_after: Lifetime = timedelta(minutes=15)
     max_wait: float = Field(default=60.0, ge=0)
     queue_limit: PositiveInt = 1000
     webhook_attempts: PositiveInt = 8

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from stylizer_service.settings import Settings
 
@@ -37,7 +37,14 @@ class AwsSettings(Settings):
 
 
 class PainterSettings(AwsSettings):
-    """Those of the painters: they never touch an upload."""
+    """Those of the painters: they never touch an upload.
+
+    Attributes:
+        painter_margin: How long before the end of a Lambda's time a painting is handed back, seconds: long enough for
+            one step of the slowest method, and for the writes.
+    """
+
+    painter_margin: PositiveFloat = 30.0
 
 
 class WithUploads(AwsSettings):

@@ -1,0 +1,171 @@
+"""A whole stage for each test: stores in moto, the API behind a gateway on a socket, the others behind queues."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from cloud.pump import SCHEDULE, Event, LambdaContext, QueueSource, Running
+from cloud.stage import Stage, build
+from moto.server import ThreadedMotoServer
+from PIL import Image, ImageDraw
+
+KEYS = {"key-of-ann": "ann-id", "key-of-ben": "ben-id"}
+FUNCTIONS = ("functions.api.lambda_handler", "functions.painter.lambda_handler", "functions.settle.lambda_handler")
+SMALL = {"size": 64, "quality": "draft"}
+
+Job = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """The stage with everything around it, as a caller and an owner see it.
+
+    Attributes:
+        stage: The stores.
+        ann: The API for the caller Ann, over HTTP.
+        ben: The same for another caller.
+        store: Plain HTTP, for forms and links of the object store.
+        painter: The paint queue and the painter behind it.
+        dead_letters: The queue of what no painter could deal with, and settle behind it.
+        webhooks: The queue of what is to be told, and settle behind it.
+    """
+
+    stage: Stage
+    ann: httpx.Client
+    ben: httpx.Client
+    store: httpx.Client
+    painter: QueueSource
+    dead_letters: QueueSource
+    webhooks: QueueSource
+
+    def upload(self, file: bytes, media_type: str = "image/jpeg") -> str:
+        """Send a file by the form; gives the id of the upload."""
+        upload = self.ann.post("v1/uploads", json={"media_type": media_type})
+        assert upload.status_code == 201, upload.text
+        form = upload.json()
+        answer = self.store.post(form["url"], data=form["fields"], files={"file": ("photo", file)})
+        assert answer.status_code == 204, answer.text
+        return str(form["id"])
+
+    def ask(self, content: str, **fields: Any) -> httpx.Response:
+        """Ask for a painting of an upload."""
+        return self.ann.post("v1/stylizations", json={"content": content, "style": "woodcut", **SMALL, **fields})
+
+    def accept(self, content: str, **fields: Any) -> str:
+        """Have a painting of an upload accepted; gives its id."""
+        answer = self.ask(content, **fields)
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["id"])
+
+    def job(self, job_id: str) -> Job:
+        """How a painting is."""
+        answer = self.ann.get(f"v1/stylizations/{job_id}")
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def image(self, job_id: str) -> Image.Image:
+        """The painting, as `curl -L` fetches it."""
+        leads = self.ann.get(f"v1/stylizations/{job_id}/image")
+        assert leads.status_code == 303, leads.text
+        answer = self.store.get(leads.headers["location"])
+        assert answer.status_code == 200, answer.text
+        return Image.open(io.BytesIO(answer.content))
+
+    def settle(self) -> None:
+        """Have settle do what it does every minute."""
+        _settle(SCHEDULE)
+
+    def painting(self) -> Running:
+        """Paint in the background while the block lasts."""
+        return Running(self.painter)
+
+
+def _settle(event: Event) -> None:
+    handler("functions.settle.lambda_handler")(event, LambdaContext(function_name="settle"))
+
+
+def handler(module: str) -> Callable[[Event, Any], Any]:
+    """The handler of a function, imported as late as Lambda does: after its environment is there."""
+    __import__(module)
+    found: Callable[[Event, Any], Any] = sys.modules[module].handler
+    return found
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[str]:
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Tests share the processor, and threads that wait for each other there wait long."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def stage(moto: str, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """Stores, and an environment in which functions find them."""
+    stage = build(moto)
+    for name, value in stage.environment.items():
+        monkeypatch.setenv(name, value)
+    return stage
+
+
+@pytest.fixture
+def settle() -> Callable[[Event], None]:
+    """Have settle deal with an event."""
+    return _settle
+
+
+@pytest.fixture
+def world(stage: Stage, serve_gateway: Callable[..., str], new_process: None) -> Iterator[World]:  # noqa: ARG001
+    address = serve_gateway(handler("functions.api.lambda_handler"), keys=KEYS) + "/"
+
+    def client(key: str) -> httpx.Client:
+        return httpx.Client(base_url=address, headers={"X-Api-Key": key}, timeout=60)
+
+    def late(module: str) -> Callable[[Event, Any], Any]:
+        return lambda event, context: handler(module)(event, context)
+
+    with client("key-of-ann") as ann, client("key-of-ben") as ben, httpx.Client(timeout=60) as store:
+        yield World(
+            stage=stage,
+            ann=ann,
+            ben=ben,
+            store=store,
+            painter=QueueSource(stage.sqs, stage.paint_queue, late("functions.painter.lambda_handler")),
+            dead_letters=QueueSource(stage.sqs, stage.dead_letters, late("functions.settle.lambda_handler")),
+            webhooks=QueueSource(stage.sqs, stage.webhook_queue, late("functions.settle.lambda_handler")),
+        )
+
+
+@pytest.fixture
+def new_process() -> Iterator[None]:
+    """Functions keep what they have opened as long as their process lives: have each test import them anew."""
+    for name in FUNCTIONS:
+        sys.modules.pop(name, None)
+    yield
+    for name in FUNCTIONS:
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture(scope="session")
+def photo() -> bytes:
+    """A small picture with something in it: a disk before a slope of light, 96 x 72."""
+    image = Image.linear_gradient("L").resize((96, 72)).convert("RGB")
+    ImageDraw.Draw(image).ellipse((24, 12, 68, 60), fill=(200, 90, 40))
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG")
+    return buffer.getvalue()

@@ -1,0 +1,159 @@
+"""The way by the endpoint with a GPU: a real container process, and a stand-in for SageMaker's side of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from cloud.control_plane import ControlPlane
+from cloud.pump import Event, notice
+from cloud.stage import Stage
+
+if TYPE_CHECKING:
+    from .conftest import World
+
+    Settle = Callable[[Event], None]
+
+PATIENCE = 100.0
+LEASE = 2.0
+# The queue of this stage has time for next to nothing of the slower methods.
+SLOW = {"method": "optimization", "quality": "draft", "size": 64}
+ENDLESS = {"method": "optimization", "quality": "high", "size": 1024}
+
+
+class Container:
+    """A process of the image's command, on a port of its own."""
+
+    def __init__(self, stage: Stage, folder: Path):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        self.log = folder / "container.log"
+        environment = os.environ | stage.environment | {"SAGEMAKER_BIND_TO_PORT": str(port)}
+        with self.log.open("ab") as log:
+            command = [sys.executable, "-m", "functions.painter.endpoint", "serve"]
+            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+
+    def wait_until_well(self) -> None:
+        def is_well() -> bool:
+            try:
+                return httpx.get(f"{self.url}/ping", timeout=5).status_code == 200
+            except httpx.ConnectError:
+                return False
+
+        self.wait_for(is_well)
+
+    def wait_for(self, look: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not look():
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def plane(stage: Stage, settle: Settle, monkeypatch: pytest.MonkeyPatch) -> Iterator[ControlPlane]:
+    """The endpoint, to which goes what would take the queue's painters more than their time."""
+    plane = ControlPlane(stage.s3, stage.results, lambda message: settle(notice(message)))
+    settings = {
+        "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": plane.url,
+        "STYLIZER_ENDPOINT_NAME": "painter",
+        "STYLIZER_GPU": "true",
+        "STYLIZER_PAINTER_SECONDS": "5",
+        "STYLIZER_LEASE_SECONDS": str(LEASE),
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    stage.environment.update(settings)
+    with plane.running():
+        yield plane
+
+
+@pytest.fixture
+def container(plane: ControlPlane, stage: Stage, tmp_path: Path) -> Iterator[Container]:
+    container = Container(stage, tmp_path)
+    container.wait_until_well()
+    plane.container = container.url
+    yield container
+    if container.process.poll() is None:
+        container.process.kill()
+    container.process.wait()
+
+
+def test_what_is_too_much_for_the_queue_is_painted_by_the_endpoint(
+    world: World, plane: ControlPlane, container: Container, photo: bytes
+) -> None:
+    quick = world.accept(world.upload(photo))
+    job_id = world.accept(world.upload(photo), **SLOW)
+    assert world.stage.waiting(world.stage.paint_queue) == 1
+    assert plane.finish() == [f'{{"job_id":"{job_id}","outcome":"succeeded"}}'], container.log.read_text()
+
+    job = world.job(job_id)
+    assert (job["status"], job["method"]) == ("succeeded", "optimization")
+    assert world.image(job_id).size == (64, 48)
+    call = plane.invocations[0]
+    assert call["x-amzn-sagemaker-inference-id"] == job_id
+    assert call["x-amzn-sagemaker-inputlocation"].startswith(f"s3://{world.stage.results}/jobs/{job_id}/")
+    assert world.job(quick)["status"] == "queued"
+
+
+def test_a_canceled_painting_stops_in_the_container_too(
+    world: World, plane: ControlPlane, container: Container, photo: bytes
+) -> None:
+    job_id = world.accept(world.upload(photo), **ENDLESS)
+    container.wait_for(lambda: world.job(job_id)["progress"] > 0)
+    assert world.ann.post(f"v1/stylizations/{job_id}/cancel").json()["status"] == "canceled"
+
+    assert '"outcome":"lost"' in plane.finish()[0]
+    assert world.job(job_id)["status"] == "canceled"
+
+
+def test_a_container_that_has_to_go_hands_its_job_to_the_next_one(
+    world: World, plane: ControlPlane, container: Container, photo: bytes
+) -> None:
+    job_id = world.accept(world.upload(photo), **ENDLESS)
+    container.wait_for(lambda: world.job(job_id)["progress"] > 0)
+    plane.container = None
+    container.process.send_signal(signal.SIGTERM)
+    assert container.process.wait(PATIENCE) == 0
+
+    job = world.job(job_id)
+    assert (job["status"], job["progress"]) == ("queued", 0.0)
+    assert len(plane.invocations) == 2
+
+
+def test_a_container_that_is_killed_leaves_a_job_that_is_sent_again(
+    world: World, plane: ControlPlane, container: Container, photo: bytes
+) -> None:
+    job_id = world.accept(world.upload(photo), **ENDLESS)
+    container.wait_for(lambda: world.job(job_id)["progress"] > 0)
+    plane.container = None
+    container.process.kill()
+    plane.finish()
+    assert world.job(job_id)["status"] == "running"  # its lease is not over yet
+    time.sleep(LEASE)
+    world.settle()
+    assert (world.job(job_id)["status"], len(plane.invocations)) == ("queued", 2)
+    plane.expire()
+    plane.finish()
+
+    # The second one found no instance at all: that is an end, with a reason that says no more than it should.
+    error = world.job(job_id)["error"]
+    assert (world.job(job_id)["status"], error["type"]) == ("failed", "/problems/painting-failed")
+    assert error["detail"] == "the GPU painter failed before it could paint this; try again later"
+
+
+def test_a_call_that_names_no_job_is_refused_in_words(container: Container) -> None:
+    for body in (b"", b"[]", b"{}", b"\xff"):
+        answer = httpx.post(f"{container.url}/invocations", content=body)
+        assert (answer.status_code, answer.json()) == (400, {"error": 'the body must be {"job_id": "stz_\u2026"}'})
+    assert httpx.post(f"{container.url}/invocations", json={"job_id": "stz_nothing"}).json()["outcome"] == "nothing"

@@ -1,0 +1,90 @@
+"""From a photo to a painting on AWS, over real HTTP: by the queue, and by the endpoint with a GPU."""
+
+from __future__ import annotations
+
+import io
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image, ImageChops
+
+if TYPE_CHECKING:
+    from .conftest import World
+
+
+def test_a_photo_sent_by_form_comes_back_painted_by_link(world: World, photo: bytes) -> None:
+    content = world.upload(photo)
+    job_id = world.accept(content, size=96)
+    assert world.job(job_id)["status"] == "queued"
+
+    assert world.painter.drain() == [True]
+
+    job = world.job(job_id)
+    assert (job["status"], job["progress"], job["error"]) == ("succeeded", 1.0, None)
+    image = world.image(job_id)
+    assert (image.format, image.size) == ("JPEG", (96, 72))
+    assert (job["result"]["width"], job["result"]["height"], job["result"]["features"]) == (96, 72, "compact")
+    original = Image.open(io.BytesIO(photo)).convert("RGB")
+    assert ImageChops.difference(image.convert("RGB"), original).getbbox() is not None
+    answer = world.store.get(job["result"]["url"])
+    assert len(answer.content) == job["result"]["bytes"]
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert f'filename="{job_id}.jpg"' in answer.headers["content-disposition"]
+    assert world.stage.waiting(world.stage.paint_queue) == 0
+
+
+def test_a_photo_sent_with_the_request_is_painted_while_the_caller_waits(world: World, photo: bytes) -> None:
+    with world.painting():
+        answer = world.ann.post(
+            "v1/stylizations",
+            data={"style": "mosaic", "size": "64", "quality": "draft", "format": "png"},
+            files={"content": ("cat.jpg", photo)},
+            headers={"Prefer": "wait=20"},
+        )
+
+    assert answer.status_code == 200, answer.text
+    job = answer.json()
+    assert job["status"] == "succeeded"
+    assert answer.headers["location"] == job["links"]["self"] == f"/prod/v1/stylizations/{job['id']}"
+    assert world.image(job["id"]).format == "PNG"
+
+
+def test_a_style_of_ones_own_and_a_mask_go_the_same_way(world: World, photo: bytes) -> None:
+    made = world.ann.post("v1/styles", json={"upload": world.upload(photo), "title": "Mine"})
+    assert made.status_code == 201, made.text
+    white = io.BytesIO()
+    Image.new("L", (96, 72), 255).save(white, "PNG")
+    blend = [{"style": made.json()["id"], "weight": 2}, {"style": "woodcut", "weight": 1}]
+    answer = world.ann.post(
+        "v1/stylizations",
+        json={
+            "content": world.upload(photo),
+            "styles": blend,
+            "mask": world.upload(white.getvalue(), "image/png"),
+            "size": 64,
+            "quality": "draft",
+        },
+    )
+    assert answer.status_code == 202, answer.text
+    world.painter.drain()
+    assert world.job(answer.json()["id"])["status"] == "succeeded"
+    shown = world.ann.get(f"v1/styles/{made.json()['id']}/image")
+    assert world.store.get(shown.headers["location"]).content == photo
+
+
+def test_what_is_over_is_let_go_and_said_to_be_gone(
+    world: World, photo: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STYLIZER_RESULT_TTL", "0")
+    monkeypatch.setenv("STYLIZER_UPLOAD_TTL", "1")
+    job_id = world.accept(world.upload(photo))
+    world.painter.drain()
+    time.sleep(1)
+    world.settle()
+
+    assert world.job(job_id)["status"] == "expired"
+    gone = world.ann.get(f"v1/stylizations/{job_id}/image")
+    assert (gone.status_code, gone.json()["type"]) == (410, "/problems/expired")
+    for bucket in (world.stage.results, world.stage.uploads):
+        assert world.stage.s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
