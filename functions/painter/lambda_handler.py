@@ -80,7 +80,7 @@ def _come_again_soon(record: SQSRecord) -> None:
     times = int(record.attributes.approximate_receive_count or 1)
     delay = min(_RETRY_SECONDS * 2 ** (times - 1), _LONGEST_RETRY)
     try:
-        Clients().sqs().change_message_visibility(
+        Clients().sqs.change_message_visibility(
             QueueUrl=_settings().queue_url, ReceiptHandle=record.receipt_handle, VisibilityTimeout=delay
         )
     except Exception:  # It comes again all the same, later.

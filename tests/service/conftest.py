@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import io
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import pytest
+from cloud.moto_server import serving_moto
 from PIL import Image
 
+from stylizer_service.aws import open_aws
+from stylizer_service.aws.clients import Clients
+from stylizer_service.aws.schema import table_schema
+from stylizer_service.aws.settings import ApiSettings
 from stylizer_service.leases import claim
 from stylizer_service.local import Local, open_local
 from stylizer_service.models import StylizationRequest
@@ -20,6 +27,8 @@ from stylizer_service.usecases import Service
 
 Picture = Callable[..., bytes]
 Order = Callable[..., StylizationRequest]
+
+REGION: Literal["eu-central-1"] = "eu-central-1"
 
 
 class SteppedClock:
@@ -56,10 +65,61 @@ def local(settings: Settings, clock: SteppedClock) -> Iterator[Local]:
         yield local
 
 
-@pytest.fixture(params=["local"])
+@pytest.fixture(scope="session")
+def aws_environment() -> Iterator[dict[str, str]]:
+    """What lets boto3 find a fake AWS, one for each process of the tests, and nothing else."""
+    with serving_moto() as address:
+        yield {
+            "AWS_ENDPOINT_URL": address,
+            "AWS_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+
+@pytest.fixture(scope="session")
+def clients(aws_environment: dict[str, str]) -> Clients:
+    """Those that most tests share, because to make one costs as much as a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in aws_environment.items():
+            patch.setenv(name, value)
+        clients = Clients()
+        for client in (clients.s3, clients.dynamodb, clients.sqs, clients.secrets, clients.sagemaker):
+            assert client.meta.endpoint_url == aws_environment["AWS_ENDPOINT_URL"]
+    return clients
+
+
+@pytest.fixture
+def aws_settings(clients: Clients, settings: Settings) -> ApiSettings:
+    """A table, buckets, queues and a secret of the test's own."""
+    name = f"test-{secrets.token_hex(8)}"
+    clients.dynamodb.create_table(**table_schema(name))
+    for bucket in (f"{name}-uploads", f"{name}-results"):
+        clients.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    queues = [clients.sqs.create_queue(QueueName=f"{name}-{kind}")["QueueUrl"] for kind in ("paint", "webhook")]
+    clients.secrets.create_secret(Name=name, SecretBinary=secrets.token_bytes(32))
+    return ApiSettings(
+        styles_dir=settings.styles_dir,
+        queue_limit=settings.queue_limit,
+        table=name,
+        results_bucket=f"{name}-results",
+        uploads_bucket=f"{name}-uploads",
+        queue_url=queues[0],
+        webhook_queue_url=queues[1],
+        webhook_secret_id=name,
+    )
+
+
+@pytest.fixture
+def aws(aws_settings: ApiSettings, clock: SteppedClock, clients: Clients) -> Service:
+    return open_aws(aws_settings, clock, clients)
+
+
+@pytest.fixture(params=["local", "aws"])
 def service(request: pytest.FixtureRequest) -> Service:
-    adapters: Local = request.getfixturevalue(request.param)
-    return adapters.service
+    adapters: Local | Service = request.getfixturevalue(request.param)
+    return adapters if isinstance(adapters, Service) else adapters.service
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from stylizer_service.ports import Clock, Ports
 from stylizer_service.usecases import Service
 
 
-def open_ports(settings: AwsSettings, clock: Clock | None = None) -> Ports:
+def open_ports(settings: AwsSettings, clock: Clock | None = None, clients: Clients | None = None) -> Ports:
     """The adapters, of all that the settings name and of no more.
 
     Makes no request. The region and the credentials are those of the environment.
@@ -27,17 +27,18 @@ def open_ports(settings: AwsSettings, clock: Clock | None = None) -> Ports:
     Args:
         settings: Names.
         clock: Tells the time; the machine's own unless given.
+        clients: Those to use; made anew unless given.
     """
     clock = clock or SystemClock()
-    clients = Clients()
-    table = Table(clients.dynamodb(), settings.table)
-    sqs = clients.sqs()
+    clients = clients or Clients()
+    table = Table(clients.dynamodb, settings.table)
+    sqs = clients.sqs
     uploads_bucket = settings.uploads_bucket if isinstance(settings, WithUploads) else None
     secret_id = settings.webhook_secret_id if isinstance(settings, WithUploads) else None
-    blobs = S3Blobs(clients.s3(), settings.results_bucket, uploads_bucket, clock)
+    blobs = S3Blobs(clients.s3, settings.results_bucket, uploads_bucket, clock)
     endpoint = None
     if settings.endpoint_name is not None:
-        endpoint = Endpoint(clients.sagemaker(), settings.endpoint_name, blobs, settings.results_bucket)
+        endpoint = Endpoint(clients.sagemaker, settings.endpoint_name, blobs, settings.results_bucket)
     return Ports(
         jobs=DynamoJobs(table, settings.record_ttl),
         uploads=DynamoUploads(table),
@@ -50,11 +51,12 @@ def open_ports(settings: AwsSettings, clock: Clock | None = None) -> Ports:
     )
 
 
-def open_aws(settings: ApiSettings, clock: Clock | None = None) -> Service:
+def open_aws(settings: ApiSettings, clock: Clock | None = None, clients: Clients | None = None) -> Service:
     """The use cases over these adapters.
 
     Args:
         settings: Names, limits and lifetimes.
         clock: Tells the time; the machine's own unless given.
+        clients: Those to use; made anew unless given.
     """
-    return Service(open_ports(settings, clock), Catalog(settings.styles_dir or installed_styles()), settings)
+    return Service(open_ports(settings, clock, clients), Catalog(settings.styles_dir or installed_styles()), settings)

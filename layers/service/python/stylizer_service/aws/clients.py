@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import boto3
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Clients:
-    """Makes clients over one session. To make one costs 2 to 60 ms and no request.
+    """Each client is made when it is first asked for, which costs 2 to 60 ms and no request, and then kept.
 
     Every request is tried up to four times, more slowly when AWS says that it is too much, and waits for an answer
     only so long that all tries fit into the 29 seconds that the gateway gives.
@@ -27,24 +28,29 @@ class Clients:
         # Lambda and SageMaker name the region here; on other machines boto3 looks where it is used to.
         self._session = boto3.session.Session(region_name=os.environ.get("AWS_REGION"))
 
+    @cached_property
     def s3(self) -> S3Client:
         """Signs links to the bucket's own name in its region: others are redirected, which breaks a signed POST."""
         fake = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
         style = {"addressing_style": "path" if fake else "virtual"}
         return self._session.client("s3", config=_config(10, signature_version="s3v4", s3=style))
 
+    @cached_property
     def dynamodb(self) -> DynamoDBClient:
         """For the table."""
         return self._session.client("dynamodb", config=_config(4))
 
+    @cached_property
     def sqs(self) -> SQSClient:
         """For the queues."""
         return self._session.client("sqs", config=_config(4))
 
+    @cached_property
     def sagemaker(self) -> SageMakerRuntimeClient:
         """For the endpoint with a GPU."""
         return self._session.client("sagemaker-runtime", config=_config(4))
 
+    @cached_property
     def secrets(self) -> SecretsManagerClient:
         """For the secret that webhooks are signed with."""
         return self._session.client("secretsmanager", config=_config(4))

@@ -27,7 +27,7 @@ class WebhookKey:
 
     @cached_property
     def _secret(self) -> bytes:
-        answer = self._clients.secrets().get_secret_value(SecretId=self._secret_id)
+        answer = self._clients.secrets.get_secret_value(SecretId=self._secret_id)
         secret = answer["SecretBinary"] if "SecretBinary" in answer else answer["SecretString"].encode()
         if len(secret) < _SHORTEST:
             raise ValueError(f"the secret {self._secret_id} has {len(secret)} bytes; at least {_SHORTEST} are needed")
