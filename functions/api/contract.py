@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from functions.api.intake import request_schema
 from functions.api.problem_json import MEDIA_TYPE
 from stylizer_service.problems import Problem
+from stylizer_service.webhooks import Event
 
 _SUMMARY = "Pick a style, upload a photo, get it back painted."
 _DESCRIPTION = """\
@@ -27,6 +28,26 @@ _TAGS = [
     {"name": "Webhooks", "description": "Be told when a painting has ended, and check who says so."},
     {"name": "Health", "description": "For load balancers."},
 ]
+_WEBHOOKS = {
+    "stylization": {
+        "post": {
+            "tags": ["Webhooks"],
+            "summary": "A painting has ended",
+            "description": "Sent to the `webhook` of a stylization, signed by the rules of Standard Webhooks "
+            "(`webhook-id`, `webhook-timestamp`, `webhook-signature`) with the secret that `GET /v1/webhook-secret` "
+            "gives. It is sent again, for some hours and with the same `webhook-id`, until it is answered with 2xx.",
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Event"}}},
+            },
+            "responses": {
+                "2XX": {"description": "Heard."},
+                "410": {"description": "Never to be sent again."},
+                "default": {"description": "Not heard; redirects are not followed."},
+            },
+        }
+    }
+}
 
 
 def describe(app: FastAPI) -> None:
@@ -55,13 +76,16 @@ def _contract(app: FastAPI) -> dict[str, Any]:
                     "description": "What went wrong.",
                     "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
                 }
+        contract["webhooks"] = _WEBHOOKS
         app.openapi_schema = contract
     return app.openapi_schema
 
 
 def _add_schemas(schemas: dict[str, Any]) -> None:
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-    for name, schema in (("StylizationRequest", request_schema()), ("Problem", problem)):
+    event = Event.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
+    del event["$defs"]  # the stylization is described already
+    for name, schema in (("StylizationRequest", request_schema()), ("Event", event), ("Problem", problem)):
         schemas |= schema.pop("$defs", {})
         schemas[name] = schema
     for name in ("HTTPValidationError", "ValidationError"):

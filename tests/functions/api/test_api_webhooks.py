@@ -55,3 +55,14 @@ def test_a_webhook_that_may_not_be_is_a_problem_that_names_the_field(
     assert (answer.status_code, problem["type"], problem["field"]) == (422, "/problems/invalid-request", "webhook")
     assert "https://169.254.169.254/latest" in problem["detail"]
     assert "https address of a public host" in problem["allowed"]
+
+
+def test_the_contract_describes_what_is_sent(client: httpx.Client) -> None:
+    contract = client.get("/openapi.json").json()
+    schemas = contract["components"]["schemas"]
+    [webhook] = contract["webhooks"].values()
+
+    body = webhook["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert body == {"$ref": "#/components/schemas/Event"}
+    assert schemas["Event"]["properties"]["data"] == {"$ref": "#/components/schemas/Stylization"}
+    assert set(schemas["Stylization"]["required"]) == set(schemas["Stylization"]["properties"])

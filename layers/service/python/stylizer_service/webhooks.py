@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from stylizer_service import views
 from stylizer_service.endings import wake
@@ -55,8 +55,12 @@ class Sender(Protocol):
 class Event(BaseModel):
     """What is sent: what has happened, when, and the stylization as GET gives it."""
 
-    type: str
-    timestamp: datetime
+    type: str = Field(
+        description="What has become of the stylization: stylization.succeeded, .failed or .canceled; or .expired if "
+        "you could not be reached before its time was over.",
+        examples=["stylization.succeeded"],
+    )
+    timestamp: datetime = Field(description="When it ended.")
     data: Stylization
 
 
