@@ -93,11 +93,12 @@ class RuntimeApi:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
-                found = api._next() if self.path == f"{ROOT}/invocation/next" else None
-                if found is None:
+                if self.path != f"{ROOT}/invocation/next":
                     self._answer(HTTPStatus.NOT_FOUND, b"", {})
-                else:
+                elif (found := api._next()) is not None:
                     self._answer(HTTPStatus.OK, *found)
+                else:
+                    self.close_connection = True  # nobody is there any more to be answered
 
             def do_POST(self) -> None:
                 is_known = api._take(self.path, self.rfile.read(int(self.headers["Content-Length"])))

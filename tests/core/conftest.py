@@ -23,6 +23,12 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stylizer.compute.available_cores", lambda: 1)
 
 
+@pytest.fixture(autouse=True)
+def on_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests say the same on a machine with a GPU; `test_device.py` is about those."""
+    monkeypatch.setenv("STYLIZER_DEVICE", "cpu")
+
+
 @pytest.fixture(scope="session")
 def save() -> Save:
     """Encode a picture with Pillow: save(image, "PNG", **settings)."""

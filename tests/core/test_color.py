@@ -52,6 +52,12 @@ def test_known_colors_have_their_published_oklab_values(
     torch.testing.assert_close(from_oklab(torch.tensor(oklab)), color, atol=2e-3, rtol=0)
 
 
+def test_a_palette_is_that_of_the_whole_picture_however_large_it_is() -> None:
+    # From 2^24 on a float cannot name every pixel, and the last one must not be looked for beyond the end.
+    picture = torch.zeros(3, 1, 1).expand(3, 1, 2**24 + 4)
+    assert not Palette.of(picture).pixels.any()
+
+
 def test_every_color_comes_back_from_oklab_to_far_less_than_a_step_of_8_bits() -> None:
     steps = torch.linspace(0, 1, 18)
     cube = torch.cartesian_prod(steps, steps, steps).t().reshape(3, 18, -1)

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
+from PIL import Image
 
-from stylizer.compute import available_cores
+from stylizer import Canceled, OptionError, Options, Progress, stylize
+from stylizer.compute import available_cores, device
 
 
 def test_a_container_may_use_the_cores_of_its_quota(tmp_path: Path) -> None:
@@ -36,3 +40,69 @@ def test_waiting_threads_sleep_unless_the_caller_says_otherwise(given: str | Non
         environment["OMP_WAIT_POLICY"] = given
     done = subprocess.run([sys.executable, "-c", script], env=environment, check=True, capture_output=True, text=True)
     assert done.stdout.split() == [given or "PASSIVE", "True"]
+
+
+@pytest.mark.parametrize(
+    ("gpus", "wanted", "expected"),
+    [
+        (0, None, "cpu"),
+        (0, "", "cpu"),
+        (0, "cpu", "cpu"),
+        (2, None, "cuda"),
+        (2, "cpu", "cpu"),
+        (2, "cuda", "cuda"),
+        (2, "cuda:1", "cuda:1"),
+    ],
+)
+def test_the_gpu_paints_where_there_is_one_unless_the_environment_says_otherwise(
+    gpus: int, wanted: str | None, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _pretend(gpus, wanted, monkeypatch)
+    assert device() == torch.device(expected)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "wanted", "allowed"),
+    [
+        (0, "gpu", ["cpu"]),
+        (0, "cuda", ["cpu"]),
+        (0, "cuda:0", ["cpu"]),
+        (2, "cuda:2", ["cpu", "cuda", "cuda:0", "cuda:1"]),
+        (1, "cuda:-1", ["cpu", "cuda", "cuda:0"]),
+        (1, "CUDA", ["cpu", "cuda", "cuda:0"]),
+        (1, "cuda:", ["cpu", "cuda", "cuda:0"]),
+    ],
+)
+def test_a_device_that_is_not_there_is_told_before_anything_is_read(
+    gpus: int, wanted: str, allowed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _pretend(gpus, wanted, monkeypatch)
+    with pytest.raises(OptionError, match=re.escape(repr(wanted))) as caught:
+        stylize("there-is-no-such-file.jpg", "woodcut")
+    assert (caught.value.field, caught.value.allowed) == ("STYLIZER_DEVICE", allowed)
+
+
+def _pretend(gpus: int, wanted: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    monkeypatch.delenv("STYLIZER_DEVICE")
+    if wanted is not None:
+        monkeypatch.setenv("STYLIZER_DEVICE", wanted)
+
+
+def test_float32_is_exact_on_a_gpu_while_something_is_painted_and_then_as_it_was() -> None:
+    def settings() -> tuple[str, str, bool]:
+        convolutions, products = torch.backends.cudnn.conv, torch.backends.cuda.matmul  # type: ignore[attr-defined]
+        return convolutions.fp32_precision, products.fp32_precision, torch.backends.cudnn.deterministic
+
+    seen = []
+
+    def stop(_: Progress) -> None:
+        seen.append(settings())
+        raise Canceled("enough")
+
+    before = settings()
+    with pytest.raises(Canceled):
+        stylize(Image.new("RGB", (64, 64)), "woodcut", options=Options(size=64), on_progress=stop)
+    assert seen == [("ieee", "ieee", True)] != [before]
+    assert settings() == before

@@ -31,7 +31,7 @@ def _loss_and_gradient(image: Tensor, mask: Tensor | None) -> tuple[Tensor, Tens
 def test_strip_by_strip_the_loss_and_its_gradient_are_those_of_the_whole(
     masked: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(objective, "autocast_dtype", lambda: torch.float32)
+    monkeypatch.setattr(objective, "autocast_dtype", lambda _device: torch.float32)
     image, mask = _noise(176, 96, seed=2), _noise(176, 96, channels=1, seed=3) if masked else None
     whole = _loss_and_gradient(image, mask)
     monkeypatch.setattr(strips, "STRIP_PIXELS", 6000)
@@ -59,7 +59,7 @@ def test_at_strength_0_the_photo_itself_has_no_loss() -> None:
 
 
 def test_the_loss_is_that_of_style_content_and_roughness_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(objective, "autocast_dtype", lambda: torch.float32)
+    monkeypatch.setattr(objective, "autocast_dtype", lambda _device: torch.float32)
     network = features.load("compact")
     photo, style, image = _noise(64, 96), _noise(64, 64, seed=1), _noise(64, 96, seed=2)
 

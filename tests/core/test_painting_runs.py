@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from stylizer import (
     MaskMismatch,
     OptionError,
     Options,
+    OutOfMemory,
     Painting,
     Progress,
     StylizerError,
@@ -165,7 +166,7 @@ def test_previews_honor_the_mask_and_the_color_as_the_painting_does(method: Meth
 
 
 @by_every_method
-@pytest.mark.parametrize("error", [Canceled("enough"), KeyboardInterrupt(), ZeroDivisionError()])
+@pytest.mark.parametrize("error", [Canceled("enough"), KeyboardInterrupt(), RuntimeError("CUDA error")])
 def test_what_the_callback_raises_leaves_as_it_is_and_stops_at_once(error: BaseException, method: MethodName) -> None:
     calls = 0
     wanted = 0
@@ -185,6 +186,29 @@ def test_what_the_callback_raises_leaves_as_it_is_and_stops_at_once(error: BaseE
         stylize(_photo(), _stripes(), method=method, options=_small(method)).image.tobytes()
         == _paint(method).image.tobytes()
     )
+
+
+def _too_much() -> None:
+    torch.empty(2**60, dtype=torch.uint8)
+
+
+def _too_much_for_a_gpu() -> None:
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+
+
+def _too_much_for_python() -> None:
+    bytearray(2**60)
+
+
+@pytest.mark.parametrize("happen", [_too_much, _too_much_for_a_gpu, _too_much_for_python])
+def test_a_painting_that_memory_does_not_hold_is_told_by_its_size_and_let_go(happen: Callable[[], None]) -> None:
+    with pytest.raises(OutOfMemory) as caught:
+        stylize(_photo(), _stripes(), options=_small(), on_progress=lambda _: happen())
+    error = caught.value
+    assert (error.code, error.field, error.allowed) == ("out-of-memory", "size", "a size below 64")
+    assert "size is 64" in error.detail
+    assert error.__cause__ is None
+    assert error.__context__ is None  # whose frames would hold on to the painting
 
 
 @by_every_method

@@ -50,12 +50,14 @@ def file(weights: dict[str, Tensor], tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(autouse=True)
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The folder STYLIZER_WEIGHTS names, beside an empty cache of torch's: nobody's real files are looked at."""
+    features.load.cache_clear()
     folder = tmp_path / "own"
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.setenv(weights_file.FOLDER_VARIABLE, str(folder))
-    return folder
+    yield folder
+    features.load.cache_clear()
 
 
 @pytest.fixture
@@ -152,6 +154,7 @@ def test_weights_are_found_in_the_named_folder_and_in_torchs_cache(
     own.mkdir()
     for folder in (own, cache):
         (folder / NAME).symlink_to(file)
+        features.load.cache_clear()
         loaded = features.load("vgg19")
         assert isinstance(loaded, Vgg19Features)
         for key, value in loaded.state_dict().items():

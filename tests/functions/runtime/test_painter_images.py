@@ -1,0 +1,128 @@
+"""The Dockerfile of the painter, as far as that can be told where nothing can be built: its layout, and what it runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+import torch
+from cloud.layouts import CHECKOUT, DOCKERFILE, Image, context_files, read_stages
+from cloud.stage import Stage
+
+PATIENCE = 60
+
+
+def run(stage: str) -> str:
+    """The command that a stage runs."""
+    (command,) = [rest for name, rest in read_stages()[stage][1] if name == "RUN"]
+    return command
+
+
+@pytest.mark.parametrize("name", ["lambda_image", "sagemaker_image"])
+def test_an_image_holds_the_painter_with_its_weights_and_styles_and_nothing_else(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    image: Image = request.getfixturevalue(name)
+    places = {
+        "stylizer": CHECKOUT / "core/stylizer",
+        "stylizer_service": CHECKOUT / "layers/service/python/stylizer_service",
+        "functions/painter": CHECKOUT / "functions/painter",
+    }
+    expected = {
+        Path(inside) / path.relative_to(outside)
+        for inside, outside in places.items()
+        for path in outside.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts and path != DOCKERFILE
+    }
+    found = {path.relative_to(image.folder) for path in image.folder.rglob("*") if path.is_file()}
+    assert found == expected | {Path("functions/__init__.py")}
+    assert any(path.suffix == ".safetensors" for path in found)
+
+
+def test_the_context_of_the_build_is_small() -> None:
+    """Docker is sent all of it, and CDK hashes all of it to find out whether there is something new to build."""
+    assert sum((CHECKOUT / path).stat().st_size for path in context_files()) < 20e6
+    used = (
+        "pyproject.toml",
+        "constraints.txt",
+        "README.md",
+        "LICENSE",
+        "core/stylizer/",
+        "layers/service/",
+        "functions/",
+    )
+    own = {Path(".dockerignore"), DOCKERFILE.relative_to(CHECKOUT)}
+    assert [path for path in context_files() if path not in own and not str(path).startswith(used)] == []
+
+
+def test_everything_starts_from_one_version_of_python() -> None:
+    stages = read_stages()
+    outside = {base for base, _ in stages.values() if base not in stages}
+    assert len(outside) == 1
+    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-[a-z]+", outside.pop())
+
+
+def test_the_dockerfile_names_no_host_and_pins_what_it_installs() -> None:
+    assert "://" not in DOCKERFILE.read_text()
+    installing = [
+        line for _, lines in read_stages().values() for name, line in lines if name == "RUN" and "pip " in line
+    ]
+    assert installing
+    for line in installing:
+        assert line.count(" install ") == line.count(" --constraint constraints.txt ")
+
+
+def test_the_endpoint_does_not_run_as_root(sagemaker_image: Image) -> None:
+    assert sagemaker_image.user is not None
+    assert sagemaker_image.user not in ("root", "0")
+
+
+def test_each_image_refuses_the_torch_of_the_other() -> None:
+    """Here one of the two is installed, and each of the checks is run as the build runs it."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    is_cuda = torch.version.cuda is not None
+    for stage, passes in (("cpu-dependencies", not is_cuda), ("cuda-dependencies", is_cuda)):
+        command = ["sh", "-c", run(stage)]
+        result = subprocess.run(command, env={"PATH": path}, capture_output=True, text=True, timeout=PATIENCE)
+        assert (result.returncode == 0) == passes, result.stderr
+        if not passes:
+            assert "PIP_EXTRA_INDEX_URL" in result.stderr
+            assert "docs/operations.md" in result.stderr
+
+
+def test_the_endpoint_starts_the_way_sagemaker_starts_it_and_ends_when_told(
+    sagemaker_image: Image, image_environment: Callable[[Image], dict[str, str]], stage: Stage, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    environment = stage.environment | image_environment(sagemaker_image) | {"SAGEMAKER_BIND_TO_PORT": str(port)}
+    with (tmp_path / "log").open("wb") as log:
+        command = sagemaker_image.start("serve")
+        server = subprocess.Popen(command, cwd=sagemaker_image.folder, env=environment, stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while not answers(port):
+            assert server.poll() is None, (tmp_path / "log").read_text()
+            assert time.monotonic() < deadline, "it never answered"
+            time.sleep(0.1)
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(PATIENCE) == 0, (tmp_path / "log").read_text()
+    finally:
+        server.kill()
+        server.wait(PATIENCE)
+
+
+def answers(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/ping", timeout=PATIENCE).status_code == 200
+    except httpx.TransportError:
+        return False
