@@ -31,6 +31,7 @@ def create_app(
     worker_alive: Callable[[], bool | None] = lambda: None,
     seconds_left: Callable[[Request], float] = lambda request: math.inf,  # noqa: ARG005
     form_bytes: int | None = None,
+    needs_key: bool = False,
     routers: Sequence[APIRouter] = (),
 ) -> FastAPI:
     """Make the app.
@@ -42,6 +43,7 @@ def create_app(
         worker_alive: Whether a painter runs beside the API, or None where that cannot be told.
         seconds_left: How long a request may still take, where something would cut it off.
         form_bytes: Most bytes of a multipart form; None has room for every file a form can carry.
+        needs_key: Whether the contract is to say that each call takes an API key.
         routers: Calls that only this composition has.
     """
     form_bytes = form_bytes or _FORM_FILES * service.settings.max_bytes + _FORM_OVERHEAD
@@ -66,7 +68,7 @@ def create_app(
     )
     for router in (stylizations.router, styles.router, uploads.router, webhooks.router, health.router, *routers):
         app.include_router(router)
-    add_pages(app, Path(__file__).parent / "page")
+    add_pages(app, Path(__file__).parent / "page", service.ports)
     problem_json.install(app)
-    describe(app)
+    describe(app, needs_key=needs_key)
     return app

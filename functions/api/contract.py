@@ -50,12 +50,12 @@ _WEBHOOKS = {
 }
 
 
-def describe(app: FastAPI) -> None:
+def describe(app: FastAPI, *, needs_key: bool) -> None:
     """Replace the contract that FastAPI makes with the finished one."""
-    app.openapi = lambda: _contract(app)  # type: ignore[method-assign]
+    app.openapi = lambda: _contract(app, needs_key)  # type: ignore[method-assign]
 
 
-def _contract(app: FastAPI) -> dict[str, Any]:
+def _contract(app: FastAPI, needs_key: bool) -> dict[str, Any]:
     if not app.openapi_schema:
         contract = get_openapi(
             title=app.title,
@@ -76,9 +76,19 @@ def _contract(app: FastAPI) -> dict[str, Any]:
                     "description": "What went wrong.",
                     "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
                 }
+        if needs_key:
+            _add_key(contract)
         contract["webhooks"] = _WEBHOOKS
         app.openapi_schema = contract
     return app.openapi_schema
+
+
+def _add_key(contract: dict[str, Any]) -> None:
+    contract["components"]["securitySchemes"] = {"ApiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"}}
+    for path, calls in contract["paths"].items():
+        for call in calls.values():
+            if path.startswith("/v1/"):
+                call["security"] = [{"ApiKey": []}]
 
 
 def _add_schemas(schemas: dict[str, Any]) -> None:

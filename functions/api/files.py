@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from fastapi import Request, Response
@@ -35,5 +37,19 @@ def send_file(
         filename=filename,
         content_disposition_type="inline",
     )
-    known = (tag.strip() for tag in request.headers.get("if-none-match", "").split(","))
+    known = (tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(","))
     return NotModifiedResponse(response.headers) if response.headers["etag"] in known else response
+
+
+def content_tag(path: Path) -> str:
+    """An ETag that tells files of this program by what is in them.
+
+    Their times do not tell them apart once the program came as an archive, in which all have the same.
+    """
+    about = path.stat()
+    return _content_tag(path, about.st_mtime_ns, about.st_size)
+
+
+@lru_cache(maxsize=256)
+def _content_tag(path: Path, mtime: int, size: int) -> str:  # noqa: ARG001 - a file that is changed is read again
+    return f'"{hashlib.sha256(path.read_bytes()).hexdigest()[:32]}"'

@@ -38,7 +38,7 @@ def make_handler(service: Service, *, form_bytes: int) -> Handler:
         service: The use cases.
         form_bytes: Most bytes of a multipart form; what the gateway and Lambda let through is less than 6 MB.
     """
-    app = create_app(service, identify=_key_id, seconds_left=_seconds_left, form_bytes=form_bytes)
+    app = create_app(service, identify=_key_id, seconds_left=_seconds_left, form_bytes=form_bytes, needs_key=True)
     return Mangum(_Mounted(Observed(app)), lifespan="off", text_mime_types=_TEXT)
 
 

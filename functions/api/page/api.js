@@ -1,7 +1,9 @@
 // The REST API as a few functions. Addresses are taken relative to the page, so that it also works below a path prefix,
 // whether the server knows of it and puts it into its links, or a proxy takes it away before the server sees it.
 
-export const url = (path) => new URL(path.replace(/^\/(?:.*\/)?(?=v1\/)/, ""), document.baseURI).href;
+import { askForKey, key } from "./key.js";
+
+const url = (path) => new URL(path.replace(/^\/(?:.*\/)?(?=v1\/)/, ""), document.baseURI).href;
 
 /** An answer that is not a success, with a message for people. */
 export class ApiError extends Error {
@@ -22,18 +24,38 @@ async function problemOf(response) {
   }
 }
 
-async function call(path, init) {
-  let response;
-  try {
-    response = await fetch(url(path), init);
-  } catch {
-    throw new ApiError(OFFLINE);
+/** One request, with the key where the service asks for one. */
+async function request(path, init = {}) {
+  for (;;) {
+    const used = key();
+    const headers = used ? { ...init.headers, "X-Api-Key": used } : init.headers;
+    let response;
+    try {
+      response = await fetch(url(path), { ...init, headers });
+    } catch {
+      throw new ApiError(OFFLINE);
+    }
+    if (response.ok) return response;
+    const problem = await problemOf(response);
+    if (response.status !== 403 || !(await askForKey(used))) throw new ApiError(problem);
   }
-  if (!response.ok) throw new ApiError(await problemOf(response));
-  return response.json();
 }
 
+const call = async (path, init) => (await request(path, init)).json();
+
 export const get = (path) => call(path);
+
+/** An address to show a picture by. An <img> sends no key, so where there is one it is the address of a copy. */
+export async function pictureAddress(path) {
+  return key() ? URL.createObjectURL(await (await request(path)).blob()) : url(path);
+}
+
+/** An <img> of such a picture; without it, its `alt` has to do. */
+export function imageOf(path, attributes) {
+  const image = Object.assign(new Image(), attributes);
+  pictureAddress(path).then((address) => (image.src = address), () => {});
+  return image;
+}
 
 export const post = (path, body, headers = {}) =>
   call(path, {

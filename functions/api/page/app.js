@@ -1,6 +1,6 @@
 // The page: what a person asks for, and one painting followed from the photo to the download.
 
-import { ApiError, get, newKey, post, sleep, upload, url } from "./api.js";
+import { ApiError, get, imageOf, newKey, pictureAddress, post, sleep, upload } from "./api.js";
 import { masks, options, restore } from "./controls.js";
 import * as stage from "./stage.js";
 import { chosenStyle, forgetOwnUpload, loadStyles, select, titleOf } from "./styles.js";
@@ -107,12 +107,16 @@ async function follow(id) {
     lost = false;
     if (FINAL.has(job.status)) return finish(job);
     tell(job);
-    if (job.preview && job.progress !== seen && (await stage.showPainting(`${url(job.preview)}?at=${job.progress}`))) {
-      seen = job.progress;
-    }
+    if (job.preview && job.progress !== seen && (await showPreview(job))) seen = job.progress;
     await sleep(pause);
     pause = Math.min(500, pause * 1.5);
   }
+}
+
+/** Whether the preview could be shown: it is gone once the painting is there. */
+async function showPreview(job) {
+  const address = await pictureAddress(`${job.preview}?at=${job.progress}`).catch(() => null);
+  return address !== null && stage.showPainting(address);
 }
 
 function tell(job) {
@@ -132,7 +136,7 @@ function settle(state) {
 
 async function finish(job) {
   if (job.status === "succeeded") {
-    const address = url(job.links.image);
+    const address = await pictureAddress(job.links.image);
     if (!photo.file) stage.setShape(job.result.width, job.result.height);
     await stage.showPainting(address);
     if (current !== job.id) return;
@@ -187,7 +191,7 @@ function thumbnail(job) {
   const item = document.createElement("li");
   const link = Object.assign(document.createElement("a"), { href: `#${job.id}` });
   const title = `${job.styles.map((s) => titleOf(s.style)).join(" + ")}, ${new Date(job.created_at).toLocaleString()}`;
-  link.append(Object.assign(new Image(), { src: url(job.preview), alt: title, title }));
+  link.append(imageOf(job.preview, { alt: title, title }));
   item.append(link);
   return item;
 }

@@ -108,10 +108,11 @@ const calls = Object.entries(api.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, call]) => ({ path, method, call })),
 );
 $("about").append(...paragraphs(api.info.description));
-$("example").textContent = `curl -F content=@photo.jpg -F style=woodcut -H 'Prefer: wait=60' \\
+const key = api.components.securitySchemes ? "-H 'X-Api-Key: your key' " : "";
+$("example").textContent = `curl -F content=@photo.jpg -F style=woodcut -H 'Prefer: wait=60' ${key}\\
   ${new URL("v1/stylizations", base)}
 
-curl -L -o painting.jpg ${new URL("v1/stylizations/", base)}<id of the answer>/image`;
+curl -L -o painting.jpg ${key}${new URL("v1/stylizations/", base)}<id of the answer>/image`;
 for (const { name, description } of api.tags) {
   $("calls").append(element("h2", { textContent: name }), ...paragraphs(description));
   $("contents").append(element("strong", { textContent: name }));

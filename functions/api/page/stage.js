@@ -64,6 +64,7 @@ export async function showPainting(address) {
   } catch {
     return false;
   }
+  URL.revokeObjectURL(painting.src); // does nothing where it is no copy
   painting.src = next.src;
   if (!photo.naturalWidth) setShape(next.naturalWidth, next.naturalHeight);
   return true;

@@ -1,6 +1,6 @@
 // The grid of styles: the catalog, and a file of one's own.
 
-import { get, upload, url } from "./api.js";
+import { get, imageOf, upload } from "./api.js";
 
 const $ = (id) => document.getElementById(id);
 const byId = new Map();
@@ -30,7 +30,7 @@ function tile(style) {
   radio.className = "visually-hidden";
   const swatch = document.createElement("span");
   swatch.className = "swatch";
-  swatch.append(Object.assign(new Image(), { src: url(`v1/styles/${style.id}/image`), alt: "", decoding: "async" }));
+  swatch.append(imageOf(`v1/styles/${style.id}/image`, { alt: "", decoding: "async" }));
   const title = document.createElement("span");
   title.className = "tile-title";
   title.textContent = style.title;

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response, status
 from fastapi.responses import RedirectResponse
 
 from functions.api.context import Owner, PageQuery, Use, json_only
-from functions.api.files import send_file
+from functions.api.files import content_tag, send_file
 from functions.api.links import Mounted
 from stylizer_service.models import Page, Style, StyleRequest
 
@@ -60,7 +60,7 @@ def get_style_image(
     """The picture of a style: what it looks like, small enough to show many."""
     image = service.style_image(owner, id)
     if isinstance(image, Path):
-        headers = {"Cache-Control": "public, max-age=3600"}
+        headers = {"Cache-Control": "public, max-age=3600", "ETag": content_tag(image)}
         return send_file(request, image, media_type="image/webp", headers=headers)
     return RedirectResponse(
         mount.link(image), status.HTTP_303_SEE_OTHER, headers={"Cache-Control": "private, max-age=60"}

@@ -14,20 +14,14 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[3]
+STYLE = "/v1/styles/woodcut"
 EVENT = {
     "resource": "/{proxy+}",
-    "path": "/v1/styles/woodcut",
     "httpMethod": "GET",
     "headers": None,
     "multiValueHeaders": None,
     "queryStringParameters": None,
     "multiValueQueryStringParameters": None,
-    "pathParameters": {"proxy": "v1/styles/woodcut"},
-    "requestContext": {
-        "requestId": "id-of-request",
-        "path": "/prod/v1/styles/woodcut",
-        "identity": {"apiKeyId": "ann"},
-    },
     "body": None,
     "isBase64Encoded": False,
 }
@@ -54,10 +48,12 @@ print(json.dumps({"answer": answer, "modules": sorted({name.partition(".")[0] fo
 """
 
 
-def start(**environment: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def start(path: str, **environment: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Answer one event; gives the answer with the modules that were loaded, and the lines of log."""
+    context = {"requestId": "id-of-request", "path": f"/prod{path}", "identity": {"apiKeyId": "ann"}}
+    event = EVENT | {"path": path, "pathParameters": {"proxy": path.strip("/")}, "requestContext": context}
     done = subprocess.run(
-        [sys.executable, "-c", CODE, json.dumps(EVENT)],
+        [sys.executable, "-c", CODE, json.dumps(event)],
         cwd=ROOT,
         env={**os.environ, **NAMES, **environment},
         capture_output=True,
@@ -81,11 +77,20 @@ def daemon() -> Iterator[socket.socket]:
 
 
 def test_it_answers_without_what_only_painters_and_servers_need() -> None:
-    told, _ = start()
+    told, _ = start(STYLE)
 
     assert told["answer"]["statusCode"] == 200
     assert json.loads(told["answer"]["body"])["links"]["self"] == "/prod/v1/styles/woodcut"
     assert not {"torch", "stylizer", "numpy", "uvicorn", "aws_xray_sdk"} & set(told["modules"])
+
+
+def test_the_page_may_talk_to_the_buckets_and_to_nobody_else() -> None:
+    told, _ = start("/page/index.html")
+
+    policy = told["answer"]["headers"]["content-security-policy"].split("; ")
+    buckets = [f"https://{name}.s3.eu-central-1.amazonaws.com" for name in ("results", "uploads")]
+    assert " ".join(["connect-src 'self'", *buckets]) in policy
+    assert "script-src 'self'" in policy
 
 
 def test_in_lambda_every_line_of_log_is_json_with_the_request_and_the_trace_has_no_answer(
@@ -94,6 +99,7 @@ def test_in_lambda_every_line_of_log_is_json_with_the_request_and_the_trace_has_
     trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
     host, port = daemon.getsockname()
     _, log = start(
+        STYLE,
         LAMBDA_TASK_ROOT=str(ROOT),
         AWS_XRAY_DAEMON_ADDRESS=f"{host}:{port}",
         _X_AMZN_TRACE_ID=trace,

@@ -1,0 +1,25 @@
+// The key that a service for many asks its callers for. A service on one's own machine asks for none.
+
+const NAME = "api-key";
+const dialog = document.getElementById("key-dialog");
+let asking = null; // the promise of an answer, so that several calls ask once
+
+export const key = () => localStorage.getItem(NAME);
+
+/** Have the person enter a key in place of the one that was refused; false if they would not. */
+export async function askForKey(refused) {
+  if (key() !== refused) return true; // another call has asked meanwhile
+  asking ??= ask(refused).finally(() => (asking = null));
+  return asking;
+}
+
+function ask(refused) {
+  const field = document.getElementById("key-field");
+  document.getElementById("key-wrong").hidden = !refused;
+  field.value = refused ?? "";
+  return new Promise((resolve) => {
+    dialog.onsubmit = () => localStorage.setItem(NAME, field.value.trim());
+    dialog.onclose = () => resolve(key() !== refused);
+    dialog.showModal();
+  });
+}
