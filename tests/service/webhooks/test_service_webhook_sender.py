@@ -206,3 +206,9 @@ def test_nobody_there_counts_as_not_sent(receiver: Receiver) -> None:
     ):
         with pytest.raises(NotSent):
             sender.post(f"https://hooks.example:{port}/", HEADERS, b"{}")
+
+
+@pytest.mark.parametrize("url", ["https://[::1/", "https://hooks.example:https/", "https://" + "a" * 64 + ".example/"])
+def test_an_address_that_cannot_be_read_counts_as_not_sent(url: str) -> None:
+    with pytest.raises(NotSent):
+        HttpsSender(30).post(url, HEADERS, b"{}")

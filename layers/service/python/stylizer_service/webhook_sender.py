@@ -60,10 +60,10 @@ class HttpsSender:
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
         """The status of the answer. Raises `NotSent`."""
-        parts = urlsplit(url)
         deadline = _Deadline(self._timeout)
-        connection = http.client.HTTPSConnection(parts.netloc, context=self._context)
         try:
+            parts = urlsplit(url)
+            connection = http.client.HTTPSConnection(parts.netloc, context=self._context)
             with self._connect(parts.hostname or "", parts.port or 443, deadline) as connection.sock:
                 connection.request("POST", _target(parts), body, {**headers, **_HEADERS})
                 with connection.getresponse() as answer:
