@@ -37,15 +37,15 @@ _OKLAB_TO_CONE = torch.linalg.inv(_CONE_TO_OKLAB)
 def to_oklab(image: Tensor) -> Tensor:
     """Convert sRGB (3, ...) in [0, 1] to Oklab (3, ...): lightness 0-1, then green-red and blue-yellow."""
     linear = torch.where(image <= 0.04045, image / 12.92, ((image.clamp(min=0) + 0.055) / 1.055) ** 2.4)
-    cone = torch.tensordot(_LINEAR_TO_CONE, linear, 1)
-    lab: Tensor = torch.tensordot(_CONE_TO_OKLAB, cone.clamp_(min=0).pow_(1 / 3), 1)
+    cone = torch.tensordot(_LINEAR_TO_CONE.to(image.device), linear, 1)
+    lab: Tensor = torch.tensordot(_CONE_TO_OKLAB.to(image.device), cone.clamp_(min=0).pow_(1 / 3), 1)
     return lab
 
 
 def from_oklab(lab: Tensor) -> Tensor:
     """Convert Oklab (3, ...) to sRGB (3, ...), clamped to [0, 1]."""
-    cone = torch.tensordot(_OKLAB_TO_CONE, lab, 1)
-    linear = torch.tensordot(_CONE_TO_LINEAR, cone**3, 1).clamp_(0, 1)
+    cone = torch.tensordot(_OKLAB_TO_CONE.to(lab.device), lab, 1)
+    linear = torch.tensordot(_CONE_TO_LINEAR.to(lab.device), cone**3, 1).clamp_(0, 1)
     return torch.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055).clamp_(0, 1)
 
 
@@ -81,8 +81,7 @@ class Palette:
 def _sample(image: Tensor, count: int) -> Tensor:
     """About `count` pixels (3, n) evenly spread over `image` (3, H, W)."""
     flat = image.flatten(1)
-    positions = torch.linspace(0, flat.shape[1] - 1, max(2, count)).round().long()
-    return flat[:, positions]
+    return flat[:, _spread(flat.shape[1], max(2, count), image.device)]
 
 
 def match_moments(image: Tensor, palette: Palette, amount: float = 1.0) -> Tensor:
@@ -103,7 +102,7 @@ def match_distribution(image: Tensor, palette: Palette, amount: float = 1.0) -> 
     lab = to_oklab(image)
     matched = _match_moments(lab, palette, 1.0)
     for axes in _ROTATIONS:
-        matched = _match_histograms(matched, palette, axes)
+        matched = _match_histograms(matched, palette, axes.to(image.device))
     return from_oklab(lab + amount * (matched - lab))
 
 
@@ -123,7 +122,7 @@ def _match_moments(lab: Tensor, palette: Palette, amount: float) -> Tensor:
     flat = lab.flatten(1)
     mean = flat.mean(1, keepdim=True)
     # A little noise variance in both: a picture of one color has no covariance to invert.
-    floor = 1e-5 * torch.eye(3)
+    floor = 1e-5 * torch.eye(3, device=lab.device)
     source, target = torch.cov(flat) + floor, palette.covariance + floor
     root = _matrix_power(source, 0.5)
     inverse_root = _matrix_power(source, -0.5)
@@ -150,8 +149,13 @@ def _match_histograms(lab: Tensor, palette: Palette, axes: Tensor) -> Tensor:
 
 def _quantiles(values: Tensor) -> Tensor:
     """Evenly spaced quantiles (3, QUANTILES) of each row of `values` (3, N)."""
-    positions = torch.linspace(0, values.shape[1] - 1, QUANTILES).round().long()
-    return values.sort(dim=1).values[:, positions]
+    return values.sort(dim=1).values[:, _spread(values.shape[1], QUANTILES, values.device)]
+
+
+def _spread(length: int, count: int, device: torch.device) -> Tensor:
+    """Indices (count,) from the first to the last of `length`, evenly spaced."""
+    # Above 2^24 floats skip numbers, and the last one may be rounded to beyond the end.
+    return torch.linspace(0, length - 1, count, device=device).round().long().clamp_(max=length - 1)
 
 
 def _map_monotone(values: Tensor, source: Tensor, target: Tensor) -> Tensor:

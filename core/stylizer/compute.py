@@ -1,17 +1,23 @@
-"""How much of the processor a painting may use."""
+"""What a painting is computed on: the device, how much of it, and how exactly."""
 
 from __future__ import annotations
 
 import gc
 import math
 import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from stylizer.errors import OptionError
 
 if TYPE_CHECKING:
     import torch
 
 CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+DEVICE_VARIABLE = "STYLIZER_DEVICE"
 
 
 def available_cores(quota_file: Path = CGROUP_QUOTA) -> int:
@@ -44,8 +50,62 @@ def use_available_cores() -> None:
     torch.set_num_threads(available_cores())
 
 
-def autocast(dtype: torch.dtype, device: str = "cpu") -> torch.autocast:
-    """Compute in `dtype` what can be: a context for networks, which changes nothing where that is float32."""
+def device() -> torch.device:
+    """Where to paint: on what STYLIZER_DEVICE names ("cpu", "cuda", "cuda:1"), or else on a GPU if there is one.
+
+    Raises:
+        OptionError: The variable names something else, or a device that is not there.
+    """
+    import torch
+
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    wanted = os.environ.get(DEVICE_VARIABLE) or ("cuda" if count else "cpu")
+    named = re.fullmatch(r"cpu|cuda(?::(\d+))?", wanted, re.ASCII)
+    if named is None or (wanted != "cpu" and int(named[1] or 0) >= count):
+        allowed = ["cpu", *(["cuda"] if count else []), *(f"cuda:{index}" for index in range(count))]
+        detail = f"{DEVICE_VARIABLE}, in the environment, is {wanted!r}; on this machine it can be {', '.join(allowed)}"
+        raise OptionError(detail, field=DEVICE_VARIABLE, allowed=allowed)
+    return torch.device(wanted)
+
+
+@contextmanager
+def exact_float32() -> Iterator[None]:
+    """Multiply float32 in all its bits, and by the same algorithms every time, on a GPU as on a processor.
+
+    Torch lets cuDNN round what float32 convolutions multiply to TF32, whose fractions have 10 bits. Here all that
+    may be rounded is in bfloat16 already (`autocast`), which is quicker still. What is left in float32 is there for its
+    exactness: colors, where 10 bits are no more than four steps to a shade, and distances of patches and statistics,
+    which are small differences of large numbers.
+
+    These are settings of the process; what they were before comes back.
+    """
+    import torch
+
+    convolutions, products = torch.backends.cudnn.conv, torch.backends.cuda.matmul  # type: ignore[attr-defined]
+    before = convolutions.fp32_precision, products.fp32_precision, torch.backends.cudnn.deterministic
+    convolutions.fp32_precision = products.fp32_precision = "ieee"
+    torch.backends.cudnn.deterministic = True
+    try:
+        yield
+    finally:
+        convolutions.fp32_precision, products.fp32_precision, torch.backends.cudnn.deterministic = before
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory could not be had: that of a GPU, or the computer's own."""
+    import torch
+
+    # For the latter torch has no exception of its own, but its allocator names itself in every refusal.
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "DefaultCPUAllocator" in str(error)
+
+
+def autocast(dtype: torch.dtype, device: str) -> torch.autocast:
+    """Compute in `dtype` what can be: a context for networks, which changes nothing where that is float32.
+
+    Args:
+        dtype: See `autocast_dtype`.
+        device: The type of device of what is computed, as torch names it: "cpu" or "cuda".
+    """
     import torch
 
     return torch.autocast(device, dtype, enabled=dtype != torch.float32)
@@ -63,7 +123,9 @@ def autocast_dtype(device: str = "cpu") -> torch.dtype:
 
     if device == "cuda":
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
+    elif device == "cpu":
         abilities = torch.cpu.get_capabilities()
         fast = bool(abilities.get("amx_bf16") or abilities.get("avx512_bf16"))
+    else:
+        fast = False
     return torch.bfloat16 if fast else torch.float32

@@ -3,6 +3,7 @@
     StylizerError                       catch this to catch them all
     ├── OptionError                     an option out of its range, or one the method cannot honor
     ├── MissingWeights                  features whose weights have to be fetched first
+    ├── OutOfMemory                     a painting too large for the memory there is
     ├── UnknownStyle                    no built-in style of that name, and no file either
     ├── ImageError                      a picture that cannot be used
     │   ├── UnreadableImage             a file that is not there, or that cannot be read
@@ -53,6 +54,12 @@ class MissingWeights(StylizerError):
     """The weights of the features asked for are not on this machine, or not what they should be."""
 
     code = "missing-weights"
+
+
+class OutOfMemory(StylizerError):
+    """The painting needs more memory than the device it is painted on has to give."""
+
+    code = "out-of-memory"
 
 
 class UnknownStyle(StylizerError):

@@ -68,7 +68,9 @@ class Objective:
             mask: Where the picture is laid over the photo, (1, 1, H, W), not 0 everywhere; statistics and structure
                 count there alone.
         """
-        self._network, self._precision, self._strength = network, autocast_dtype(), strength
+        self._network, self._strength = network, strength
+        self._device = photo.device.type
+        self._precision = autocast_dtype(self._device)
         self._photo, self._mask = _surrounded(photo), None if mask is None else _surrounded(mask)
         # A strip that the mask leaves out has no statistics.
         cut = [(strip, self._weight(strip)) for strip in self._cut(self._photo)]
@@ -160,7 +162,7 @@ class Objective:
 
     def _taps(self, whole: Tensor, strip: Strip) -> list[Tensor]:
         """All of the network's in one strip, in the precision that is fast here."""
-        with autocast(self._precision):
+        with autocast(self._precision, self._device):
             taps = self._network(strip.seen(whole))
         return [strip.own(tap, stride) for tap, stride in zip(taps, self._network.strides, strict=True)]
 
@@ -168,7 +170,7 @@ class Objective:
         return [taps[tap] for tap in self._network.style_taps]
 
     def _content(self, taps: list[Tensor]) -> list[Tensor]:
-        with autocast(self._precision):
+        with autocast(self._precision, self._device):
             return self._network.content(taps)
 
     def _cut(self, whole: Tensor) -> list[Strip]:

@@ -42,7 +42,8 @@ class Options:
         features: The perceptual features that a neural method compares pictures by: "compact" ships with this
             library; "vgg19" is torchvision's network, whose weights have to be fetched once (`stylizer fetch vgg19`).
             None takes the method's default. A method that uses none says so with an error.
-        seed: 0 to 2^32 - 1. The same inputs, options and seed give the same pixels on the same machine.
+        seed: 0 to 2^32 - 1. The same inputs, options and seed give the same pixels on the same machine. (On a
+            GPU those of method optimization may differ a little.)
 
     Raises:
         OptionError: A value is of the wrong type or out of its range; `field` and `allowed` say which and how.

@@ -15,8 +15,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from stylizer import color, methods, styles
-from stylizer.errors import OptionError, UnknownStyle
+from stylizer import color, compute, methods, styles
+from stylizer.errors import OptionError, OutOfMemory, UnknownStyle
 from stylizer.images import (
     DEFAULT_LIMITS,
     Format,
@@ -100,20 +100,43 @@ def stylize(
         OptionError: An option out of range, or one that the method cannot honor.
         UnknownStyle: A text that is neither a built-in style nor a file.
         ImageError: A picture that cannot be used; `field` says which.
+        OutOfMemory: The painting is too large for the device; see `stylizer.compute.device`.
     """
+    try:
+        return _stylize(content, style, method, options, mask, content_mask, limits, on_progress)
+    except (RuntimeError, MemoryError) as error:
+        if not compute.is_out_of_memory(error):
+            raise
+    # Only here, since that error holds on to all that the painting had in memory.
+    allowed = f"a size below {options.size}"
+    detail = f"size is {options.size}, and such a painting takes more memory than there is; try {allowed}"
+    raise OutOfMemory(detail, field="size", allowed=allowed)
+
+
+def _stylize(
+    content: ImageSource,
+    style: ImageSource | WeightedStyles,
+    method: MethodName,
+    options: Options,
+    mask: ImageSource | None,
+    content_mask: ImageSource | None,
+    limits: Limits,
+    on_progress: OnProgress | None,
+) -> Painting:
     began = time.perf_counter()
     check_choice("method", method, METHOD_NAMES)
     weighted = _weighted(style)
     chosen = methods.load(method)
     features = _check_honored(method, chosen, options, content_mask)
+    device = compute.device()
 
     picture = decode(content, limits=limits)
     height, width = picture.rgb.shape[:2]
     out_size = long_side_to(options.size, width, height)
     _check_pixels(options.size, out_size, limits)
-    with torch.inference_mode():
-        photo = _load(picture, out_size)
-        region = _load_mask(mask, (height, width), out_size, limits, "mask")
+    with torch.inference_mode(), compute.exact_float32():
+        photo = _load(picture, out_size, device)
+        region = _load_mask(mask, (height, width), photo, limits, "mask")
         finisher = _Finisher(photo, region, options)
         painted = chosen.paint(
             methods.Task(
@@ -121,7 +144,7 @@ def stylize(
                 styles=tuple(_styles(weighted, photo, options, limits, chosen.LARGEST_STROKES)),
                 options=options,
                 mask=region,
-                content_mask=_load_mask(content_mask, (height, width), out_size, limits, "content_mask"),
+                content_mask=_load_mask(content_mask, (height, width), photo, limits, "content_mask"),
                 report=_reporter(on_progress, finisher),
             )
         )
@@ -193,9 +216,9 @@ def _check_pixels(size: int, out_size: tuple[int, int], limits: Limits) -> None:
         raise OptionError(detail, field="size", allowed=allowed)
 
 
-def _load(picture: Picture, size: tuple[int, int]) -> Tensor:
+def _load(picture: Picture, size: tuple[int, int], device: torch.device) -> Tensor:
     """The picture's colors at `size` (width, height), as (1, 3, H, W)."""
-    return to_tensor(Image.fromarray(picture.rgb).resize(size, Image.Resampling.LANCZOS))
+    return to_tensor(Image.fromarray(picture.rgb).resize(size, Image.Resampling.LANCZOS), device)
 
 
 def _styles(
@@ -207,14 +230,16 @@ def _styles(
     for source, share in weighted:
         file, known = _style_file(source)
         as_stored = known is not None and kept is None and side == styles.LOOK_SIDE
-        load = partial(_load_style, file, side, kept, limits)
+        load = partial(_load_style, file, side, kept, limits, photo.device)
         yield methods.Style(load, share, known.look if known and as_stored else None)
 
 
-def _load_style(file: ImageSource, side: int, kept: color.Palette | None, limits: Limits) -> Tensor:
+def _load_style(
+    file: ImageSource, side: int, kept: color.Palette | None, limits: Limits, device: torch.device
+) -> Tensor:
     picture = decode(file, limits=limits, field="style")
     height, width = picture.rgb.shape[:2]
-    style = _load(_over_white(picture), long_side_to(side, width, height))
+    style = _load(_over_white(picture), long_side_to(side, width, height), device)
     return style if kept is None else color.match_distribution(style[0], kept)[None]
 
 
@@ -241,13 +266,14 @@ def _over_white(picture: Picture) -> Picture:
 
 
 def _load_mask(
-    source: ImageSource | None, shape: tuple[int, int], size: tuple[int, int], limits: Limits, field: str
+    source: ImageSource | None, shape: tuple[int, int], photo: Tensor, limits: Limits, field: str
 ) -> Tensor | None:
-    """A mask of the photo's `shape` (height, width), at `size` (width, height), as (1, 1, H, W) in [0, 1]."""
+    """A mask of the photo's `shape` (height, width), of the size of `photo` and beside it: (1, 1, H, W) in [0, 1]."""
     if source is None:
         return None
     mask = decode_mask(source, shape=shape, limits=limits, field=field)
-    return to_tensor(Image.fromarray(mask).resize(size, Image.Resampling.BILINEAR))
+    size = photo.shape[3], photo.shape[2]
+    return to_tensor(Image.fromarray(mask).resize(size, Image.Resampling.BILINEAR), photo.device)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import Protocol, cast
+
+import torch
+from torch import Tensor
 
 from stylizer.options import FeaturesName
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from stylizer.tensors import CPU
 
 
 class Features(Protocol):
@@ -33,10 +35,13 @@ class Features(Protocol):
 _MODULES: dict[FeaturesName, str] = {"compact": "stylizer.features.compact", "vgg19": "stylizer.features.vgg19"}
 
 
-def load(name: FeaturesName) -> Features:
-    """Load an encoder with its weights: float32, channels last.
+@cache
+def load(name: FeaturesName, device: torch.device = CPU) -> Features:
+    """An encoder with its weights: float32, channels last, on `device`; loaded once for each, and kept.
 
     Raises:
         MissingWeights: They are not on this machine; the message says how to fetch them.
     """
-    return cast(Features, import_module(_MODULES[name]).load())
+    # What is made in inference mode, as the first caller may be, no gradient can ever pass through.
+    with torch.inference_mode(False):
+        return cast(Features, import_module(_MODULES[name]).load().to(device))

@@ -73,7 +73,7 @@ class _Moments(Function):
     def forward(ctx: FunctionCtx, positions: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor]:
         exact = torch.promote_types(positions.dtype, torch.float32)
         if weight is None:
-            total = positions.new_tensor(len(positions), dtype=exact)
+            total = positions.new_full((), len(positions), dtype=exact)
             mean = positions.mean(0, dtype=exact)
         else:
             weight = weight.to(positions.dtype)

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from stylizer.features.statistics import Statistics
+from stylizer.tensors import CPU
 
 SAMPLES = 2**14  # positions of one level, at least, that its statistics are taken from
 
@@ -35,11 +36,12 @@ class Look:
         return cls(tuple(Statistics.of(_sampled(level).float()) for level in (image, *taps)))
 
     @classmethod
-    def load(cls, path: Path) -> Look:
-        """Read what `save` wrote."""
+    def load(cls, path: Path, device: torch.device = CPU) -> Look:
+        """Read what `save` wrote; it will be on `device`."""
         state = {key: value.float() for key, value in load_file(path).items()}
         levels = range(len(state) // 2)
-        return cls(tuple(Statistics(state[f"{i}.mean"], _square(state[f"{i}.covariance"])) for i in levels))
+        parts = ((state[f"{i}.mean"], _square(state[f"{i}.covariance"])) for i in levels)
+        return cls(tuple(Statistics(mean.to(device), covariance.to(device)) for mean, covariance in parts))
 
     def save(self, path: Path) -> None:
         """Write it, in half precision."""

@@ -17,7 +17,7 @@ from stylizer.feedforward.decoder import Decoder, Recipe
 from stylizer.feedforward.grain import Grain
 from stylizer.feedforward.looks import Look
 from stylizer.feedforward.tiles import STRIDE, Tile
-from stylizer.tensors import as_floats
+from stylizer.tensors import CPU, as_floats
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "feedforward_decoder.safetensors"
 
@@ -43,14 +43,14 @@ class Network:
         below, right = (max(0, STRIDE - side) for side in image.shape[2:])
         if below or right:  # smaller than the coarsest feature
             image = functional.pad(image, (0, right, 0, below), mode="replicate")
-        with autocast(self._precision):
+        with autocast(self._precision, image.device.type):
             return Look.of(image, self.encoder(image))
 
     def see(self, photo: Tensor, tile: Tile, grain: Grain) -> Sight:
         """Look at one tile of `photo` (1, 3, H, W), in [0, 1] or in bytes."""
         top, left, bottom, right = tile.seen
         image = as_floats(tile.cut(photo)) + grain.at(top, left, bottom - top, right - left)
-        with autocast(self._precision):
+        with autocast(self._precision, photo.device.type):
             return Sight(tile, image, self.encoder(image, continued=True))
 
     def photo_look(self, sight: Sight, mask: Tensor | None = None) -> Look:
@@ -59,16 +59,17 @@ class Network:
 
     def paint(self, sight: Sight, recipe: Recipe) -> Tensor:
         """The painting of the tile: float32, (1, 3, h, w)."""
-        with autocast(self._precision):
+        with autocast(self._precision, sight.image.device.type):
             painted: Tensor = self.decoder(recipe, sight.image, sight.taps)
         return sight.tile.own(painted)
 
 
 @cache
-def load(path: Path = WEIGHTS) -> Network:
-    """The shipped network; loaded once."""
+def load(path: Path = WEIGHTS, device: torch.device = CPU) -> Network:
+    """The shipped network on `device`; loaded once for each, and kept."""
     with torch.random.fork_rng(devices=[]):  # whose first weights, drawn by chance, are nothing to the caller
         decoder = Decoder()
     decoder.load_state_dict({key: value.float() for key, value in load_file(path).items()})
     decoder = decoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Network(load_encoder(), decoder.requires_grad_(False).eval(), autocast_dtype())
+    decoder = decoder.to(device).requires_grad_(False).eval()
+    return Network(load_encoder().to(device), decoder, autocast_dtype(device.type))

@@ -37,7 +37,8 @@ class Tile:
         height, width = image.shape[2:]
         rows, columns = _mirrored(top, bottom, height), _mirrored(left, right, width)
         near = image[:, :, int(rows.min()) : int(rows.max()) + 1, int(columns.min()) : int(columns.max()) + 1]
-        seen = near.index_select(2, rows - rows.min()).index_select(3, columns - columns.min())
+        down, across = ((index - index.min()).to(image.device) for index in (rows, columns))
+        seen = near.index_select(2, down).index_select(3, across)
         return seen.contiguous(memory_format=torch.channels_last)
 
     def of(self, image: Tensor) -> Tensor:

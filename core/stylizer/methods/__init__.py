@@ -42,6 +42,8 @@ class Style:
     def picture(self) -> Tensor:
         """(1, 3, h, w), float32, sRGB in [0, 1], at the scale asked for; loaded when first asked for.
 
+        On the photo's device.
+
         Raises:
             ImageError: It cannot be used.
         """
@@ -53,7 +55,7 @@ class Task:
     """What a method is given. What all methods share (size, laying over, the photo's colors) is already seen to.
 
     Attributes:
-        photo: (1, 3, H, W), float32, sRGB in [0, 1], at the size of the output.
+        photo: (1, 3, H, W), float32, sRGB in [0, 1], at the size of the output. Everything is computed on its device.
         styles: At least one.
         options: The caller's options.
         mask: Where the painting will be laid over the photo, (1, 1, H, W) in [0, 1]; None is everywhere. That is done

@@ -87,7 +87,7 @@ def with_detail(painting: Tensor, photo: Tensor) -> Tensor:
     Bytes, because this is one more picture of the size of the output, and the network needs no more of a photo either.
     """
     coarse, size = resize(photo[0], _size(painting)), _size(photo)
-    detailed = torch.empty(photo.shape, dtype=torch.uint8)
+    detailed = torch.empty(photo.shape, dtype=torch.uint8, device=photo.device)
     for channel in range(3):  # one at a time, again for the sake of memory
         part = slice(channel, channel + 1)
         change = enlarged(painting[:, part] - coarse[None, part], size)
@@ -99,7 +99,8 @@ class _Brush:
     """The network, ready to paint in the styles of a task."""
 
     def __init__(self, task: Task) -> None:
-        self._network, self._grain = networks.load(), Grain(task.options.seed)
+        self._device = task.photo.device
+        self._network, self._grain = networks.load(device=self._device), Grain(task.options.seed, self._device)
         self._mask = task.mask
         self._wanted = Look.mix([(self._look(style), style.share) for style in task.styles])
 
@@ -123,7 +124,7 @@ class _Brush:
 
     def _look(self, style: Style) -> Look:
         """What a style looks like: as stored, or by looking at it."""
-        return self._network.style_look(style.picture) if style.look is None else Look.load(style.look)
+        return self._network.style_look(style.picture) if style.look is None else Look.load(style.look, self._device)
 
 
 def _refined(task: Task, painting: Tensor, tell: _Progress) -> Tensor:

@@ -58,7 +58,7 @@ def paint(task: Task) -> Tensor:
         return task.photo
     # The caller may be in inference mode, whose tensors take no part in gradients.
     with torch.inference_mode(False), torch.enable_grad():
-        network = features.load(task.options.features or DEFAULT_FEATURES)
+        network = features.load(task.options.features or DEFAULT_FEATURES, task.photo.device)
         pictures = _Pictures(task, network.strides[-1])
         return pictures.trimmed(_paint_coarse_to_fine(task, pictures, network))
 
@@ -85,7 +85,7 @@ def refine(task: Task, image: Tensor, steps: int) -> Tensor:
     Where the photo's colors will be laid over, only in its light and dark.
     """
     with torch.inference_mode(False), torch.enable_grad():
-        network = features.load(task.options.features or DEFAULT_FEATURES)
+        network = features.load(task.options.features or DEFAULT_FEATURES, task.photo.device)
         pictures = _Pictures(task, network.strides[-1])
         start = pictures.prepared(image)
         objective = Objective(
@@ -119,7 +119,7 @@ def levels_for(long_side: int) -> int:
 def _start(photo: Tensor, styles: Sequence[tuple[Tensor, float]], task: Task) -> Tensor:
     """The photo in the styles' palette, with a little noise from which flat areas can go different ways."""
     generator = torch.Generator().manual_seed(task.options.seed)
-    noise = torch.randn(photo.shape, generator=generator)
+    noise = torch.randn(photo.shape, generator=generator).to(photo.device)
     palette = Palette.mix([(style[0], share) for style, share in styles])
     recolored = match_distribution(photo[0], palette, task.options.strength)
     return (recolored + task.options.strength * NOISE * noise).clamp(0, 1)

@@ -97,7 +97,8 @@ def paint(task: Task) -> Tensor:
     tell = _Steps(task, budget.passes)
 
     picture = levels[-1].photo
-    picture = picture + options.strength * NOISE * torch.randn(picture.shape, generator=generator)
+    noise = torch.randn(picture.shape, generator=generator).to(picture.device)
+    picture = picture + options.strength * NOISE * noise
     for depth, level in reversed(list(enumerate(levels))):
         picture = resize(picture, (level.photo.shape[1], level.photo.shape[2]))
         for patch, gap in patches_for(long_side, [level.photo, *(style for style, _, _ in level.styles)]):

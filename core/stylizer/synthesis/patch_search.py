@@ -90,13 +90,14 @@ def _random_patches(image: Tensor, patch: int, step: int, generator: torch.Gener
     views = image.unfold(1, patch, 1).unfold(2, patch, 1)[..., ::step, ::step]
     rows, columns = views.shape[1:3]
     count = min(SAMPLES, rows * columns)
-    chosen = torch.randperm(rows * columns, generator=generator)[:count]
+    chosen = torch.randperm(rows * columns, generator=generator)[:count].to(image.device)
     return views[:, chosen // columns, chosen % columns].transpose(0, 1).reshape(count, -1)
 
 
 def _leading_axes(samples: Tensor, rank: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """The `rank` largest sums of squares along orthonormal axes, and these axes as rows, largest first."""
-    sketch = torch.linalg.qr(samples.t() @ torch.randn(len(samples), rank, generator=generator)).Q
+    chance = torch.randn(len(samples), rank, generator=generator).to(samples.device)
+    sketch = torch.linalg.qr(samples.t() @ chance).Q
     for _ in range(2):
         sketch = torch.linalg.qr(samples.t() @ (samples @ sketch)).Q
     projected = samples @ sketch

@@ -54,8 +54,8 @@ class Usage:
 
     def record(self, size: tuple[int, int], tops: Tensor, lefts: Tensor, patch: int, error: Tensor) -> None:
         """Note that patches with these corners were pasted from a style of `size` (height, width)."""
-        hits = torch.zeros(size[0] + patch - 1, size[1] + patch - 1)
-        hits.index_put_((tops + patch - 1, lefts + patch - 1), torch.ones(len(tops)), accumulate=True)
+        hits = error.new_zeros(size[0] + patch - 1, size[1] + patch - 1)
+        hits.index_put_((tops + patch - 1, lefts + patch - 1), error.new_ones(len(tops)), accumulate=True)
         cover = window_means(hits, patch)
         share = cover / cover.mean()
         before = self._share_at(size)
@@ -78,7 +78,7 @@ class PatchSource:
         usage: How often each part was used so far; goes with the style from scale to scale.
         patch: Side of the patches.
         stride: Distance between patches that are looked at; 1 for all.
-        generator: Source of chance.
+        generator: Source of chance, on the CPU: so a seed means the same noise on every device.
     """
 
     def __init__(self, image: Tensor, usage: Usage, *, patch: int, stride: int, generator: torch.Generator):
@@ -106,9 +106,10 @@ class PatchSource:
 
     def _dither(self, queries: Tensor, grid: PatchGrid, values: int) -> Tensor:
         """Queries with noise on them, in proportion to how far from the style the picture was there before."""
-        error = F.interpolate(self._usage.error[None, None], (grid.rows, grid.columns), mode="bilinear").flatten()
+        error = self._usage.error.to(queries.device)
+        error = F.interpolate(error[None, None], (grid.rows, grid.columns), mode="bilinear").flatten()
         spread = DITHER * (error * values / queries.shape[1]).sqrt()
-        return queries + spread[:, None] * torch.randn(queries.shape, generator=self._generator)
+        return queries + spread[:, None] * torch.randn(queries.shape, generator=self._generator).to(queries.device)
 
 
 def share_out(padded: Tensor, grid: PatchGrid, offers: list[tuple[Tensor, float]]) -> Tensor:
@@ -124,7 +125,7 @@ def share_out(padded: Tensor, grid: PatchGrid, offers: list[tuple[Tensor, float]
         What to paste, in the shape of an offer.
     """
     chosen, left = offers[0]
-    owner = torch.zeros(grid.rows * grid.columns, dtype=torch.long)
+    owner = torch.zeros(grid.rows * grid.columns, dtype=torch.long, device=padded.device)
     for newcomer, (offer, share) in enumerate(offers[1:], 1):
         left += share
         # How much better the offer fits than what is chosen so far, smoothed so that the styles form regions.

@@ -19,7 +19,7 @@ def gaussian_blur(image: Tensor, sigma: float) -> Tensor:
     """Blur `image` (C, H, W) by a Gaussian of `sigma` pixels, cut off at 3 sigma; borders are mirrored."""
     height, width = image.shape[-2:]
     radius = max(1, round(3 * sigma))
-    offsets = torch.arange(-radius, radius + 1, dtype=image.dtype)
+    offsets = torch.arange(-radius, radius + 1, dtype=image.dtype, device=image.device)
     kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)
     kernel /= kernel.sum()
     stack = image[:, None]  # every channel is blurred alike: channels are the batch

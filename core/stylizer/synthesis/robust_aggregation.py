@@ -27,7 +27,7 @@ def aggregate(image: Tensor, patches: Tensor, grid: PatchGrid, *, exponent: floa
         The picture, (C, height, width).
     """
     padded = grid.pad(image)
-    window = _window(grid.patch)
+    window = _window(grid.patch).to(image.device)
     share = window / (window.sum() * len(patches))  # of a value in the mean over its patch
     for _ in range(rounds):
         # Measured under the window, as the sum below is: only then does every round come nearer to the minimum.

@@ -15,6 +15,8 @@ KINDS: dict[str, tuple[int, str]] = {
     "invalid-option": (422, "An option cannot be honored"),
     # Not 503, which would ask the caller to come again: waiting brings no weights, other features do.
     "missing-weights": (422, "The features asked for are not installed here"),
+    # Nor this: the same painting would not fit in later either.
+    "out-of-memory": (422, "The painting takes more memory than there is"),
     "unknown-style": (422, "There is no such style"),
     "unusable-image": (422, "The picture cannot be used"),
     "unreadable-image": (422, "The picture cannot be read"),
