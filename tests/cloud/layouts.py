@@ -151,13 +151,21 @@ class Builder:
                 image.at(target).parent.mkdir(parents=True, exist_ok=True)
                 image.at(target).symlink_to(self._made[source])
                 continue
-            found = self.build(stage).at(source) if stage else self._context / source
-            if found.is_dir():
-                shutil.copytree(found, image.at(target), dirs_exist_ok=True)
-            else:
-                folder = image.at(target)
-                folder.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(found, folder)
+            base = self.build(stage).root if stage else self._context
+            found = sorted(base.glob(source.lstrip("/")))
+            if not found:
+                raise FileNotFoundError(f"COPY finds no {source} in {stage or 'the context'}")
+            for path in found:
+                _copy_into(path, image.at(target))
+
+
+def _copy_into(path: Path, folder: Path) -> None:
+    """As COPY does: a file under its name, of a folder what is in it."""
+    if path.is_dir():
+        shutil.copytree(path, folder, dirs_exist_ok=True)
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, folder)
 
 
 def lay_out_zip(folder: Path, function: str) -> Path:

@@ -93,10 +93,9 @@ def test_a_failure_told_late_ends_only_a_job_that_nobody_is_at(service: Service,
     assert not settle.fail(service.ports, service.settings, job_id, FAILED)
     assert seen(service, job_id).status == "running"
     lease.succeed(b"painting", preview=b"small", width=1, height=1)
-    done = seen(service, job_id)
     assert not settle.fail(service.ports, service.settings, job_id, FAILED)
     assert not settle.fail(service.ports, service.settings, "stz_nothing", FAILED)
-    assert seen(service, job_id).result == done.result
+    assert seen(service, job_id).status == "succeeded"
 
 
 @pytest.mark.parametrize("was_taken", [False, True])
@@ -131,10 +130,10 @@ def test_a_job_that_nobody_came_to_in_its_time_ends_with_the_reason(
 
 def test_a_caller_who_was_not_told_in_time_is_told_by_a_later_try(service: Service, job_id: str, clock: Clock) -> None:
     service.cancel_stylization("ann", job_id)
-    clock.advance(minutes=1)
+    clock.advance(seconds=59)
     assert rescue(service) == 0
     assert [job.id for job in service.ports.jobs.untold(service.ports.clock.now(), limit=10)] == [job_id]
-    clock.advance(minutes=15)
+    clock.advance(seconds=1)
     assert rescue(service) == 1
 
 

@@ -9,7 +9,7 @@ import struct
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,7 +19,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.client import BaseClient
 from botocore.compat import HTTPHeaders
 from cloud.processes import FunctionProcess
-from cloud.pump import QueueSource
+from cloud.pump import QueueSource, wait_for
 from cloud.stage import TRIES, Stage
 
 from stylizer_service.aws import open_ports
@@ -31,15 +31,7 @@ if TYPE_CHECKING:
     from .conftest import World
 
 PAINTER = "functions.painter.lambda_handler"
-PATIENCE = 100.0
 ENDLESS = {"method": "texture", "quality": "high", "size": 1024}
-
-
-def wait_for(look: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not look():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def copy_of_message(stage: Stage, job_id: str) -> None:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import io
 import time
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import pytest
+import trustme
+from cloud.pump import wait_for
+from cloud.receiver import stranger
 from PIL import Image, ImageChops
+from standardwebhooks import Webhook, WebhookVerificationError
 
 if TYPE_CHECKING:
     from .conftest import World
+
+SETTLE = "functions.settle.lambda_handler"
 
 
 def test_a_photo_sent_by_form_comes_back_painted_by_link(world: World, photo: bytes) -> None:
@@ -88,3 +95,33 @@ def test_what_is_over_is_let_go_and_said_to_be_gone(
     assert (gone.status_code, gone.json()["type"]) == (410, "/problems/expired")
     for bucket in (world.stage.results, world.stage.uploads):
         assert world.stage.s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
+def test_who_gave_a_webhook_is_told_of_the_end_until_it_is_heard(
+    world: World, photo: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = world.ann.get("v1/webhook-secret").json()["secret"]
+    with stranger(trustme.CA()) as receiver:
+        receiver.answers = [503]
+        monkeypatch.setattr(import_module(SETTLE), "_sender", receiver.sender)
+        monkeypatch.setattr("stylizer_service.webhooks._PAUSES", (0.5,))
+        monkeypatch.setenv("STYLIZER_WEBHOOK_TIMEOUT", "1")
+        job_id = world.accept(world.upload(photo), webhook=receiver.url)
+        world.painter.drain()
+        assert world.webhooks.drain() == [True]
+        wait_for(lambda: world.webhooks.deliver() is True)
+        assert world.webhooks.drain() == []
+
+    first, second = receiver.heard
+    assert first.headers["webhook-id"] == second.headers["webhook-id"] == job_id
+    event = Webhook(secret).verify(second.body, second.headers)
+    assert (event["type"], event["data"]["id"]) == ("stylization.succeeded", job_id)
+    assert world.store.get(event["data"]["result"]["url"]).status_code == 200
+    assert Webhook(secret).verify(first.body, first.headers)["data"]["id"] == job_id
+    with pytest.raises(WebhookVerificationError):
+        Webhook(world.ben.get("v1/webhook-secret").json()["secret"]).verify(first.body, first.headers)
+
+
+def test_a_webhook_to_a_place_of_ones_own_is_never_called(world: World, photo: bytes) -> None:
+    refused = world.ask(world.upload(photo), webhook="https://169.254.169.254/latest/meta-data")
+    assert (refused.status_code, refused.json()["field"]) == (422, "webhook")

@@ -6,6 +6,8 @@ try has to tell.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from stylizer_service.endings import wake
 from stylizer_service.leases import give_up, painter_died, unattended, waiting_again
 from stylizer_service.ports import Ports
@@ -14,6 +16,8 @@ from stylizer_service.records import Job
 from stylizer_service.settings import Settings
 
 _BATCH = 100
+_UNTOLD_AFTER = timedelta(minutes=1)
+"""How late a try to tell a caller may be before the messenger is woken again, which does no harm."""
 
 
 def fail(ports: Ports, settings: Settings, job_id: str, error: Problem) -> bool:
@@ -69,7 +73,7 @@ def rescue(ports: Ports, settings: Settings) -> int:
             if job.way == "queue":
                 ports.dispatcher.send(job)
                 count += 1
-    for job in ports.jobs.untold(now - settings.requeue_after, limit=_BATCH):
+    for job in ports.jobs.untold(now - _UNTOLD_AFTER, limit=_BATCH):
         wake(ports, job.id)
         count += 1
     return count
