@@ -32,6 +32,11 @@ FAKE = {
     "AWS_SECRET_ACCESS_KEY": "testing",
     "AWS_EC2_METADATA_DISABLED": "true",
 }
+# What says that it is Lambda, to which traces can be sent.
+LAMBDA = {
+    "LAMBDA_TASK_ROOT": str(ROOT),
+    "_X_AMZN_TRACE_ID": "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1",
+}
 NAMES = {
     "STYLIZER_TABLE": "bench",
     "STYLIZER_UPLOADS_BUCKET": "bench-uploads",
@@ -72,7 +77,9 @@ def _start(kind: str, environment: Mapping[str, str]) -> tuple[float, float]:
     """One cold start: seconds from the start of the process to its first answer, and MiB at most until then."""
     began = time.monotonic()
     command = [sys.executable, "-m", "benchmarks.api_cold_start", "--child", kind]
-    done = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True, timeout=120
+    )
     told = json.loads(done.stdout.splitlines()[-1])
     return told["at"] - began, told["mebibytes"]
 
@@ -88,25 +95,25 @@ def _fake_aws() -> Iterator[dict[str, str]]:
     host, port = server.get_host_and_port()
     os.environ |= FAKE | NAMES | {"AWS_ENDPOINT_URL": f"http://{host}:{port}"}
     try:
-        yield {**os.environ, **_make_stage(), "LAMBDA_TASK_ROOT": str(ROOT)}
+        yield {**os.environ, **_make_stage(), **LAMBDA}
     finally:
         server.stop()
 
 
 def _make_stage() -> dict[str, str]:
+    import boto3
     from PIL import Image
 
     from stylizer_service.aws import open_aws
-    from stylizer_service.aws.clients import Clients
     from stylizer_service.aws.schema import table_schema
     from stylizer_service.aws.settings import ApiSettings
 
-    clients = Clients()
-    clients.dynamodb().create_table(**table_schema(NAMES["STYLIZER_TABLE"]))
+    boto3.client("dynamodb").create_table(**table_schema(NAMES["STYLIZER_TABLE"]))
     for name in ("STYLIZER_UPLOADS_BUCKET", "STYLIZER_RESULTS_BUCKET"):
-        place = {"LocationConstraint": FAKE["AWS_REGION"]}
-        clients.s3().create_bucket(Bucket=NAMES[name], CreateBucketConfiguration=place)  # type: ignore[arg-type]
-    queues = [clients.sqs().create_queue(QueueName=name)["QueueUrl"] for name in ("paint", "webhooks")]
+        boto3.client("s3").create_bucket(
+            Bucket=NAMES[name], CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+        )
+    queues = [boto3.client("sqs").create_queue(QueueName=name)["QueueUrl"] for name in ("paint", "webhooks")]
     places = {"STYLIZER_QUEUE_URL": queues[0], "STYLIZER_WEBHOOK_QUEUE_URL": queues[1]}
     os.environ |= places
     photo = io.BytesIO()
