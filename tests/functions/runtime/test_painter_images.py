@@ -1,4 +1,4 @@
-"""The Dockerfile of the painter, as far as that can be told where nothing can be built: its layout, and what it runs."""
+"""The Dockerfile of the painter, as far as it can be checked without Docker: what it lays out, and what it runs."""
 
 from __future__ import annotations
 
