@@ -28,3 +28,7 @@ def handler(event: Event, context: LambdaContext) -> dict[str, Any]:
 def _handler() -> Handler:
     settings = ApiSettings()
     return make_handler(open_aws(settings), form_bytes=settings.form_bytes)
+
+
+if "AWS_LAMBDA_RUNTIME_API" in os.environ:
+    _handler()  # while Lambda starts: no caller waits for it, and a setting that is missing is an error of the start

@@ -136,8 +136,7 @@ def _settings(data_dir: Path | None) -> Settings:
         settings = Settings() if data_dir is None else Settings(data_dir=data_dir)
     except ValidationError as error:
         first = error.errors()[0]
-        name = "STYLIZER_" + "_".join(map(str, first["loc"])).upper()
-        raise _CannotStartError(f"{name} is {first['input']!r}: {first['msg']}") from error
+        raise _CannotStartError(f"{first['loc'][0]} is {first['input']!r}: {first['msg']}") from error
     folder = settings.data_dir.absolute()
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ A failing message comes again; a failing schedule comes in a minute anyway.
 from __future__ import annotations
 
 import json
+import os
 from functools import cache
 from typing import Any
 
@@ -41,6 +42,10 @@ def _settings() -> SettleSettings:
 @cache
 def _ports() -> Ports:
     return open_ports(_settings())
+
+
+if "AWS_LAMBDA_RUNTIME_API" in os.environ:
+    _ports()  # so that a setting that is missing is an error of the start, told before any event is taken
 
 
 @cache

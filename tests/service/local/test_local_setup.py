@@ -33,7 +33,7 @@ def test_settings_come_from_the_environment_and_wrong_ones_are_named(
     assert Settings().result_ttl.total_seconds() == 7200
     monkeypatch.setenv("STYLIZER_QUEUE_LIMIT", "0")
 
-    with pytest.raises(ValueError, match="queue_limit"):
+    with pytest.raises(ValueError, match="STYLIZER_QUEUE_LIMIT"):
         Settings()
 
 

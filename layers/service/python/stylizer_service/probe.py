@@ -11,7 +11,7 @@ import os
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from stylizer_service.models import MEDIA_TYPES, MediaType
 from stylizer_service.problems import ProblemError, failure
@@ -19,6 +19,8 @@ from stylizer_service.settings import Settings
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    Opener = Callable[[BinaryIO], Image.Image]
 
 _NOUNS = {
     "content": "the photo",
@@ -70,8 +72,9 @@ class Probe:
             raise _unsupported(field)
         if media_type in ("image/avif", "image/heic"):
             self._check_promised_sizes(file, field)
+        open_image = _opener(media_type)  # before the try: a library that is missing is no fault of the picture's
         try:
-            size = _upright_size(media_type, file)
+            size = _upright_size(media_type, open_image, file)
             whole = _is_whole(media_type, file, length)
         except ProblemError:
             raise
@@ -157,9 +160,9 @@ def _sniff(head: bytes) -> MediaType | None:
     return None
 
 
-def _upright_size(media_type: MediaType, file: BinaryIO) -> tuple[int, int]:
+def _upright_size(media_type: MediaType, open_image: Opener, file: BinaryIO) -> tuple[int, int]:
     file.seek(0)
-    image = _opener(media_type)(file)
+    image = open_image(file)
     width, height = image.size
     if media_type == "image/tiff":  # Pillow has turned this one already.
         return width, height
@@ -170,8 +173,12 @@ def _upright_size(media_type: MediaType, file: BinaryIO) -> tuple[int, int]:
     return (height, width) if sideways else (width, height)
 
 
-def _opener(media_type: MediaType) -> Callable[[BinaryIO], Image.Image]:
+def _opener(media_type: MediaType) -> Opener:
     """The one decoder that may see the data, loaded with the first such picture."""
+    if media_type == "image/heic":
+        from pillow_heif import as_plugin
+
+        return cast("Opener", as_plugin.HeifImageFile)
     from PIL import (
         AvifImagePlugin,
         GifImagePlugin,
@@ -181,23 +188,15 @@ def _opener(media_type: MediaType) -> Callable[[BinaryIO], Image.Image]:
         WebPImagePlugin,
     )
 
-    openers: dict[MediaType, Callable[[BinaryIO], Image.Image]] = {
+    openers: dict[MediaType, Opener] = {
         "image/jpeg": JpegImagePlugin.JpegImageFile,
         "image/png": PngImagePlugin.PngImageFile,
         "image/webp": WebPImagePlugin.WebPImageFile,
         "image/avif": AvifImagePlugin.AvifImageFile,
         "image/tiff": TiffImagePlugin.TiffImageFile,
         "image/gif": GifImagePlugin.GifImageFile,
-        "image/heic": _open_heic,
     }
     return openers[media_type]
-
-
-def _open_heic(file: BinaryIO) -> Image.Image:
-    from pillow_heif import as_plugin
-
-    opened: Image.Image = as_plugin.HeifImageFile(file)  # type: ignore[no-untyped-call]
-    return opened
 
 
 def _is_whole(media_type: MediaType, file: BinaryIO, length: int) -> bool:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt
+from pydantic import AliasGenerator, BeforeValidator, Field, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -50,7 +50,14 @@ class Settings(BaseSettings):
         webhook_timeout: Longest that one such try may take, seconds.
     """
 
-    model_config = SettingsConfigDict(env_prefix="STYLIZER_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        # Aliases, and not a prefix, so that errors name the variable. In code the plain names are used.
+        alias_generator=AliasGenerator(validation_alias=lambda name: f"STYLIZER_{name.upper()}"),
+        validate_by_name=True,
+        validate_by_alias=True,
+        extra="ignore",
+        frozen=True,
+    )
 
     data_dir: Path = Path("data")
     styles_dir: Path | None = None
