@@ -50,10 +50,11 @@ def prefix_and_path(event: Mapping[str, Any]) -> tuple[str, str]:
     what stands before the resource of the API that the request has come to.
     """
     given = event["pathParameters"] or {}
-    inside = _PARAMETER.sub(lambda parameter: given[parameter[1]], event["resource"])
+    inside = unquote(_PARAMETER.sub(lambda parameter: given[parameter[1]], event["resource"]))
     whole = unquote(event["requestContext"]["path"])
-    # The parameter of a catch-all resource ({proxy+}) comes without a slash at its end.
-    return whole.rstrip("/").removesuffix(unquote(inside).rstrip("/")), whole
+    # Without the slash at their ends, which the parameter of a catch-all resource ({proxy+}) lacks.
+    stem, tail = whole.rstrip("/"), inside.rstrip("/")
+    return (stem.removesuffix(tail) if stem.endswith(tail) else ""), whole
 
 
 class _Mounted:

@@ -5,11 +5,12 @@ import json
 import logging
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import pytest
 
-from functions.api.gateway import Handler, make_handler
+from functions.api.gateway import Handler, make_handler, prefix_and_path
 from functions.api.observing import log, log_as_json
 from stylizer_service.local import Local
 from stylizer_service.usecases import Service
@@ -323,3 +324,24 @@ def test_a_request_is_answered_even_if_it_cannot_be_told_of(
     else:
         monkeypatch.setattr(log, broken, fail)
     assert ann.get("/v1/styles/ink").json()["title"] == "In ink"
+
+
+@pytest.mark.parametrize(
+    ("resource", "parameters", "whole", "prefix"),
+    [
+        ("/{proxy+}", {"proxy": "v1/styles"}, "/prod/v1/styles", "/prod"),
+        ("/{proxy+}", {"proxy": "v1/styles"}, "/prod/v1/styles/", "/prod"),
+        ("/v1/styles/{id}", {"id": "a b"}, "/prod/v1/styles/a%20b", "/prod"),
+        ("/v1/styles/{id}", {"id": "v1"}, "/v1/v1/styles/v1", "/v1"),
+        ("/v1/styles", None, "/v1/styles", ""),  # a domain of one's own, without a base path
+        ("/", None, "/prod/", "/prod"),
+        ("/", None, "/", ""),
+        ("/v1/styles", None, "/of/something/else", ""),
+    ],
+)
+def test_the_prefix_is_what_stands_before_the_resource(
+    resource: str, parameters: dict[str, str] | None, whole: str, prefix: str
+) -> None:
+    event = {"resource": resource, "pathParameters": parameters, "requestContext": {"path": whole}}
+
+    assert prefix_and_path(event) == (prefix, unquote(whole))

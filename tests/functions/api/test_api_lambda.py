@@ -84,6 +84,14 @@ def test_it_answers_without_what_only_painters_and_servers_need() -> None:
     assert not {"torch", "stylizer", "numpy", "uvicorn", "aws_xray_sdk"} & set(told["modules"])
 
 
+def test_the_server_of_one_machine_needs_nothing_of_what_runs_on_aws() -> None:
+    code = "import functions.local.server, sys; print(*{name.partition('.')[0] for name in sys.modules})"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+
+    assert "uvicorn" in loaded.stdout.split()
+    assert not {"boto3", "mangum", "aws_lambda_powertools", "aws_xray_sdk"} & set(loaded.stdout.split())
+
+
 def test_the_page_may_talk_to_the_buckets_and_to_nobody_else() -> None:
     told, _ = start("/page/index.html")
 
