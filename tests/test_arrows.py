@@ -20,6 +20,11 @@ STRAYS = {
         "stylizer_service.stray_a -> stylizer.options",
     ),
     "stylizer_service/stray_b.py": ("import functions.api", "stylizer_service.stray_b -> functions.api"),
+    "stylizer_service/local/stray_a.py": ("import botocore.session", "stylizer_service.local.stray_a -> botocore"),
+    "stylizer_service/local/stray_b.py": (
+        "from stylizer_service import aws",
+        "stylizer_service.local.stray_b -> stylizer_service.aws",
+    ),
     "functions/api/stray.py": ("import stylizer.errors", "functions.api.stray -> stylizer.errors"),
     "functions/local/stray.py": ("import functions.painter", "functions.local.stray -> functions.painter"),
 }

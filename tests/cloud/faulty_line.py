@@ -21,6 +21,21 @@ THROTTLED = {
 }
 
 
+@dataclass(frozen=True)
+class Request:
+    """As it came.
+
+    Attributes:
+        name: The operation, of DynamoDB and its like; otherwise the method and the path.
+        headers: By their names in lower case.
+        body: What was sent.
+    """
+
+    name: str
+    headers: dict[str, str]
+    body: bytes
+
+
 @dataclass
 class Line:
     """Carries requests to the fake AWS. The first that fit what is to go wrong fare badly.
@@ -28,30 +43,30 @@ class Line:
     Attributes:
         address: Where it listens.
         target: Where it carries them.
-        seen: Each request: the operation of DynamoDB, or the method and the path; and the range it asks for.
+        seen: Each request, oldest first.
     """
 
     address: str
     target: str
-    seen: list[tuple[str, str | None]] = field(default_factory=list)
+    seen: list[Request] = field(default_factory=list)
     _wrongs: list[tuple[str, Wrong]] = field(default_factory=list)
 
     def go_wrong(self, request: str, wrong: Wrong, *, times: int = 1) -> None:
         """Have `wrong` answer the next requests whose name starts with `request`."""
         self._wrongs += [(request, wrong)] * times
 
-    def answer(self, name: str, span: str | None, carry: Carry) -> Answer | None:
+    def answer(self, request: Request, carry: Carry) -> Answer | None:
         """What comes back for a request, None if nothing does."""
-        self.seen.append((name, span))
-        for index, (request, wrong) in enumerate(self._wrongs):
-            if name.startswith(request):
+        self.seen.append(request)
+        for index, (name, wrong) in enumerate(self._wrongs):
+            if request.name.startswith(name):
                 del self._wrongs[index]
                 return wrong(carry)
         return carry()
 
     def count(self, request: str) -> int:
         """How many requests whose name starts so have come."""
-        return sum(name.startswith(request) for name, _ in self.seen)
+        return sum(seen.name.startswith(request) for seen in self.seen)
 
 
 def refuse(status: int, body: bytes) -> Wrong:
@@ -104,16 +119,18 @@ def _handler(line: Line) -> type[BaseHTTPRequestHandler]:
 
             operation = self.headers.get("x-amz-target")
             name = operation.partition(".")[2] if operation else f"{self.command} {self.path}"
-            answer = line.answer(name, self.headers.get("range"), carry)
+            headers = {key.lower(): value for key, value in self.headers.items()}
+            answer = line.answer(Request(name, headers, body), carry)
             self.close_connection = True
             if answer is None:
                 return
-            status, headers, sent = answer
+            status, said, sent = answer
             self.send_response(status)
-            for key, value in headers:
+            self.send_header("Connection", "close")
+            for key, value in said:
                 if key.lower() not in ("connection", "transfer-encoding", "date", "server"):
                     self.send_header(key, value)
-            if not any(key.lower() == "content-length" for key, _ in headers):
+            if not any(key.lower() == "content-length" for key, _ in said):
                 self.send_header("Content-Length", str(len(sent)))
             self.end_headers()
             if self.command != "HEAD":

@@ -1,127 +1,22 @@
-"""What is between us and AWS, so that it can go wrong."""
+"""The service at the end of a line that can go wrong."""
 
 from __future__ import annotations
 
-import http.client
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import urlsplit
+from collections.abc import Iterator
 
 import pytest
+from cloud.faulty_line import Line, faulty_line
 
 from stylizer_service.aws import open_aws
 from stylizer_service.aws.settings import ApiSettings
 from stylizer_service.ports import Clock
 from stylizer_service.usecases import Service
 
-THROTTLED = {
-    "dynamodb": (400, b'{"__type": "x#ProvisionedThroughputExceededException", "message": "too much"}'),
-    "s3": (503, b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"),
-}
-
-
-@dataclass
-class Line:
-    """Carries requests to the fake AWS. The first that fit what is to go wrong fare badly.
-
-    Attributes:
-        address: Where it listens.
-        target: Where it carries them.
-        seen: Each request: the operation of DynamoDB, or the method and the path; and the range it asks for.
-    """
-
-    address: str
-    target: str
-    seen: list[tuple[str, str | None]] = field(default_factory=list)
-    _wrongs: list[tuple[str, Wrong]] = field(default_factory=list)
-
-    def go_wrong(self, request: str, wrong: Wrong, *, times: int = 1) -> None:
-        """Have `wrong` answer the next requests whose name starts with `request`."""
-        self._wrongs += [(request, wrong)] * times
-
-    def answer(self, name: str, span: str | None, carry: Callable[[], Answer]) -> Answer | None:
-        self.seen.append((name, span))
-        for index, (request, wrong) in enumerate(self._wrongs):
-            if name.startswith(request):
-                del self._wrongs[index]
-                return wrong(carry)
-        return carry()
-
-    def count(self, request: str) -> int:
-        return sum(name.startswith(request) for name, _ in self.seen)
-
-
-Answer = tuple[int, list[tuple[str, str]], bytes]
-Wrong = Callable[[Callable[[], Answer]], Answer | None]
-
-
-def refuse(status: int, body: bytes) -> Wrong:
-    """Not done, and said so."""
-    return lambda _: (status, [], body)
-
-
-def lose(carry: Callable[[], Answer]) -> None:
-    """Done, but nobody hears of it."""
-    carry()
-
-
-def break_off(carry: Callable[[], Answer]) -> Answer:
-    """Answered, but the line breaks before the end."""
-    status, headers, body = carry()
-    return status, headers, body[: len(body) // 2]
-
 
 @pytest.fixture
 def line(aws_environment: dict[str, str]) -> Iterator[Line]:
-    target = aws_environment["AWS_ENDPOINT_URL"]
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def _handle(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length", 0)))
-
-            def carry() -> Answer:
-                connection = http.client.HTTPConnection(urlsplit(target).netloc, timeout=20)
-                try:
-                    connection.request(self.command, self.path, body, dict(self.headers))
-                    answer = connection.getresponse()
-                    return answer.status, answer.getheaders(), answer.read()
-                finally:
-                    connection.close()
-
-            operation = self.headers.get("x-amz-target")
-            name = operation.partition(".")[2] if operation else f"{self.command} {self.path}"
-            answer = line.answer(name, self.headers.get("range"), carry)
-            self.close_connection = True
-            if answer is None:
-                return
-            status, headers, sent = answer
-            self.send_response(status)
-            for key, value in headers:
-                if key.lower() not in ("connection", "transfer-encoding", "date", "server"):
-                    self.send_header(key, value)
-            if not any(key.lower() == "content-length" for key, _ in headers):
-                self.send_header("Content-Length", str(len(sent)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(sent)
-
-        do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _handle  # noqa: N815 - the names that the base class asks for
-
-        def log_message(self, *arguments: object) -> None:
-            """Nothing to say."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    line = Line(f"http://127.0.0.1:{server.server_port}", target)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield line
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with faulty_line(aws_environment["AWS_ENDPOINT_URL"]) as line:
+        yield line
 
 
 @pytest.fixture
@@ -132,7 +27,7 @@ def service(
     clock: Clock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Service:
-    """The service at the end of that line, with clients of its own: what they learn of throttling stays here."""
+    """With clients of its own: what they learn from being refused stays with them."""
     for name, value in {**aws_environment, "AWS_ENDPOINT_URL": line.address}.items():
         monkeypatch.setenv(name, value)
     return open_aws(aws_settings, clock)

@@ -66,6 +66,8 @@ class S3Blobs:
 
     def delete_folder(self, prefix: str) -> None:
         """Delete every file under the prefix, a thousand at a time. Raises OSError for what would not go."""
+        if not prefix.endswith("/"):
+            raise ValueError(f"{prefix!r} is no folder: it must end with a slash")
         bucket = self._bucket(prefix)
         for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             keys = [entry["Key"] for entry in page.get("Contents", ())]

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class Clients:
     """Each client is made when it is first asked for, which costs 2 to 60 ms and no request, and then kept.
 
-    Every request is tried up to four times, more slowly when AWS says that it is too much, and waits for an answer
-    only so long that all tries fit into the 29 seconds that the gateway gives.
+    Every request is tried up to four times, more slowly when AWS says that it is too much. One answer that never comes
+    leaves time for another before the gateway hangs up, which is after 29 seconds.
     """
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ import io
 import time
 from typing import TYPE_CHECKING, BinaryIO, NotRequired, TypedDict
 
-from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError, ResponseStreamingError
+from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
 from stylizer_service.aws.errors import code_of
 
@@ -68,7 +68,7 @@ class _Object:
             answer = self._client.get_object(**self._place, Range=span)
             try:
                 return answer, answer["Body"].read()
-            except (HTTPClientError, IncompleteReadError, ResponseStreamingError):
+            except (HTTPClientError, IncompleteReadError):
                 # botocore repeats requests, but not the reading of an answer that breaks off.
                 if attempt == _TRIES:
                     raise
