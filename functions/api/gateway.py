@@ -7,7 +7,7 @@ caller can write.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
@@ -15,6 +15,7 @@ from fastapi import Request
 from mangum import Mangum
 from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
 from mangum.types import LambdaContext
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -27,18 +28,25 @@ Event = dict[str, Any]  # as loose as JSON; this module is the only one that rea
 Handler = Callable[[Event, LambdaContext], dict[str, Any]]
 
 _TEXT = [*DEFAULT_TEXT_MIME_TYPES, "+json", "+xml"]
+_EXPOSED = ["Idempotency-Replayed", "Location", "Preference-Applied", "Retry-After", "X-Request-Id"]
 _RESERVE_SECONDS = 2.0  # of the function's time, kept for the answer
 _PARAMETER = re.compile(r"\{(\w+)\+?\}")
 
 
-def make_handler(service: Service, *, form_bytes: int) -> Handler:
+def make_handler(service: Service, *, form_bytes: int, allowed_origins: Sequence[str] = ()) -> Handler:
     """Make the function that answers the gateway's events.
 
     Args:
         service: The use cases.
         form_bytes: Most bytes of a multipart form; what the gateway and Lambda let through is less than 6 MB.
+        allowed_origins: Pages of these origins may read the answers, or of any origin with "*". What browsers ask
+            before they send (OPTIONS) is the gateway's to answer.
     """
-    app = create_app(service, identify=_key_id, seconds_left=_seconds_left, form_bytes=form_bytes, needs_key=True)
+    app: ASGIApp = create_app(
+        service, identify=_key_id, seconds_left=_seconds_left, form_bytes=form_bytes, needs_key=True
+    )
+    if allowed_origins:
+        app = CORSMiddleware(app, allow_origins=allowed_origins, expose_headers=_EXPOSED)
     return Mangum(_Mounted(Observed(app)), lifespan="off", text_mime_types=_TEXT)
 
 

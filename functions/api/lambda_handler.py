@@ -27,7 +27,7 @@ def handler(event: Event, context: LambdaContext) -> dict[str, Any]:
 @cache
 def _handler() -> Handler:
     settings = ApiSettings()
-    return make_handler(open_aws(settings), form_bytes=settings.form_bytes)
+    return make_handler(open_aws(settings), form_bytes=settings.form_bytes, allowed_origins=settings.allowed_origins)
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:

@@ -345,3 +345,24 @@ def test_the_prefix_is_what_stands_before_the_resource(
     event = {"resource": resource, "pathParameters": parameters, "requestContext": {"path": whole}}
 
     assert prefix_and_path(event) == (prefix, unquote(whole))
+
+
+@pytest.mark.parametrize(
+    ("allowed", "origin", "granted"),
+    [
+        ((), "https://page.test", None),
+        (("https://page.test",), "https://page.test", "https://page.test"),
+        (("https://page.test",), "https://other.test", None),
+        (("*",), "https://other.test", "*"),
+    ],
+)
+def test_a_page_of_an_allowed_origin_may_read_answers_and_problems(
+    local: Local, behind_gateway: Behind, allowed: tuple[str, ...], origin: str, granted: str | None
+) -> None:
+    handler = make_handler(local.service, form_bytes=FORM_BYTES, allowed_origins=allowed)
+    client = behind_gateway(handler, "secret-of-ann", keys=KEYS)
+    for path in ("/v1/styles", "/v1/stylizations/stz_nothing"):
+        answer = client.get(path, headers={"Origin": origin})
+        assert answer.headers.get("access-control-allow-origin") == granted
+        if granted:
+            assert "Retry-After" in answer.headers["access-control-expose-headers"]

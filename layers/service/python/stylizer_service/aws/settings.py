@@ -60,11 +60,13 @@ class ApiSettings(WithUploads):
     Attributes:
         uploads_bucket: Where callers send files.
         webhook_secret_id: Name of the secret that webhooks are signed with; None: no webhooks.
+        allowed_origins: Pages of these origins may call the API from a browser, as a JSON list; "*" is any.
         max_wait: Longest `Prefer: wait`, seconds; the gateway hangs up after 29.
         form_bytes: Most bytes of a multipart request, all files together; in base64 they must fit into the 6 MB that
             a Lambda takes.
     """
 
+    allowed_origins: tuple[str, ...] = ()
     max_wait: float = Field(default=20.0, ge=0, le=25)
     form_bytes: PositiveInt = Field(default=4_400_000, le=4_500_000)
 
