@@ -6,6 +6,7 @@ import json
 import os
 import queue
 import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -37,6 +38,12 @@ class Report(NamedTuple):
     body: Any
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):  # which is what a function that was killed leaves behind
+            super().handle_error(request, client_address)
+
+
 class RuntimeApi:
     """The Runtime API for one process."""
 
@@ -44,7 +51,7 @@ class RuntimeApi:
         self.is_ready = threading.Event()
         self.reports: queue.Queue[Report] = queue.Queue()
         self._invocations: queue.Queue[tuple[bytes, int] | None] = queue.Queue()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self.address = f"127.0.0.1:{self._server.server_address[1]}"
 
     @contextmanager

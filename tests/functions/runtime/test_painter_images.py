@@ -9,13 +9,14 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
 import torch
-from cloud.layouts import CHECKOUT, DOCKERFILE, Image, context_files, read_stages
+from cloud.layouts import CHECKOUT, DOCKERFILE, Builder, Image, context_files, read_stages
 from cloud.stage import Stage
 
 PATIENCE = 60
@@ -62,6 +63,24 @@ def test_the_context_of_the_build_is_small() -> None:
     )
     own = {Path(".dockerignore"), DOCKERFILE.relative_to(CHECKOUT)}
     assert [path for path in context_files() if path not in own and not str(path).startswith(used)] == []
+
+
+def test_the_dependencies_are_installed_with_every_file_that_the_installation_asks_for(builder: Builder) -> None:
+    folder = builder.build("dependencies").folder
+    settings = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
+    project, version = settings["project"], settings["tool"]["hatch"]["version"]
+    for name in ("pyproject.toml", "constraints.txt", project["readme"], *project["license-files"], version["path"]):
+        assert (folder / name).is_file(), name
+
+
+@pytest.mark.parametrize(("wanted", "code"), [("false", 0), ("yes", 1)])
+def test_vgg19_is_baked_in_only_where_that_is_asked_for(wanted: str, code: int, tmp_path: Path) -> None:
+    command = run("vgg19").replace("/opt/weights", str(tmp_path / "weights"))
+    environment = {"PATH": os.defpath, "VGG19": wanted}
+    result = subprocess.run(["sh", "-c", command], env=environment, capture_output=True, text=True, timeout=PATIENCE)
+    assert result.returncode == code
+    assert result.stderr == ("VGG19 is 'yes'; allowed: true, false\n" if code else "")
+    assert list((tmp_path / "weights").iterdir()) == []
 
 
 def test_everything_starts_from_one_version_of_python() -> None:
