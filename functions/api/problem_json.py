@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import cast
@@ -14,7 +15,10 @@ from starlette.routing import compile_path
 from starlette.types import Receive, Scope, Send
 
 from functions.api.validation import Schema, from_validation
+from stylizer_service.ports import Unavailable
 from stylizer_service.problems import Problem, ProblemError, problem
+
+log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -43,6 +47,11 @@ def install(app: FastAPI) -> None:
         is_busy = problem.status == HTTPStatus.TOO_MANY_REQUESTS
         return _respond(request, problem, {"Retry-After": "10"} if is_busy else None)
 
+    async def of_store(request: Request, error: Exception) -> Response:
+        log.error("request %s failed: %s", request.state.request_id, error)
+        busy = problem("unavailable", "a store that this service needs does not answer; try again later")
+        return _respond(request, busy, {"Retry-After": "10"})
+
     async def of_validation(request: Request, error: Exception) -> Response:
         errors = cast(RequestValidationError, error).errors()
         return _respond(request, from_validation(errors, _operation(request, app), app.openapi()))
@@ -51,6 +60,7 @@ def install(app: FastAPI) -> None:
         return _of_http(request, cast(HTTPException, error), app)
 
     app.add_exception_handler(ProblemError, of_service)
+    app.add_exception_handler(Unavailable, of_store)
     app.add_exception_handler(RequestValidationError, of_validation)
     app.add_exception_handler(HTTPException, of_http)
 

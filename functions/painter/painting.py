@@ -17,7 +17,7 @@ from stylizer.images import ImageSource, Limits, encode
 from stylizer.progress import Progress
 from stylizer_service.leases import Lease, LeaseLost, claim
 from stylizer_service.models import names_file
-from stylizer_service.ports import Ports
+from stylizer_service.ports import Ports, Unavailable
 from stylizer_service.problems import problem
 from stylizer_service.settings import Settings
 
@@ -56,6 +56,9 @@ def paint_job(
         should_stop: Asked between the steps of painting; once it says yes the job is handed back, as if never begun.
         is_late: Asked at the same times; once it says yes the job has used up one attempt, and is handed back, or ended
             as too slow if that was the last.
+
+    Raises:
+        Unavailable: A store is out of reach. The job is as it was, or as one whose painter has died.
     """
     lease = claim(ports, settings, job_id)
     if lease is None:
@@ -76,7 +79,8 @@ def _paint_and_end(ports: Ports, settings: Settings, lease: Lease, reporter: _Re
         width, height = painting.image.size
         preview = small_jpeg(painting.image)
         lease.succeed(image, preview=preview, width=width, height=height, features=painting.features)
-    except LeaseLost:
+    except (LeaseLost, Unavailable):
+        # Without its stores the job can neither go on nor end; once the lease is over, another painter takes it.
         raise
     except _HandBack:
         lease.release()

@@ -12,7 +12,7 @@ import pytest
 from stylizer_service.models import PaintingOptions, Seconds, StyleWeight, new_id
 from stylizer_service.ports import BadCursor, Jobs
 from stylizer_service.problems import problem
-from stylizer_service.records import IdempotencyRecord, Job, ResultRecord, When
+from stylizer_service.records import IdempotencyRecord, Job, ResultRecord, UploadRecord, When
 from stylizer_service.usecases import Service
 
 
@@ -209,3 +209,56 @@ def test_due_are_those_whose_time_has_passed_longest_first(
     jobs.delete(made[1].id)
     jobs.delete(made[1].id)
     assert jobs.due("failed", now, limit=10) == [made[0]]
+
+
+def test_bereft_are_those_whose_lease_has_run_out(jobs: Jobs, new_job: Callable[..., Job], service: Service) -> None:
+    now = service.ports.clock.now()
+    leases = {-5: "running", 0: "running", 1: "running", -6: "failed"}
+    made = [
+        new_job(status=status, lease_token="t", lease_expires_at=now + timedelta(seconds=seconds))
+        for seconds, status in leases.items()
+    ]
+    for job in (*made, new_job()):
+        jobs.create(job, None, now)
+
+    assert {job.id for job in jobs.bereft(now, limit=10)} == {made[0].id, made[1].id}
+    assert len(jobs.bereft(now, limit=1)) == 1
+
+
+def test_untold_are_those_whose_time_to_tell_has_come_longest_first(
+    jobs: Jobs, new_job: Callable[..., Job], service: Service
+) -> None:
+    now = service.ports.clock.now()
+    made = [new_job(status="failed", notify_at=now + timedelta(seconds=seconds)) for seconds in (0, -9, 1)]
+    for job in (*made, new_job()):
+        jobs.create(job, None, now)
+
+    assert jobs.untold(now, limit=10) == [made[1], made[0]]
+    assert jobs.untold(now, limit=1) == [made[1]]
+    when = When(statuses=("failed",), notify_at=made[1].notify_at)
+    assert jobs.update(made[1].id, when, notify_at=None, notify_attempts=1) is not None
+    assert jobs.update(made[1].id, when, notify_at=None, notify_attempts=2) is None
+    assert jobs.untold(now, limit=10) == [made[0]]
+
+
+def test_uploads_that_are_due_are_those_whose_time_has_passed_longest_first(service: Service) -> None:
+    now = service.ports.clock.now()
+    made = [
+        UploadRecord(
+            id=new_id("upl"),
+            owner="ann",
+            media_type="image/png",
+            created_at=now,
+            expires_at=now + timedelta(seconds=seconds),
+        )
+        for seconds in (0, -9, 1)
+    ]
+    for upload in made:
+        service.ports.uploads.put(upload)
+
+    assert service.ports.uploads.due(now, limit=10) == [made[1], made[0]]
+    assert service.ports.uploads.due(now, limit=1) == [made[1]]
+    for _ in range(2):
+        service.ports.uploads.delete(made[1].id)
+    assert service.ports.uploads.get(made[1].id) is None
+    assert service.ports.uploads.due(now, limit=10) == [made[0]]

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from functions.local.wiring import create_local_app
 from stylizer_service.local import Local, open_local
 from stylizer_service.models import PaintingOptions
+from stylizer_service.ports import Unavailable
 from stylizer_service.settings import Settings
 
 Serve = Callable[[FastAPI], AbstractContextManager[httpx.Client]]
@@ -306,6 +307,24 @@ def test_a_crash_is_a_problem_that_tells_nothing_and_a_log_entry_that_tells_all(
     check(answer, 500, "internal", None, None)
     assert "secret" not in answer.text
     assert [r for r in caplog.records if answer.json()["request_id"] in r.getMessage() and r.exc_info]
+
+
+def test_a_store_that_is_out_of_reach_is_told_with_when_to_come_again(
+    local: Local, serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = create_local_app(local)
+
+    @app.get("/busy")
+    def busy() -> None:
+        raise Unavailable("GetItem was refused, the last time with 503")
+
+    with serve(app) as client, caplog.at_level(logging.ERROR):
+        answer = client.get("/busy")
+
+    check(answer, 503, "unavailable", None, None)
+    assert answer.headers["retry-after"] == "10"
+    assert "GetItem" not in answer.text
+    assert f"request {answer.json()['request_id']} failed: GetItem was refused" in caplog.text
 
 
 def test_a_picture_that_cannot_be_used_is_refused_on_arrival(client: httpx.Client, photo: bytes) -> None:

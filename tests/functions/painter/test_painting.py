@@ -21,6 +21,7 @@ from stylizer.images import ImageSource, Limits
 from stylizer.progress import OnProgress, Progress
 from stylizer_service.leases import Lease, claim
 from stylizer_service.local import Local
+from stylizer_service.ports import Unavailable
 
 Submit = Callable[..., str]
 SQUARE = Image.new("RGB", (640, 320), "teal")
@@ -265,6 +266,24 @@ def test_a_defect_shows_in_the_log_and_not_to_the_caller(
     assert "secret" not in error.model_dump_json()
     assert "secret details" in caplog.text
     assert job_id in caplog.text
+
+
+def test_a_store_that_is_out_of_reach_costs_a_job_its_painter_and_not_its_life(
+    local: Local, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = submit()
+    with monkeypatch.context() as patch:
+
+        def be_gone(*_: object, **__: object) -> None:
+            raise Unavailable("GetObject was refused")
+
+        patch.setattr(type(local.blobs), "open", be_gone)
+        with pytest.raises(Unavailable):
+            paint(local, job_id)
+    assert local.service.get_stylization("ann", job_id).status == "running"
+    local.queue.bury_painters()
+
+    assert paint(local, job_id) == "succeeded"
 
 
 def test_a_canceled_painting_stops_at_its_next_step_and_leaves_nothing(

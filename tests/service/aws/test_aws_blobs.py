@@ -6,14 +6,14 @@ import base64
 import json
 import os
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from botocore.exceptions import ClientError, HTTPClientError
-from cloud.faulty_line import THROTTLED, Line, break_off, lose, refuse
+from cloud.faulty_line import THROTTLED, Answer, Carry, Line, break_off, lose, refuse
 
 from stylizer_service.aws import open_ports
 from stylizer_service.aws.blobs import S3Blobs
@@ -21,11 +21,12 @@ from stylizer_service.aws.clients import Clients
 from stylizer_service.aws.reader import FIRST_BLOCK
 from stylizer_service.aws.settings import ApiSettings, PainterSettings
 from stylizer_service.clock import SystemClock
-from stylizer_service.ports import Blobs
+from stylizer_service.models import StylizationRequest
+from stylizer_service.ports import Blobs, Unavailable
 from stylizer_service.usecases import Service
 
 KEY = "jobs/a/b/result.webp"
-SLOW_DOWN = refuse(*THROTTLED["s3"])
+FAILED = refuse(500, b"<Error><Code>InternalError</Code><Message>We encountered an error.</Message></Error>")
 
 
 @pytest.fixture
@@ -184,8 +185,31 @@ def test_answers_that_always_break_off_are_an_error(blobs: Blobs, line: Line) ->
     blobs.put(KEY, os.urandom(1000), "image/webp")
     line.go_wrong("GET", break_off, times=99)
 
-    with pytest.raises(HTTPClientError):
+    with pytest.raises(Unavailable, match="S3 broke off 3 answers"):
         blobs.open(KEY)
+
+
+def test_a_picture_that_cannot_be_fetched_is_not_called_broken(
+    service: Service,
+    line: Line,
+    picture: Callable[..., bytes],
+    aws_settings: ApiSettings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    upload = service.create_upload("ann", "image/png")
+    # Long enough that the look at its header and the walk to its end are two requests.
+    data = picture(1500, 1000, "PNG", compress_level=0)
+    service.ports.blobs.put(upload.fields["key"], data, "image/png")
+
+    def go_wrong_from_now_on(carry: Carry) -> Answer:
+        line.go_wrong(copies, FAILED, times=99)
+        return carry()
+
+    copies = f"GET /{aws_settings.results_bucket}/jobs/"
+    line.go_wrong(copies, go_wrong_from_now_on)
+    with pytest.raises(Unavailable, match="GetObject was refused, the last time with 500 InternalError"):
+        service.create_stylization("ann", StylizationRequest(content=upload.id, style="ink"))
 
 
 # Writing and deleting
@@ -204,17 +228,12 @@ def test_a_file_keeps_the_type_it_was_stored_as_and_so_does_its_copy(
         assert clients.s3.head_object(Bucket=bucket, Key=key)["ContentType"] == "image/heic"
 
 
-def test_s3_that_is_asked_too_much_is_asked_again_and_then_named(
-    blobs: Blobs, line: Line, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(time, "sleep", lambda _: None)
-    line.go_wrong("PUT", SLOW_DOWN)
-    blobs.put(KEY, b"painting", "image/webp")
-    assert (line.count("PUT"), blobs.size(KEY)) == (2, 8)
+def test_s3_that_is_asked_too_much_is_asked_again(blobs: Blobs, line: Line) -> None:
+    line.go_wrong("PUT", refuse(*THROTTLED["s3"]))
 
-    line.go_wrong("PUT", SLOW_DOWN, times=99)
-    with pytest.raises(ClientError, match=r"SlowDown.*reached max retries"):
-        blobs.put(KEY, b"other", "image/webp")
+    blobs.put(KEY, b"painting", "image/webp")
+
+    assert (line.count("PUT"), blobs.size(KEY)) == (2, 8)
 
 
 def test_a_file_whose_receipt_was_lost_is_sent_again(blobs: Blobs, line: Line) -> None:

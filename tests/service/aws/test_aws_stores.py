@@ -18,7 +18,7 @@ from stylizer_service.aws.schema import INDEXES, KEY, TTL, table_schema
 from stylizer_service.aws.settings import ApiSettings
 from stylizer_service.leases import claim
 from stylizer_service.models import PaintingOptions, StyleWeight, new_id
-from stylizer_service.ports import BadCursor, Clock, Jobs
+from stylizer_service.ports import BadCursor, Clock, Jobs, Unavailable
 from stylizer_service.records import IdempotencyRecord, Job, StyleRecord, UploadRecord, When
 from stylizer_service.usecases import Service
 
@@ -164,18 +164,26 @@ def test_transactions_that_collide_are_tried_again(jobs: Jobs, new_job: NewJob, 
     assert found.job_id == job.id
 
 
-@pytest.mark.parametrize(("reason", "tries"), [("TransactionConflict", 6), ("ValidationError", 1)])
-def test_a_transaction_that_cannot_be_is_an_error_with_the_reason(
-    jobs: Jobs, new_job: NewJob, clock: Clock, line: Line, monkeypatch: pytest.MonkeyPatch, reason: str, tries: int
+@pytest.mark.parametrize(
+    ("reason", "tries", "error"), [("TransactionConflict", 6, Unavailable), ("ValidationError", 1, ClientError)]
+)
+def test_a_transaction_that_cannot_be_is_an_error(
+    jobs: Jobs,
+    new_job: NewJob,
+    clock: Clock,
+    line: Line,
+    monkeypatch: pytest.MonkeyPatch,
+    reason: str,
+    tries: int,
+    error: type[Exception],
 ) -> None:
     monkeypatch.setattr(time, "sleep", lambda _: None)
     job = new_job()
     line.go_wrong("TransactWriteItems", canceled_transaction("None", reason), times=99)
 
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(error, match="cancel"):
         jobs.create(job, key_for(job, clock), clock.now())
 
-    assert caught.value.response["CancellationReasons"][1]["Code"] == reason
     assert line.count("TransactWriteItems") == tries
     assert jobs.get(job.id) is None
 
@@ -206,8 +214,17 @@ def test_a_table_that_is_asked_too_much_is_asked_again_and_then_named(
     assert jobs.get(stored.id) == stored
 
     line.go_wrong("GetItem", TOO_MUCH, times=99)
-    with pytest.raises(ClientError, match=r"ProvisionedThroughputExceeded.*reached max retries"):
+    with pytest.raises(Unavailable, match="GetItem was refused, the last time with 400 ProvisionedThroughputExceeded"):
         jobs.get(stored.id)
+
+
+def test_a_table_that_cannot_be_reached_is_named(jobs: Jobs, line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    line.go_wrong("GetItem", lose, times=99)
+
+    with pytest.raises(Unavailable, match="Connection was closed"):
+        jobs.get(new_id("stz"))
+    assert line.count("GetItem") == 4
 
 
 # Lists
@@ -241,7 +258,7 @@ def test_keys_that_stay_unread_are_an_error(
     nothing = {"Responses": {}, "UnprocessedKeys": {aws_settings.table: {"Keys": [{KEY: {"S": stored.id}}]}}}
     line.go_wrong("BatchGetItem", refuse(200, json.dumps(nothing).encode()), times=99)
 
-    with pytest.raises(TimeoutError, match="left 1 of 1 items unread in 6 tries"):
+    with pytest.raises(Unavailable, match="left 1 of 1 items unread in 6 tries"):
         jobs.page("ann", limit=10, cursor=None, status=None)
 
 

@@ -154,6 +154,13 @@ class BadCursor(ValueError):
     """The cursor was not made by this list."""
 
 
+class Unavailable(Exception):
+    """A store does not answer, or is asked too much, and has been asked again for a while: later it may work.
+
+    Any method of any port may raise this where there is a network in between. Whether a write has happened is open.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """One set of adapters.

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from stylizer_service.models import MEDIA_TYPES, MediaType
+from stylizer_service.ports import Unavailable
 from stylizer_service.problems import ProblemError, failure
 from stylizer_service.settings import Settings
 
@@ -76,7 +77,7 @@ class Probe:
         try:
             size = _upright_size(media_type, open_image, file)
             whole = _is_whole(media_type, file, length)
-        except ProblemError:
+        except (ProblemError, Unavailable):
             raise
         except Exception as error:  # Between them the decoders raise nearly everything.
             raise _corrupt(field) from error

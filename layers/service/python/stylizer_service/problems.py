@@ -41,6 +41,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "upload-incomplete": (409, "The upload has no file yet"),
     "expired": (410, "It has expired"),
     "idempotency-mismatch": (422, "The idempotency key belongs to another request"),
+    "unavailable": (503, "A store does not answer"),
     "queue-full": (429, "Too many jobs are waiting"),
     # Of jobs that were accepted.
     "too-slow": (422, "The painting takes longer than a painter has"),

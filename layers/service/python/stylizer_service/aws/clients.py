@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.config import Config
 
+from stylizer_service.aws.errors import check_answer, check_failure
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
@@ -21,12 +23,15 @@ class Clients:
     """Each client is made when it is first asked for, which costs 2 to 60 ms and no request, and then kept.
 
     Every request is tried up to four times, more slowly when AWS says that it is too much. One answer that never comes
-    leaves time for another before the gateway hangs up, which is after 29 seconds.
+    leaves time for another before the gateway hangs up, which is after 29 seconds. When all tries were in vain, and not
+    for what was asked: `ports.Unavailable`.
     """
 
     def __init__(self) -> None:
         # Lambda and SageMaker name the region here; on other machines boto3 looks where it is used to.
         self._session = boto3.session.Session(region_name=os.environ.get("AWS_REGION"))
+        self._session.events.register("after-call", check_answer)
+        self._session.events.register("after-call-error", check_failure)
 
     @cached_property
     def s3(self) -> S3Client:

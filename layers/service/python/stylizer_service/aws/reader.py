@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, NotRequired, TypedDict
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
 from stylizer_service.aws.errors import code_of
+from stylizer_service.ports import Unavailable
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -68,10 +69,10 @@ class _Object:
             answer = self._client.get_object(**self._place, Range=span)
             try:
                 return answer, answer["Body"].read()
-            except (HTTPClientError, IncompleteReadError):
+            except (HTTPClientError, IncompleteReadError) as error:
                 # botocore repeats requests, but not the reading of an answer that breaks off.
                 if attempt == _TRIES:
-                    raise
+                    raise Unavailable(f"S3 broke off {_TRIES} answers about {self._place['Key']}") from error
             time.sleep(0.1 * attempt)
             attempt += 1
 

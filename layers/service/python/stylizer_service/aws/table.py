@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from stylizer_service.aws.errors import code_of, was_repeated
 from stylizer_service.aws.schema import KEY
+from stylizer_service.ports import Unavailable
 from stylizer_service.rows import Value
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class Table:
             if not waiting:
                 return
             _pause(attempt)
-        raise TimeoutError(f"DynamoDB left {len(waiting)} of {len(keys)} items unread in {_TRIES} tries")
+        raise Unavailable(f"DynamoDB left {len(waiting)} of {len(keys)} items unread in {_TRIES} tries")
 
     def put_together(self, rows: Sequence[tuple[Mapping[str, Value], ConditionBase]]) -> list[Row | None] | None:
         """Store rows, each if its condition holds of what it would replace: all of them, or none.
@@ -136,7 +137,7 @@ class Table:
                 if obstacles is not None:
                     return obstacles
                 if attempt == _TRIES - 1:
-                    raise
+                    raise Unavailable(f"{_TRIES} transactions on {self._name} were canceled") from error
             _pause(attempt)
         return None
 
