@@ -37,7 +37,7 @@ class Image:
     Attributes:
         root: The folder that is "/" in the image.
         folder: The working directory, within the root.
-        environment: As ENV sets it, with paths that lead into the root.
+        environment: As ENV sets it.
         entrypoint: What is started.
         command: The arguments that are added unless others are given.
         user: Who it runs as; None where nothing is said.
@@ -53,7 +53,7 @@ class Image:
     def start(self, *arguments: str) -> tuple[str, ...]:
         """How its process is started on this machine."""
         program, *rest = *self.entrypoint, *(arguments or self.command)
-        assert program == "python"
+        assert program == "/opt/venv/bin/python"
         return (*PYTHON, *rest)
 
     def at(self, path: str) -> Path:

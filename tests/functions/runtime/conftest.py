@@ -55,8 +55,8 @@ def image_environment() -> Callable[[Image], dict[str, str]]:
 
 
 def _environment(image: Image) -> dict[str, str]:
-    named = {name: value for name, value in image.environment.items() if name != "PATH"}
-    inside = {name: str(image.at(value)) if value.startswith("/") else value for name, value in named.items()}
+    named = image.environment.items()
+    inside = {name: str(image.at(value)) if value.startswith("/") else value for name, value in named}
     # In the image, python finds these by itself.
     return inside | {"PYTHONPATH": f"{inside['PYTHONPATH']}:{image.at('/opt/venv')}"}
 

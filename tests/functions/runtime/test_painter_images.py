@@ -18,6 +18,7 @@ import pytest
 import torch
 from cloud.layouts import CHECKOUT, DOCKERFILE, Builder, Image, context_files, read_stages
 from cloud.stage import Stage
+from packaging.utils import canonicalize_name
 
 PATIENCE = 60
 
@@ -98,6 +99,14 @@ def test_the_dockerfile_names_no_host_and_pins_what_it_installs() -> None:
     assert installing
     for line in installing:
         assert line.count(" install ") == line.count(" --constraint constraints.txt ")
+
+
+def test_every_version_in_an_image_is_pinned(lambda_image: Image) -> None:
+    pinned = {name.partition("==")[0] for name in (CHECKOUT / "constraints.txt").read_text().split()}
+    infos = lambda_image.at("/opt/venv").glob("*.dist-info")
+    installed = {info.name.removesuffix(".dist-info").rpartition("-")[0] for info in infos}
+    assert "torch" in installed
+    assert {canonicalize_name(name) for name in installed} <= {canonicalize_name(name) for name in pinned}
 
 
 def test_the_endpoint_does_not_run_as_root(sagemaker_image: Image) -> None:
