@@ -10,9 +10,9 @@ from typing import Any
 
 import httpx
 import pytest
+from cloud.moto_server import serving_moto
 from cloud.pump import SCHEDULE, Event, LambdaContext, QueueSource, Running
 from cloud.stage import Stage, build
-from moto.server import ThreadedMotoServer
 from PIL import Image, ImageDraw
 
 KEYS = {"key-of-ann": "ann-id", "key-of-ben": "ben-id"}
@@ -99,11 +99,8 @@ def handler(module: str) -> Callable[[Event, Any], Any]:
 
 @pytest.fixture(scope="session")
 def moto() -> Iterator[str]:
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with serving_moto() as address:
+        yield address
 
 
 @pytest.fixture(scope="session", autouse=True)
