@@ -1,0 +1,1 @@
+"""The parts of the stack: each construct is one capability, and mirrors a function where it has one."""
