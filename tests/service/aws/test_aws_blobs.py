@@ -34,13 +34,19 @@ def blobs(service: Service) -> Blobs:
     return service.ports.blobs
 
 
+@pytest.fixture(params=["eu-west-3", "us-east-1"])
+def region(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
-def real(monkeypatch: pytest.MonkeyPatch) -> Blobs:
+def real(region: str, monkeypatch: pytest.MonkeyPatch) -> Blobs:
     """As on AWS, to see what it would sign: it is asked for nothing that needs a request."""
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    monkeypatch.setenv("AWS_REGION", "eu-west-3")
+    monkeypatch.setenv("AWS_REGION", region)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "testing")  # as functions have one
     return S3Blobs(Clients().s3, "some-results", "some-uploads", SystemClock())
 
 
@@ -66,10 +72,10 @@ def test_a_link_gives_the_file_by_its_name_and_as_what_its_key_says(blobs: Blobs
     assert answer.headers["content-disposition"] == 'inline; filename="stz_a.webp"'
 
 
-def test_a_link_goes_straight_to_the_bucket_in_its_region_and_ends_in_time(real: Blobs) -> None:
+def test_a_link_goes_straight_to_the_bucket_in_its_region_and_ends_in_time(real: Blobs, region: str) -> None:
     url = urlsplit(real.url(KEY, expires_at=in_minutes(15), filename="stz_a.webp"))
 
-    assert (url.scheme, url.netloc, url.path) == ("https", "some-results.s3.eu-west-3.amazonaws.com", f"/{KEY}")
+    assert (url.scheme, url.netloc, url.path) == ("https", f"some-results.s3.{region}.amazonaws.com", f"/{KEY}")
     query = parse_qs(url.query)
     assert query["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]
     assert 890 <= int(query["X-Amz-Expires"][0]) <= 900
@@ -81,11 +87,11 @@ def test_on_one_machine_a_link_needs_no_name_of_the_buckets_own(blobs: Blobs, li
     assert url.startswith(f"{line.address}/test-")
 
 
-def test_a_form_allows_one_key_one_type_and_a_length_and_nothing_else(real: Blobs) -> None:
+def test_a_form_allows_one_key_one_type_and_a_length_and_nothing_else(real: Blobs, region: str) -> None:
     form = real.upload_form("uploads/u/file", media_type="image/png", max_bytes=99, expires_at=in_minutes(15))
     policy = policy_of(form.fields)
 
-    assert form.url == "https://some-uploads.s3.eu-west-3.amazonaws.com/"
+    assert form.url == f"https://some-uploads.s3.{region}.amazonaws.com/"
     signed = {name: value for name, value in form.fields.items() if name not in ("policy", "x-amz-signature")}
     exact = [condition for condition in policy["conditions"] if isinstance(condition, dict)]
     # Every field has its condition, and every condition says exactly what: none may only begin so.

@@ -37,7 +37,7 @@ class Clients:
     def s3(self) -> S3Client:
         """Signs links to the bucket's own name in its region: others are redirected, which breaks a signed POST."""
         fake = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-        style = {"addressing_style": "path" if fake else "virtual"}
+        style = {"addressing_style": "path" if fake else "virtual", "us_east_1_regional_endpoint": "regional"}
         return self._session.client("s3", config=_config(10, signature_version="s3v4", s3=style))
 
     @cached_property
