@@ -56,13 +56,13 @@ clean: ## remove the virtual environment and every cache
 	$(PYTHON) -m venv .venv
 
 .venv/.run: .venv/bin/python pyproject.toml constraints.txt
-	$(PIP) --editable '.[service]'
+	$(PIP) --editable '.[local]'
 	@touch $@
 
 .venv/.dev: .venv/bin/python pyproject.toml constraints.txt
-	$(PIP) --editable '.[service,dev,swatches]'
+	$(PIP) --editable '.[dev,swatches]'
 	@touch $@ .venv/.run
 
 .venv/.training: .venv/bin/python pyproject.toml constraints.txt
-	$(PIP) --editable '.[service,training]'
+	$(PIP) --editable '.[local,training]'
 	@touch $@ .venv/.run

@@ -1,0 +1,118 @@
+"""Wheels for the machines of Lambda, whatever machine they are fetched on: pip, told what to fetch them for."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.metadata import distributions
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+PYTHON = "3.13"
+MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
+_GLIBC_MINORS = range(34, 16, -1)  # Lambda's Amazon Linux 2023 has glibc 2.34; wheels that ask for less run there too
+_SECONDS = 600
+
+
+class BundleError(Exception):
+    """Something cannot be bundled; says what, and why."""
+
+
+def pip_command(folder: Path, requirements: Sequence[str], constraints: Path, architecture: str) -> list[str]:
+    """How pip is asked for wheels, and for nothing that would have to be built on this machine."""
+    machine = MACHINES[architecture]
+    tags = [*(f"manylinux_2_{minor}_{machine}" for minor in _GLIBC_MINORS), f"manylinux2014_{machine}"]
+    return [
+        *(
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-input",
+            "--no-compile",
+        ),
+        *("--target", str(folder), "--constraint", str(constraints), "--only-binary", ":all:"),
+        *("--implementation", "cp", "--python-version", PYTHON, *(f"--platform={tag}" for tag in tags)),
+        *requirements,
+    ]
+
+
+def install_wheels(folder: Path, requirements: Sequence[str], constraints: Path, architecture: str) -> None:
+    """Put what is required, and what that requires, into a folder.
+
+    Args:
+        folder: Where to put it.
+        requirements: As pip takes them.
+        constraints: The file that pins every version.
+        architecture: "arm64" or "x86_64".
+
+    Raises:
+        BundleError: pip failed, or was not done in ten minutes.
+    """
+    target = f"CPython {PYTHON} on Linux {MACHINES[architecture]}"
+    command = pip_command(folder, requirements, constraints, architecture)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise BundleError(f"pip was not done with the wheels for {target} in {_SECONDS} seconds") from error
+    if done.returncode:
+        raise BundleError(
+            f"pip has no wheels for {target} of {', '.join(requirements)}. It says:\n{done.stderr.strip()}"
+        )
+
+
+def check_complete(folder: Path, requirements: Sequence[str], constraints: Path, architecture: str) -> None:
+    """See that everything is there that will be asked for, in the version that is pinned.
+
+    pip decides by the Python and the machine it runs on, not by those it fetches for, what a requirement such as
+    `x; python_version >= "3.13"` asks for, so it can leave something out.
+
+    Raises:
+        BundleError: Names what is missing or not pinned.
+    """
+    found = {canonicalize_name(each.name): each for each in distributions(path=[str(folder)])}
+    lines = constraints.read_text().splitlines()
+    unpinned = found.keys() - {canonicalize_name(name) for line in lines if (name := line.partition("==")[0].strip())}
+    if unpinned:
+        raise BundleError(f"not pinned in {constraints.name}: {', '.join(sorted(unpinned))}")
+    wanted = [(Requirement(text), "the project") for text in requirements]
+    done: set[str] = set()
+    while wanted:
+        requirement, asker = wanted.pop()
+        if str(requirement) in done:
+            continue
+        done.add(str(requirement))
+        if (distribution := found.get(canonicalize_name(requirement.name))) is None:
+            raise BundleError(f"{asker} needs {requirement} on Lambda, and pip left it out; add it to what is required")
+        inner = [Requirement(text) for text in distribution.requires or []]
+        wanted += [(each, distribution.name) for each in inner if _applies(each, requirement.extras, architecture)]
+
+
+def _applies(requirement: Requirement, extras: set[str], architecture: str) -> bool:
+    """Whether what a distribution requires is needed on Lambda, if it was asked for with these extras."""
+    environment = {
+        "implementation_name": "cpython",
+        "os_name": "posix",
+        "platform_machine": MACHINES[architecture],
+        "platform_python_implementation": "CPython",
+        "platform_system": "Linux",
+        "python_full_version": f"{PYTHON}.0",
+        "python_version": PYTHON,
+        "sys_platform": "linux",
+    }
+    marker = requirement.marker
+    return marker is None or any(marker.evaluate(environment | {"extra": extra}) for extra in ("", *extras))
+
+
+def strip(folder: Path) -> None:
+    """Remove what only installers read, and what names the Python that installed: the same wheels, the same files."""
+    unread = re.compile(r"bin/.*|[^/]+\.dist-info/(RECORD|INSTALLER|REQUESTED|direct_url\.json)")
+    for path in folder.rglob("*"):
+        if path.is_file() and unread.fullmatch(path.relative_to(folder).as_posix()):
+            path.unlink()
