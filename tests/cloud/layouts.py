@@ -169,7 +169,7 @@ def _copy_into(path: Path, folder: Path) -> None:
 
 
 def lay_out_zip(folder: Path, function: str) -> Path:
-    """What the zip of a function holds: its code and, for whoever lists them, the built-in styles.
+    """What the zip of a function holds: its code.
 
     Args:
         folder: Where to put it.
@@ -178,11 +178,15 @@ def lay_out_zip(folder: Path, function: str) -> Path:
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(CHECKOUT / "functions" / function, folder / "functions" / function, ignore=ignored)
     shutil.copy2(CHECKOUT / "functions/__init__.py", folder / "functions")
+    return folder
+
+
+def lay_out_styles(folder: Path) -> Path:
+    """What the zip of the API holds besides, to list the built-in styles: of each its texts and its swatch."""
     for path in (CHECKOUT / "core/stylizer/styles").glob("*/*"):
         if path.name in {"style.toml", "swatch.webp"}:
-            target = folder / "styles" / path.parent.name / path.name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(path, target)
+            (folder / path.parent.name).mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, folder / path.parent.name)
     return folder
 
 
@@ -194,29 +198,38 @@ def lay_out_layer(folder: Path) -> Path:
     return folder / "python"
 
 
-def link_requirements(folder: Path, *, extras: Iterable[str], core: bool) -> Path:
-    """Put links to what the project asks for into a folder that stands for site-packages; nothing else is in it.
+def requirements(*extras: str, core: bool = False) -> list[Requirement]:
+    """What the project asks for.
 
     Args:
-        folder: The folder.
-        extras: The extras of the project.
+        extras: The extras that are wanted.
         core: Whether what the core needs is wanted too.
     """
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
-    wanted = [Requirement(text) for extra in extras for text in project["optional-dependencies"][extra]]
-    wanted += [Requirement(text) for text in project["dependencies"] if core]
+    named = [text for extra in extras for text in project["optional-dependencies"][extra]]
+    found = list(map(Requirement, [*project["dependencies"], *named] if core else named))
+    own = [requirement for requirement in found if requirement.name == project["name"]]
+    others = [requirement for requirement in found if requirement.name != project["name"]]
+    return others + [inner for requirement in own for inner in requirements(*requirement.extras)]
+
+
+def link_all(wanted: Iterable[Requirement], folder: Path) -> Path:
+    """Put links to distributions and all that they ask for into a folder that stands for site-packages."""
     folder.mkdir()
-    done: set[str] = set()
-    while wanted:
-        requirement = wanted.pop()
-        if requirement.name == project["name"]:
-            wanted += [
-                Requirement(text) for extra in requirement.extras for text in project["optional-dependencies"][extra]
-            ]
-        elif str(requirement) not in done:
+    waiting, done = list(wanted), set[str]()
+    while waiting:
+        requirement = waiting.pop()
+        if str(requirement) not in done:
             done.add(str(requirement))
-            wanted += _link(requirement, folder)
+            waiting += _link(requirement, folder)
     return folder
+
+
+def painter_extra() -> str:
+    """The extra of the project that the images of the painter install."""
+    stage = read_stages()["dependencies"][1]
+    (extra,) = re.findall(r"'\.\[(\w+)\]'", " ".join(rest for name, rest in stage if name == "RUN"))
+    return str(extra)
 
 
 def _link(requirement: Requirement, folder: Path) -> list[Requirement]:

@@ -7,10 +7,21 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 import pytest
-from cloud.layouts import PYTHON, Builder, Image, lay_out_layer, lay_out_zip, link_requirements
+from cloud.layouts import (
+    PYTHON,
+    Builder,
+    Image,
+    lay_out_layer,
+    lay_out_styles,
+    lay_out_zip,
+    link_all,
+    painter_extra,
+    requirements,
+)
 from cloud.runtime_api import Function, start
 from cloud.stage import Stage, build
 from moto.server import ThreadedMotoServer
+from packaging.requirements import Requirement
 from PIL import Image as Picture
 
 Start = Callable[..., AbstractContextManager[Function]]
@@ -32,7 +43,7 @@ def stage() -> Iterator[Stage]:
 def builder(tmp_path_factory: pytest.TempPathFactory) -> Builder:
     """Lays out the stages of the painter's Dockerfile."""
     folder = tmp_path_factory.mktemp("images")
-    venv = link_requirements(folder / "venv", extras=["aws"], core=True)
+    venv = link_all(requirements(painter_extra(), core=True), folder / "venv")
     weights = folder / "weights"
     weights.mkdir()
     return Builder(folder, made={"/opt/venv": venv, "/opt/weights": weights})
@@ -63,9 +74,11 @@ def _environment(image: Image) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def layer(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The layer, as PYTHONPATH has it: the service, and what the functions are built on, without the core's part."""
+    """The layer as PYTHONPATH has it, and after it the runtime client, which Lambda has for functions in zips."""
     folder = tmp_path_factory.mktemp("layer")
-    return f"{lay_out_layer(folder)}:{link_requirements(folder / 'requirements', extras=['aws'], core=False)}"
+    built_on = link_all(requirements("layer"), folder / "built-on")
+    runtime = link_all([Requirement("awslambdaric")], folder / "runtime")
+    return f"{lay_out_layer(folder)}:{built_on}:{runtime}"
 
 
 @pytest.fixture(scope="session")
@@ -75,11 +88,13 @@ def start_zip(layer: str, tmp_path_factory: pytest.TempPathFactory) -> Start:
     def started(name: str, environment: dict[str, str]) -> AbstractContextManager[Function]:
         folder = tmp_path_factory.mktemp(name)
         code = lay_out_zip(folder / "task", name)
+        if name == "api":
+            environment = environment | {"STYLIZER_STYLES_DIR": str(lay_out_styles(code / "styles"))}
         return start(
             [*PYTHON, "-m", "awslambdaric", f"functions.{name}.lambda_handler.handler"],
             folder=code,
             environment=environment
-            | {"PYTHONPATH": layer, "PYTHONDONTWRITEBYTECODE": "1", "STYLIZER_STYLES_DIR": str(code / "styles")}
+            | {"PYTHONPATH": layer, "PYTHONDONTWRITEBYTECODE": "1"}
             | {"AWS_LAMBDA_FUNCTION_NAME": name, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(MEMORY[name])},
             log=folder / "log",
         )
