@@ -46,9 +46,11 @@ class StageSettings(BaseModel):
         gpu: Whether there is a SageMaker endpoint with a GPU, from zero instances up.
         gpu_instance_type: Of that endpoint.
         gpu_max_instances: Most of them at a time.
-        rate_limit: Requests a second of one API key, and of the public pages, on average.
-        burst_limit: Requests at once.
-        daily_quota: Requests of one API key a day.
+        rate_limit: Requests a second on average, of each call, whoever makes them.
+        burst_limit: The same, at once.
+        key_rate_limit: Requests a second on average, of one API key.
+        key_burst_limit: The same, at once.
+        key_daily_quota: Requests of one API key a day.
         queue_limit: Most jobs waiting at a time; more are answered 429.
         log_days: How long logs are kept.
         result_days: How long a finished job keeps its files.
@@ -80,9 +82,11 @@ class StageSettings(BaseModel):
     gpu: bool = False
     gpu_instance_type: str = Field(default="ml.g5.xlarge", pattern=r"^ml\.(g|p)[0-9][a-z0-9]*\.[a-z0-9]+$")
     gpu_max_instances: int = Field(default=1, ge=1, le=20)
-    rate_limit: float = Field(default=20, gt=0, le=10_000)
-    burst_limit: int = Field(default=50, ge=1, le=5_000)
-    daily_quota: int = Field(default=10_000, ge=1)
+    rate_limit: float = Field(default=50, gt=0, le=10_000)
+    burst_limit: int = Field(default=100, ge=1, le=5_000)
+    key_rate_limit: float = Field(default=10, gt=0, le=10_000)
+    key_burst_limit: int = Field(default=20, ge=1, le=5_000)
+    key_daily_quota: int = Field(default=10_000, ge=1)
     queue_limit: int = Field(default=1000, ge=1)
     log_days: LogDays = 30
     result_days: int = Field(default=1, ge=1, le=90)
@@ -114,7 +118,8 @@ class StageSettings(BaseModel):
                 (self.architecture == "x86_64") != (self.pip_extra_index_url is not None),
             ),
             ("monthly_budget_usd needs alarm_email", self.monthly_budget_usd > 0 and self.alarm_email is None),
-            ("burst_limit is to be rate_limit at least", self.burst_limit < self.rate_limit),
+            ("key_rate_limit is more than rate_limit, which all keys share", self.key_rate_limit > self.rate_limit),
+            ("key_burst_limit is more than burst_limit, which all keys share", self.key_burst_limit > self.burst_limit),
             (
                 f"the certificate is to be in {self.region}, where the stack is",
                 None not in (self.certificate_arn, self.region) and f":{self.region}:" not in str(self.certificate_arn),

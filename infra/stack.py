@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from aws_cdk import CfnOutput, Environment, Stack, Tags
+from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from infra import bundling
+from infra.constructs.api import Api
+from infra.constructs.common import architecture
+from infra.constructs.gateway import Gateway
+from infra.constructs.gpu import Gpu
 from infra.constructs.jobs import Jobs
+from infra.constructs.painter import Painter
+from infra.constructs.settle import Settle
 from infra.constructs.storage import Storage
 from infra.settings import StageSettings
 
@@ -28,12 +36,46 @@ class StylizerStack(Stack):
         )
         Tags.of(self).add("service", "image-stylizer")
         Tags.of(self).add("stage", settings.stage)
+        layer = lambda_.LayerVersion(
+            self,
+            "Layer",
+            description="The service and what it is built on",
+            code=bundling.layer_code(settings.architecture),
+            compatible_runtimes=[lambda_.Runtime.PYTHON_3_13],
+            compatible_architectures=[architecture(settings)],
+        )
         storage = Storage(self, "Storage", settings=settings)
         jobs = Jobs(self, "Jobs", settings=settings)
+        gpu = self._make_gpu(settings, storage, jobs)
+        endpoint_arn = gpu.endpoint_arn if gpu else None
+        api = Api(self, "Api", settings=settings, storage=storage, jobs=jobs, layer=layer, endpoint_arn=endpoint_arn)
+        gateway = Gateway(self, "Gateway", settings=settings, function=api.function)
+        storage.admit(gateway.origins, settings.allowed_origins)
+        Painter(self, "Painter", settings=settings, storage=storage, jobs=jobs)
+        Settle(
+            self,
+            "Settle",
+            settings=settings,
+            storage=storage,
+            jobs=jobs,
+            layer=layer,
+            endpoint_arn=endpoint_arn,
+            topics=gpu.topics if gpu else [],
+        )
         for name, value in {
+            "ApiUrl": gateway.url,
+            "ApiKeyId": gateway.key.key_id,
             "UploadsBucket": storage.uploads.bucket_name,
             "ResultsBucket": storage.results.bucket_name,
             "PaintQueue": jobs.paint_queue.queue_url,
             "DeadLetters": jobs.dead_letters.queue_url,
+            "Undelivered": jobs.undelivered.queue_url,
+            **({"EndpointName": gpu.endpoint_name} if gpu else {}),
+            **({"DomainTarget": gateway.domain.domain_name_alias_domain_name} if gateway.domain else {}),
         }.items():
             CfnOutput(self, name, value=value)
+
+    def _make_gpu(self, settings: StageSettings, storage: Storage, jobs: Jobs) -> Gpu | None:
+        if settings.endpoint_name is None:
+            return None
+        return Gpu(self, "Gpu", settings=settings, endpoint_name=settings.endpoint_name, storage=storage, jobs=jobs)

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from aws_cdk import Acknowledgment, RemovalPolicy, Stack, Validations
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct, IConstruct
 
 from infra.settings import StageSettings
@@ -16,6 +18,11 @@ from infra.settings import StageSettings
 def allow(*actions: str, on: Iterable[str]) -> iam.PolicyStatement:
     """A statement that allows actions on resources, which are ARNs."""
     return iam.PolicyStatement(actions=list(actions), resources=list(on))
+
+
+def architecture(settings: StageSettings) -> lambda_.Architecture:
+    """The processors of all functions."""
+    return lambda_.Architecture.ARM_64 if settings.architecture == "arm64" else lambda_.Architecture.X86_64
 
 
 def removal(settings: StageSettings) -> RemovalPolicy:
@@ -31,11 +38,21 @@ def make_logs(scope: Construct, id: str, settings: StageSettings, name: str | No
 
 
 def make_function_role(
-    scope: Construct, log_group: logs.LogGroup, statements: Sequence[iam.PolicyStatement]
+    scope: Construct,
+    log_group: logs.LogGroup,
+    statements: Sequence[iam.PolicyStatement],
+    folders: Iterable[tuple[s3.Bucket, str]],
 ) -> iam.IRole:
     """The role of a Lambda function: it writes its own log and traces, and may do what the statements say.
 
-    Nothing in the CDK adds to it.
+    Args:
+        scope: The construct of the function.
+        log_group: Its log.
+        statements: What it may do besides.
+        folders: Of buckets, which the statements name.
+
+    Returns:
+        The role, which nothing in the CDK adds to.
     """
     own = [
         allow("logs:CreateLogStream", "logs:PutLogEvents", on=[log_group.log_group_arn]),
@@ -48,9 +65,8 @@ def make_function_role(
         inline_policies={"Calls": iam.PolicyDocument(statements=[*own, *statements])},
     )
     acknowledge(role, "AwsSolutions-IAM5[Resource::*]", "X-Ray knows no resources to name.")
-    stack = Stack.of(scope)
-    streams = f"<{stack.get_logical_id(log_group.node.default_child)}.Arn>"  # type: ignore[arg-type]
-    acknowledge(role, f"AwsSolutions-IAM5[Resource::{streams}]", "The ARN of a log group ends in a star: its streams.")
+    acknowledge(role, "Serverless-LambdaStarPermissions", "The stars are those of X-Ray and of files in folders.")
+    acknowledge_folders(role, folders)
     return role.without_policy_updates()
 
 
@@ -59,12 +75,48 @@ def acknowledge(scope: IConstruct, rule: str, reason: str) -> None:
     Validations.of(scope).acknowledge(Acknowledgment(id=rule, reason=reason))
 
 
-def acknowledge_folders(scope: Construct, bucket: s3.Bucket, *folders: str) -> None:
-    """Say why a role names folders of a bucket, and not the files in them."""
-    name = Stack.of(scope).get_logical_id(bucket.node.default_child)  # type: ignore[arg-type]
-    for folder in folders:
+def acknowledge_folders(role: iam.Role, folders: Iterable[tuple[s3.Bucket, str]]) -> None:
+    """Say why a role names folders of buckets, and not the files in them."""
+    for bucket, folder in folders:
+        name = Stack.of(role).get_logical_id(bucket.node.default_child)  # type: ignore[arg-type]
         reason = f"Files are named as jobs and uploads come; whoever works with {folder} needs all that are there."
-        acknowledge(scope, f"AwsSolutions-IAM5[Resource::<{name}.Arn>/{folder}*]", reason)
+        acknowledge(role, f"AwsSolutions-IAM5[Resource::<{name}.Arn>/{folder}*]", reason)
+
+
+def acknowledge_function(function: lambda_.Function, failures: str) -> None:
+    """Say why a function is as it is.
+
+    Args:
+        function: Any Lambda function.
+        failures: What becomes of events that it fails at.
+    """
+    acknowledge(function, "Serverless-LambdaDLQ", failures)
+    reason = "Its code, the layer and the painter's image are made and tested for this version, which AWS supports."
+    for rule in ("AwsSolutions-L1", "Serverless-LambdaLatestVersion"):
+        acknowledge(function, rule, reason)
+
+
+def take_from(function: lambda_.Function, queue: sqs.IQueue, id: str, *, at_once: int, most: int | None = None) -> None:  # noqa: A002
+    """Have a function take messages from a queue, and say which of them are to come again.
+
+    Args:
+        function: Its role has to allow it.
+        queue: Where from.
+        id: Of the mapping.
+        at_once: Most messages in one event.
+        most: Most events at a time; None is as many as Lambda likes.
+    """
+    mapping = function.add_event_source_mapping(
+        id,
+        event_source_arn=queue.queue_arn,
+        batch_size=at_once,
+        report_batch_item_failures=True,
+        max_concurrency=most,
+    )
+    reason = (
+        "Lambda gives no such destination to a queue: what fails stays in it, or goes where its redrive policy says."
+    )
+    acknowledge(mapping, "Serverless-LambdaEventSourceMappingDestination", reason)
 
 
 _RETENTION = {

@@ -1,0 +1,95 @@
+"""The function that answers requests."""
+
+from __future__ import annotations
+
+import json
+
+from aws_cdk import Duration
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra import bundling
+from infra.constructs import environment
+from infra.constructs.common import acknowledge_function, allow, architecture, make_function_role, make_logs
+from infra.constructs.jobs import Jobs
+from infra.constructs.storage import JOBS, STYLES, UPLOADS, Storage
+from infra.settings import StageSettings
+
+GATEWAY_PATIENCE = Duration.seconds(29)
+"""Then the gateway hangs up."""
+
+
+class Api(Construct):
+    """The function `functions.api.lambda_handler.handler`: a zip over the layer, without torch.
+
+    Attributes:
+        function: Takes the events of the gateway.
+        logs: Its log.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002
+        *,
+        settings: StageSettings,
+        storage: Storage,
+        jobs: Jobs,
+        layer: lambda_.ILayerVersion,
+        endpoint_arn: str | None,
+    ):
+        super().__init__(scope, id)
+        self.logs = make_logs(self, "Logs", settings)
+        folders = [(storage.uploads, UPLOADS), (storage.results, JOBS), (storage.results, STYLES)]
+        role = make_function_role(self, self.logs, _permissions(storage, jobs, endpoint_arn), folders)
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            description="Answers the requests of the API",
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            architecture=architecture(settings),
+            handler="functions.api.lambda_handler.handler",
+            code=bundling.api_code(),
+            layers=[layer],
+            memory_size=settings.api_memory,
+            timeout=GATEWAY_PATIENCE,
+            reserved_concurrent_executions=settings.api_concurrency,
+            tracing=lambda_.Tracing.ACTIVE,
+            log_group=self.logs,
+            role=role,
+            environment={
+                **environment.for_callers(settings, storage, jobs),
+                "STYLIZER_STYLES_DIR": "/var/task/styles",
+                "STYLIZER_UPLOAD_TTL": environment.upload_ttl(settings),
+                "STYLIZER_QUEUE_LIMIT": str(settings.queue_limit),
+                "STYLIZER_PAINTER_SECONDS": str(settings.painting_seconds),
+                "STYLIZER_PAINTER_MEMORY": str(settings.painter_memory),
+                "STYLIZER_GPU": json.dumps(settings.gpu),
+                "STYLIZER_ALLOWED_ORIGINS": json.dumps(settings.allowed_origins),
+            },
+        )
+        acknowledge_function(self.function, "The gateway waits for its answer, and tells the caller of a failure.")
+
+
+def _permissions(storage: Storage, jobs: Jobs, endpoint_arn: str | None) -> list[iam.PolicyStatement]:
+    uploads, results = storage.uploads, storage.results
+    return [
+        allow(
+            *("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+            on=[jobs.table.table_arn],
+        ),
+        allow("dynamodb:Query", on=jobs.index_arns("by_owner", "by_owner_status")),
+        # Its own requests, and those of callers with a form or a link that it has signed.
+        allow("s3:GetObject", "s3:PutObject", on=[uploads.arn_for_objects(f"{UPLOADS}*")]),
+        allow(
+            *("s3:DeleteObject", "s3:GetObject", "s3:PutObject"),
+            on=[results.arn_for_objects(f"{folder}*") for folder in (JOBS, STYLES)],
+        ),
+        # Without it S3 says of a file that is not there yet that it must not be read.
+        allow("s3:ListBucket", on=[uploads.bucket_arn, results.bucket_arn]),
+        allow("sqs:GetQueueAttributes", "sqs:SendMessage", on=[jobs.paint_queue.queue_arn]),
+        allow("sqs:SendMessage", on=[jobs.webhook_queue.queue_arn]),
+        allow("secretsmanager:GetSecretValue", on=[jobs.webhook_secret.secret_arn]),
+        *([allow("sagemaker:InvokeEndpointAsync", on=[endpoint_arn])] if endpoint_arn else []),
+    ]

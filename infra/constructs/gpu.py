@@ -1,0 +1,223 @@
+"""The painters with a GPU: a SageMaker endpoint that paints in its own time, with no instance while nothing waits."""
+
+from __future__ import annotations
+
+from aws_cdk import Stack
+from aws_cdk import aws_applicationautoscaling as scaling
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_ecr_assets as assets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sagemaker as sagemaker
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from infra.constructs import environment
+from infra.constructs.common import acknowledge, acknowledge_folders, allow, make_logs
+from infra.constructs.jobs import Jobs
+from infra.constructs.painter import DOCKERFILE, build_args
+from infra.constructs.storage import ANSWERS, JOBS, Storage
+from infra.settings import ROOT, StageSettings
+
+_VARIANT = "painter"
+_START_SECONDS = 900  # to fetch an image with CUDA and to paint a first picture
+_WAITING_PER_INSTANCE = 2  # more than that are worth another instance: one paints, one waits
+_SCALE_OUT_PAUSE = 300  # about as long as an instance takes to come
+_SCALE_IN_PAUSE = 600
+
+
+class Gpu(Construct):
+    """The endpoint that runs the image "sagemaker" of the painter's Dockerfile.
+
+    Attributes:
+        endpoint_name: What it is invoked by.
+        endpoint_arn: The same for policies.
+        topics: What tells that an invocation is over, well or badly.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002
+        *,
+        settings: StageSettings,
+        endpoint_name: str,
+        storage: Storage,
+        jobs: Jobs,
+    ):
+        super().__init__(scope, id)
+        self._settings = settings
+        self._results = storage.results
+        self.endpoint_name = endpoint_name
+        self.endpoint_arn = Stack.of(self).format_arn(
+            service="sagemaker", resource="endpoint", resource_name=endpoint_name
+        )
+        self.topics = [self._make_topic("Done"), self._make_topic("Failed")]
+        self.logs = make_logs(self, "Logs", settings, f"/aws/sagemaker/Endpoints/{endpoint_name}")
+        image = assets.DockerImageAsset(
+            self,
+            "Image",
+            directory=str(ROOT),
+            file=DOCKERFILE,
+            target="sagemaker",
+            platform=assets.Platform.LINUX_AMD64,
+            build_args=build_args(settings),
+        )
+        role = self._make_role(storage, jobs, image)
+        model = sagemaker.CfnModel(
+            self,
+            "Model",
+            execution_role_arn=role.role_arn,
+            primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
+                image=image.image_uri,
+                environment={
+                    **environment.for_painters(settings, storage, jobs),
+                    **environment.for_dispatchers(settings),
+                },
+            ),
+        )
+        model.node.add_dependency(role)
+        endpoint = self._make_endpoint(model)
+        self._scale(endpoint)
+
+    def _make_topic(self, id: str) -> sns.Topic:  # noqa: A002
+        # A key of AWS's own does: SageMaker tells in the name of the role, which the key lets in.
+        key = kms.Alias.from_alias_name(self, f"{id}Key", "alias/aws/sns")
+        return sns.Topic(self, id, master_key=key, enforce_ssl=True)
+
+    def _make_endpoint(self, model: sagemaker.CfnModel) -> sagemaker.CfnEndpoint:
+        done, failed = self.topics
+        output = f"s3://{self._results.bucket_name}/{ANSWERS}"
+        # Neither has a name of its own, so that a new one can take the place of the one in use.
+        config = sagemaker.CfnEndpointConfig(
+            self,
+            "Config",
+            production_variants=[
+                sagemaker.CfnEndpointConfig.ProductionVariantProperty(
+                    variant_name=_VARIANT,
+                    model_name=model.attr_model_name,
+                    instance_type=self._settings.gpu_instance_type,
+                    initial_instance_count=1,  # an endpoint cannot begin with none
+                    initial_variant_weight=1,
+                    container_startup_health_check_timeout_in_seconds=_START_SECONDS,
+                )
+            ],
+            async_inference_config=sagemaker.CfnEndpointConfig.AsyncInferenceConfigProperty(
+                client_config=sagemaker.CfnEndpointConfig.AsyncInferenceClientConfigProperty(
+                    max_concurrent_invocations_per_instance=1
+                ),
+                output_config=sagemaker.CfnEndpointConfig.AsyncInferenceOutputConfigProperty(
+                    s3_output_path=output,
+                    s3_failure_path=output,
+                    notification_config=sagemaker.CfnEndpointConfig.AsyncInferenceNotificationConfigProperty(
+                        success_topic=done.topic_arn, error_topic=failed.topic_arn
+                    ),
+                ),
+            ),
+        )
+        endpoint = sagemaker.CfnEndpoint(
+            self,
+            "Endpoint",
+            endpoint_name=self.endpoint_name,
+            endpoint_config_name=config.attr_endpoint_config_name,
+            retain_all_variant_properties=True,  # a new version starts with as many instances as there are
+        )
+        endpoint.node.add_dependency(self.logs)
+        return endpoint
+
+    def _scale(self, endpoint: sagemaker.CfnEndpoint) -> None:
+        """From none to some when something waits, by what waits for each, and back to none."""
+        target = scaling.CfnScalableTarget(
+            self,
+            "Scaling",
+            service_namespace="sagemaker",
+            scalable_dimension="sagemaker:variant:DesiredInstanceCount",
+            resource_id=f"endpoint/{self.endpoint_name}/variant/{_VARIANT}",
+            min_capacity=0,
+            max_capacity=self._settings.gpu_max_instances,
+        )
+        target.node.add_dependency(endpoint)
+        scaling.CfnScalingPolicy(
+            self,
+            "ByBacklog",
+            policy_name="by-backlog",
+            policy_type="TargetTrackingScaling",
+            scaling_target_id=target.ref,
+            target_tracking_scaling_policy_configuration=scaling.CfnScalingPolicy.TargetTrackingScalingPolicyConfigurationProperty(
+                target_value=_WAITING_PER_INSTANCE,
+                scale_out_cooldown=_SCALE_OUT_PAUSE,
+                scale_in_cooldown=_SCALE_IN_PAUSE,
+                customized_metric_specification=scaling.CfnScalingPolicy.CustomizedMetricSpecificationProperty(
+                    namespace="AWS/SageMaker",
+                    metric_name="ApproximateBacklogSizePerInstance",
+                    dimensions=[
+                        scaling.CfnScalingPolicy.MetricDimensionProperty(name="EndpointName", value=self.endpoint_name)
+                    ],
+                    statistic="Average",
+                ),
+            ),
+        )
+        # The backlog for each of no instances is nothing: without this one, the first job would wait for others.
+        wake = scaling.CfnScalingPolicy(
+            self,
+            "FromNone",
+            policy_name="from-none",
+            policy_type="StepScaling",
+            scaling_target_id=target.ref,
+            step_scaling_policy_configuration=scaling.CfnScalingPolicy.StepScalingPolicyConfigurationProperty(
+                adjustment_type="ChangeInCapacity",
+                metric_aggregation_type="Average",
+                cooldown=_SCALE_OUT_PAUSE,
+                step_adjustments=[
+                    scaling.CfnScalingPolicy.StepAdjustmentProperty(metric_interval_lower_bound=0, scaling_adjustment=1)
+                ],
+            ),
+        )
+        cloudwatch.CfnAlarm(
+            self,
+            "Waiting",
+            alarm_description="Something waits for the endpoint, and it has no instance: scales it up, tells nobody",
+            namespace="AWS/SageMaker",
+            metric_name="HasBacklogWithoutCapacity",
+            dimensions=[cloudwatch.CfnAlarm.DimensionProperty(name="EndpointName", value=self.endpoint_name)],
+            statistic="Average",
+            period=60,
+            evaluation_periods=1,
+            threshold=1,
+            comparison_operator="GreaterThanOrEqualToThreshold",
+            treat_missing_data="notBreaching",
+            alarm_actions=[wake.ref],
+        )
+
+    def _make_role(self, storage: Storage, jobs: Jobs, image: assets.DockerImageAsset) -> iam.Role:
+        """What SageMaker may do, and what the painter in its container may."""
+        results = storage.results
+        metrics = allow("cloudwatch:PutMetricData", on=["*"])
+        metrics.add_condition("StringEquals", {"cloudwatch:namespace": "/aws/sagemaker/Endpoints"})
+        statements = [
+            allow("ecr:GetAuthorizationToken", on=["*"]),
+            allow(
+                *("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"),
+                on=[image.repository.repository_arn],
+            ),
+            metrics,
+            allow("logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents", on=[self.logs.log_group_arn]),
+            allow("sns:Publish", on=[topic.topic_arn for topic in self.topics]),
+            allow("s3:PutObject", on=[results.arn_for_objects(f"{ANSWERS}*")]),
+            # From here on it is the painter.
+            allow(*("s3:DeleteObject", "s3:GetObject", "s3:PutObject"), on=[results.arn_for_objects(f"{JOBS}*")]),
+            allow("s3:ListBucket", on=[results.bucket_arn]),
+            allow("dynamodb:GetItem", "dynamodb:UpdateItem", on=[jobs.table.table_arn]),
+            allow("sqs:SendMessage", on=[jobs.webhook_queue.queue_arn]),
+            allow("sagemaker:InvokeEndpointAsync", on=[self.endpoint_arn]),
+        ]
+        role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
+            inline_policies={"Calls": iam.PolicyDocument(statements=statements)},
+        )
+        reason = "Tokens for registries and metrics know no resources to name; metrics are held to their namespace."
+        acknowledge(role, "AwsSolutions-IAM5[Resource::*]", reason)
+        acknowledge_folders(role, [(results, JOBS), (results, ANSWERS)])
+        return role

@@ -1,0 +1,129 @@
+"""What the gateway answers by itself, without asking the API: problems (RFC 9457) in the API's own words.
+
+A code that the API has too says the same here, which a test holds; the others are the gateway's own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+_CALLS = "there is no such call; GET /openapi.json lists those that there are"
+_FAILED = "the service failed to answer this request; its log says why"
+
+
+class GatewayResponse(NamedTuple):
+    """One of them.
+
+    Attributes:
+        kind: What the gateway calls it.
+        status: The HTTP status.
+        code: The last part of the problem's type.
+        title: What kind of failure it is.
+        detail: What happened, for a person to read.
+        field: The input at fault.
+        allowed: What would have been accepted.
+        headers: Besides those that all have.
+    """
+
+    kind: str
+    status: int
+    code: str
+    title: str
+    detail: str
+    field: str | None = None
+    allowed: str | None = None
+    headers: Mapping[str, str] = {}
+
+    def body(self) -> str:
+        """The template of the body, which the gateway puts the id of the request into."""
+        return json.dumps(
+            {
+                "type": f"/problems/{self.code}",
+                "title": self.title,
+                "status": self.status,
+                "detail": self.detail,
+                "field": self.field,
+                "allowed": self.allowed,
+                "request_id": "$context.requestId",
+            }
+        )
+
+
+def _not_found(kind: str) -> GatewayResponse:
+    return GatewayResponse(kind, 404, "not-found", "There is no such thing", _CALLS)
+
+
+def _forbidden(kind: str, detail: str) -> GatewayResponse:
+    return GatewayResponse(kind, 403, "forbidden", "The link is not valid", detail)
+
+
+def _internal(kind: str) -> GatewayResponse:
+    return GatewayResponse(kind, 500, "internal", "Something went wrong on our side", _FAILED)
+
+
+GATEWAY_RESPONSES: Final = (
+    # What the gateway says of a path or method that it does not know.
+    _not_found("MISSING_AUTHENTICATION_TOKEN"),
+    _not_found("RESOURCE_NOT_FOUND"),
+    GatewayResponse(
+        "INVALID_API_KEY",
+        403,
+        "missing-api-key",
+        "An API key is needed",
+        "this call needs an API key",
+        field="X-Api-Key",
+        allowed="a key that this service knows",
+    ),
+    _forbidden("ACCESS_DENIED", "this request is not let in"),
+    _forbidden("EXPIRED_TOKEN", "the signature of this request has expired; this service needs none"),
+    _forbidden("INVALID_SIGNATURE", "the signature of this request is wrong; this service needs none"),
+    _forbidden("WAF_FILTERED", "the firewall of this service does not let this request in"),
+    GatewayResponse(
+        "THROTTLED",
+        429,
+        "throttled",
+        "Too many requests at a time",
+        "there are more requests at a time than this key, or the service, is to take; try again in a second",
+        headers={"Retry-After": "1"},
+    ),
+    GatewayResponse(
+        "QUOTA_EXCEEDED",
+        429,
+        "quota-exceeded",
+        "Too many requests today",
+        "this key has made all the requests that it has for a day; the next day begins at midnight UTC",
+        field="X-Api-Key",
+    ),
+    GatewayResponse(
+        "REQUEST_TOO_LARGE",
+        413,
+        "too-large",
+        "The request is too large",
+        "the request is too long: send larger files by POST /v1/uploads, and name them by their ids",
+        allowed="4400000 bytes",
+    ),
+    GatewayResponse(
+        "UNSUPPORTED_MEDIA_TYPE",
+        415,
+        "unsupported-media-type",
+        "The body is of a media type this call does not take",
+        "the body is of a media type this call does not take",
+    ),
+    GatewayResponse(
+        "INTEGRATION_TIMEOUT",
+        504,
+        "no-answer",
+        "The service took too long to answer",
+        "the service did not answer in 29 seconds; what it was asked for may be done all the same",
+        headers={"Retry-After": "5"},
+    ),
+    _internal("INTEGRATION_FAILURE"),
+    _internal("API_CONFIGURATION_ERROR"),
+    # Whatever else there is.
+    GatewayResponse(
+        "DEFAULT_4XX", 400, "malformed-request", "The request cannot be read", "the gateway cannot read this request"
+    ),
+    _internal("DEFAULT_5XX"),
+)

@@ -1,0 +1,41 @@
+"""Every call of the API: the gateway lets these through and nothing else. A test holds them equal to the contract."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NamedTuple
+
+
+class Route(NamedTuple):
+    """One call.
+
+    Attributes:
+        method: The API has GET and POST only.
+        path: With parameters in braces; one that ends in a plus sign takes in all the rest.
+        is_public: Whether it needs no API key.
+    """
+
+    method: Literal["GET", "POST"]
+    path: str
+    is_public: bool = False
+
+
+ROUTES: Final = (
+    Route("GET", "/", is_public=True),
+    Route("GET", "/docs", is_public=True),
+    Route("GET", "/favicon.ico", is_public=True),
+    Route("GET", "/healthz", is_public=True),
+    Route("GET", "/openapi.json", is_public=True),
+    Route("GET", "/page/{file+}", is_public=True),
+    Route("GET", "/v1/styles"),
+    Route("POST", "/v1/styles"),
+    Route("GET", "/v1/styles/{id}"),
+    Route("GET", "/v1/styles/{id}/image"),
+    Route("GET", "/v1/stylizations"),
+    Route("POST", "/v1/stylizations"),
+    Route("GET", "/v1/stylizations/{id}"),
+    Route("GET", "/v1/stylizations/{id}/image"),
+    Route("GET", "/v1/stylizations/{id}/preview"),
+    Route("POST", "/v1/stylizations/{id}/cancel"),
+    Route("POST", "/v1/uploads"),
+    Route("GET", "/v1/webhook-secret"),
+)
