@@ -40,8 +40,13 @@ def _settings() -> PainterSettings:
 
 
 @cache
+def _clients() -> Clients:
+    return Clients()
+
+
+@cache
 def _ports() -> Ports:
-    return open_ports(_settings())
+    return open_ports(_settings(), clients=_clients())
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
@@ -85,7 +90,7 @@ def _come_again_soon(record: SQSRecord) -> None:
     times = int(record.attributes.approximate_receive_count or 1)
     delay = min(_RETRY_SECONDS * 2 ** (times - 1), _LONGEST_RETRY)
     try:
-        Clients().sqs.change_message_visibility(
+        _clients().sqs.change_message_visibility(
             QueueUrl=_settings().queue_url, ReceiptHandle=record.receipt_handle, VisibilityTimeout=delay
         )
     except Exception:  # It comes again all the same, later.
