@@ -31,7 +31,7 @@ class ZipCode(Code):
         uploaded = Stack.of(scope).synthesizer.add_file_asset(
             source_hash=key, executable=command, display_name=self._bundle.name
         )
-        if self._bundle.compiler is None:
+        if self._bundle.compiler is None and self._bundle.requirements:  # told once, of the layer, which has most of it
             message = f"no Python {PYTHON} found here to make bytecode with: cold starts take about twice as long"
             Annotations.of(scope).add_info(message)
         return CodeConfig(s3_location=Location(bucket_name=uploaded.bucket_name, object_key=uploaded.object_key))

@@ -16,6 +16,7 @@ PYTHON = "3.13"
 MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
 _GLIBC_MINORS = range(34, 16, -1)  # Lambda's Amazon Linux 2023 has glibc 2.34; wheels that ask for less run there too
 _SECONDS = 600
+_SAID = 2000  # characters of pip's output that end an error
 
 
 class BundleError(Exception):
@@ -26,21 +27,10 @@ def pip_command(folder: Path, requirements: Sequence[str], constraints: Path, ar
     """How pip is asked for wheels, and for nothing that would have to be built on this machine."""
     machine = MACHINES[architecture]
     tags = [*(f"manylinux_2_{minor}_{machine}" for minor in _GLIBC_MINORS), f"manylinux2014_{machine}"]
-    return [
-        *(
-            sys.executable,
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-input",
-            "--no-compile",
-        ),
-        *("--target", str(folder), "--constraint", str(constraints), "--only-binary", ":all:"),
-        *("--implementation", "cp", "--python-version", PYTHON, *(f"--platform={tag}" for tag in tags)),
-        *requirements,
-    ]
+    pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar=off"]
+    target = ["--implementation=cp", f"--python-version={PYTHON}", *(f"--platform={tag}" for tag in tags)]
+    where = [f"--target={folder}", f"--constraint={constraints}", "--only-binary=:all:", "--no-compile"]
+    return [*pip, *target, *where, *requirements]
 
 
 def install_wheels(folder: Path, requirements: Sequence[str], constraints: Path, architecture: str) -> None:
@@ -62,9 +52,8 @@ def install_wheels(folder: Path, requirements: Sequence[str], constraints: Path,
     except subprocess.TimeoutExpired as error:
         raise BundleError(f"pip was not done with the wheels for {target} in {_SECONDS} seconds") from error
     if done.returncode:
-        raise BundleError(
-            f"pip has no wheels for {target} of {', '.join(requirements)}. It says:\n{done.stderr.strip()}"
-        )
+        said = f"{done.stdout[-_SAID:]}\n{done.stderr[-_SAID:]}".strip()
+        raise BundleError(f"pip could not get wheels for {target} of {', '.join(requirements)}. It says:\n{said}")
 
 
 def check_complete(folder: Path, requirements: Sequence[str], constraints: Path, architecture: str) -> None:

@@ -1,0 +1,319 @@
+"""The zips of the functions and their layer: what is in them, how they are made, and that functions run from them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import httpx
+import pytest
+from aws_cdk import App, Stack
+from aws_cdk.aws_lambda import Code, Function, LayerVersion, Runtime
+from cloud.layouts import link_all, requirements
+from cloud.pump import SCHEDULE
+from cloud.stage import Stage, build
+from moto.server import ThreadedMotoServer
+
+from infra.bundles import ROOT, Bundle, api, layer, main, make, read_extra, settle
+from infra.bundling import api_code, layer_code, settle_code
+from infra.bundling_pip import BundleError
+
+pytestmark = pytest.mark.xdist_group("infra")
+
+PYPROJECT = """
+[project]
+name = "house"
+optional-dependencies.base = ["easel>=1"]
+optional-dependencies.layer = ["house[base]"]
+"""
+MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
+HERE, ELSEWHERE = ("arm64", "x86_64") if os.uname().machine == "aarch64" else ("x86_64", "arm64")
+
+# As Lambda's Python: without the site-packages of this one, and with the folders of the function and of the layer.
+CALL = """
+import json, sys
+from importlib import import_module
+from importlib.util import find_spec
+sys.path[:0] = sys.argv[1:3]
+
+class Context:
+    function_name, function_version, memory_limit_in_mb, aws_request_id = "function", "1", 512, "c0ffee"
+    invoked_function_arn = "arn:aws:lambda:eu-central-1:123456789012:function:function"
+    get_remaining_time_in_millis = lambda self: 25_000
+
+answer = import_module(f"functions.{sys.argv[3]}.lambda_handler").handler(json.load(sys.stdin), Context())
+found = [name for name in ("torch", "stylizer", "uvicorn", "moto", "functions.painter") if find_spec(name)]
+print()
+print(json.dumps({"answer": answer, "found": found}))
+"""
+
+
+# A small project with wheels of its own, so that pip is really asked, and without a network.
+
+
+def write_wheel(folder: Path, name: str, version: str, platform: str, *, requires: str | None = None) -> None:
+    """A wheel of one module, which says its version and what it was built for."""
+    tags = "py3-none-any" if platform == "any" else f"cp313-cp313-manylinux_2_28_{platform}"
+    info = f"{name}-{version}.dist-info"
+    metadata = f"Metadata-Version: 2.4\nName: {name}\nVersion: {version}\n"
+    files = {
+        f"{name}.py": f"BUILT = '{version} for {platform}'\n",
+        f"{info}/METADATA": metadata + (f"Requires-Dist: {requires}\n" if requires else ""),
+        f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: false\nTag: {tags}\n",
+        f"{info}/entry_points.txt": f"[console_scripts]\n{name} = {name}:run\n",
+        f"{info}/licenses/LICENSE": "Do what you like.\n",
+    }
+    with ZipFile(folder / f"{name}-{version}-{tags}.whl", "w") as wheel:
+        for path, text in files.items():
+            wheel.writestr(path, text)
+        wheel.writestr(f"{info}/RECORD", "".join(f"{path},,\n" for path in [*files, f"{info}/RECORD"]))
+
+
+@pytest.fixture
+def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """All that pip can find."""
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    for name, value in {"NO_INDEX": "1", "FIND_LINKS": str(folder), "CONFIG_FILE": os.devnull}.items():
+        monkeypatch.setenv(f"PIP_{name}", value)
+    return folder
+
+
+@pytest.fixture
+def project(tmp_path: Path, wheels: Path) -> Path:
+    """The root of a project that needs an easel, of which there are two versions, for two machines."""
+    root = tmp_path / "project"
+    for version in ("1.0", "2.0"):
+        for machine in MACHINES.values():
+            write_wheel(wheels, "easel", version, machine)
+    service = root / "layers/service/python/stylizer_service"
+    service.mkdir(parents=True)
+    (service / "__init__.py").write_text("ANSWER = 42\n")
+    (root / "pyproject.toml").write_text(PYPROJECT)
+    (root / "constraints.txt").write_text("easel==1.0\n")
+    return root
+
+
+def read(archive: Path) -> dict[str, bytes]:
+    with ZipFile(archive) as opened:
+        return {name: opened.read(name) for name in opened.namelist()}
+
+
+@pytest.mark.parametrize("architecture", MACHINES)
+def test_the_layer_holds_what_is_pinned_for_the_machines_of_lambda(
+    project: Path, tmp_path: Path, architecture: str
+) -> None:
+    content = read(make(layer(architecture, root=project), folder=tmp_path / "zips"))
+    assert content["python/easel.py"].decode() == f"BUILT = '1.0 for {MACHINES[architecture]}'\n"
+    assert sorted(content) == [
+        "python/easel-1.0.dist-info/METADATA",
+        "python/easel-1.0.dist-info/WHEEL",
+        "python/easel-1.0.dist-info/entry_points.txt",
+        "python/easel-1.0.dist-info/licenses/LICENSE",
+        "python/easel.py",
+        "python/stylizer_service/__init__.py",
+    ]
+
+
+def test_what_has_no_wheel_for_lambda_is_named(project: Path, wheels: Path, tmp_path: Path) -> None:
+    for wheel in wheels.glob("*_aarch64.whl"):
+        wheel.unlink()
+    with pytest.raises(BundleError, match=r"CPython 3.13 on Linux aarch64 of easel>=1(.|\n)*easel==1\.0"):
+        make(layer("arm64", root=project), folder=tmp_path / "zips")
+    assert not list((tmp_path / "zips").iterdir()), "nothing that looks like a layer is left behind"
+
+
+def test_what_is_needed_on_lambda_only_is_not_forgotten(project: Path, wheels: Path, tmp_path: Path) -> None:
+    machine = MACHINES[ELSEWHERE]
+    write_wheel(wheels, "easel", "1.0", machine, requires=f'varnish; platform_machine == "{machine}"')
+    write_wheel(wheels, "varnish", "1.0", "any")
+    with pytest.raises(BundleError, match=r"easel needs varnish.* on Lambda"):
+        make(layer(ELSEWHERE, root=project), folder=tmp_path / "zips")
+
+
+def test_what_is_not_pinned_is_refused(project: Path, tmp_path: Path) -> None:
+    (project / "constraints.txt").write_text("canvas==1.0\n")
+    with pytest.raises(BundleError, match=r"not pinned in constraints.txt: easel"):
+        make(layer("arm64", root=project), folder=tmp_path / "zips")
+
+
+def test_an_architecture_that_lambda_does_not_have_is_refused() -> None:
+    with pytest.raises(BundleError, match="architecture is 'riscv'; allowed: arm64, x86_64"):
+        layer("riscv")
+
+
+def test_the_same_inputs_make_the_same_bytes(project: Path, tmp_path: Path) -> None:
+    first = make(layer("arm64", root=project, compiler=sys.executable), folder=tmp_path / "first")
+    os.utime(project / "layers/service/python/stylizer_service/__init__.py", (0, 0))
+    before = os.umask(0o077)
+    try:
+        second = make(layer("arm64", root=project, compiler=sys.executable), folder=tmp_path / "second")
+    finally:
+        os.umask(before)
+    assert (first.name, first.read_bytes()) == (second.name, second.read_bytes())
+    with ZipFile(second) as archive:
+        assert {entry.external_attr >> 16 & 0o777 for entry in archive.infolist()} == {0o644}
+        assert [name for name in archive.namelist() if name.endswith(f"easel.{sys.implementation.cache_tag}.pyc")]
+
+
+def test_a_zip_is_made_once(project: Path, wheels: Path, tmp_path: Path) -> None:
+    first = make(layer("arm64", root=project), folder=tmp_path)
+    made = first.stat()
+    shutil.rmtree(wheels)
+    (project / "layers/service/python/stylizer_service/__pycache__").mkdir()
+    (project / "layers/service/python/stylizer_service/__pycache__/x.pyc").touch()
+    assert make(layer("arm64", root=project), folder=tmp_path) == first
+    assert first.stat() == made
+
+
+CHANGES: Mapping[str, Callable[[Path], object]] = {
+    "code": lambda root: (root / "layers/service/python/stylizer_service/__init__.py").write_text("ANSWER = 43\n"),
+    "file": lambda root: (root / "layers/service/python/stylizer_service/more.py").touch(),
+    "pin": lambda root: (root / "constraints.txt").write_text("easel==2.0\n"),
+    "requirement": lambda root: (root / "pyproject.toml").write_text(PYPROJECT.replace("easel>=1", "easel>=1,<3")),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_whatever_changes_what_is_in_a_zip_changes_its_key(project: Path, change: str) -> None:
+    before = layer("arm64", root=project).key()
+    CHANGES[change](project)
+    assert layer("arm64", root=project).key() != before
+
+
+def test_architecture_and_bytecode_are_in_the_key_and_what_is_not_in_the_zip_is_not(project: Path) -> None:
+    bundles = [layer("arm64", root=project), layer("x86_64", root=project)]
+    bundles += [replace(bundle, compiler=sys.executable) for bundle in bundles]
+    assert len({bundle.key() for bundle in bundles}) == 4
+    (project / "pyproject.toml").write_text(PYPROJECT + 'description = "Another."\n')
+    assert layer("arm64", root=project).key() == bundles[0].key()
+
+
+def test_what_is_too_large_for_lambda_is_refused_with_its_size(project: Path, tmp_path: Path) -> None:
+    small = replace(layer("arm64", root=project), limit=100)
+    with pytest.raises(BundleError, match=r"layer-arm64 has 0\.\d MiB unpacked; allowed are 0\.0"):
+        make(small, folder=tmp_path / "zips")
+    assert sum(bundle.limit for bundle in (layer("arm64"), api())) <= 250 * 2**20
+
+
+# The project's own zips.
+
+
+def test_the_zips_hold_the_code_of_their_function_and_no_other(tmp_path: Path) -> None:
+    of_api, of_settle = (set(read(make(bundle, folder=tmp_path))) for bundle in (api(), settle()))
+    assert {"functions/__init__.py", "functions/settle/lambda_handler.py"} <= of_settle
+    assert all(name == "functions/__init__.py" or name.startswith("functions/settle/") for name in of_settle)
+    assert {"functions/__init__.py", "functions/api/lambda_handler.py", "functions/api/page/index.html"} <= of_api
+    styles = [folder.name for folder in (ROOT / "core/stylizer/styles").iterdir() if (folder / "style.toml").exists()]
+    assert {name for name in of_api if name.startswith("styles/")} == {
+        f"styles/{style}/{name}" for style in styles for name in ("style.toml", "swatch.webp")
+    }
+    assert {name.split("/")[1] for name in of_api if not name.startswith("styles/")} == {"__init__.py", "api"}
+
+
+def test_what_is_listed_for_the_core_and_the_service_is_listed_alike() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    of_core = {text for text in project["dependencies"] if text.startswith("pillow")}
+    assert of_core == {text for text in read_extra(ROOT, "layer") if text.startswith("pillow")}
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Each zip unpacked beside the others, made for the Python and the machine of this test, from what is installed."""
+    folder = tmp_path_factory.mktemp("bundles")
+
+    def install(target: Path, *_: object) -> None:
+        links = link_all(requirements("layer"), folder / "links")
+        shutil.copytree(links, target, ignore=shutil.ignore_patterns("__pycache__"))
+
+    bundles: list[Bundle] = [f(compiler=sys.executable) for f in (api, settle)]
+    bundles.append(layer(HERE, compiler=sys.executable))
+    for bundle in bundles:
+        with ZipFile(make(bundle, folder=folder / "zips", install=install)) as archive:
+            archive.extractall(folder / bundle.name.removesuffix(f"-{HERE}"))
+    shutil.rmtree(folder / "links")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield build(f"http://{host}:{port}")
+    server.stop()
+
+
+def call(unpacked: Path, stage: Stage, function: str, event: Mapping[str, Any]) -> Any:
+    """What a function answers in a process that has the two zips and the standard library, and nothing else."""
+    folders = [str(unpacked / function), str(unpacked / "layer/python")]
+    styles = {"STYLIZER_STYLES_DIR": str(unpacked / "api/styles")} if function == "api" else {}
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", CALL, *folders, function],
+        env=stage.environment | styles,
+        cwd=unpacked,
+        input=json.dumps(event),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert said["found"] == [], "what is not deployed was found"
+    return said["answer"]
+
+
+def test_the_api_answers_from_its_zip_and_the_layer(
+    unpacked: Path, stage: Stage, behind_gateway: Callable[..., httpx.Client]
+) -> None:
+    client = behind_gateway(lambda event, _: call(unpacked, stage, "api", event), "secret", keys={"secret": "ann"})
+    health = client.get("/healthz")
+    assert (health.status_code, health.json()["status"]) == (200, "ok")
+    assert client.get("/v1/styles/woodcut/image").content[8:12] == b"WEBP"
+    assert client.get("/").headers["content-type"].startswith("text/html")
+
+
+def test_settle_runs_from_its_zip_and_the_layer(unpacked: Path, stage: Stage) -> None:
+    assert call(unpacked, stage, "settle", SCHEDULE) is None
+
+
+# What a synth says of them.
+
+
+@pytest.fixture(scope="module")
+def assets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The files that a stack with all of them wants uploaded, by their names."""
+    folder = tmp_path_factory.mktemp("cdk.out")
+    stack = Stack(App(outdir=str(folder)), "Zips")
+    LayerVersion(stack, "Layer", code=layer_code("arm64"))
+    codes: dict[str, Code] = {"Api": api_code(), "Settle": settle_code()}
+    for name, code in codes.items():
+        Function(stack, name, code=code, handler="any.handler", runtime=Runtime.PYTHON_3_13)
+    App.of(stack).synth()  # type: ignore[union-attr]
+    files = json.loads((folder / "Zips.assets.json").read_text())["files"]
+    return {file["displayName"]: file for file in files.values()}
+
+
+def test_a_deploy_makes_the_zips_by_the_commands_of_the_synth(assets: dict[str, Any], tmp_path: Path) -> None:
+    assert {"layer-arm64", "api", "settle"} <= assets.keys()
+    done = subprocess.run(
+        assets["settle"]["source"]["executable"], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
+    )
+    (destination,) = assets["settle"]["destinations"].values()
+    assert Path(done.stdout.strip()).name == f"settle-{destination['objectKey']}.zip"
+    assert "functions/settle/lambda_handler.py" in read(Path(done.stdout.strip()))
+
+
+def test_a_deploy_of_an_old_synth_does_not_upload_new_code_under_its_key(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["layer-arm64", "--key", "0" * 64]) == 1
+    assert "what layer-arm64 is made from has changed since the synth" in capsys.readouterr().err
