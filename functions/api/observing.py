@@ -17,7 +17,8 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-NAMESPACE = "ImageStylizer"
+from stylizer_service.aws.metrics import NAMESPACE
+
 SERVICE = "api"
 
 log = Logger(service=SERVICE)
@@ -47,7 +48,7 @@ class Observed:
     """Watches an app, from the outside.
 
     What only the app knows it leaves in the state of the scope: `problem`, the kind it answered with; `accepted`, the
-    method of a new job; `waited`, the seconds that the caller asked to be kept waiting.
+    method of a new job, and `job_id`; `waited`, the seconds that the caller asked to be kept waiting.
     """
 
     def __init__(self, app: ASGIApp):
@@ -102,6 +103,7 @@ def _end(scope: Scope, status: int, seconds: float) -> None:
             "status": status,
             "seconds": round(seconds, 3),
             "problem": problem,
+            "job_id": state.get("job_id"),
         },
     )
     # A caller who asks to wait would make the service look slow.

@@ -21,6 +21,7 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from functions.settle import outcomes
 from stylizer_service import settle
 from stylizer_service.aws import open_ports
 from stylizer_service.aws.settings import SettleSettings
@@ -80,8 +81,8 @@ def _hear(notice: dict[str, Any]) -> None:
     else:
         # The reason has internals of the endpoint, which are the owner's and no caller's business.
         log.error("%s: the endpoint failed: %s", job_id, notice.get("failureReason"), extra={"job_id": job_id})
-        error = problem("painting-failed", "the GPU painter failed before it could paint this; try again later")
-        is_mended = settle.fail(_ports(), _settings(), job_id, error)
+        outcomes.count_endpoint_failure()
+        is_mended = _fail(job_id, "the GPU painter failed before it could paint this; try again later")
     log.info("%s: endpoint %s, settled: %s", job_id, notice.get("invocationStatus"), is_mended)
 
 
@@ -95,25 +96,36 @@ def _receive(record: SQSRecord) -> None:
 def _tell(job_id: str) -> None:
     outcome = deliver(_ports(), _settings(), job_id, _sender())
     log.info("webhook of %s: %s", job_id, outcome, extra={"job_id": job_id, "outcome": outcome})
+    outcomes.count_webhook(outcome)
 
 
 def _bury(record: SQSRecord) -> None:
     """A message that every painter failed at: its job fails, unless somebody paints it after all."""
+    outcomes.count_dead_letter()
     try:
         job_id = _job_id(record)
     except (ValueError, KeyError, TypeError):
         log.error("a message that names no job was dropped", extra={"body": record.body[:200]})
         return
     times = record.attributes.approximate_receive_count
-    error = problem("painting-failed", "several painters failed at this in a row; the log says why")
-    is_ended = settle.fail(_ports(), _settings(), job_id, error)
+    is_ended = _fail(job_id, "several painters failed at this in a row; the log says why")
     log.error("%s: dead letter, ended: %s", job_id, is_ended, extra={"job_id": job_id, "received": times})
 
 
+def _fail(job_id: str, detail: str) -> bool:
+    error = problem("painting-failed", detail)
+    is_ended = settle.fail(_ports(), _settings(), job_id, error)
+    if is_ended:
+        outcomes.count_failure(error.code)
+    return is_ended
+
+
 def _tidy() -> None:
+    began = _ports().clock.now()
     rescued = settle.rescue(_ports(), _settings())
+    outcomes.count_rescued(_ports(), rescued, began)
     removed = sweep(_ports(), record_ttl=_settings().record_ttl)
-    log.info("rescued %d, let go of %d", rescued, removed)
+    log.info("rescued %d, let go of %d", len(rescued), removed, extra={"rescued": rescued})
 
 
 def _job_id(record: SQSRecord) -> str:

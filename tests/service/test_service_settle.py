@@ -35,7 +35,7 @@ def take(service: Service, job_id: str) -> Lease:
 
 
 def rescue(service: Service) -> int:
-    return settle.rescue(service.ports, service.settings)
+    return len(settle.rescue(service.ports, service.settings))
 
 
 def seen(service: Service, job_id: str) -> Stylization:

@@ -63,6 +63,7 @@ async def create_stylization(
     async with read_request(request, owner, service) as wish:
         job, is_new = await run_in_threadpool(service.create_stylization, owner, wish, idempotency_key)
     response.headers["Location"] = mount.link(job.links.self)
+    request.state.job_id = job.id
     if is_new:
         request.state.accepted = job.method
     else:

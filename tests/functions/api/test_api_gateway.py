@@ -287,6 +287,7 @@ def test_the_log_says_who_asked_for_what_and_keeps_secrets(
     entry = next(line for line in told if line.get("route") == "/v1/stylizations/{id}")
     assert entry["request_id"] == gateway_of(ann).events[-1]["requestContext"]["requestId"]
     assert (entry["owner"], entry["status"], entry["path_parameters"]) == ("ann", 200, {"id": job["id"]})
+    assert [line["route"] for line in told if line.get("job_id") == job["id"]] == ["/v1/stylizations"]
     text = json.dumps(told)
     for secret in ("s3cr3t", "secret-of-ann", "JFIF"):
         assert secret not in text

@@ -50,7 +50,7 @@ def resume(ports: Ports, settings: Settings, job: Job) -> bool:
     return True
 
 
-def rescue(ports: Ports, settings: Settings) -> int:
+def rescue(ports: Ports, settings: Settings) -> list[str]:
     """Find every job that waits for somebody who will not come, and see to it.
 
     - Its painter is silent: it is sent again, or given up.
@@ -59,21 +59,22 @@ def rescue(ports: Ports, settings: Settings) -> int:
     - Its caller has not been told of its end although that is due: the messenger is woken.
 
     Returns:
-        How many jobs that were.
+        The ids of those jobs.
     """
     now = ports.clock.now()
-    count = sum(resume(ports, settings, job) for job in ports.jobs.bereft(now, limit=_BATCH))
+    found = [job.id for job in ports.jobs.bereft(now, limit=_BATCH) if resume(ports, settings, job)]
     for job in ports.jobs.due("queued", now, limit=_BATCH):
         hours = settings.result_ttl.total_seconds() / 3600
-        count += fail(ports, settings, job.id, problem("not-painted", f"no painter came to it in {hours:g} hours"))
+        if fail(ports, settings, job.id, problem("not-painted", f"no painter came to it in {hours:g} hours")):
+            found.append(job.id)
     if ports.dispatcher.depth() == 0:
         # `due` goes by the end of a job's time, which a job that waits was given when it was made.
         forgotten = ports.jobs.due("queued", now + settings.result_ttl - settings.requeue_after, limit=_BATCH)
         for job in forgotten:
             if job.way == "queue":
                 ports.dispatcher.send(job)
-                count += 1
+                found.append(job.id)
     for job in ports.jobs.untold(now - _UNTOLD_AFTER, limit=_BATCH):
         wake(ports, job.id)
-        count += 1
-    return count
+        found.append(job.id)
+    return found

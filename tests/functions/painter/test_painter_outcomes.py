@@ -1,0 +1,50 @@
+"""What the dashboard and the alarms hear from painters."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from functions.painter.outcomes import count
+from stylizer_service.leases import claim
+from stylizer_service.local import Local
+from stylizer_service.problems import problem
+from stylizer_service.settings import Settings
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return [{key: value for key, value in line.items() if key != "_aws"} for line in lines]
+
+
+def test_a_painting_is_counted_with_its_method_and_its_time(
+    local: Local, settings: Settings, submit: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    job_id = submit(method="texture")
+    lease = claim(local.service.ports, settings, job_id)
+    assert lease is not None
+    lease.succeed(b"painting", preview=b"preview", width=64, height=43)
+    count(local.service.ports, job_id, "succeeded")
+
+    delivery, painting, queued = told(capsys)
+    assert delivery == {"Deliveries": [1.0], "method": "texture", "outcome": "succeeded"}
+    assert [painting.pop("PaintingSeconds") >= [0.0], queued.pop("QueuedSeconds") >= [0.0]] == [True, True]  # type: ignore[operator]
+    assert painting == queued == {"method": "texture"}
+
+
+def test_a_failure_is_counted_with_its_reason(
+    local: Local, settings: Settings, submit: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    job_id = submit(method="texture")
+    lease = claim(local.service.ports, settings, job_id)
+    assert lease is not None
+    lease.fail(problem("corrupt-image", "cut short"))
+    count(local.service.ports, job_id, "failed")
+    count(local.service.ports, job_id, "nothing")
+    assert told(capsys) == [
+        {"Deliveries": [1.0], "method": "texture", "outcome": "failed"},
+        {"Failures": [1.0], "problem": "corrupt-image"},
+        {"Deliveries": [1.0], "method": "texture", "outcome": "nothing"},
+    ]
