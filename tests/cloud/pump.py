@@ -36,12 +36,16 @@ class LambdaContext:
 
 
 class QueueSource:
-    """An event source mapping: one queue, one handler, batches of one, partial batch responses."""
+    """An event source mapping: one queue, one handler, batches of one, partial batch responses.
+
+    Attributes:
+        handler: Gets the events.
+    """
 
     def __init__(self, sqs: SQSClient, url: str, handler: Handler, *, seconds: float = 900.0):
         self._sqs = sqs
         self._url = url
-        self._handler = handler
+        self.handler = handler
         self._seconds = seconds
         name = url.rpartition("/")[2]
         self._arn = f"arn:aws:sqs:eu-central-1:123456789012:{name}"
@@ -59,7 +63,7 @@ class QueueSource:
         if not messages:
             return None
         try:
-            result = self._handler(self._event(messages[0]), LambdaContext(seconds=self._seconds)) or {}
+            result = self.handler(self._event(messages[0]), LambdaContext(seconds=self._seconds)) or {}
         except Exception:  # As in Lambda: the message is seen again when its time is over.
             return False
         if result.get("batchItemFailures"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,7 @@ class World:
         painter: The paint queue and the painter behind it.
         dead_letters: The queue of what no painter could deal with, and settle behind it.
         webhooks: The queue of what is to be told, and settle behind it.
+        settler: Settle itself, for other events.
     """
 
     stage: Stage
@@ -43,6 +45,7 @@ class World:
     painter: QueueSource
     dead_letters: QueueSource
     webhooks: QueueSource
+    settler: Callable[[Event, Any], Any]
 
     def upload(self, file: bytes, media_type: str = "image/jpeg") -> str:
         """Send a file by the form; gives the id of the upload."""
@@ -79,15 +82,11 @@ class World:
 
     def settle(self) -> None:
         """Have settle do what it does every minute."""
-        _settle(SCHEDULE)
+        self.settler(SCHEDULE, LambdaContext(function_name="settle"))
 
     def painting(self) -> Running:
         """Paint in the background while the block lasts."""
         return Running(self.painter)
-
-
-def _settle(event: Event) -> None:
-    handler("functions.settle.lambda_handler")(event, LambdaContext(function_name="settle"))
 
 
 def handler(module: str) -> Callable[[Event, Any], Any]:
@@ -123,18 +122,33 @@ def stage(moto: str, monkeypatch: pytest.MonkeyPatch) -> Stage:
 @pytest.fixture
 def settle() -> Callable[[Event], None]:
     """Have settle deal with an event."""
-    return _settle
+    return lambda event: handler("functions.settle.lambda_handler")(event, LambdaContext(function_name="settle"))
 
 
 @pytest.fixture
-def world(stage: Stage, serve_gateway: Callable[..., str], new_process: None) -> Iterator[World]:  # noqa: ARG001
-    address = serve_gateway(handler("functions.api.lambda_handler"), keys=KEYS) + "/"
+def surround() -> Callable[[str], AbstractContextManager[None]]:
+    """What is around each call of a handler, by the name of its function; tests put their own in its place."""
+    return lambda _: nullcontext()
+
+
+@pytest.fixture
+def world(
+    stage: Stage,
+    serve_gateway: Callable[..., str],
+    surround: Callable[[str], AbstractContextManager[None]],
+    new_process: None,  # noqa: ARG001
+) -> Iterator[World]:
+    def late(function: str) -> Callable[[Event, Any], Any]:
+        def call(event: Event, context: Any) -> Any:
+            with surround(function):
+                return handler(f"functions.{function}.lambda_handler")(event, context)
+
+        return call
+
+    address = serve_gateway(late("api"), keys=KEYS) + "/"
 
     def client(key: str) -> httpx.Client:
         return httpx.Client(base_url=address, headers={"X-Api-Key": key}, timeout=60)
-
-    def late(module: str) -> Callable[[Event, Any], Any]:
-        return lambda event, context: handler(module)(event, context)
 
     with client("key-of-ann") as ann, client("key-of-ben") as ben, httpx.Client(timeout=60) as store:
         yield World(
@@ -142,9 +156,10 @@ def world(stage: Stage, serve_gateway: Callable[..., str], new_process: None) ->
             ann=ann,
             ben=ben,
             store=store,
-            painter=QueueSource(stage.sqs, stage.paint_queue, late("functions.painter.lambda_handler")),
-            dead_letters=QueueSource(stage.sqs, stage.dead_letters, late("functions.settle.lambda_handler")),
-            webhooks=QueueSource(stage.sqs, stage.webhook_queue, late("functions.settle.lambda_handler")),
+            painter=QueueSource(stage.sqs, stage.paint_queue, late("painter")),
+            dead_letters=QueueSource(stage.sqs, stage.dead_letters, late("settle")),
+            webhooks=QueueSource(stage.sqs, stage.webhook_queue, late("settle")),
+            settler=late("settle"),
         )
 
 

@@ -1,0 +1,225 @@
+"""The roles of the stack let each function do what it does, and no more: what one asks for and may do is compared.
+
+The functions run with the environment that the stack gives them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import trustme
+from cloud.calls import Recorder
+from cloud.control_plane import ControlPlane
+from cloud.pump import LambdaContext, QueueSource, notice
+from cloud.receiver import stranger
+from cloud.roles import Deployment
+from cloud.stage import Stage
+
+from functions.painter.painting import paint_job
+from infra.app import make_app
+from infra.settings import stage_settings
+from stylizer_service.aws import open_ports
+from stylizer_service.aws.settings import PainterSettings
+from stylizer_service.models import PaintingOptions
+
+if TYPE_CHECKING:
+    from .conftest import World
+
+pytestmark = pytest.mark.xdist_group("infra")
+
+STYLES = Path(__file__).parents[3] / "core/stylizer/styles"
+GPU = {"method": "optimization", "quality": "high", "size": 2048}
+PAST = "2020-01-01T00:00:00.000000Z"
+
+_RUNNING = {"logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+_TAKING = {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}
+BY_AWS = {
+    "api": _RUNNING,
+    "painter": _RUNNING | _TAKING,
+    "settle": _RUNNING | _TAKING | {"sqs:SendMessage"},  # what it fails at goes to the queue of the undelivered
+    "gpu": {
+        "cloudwatch:PutMetricData",
+        "ecr:BatchCheckLayerAvailability",
+        "ecr:BatchGetImage",
+        "ecr:GetAuthorizationToken",
+        "ecr:GetDownloadUrlForLayer",
+        "logs:CreateLogStream",
+        "logs:DescribeLogStreams",
+        "logs:PutLogEvents",
+        "s3:PutObject",  # the answer of the container
+        "sns:Publish",
+    },
+}
+"""What a role allows and no code of ours asks for: Lambda and SageMaker do, in the function's name."""
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Of a stage that has everything."""
+    settings = stage_settings({"all": {"gpu": True}}, "all")
+    assembly = make_app(settings, str(tmp_path_factory.mktemp("assembly"))).synth()
+    return dict(assembly.stacks[0].template)
+
+
+@pytest.fixture
+def deployment(template: dict[str, Any], stage: Stage) -> Deployment:
+    return Deployment(template, stage)
+
+
+@pytest.fixture
+def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    return Recorder(monkeypatch)
+
+
+@pytest.fixture
+def surround(deployment: Deployment, recorder: Recorder) -> Callable[[str], AbstractContextManager[None]]:
+    """Each function has the environment of the template, and what it asks for is kept."""
+
+    @contextmanager
+    def deployed(function: str) -> Iterator[None]:
+        given = {**deployment.environment(function), "STYLIZER_STYLES_DIR": str(STYLES)}
+        with pytest.MonkeyPatch.context() as patch:
+            for name in [name for name in os.environ if name.startswith("STYLIZER_")]:
+                patch.delenv(name)
+            for name, value in given.items():
+                patch.setenv(name, value)
+            with recorder.as_function(function):
+                yield
+
+    return deployed
+
+
+@pytest.fixture
+def plane(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[ControlPlane]:
+    """An endpoint without an instance: invocations wait."""
+    plane = ControlPlane(stage.s3, stage.results, lambda _: None)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", plane.url)
+    with plane.running():
+        yield plane
+
+
+def change(stage: Stage, key: str, **attributes: str) -> None:
+    """Change a record behind everybody's back."""
+    stage.dynamodb.update_item(
+        TableName=stage.table,
+        Key={"pk": {"S": key}},
+        UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in attributes),
+        ExpressionAttributeNames={f"#{name}": name for name in attributes},
+        ExpressionAttributeValues={f":{name}": {"S": value} for name, value in attributes.items()},
+    )
+
+
+def leave(stage: Stage, job_id: str) -> None:
+    """Have a job as a painter leaves it that was killed."""
+    stage.s3.put_object(Bucket=stage.results, Key=f"jobs/{job_id}/dead/preview.jpg", Body=b"sketch")
+    change(stage, job_id, status="running", status_list="stz#running", lease_token="dead", lease_expires_at=PAST)
+
+
+def use_the_api(world: World, photo: bytes) -> list[str]:
+    """Everything that callers can do; gives the ids of jobs that wait."""
+    upload = world.upload(photo)
+    style = world.ann.post("v1/styles", json={"upload": upload, "title": "Mine"}).json()["id"]
+    assert world.store.get(world.ann.get(f"v1/styles/{style}/image").headers["location"]).content == photo
+    wish = {
+        "content": upload,
+        "style": style,
+        "size": 64,
+        "quality": "draft",
+        "webhook": "https://hooks.example/painted",
+    }
+    for replayed in (None, "true"):
+        answer = world.ann.post("v1/stylizations", json=wish, headers={"Idempotency-Key": "once"})
+        assert (answer.status_code, answer.headers.get("idempotency-replayed")) == (202, replayed)
+    form = {"style": "woodcut", "size": "64", "quality": "draft"}
+    sent = world.ann.post("v1/stylizations", data=form, files={"content": ("cat.jpg", photo)})
+    slow = world.accept(upload, **GPU, webhook=wish["webhook"])
+    canceled = world.accept(upload, webhook=wish["webhook"])
+    assert world.ann.post(f"v1/stylizations/{canceled}/cancel").status_code == 200
+    assert world.ask(world.upload(b"no picture")).status_code == 422
+    assert world.ask(world.ann.post("v1/uploads", json={"media_type": "image/png"}).json()["id"]).status_code == 409
+    assert len(world.ann.get("v1/stylizations").json()["items"]) == 4
+    assert len(world.ann.get("v1/stylizations?status=queued").json()["items"]) == 3
+    assert style in world.ann.get("v1/styles").text
+    for path in ("v1/webhook-secret", "healthz", "", "docs", "openapi.json"):
+        assert world.ann.get(path).status_code == 200
+    return [answer.json()["id"], sent.json()["id"], slow]
+
+
+def use_the_painter(world: World, jobs: list[str]) -> None:
+    """Hand a job back, paint, one after a painter that died, and fail at a message."""
+    source = QueueSource(world.stage.sqs, world.stage.paint_queue, world.painter.handler, seconds=1)
+    assert source.deliver() is True  # too late to paint it: it is sent again
+    leave(world.stage, jobs[1])
+    world.stage.sqs.send_message(QueueUrl=world.stage.paint_queue, MessageBody="no job")
+    assert sorted(world.painter.drain()) == [False, True, True, True, True]
+    for job_id in jobs:
+        job = world.job(job_id)
+        assert job["status"] == "succeeded", job
+        assert world.image(job_id).size == (64, 48)
+
+
+def use_the_endpoint(world: World, job_id: str) -> None:
+    """Hand a job back, and paint it, smaller than was asked for to be done sooner."""
+    settings = PainterSettings()
+    ports = open_ports(settings)
+    assert paint_job(ports, settings, job_id, should_stop=lambda: True) == "released"
+    leave(world.stage, job_id)
+    change(world.stage, job_id, options=PaintingOptions(size=64, quality="draft").model_dump_json())
+    assert paint_job(ports, settings, job_id) == "succeeded"
+
+
+def use_settle(world: World, jobs: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tell callers, bury what is dead, rescue what is bereft, and let go of what is over."""
+    painted, other, slow = jobs
+    with stranger(trustme.CA()) as receiver:
+        receiver.answers = [503]
+        monkeypatch.setattr(import_module("functions.settle.lambda_handler"), "_sender", receiver.sender)
+        monkeypatch.setattr("stylizer_service.webhook_addresses._SPECIAL_V4", [])
+        assert set(world.webhooks.drain()) == {True}
+    world.stage.sqs.send_message(QueueUrl=world.stage.dead_letters, MessageBody=f'{{"job_id": "{painted}"}}')
+    assert world.dead_letters.drain() == [True]
+    for bereft in (other, slow):
+        change(
+            world.stage, bereft, status="running", status_list="stz#running", lease_token="dead", lease_expires_at=PAST
+        )
+    world.settle()
+    assert {world.job(job_id)["status"] for job_id in (other, slow)} == {"queued"}
+    world.stage.sqs.purge_queue(QueueUrl=world.stage.paint_queue)
+    change(world.stage, painted, expires_at=PAST, notify_list="due", notify_at=PAST)
+    for item in world.stage.dynamodb.scan(TableName=world.stage.table)["Items"]:
+        if item["pk"]["S"].startswith("upl_"):
+            change(world.stage, item["pk"]["S"], expires_at=PAST)
+    world.settle()
+    assert world.ann.get(f"v1/stylizations/{painted}").status_code == 404
+    world.settler(notice('{"inferenceId": "stz_nothing", "invocationStatus": "Completed"}'), LambdaContext())
+
+
+@pytest.mark.usefixtures("plane")
+def test_each_role_allows_what_its_function_asks_for_and_nothing_else(
+    world: World,
+    photo: bytes,
+    deployment: Deployment,
+    recorder: Recorder,
+    surround: Callable[[str], AbstractContextManager[None]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    jobs = use_the_api(world, photo)
+    use_the_painter(world, jobs[:2])
+    with surround("gpu"):
+        use_the_endpoint(world, jobs[2])
+    use_settle(world, jobs, monkeypatch)
+
+    assert set(recorder.calls) == set(BY_AWS)
+    for function, calls in recorder.calls.items():
+        grants = deployment.grants(function)
+        missing = {call for call in calls if not any(grant.covers(call) for grant in grants)}
+        assert not missing, f"{function} may not {missing}"
+        unused = {grant for grant in grants if not any(grant.covers(call) for call in calls)}
+        idle = {grant for grant in unused if grant.action not in BY_AWS[function]}
+        assert not idle, f"{function} never does {idle}"
