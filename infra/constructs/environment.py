@@ -6,17 +6,22 @@ from infra.constructs.jobs import Jobs
 from infra.constructs.storage import Storage
 from infra.settings import StageSettings
 
+METRICS_NAMESPACE = "POWERTOOLS_METRICS_NAMESPACE"
+"""Metrics of each stage are told apart by it."""
+
 _DAY = 86_400
 
 
 def for_painters(settings: StageSettings, storage: Storage, jobs: Jobs) -> dict[str, str]:
     """What every function needs, and a painter behind the queue no more than that."""
     return {
+        "POWERTOOLS_METRICS_NAMESPACE": settings.name,
         "STYLIZER_TABLE": jobs.table.table_name,
         "STYLIZER_RESULTS_BUCKET": storage.results.bucket_name,
         "STYLIZER_QUEUE_URL": jobs.paint_queue.queue_url,
         "STYLIZER_WEBHOOK_QUEUE_URL": jobs.webhook_queue.queue_url,
         "STYLIZER_RESULT_TTL": str(settings.result_days * _DAY),
+        METRICS_NAMESPACE: settings.name,
     }
 
 
