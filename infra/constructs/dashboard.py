@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -145,14 +146,14 @@ def _functions(watched: Watched) -> list[cloudwatch.IWidget]:
     ]
 
 
-def _of(function: lambda_.IFunction, name: str, statistic: str, label: str) -> cloudwatch.Metric:
+def _of(function: lambda_.Function, name: str, statistic: str, label: str) -> cloudwatch.Metric:
     return function.metric(name, statistic=statistic, period=PERIOD, label=label)
 
 
 def _costs(watched: Watched) -> list[cloudwatch.IWidget]:
     seconds = [
         cloudwatch.MathExpression(
-            expression=f"{called} * {watched.memory[called]} / 1024 / 1000",
+            expression=f"{called} * {_memory(function)} / 1024 / 1000",
             using_metrics={called: _of(function, "Duration", "Sum", called)},
             label=called,
             period=PERIOD,
@@ -180,6 +181,11 @@ def _costs(watched: Watched) -> list[cloudwatch.IWidget]:
         ),
         _graph("Paid for: S3", *stored, unit="bytes", stacked=True),
     ]
+
+
+def _memory(function: lambda_.Function) -> float:
+    """MiB, which what it costs goes by."""
+    return cast(lambda_.CfnFunction, function.node.default_child).memory_size or 128
 
 
 def _endpoint(watched: Watched) -> list[cloudwatch.IWidget]:

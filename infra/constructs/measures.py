@@ -21,11 +21,9 @@ class Watched:
     """What is watched.
 
     Attributes:
-        name: Of the stage's stack.
-        namespace: Of the metrics that the functions tell.
+        name: Of the stage's stack, and the namespace of the metrics that its functions tell.
         rest_api: The gateway.
         functions: All of them, by what they are called on the dashboard: api, painter and settle.
-        memory: Of each, MiB; what they cost goes by it.
         painter_logs: What says how much memory paintings took.
         paint_queue: What painters take jobs from.
         dead_letters: What they failed at.
@@ -37,10 +35,8 @@ class Watched:
     """
 
     name: str
-    namespace: str
     rest_api: apigateway.RestApi
-    functions: dict[str, lambda_.IFunction]
-    memory: dict[str, int]
+    functions: dict[str, lambda_.Function]
     painter_logs: logs.ILogGroup
     paint_queue: sqs.IQueue
     dead_letters: sqs.IQueue
@@ -55,7 +51,7 @@ class Watched:
     ) -> cloudwatch.Metric:
         """A metric that a function tells."""
         return cloudwatch.Metric(
-            namespace=self.namespace,
+            namespace=self.name,
             metric_name=name,
             statistic=statistic,
             period=PERIOD,
@@ -72,7 +68,7 @@ class Watched:
             shown: The one that names the line.
             statistic: Such as "Sum" or "p99".
         """
-        schema = ",".join(f'"{part}"' for part in (self.namespace, *dimensions))
+        schema = ",".join(f'"{part}"' for part in (self.name, *dimensions))
         suffix = "" if statistic == "Sum" else f" {statistic}"
         return cloudwatch.MathExpression(
             expression=f"SEARCH('{{{schema}}} MetricName=\"{name}\"', '{statistic}', {PERIOD.to_seconds():.0f})",
