@@ -5,9 +5,12 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 HOST ?= 127.0.0.1
 PORT ?= 8000
 MINUTES ?= 100
+STAGE ?= dev
+# The command line whose schema fits aws-cdk-lib; CDK_FLAGS is passed on to it.
+CDK := npx --yes aws-cdk@2.1148.1
 BY_TEACHERS := $(if $(TEACHERS),--teachers "$(TEACHERS)")
 
-.PHONY: help run test lint format bench swatches train-encoder train-decoder quality clean
+.PHONY: help run test lint format bench swatches train-encoder train-decoder quality synth diff deploy destroy clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-13s %s\n", $$1, $$2}'
 
@@ -47,8 +50,22 @@ quality: .venv/.training ## style and content distance of every method over CONT
 	@test -d "$(CONTENT)" -a -d "$(STYLE)" || { echo "name two folders of pictures: make quality CONTENT=photographs STYLE=artworks" >&2; exit 1; }
 	$(BIN)/python -m training.quality --content "$(CONTENT)" --style "$(STYLE)" $(BY_TEACHERS)
 
+synth: .venv/.infra ## write the CloudFormation template of STAGE=dev into cdk.out, without Docker or an account
+	STAGE="$(STAGE)" $(BIN)/python -m infra.app
+
+diff: .venv/.infra ## say what a deploy of STAGE=dev would change
+	@$(BIN)/python -m infra.preflight "$(STAGE)"
+	$(CDK) diff -c stage="$(STAGE)" $(CDK_FLAGS)
+
+deploy: .venv/.infra ## put STAGE=dev into the AWS account that you are logged in to, or bring it up to date
+	@environment=$$($(BIN)/python -m infra.preflight "$(STAGE)" --docker) && set -x && $(CDK) bootstrap "$$environment" && $(CDK) deploy -c stage="$(STAGE)" $(CDK_FLAGS)
+
+destroy: .venv/.infra ## take STAGE=dev out of the account again
+	@$(BIN)/python -m infra.preflight "$(STAGE)"
+	$(CDK) destroy -c stage="$(STAGE)" $(CDK_FLAGS)
+
 clean: ## remove the virtual environment and every cache
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv build cdk.out dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:
@@ -59,9 +76,13 @@ clean: ## remove the virtual environment and every cache
 	$(PIP) --editable '.[local]'
 	@touch $@
 
+.venv/.infra: .venv/bin/python pyproject.toml constraints.txt
+	$(PIP) --editable '.[infra]'
+	@touch $@
+
 .venv/.dev: .venv/bin/python pyproject.toml constraints.txt
 	$(PIP) --editable '.[dev,swatches]'
-	@touch $@ .venv/.run
+	@touch $@ .venv/.run .venv/.infra
 
 .venv/.training: .venv/bin/python pyproject.toml constraints.txt
 	$(PIP) --editable '.[local,training]'

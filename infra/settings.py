@@ -61,7 +61,7 @@ class StageSettings(BaseModel):
         waf: Whether a web application firewall stands before the API: managed rules, and a rate for each address.
         waf_rate_limit: Requests of one address in five minutes.
         alarm_email: Who hears of alarms; has to confirm the first mail.
-        monthly_budget_usd: Tell alarm_email when a month costs or is going to cost more; 0 does not watch.
+        monthly_budget_usd: Tell alarm_email when a month of the whole account costs more, or is going to; 0 does not.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

@@ -8,13 +8,17 @@ from constructs import Construct
 
 from infra import bundling
 from infra.constructs.api import Api
+from infra.constructs.budget import Budget
 from infra.constructs.common import architecture
 from infra.constructs.gateway import Gateway
 from infra.constructs.gpu import Gpu
 from infra.constructs.jobs import Jobs
+from infra.constructs.measures import Watched
+from infra.constructs.monitoring import Monitoring
 from infra.constructs.painter import Painter
 from infra.constructs.settle import Settle
 from infra.constructs.storage import Storage
+from infra.constructs.waf import Waf
 from infra.settings import StageSettings
 
 
@@ -51,8 +55,8 @@ class StylizerStack(Stack):
         api = Api(self, "Api", settings=settings, storage=storage, jobs=jobs, layer=layer, endpoint_arn=endpoint_arn)
         gateway = Gateway(self, "Gateway", settings=settings, function=api.function)
         storage.admit(gateway.origins, settings.allowed_origins)
-        Painter(self, "Painter", settings=settings, storage=storage, jobs=jobs)
-        Settle(
+        painter = Painter(self, "Painter", settings=settings, storage=storage, jobs=jobs)
+        settle = Settle(
             self,
             "Settle",
             settings=settings,
@@ -62,6 +66,24 @@ class StylizerStack(Stack):
             endpoint_arn=endpoint_arn,
             topics=gpu.topics if gpu else [],
         )
+        watched = Watched(
+            name=settings.name,
+            rest_api=gateway.rest_api,
+            functions={"api": api.function, "painter": painter.function, "settle": settle.function},
+            painter_logs=painter.logs,
+            paint_queue=jobs.paint_queue,
+            dead_letters=jobs.dead_letters,
+            webhook_queue=jobs.webhook_queue,
+            undelivered=jobs.undelivered,
+            table=jobs.table,
+            buckets={"uploads": storage.uploads, "results": storage.results},
+            endpoint_name=settings.endpoint_name,
+        )
+        monitoring = Monitoring(self, "Monitoring", watched=watched, alarm_email=settings.alarm_email)
+        if settings.alarm_email and settings.monthly_budget_usd:
+            Budget(self, "Budget", settings=settings, alarm_email=settings.alarm_email)
+        if settings.waf:
+            Waf(self, "Waf", settings=settings, rest_api=gateway.rest_api)
         for name, value in {
             "ApiUrl": gateway.url,
             "ApiKeyId": gateway.key.key_id,
@@ -70,6 +92,8 @@ class StylizerStack(Stack):
             "PaintQueue": jobs.paint_queue.queue_url,
             "DeadLetters": jobs.dead_letters.queue_url,
             "Undelivered": jobs.undelivered.queue_url,
+            "Dashboard": settings.name,
+            "AlarmTopic": monitoring.topic.topic_arn,
             **({"EndpointName": gpu.endpoint_name} if gpu else {}),
             **({"DomainTarget": gateway.domain.domain_name_alias_domain_name} if gateway.domain else {}),
         }.items():

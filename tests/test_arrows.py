@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = (ROOT / "core/stylizer", ROOT / "layers/service/python/stylizer_service", ROOT / "functions")
+PACKAGES = (
+    ROOT / "core/stylizer",
+    ROOT / "layers/service/python/stylizer_service",
+    ROOT / "functions",
+    ROOT / "infra",
+)
 # A module, what it must not import, and how the checker is to report it.
 STRAYS = {
     "stylizer/stray_a.py": ("import stylizer_service", "stylizer.stray_a -> stylizer_service"),
@@ -27,6 +32,9 @@ STRAYS = {
     ),
     "functions/api/stray.py": ("import stylizer.errors", "functions.api.stray -> stylizer.errors"),
     "functions/local/stray.py": ("import functions.painter", "functions.local.stray -> functions.painter"),
+    "infra/stray_a.py": ("import stylizer_service.aws.schema", "infra.stray_a -> stylizer_service.aws.schema"),
+    "infra/stray_b.py": ("import functions.api.app", "infra.stray_b -> functions.api.app"),
+    "functions/api/stray_b.py": ("import infra.routes", "functions.api.stray_b -> infra.routes"),
 }
 
 

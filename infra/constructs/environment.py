@@ -15,7 +15,6 @@ _DAY = 86_400
 def for_painters(settings: StageSettings, storage: Storage, jobs: Jobs) -> dict[str, str]:
     """What every function needs, and a painter behind the queue no more than that."""
     return {
-        "POWERTOOLS_METRICS_NAMESPACE": settings.name,
         "STYLIZER_TABLE": jobs.table.table_name,
         "STYLIZER_RESULTS_BUCKET": storage.results.bucket_name,
         "STYLIZER_QUEUE_URL": jobs.paint_queue.queue_url,

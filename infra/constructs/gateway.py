@@ -53,9 +53,7 @@ class Gateway(Construct):
         self.access_logs = make_logs(self, "AccessLogs", settings)
         self.rest_api = self._make_rest_api()
         self._keep_execution_logs()
-        integration = apigateway.LambdaIntegration(
-            function, timeout=GATEWAY_PATIENCE, allow_test_invoke=False, scope_permission_to_method=False
-        )
+        integration = apigateway.LambdaIntegration(function, timeout=GATEWAY_PATIENCE, scope_permission_to_method=False)
         for route in ROUTES:
             self._add_route(route, integration)
         if settings.allowed_origins:

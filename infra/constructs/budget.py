@@ -1,0 +1,39 @@
+"""Tells when a month costs more than the owner wants to pay."""
+
+from __future__ import annotations
+
+from aws_cdk import aws_budgets as budgets
+from constructs import Construct
+
+from infra.settings import StageSettings
+
+
+class Budget(Construct):
+    """A mail when the month has cost more than the limit, and one when it is going to.
+
+    It watches the whole account: costs of a stage alone could be told only by tags, which count from when somebody has
+    activated them in the billing console.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, settings: StageSettings, alarm_email: str):  # noqa: A002
+        super().__init__(scope, id)
+        subscriber = budgets.CfnBudget.SubscriberProperty(address=alarm_email, subscription_type="EMAIL")
+        budgets.CfnBudget(
+            self,
+            "Month",
+            budget=budgets.CfnBudget.BudgetDataProperty(
+                budget_name=settings.name,
+                budget_type="COST",
+                time_unit="MONTHLY",
+                budget_limit=budgets.CfnBudget.SpendProperty(amount=settings.monthly_budget_usd, unit="USD"),
+            ),
+            notifications_with_subscribers=[
+                budgets.CfnBudget.NotificationWithSubscribersProperty(
+                    notification=budgets.CfnBudget.NotificationProperty(
+                        notification_type=kind, comparison_operator="GREATER_THAN", threshold=100
+                    ),
+                    subscribers=[subscriber],
+                )
+                for kind in ("ACTUAL", "FORECASTED")
+            ],
+        )

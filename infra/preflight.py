@@ -1,0 +1,90 @@
+"""Looks at this machine before a deploy, so that what is missing is said at once and in words.
+
+    python -m infra.preflight dev --docker
+
+prints the account and region that the stage goes to, as the CDK's command line writes them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra.settings import StageSettings, WrongSettings, read_context, stage_settings
+
+_PATIENCE = 20  # seconds
+
+
+class NotReady(Exception):
+    """Something is missing; the message says what to do."""
+
+
+def main() -> None:
+    """Print the environment, or say what is missing."""
+    parser = argparse.ArgumentParser(prog="python -m infra.preflight", description=main.__doc__)
+    parser.add_argument("stage")
+    parser.add_argument("--docker", action="store_true", help="look for Docker too")
+    given = parser.parse_args()
+    try:
+        settings = stage_settings(read_context()["stages"], given.stage)
+        find_npx()
+        if given.docker:
+            find_docker()
+        environment = find_environment(settings)
+    except (NotReady, WrongSettings) as error:
+        sys.exit(f"not ready: {error}")
+    sys.stdout.write(f"{environment}\n")
+
+
+def find_npx() -> None:
+    """Raise NotReady unless the CDK's command line can be run."""
+    if shutil.which("npx") is None:
+        raise NotReady("npx is not found. The CDK's command line needs Node.js 22 or newer, which brings it")
+
+
+def find_docker() -> None:
+    """Raise NotReady unless images can be built here."""
+    advice = "The painter's image is built here: install Docker, start it, and see that `docker info` works"
+    if shutil.which("docker") is None:
+        raise NotReady(f"docker is not found. {advice}")
+    try:
+        done = subprocess.run(["docker", "info"], capture_output=True, text=True, timeout=_PATIENCE, check=False)
+    except subprocess.TimeoutExpired:
+        raise NotReady(f"docker does not answer. {advice}") from None
+    if done.returncode:
+        reason = done.stderr.strip().splitlines()
+        raise NotReady(f"docker does not work here: {reason[-1] if reason else 'it does not say why'}. {advice}")
+
+
+def find_environment(settings: StageSettings) -> str:
+    """Where the stage goes to, as "aws://<account>/<region>".
+
+    Raises:
+        NotReady: There are no credentials, they are not accepted or are those of another account, or no region is set.
+    """
+    session = boto3.Session()
+    region = settings.region or os.environ.get("AWS_REGION") or session.region_name
+    if region is None:
+        raise NotReady("no region is set. Set AWS_REGION, one in your profile (aws configure), or `region` in cdk.json")
+    config = Config(connect_timeout=5, read_timeout=_PATIENCE, retries={"total_max_attempts": 2})
+    try:
+        account = session.client("sts", region_name=region, config=config).get_caller_identity()["Account"]
+    except (BotoCoreError, ClientError) as error:
+        advice = "Log in to the account that is to have it (aws sso login, aws configure, or AWS_PROFILE)"
+        raise NotReady(f"no credentials of AWS that work: {error}. {advice}") from None
+    if settings.account not in (None, account):
+        raise NotReady(
+            f"stage {settings.stage} goes to account {settings.account}, and the credentials are of {account}"
+        )
+    return f"aws://{account}/{region}"
+
+
+if __name__ == "__main__":
+    main()
