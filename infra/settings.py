@@ -36,7 +36,8 @@ class StageSettings(BaseModel):
         removal_policy: What becomes of files, table and logs when the stack is destroyed. With "retain" the table
             is also protected from deletion, and styles of callers that are deleted can be had back for a month.
         architecture: Of all Lambda functions, and so of the machine that builds the painter's image fastest.
-        pip_extra_index_url: Where the image of an x86_64 painter finds the CPU build of torch; see docs/operations.md.
+        pip_extra_index_url: Where the painter's image finds the CPU build of torch, which the default index lacks.
+            Without it the image is not built; see docs/operations.md.
         vgg19: Whether the images of the painters bring the weights of VGG-19, for `features: vgg19`.
         api_memory: Of the API's function, MiB; 1,769 are one processor.
         api_concurrency: Keep so many executions for the API, and let it have no more; None shares the account's.
@@ -112,10 +113,6 @@ class StageSettings(BaseModel):
             (
                 "domain_name and certificate_arn go together",
                 (self.domain_name is None) != (self.certificate_arn is None),
-            ),
-            (
-                "pip_extra_index_url is for architecture x86_64, which needs it, and for no other",
-                (self.architecture == "x86_64") != (self.pip_extra_index_url is not None),
             ),
             ("monthly_budget_usd needs alarm_email", self.monthly_budget_usd > 0 and self.alarm_email is None),
             ("key_rate_limit is more than rate_limit, which all keys share", self.key_rate_limit > self.rate_limit),

@@ -20,6 +20,7 @@ from infra.constructs.storage import ANSWERS, JOBS, Storage
 from infra.settings import ROOT, StageSettings
 
 _VARIANT = "painter"
+_AMI = "al2023-ami-sagemaker-inference-gpu-4-1"  # has the driver (580) that torch's CUDA 13 needs
 _START_SECONDS = 900  # to fetch an image with CUDA and to paint a first picture
 _WAITING_PER_INSTANCE = 2  # more than that are worth another instance: one paints, one waits
 _SCALE_OUT_PAUSE = 300  # about as long as an instance takes to come
@@ -97,6 +98,7 @@ class Gpu(Construct):
                     variant_name=_VARIANT,
                     model_name=model.attr_model_name,
                     instance_type=self._settings.gpu_instance_type,
+                    inference_ami_version=_AMI,
                     initial_instance_count=1,  # an endpoint cannot begin with none
                     initial_variant_weight=1,
                     container_startup_health_check_timeout_in_seconds=_START_SECONDS,
