@@ -1,0 +1,206 @@
+"""What holds of the functions of every stage, and of the endpoint where there is one."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.settings import PAINTER_MARGIN, ROOT
+from stylizer_service.aws.settings import ApiSettings, AwsSettings, PainterSettings, SettleSettings
+
+from .conftest import Properties, Synthesized, as_list, render
+
+pytestmark = pytest.mark.xdist_group("infra")
+
+MODELS: dict[str, type[AwsSettings]] = {"api": ApiSettings, "painter": PainterSettings, "settle": SettleSettings}
+WITHOUT_RESOURCES = {
+    "cloudwatch:PutMetricData",
+    "ecr:GetAuthorizationToken",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+}
+"""Actions that know no resource to name."""
+
+
+def role_of(stack: Synthesized, function: Properties) -> Properties:
+    return stack.one("IAM::Role", function["Role"]["Fn::GetAtt"][0])
+
+
+def statements(role: Properties) -> Iterator[tuple[set[str], list[str]]]:
+    """The actions of each statement, and the resources as text."""
+    for policy in role["Policies"]:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            assert statement["Effect"] == "Allow"
+            yield set(as_list(statement["Action"])), [render(each) for each in as_list(statement["Resource"])]
+
+
+def painter_roles(stack: Synthesized) -> list[Properties]:
+    roles = [role_of(stack, function) for function in stack.functions.values()]
+    return [*roles, *(role for name, role in stack.all("IAM::Role").items() if name.startswith("Gpu"))]
+
+
+def test_every_function_is_traced_and_writes_to_a_log_that_ends(stack: Synthesized) -> None:
+    # The CDK brings one more, to empty the buckets of a stage that goes.
+    assert len([name for name in stack.all("Lambda::Function") if not name.startswith("Custom")]) == len(MODELS)
+    for function in stack.functions.values():
+        assert function["TracingConfig"] == {"Mode": "Active"}
+        log_group = stack.one("Logs::LogGroup", function["LoggingConfig"]["LogGroup"]["Ref"])
+        assert log_group["RetentionInDays"] == stack.settings.log_days
+        assert function["Architectures"] == [stack.settings.architecture]
+        assert function["MemorySize"] >= 512
+
+
+def test_every_log_ends(stack: Synthesized) -> None:
+    groups = stack.all("Logs::LogGroup")
+    assert {group.get("RetentionInDays") for group in groups.values()} == {stack.settings.log_days}
+    names = [render(group.get("LogGroupName", "")) for group in groups.values()]
+    # Those that AWS would make by itself otherwise, and keep for ever.
+    assert any(re.fullmatch(rf"API-Gateway-Execution-Logs_\$\{{.+\}}/{stack.settings.stage}", name) for name in names)
+    if stack.settings.gpu:
+        assert f"/aws/sagemaker/Endpoints/{stack.settings.endpoint_name}" in names
+
+
+def test_every_role_names_its_actions_and_resources(stack: Synthesized) -> None:
+    for role in painter_roles(stack):
+        assert "ManagedPolicyArns" not in role
+        for actions, resources in statements(role):
+            assert not any("*" in action for action in actions)
+            if "*" in resources:
+                assert actions <= WITHOUT_RESOURCES
+            else:
+                # Of files, those in a folder of a bucket; of everything else, exactly one.
+                assert all(re.fullmatch(r"[^*]+|\$\{Storage\w+\.Arn\}/\w+/\*", resource) for resource in resources)
+
+
+def test_a_role_is_that_of_one_function_and_nothing_else_may_be_added_to_it(stack: Synthesized) -> None:
+    used = [function["Role"]["Fn::GetAtt"][0] for function in stack.functions.values()]
+    assert len(set(used)) == len(used)
+    attached = [render(role) for policy in stack.all("IAM::Policy").values() for role in policy["Roles"]]
+    assert not {f"${{{name}}}" for name in used} & set(attached)
+
+
+def test_painters_cannot_touch_uploads_or_the_secret(stack: Synthesized) -> None:
+    for name, role in stack.all("IAM::Role").items():
+        if name.startswith(("Painter", "Gpu")):
+            named = json.dumps(role["Policies"])
+            assert "StorageUploads" not in named
+            assert "WebhookSecret" not in named
+
+
+def environment(properties: Properties) -> dict[str, str]:
+    return {name: render(value) for name, value in properties["Environment"]["Variables"].items()}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_environment_of_a_function_is_what_its_settings_read(
+    stack: Synthesized, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = environment(stack.functions[name])
+    ours = {variable for variable in given if variable.startswith("STYLIZER_")}
+    model = MODELS[name]
+    assert ours <= {f"STYLIZER_{field.upper()}" for field in model.model_fields}
+    assert set(given) - ours == {"POWERTOOLS_METRICS_NAMESPACE"}
+    for variable, value in given.items():
+        monkeypatch.setenv(variable, value)
+    settings = model()
+    assert settings.result_ttl.days == stack.settings.result_days
+    if isinstance(settings, ApiSettings):
+        assert settings.upload_ttl.days == stack.settings.upload_days
+        assert settings.painter_memory == stack.functions["painter"]["MemorySize"]
+        assert settings.painter_seconds == stack.functions["painter"]["Timeout"] - PAINTER_MARGIN
+        assert settings.gpu is stack.settings.gpu
+        assert list(settings.allowed_origins) == stack.settings.allowed_origins
+        assert settings.queue_limit == stack.settings.queue_limit
+    if not isinstance(settings, PainterSettings):
+        assert settings.endpoint_name == stack.settings.endpoint_name
+        assert settings.model_dump()["webhook_secret_id"].startswith("${JobsWebhookSecret")
+
+
+def test_the_margin_of_painters_is_the_one_that_is_reckoned_with() -> None:
+    assert PainterSettings.model_fields["painter_margin"].default == PAINTER_MARGIN
+
+
+def test_the_container_on_sagemaker_is_told_what_its_settings_read(
+    everything: Synthesized, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    container = everything.one("SageMaker::Model")["PrimaryContainer"]
+    for variable, value in container["Environment"].items():
+        monkeypatch.setenv(variable, render(value))
+    assert PainterSettings().endpoint_name == everything.settings.endpoint_name
+
+
+def test_handlers_are_where_the_functions_look_for_them(stack: Synthesized) -> None:
+    handlers = {function["Handler"] for function in stack.functions.values() if "Handler" in function}
+    assert handlers == {"functions.api.lambda_handler.handler", "functions.settle.lambda_handler.handler"}
+    for handler in handlers:
+        module, _, function = handler.rpartition(".")
+        assert f"def {function}(" in (ROOT / module.replace(".", "/")).with_suffix(".py").read_text()
+
+
+def images(stack: Synthesized) -> dict[str, dict[str, Any]]:
+    """What Docker is asked to build, by the target."""
+    assets = json.loads((Path(stack.folder) / f"{stack.settings.name}.assets.json").read_text())
+    return {image["source"]["dockerBuildTarget"]: image["source"] for image in assets["dockerImages"].values()}
+
+
+def test_images_are_built_from_a_context_that_has_what_their_dockerfile_copies(stack: Synthesized) -> None:
+    found = images(stack)
+    assert set(found) == {"lambda", "sagemaker"} if stack.settings.gpu else {"lambda"}
+    for target, source in found.items():
+        context = Path(stack.folder) / source["directory"]
+        dockerfile = (context / source["dockerFile"]).read_text()
+        assert re.search(rf"^FROM \S+ AS {target}$", dockerfile, re.MULTILINE)
+        for copied in re.findall(r"^COPY (?!--from)(.+) \S+$", dockerfile, re.MULTILINE):
+            assert all(list(context.glob(pattern)) for pattern in copied.split())
+
+
+def test_images_are_for_the_processors_that_run_them(stack: Synthesized) -> None:
+    machine = {"arm64": "linux/arm64", "x86_64": "linux/amd64"}[stack.settings.architecture]
+    for target, source in images(stack).items():
+        assert source["platform"] == ("linux/amd64" if target == "sagemaker" else machine)
+        arguments = dict(source["dockerBuildArgs"])
+        assert arguments.pop("VGG19") == str(stack.settings.vgg19).lower()
+        # The index of CPU builds is not for the image with CUDA.
+        index = stack.settings.pip_extra_index_url if target == "lambda" else None
+        assert arguments == ({"PIP_EXTRA_INDEX_URL": index} if index else {})
+
+
+def test_the_endpoint_goes_to_zero_and_comes_back_from_it_by_two_policies(everything: Synthesized) -> None:
+    target = everything.one("ApplicationAutoScaling::ScalableTarget")
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (0, everything.settings.gpu_max_instances)
+    variant = everything.one("SageMaker::EndpointConfig")["ProductionVariants"][0]["VariantName"]
+    assert target["ResourceId"] == f"endpoint/{everything.settings.endpoint_name}/variant/{variant}"
+    policies = everything.all("ApplicationAutoScaling::ScalingPolicy")
+    by_type = {policy["PolicyType"]: (name, policy) for name, policy in policies.items()}
+    _, tracking = by_type["TargetTrackingScaling"]
+    name, step = by_type["StepScaling"]
+    metric = tracking["TargetTrackingScalingPolicyConfiguration"]["CustomizedMetricSpecification"]
+    assert metric["MetricName"] == "ApproximateBacklogSizePerInstance"
+    assert step["StepScalingPolicyConfiguration"]["StepAdjustments"][0]["ScalingAdjustment"] == 1
+    alarms = everything.all("CloudWatch::Alarm").values()
+    (alarm,) = (each for each in alarms if each["AlarmActions"] == [{"Ref": name}])
+    assert alarm["MetricName"] == "HasBacklogWithoutCapacity"
+    for dimensions in (metric["Dimensions"], alarm["Dimensions"]):
+        assert dimensions == [{"Name": "EndpointName", "Value": everything.settings.endpoint_name}]
+
+
+def test_settle_hears_of_both_ends_of_an_invocation(everything: Synthesized) -> None:
+    config = everything.one("SageMaker::EndpointConfig")["AsyncInferenceConfig"]
+    told = config["OutputConfig"]["NotificationConfig"]
+    heard = [each["TopicArn"] for each in everything.all("SNS::Subscription").values() if each["Protocol"] == "lambda"]
+    assert sorted(map(render, told.values())) == sorted(map(render, heard))
+    assert len(heard) == 2
+    assert config["ClientConfig"] == {"MaxConcurrentInvocationsPerInstance": 1}
+
+
+def test_topics_are_encrypted(stack: Synthesized) -> None:
+    assert all("KmsMasterKeyId" in topic for topic in stack.all("SNS::Topic").values())
+
+
+def test_a_stage_without_a_gpu_has_nothing_of_sagemaker(least: Synthesized) -> None:
+    assert "sagemaker" not in json.dumps({**least.template["Resources"]}).lower().replace('"sagemaker/"', "")

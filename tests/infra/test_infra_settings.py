@@ -1,0 +1,86 @@
+"""What cdk.json may say of a stage, and what is said to those who get it wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from infra.settings import ROOT, StageSettings, WrongSettings, read_context, stage_settings
+
+CERTIFICATE = "arn:aws:acm:eu-central-1:123456789012:certificate/0f2b"
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"painter_memory": 512}, "painter_memory is 512: Input should be greater than or equal to 2048"),
+        ({"painter_memory": "4096"}, 'painter_memory is "4096": Input should be a valid integer'),
+        ({"log_days": 8}, "log_days is 8: Input should be 1, 3, 5, 7, "),
+        ({"architecture": "arm"}, "architecture is \"arm\": Input should be 'arm64' or 'x86_64'"),
+        ({"colour": "red"}, "colour: there is no such setting; there are: account, alarm_email, "),
+        ({"allowed_origins": ["https://a.example/"]}, 'allowed_origins.0 is "https://a.example/": '),
+        ({"domain_name": "art.example.com"}, "domain_name and certificate_arn go together"),
+        ({"certificate_arn": CERTIFICATE}, "domain_name and certificate_arn go together"),
+        (
+            {"domain_name": "art.example.com", "certificate_arn": CERTIFICATE, "region": "us-east-1"},
+            "the certificate is to be in us-east-1",
+        ),
+        ({"pip_extra_index_url": "wheels.example"}, 'pip_extra_index_url is "wheels.example": String should match'),
+        ({"monthly_budget_usd": 10.0}, "monthly_budget_usd needs alarm_email"),
+        ({"key_rate_limit": 60.0}, "key_rate_limit is more than rate_limit"),
+        ({"key_burst_limit": 500}, "key_burst_limit is more than burst_limit"),
+        ({"gpu_max_instances": 2}, "gpu_max_instances is given, but gpu is false"),
+        ({"waf_rate_limit": 100}, "waf_rate_limit is given, but waf is false"),
+    ],
+)
+def test_a_setting_that_is_wrong_is_named_with_what_came_and_what_is_allowed(given: dict[str, Any], told: str) -> None:
+    with pytest.raises(WrongSettings) as caught:
+        stage_settings({"mine": given}, "mine")
+    assert str(caught.value).startswith("cdk.json, stages.mine:\n")
+    assert told in str(caught.value)
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    with pytest.raises(WrongSettings) as caught:
+        stage_settings({"mine": {"painter_memory": 1, "painter_timeout": 1, "gpu": "yes"}}, "mine")
+    assert len(str(caught.value).splitlines()) == 4
+
+
+@pytest.mark.parametrize("name", ["Prod", "1st", "a stage", "x" * 40])
+def test_a_name_that_cannot_be_part_of_an_address_is_refused(name: str) -> None:
+    with pytest.raises(WrongSettings, match="small letters, digits and hyphens"):
+        stage_settings({name: {}}, name)
+
+
+def test_a_stage_of_ones_own_needs_nothing_but_a_name() -> None:
+    settings = stage_settings({"mine": {}}, "mine")
+    assert settings.name == "image-stylizer-mine"
+    assert settings.is_kept
+
+
+def test_dev_goes_without_a_trace_and_prod_is_kept_and_guarded() -> None:
+    stages = read_context()["stages"]
+    assert stage_settings(stages, "dev").removal_policy == "destroy"
+    prod = stage_settings(stages, "prod")
+    assert (prod.removal_policy, prod.waf, prod.gpu) == ("retain", True, False)
+
+
+def test_every_setting_is_described() -> None:
+    described = {line.split(":")[0].strip() for line in (StageSettings.__doc__ or "").splitlines() if ": " in line}
+    assert set(StageSettings.model_fields) <= described
+
+
+def test_a_stage_that_is_not_there_ends_the_synth_with_those_that_are() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "infra.app"],
+        cwd=ROOT,
+        env={"STAGE": "production", "PATH": "/usr/local/bin:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.endswith("there is no stage 'production' in cdk.json; there are: dev, prod\n")

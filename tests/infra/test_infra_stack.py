@@ -1,0 +1,85 @@
+"""What holds of the stack as a whole: checked by rules of others, and changed only when somebody means it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.app import make_app
+from infra.settings import stage_settings
+
+from .conftest import STAGES, Synthesized
+
+pytestmark = pytest.mark.xdist_group("infra")
+
+SNAPSHOT = Path(__file__).parent / "dev.snapshot.json"
+UPDATE = "UPDATE_SNAPSHOTS"
+
+
+def test_the_cdk_has_nothing_to_say_against_a_stage(stack: Synthesized) -> None:
+    assert stack.warnings == []
+
+
+def test_what_cdk_nag_finds_ends_the_synth(tmp_path: Path) -> None:
+    app = make_app(stage_settings(STAGES, "least"), str(tmp_path))
+    stack = cast(Construct, app.node.find_child("image-stylizer-least"))
+    sqs.Queue(stack, "Forgetful")
+    role = iam.Role(stack, "Careless", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    role.add_to_policy(iam.PolicyStatement(actions=["s3:*"], resources=["*"]))
+    with pytest.raises(RuntimeError, match="ValidationFailed"):
+        app.synth()
+    report = (tmp_path / "validation-report.json").read_text()
+    assert "AwsSolutions-IAM5[Action::s3:*]" in report
+    assert "Serverless-SQSRedrivePolicy" in report
+
+
+def test_owners_are_told_what_they_need(stack: Synthesized) -> None:
+    told = set(stack.template["Outputs"])
+    assert {"ApiUrl", "ApiKeyId", "UploadsBucket", "ResultsBucket", "PaintQueue", "DeadLetters", "Dashboard"} <= told
+    assert ("EndpointName" in told) is stack.settings.gpu
+    assert ("DomainTarget" in told) is (stack.settings.domain_name is not None)
+
+
+def test_everything_is_tagged_with_its_stage(stack: Synthesized) -> None:
+    for bucket in stack.all("S3::Bucket").values():
+        assert {"Key": "stage", "Value": stack.settings.stage} in bucket["Tags"]
+
+
+def test_what_is_off_is_not_there(everything: Synthesized, least: Synthesized) -> None:
+    for kind in ("WAFv2::WebACL", "Budgets::Budget", "SageMaker::Endpoint", "ApiGateway::DomainName"):
+        assert len(everything.all(kind)) == 1
+        assert not least.all(kind)
+
+
+def test_nothing_is_too_much_for_cloudformation(stack: Synthesized) -> None:
+    assert len(stack.template["Resources"]) < 450  # of 500
+    assert len(json.dumps(stack.template)) < 900_000  # of a million bytes
+
+
+def digest(template: dict[str, Any]) -> str:
+    """The template with a line for each resource, without what changes with the code that is deployed."""
+    parts = {
+        kind: {name: json.dumps(each, sort_keys=True) for name, each in template[kind].items()}
+        for kind in ("Resources", "Outputs")
+    }
+    lines = [f"{kind}.{name}: {text}" for kind, found in parts.items() for name, text in sorted(found.items())]
+    return re.sub(r"[0-9a-f]{64}|(?<=Deployment)[0-9A-Za-z]{40}", "<hash>", json.dumps(lines, indent=1)) + "\n"
+
+
+def test_dev_is_what_it_was(synthesize: Callable[[str], Synthesized]) -> None:
+    # After a change that is meant: UPDATE_SNAPSHOTS=1 .venv/bin/python -m pytest -n 0 tests/infra/test_infra_stack.py
+    now = digest(synthesize("dev").template)
+    if UPDATE in os.environ:
+        SNAPSHOT.write_text(now)
+    before = json.loads(SNAPSHOT.read_text())
+    changed = sorted(set(json.loads(now)) ^ set(before))
+    assert [line.split(": ")[0] for line in changed] == [], f"if this is meant, run it with {UPDATE}=1"
