@@ -110,6 +110,7 @@ class StageSettings(BaseModel):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         problems = [
+            ('"*" stands alone in allowed_origins', "*" in self.allowed_origins and len(self.allowed_origins) > 1),
             (
                 "domain_name and certificate_arn go together",
                 (self.domain_name is None) != (self.certificate_arn is None),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from aws_cdk import CfnOutput, Environment, Stack, Tags
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk.custom_resources import CustomResourceConfig
 from constructs import Construct
 
 from infra import bundling
 from infra.constructs.api import Api
 from infra.constructs.budget import Budget
-from infra.constructs.common import architecture
+from infra.constructs.common import architecture, retention
 from infra.constructs.gateway import Gateway
 from infra.constructs.gpu import Gpu
 from infra.constructs.jobs import Jobs
@@ -38,6 +39,7 @@ class StylizerStack(Stack):
             env=Environment(account=settings.account, region=settings.region),
             termination_protection=settings.is_kept,
         )
+        CustomResourceConfig.of(self).add_log_retention_lifetime(retention(settings))  # of what the CDK brings itself
         Tags.of(self).add("service", "image-stylizer")
         Tags.of(self).add("stage", settings.stage)
         layer = lambda_.LayerVersion(

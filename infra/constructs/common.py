@@ -30,11 +30,24 @@ def removal(settings: StageSettings) -> RemovalPolicy:
     return RemovalPolicy.RETAIN if settings.is_kept else RemovalPolicy.DESTROY
 
 
+def retention(settings: StageSettings) -> logs.RetentionDays:
+    """How long logs are kept."""
+    return logs.RetentionDays[_RETENTION[settings.log_days]]
+
+
 def make_logs(scope: Construct, id: str, settings: StageSettings, name: str | None = None) -> logs.LogGroup:  # noqa: A002
-    """A log group of its own, so that logs end when the stage says, and a role can be held to them."""
-    days = logs.RetentionDays[_RETENTION[settings.log_days]]
-    # Encrypted by CloudWatch with keys of its own, which costs nothing; a key of the account's would.
-    return logs.LogGroup(scope, id, log_group_name=name, retention=days, removal_policy=removal(settings))
+    """A log group of its own, so that logs end when the stage says, and a role can be held to them.
+
+    One that has to have a name goes with the stack, in whose place another one could not be made otherwise.
+    """
+    return logs.LogGroup(
+        scope,
+        id,
+        # Encrypted by CloudWatch with keys of its own, which costs nothing; a key of the account's would.
+        log_group_name=name,
+        retention=retention(settings),
+        removal_policy=removal(settings) if name is None else RemovalPolicy.DESTROY,
+    )
 
 
 def make_function_role(

@@ -77,7 +77,6 @@ class Gpu(Construct):
                 },
             ),
         )
-        model.node.add_dependency(role)
         endpoint = self._make_endpoint(model)
         self._scale(endpoint)
 

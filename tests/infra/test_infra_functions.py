@@ -61,6 +61,11 @@ def test_every_log_ends(stack: Synthesized) -> None:
     names = [render(group.get("LogGroupName", "")) for group in groups.values()]
     # Those that AWS would make by itself otherwise, and keep for ever.
     assert any(re.fullmatch(rf"API-Gateway-Execution-Logs_\$\{{.+\}}/{stack.settings.stage}", name) for name in names)
+    # One that is named goes with the stack: no stack of that name could be made otherwise.
+    for group in stack.template["Resources"].values():
+        if group["Type"] == "AWS::Logs::LogGroup":
+            goes = "LogGroupName" in group["Properties"] or stack.settings.removal_policy == "destroy"
+            assert group["DeletionPolicy"] == ("Delete" if goes else "Retain")
     if stack.settings.gpu:
         assert f"/aws/sagemaker/Endpoints/{stack.settings.endpoint_name}" in names
 

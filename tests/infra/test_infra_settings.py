@@ -22,6 +22,7 @@ CERTIFICATE = "arn:aws:acm:eu-central-1:123456789012:certificate/0f2b"
         ({"architecture": "arm"}, "architecture is \"arm\": Input should be 'arm64' or 'x86_64'"),
         ({"colour": "red"}, "colour: there is no such setting; there are: account, alarm_email, "),
         ({"allowed_origins": ["https://a.example/"]}, 'allowed_origins.0 is "https://a.example/": '),
+        ({"allowed_origins": ["*", "https://a.example"]}, '"*" stands alone in allowed_origins'),
         ({"domain_name": "art.example.com"}, "domain_name and certificate_arn go together"),
         ({"certificate_arn": CERTIFICATE}, "domain_name and certificate_arn go together"),
         (

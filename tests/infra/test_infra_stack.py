@@ -12,6 +12,7 @@ from typing import Any, cast
 import pytest
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
+from cfnlint.api import ManualArgs, lint
 from constructs import Construct
 
 from infra.app import make_app
@@ -40,6 +41,13 @@ def test_what_cdk_nag_finds_ends_the_synth(tmp_path: Path) -> None:
     report = (tmp_path / "validation-report.json").read_text()
     assert "AwsSolutions-IAM5[Action::s3:*]" in report
     assert "Serverless-SQSRedrivePolicy" in report
+
+
+def test_cloudformation_takes_the_template(stack: Synthesized) -> None:
+    """Checked against the schemas of all resources: names, types and choices."""
+    found = lint(json.dumps(stack.template), config=ManualArgs(regions=[stack.settings.region or "eu-central-1"]))
+    # Not that something waits explicitly for what it waits for anyway, which is how the CDK writes it.
+    assert [str(match) for match in found if match.rule.id != "W3005"] == []
 
 
 def test_owners_are_told_what_they_need(stack: Synthesized) -> None:

@@ -81,7 +81,7 @@ def test_browsers_may_send_files_and_follow_links_from_the_page_and_from_allowed
 
 
 def test_data_outlives_a_stack_that_is_to_be_kept_and_goes_with_one_that_is_not(stack: Synthesized) -> None:
-    kinds = ("AWS::S3::Bucket", "AWS::DynamoDB::GlobalTable", "AWS::SecretsManager::Secret", "AWS::Logs::LogGroup")
+    kinds = ("AWS::S3::Bucket", "AWS::DynamoDB::GlobalTable", "AWS::SecretsManager::Secret")
     kept = stack.settings.removal_policy == "retain"
     found = [each for each in stack.template["Resources"].values() if each["Type"] in kinds]
     assert {each["DeletionPolicy"] for each in found} == {"Retain" if kept else "Delete"}
