@@ -136,7 +136,7 @@ class Gateway(Construct):
         fixed = {"Content-Type": "application/problem+json", "Cache-Control": "no-store", **cors, **response.headers}
         self.rest_api.add_gateway_response(
             response.kind,
-            type=getattr(apigateway.ResponseType, response.kind),  # and not `of`, which takes any text
+            type=apigateway.ResponseType.of(response.kind),
             status_code=str(response.status),
             response_headers={
                 "X-Request-Id": "context.requestId",

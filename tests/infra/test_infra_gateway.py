@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aws_cdk.aws_apigateway import ResponseType
 
 from functions.api.app import create_app
 from infra.gateway_responses import GATEWAY_RESPONSES
@@ -81,6 +82,12 @@ def test_browsers_are_answered_where_other_origins_are_allowed(stack: Synthesize
         verbs = {route.method for route in ROUTES if route.path == path}
         assert set(headers["Access-Control-Allow-Methods"].strip("'").split(",")) == verbs
         assert all(origin in str(answer["ResponseTemplates"]) for origin in stack.settings.allowed_origins[1:])
+
+
+def test_the_gateway_knows_each_kind_of_answer_that_is_given_words() -> None:
+    names = [name for name in dir(ResponseType) if name.isupper()]
+    known = {getattr(ResponseType, name).response_type for name in names}
+    assert {response.kind for response in GATEWAY_RESPONSES} <= known
 
 
 def test_what_the_gateway_says_by_itself_is_a_problem_of_a_known_type(stack: Synthesized) -> None:
