@@ -17,7 +17,7 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.painter.outcomes import count
+from functions.painter.outcomes import SERVICE, count, count_broken_off
 from functions.painter.painting import paint_job
 from functions.painter.warming import warm_up
 from stylizer_service.aws import open_ports
@@ -28,8 +28,8 @@ from stylizer_service.ports import Ports
 _RETRY_SECONDS = 30
 _LONGEST_RETRY = 900
 
-log = Logger(service="painter")
-tracer = Tracer(service="painter")
+log = Logger(service=SERVICE)
+tracer = Tracer(service=SERVICE)
 
 warm_up()
 
@@ -70,6 +70,7 @@ def _receive(record: SQSRecord, context: LambdaContext) -> None:
         _paint(job_id, context)
     except Exception:
         log.exception("message %s failed", record.message_id)
+        count_broken_off()
         _come_again_soon(record)
         raise
 

@@ -8,6 +8,13 @@ from functions.painter.painting import Outcome
 from stylizer_service.aws.metrics import put
 from stylizer_service.ports import Ports
 
+SERVICE = "painter"
+
+
+def count_broken_off() -> None:
+    """Put down that a painter could not go on with a message, mostly for want of a store, and that it comes again."""
+    put("BrokenOff", 1, service=SERVICE)
+
 
 def count(ports: Ports, job_id: str, outcome: Outcome) -> None:
     """Put down how a delivery ended; of a painting that is done, how long it took, and of a failure, why."""

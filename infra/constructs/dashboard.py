@@ -20,7 +20,7 @@ _DAY = Duration.days(1)
 def make_dashboard(scope: Construct, watched: Watched, alarms: Sequence[cloudwatch.Alarm]) -> cloudwatch.Dashboard:
     """A row for each question that an owner has, from callers to costs."""
     rows: list[list[cloudwatch.IWidget]] = [
-        [cloudwatch.AlarmStatusWidget(alarms=list(alarms), title="Alarms", width=_WIDTH, height=3)],
+        [cloudwatch.AlarmStatusWidget(alarms=list(alarms), title="Alarms", width=_WIDTH, height=4)],
         _requests(watched),
         _jobs(watched),
         _ends(watched),
@@ -103,8 +103,9 @@ def _ends(watched: Watched) -> list[cloudwatch.IWidget]:
     return [
         _graph("Failed jobs, by problem", watched.own_by("Failures", "problem", shown="problem"), stacked=True),
         _graph(
-            "Rescued and lost",
+            "Broken off, rescued and lost",
             watched.own("Rescued", service="settle", label="rescued"),
+            watched.own("BrokenOff", service="painter", label="broken off, come again"),
             watched.own("DeadLetters", service="settle", label="dead letters"),
             watched.own("EndpointFailures", service="settle", label="failures of the endpoint"),
         ),

@@ -128,8 +128,8 @@ def _of_the_api(watched: Watched) -> list[Rule]:
     return [
         Rule(
             "api-answers-5xx",
-            "Of the requests in five minutes, twice in a row, 5% or more, and five at least, were answered with 5xx.",
-            percent(errors, requests, from_count=5),
+            "Of the requests in five minutes, twice in a row, 5% or more, and three at least, were answered with 5xx.",
+            percent(errors, requests, from_count=3),
             threshold=5,
             periods=2,
         ),
@@ -171,6 +171,13 @@ def _of_painters(watched: Watched) -> list[Rule]:
             percent(crashes, painter.metric_invocations(statistic="Sum", period=PERIOD), from_count=3),
             threshold=5,
             periods=1,
+        ),
+        Rule(
+            "painters-break-off",
+            "Painters could not go on with a message three times or more in five minutes, twice in a row.",
+            watched.own("BrokenOff", service="painter"),
+            threshold=3,
+            periods=2,
         ),
         Rule(
             "jobs-fail",

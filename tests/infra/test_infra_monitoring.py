@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from functions.api import observing
-from functions.painter.outcomes import count
+from functions.painter.outcomes import count, count_broken_off
 from functions.settle import outcomes
 from infra.constructs.environment import METRICS_NAMESPACE
 from infra.constructs.monitoring import GUIDE, OUR_FAULT
@@ -94,6 +94,7 @@ def told(tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture
                 lease.fail(problem("internal", "it broke"))
                 count(ports, job_id, "failed")
         outcomes.count_rescued(ports, [], ports.clock.now())
+    count_broken_off()
     outcomes.count_failure("painting-failed")
     outcomes.count_dead_letter()
     outcomes.count_endpoint_failure()
