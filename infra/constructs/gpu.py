@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from aws_cdk import Stack
-from aws_cdk import aws_applicationautoscaling as scaling
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecr_assets as assets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -14,6 +12,7 @@ from constructs import Construct
 
 from infra.constructs import environment
 from infra.constructs.common import acknowledge, acknowledge_folders, allow, make_logs
+from infra.constructs.gpu_scaling import GpuScaling
 from infra.constructs.jobs import Jobs
 from infra.constructs.painter import DOCKERFILE, build_args
 from infra.constructs.storage import ANSWERS, JOBS, Storage
@@ -22,9 +21,6 @@ from infra.settings import ROOT, StageSettings
 _VARIANT = "painter"
 _AMI = "al2023-ami-sagemaker-inference-gpu-4-1"  # has the driver (580) that torch's CUDA 13 needs
 _START_SECONDS = 900  # to fetch an image with CUDA and to paint a first picture
-_WAITING_PER_INSTANCE = 2  # more than that are worth another instance: one paints, one waits
-_SCALE_OUT_PAUSE = 300  # about as long as an instance takes to come
-_SCALE_IN_PAUSE = 600
 
 
 class Gpu(Construct):
@@ -78,7 +74,14 @@ class Gpu(Construct):
             ),
         )
         endpoint = self._make_endpoint(model)
-        self._scale(endpoint)
+        GpuScaling(
+            self,
+            "Scaling",
+            endpoint=endpoint,
+            endpoint_name=endpoint_name,
+            variant=_VARIANT,
+            most=settings.gpu_max_instances,
+        )
 
     def _make_topic(self, id: str) -> sns.Topic:  # noqa: A002
         # A key of AWS's own does: SageMaker tells in the name of the role, which the key lets in.
@@ -125,70 +128,6 @@ class Gpu(Construct):
         )
         endpoint.node.add_dependency(self.logs)
         return endpoint
-
-    def _scale(self, endpoint: sagemaker.CfnEndpoint) -> None:
-        """From none to some when something waits, by what waits for each, and back to none."""
-        target = scaling.CfnScalableTarget(
-            self,
-            "Scaling",
-            service_namespace="sagemaker",
-            scalable_dimension="sagemaker:variant:DesiredInstanceCount",
-            resource_id=f"endpoint/{self.endpoint_name}/variant/{_VARIANT}",
-            min_capacity=0,
-            max_capacity=self._settings.gpu_max_instances,
-        )
-        target.node.add_dependency(endpoint)
-        scaling.CfnScalingPolicy(
-            self,
-            "ByBacklog",
-            policy_name="by-backlog",
-            policy_type="TargetTrackingScaling",
-            scaling_target_id=target.ref,
-            target_tracking_scaling_policy_configuration=scaling.CfnScalingPolicy.TargetTrackingScalingPolicyConfigurationProperty(
-                target_value=_WAITING_PER_INSTANCE,
-                scale_out_cooldown=_SCALE_OUT_PAUSE,
-                scale_in_cooldown=_SCALE_IN_PAUSE,
-                customized_metric_specification=scaling.CfnScalingPolicy.CustomizedMetricSpecificationProperty(
-                    namespace="AWS/SageMaker",
-                    metric_name="ApproximateBacklogSizePerInstance",
-                    dimensions=[
-                        scaling.CfnScalingPolicy.MetricDimensionProperty(name="EndpointName", value=self.endpoint_name)
-                    ],
-                    statistic="Average",
-                ),
-            ),
-        )
-        # The backlog for each of no instances is nothing: without this one, the first job would wait for others.
-        wake = scaling.CfnScalingPolicy(
-            self,
-            "FromNone",
-            policy_name="from-none",
-            policy_type="StepScaling",
-            scaling_target_id=target.ref,
-            step_scaling_policy_configuration=scaling.CfnScalingPolicy.StepScalingPolicyConfigurationProperty(
-                adjustment_type="ChangeInCapacity",
-                metric_aggregation_type="Average",
-                cooldown=_SCALE_OUT_PAUSE,
-                step_adjustments=[
-                    scaling.CfnScalingPolicy.StepAdjustmentProperty(metric_interval_lower_bound=0, scaling_adjustment=1)
-                ],
-            ),
-        )
-        cloudwatch.CfnAlarm(
-            self,
-            "Waiting",
-            alarm_description="Something waits for the endpoint, and it has no instance: scales it up, tells nobody",
-            namespace="AWS/SageMaker",
-            metric_name="HasBacklogWithoutCapacity",
-            dimensions=[cloudwatch.CfnAlarm.DimensionProperty(name="EndpointName", value=self.endpoint_name)],
-            statistic="Average",
-            period=60,
-            evaluation_periods=1,
-            threshold=1,
-            comparison_operator="GreaterThanOrEqualToThreshold",
-            treat_missing_data="notBreaching",
-            alarm_actions=[wake.ref],
-        )
 
     def _make_role(self, storage: Storage, jobs: Jobs, image: assets.DockerImageAsset) -> iam.Role:
         """What SageMaker may do, and what the painter in its container may."""
