@@ -51,6 +51,7 @@ quality: .venv/.training ## style and content distance of every method over CONT
 	$(BIN)/python -m training.quality --content "$(CONTENT)" --style "$(STYLE)" $(BY_TEACHERS)
 
 synth: .venv/.infra ## write the CloudFormation template of STAGE=dev into cdk.out, without Docker or an account
+	rm -rf cdk.out
 	STAGE="$(STAGE)" $(BIN)/python -m infra.app
 
 diff: .venv/.infra ## say what a deploy of STAGE=dev would change
