@@ -1,7 +1,8 @@
 // The key that a service for many asks its callers for. A service on one's own machine asks for none.
 
+import { $ } from "./dom.js";
+
 const NAME = "api-key";
-const dialog = document.getElementById("key-dialog");
 let asking = null; // the promise of an answer, so that several calls ask once
 
 export const key = () => localStorage.getItem(NAME);
@@ -14,8 +15,8 @@ export async function askForKey(refused) {
 }
 
 function ask(refused) {
-  const field = document.getElementById("key-field");
-  document.getElementById("key-wrong").hidden = !refused;
+  const [dialog, field] = [$("key-dialog"), $("key-field")];
+  $("key-wrong").hidden = !refused;
   field.value = refused ?? "";
   return new Promise((resolve) => {
     dialog.onsubmit = () => localStorage.setItem(NAME, field.value.trim());

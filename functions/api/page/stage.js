@@ -1,10 +1,12 @@
 // The picture area: the photo, the painting as it grows, and the two compared.
 
-const $ = (id) => document.getElementById(id);
+import { $ } from "./dom.js";
+
 const stage = $("stage");
 const pictures = $("pictures");
 const photo = $("photo");
 const painting = $("painting");
+const wipe = $("wipe");
 
 let photoUrl = null;
 
@@ -29,7 +31,6 @@ export async function showPhoto(file) {
   forgetPhoto();
   photoUrl = URL.createObjectURL(file);
   photo.src = photoUrl;
-  $("photo-unseen").hidden = true;
   setState("photo");
   try {
     await photo.decode();
@@ -55,7 +56,7 @@ export function clearPainting() {
   painting.removeAttribute("src");
 }
 
-/** Show a state of the painting as soon as it is decoded, so that it never flickers. */
+/** Show a state of the painting as soon as it is decoded, so that it never flickers; false if it is none. */
 export async function showPainting(address) {
   const next = new Image();
   next.src = address;
@@ -75,66 +76,13 @@ export function setShape(width, height) {
   pictures.classList.toggle("wide", width > height);
 }
 
-/** `fraction` 0-1, null for "busy, no telling how long", undefined for none at all. */
-export function setProgress(fraction) {
-  const bar = $("bar");
-  $("progress").hidden = fraction === undefined;
-  if (fraction === null) bar.removeAttribute("value");
-  else if (fraction !== undefined) bar.value = fraction;
-}
-
-export function setCaption(text) {
-  if ($("caption").textContent !== text) $("caption").textContent = text;
-}
-
-export function showNotice(text) {
-  $("notice-text").textContent = text;
-  $("notice").hidden = false;
-}
-
-export function hideNotice() {
-  $("notice").hidden = true;
-}
-
 /** Offer the finished file. */
 export function offerDownload(address, name) {
-  const link = $("download");
-  link.href = address;
-  link.download = name;
-  link.hidden = false;
+  Object.assign($("download"), { href: address, download: name, hidden: false });
 }
 
-/** Call `onPhoto(file)` for a photo chosen, dropped anywhere on the page, or pasted. */
-export function listenForPhotos(onPhoto) {
-  const input = $("photo-file");
-  input.addEventListener("change", () => {
-    if (input.files[0]) onPhoto(input.files[0]);
-    input.value = "";
-  });
-  $("change").addEventListener("click", () => input.click());
-
-  let depth = 0; // dragenter and dragleave also fire for every child
-  const dropping = (change) => {
-    depth = Math.max(0, depth + change);
-    stage.classList.toggle("dropping", depth > 0);
-  };
-  const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
-  addEventListener("dragenter", (event) => hasFiles(event) && dropping(1));
-  addEventListener("dragleave", (event) => hasFiles(event) && dropping(-1));
-  addEventListener("dragover", (event) => hasFiles(event) && event.preventDefault());
-  addEventListener("drop", (event) => {
-    if (!hasFiles(event)) return;
-    event.preventDefault();
-    dropping(-depth);
-    if (event.dataTransfer.files[0]) onPhoto(event.dataTransfer.files[0]);
-  });
-  addEventListener("paste", (event) => {
-    const file = event.clipboardData?.files[0];
-    if (file) onPhoto(file);
-  });
-}
-
-const wipe = $("wipe");
-wipe.addEventListener("input", () => pictures.style.setProperty("--wipe", `${wipe.value}%`));
+wipe.addEventListener("input", () => {
+  pictures.style.setProperty("--wipe", `${wipe.value}%`);
+  wipe.setAttribute("aria-valuetext", `${wipe.value} % photo, ${100 - wipe.value} % painting`);
+});
 $("views").addEventListener("change", () => (stage.dataset.view = currentView()));
-$("notice-close").addEventListener("click", hideNotice);

@@ -1,115 +1,80 @@
-// The grid of styles: the catalog, and a file of one's own.
+// Which styles are chosen: one, or two with a balance between them.
 
-import { get, imageOf, upload } from "./api.js";
+import { hang, madeBy, reveal, styleOf, titleOf } from "./catalog.js";
+import { $ } from "./dom.js";
 
-const $ = (id) => document.getElementById(id);
-const byId = new Map();
-let ownFile = null;
-let ownUpload = null; // the promise of an upload id, so that the same file goes up once
+const slots = $("panel").elements.slot;
+let chosen = [null, null]; // ids; the second counts only in a blend
 
-/** Fill the grid and choose the first style. */
-export async function loadStyles() {
-  const styles = [];
-  let cursor = null;
-  do {
-    const page = await get(`v1/styles?limit=100${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
-    styles.push(...page.items);
-    cursor = page.next_cursor;
-  } while (cursor);
-  for (const style of styles) {
-    byId.set(style.id, style);
-    $("own-tile").before(tile(style));
+const isBlend = () => !$("blend").hidden;
+const active = () => (isBlend() ? Number(slots.value) : 0);
+const radios = () => [...document.getElementsByName("style")];
+
+/** The styles to paint with, as the API takes them. */
+export function chosenStyles() {
+  if (!isBlend()) return [{ style: chosen[0], weight: 1 }];
+  const percent = Number($("balance").value); // of the second, which stands at the right
+  return [{ style: chosen[0], weight: 100 - percent }, { style: chosen[1], weight: percent }];
+}
+
+/** Choose the styles of an earlier job, as far as they are still there. */
+export function chooseStyles(wanted) {
+  const known = wanted.filter((entry) => styleOf(entry.style)).slice(0, 2);
+  if (!known.length) return;
+  const [first, second] = known;
+  chosen = [first.style, second?.style ?? null];
+  if (second) $("balance").value = (100 * second.weight) / (first.weight + second.weight);
+  setBlend(Boolean(second), 0);
+  reveal(first.style);
+}
+
+/** Choose one more style, where the person is choosing. */
+export function chooseStyle(id) {
+  chosen[active()] = id;
+  show();
+}
+
+function setBlend(on, slot) {
+  $("blend").hidden = !on;
+  $("blend-toggle").setAttribute("aria-expanded", String(on));
+  $("blend-toggle").textContent = on ? "Use one style only" : "Blend with a second style";
+  slots.value = String(slot);
+  if (on) chosen[1] ??= radios().find((radio) => radio.value !== chosen[0])?.value ?? chosen[0];
+  show();
+}
+
+function show() {
+  const style = styleOf(chosen[active()]);
+  for (const radio of radios()) {
+    radio.checked = radio.value === style?.id;
+    const isOther = isBlend() && radio.value === chosen[1 - active()];
+    radio.closest("label").classList.toggle("other", isOther);
   }
-  select(styles[0]?.id);
+  describe(style);
+  hang($("hung"), chosen[0]);
+  hang($("glow"), chosen[0]);
+  $("invitation-style").textContent = chosen[0] ? titleOf(chosen[0]) : "a work of art";
+  if (isBlend()) showBlend();
 }
 
-function tile(style) {
-  const label = document.createElement("label");
-  label.className = "tile";
-  const radio = Object.assign(document.createElement("input"), { type: "radio", name: "style", value: style.id });
-  radio.className = "visually-hidden";
-  const swatch = document.createElement("span");
-  swatch.className = "swatch";
-  swatch.append(imageOf(`v1/styles/${style.id}/image`, { alt: "", decoding: "async" }));
-  const title = document.createElement("span");
-  title.className = "tile-title";
-  title.textContent = style.title;
-  label.append(radio, swatch, title);
-  return label;
+function describe(style) {
+  const title = document.createElement("strong");
+  title.textContent = style?.title ?? "";
+  const facts = style ? [madeBy(style), style.description, style.license] : [];
+  $("about").replaceChildren(title, ...facts.filter(Boolean).map((fact) => ` · ${fact}`));
 }
 
-const radioOf = (id) => document.querySelector(`input[name="style"][value="${CSS.escape(id)}"]`);
-
-/** Choose a style by id; false where the grid has none of that id. */
-export function select(id) {
-  const radio = id && radioOf(id);
-  if (radio) radio.checked = true;
-  describe();
-  return Boolean(radio);
-}
-
-export const titleOf = (id) => byId.get(id)?.title ?? "Your own style";
-
-/** The id to paint with: a catalog id, or that of the own file's upload. */
-export async function chosenStyle() {
-  const value = document.querySelector('input[name="style"]:checked')?.value;
-  if (value !== "own") return value;
-  ownUpload ??= upload(ownFile);
-  try {
-    return await ownUpload;
-  } catch (error) {
-    ownUpload = null;
-    throw error;
+function showBlend() {
+  const percent = Number($("balance").value);
+  const parts = [100 - percent, percent];
+  for (const [slot, part] of parts.entries()) {
+    hang($(`slot-${slot}-swatch`), chosen[slot]);
+    $(`slot-${slot}-title`).textContent = titleOf(chosen[slot]);
+    $(`share-${slot}`).textContent = `${part} %`;
   }
+  $("balance").setAttribute("aria-valuetext", chosen.map((id, slot) => `${parts[slot]} % ${titleOf(id)}`).join(", "));
 }
 
-/** Forget the upload of the own file, when the server no longer knows it. */
-export function forgetOwnUpload() {
-  ownUpload = null;
-}
-
-function describe() {
-  const about = $("about");
-  const value = document.querySelector('input[name="style"]:checked')?.value;
-  const style = byId.get(value);
-  if (value === "own" && ownFile) {
-    about.textContent = `Painted in the manner of ${ownFile.name}.`;
-  } else if (style) {
-    const strong = document.createElement("strong");
-    strong.textContent = style.title;
-    const facts = [style.artist, style.year, style.license].filter(Boolean).join(", ");
-    about.replaceChildren(strong, [facts && ` (${facts})`, style.description].filter(Boolean).join(". "));
-  } else {
-    about.textContent = "";
-  }
-}
-
-function useOwn(file) {
-  ownFile = file;
-  ownUpload = null;
-  const picture = new Image();
-  picture.alt = "";
-  picture.src = URL.createObjectURL(file);
-  const swatch = $("own-swatch");
-  swatch.querySelector("img")?.remove();
-  picture.addEventListener("load", () => swatch.append(picture));
-  select("own");
-}
-
-let before = null; // the style to go back to when the file dialog is closed without a file
-$("tiles").addEventListener("change", (event) => {
-  if (event.target.value === "own" && !ownFile) {
-    $("own-file").click();
-    select(before); // becomes "own" once there is a file
-  }
-  before = document.querySelector('input[name="style"]:checked')?.value ?? before;
-  describe();
-});
-$("own-tile").addEventListener("click", (event) => {
-  // A second click on the tile changes the file; the click of its own radio is the first one's echo.
-  if (event.target.tagName !== "INPUT" && ownFile && radioOf("own").checked) $("own-file").click();
-});
-$("own-file").addEventListener("change", () => {
-  if ($("own-file").files[0]) useOwn($("own-file").files[0]);
-  $("own-file").value = "";
-});
+$("tiles").addEventListener("change", (event) => chooseStyle(event.target.value));
+$("blend").addEventListener("input", show);
+$("blend-toggle").addEventListener("click", () => setBlend(!isBlend(), isBlend() ? 0 : 1));
