@@ -11,7 +11,7 @@ from constructs import Construct
 
 from infra import bundling
 from infra.constructs import environment
-from infra.constructs.common import acknowledge_function, allow, architecture, make_function_role, make_logs
+from infra.constructs.common import acknowledge, acknowledge_runtime, allow, architecture, make_function_role, make_logs
 from infra.constructs.jobs import Jobs
 from infra.constructs.storage import JOBS, STYLES, UPLOADS, Storage
 from infra.settings import StageSettings
@@ -69,7 +69,12 @@ class Api(Construct):
                 "STYLIZER_ALLOWED_ORIGINS": json.dumps(settings.allowed_origins),
             },
         )
-        acknowledge_function(self.function, "The gateway waits for its answer, and tells the caller of a failure.")
+        acknowledge_runtime(self.function)
+        acknowledge(
+            self.function,
+            "Serverless-LambdaDLQ",
+            "The gateway waits for its answer, and tells the caller of a failure.",
+        )
 
 
 def _permissions(storage: Storage, jobs: Jobs, endpoint_arn: str | None) -> list[iam.PolicyStatement]:

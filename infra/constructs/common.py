@@ -96,15 +96,9 @@ def acknowledge_folders(role: iam.Role, folders: Iterable[tuple[s3.Bucket, str]]
         acknowledge(role, f"AwsSolutions-IAM5[Resource::<{name}.Arn>/{folder}*]", reason)
 
 
-def acknowledge_function(function: lambda_.Function, failures: str) -> None:
-    """Say why a function is as it is.
-
-    Args:
-        function: Any Lambda function.
-        failures: What becomes of events that it fails at.
-    """
-    acknowledge(function, "Serverless-LambdaDLQ", failures)
-    reason = "Its code, the layer and the painter's image are made and tested for this version, which AWS supports."
+def acknowledge_runtime(function: lambda_.Function) -> None:
+    """Say why a function has not got the newest Python there is."""
+    reason = "Its code and the layer are made and tested for this version, as the painter's image is; AWS supports it."
     for rule in ("AwsSolutions-L1", "Serverless-LambdaLatestVersion"):
         acknowledge(function, rule, reason)
 

@@ -9,7 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.constructs import environment
-from infra.constructs.common import acknowledge_function, allow, architecture, make_function_role, make_logs, take_from
+from infra.constructs.common import acknowledge, allow, architecture, make_function_role, make_logs, take_from
 from infra.constructs.jobs import Jobs
 from infra.constructs.storage import JOBS, Storage
 from infra.settings import ROOT, StageSettings
@@ -43,7 +43,9 @@ class Painter(Construct):
             role=role,
             environment=environment.for_painters(settings, storage, jobs),
         )
-        acknowledge_function(self.function, "Its messages stay in the queue until it has dealt with them.")
+        acknowledge(
+            self.function, "Serverless-LambdaDLQ", "Its messages stay in the queue until it has dealt with them."
+        )
         # Reserved concurrency in place of this would have the queue read faster than painters are free, and what they
         # do not take would count as a delivery that failed.
         take_from(self.function, jobs.paint_queue, "PaintQueue", at_once=1, most=settings.painter_concurrency)

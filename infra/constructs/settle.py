@@ -16,7 +16,15 @@ from constructs import Construct
 
 from infra import bundling
 from infra.constructs import environment
-from infra.constructs.common import acknowledge_function, allow, architecture, make_function_role, make_logs, take_from
+from infra.constructs.common import (
+    acknowledge,
+    acknowledge_runtime,
+    allow,
+    architecture,
+    make_function_role,
+    make_logs,
+    take_from,
+)
 from infra.constructs.jobs import SETTLE_TIMEOUT, Jobs
 from infra.constructs.storage import JOBS, UPLOADS, Storage
 from infra.settings import StageSettings
@@ -70,7 +78,10 @@ class Settle(Construct):
             on_failure=destinations.SqsDestination(jobs.undelivered),
             environment=environment.for_callers(settings, storage, jobs),
         )
-        acknowledge_function(self.function, "Events that it fails at go to the queue of what is undelivered.")
+        acknowledge_runtime(self.function)
+        acknowledge(
+            self.function, "Serverless-LambdaDLQ", "Events that it fails at go to the queue of what is undelivered."
+        )
         take_from(self.function, jobs.dead_letters, "DeadLetters", at_once=10)
         take_from(self.function, jobs.webhook_queue, "Webhooks", at_once=1, most=_MESSENGERS)
         for topic in topics:

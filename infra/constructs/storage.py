@@ -8,7 +8,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.constructs.common import acknowledge, removal
+from infra.constructs.common import removal
 from infra.settings import StageSettings
 
 UPLOADS = "uploads/"
@@ -33,7 +33,6 @@ class Storage(Construct):
         super().__init__(scope, id)
         self._settings = settings
         self._logs = self._make("AccessLogs", lifecycle=[_expire("", settings.log_days)])
-        acknowledge(self._logs, "AwsSolutions-S1", "It is where the access logs of the others go.")
         self.uploads = self._make_logged("Uploads", lifecycle=[_expire(UPLOADS, settings.upload_days + 1)])
         self.results = self._make_logged(
             "Results",

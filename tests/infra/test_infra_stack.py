@@ -7,13 +7,14 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pytest
+from aws_cdk import Acknowledgment
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from cfnlint.api import ManualArgs, lint
-from constructs import Construct
+from constructs import Construct, IConstruct
 
 from infra.app import make_app
 from infra.settings import stage_settings
@@ -24,6 +25,44 @@ pytestmark = pytest.mark.xdist_group("infra")
 
 SNAPSHOT = Path(__file__).parent / "dev.snapshot.json"
 UPDATE = "UPDATE_SNAPSHOTS"
+
+
+class Recorder:
+    """Takes acknowledgments and keeps them to itself, so that everything is found."""
+
+    made: ClassVar[list[tuple[str, str]]] = []
+
+    def __init__(self, path: str):
+        self._path = path
+
+    @classmethod
+    def of(cls, scope: IConstruct) -> Recorder:
+        return cls(scope.node.path)
+
+    def acknowledge(self, given: Acknowledgment) -> None:
+        self.made.append((self._path, given.id))
+
+
+@pytest.mark.parametrize("stage", ["everything", "least"])
+def test_every_acknowledgment_is_of_something_that_is_found(
+    stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infra.constructs.common.Validations", Recorder)
+    monkeypatch.setattr(Recorder, "made", [])
+    with pytest.raises(RuntimeError, match="ValidationFailed"):
+        make_app(stage_settings(STAGES, stage), str(tmp_path)).synth()
+    report = json.loads((tmp_path / "validation-report.json").read_text())
+    found = {
+        (f"{construct['constructPath']}/", violation["ruleName"])
+        for pack in report["pluginReports"]
+        for violation in pack["violations"]
+        for construct in violation["violatingConstructs"]
+    }
+
+    def is_needed(path: str, rule: str) -> bool:
+        return any(place.startswith(f"{path}/") and rule == name for place, name in found)
+
+    assert [made for made in Recorder.made if not is_needed(*made)] == []
 
 
 def test_the_cdk_has_nothing_to_say_against_a_stage(stack: Synthesized) -> None:
