@@ -10,7 +10,7 @@ STAGE ?= dev
 CDK := npx --yes aws-cdk@2.1148.1
 BY_TEACHERS := $(if $(TEACHERS),--teachers "$(TEACHERS)")
 
-.PHONY: help run test lint format bench swatches train-encoder train-decoder quality synth diff deploy destroy clean
+.PHONY: help run test lint format bench contract swatches train-encoder train-decoder quality synth diff deploy destroy clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-13s %s\n", $$1, $$2}'
 
@@ -31,6 +31,9 @@ format: .venv/.dev ## let ruff rewrite what it can
 
 bench: .venv/.dev ## seconds and memory of each method beside a textbook yardstick
 	$(BIN)/python -m benchmarks
+
+contract: .venv/.dev ## write docs/openapi.json anew
+	$(BIN)/python -m functions.api.contract_file docs/openapi.json
 
 swatches: .venv/.dev ## paint the built-in styles anew
 	$(BIN)/python -m swatches

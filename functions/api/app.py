@@ -53,6 +53,7 @@ def create_app(
         docs_url=None,  # pages.py has a page that needs nothing from elsewhere
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,  # what clients that are made from the contract call it
         middleware=[
             Middleware(RequestContext),
             Middleware(BodyLimit, json_bytes=_JSON_BYTES, form_bytes=form_bytes),

@@ -7,11 +7,12 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from functions.api import contract_problems, contract_successes
 from functions.api.intake import request_schema
-from functions.api.problem_json import MEDIA_TYPE
 from stylizer_service.problems import Problem
 from stylizer_service.webhooks import Event
 
+_WITH_KEY = "/v1/"
 _SUMMARY = "Pick a style, upload a photo, get it back painted."
 _DESCRIPTION = """\
 A painting is a job: `POST /v1/stylizations` accepts it, `GET /v1/stylizations/{id}` tells how it is, and
@@ -63,32 +64,38 @@ def _contract(app: FastAPI, needs_key: bool) -> dict[str, Any]:
             summary=_SUMMARY,
             description=_DESCRIPTION,
             tags=_TAGS,
+            license_info={"name": "MIT", "identifier": "MIT"},
             routes=app.routes,
         )
         _add_schemas(contract["components"]["schemas"])
-        for calls in contract["paths"].values():
+        contract["components"]["headers"] = contract_successes.headers()
+        for path, calls in contract["paths"].items():
             for call in calls.values():
-                call["responses"].pop("422", None)
-                for response in call["responses"].values():
-                    if response["description"] == "Successful Response":
-                        response["description"] = "Success."
-                call["responses"]["default"] = {
-                    "description": "What went wrong.",
-                    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-                }
+                _complete(call, needs_key=needs_key and path.startswith(_WITH_KEY))
         if needs_key:
-            _add_key(contract)
+            key = {
+                "type": "apiKey",
+                "in": "header",
+                "name": "X-Api-Key",
+                "description": "Whoever runs the service gives it.",
+            }
+            contract["components"]["securitySchemes"] = {"ApiKey": key}
         contract["webhooks"] = _WEBHOOKS
         app.openapi_schema = contract
     return app.openapi_schema
 
 
-def _add_key(contract: dict[str, Any]) -> None:
-    contract["components"]["securitySchemes"] = {"ApiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"}}
-    for path, calls in contract["paths"].items():
-        for call in calls.values():
-            if path.startswith("/v1/"):
-                call["security"] = [{"ApiKey": []}]
+def _complete(call: dict[str, Any], *, needs_key: bool) -> None:
+    """Say everything that a call can answer."""
+    operation, responses = call["operationId"], call["responses"]
+    responses.pop("422", None)  # FastAPI's own, of another shape
+    for status, response in responses.items():
+        if response["description"] == "Successful Response":
+            response["description"] = "Success."
+        contract_successes.complete(operation, status, response)
+    responses |= contract_problems.responses(contract_problems.kinds_of(operation, needs_key=needs_key))
+    if needs_key:
+        call["security"] = [{"ApiKey": []}]
 
 
 def _add_schemas(schemas: dict[str, Any]) -> None:

@@ -14,13 +14,12 @@ from starlette.responses import Response
 from starlette.routing import compile_path
 from starlette.types import Receive, Scope, Send
 
+from functions.api.contract_problems import MEDIA_TYPE
 from functions.api.validation import Schema, from_validation
 from stylizer_service.ports import Unavailable
 from stylizer_service.problems import Problem, ProblemError, problem
 
 log = logging.getLogger(__name__)
-
-MEDIA_TYPE = "application/problem+json"
 
 
 class ProblemResponse(Response):

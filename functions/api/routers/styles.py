@@ -48,6 +48,7 @@ def get_style(owner: Owner, service: Use, mount: Mounted, id: str) -> Style:  # 
     responses={
         200: {"description": "The picture.", "content": {"image/webp": {}}},
         303: {"description": "Where the picture of a style of your own is, for a short while."},
+        304: {"description": "You have it already, as `If-None-Match` says."},
     },
 )
 def get_style_image(

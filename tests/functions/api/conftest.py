@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -29,6 +32,31 @@ def encoded(size: tuple[int, int] = (48, 32), format: str = "JPEG") -> bytes:  #
     return buffer.getvalue()
 
 
+def hold_to_contract(answer: httpx.Response, contract: dict[str, Any]) -> None:
+    """Fail if a call of the contract answers what the contract does not say."""
+    call = operation(contract, answer.request)
+    if call is None:
+        return
+    status = str(answer.status_code)
+    assert status in call["responses"], f"{call['operationId']} answers {status}, which the contract does not say"
+    said = call["responses"][status]
+    shown = {name for name in ("Location", "ETag", "Retry-After", "Preference-Applied") if name in answer.headers}
+    assert shown <= set(said["headers"]), f"{call['operationId']} {status} has {shown}"
+    assert "X-Request-Id" in answer.headers
+    if answer.headers.get("content-type") == "application/problem+json":
+        kind = json.loads(answer.read())["type"].removeprefix("/problems/")
+        assert kind in said["content"]["application/problem+json"]["examples"], f"{call['operationId']} answers {kind}"
+
+
+def operation(contract: dict[str, Any], request: httpx.Request) -> dict[str, Any] | None:
+    """The call that the contract has at the path of a request, if it has one."""
+    for template, calls in contract["paths"].items():
+        if re.fullmatch(re.sub(r"{\w+}", "[^/]+", template), request.url.path):
+            found: dict[str, Any] | None = calls.get(request.method.lower())
+            return found
+    return None
+
+
 @contextmanager
 def serving(app: FastAPI) -> Iterator[httpx.Client]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -37,7 +65,9 @@ def serving(app: FastAPI) -> Iterator[httpx.Client]:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=30) as client:
+            address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            hooks = {"response": [lambda answer: hold_to_contract(answer, app.openapi())]}
+            with httpx.Client(base_url=address, timeout=30, event_hooks=hooks) as client:
                 yield client
         finally:
             server.should_exit = True

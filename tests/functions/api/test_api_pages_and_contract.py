@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
 
 import httpx
 import pytest
+from jsonschema import Draft202012Validator
 
+from functions.api.contract_file import deployed_contract
 from functions.api.files import content_tag
 from functions.api.preferences import wait_seconds
 from stylizer_service.methods import METHODS
@@ -109,9 +112,32 @@ def test_the_contract_describes_bodies_answers_and_problems(client: httpx.Client
         for call in calls.values():
             assert call["summary"]
             assert call["description"]
-            assert "422" not in call["responses"]
             assert "security" not in call
-            assert "application/problem+json" in call["responses"]["default"]["content"]
+            for status, answer in call["responses"].items():
+                assert answer["description"]
+                assert "X-Request-Id" in answer["headers"]
+                if status >= "400":
+                    shown = answer["content"]["application/problem+json"]["examples"]
+                    assert {example["value"]["status"] for example in shown.values()} == {int(status)}
+
+
+def test_the_committed_contract_is_that_of_the_code() -> None:
+    committed = Path(__file__).parents[3] / "docs/openapi.json"
+    assert committed.read_text(encoding="utf-8") == deployed_contract(), "run `make contract`"
+
+
+def test_every_example_of_the_contract_fits_its_schema() -> None:
+    contract = json.loads(deployed_contract())
+    found = 0
+    for calls in contract["paths"].values():
+        for call in calls.values():
+            for answer in call["responses"].values():
+                for content in answer.get("content", {}).values():
+                    schema = {**content.get("schema", {}), "components": contract["components"]}
+                    for example in content.get("examples", {}).values():
+                        Draft202012Validator(schema).validate(example["value"])
+                        found += 1
+    assert found > 50
 
 
 @pytest.mark.parametrize(

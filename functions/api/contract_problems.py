@@ -1,0 +1,140 @@
+"""Which problems each call can answer with, for the contract. Tests hold every answer that they see to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+from typing import Any
+
+from stylizer_service.problems import KINDS, problem
+
+MEDIA_TYPE = "application/problem+json"
+
+_COME_AGAIN = (429, 503)
+_ANY = ("internal", "unavailable")
+_BODY = ("malformed-json", "invalid-request", "unsupported-media-type", "too-large")
+_UPLOAD = ("not-found", "upload-incomplete", "expired")
+_PICTURE = (
+    "empty-image",
+    "unsupported-image",
+    "corrupt-image",
+    "image-too-large",
+    "too-many-pixels",
+    "image-too-small",
+    "extreme-aspect-ratio",
+)
+_WISH = ("invalid-option", "unknown-style", "mask-mismatch", "idempotency-mismatch", "queue-full")
+
+PROBLEMS: dict[str, tuple[str, ...]] = {
+    "create_stylization": (*_BODY, *_UPLOAD, *_PICTURE, *_WISH),
+    "list_stylizations": ("invalid-request",),
+    "get_stylization": ("not-found",),
+    "get_stylization_image": ("not-found", "conflict", "expired"),
+    "get_stylization_preview": ("not-found", "expired"),
+    "cancel_stylization": ("not-found", "conflict"),
+    "list_styles": ("invalid-request",),
+    "create_style": (*_BODY, *_UPLOAD, *_PICTURE),
+    "get_style": ("not-found",),
+    "get_style_image": ("not-found",),
+    "create_upload": _BODY,
+    "get_webhook_secret": ("not-found",),
+    "get_health": (),
+}
+"""By operation, the kinds of `stylizer_service.problems` besides those that every call can have."""
+
+_DETAILS: dict[str, tuple[str, str | None, str | list[str] | None]] = {
+    "malformed-json": ("the body is not valid JSON: Expecting value: line 1 column 10 (char 9)", None, "JSON"),
+    "invalid-request": (
+        "size is 10; it must be a whole number from 64 to 8192",
+        "size",
+        "a whole number from 64 to 8192",
+    ),
+    "unsupported-media-type": ("the body is text/plain", "Content-Type", ["application/json"]),
+    "too-large": ("the body is too long", None, "at most 262144 bytes"),
+    "missing-api-key": ("this call needs an API key", "X-Api-Key", "a key that this service knows"),
+    "not-found": ("there is no upload 'upl_abcdefghijklmnopqrstuvwxyz'", "content", None),
+    "upload-incomplete": (
+        "no file has been sent for the upload 'upl_abcdefghijklmnopqrstuvwxyz' yet",
+        "content",
+        "an upload whose form has been sent",
+    ),
+    "expired": ("the upload 'upl_abcdefghijklmnopqrstuvwxyz' has expired: its files are gone", "content", None),
+    "empty-image": ("the photo is empty: it has 0 bytes", "content", "at least 1 byte"),
+    "unsupported-image": ("the photo is not a picture of an accepted format", "content", ["image/jpeg", "image/png"]),
+    "corrupt-image": ("the photo is broken or cut short", "content", "a whole picture"),
+    "image-too-large": (
+        "the photo has 40,000,000 bytes; allowed are at most 33,554,432 bytes",
+        "content",
+        "at most 33,554,432 bytes",
+    ),
+    "too-many-pixels": (
+        "the photo is 30,000 x 30,000 pixels; allowed are at most 50,000,000 pixels",
+        "content",
+        "at most 50,000,000 pixels",
+    ),
+    "image-too-small": (
+        "the photo is 8 x 8 pixels; it must have at least 16 pixels on each side",
+        "content",
+        "at least 16 pixels on each side",
+    ),
+    "extreme-aspect-ratio": (
+        "the photo is 4,000 x 100 pixels; it may be at most 16 times as long as it is wide",
+        "content",
+        "at most 16 times as long as it is wide",
+    ),
+    "invalid-option": (
+        "size is 4096; it must be 64 to 2048 pixels with method texture",
+        "size",
+        "64 to 2048 pixels with method texture",
+    ),
+    "unknown-style": (
+        "there is no style 'cubist'; give the id of a built-in one, of your own, or of an upload",
+        "style",
+        ["mosaic", "woodcut"],
+    ),
+    "mask-mismatch": ("mask is 10 x 10 pixels, the photo is 48 x 32", "mask", "a picture of 48 x 32 pixels"),
+    "idempotency-mismatch": (
+        "this Idempotency-Key was used for another request; use a new key for a new request",
+        "Idempotency-Key",
+        None,
+    ),
+    "queue-full": ("too many stylizations are waiting; try again later", None, "at most 1000 waiting"),
+    "conflict": ("the stylization is running: there is no image", None, "a stylization that has succeeded"),
+    "internal": ("the server failed to answer this request; its log says why", None, None),
+    "unavailable": ("a store that this service needs does not answer; try again later", None, None),
+}
+
+
+def kinds_of(operation: str, *, needs_key: bool) -> list[str]:
+    """Every kind of problem that an operation can answer with, as far as it is known here."""
+    return [*PROBLEMS.get(operation, ()), *(["missing-api-key"] if needs_key else []), *_ANY]
+
+
+def responses(kinds: Iterable[str]) -> dict[str, Any]:
+    """The answers of a contract for some kinds of problems: one a status, with an example of each kind."""
+    by_status = sorted(kinds, key=_status)
+    return {str(status): _response(status, list(some)) for status, some in groupby(by_status, _status)}
+
+
+def _status(kind: str) -> int:
+    return KINDS[kind][0]
+
+
+def _response(status: int, kinds: list[str]) -> dict[str, Any]:
+    names = ["X-Request-Id", *(["Retry-After"] if status in _COME_AGAIN else [])]
+    return {
+        "description": "\n".join(f"- `{kind}`: {KINDS[kind][1]}." for kind in kinds),
+        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names},
+        "content": {
+            MEDIA_TYPE: {
+                "schema": {"$ref": "#/components/schemas/Problem"},
+                "examples": {kind: {"value": _example(kind)} for kind in kinds},
+            }
+        },
+    }
+
+
+def _example(kind: str) -> dict[str, Any]:
+    detail, field, allowed = _DETAILS[kind]
+    made = problem(kind, detail, field=field, allowed=allowed)
+    return made.model_copy(update={"request_id": "5f0c1d9a7be24c33a1d0e6b2"}).model_dump(mode="json")
