@@ -55,7 +55,9 @@ function row(name, schema, required) {
 }
 
 function table(title, rows) {
-  return rows.length ? [element("h4", { textContent: title }), element("table", {}, element("tbody", {}, ...rows))] : [];
+  if (!rows.length) return [];
+  const heading = title ? [element("h4", { textContent: title })] : [];
+  return [...heading, element("table", {}, element("tbody", {}, ...rows))];
 }
 
 function fields(schema) {
@@ -77,15 +79,32 @@ function bodies(call) {
   return Object.entries(call.requestBody?.content ?? {}).flatMap(([type, { schema }]) => table(`Body, ${type}`, fields(resolve(schema))));
 }
 
+/** Prose, with a list where lines begin with a hyphen. */
+function described(text) {
+  const lines = text.split("\n");
+  if (!lines[0].startsWith("- ")) return prose(text);
+  return [element("ul", {}, ...lines.map((line) => element("li", {}, ...prose(line.slice(2)))))];
+}
+
+function sample(media) {
+  const [example] = Object.values(media?.examples ?? {});
+  if (!example) return [];
+  const text = element("pre", { textContent: JSON.stringify(example.value, null, 2), tabIndex: 0, role: "region", ariaLabel: "Example" });
+  return [element("details", {}, element("summary", { textContent: "Example" }), text)];
+}
+
 function answers(call) {
-  const rows = Object.entries(call.responses).map(([code, { description, content }]) => {
+  const byCode = Object.entries(call.responses).sort(([a], [b]) => a.localeCompare(b));
+  const rows = byCode.map(([code, { description, content, headers }]) => {
     const [type, media] = Object.entries(content ?? {})[0] ?? [];
     const what = media?.schema ? resolve(media.schema).title : type;
+    const names = Object.keys(headers ?? {}).filter((name) => name !== "X-Request-Id");
+    const notes = [what, names.length && `headers ${names.join(", ")}`].filter(Boolean).join(" · ");
     return element(
       "tr",
       {},
-      element("td", {}, element("code", { textContent: code === "default" ? "4xx, 5xx" : code })),
-      element("td", {}, ...prose(description), element("span", { className: "kind", textContent: what ?? "" })),
+      element("td", {}, element("code", { textContent: code })),
+      element("td", {}, ...described(description), element("span", { className: "kind", textContent: notes }), ...sample(media)),
     );
   });
   return table("Answers", rows);
@@ -126,7 +145,7 @@ $("contents").append(element("strong", { textContent: "Resources" }));
 for (const name of ["Stylization", "Result", "Style", "Upload", "Problem"]) {
   const schema = api.components.schemas[name];
   const shown = element("article", { className: "call", id: name }, element("h3", { textContent: name }));
-  shown.append(...paragraphs(schema.description.split("Attributes:")[0]), ...table("", fields(schema)));
+  shown.append(...paragraphs(schema.description.split("Attributes:")[0]), ...table(null, fields(schema)));
   $("calls").append(shown);
   $("contents").append(element("a", { href: `#${name}`, textContent: name }));
 }
