@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -53,7 +53,7 @@ class Objective:
         self,
         network: Features,
         photo: Tensor,
-        styles: Iterable[tuple[Tensor, float]],
+        styles: Iterable[tuple[Tensor | Sequence[Statistics], float]],
         *,
         strength: float,
         mask: Tensor | None,
@@ -63,7 +63,8 @@ class Objective:
         Args:
             network: Whose features pictures are compared by.
             photo: (1, 3, H, W), of the size of the pictures to come.
-            styles: Pictures (1, 3, h, w) with shares that sum to 1.
+            styles: Pictures (1, 3, h, w), or what is known of the network's style taps there; with shares that sum
+                to 1.
             strength: 0 asks for the photo's own statistics, 1 for the styles'.
             mask: Where the picture is laid over the photo, (1, 1, H, W), not 0 everywhere; statistics and structure
                 count there alone.
@@ -71,7 +72,7 @@ class Objective:
         self._network, self._strength = network, strength
         self._device = photo.device.type
         self._precision = autocast_dtype(self._device)
-        self._photo, self._mask = _surrounded(photo), None if mask is None else _surrounded(mask)
+        self._photo, self._mask = surrounded(photo), None if mask is None else surrounded(mask)
         # A strip that the mask leaves out has no statistics.
         cut = [(strip, self._weight(strip)) for strip in self._cut(self._photo)]
         total = sum(weight for _, weight in cut)
@@ -85,7 +86,7 @@ class Objective:
 
     def __call__(self, image: Tensor) -> Tensor:
         """The loss of `image` (1, 3, H, W), about 1 for an unpainted photo."""
-        whole = _surrounded(image)
+        whole = surrounded(image)
         if self._mask is not None:
             # As it will be seen: with the photo around it, so that the painting goes well with its surroundings.
             whole = torch.lerp(self._photo, whole, self._mask)
@@ -149,16 +150,22 @@ class Objective:
         self._structure = [[own.normalized(x) for own, x in zip(pooled, content, strict=True)] for content in kept]
         return [Statistics.pool(of_tap) for of_tap in zip(*statistics, strict=True)]
 
-    def _see_styles(self, styles: Iterable[tuple[Tensor, float]]) -> Iterator[list[tuple[Statistics, float]]]:
+    def _see_styles(
+        self, styles: Iterable[tuple[Tensor | Sequence[Statistics], float]]
+    ) -> Iterator[list[tuple[Statistics, float]]]:
         """Of every style its statistics, tap by tap, with its share."""
         for style, share in styles:
-            whole = _surrounded(style)
-            rows = whole.shape[2]
-            seen = []
-            for strip in self._cut(whole):
-                taps = self._for_style(self._taps(whole, strip))
-                seen.append([(Statistics.of(tap), (strip.end - strip.begin) / rows) for tap in taps])
-            yield [(Statistics.pool(of_tap), share) for of_tap in zip(*seen, strict=True)]
+            known = self._see(style) if isinstance(style, Tensor) else style
+            yield [(of_tap, share) for of_tap in known]
+
+    def _see(self, style: Tensor) -> list[Statistics]:
+        whole = surrounded(style)
+        rows = whole.shape[2]
+        seen = []
+        for strip in self._cut(whole):
+            taps = self._for_style(self._taps(whole, strip))
+            seen.append([(Statistics.of(tap), (strip.end - strip.begin) / rows) for tap in taps])
+        return [Statistics.pool(of_tap) for of_tap in zip(*seen, strict=True)]
 
     def _taps(self, whole: Tensor, strip: Strip) -> list[Tensor]:
         """All of the network's in one strip, in the precision that is fast here."""
@@ -201,7 +208,7 @@ class _StripByStrip(Function):
         return ctx.saved_tensors[0] * gradients[0], None
 
 
-def _surrounded(image: Tensor) -> Tensor:
+def surrounded(image: Tensor) -> Tensor:
     """`image` (1, C, H, W) with its mirror image around it.
 
     Beyond the border a convolution sees zeros, and a painting that is compared there grows a frame. One mirror around

@@ -15,8 +15,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from stylizer import color, compute, methods, styles
+from stylizer import color, compute, methods, stored_looks, styles
 from stylizer.errors import OptionError, OutOfMemory, UnknownStyle
+from stylizer.feedforward.looks import Look
 from stylizer.images import (
     DEFAULT_LIMITS,
     Format,
@@ -229,14 +230,21 @@ def _styles(
     kept = color.Palette.of(photo[0]) if options.preserve_color == "histogram" else None
     for source, share in weighted:
         file, known = _style_file(source)
-        as_stored = known is not None and kept is None and side == styles.LOOK_SIDE
-        load = partial(_load_style, file, side, kept, limits, photo.device)
-        yield methods.Style(load, share, known.look if known and as_stored else None)
+        picture = partial(load_style, file, side, kept, limits, photo.device)
+        if known is None or known.look is None or kept is not None:
+            yield methods.Style(picture, share)
+        else:
+            yield methods.Style(picture, share, partial(_stored_look, known.look, side, photo.device))
 
 
-def _load_style(
+def _stored_look(file: Path, side: int, device: torch.device, part: float) -> Look | None:
+    return stored_looks.look_at(file, side * part, device)
+
+
+def load_style(
     file: ImageSource, side: int, kept: color.Palette | None, limits: Limits, device: torch.device
 ) -> Tensor:
+    """A style's picture (1, 3, h, w) with `side` pixels on the long side; in the palette `kept`, if there is one."""
     picture = decode(file, limits=limits, field="style")
     height, width = picture.rgb.shape[:2]
     style = _load(_over_white(picture), long_side_to(side, width, height), device)
@@ -244,15 +252,16 @@ def _load_style(
 
 
 def _style_file(source: ImageSource) -> tuple[ImageSource, styles.Style | None]:
-    """A text names a built-in style or, failing that, a file."""
+    """A text names a style or, failing that, a file."""
     if not isinstance(source, str):
         return source, None
-    known = styles.catalog()
-    if source in known:
-        return known[source].swatch, known[source]
+    known = styles.find(source)
+    if known is not None:
+        return known.swatch, known
     if not Path(source).exists():
-        detail = f"style is {source!r}, which is neither a file nor one of {', '.join(known)}"
-        raise UnknownStyle(detail, field="style", allowed=list(known))
+        names = [*styles.catalog(), *styles.own()]
+        detail = f"style is {source!r}, which is neither a file nor one of {', '.join(names)}"
+        raise UnknownStyle(detail, field="style", allowed=names)
     return source, None
 
 

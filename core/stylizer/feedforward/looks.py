@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
 
 from stylizer.features.statistics import Statistics
-from stylizer.tensors import CPU
 
 SAMPLES = 2**14  # positions of one level, at least, that its statistics are taken from
 
@@ -36,21 +33,18 @@ class Look:
         return cls(tuple(Statistics.of(_sampled(level).float()) for level in (image, *taps)))
 
     @classmethod
-    def load(cls, path: Path, device: torch.device = CPU) -> Look:
-        """Read what `save` wrote; it will be on `device`."""
-        state = {key: value.float() for key, value in load_file(path).items()}
-        levels = range(len(state) // 2)
-        parts = ((state[f"{i}.mean"], _square(state[f"{i}.covariance"])) for i in levels)
-        return cls(tuple(Statistics(mean.to(device), covariance.to(device)) for mean, covariance in parts))
+    def unpacked(cls, state: Mapping[str, Tensor]) -> Look:
+        """What `packed` made this of, in float32."""
+        parts = ((state[f"{i}.mean"].float(), state[f"{i}.covariance"].float()) for i in range(len(state) // 2))
+        return cls(tuple(Statistics(mean, _square(covariance)) for mean, covariance in parts))
 
-    def save(self, path: Path) -> None:
-        """Write it, in half precision."""
+    def packed(self) -> dict[str, Tensor]:
+        """All there is to keep of it, in half precision."""
         state: dict[str, Tensor] = {}
         for i, level in enumerate(self.levels):
             rows, columns = torch.tril_indices(*level.covariance.shape)
             state |= {f"{i}.mean": level.mean, f"{i}.covariance": level.covariance[rows, columns]}
-        save_file({key: value.half().contiguous() for key, value in state.items()}, path)
-        path.chmod(0o644)
+        return {key: value.half().contiguous() for key, value in state.items()}
 
     @classmethod
     def mix(cls, parts: Sequence[tuple[Look, float]]) -> Look:

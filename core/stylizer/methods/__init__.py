@@ -9,13 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from stylizer.options import FeaturesName, MethodName, Options
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from stylizer.feedforward.looks import Look
 
 Current = Callable[[], "Tensor"]
 """Gives the present state of a painting as (1, 3, h, w), of any size."""
@@ -24,16 +25,23 @@ Report = Callable[[int, int, Current], None]
 """What a method calls after each unit of work: steps done, steps in all, the present state. May raise to cancel."""
 
 
+def _unknown(_part: float) -> None:
+    """Say that a style has to be looked at."""
+
+
 class Style:
     """A style to paint in.
 
     Attributes:
         share: Of the blend; the shares of all styles sum to 1.
-        look: The file that holds what the picture looks like to the network of `feedforward` (see
-            `stylizer.feedforward.looks`), where that is known without looking at the picture.
+        look: What it looks like to the compact encoder when it is shown at so large a part of the scale asked for;
+            None where that is not known without looking at the picture. (A built-in style's picture may be no more
+            than a likeness of the work that the style is named after, and this is of the work itself.)
     """
 
-    def __init__(self, picture: Callable[[], Tensor], share: float = 1.0, look: Path | None = None) -> None:
+    def __init__(
+        self, picture: Callable[[], Tensor], share: float = 1.0, look: Callable[[float], Look | None] = _unknown
+    ) -> None:
         self._load = picture
         self.share = share
         self.look = look

@@ -99,8 +99,8 @@ class _Brush:
     """The network, ready to paint in the styles of a task."""
 
     def __init__(self, task: Task) -> None:
-        self._device = task.photo.device
-        self._network, self._grain = networks.load(device=self._device), Grain(task.options.seed, self._device)
+        device = task.photo.device
+        self._network, self._grain = networks.load(device=device), Grain(task.options.seed, device)
         self._mask = task.mask
         self._wanted = Look.mix([(self._look(style), style.share) for style in task.styles])
 
@@ -124,7 +124,7 @@ class _Brush:
 
     def _look(self, style: Style) -> Look:
         """What a style looks like: as stored, or by looking at it."""
-        return self._network.style_look(style.picture) if style.look is None else Look.load(style.look, self._device)
+        return style.look(1.0) or self._network.style_look(style.picture)
 
 
 def _refined(task: Task, painting: Tensor, tell: _Progress) -> Tensor:
@@ -155,7 +155,10 @@ def _halved(task: Task) -> Task:
     shown, shown_at_half = (min(LARGEST_STROKES, size) for size in (task.options.size, task.options.size / 2))
     styles = task.styles
     if shown_at_half < shown:
-        styles = tuple(Style(partial(_scaled, style, shown_at_half / shown), style.share) for style in styles)
+        scale = shown_at_half / shown
+        styles = tuple(
+            Style(partial(_scaled, style, scale), style.share, partial(_look_scaled, style, scale)) for style in styles
+        )
     return replace(_resized(task, (height, width)), styles=styles)
 
 
@@ -168,6 +171,10 @@ def _resized(task: Task, size: tuple[int, int]) -> Task:
 def _scaled(style: Style, scale: float) -> Tensor:
     height, width = (max(1, round(side * scale)) for side in _size(style.picture))
     return resize(style.picture[0], (height, width))[None]
+
+
+def _look_scaled(style: Style, scale: float, part: float) -> Look | None:
+    return style.look(scale * part)
 
 
 def enlarged(picture: Tensor, size: tuple[int, int]) -> Tensor:

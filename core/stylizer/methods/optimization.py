@@ -22,9 +22,12 @@ from torch.nn import functional
 from stylizer import features
 from stylizer.color import Palette, match_distribution, without_chroma
 from stylizer.descent import Descent
-from stylizer.methods import Current, Largest, Task
+from stylizer.features.statistics import Statistics
+from stylizer.feedforward.looks import Look
+from stylizer.methods import Current, Largest, Style, Task
 from stylizer.objective import Objective
 from stylizer.options import SIZE_RANGE, FeaturesName
+from stylizer.styles import LOOK_SIDE
 from stylizer.synthesis.pyramid import resize
 
 DEFAULT_FEATURES: FeaturesName = "compact"
@@ -59,14 +62,14 @@ def paint(task: Task) -> Tensor:
     # The caller may be in inference mode, whose tensors take no part in gradients.
     with torch.inference_mode(False), torch.enable_grad():
         network = features.load(task.options.features or DEFAULT_FEATURES, task.photo.device)
-        pictures = _Pictures(task, network.strides[-1])
+        pictures = _Pictures(task, network)
         return pictures.trimmed(_paint_coarse_to_fine(task, pictures, network))
 
 
 def _paint_coarse_to_fine(task: Task, pictures: _Pictures, network: features.Features) -> Tensor:
     levels = levels_for(max(task.photo.shape[2:]))
     tell = _Steps(task, levels)
-    image = _start(pictures.photo(levels - 1), list(pictures.styles(levels - 1)), task)
+    image = _start(pictures.photo(levels - 1), list(pictures.style_pictures(levels - 1)), task)
     for level in reversed(range(levels)):
         photo = pictures.photo(level)
         objective = Objective(
@@ -86,7 +89,7 @@ def refine(task: Task, image: Tensor, steps: int) -> Tensor:
     """
     with torch.inference_mode(False), torch.enable_grad():
         network = features.load(task.options.features or DEFAULT_FEATURES, task.photo.device)
-        pictures = _Pictures(task, network.strides[-1])
+        pictures = _Pictures(task, network)
         start = pictures.prepared(image)
         objective = Objective(
             network, pictures.photo(0), pictures.styles(0), strength=task.options.strength, mask=pictures.mask(0)
@@ -128,23 +131,37 @@ def _start(photo: Tensor, styles: Sequence[tuple[Tensor, float]], task: Task) ->
 class _Pictures:
     """What a task is about, at any level: 0 is the size of the output, 1 half of it, and so on."""
 
-    def __init__(self, task: Task, smallest_side: int) -> None:
-        """Take the pictures over: no smaller than the network can see, and gray where only gray is used."""
-        self._smallest = smallest_side
+    def __init__(self, task: Task, network: features.Features) -> None:
+        """Take the pictures over: no smaller than `network` can see, and gray where only gray is used."""
+        self._smallest = network.strides[-1]
         # Light and dark are all that is used then, so they are all that is compared (1611.07865, section 5.2).
         self._gray = task.options.preserve_color == "luminance"
         self._size = _size(task.photo)
         self._photo = self.prepared(task.photo)
-        self._styles = [(self.prepared(style), share) for style, share in task.pictures()]
+        self._styles = [(self.prepared(style.picture), style) for style in task.styles]
+        # What is stored of a style is how its own colors look to the compact encoder.
+        self._as_stored = not self._gray and (task.options.features or DEFAULT_FEATURES) == DEFAULT_FEATURES
         self._mask = None if task.mask is None else self._large_enough(task.mask)
 
     def photo(self, level: int) -> Tensor:
         """(1, 3, h, w)."""
         return self._reduced(self._photo, level)
 
-    def styles(self, level: int) -> Iterator[tuple[Tensor, float]]:
+    def style_pictures(self, level: int) -> Iterator[tuple[Tensor, float]]:
         """Each (1, 3, h, w) with its share; one at a time, since they can be large."""
-        return ((self._reduced(style, level), share) for style, share in self._styles)
+        return ((self._reduced(picture, level), style.share) for picture, style in self._styles)
+
+    def styles(self, level: int) -> Iterator[tuple[Tensor | Sequence[Statistics], float]]:
+        """The same, or in the place of a picture what is stored of the style."""
+        for picture, style in self._styles:
+            look = self._stored_look(style, level)
+            yield self._reduced(picture, level) if look is None else look.levels[1:], style.share
+
+    def _stored_look(self, style: Style, level: int) -> Look | None:
+        if not self._as_stored:
+            return None
+        # No work is stored larger than this: beyond, it is better to have its finest strokes than to enlarge them.
+        return style.look(min(0.5**level, LOOK_SIDE / max(self._size)))
 
     def mask(self, level: int) -> Tensor | None:
         """(1, 1, h, w)."""

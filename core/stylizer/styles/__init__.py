@@ -1,6 +1,8 @@
-"""The built-in styles: one folder each, with a swatch to paint from and the facts about it.
+"""The styles: one folder each, with a swatch to paint from, what is known of its looks, and the facts about it.
 
-Adding a style is adding a folder `<id>/` here with a `swatch.webp` and a `style.toml`:
+The built-in ones are the folders beside this file; those a person added (`stylizer.style_folder.add`) lie in
+`own_folder()`. A folder `<id>/` holds a `swatch.webp` (or the like), a `look.safetensors` (see `stylizer.stored_looks`;
+methods do without, by looking at the swatch) and a `style.toml`:
 
     title = "Woodcut"
     artist = "painted by this project"
@@ -11,6 +13,8 @@ Adding a style is adding a folder `<id>/` here with a `swatch.webp` and a `style
 
 from __future__ import annotations
 
+import os
+import re
 import tomllib
 from dataclasses import dataclass, fields
 from functools import cache
@@ -18,14 +22,17 @@ from pathlib import Path
 
 from stylizer.errors import UnknownStyle
 
+FOLDER_VARIABLE = "STYLIZER_STYLES"
+ID_FORM = "1 to 64 lowercase letters and digits, with single hyphens between them"
 LOOK_FILE = "look.safetensors"
-LOOK_SIDE = 512
+LOOK_SIDE = 512  # pixels on the long side, the largest that looks are stored of
 _FOLDER = Path(__file__).parent
+_ID = re.compile(r"(?=.{1,64}\Z)[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """One built-in style.
+    """One style.
 
     Attributes:
         id: What a caller names it by; the name of its folder.
@@ -34,9 +41,9 @@ class Style:
         year: When; words such as "about 1831" are fine.
         license: Under which terms the swatch may be used.
         description: One sentence on how it looks.
-        swatch: The picture that methods paint from.
-        look: What the swatch looks like to the network of method feedforward at a long side of `LOOK_SIDE` pixels:
-            a file of `stylizer.feedforward.looks`. None if that has not been stored.
+        swatch: The picture that methods paint from: the work itself, or a likeness of it.
+        look: What the work looks like to the compact encoder, a file of `stylizer.stored_looks`; None if that has not
+            been stored.
     """
 
     id: str
@@ -57,19 +64,59 @@ def catalog() -> dict[str, Style]:
     return dict(load(_FOLDER))
 
 
-def get(id: str) -> Style:  # noqa: A002 - what it is called everywhere
-    """Look up one built-in style.
+def own() -> dict[str, Style]:
+    """All styles that were added on this machine by id, in the order of their ids.
 
     Raises:
-        UnknownStyle: There is none of that id; `allowed` lists those there are.
+        UnknownStyle: The folder of one of them is incomplete or wrong.
     """
-    styles = catalog()
-    if id not in styles:
-        known = ", ".join(styles)
-        raise UnknownStyle(
-            f"style is {id!r}; there are {known}, or give a picture", field="style", allowed=tuple(styles)
-        )
-    return styles[id]
+    paths = sorted(own_folder().glob("*/style.toml"))
+    names = [path.parent.name for path in paths if is_id(path.parent.name)]
+    return {name: style for name in names if (style := _find_own(name)) is not None}
+
+
+def own_folder() -> Path:
+    """Where styles of one's own lie: the folder that STYLIZER_STYLES names, or else one with the user's other data."""
+    named = os.environ.get(FOLDER_VARIABLE)
+    data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    # Path.expanduser would fail where a process has no home; there are no own styles there.
+    return Path(os.path.expanduser(named or f"{data}/stylizer/styles"))  # noqa: PTH111
+
+
+def is_id(text: str) -> bool:
+    """Whether a style could be called that: `ID_FORM`."""
+    return _ID.fullmatch(text) is not None
+
+
+def find(id: str) -> Style | None:  # noqa: A002 - what it is called everywhere
+    """Look up one style, built-in or one's own; None if there is none of that id.
+
+    Raises:
+        UnknownStyle: Its folder is incomplete or wrong.
+    """
+    return catalog().get(id) or (_find_own(id) if is_id(id) else None)
+
+
+def _find_own(id: str) -> Style | None:  # noqa: A002
+    path = own_folder() / id / "style.toml"
+    try:
+        return _load_style(path) if path.is_file() else None
+    except (ValueError, OSError) as error:
+        raise UnknownStyle(f"style is {id!r}, whose folder cannot be used: {error}", field="style") from error
+
+
+def get(id: str) -> Style:  # noqa: A002
+    """Look up one style, built-in or one's own.
+
+    Raises:
+        UnknownStyle: There is none of that id, and `allowed` lists those there are; or its folder is wrong.
+    """
+    style = find(id)
+    if style is None:
+        names = [*catalog(), *own()]
+        detail = f"style is {id!r}; there are {', '.join(names)}, or give a picture"
+        raise UnknownStyle(detail, field="style", allowed=names)
+    return style
 
 
 @cache
@@ -91,9 +138,9 @@ def _load_style(path: Path) -> Style:
         raise ValueError(f"{path} lacks {', '.join(missing)}")
     if unknown := [name for name in facts if name not in _FACTS]:
         raise ValueError(f"{path} has unknown {', '.join(unknown)}; known are {', '.join(_FACTS)}")
-    swatch = path.with_name("swatch.webp")
-    if not swatch.is_file():
-        raise ValueError(f"{swatch} is missing")
+    swatch = next((file for file in sorted(path.parent.glob("swatch.*")) if file.is_file()), None)
+    if swatch is None:
+        raise ValueError(f"{path.with_name('swatch.webp')} is missing")
     look = path.with_name(LOOK_FILE)
     words = {name: str(facts[name]) for name in _FACTS}
     return Style(id=path.parent.name, swatch=swatch, look=look if look.is_file() else None, **words)

@@ -183,8 +183,9 @@ def test_a_built_in_style_is_painted_by_its_stored_look_alone(monkeypatch: pytes
     def refuse(*_: object) -> Tensor:
         raise AssertionError
 
-    monkeypatch.setattr("stylizer.painting._load_style", refuse)
-    assert np.abs(np.asarray(painted("mosaic"), float) - np.asarray(looked_at, float)).mean() < 2
+    monkeypatch.setattr("stylizer.painting.load_style", refuse)
+    # Not the same: when it was stored it was looked at with its mirror image around it.
+    assert np.abs(np.asarray(painted("mosaic"), float) - np.asarray(looked_at, float)).mean() < 5
     with pytest.raises(AssertionError):  # at another scale it has to be looked at
         painted("mosaic", 0.5)
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from stylizer import Options, features, stylize
+from stylizer import Options, features, methods, stored_looks, stylize
 from stylizer.features.statistics import Statistics
+from stylizer.feedforward.looks import Look
 from stylizer.losses import style_loss, style_scales
+from stylizer.methods import Style, Task
 from stylizer.methods.optimization import COARSEST, levels_for
+from stylizer.style_folder import measure
 from stylizer.tensors import to_image
 
 Paint = Callable[..., Tensor]
@@ -50,6 +55,30 @@ def test_the_style_as_the_features_see_it_comes_nearer_with_strength(paint: Pain
     ]
     assert distances == sorted(distances, reverse=True)
     assert distances[-1] < 0.25 * distances[0]
+
+
+def test_a_style_is_painted_by_what_is_stored_of_it_and_not_by_its_likeness(tmp_path: Path) -> None:
+    photo, work = _hills(96, 128), _checks(128, 128)
+    likeness = work.flatten(2)[..., torch.randperm(128 * 128, generator=torch.Generator().manual_seed(0))].view_as(work)
+    file = tmp_path / "look.safetensors"
+    stored_looks.save(file, *measure(to_image(work), (64, 128)))
+
+    def painted(picture: Tensor, *, stored: bool, **options: Any) -> Tensor:
+        def look(part: float) -> Look | None:
+            return stored_looks.look_at(file, 128 * part) if stored else None
+
+        given = Options(size=128, quality="draft", **options)
+        task = Task(photo, (Style(lambda: picture, 1.0, look),), given, None, None, lambda *_: None)
+        return methods.load("optimization").paint(task)
+
+    by_work, by_likeness, by_stored = (
+        _distance(painted(picture, stored=stored), work)
+        for picture, stored in ((work, False), (likeness, False), (likeness, True))
+    )
+    assert by_stored < 1.1 * by_work < 0.5 * by_likeness
+    # In gray nothing is stored, and the picture is what there is.
+    gray = [painted(likeness, stored=stored, preserve_color="luminance") for stored in (True, False)]
+    assert torch.equal(*gray)
 
 
 def test_better_quality_comes_nearer_to_the_style(paint: Paint) -> None:

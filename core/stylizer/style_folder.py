@@ -1,0 +1,133 @@
+"""Making the folder of a style from a picture."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from stylizer import features, stored_looks, styles
+from stylizer.compute import exact_float32
+from stylizer.errors import OptionError
+from stylizer.features.statistics import Statistics
+from stylizer.feedforward.looks import Look
+from stylizer.images import DEFAULT_LIMITS, ImageSource, Limits, decode
+from stylizer.objective import surrounded
+from stylizer.painting import load_style
+from stylizer.styles import LOOK_FILE, LOOK_SIDE, Style
+from stylizer.tensors import CPU
+
+PALETTE_COLORS = 2048
+
+
+def add(
+    name: str,
+    file: Path,
+    *,
+    title: str | None = None,
+    artist: str = "unknown",
+    year: str = "unknown",
+    license: str = "as the picture's",  # noqa: A002 - the name of the fact
+    description: str | None = None,
+    replace: bool = False,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Style:
+    """Add a style of one's own, which can then be painted in by its name.
+
+    Args:
+        name: What to call it, of the form `stylizer.styles.ID_FORM`.
+        file: A picture, which is kept as it is, metadata included.
+        title: What a person calls it; made from the name if not given.
+        artist: See `stylizer.styles.Style`, as for the next three.
+        year: When.
+        license: Under which terms.
+        description: One sentence on how it looks.
+        replace: Whether to put it in the place of an own style that has this name already.
+        limits: What is accepted as a picture.
+
+    Raises:
+        OptionError: The name cannot be used.
+        ImageError: The picture cannot be used.
+        OSError: The folder cannot be written.
+    """
+    _check_name(name, replace)
+    suffix = decode(file, limits=limits, field="style").format
+    facts = {
+        "title": title or name.replace("-", " ").capitalize(),
+        "artist": artist,
+        "year": year,
+        "license": license,
+        "description": description or f"Your own, from {file.name}.",
+    }
+    looks, palette = measure(file, (LOOK_SIDE,), limits)
+    folder = styles.own_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    # Whole or not at all, beside where it will be; no style is called that, so it is never taken for one.
+    made = Path(tempfile.mkdtemp(prefix=".", dir=folder))
+    try:
+        made.chmod(0o755)
+        shutil.copyfile(file, made / f"swatch.{suffix}")
+        stored_looks.save(made / LOOK_FILE, looks, palette)
+        (made / "style.toml").write_text(toml(facts), encoding="utf-8")
+        if replace:
+            shutil.rmtree(folder / name, ignore_errors=True)
+        made.rename(folder / name)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+    return styles.get(name)
+
+
+def _check_name(name: str, replace: bool) -> None:
+    if not styles.is_id(name):
+        detail = f"name is {name!r}; it must be {styles.ID_FORM}"
+        raise OptionError(detail, field="name", allowed=styles.ID_FORM)
+    if name in styles.catalog():
+        raise OptionError(f"name is {name!r}, which is a built-in style; choose another", field="name")
+    if not replace and (styles.own_folder() / name).exists():
+        detail = f"name is {name!r}, which is a style of yours already; replace it, or choose another"
+        raise OptionError(detail, field="name")
+
+
+@torch.inference_mode()
+def measure(
+    source: ImageSource, sides: Sequence[int], limits: Limits = DEFAULT_LIMITS
+) -> tuple[dict[int, Look], Tensor]:
+    """What a picture looks like to the compact encoder.
+
+    Args:
+        source: The picture.
+        sides: The long sides to look at it at, in pixels.
+        limits: What is accepted as a picture.
+
+    Returns:
+        The looks by their side, and the palette: some of the colors, in an order that says nothing of where they were,
+        (N, 3) in sRGB, uint8.
+    """
+    network = features.load("compact")
+    looks = {}
+    with exact_float32():
+        for side in sides:
+            image = load_style(source, side, None, limits, CPU)
+            # With what optimization looks at around a picture, since it is compared with that.
+            taps = network(surrounded(image))
+            looks[side] = Look(tuple(Statistics.of(level) for level in (image, *taps)))
+    return looks, _palette(image)
+
+
+def _palette(image: Tensor) -> Tensor:
+    """Some of the colors of `image` (1, 3, h, w), sorted: (N, 3), uint8."""
+    colors = image[0].flatten(1).T.mul(255).round().to(torch.uint8)
+    chosen = colors[torch.linspace(0, len(colors) - 1, PALETTE_COLORS).round().long()]
+    place = chosen.long() @ torch.tensor([256**2, 256, 1])
+    return chosen[place.argsort()]
+
+
+def toml(facts: dict[str, str]) -> str:
+    """The text of a `style.toml`."""
+    # What JSON makes of a text without control characters is a text in TOML too.
+    return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in facts.items())

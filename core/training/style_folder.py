@@ -1,0 +1,97 @@
+"""Make the folder of a built-in style from a picture of a work: `python -m training.style_folder NAME FILE ...`.
+
+What goes into the folder is what the work looks like to the compact encoder at some sizes, some of its colors, and a
+swatch that is synthesized from these; of the picture itself nothing. `python -m training.style_folder NAME` synthesizes
+the swatch of a style anew. To be run again, with the picture, whenever the compact encoder has changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from stylizer import stored_looks, styles
+from stylizer.style_folder import measure, toml
+from stylizer.styles import LOOK_FILE, LOOK_SIDE
+from stylizer.tensors import to_image
+from training.style_synthesis import STEPS, distance, synthesize
+
+STYLES = Path(styles.__file__).parent
+# What optimization begins at, and doublings of it.
+SIDES = (LOOK_SIDE // 4, LOOK_SIDE // 2, LOOK_SIDE)
+LICENSE = "Public domain; the swatch is synthesized by this project"
+SWATCH_QUALITY = 85
+Crop = tuple[float, float, float, float]
+
+
+def make(
+    folder: Path,
+    picture: Image.Image,
+    facts: dict[str, str],
+    *,
+    crop: Crop = (0, 0, 1, 1),
+    steps: Sequence[int] = STEPS,
+) -> None:
+    """Make the folder of a style.
+
+    Args:
+        folder: Where to; its name is the id.
+        picture: Of the work.
+        facts: What `stylizer.styles.Style` says of a style in words.
+        crop: The part of the picture that shows the work, without frame or margin: left, top, right and bottom as
+            fractions of its sides.
+        steps: Of the synthesis; see `training.style_synthesis`.
+    """
+    if not styles.is_id(folder.name):
+        raise ValueError(f"name is {folder.name!r}; it must be {styles.ID_FORM}")
+    width, height = picture.size
+    work = picture.convert("RGB").crop((crop[0] * width, crop[1] * height, crop[2] * width, crop[3] * height))
+    looks, palette = measure(work, SIDES)
+    folder.mkdir(parents=True, exist_ok=True)
+    stored_looks.save(folder / LOOK_FILE, looks, palette)
+    synthesize_swatch(folder, steps=steps)
+    # Last, since this makes it a style: whoever paints meanwhile sees none that is not finished.
+    (folder / "style.toml").write_text(toml(facts), encoding="utf-8")
+
+
+def synthesize_swatch(folder: Path, *, steps: Sequence[int] = STEPS) -> float:
+    """Make the swatch of a style from what is stored in its folder; its distance from that, at the largest size."""
+    looks = stored_looks.read(folder / LOOK_FILE)
+    if not looks:
+        raise ValueError(f"{folder / LOOK_FILE} is of another encoder: make the style anew from its picture")
+    image = synthesize(looks, stored_looks.read_palette(folder / LOOK_FILE), steps=steps)
+    buffer = io.BytesIO()
+    to_image(image).save(buffer, "webp", quality=SWATCH_QUALITY, method=6)
+    (folder / "swatch.webp").write_bytes(buffer.getvalue())
+    return distance(image, looks[max(looks)])
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Make one style."""
+    parser = argparse.ArgumentParser(prog="python -m training.style_folder", description=__doc__)
+    parser.add_argument("name", help=f"the id of the style: {styles.ID_FORM}")
+    parser.add_argument("file", type=Path, nargs="?", help="a picture of the work; without it the swatch is made anew")
+    for fact in ("title", "artist", "year", "description"):
+        parser.add_argument(f"--{fact}")
+    parser.add_argument("--license", default=LICENSE)
+    parser.add_argument("--crop", type=float, nargs=4, default=(0, 0, 1, 1), metavar=("LEFT", "TOP", "RIGHT", "BOTTOM"))
+    given = parser.parse_args(argv)
+    folder = STYLES / given.name
+    if given.file is None:
+        synthesize_swatch(folder)
+    else:
+        facts = {fact: getattr(given, fact) for fact in ("title", "artist", "year", "license", "description")}
+        if missing := [f"--{fact}" for fact, value in facts.items() if not value]:
+            parser.error(f"a style from a picture needs {', '.join(missing)}")
+        with Image.open(given.file) as picture:
+            make(folder, picture, facts, crop=tuple(given.crop))
+    for file in sorted(folder.iterdir()):
+        print(f"{file.name}: {file.stat().st_size / 1000:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()

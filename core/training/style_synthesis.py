@@ -1,0 +1,113 @@
+"""A picture made from what is known of a work, and from nothing else: the swatch of a style.
+
+Texture synthesis after Gatys, Ecker & Bethge 2015 (arXiv 1505.07376), from noise in the colors of the work. Where this
+leaves the paper: it is mean and covariance that are matched rather than Gram matrices, and of the picture reduced to
+several sizes at once (Snelgrove 2017, "High-Resolution Multi-Scale Neural Texture Synthesis"), so that its large forms
+are those of the work too. Nothing says what was where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from stylizer import features
+from stylizer.color import Palette, from_oklab, match_distribution
+from stylizer.compute import autocast, autocast_dtype
+from stylizer.descent import Descent
+from stylizer.features.statistics import Statistics
+from stylizer.feedforward.looks import Look
+from stylizer.losses import style_loss, style_scales, total_variation
+from stylizer.objective import surrounded
+from stylizer.synthesis.pyramid import resize
+
+SIZE = (384, 512)  # height and width of a swatch in pixels
+# Pooling treats every other pixel differently, and leaves a grid where a picture is always seen from the same corner.
+# So it is seen from one after the other.
+CORNERS = ((0, 0), (1, 0), (0, 1), (1, 1), (3, 2), (2, 5))
+STEPS = (40, 25, 14)  # from each corner: at the smallest size, at the next one, at those after it
+SMOOTHNESS_WEIGHT = 0.05
+BOUNDS_WEIGHT = 10.0  # of the squares of what is beyond black and white
+GRAIN = 0.1  # standard deviation of the noise in the first picture
+PATCH = 4  # pixels a side of one color in the first picture
+
+
+def synthesize(
+    looks: Mapping[int, Look],
+    palette: Tensor,
+    size: tuple[int, int] = SIZE,
+    *,
+    steps: Sequence[int] = STEPS,
+    seed: int = 0,
+) -> Tensor:
+    """A picture (1, 3, *size) that looks like a work.
+
+    Args:
+        looks: Of the work, by its long side in pixels when it was seen.
+        palette: Colors of the work, (N, 3) in sRGB, uint8.
+        size: Height and width of the picture.
+        steps: From each of `CORNERS`, by size; the last of them at all sizes that are left.
+        seed: Of the noise that it begins with.
+    """
+    colors = Palette.of(palette.T[:, None].float() / 255)
+    sides = sorted(looks)
+    sizes = [_at_side(size, side) for side in sides]
+    image = _noise(colors, sizes[0], seed)
+    for level, here in enumerate(sizes):
+        image = match_distribution(resize(image[0], here), colors)[None]
+        wanted = [(reduced, looks[side]) for reduced, side in zip(sizes, sides, strict=True)][: level + 1]
+        for corner in CORNERS:
+            loss, descent = _loss(wanted, corner), Descent(image)
+            for _ in range(steps[min(level, len(steps) - 1)]):
+                descent.step(loss)
+            image = descent.image
+    return match_distribution(resize(image[0], size), colors)[None]
+
+
+def distance(image: Tensor, look: Look) -> float:
+    """How far a picture (1, 3, H, W) is from a look: 0 is the same, about 1 another style."""
+    with torch.no_grad():
+        return float(_style_loss(image, look))
+
+
+def _loss(wanted: list[tuple[tuple[int, int], Look]], corner: tuple[int, int]) -> Callable[[Tensor], Tensor]:
+    def loss(image: Tensor) -> Tensor:
+        seen = image[:, :, corner[0] :, corner[1] :]
+        errors = [
+            _style_loss(_reduced(image, size) if size != image.shape[2:] else seen, look) for size, look in wanted
+        ]
+        bounds = (image - image.clamp(0, 1)).square().mean()
+        return torch.stack(errors).mean() + SMOOTHNESS_WEIGHT * total_variation(image) + BOUNDS_WEIGHT * bounds
+
+    return loss
+
+
+def _style_loss(image: Tensor, look: Look) -> Tensor:
+    network, wanted = features.load("compact"), look.levels[1:]
+    with autocast(autocast_dtype("cpu"), "cpu"):
+        taps = network(surrounded(image))
+    ours = [Statistics.of(tap) for tap in taps]
+    return style_loss(ours, wanted, [style_scales(tap) for tap in wanted], list(network.style_taps.values()))
+
+
+def _at_side(size: tuple[int, int], side: int) -> tuple[int, int]:
+    height, width = size
+    scale = side / max(size)
+    return round(height * scale), round(width * scale)
+
+
+def _reduced(image: Tensor, size: tuple[int, int]) -> Tensor:
+    return functional.interpolate(image, size, mode="bicubic", align_corners=False, antialias=True)
+
+
+def _noise(colors: Palette, size: tuple[int, int], seed: int) -> Tensor:
+    """Small patches in the colors of a work, (1, 3, *size)."""
+    random = torch.Generator().manual_seed(seed)
+    height, width = (-(-side // PATCH) for side in size)
+    chosen = torch.randint(colors.pixels.shape[1], (height * width,), generator=random)
+    patches = from_oklab(colors.pixels[:, chosen].view(3, height, width))
+    image = resize(patches, size)[None]
+    return (image + GRAIN * torch.randn(image.shape, generator=random)).clamp(0, 1)

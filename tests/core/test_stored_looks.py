@@ -1,0 +1,93 @@
+"""What is stored of styles: the built-in ones, and in general."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from stylizer import stored_looks, styles
+from stylizer.features.statistics import Statistics
+from stylizer.feedforward.looks import Look
+from stylizer.losses import style_loss, style_scales
+from stylizer.style_folder import measure
+
+CATALOG = styles.catalog()
+FOLDER = Path(styles.__file__).parent
+LARGEST_FOLDER = 500_000  # bytes
+LARGEST_CATALOG = 9_000_000
+
+
+def _distance(ours: Look, wanted: Look) -> float:
+    taps = wanted.levels[1:]
+    return float(style_loss(ours.levels[1:], taps, [style_scales(tap) for tap in taps], [1.0] * len(taps)))
+
+
+def _look(mean: float) -> Look:
+    return Look((Statistics(torch.full((3,), mean), mean * torch.eye(3)),))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "look.safetensors"
+    stored_looks.save(path, {100: _look(1.0), 400: _look(3.0)}, torch.tensor([[1, 2, 3]], dtype=torch.uint8))
+    return path
+
+
+@pytest.mark.parametrize(("side", "mean"), [(100, 1.0), (200, 2.0), (400, 3.0)])
+def test_between_two_sizes_that_are_stored_a_look_is_between_theirs(file: Path, side: int, mean: float) -> None:
+    look = stored_looks.look_at(file, side)
+    assert look is not None
+    torch.testing.assert_close(look.levels[0].mean, torch.full((3,), mean))
+    torch.testing.assert_close(look.levels[0].covariance, mean * torch.eye(3))
+
+
+@pytest.mark.parametrize("side", [99, 401])
+def test_of_sizes_beyond_those_that_are_stored_nothing_is_known(file: Path, side: int) -> None:
+    assert stored_looks.look_at(file, side) is None
+
+
+def test_colors_are_kept_as_they_are(file: Path) -> None:
+    assert stored_looks.read_palette(file).tolist() == [[1, 2, 3]]
+
+
+def test_what_another_encoder_saw_is_not_taken_for_what_this_one_sees(file: Path) -> None:
+    save_file(load_file(file), file, {"encoder": "0" * 64})
+    assert stored_looks.read(file) == {}
+    assert stored_looks.look_at(file, 100) is None
+
+
+@pytest.mark.parametrize("style", CATALOG.values(), ids=CATALOG.keys())
+def test_every_built_in_style_comes_with_looks_by_the_encoder_that_ships(style: styles.Style) -> None:
+    """Fails when the encoder has changed since: `training.style_looks` and `training.style_folder` store them anew."""
+    assert style.look is not None
+    look = stored_looks.look_at(style.look, styles.LOOK_SIDE)
+    assert look is not None
+    for level in look.levels:
+        assert level.mean.isfinite().all()
+        eigenvalues: Tensor = torch.linalg.eigvalsh(level.covariance.double())
+        assert eigenvalues.min() > -2e-3 * eigenvalues.max()
+
+
+@pytest.mark.parametrize("style", CATALOG.values(), ids=CATALOG.keys())
+def test_every_swatch_looks_like_the_work_that_it_stands_for(style: styles.Style) -> None:
+    """Fails when a swatch has been changed since its work was looked at."""
+    assert style.look is not None
+    stored = stored_looks.read(style.look)
+    side = max(stored)
+    (seen, _) = measure(style.swatch, (side,))
+    # The swatches that are painted by code are the works themselves.
+    assert _distance(seen[side], stored[side]) < (1e-4 if len(stored) == 1 else 0.05)
+    others = [other for other in CATALOG.values() if other.id != style.id][::6]
+    for other in others:
+        assert other.look is not None
+        assert _distance(seen[side], stored_looks.read(other.look)[side]) > 0.1
+
+
+def test_the_styles_are_light_enough_to_ship() -> None:
+    sizes = [sum(file.stat().st_size for file in (FOLDER / name).iterdir()) for name in CATALOG]
+    assert max(sizes) <= LARGEST_FOLDER
+    assert sum(sizes) <= LARGEST_CATALOG
