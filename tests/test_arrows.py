@@ -11,6 +11,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = (
     ROOT / "core/stylizer",
+    ROOT / "core/stylizer_cli",
+    ROOT / "core/stylizer_client",
     ROOT / "layers/service/python/stylizer_service",
     ROOT / "functions",
     ROOT / "infra",
@@ -20,6 +22,16 @@ STRAYS = {
     "stylizer/stray_a.py": ("import stylizer_service", "stylizer.stray_a -> stylizer_service"),
     "stylizer/stray_b.py": ("import boto3", "stylizer.stray_b -> boto3"),
     "stylizer/images/stray.py": ("def late():\n    import torch", "stylizer.images.stray -> torch"),
+    "stylizer/stray_c.py": ("import stylizer_client", "stylizer.stray_c -> stylizer_client"),
+    "stylizer/stray_d.py": ("import stylizer_cli.main", "stylizer.stray_d -> stylizer_cli.main"),
+    "stylizer/stray_e.py": ("import httpx", "stylizer.stray_e -> httpx"),
+    "stylizer_client/stray_a.py": ("import stylizer.options", "stylizer_client.stray_a -> stylizer.options"),
+    "stylizer_client/stray_b.py": (
+        "import stylizer_service.models",
+        "stylizer_client.stray_b -> stylizer_service.models",
+    ),
+    "stylizer_cli/stray.py": ("import stylizer_service.models", "stylizer_cli.stray -> stylizer_service.models"),
+    "functions/painter/stray.py": ("import stylizer_cli.main", "functions.painter.stray -> stylizer_cli.main"),
     "stylizer_service/stray_a.py": (
         "import stylizer.options",
         "stylizer_service.stray_a -> stylizer.options",
@@ -80,7 +92,8 @@ def test_an_import_against_the_arrows_is_reported(copy: Path) -> None:
     [
         "import stylizer",
         "import stylizer_service",
-        "import stylizer.cli",
+        "import stylizer_cli.main",
+        "import stylizer_cli.remote",
         "import functions.api.app",
         "from stylizer import styles; styles.catalog()",
     ],

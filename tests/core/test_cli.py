@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylizer import cli
 from stylizer.images import decode
 from stylizer.options import DEFAULT_METHOD, Options
 from stylizer.styles import catalog
+from stylizer_cli import main as cli
 
 SMALL = ("--size", "64", "--quality", "draft")
 Run = Callable[..., tuple[int, str, str]]
@@ -50,7 +50,7 @@ def run(folder: Path, capfd: pytest.CaptureFixture[str]) -> Run:  # noqa: ARG001
 
 
 def process(*arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-m", "stylizer", *arguments]
+    command = [sys.executable, "-m", "stylizer_cli", *arguments]
     return subprocess.run(command, input=given, capture_output=True, check=False)
 
 
@@ -85,7 +85,7 @@ def test_an_interrupted_painting_leaves_nothing_and_shows_progress_until_then(fo
     screen, stderr = pty.openpty()
     arguments = ["paint", "cat.png", "--style", "woodcut", "--method", "texture", "--size", "1024", "--quality", "high"]
     painter = subprocess.Popen(
-        [sys.executable, "-m", "stylizer", *arguments],
+        [sys.executable, "-m", "stylizer_cli", *arguments],
         stdout=subprocess.PIPE,
         stderr=stderr,
         env={**os.environ, "TERM": "xterm", "COLUMNS": "80"},
@@ -237,7 +237,7 @@ def test_the_version_is_told(run: Run) -> None:
     [["--help"], ["paint", "--help"], ["fetch", "--help"], ["styles"], ["paint", "cat.png"], ["fetch", "compact"]],
 )
 def test_what_does_not_paint_answers_without_loading_torch(arguments: list[str]) -> None:
-    code = f"import sys\nfrom stylizer.cli import run\nrun({arguments})\nassert 'torch' not in sys.modules"
+    code = f"import sys\nfrom stylizer_cli.main import run\nrun({arguments})\nassert 'torch' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
 
@@ -246,7 +246,7 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly() -> None:
     # Longer than a pipe holds, to a reader that is gone.
     reader, writer = os.pipe()
     os.close(reader)
-    command = [sys.executable, "-m", "stylizer", "styles"]
+    command = [sys.executable, "-m", "stylizer_cli", "styles"]
     done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False)
     os.close(writer)
     assert (done.returncode, done.stderr) == (1, b"")

@@ -13,15 +13,17 @@ import typer
 from stylizer import options
 from stylizer.images import encoding
 from stylizer.output import SUFFIXES
-from stylizer.styles import catalog
+from stylizer.styles import catalog, own
+from stylizer_cli.service import DEFAULT_JOBS, JOBS_RANGE, KEY_VARIABLE
 
 FETCHABLE = ("vgg19",)
 _PAINTING: dict[str, Any] = {"rich_help_panel": "Painting"}
 _OUTPUT: dict[str, Any] = {"rich_help_panel": "Output"}
+_SERVICE: dict[str, Any] = {"rich_help_panel": "By a service", "show_default": False}
 
 
-def _number(kind: type) -> dict[str, Any]:
-    """Take a number, and leave what is none to `Options`, whose message also says what is allowed."""
+def number(kind: type) -> dict[str, Any]:
+    """How an option takes a number; what is none is left to `Options`, whose message also says what is allowed."""
 
     def parse(value: object) -> object:
         try:
@@ -32,7 +34,8 @@ def _number(kind: type) -> dict[str, Any]:
     return {"parser": parse, "metavar": "N" if kind is int else "X"}
 
 
-def _choice(choices: tuple[str, ...]) -> dict[str, Any]:
+def choice(choices: tuple[str, ...]) -> dict[str, Any]:
+    """How an option takes one of several words, which are checked likewise."""
     return {"parser": str, "metavar": "|".join(choices)}
 
 
@@ -40,19 +43,21 @@ def _between(limits: tuple[float, float]) -> str:
     return f"{limits[0]:.10g} to {limits[1]:.10g}"
 
 
-Photo = Annotated[
-    str,
-    typer.Argument(metavar="PHOTO", help="JPEG, PNG, WebP, AVIF, TIFF, GIF or HEIC; - reads stdin."),
+_PHOTO = "JPEG, PNG, WebP, AVIF, TIFF, GIF or HEIC"
+Photos = Annotated[
+    list[str],
+    typer.Argument(metavar="PHOTO...", help=f"{_PHOTO}; - reads stdin.", show_default=False),
 ]
+Photo = Annotated[str, typer.Argument(metavar="PHOTO", help=f"{_PHOTO}.", show_default=False)]
 Styles = Annotated[
     list[str],
     typer.Option(
         "--style",
         "-s",
         metavar="STYLE|FILE[=WEIGHT]",
-        help="A built-in style (see [bold]stylizer styles[/]) or any picture. Give it again to blend; "
+        help="A style (see [bold]stylizer styles[/]) or any picture. Give it again to blend; "
         "=WEIGHT says how much of each counts, 1 if left out.",
-        autocompletion=lambda: list(catalog()),
+        autocompletion=lambda: [*catalog(), *own()],
         show_default=False,
         **_PAINTING,
     ),
@@ -61,18 +66,18 @@ Size = Annotated[
     int,
     typer.Option(
         help=f"Long side of the painting, {_between(options.SIZE_RANGE)} pixels; up to 2048 by a slower method.",
-        **_number(int),
+        **number(int),
         **_PAINTING,
     ),
 ]
 Quality = Annotated[
-    options.Quality, typer.Option(help="How much time to spend.", **_choice(options.QUALITIES), **_PAINTING)
+    options.Quality, typer.Option(help="How much time to spend.", **choice(options.QUALITIES), **_PAINTING)
 ]
 Strength = Annotated[
     float,
     typer.Option(
         help=f"{_between(options.STRENGTH_RANGE)}: 0 gives the photo back, 1 the full painting.",
-        **_number(float),
+        **number(float),
         **_PAINTING,
     ),
 ]
@@ -80,7 +85,7 @@ StyleScale = Annotated[
     float,
     typer.Option(
         help=f"Size of the strokes, {_between(options.STYLE_SCALE_RANGE)}: 0.5 paints them half as large.",
-        **_number(float),
+        **number(float),
         **_PAINTING,
     ),
 ]
@@ -89,7 +94,7 @@ PreserveColor = Annotated[
     typer.Option(
         help="Keep the photo's colors: [bold]luminance[/] paints only light and dark, [bold]histogram[/] "
         "gives the style the photo's palette.",
-        **_choice(options.PRESERVE_COLOR),
+        **choice(options.PRESERVE_COLOR),
         **_PAINTING,
     ),
 ]
@@ -112,7 +117,7 @@ Method = Annotated[
         help="[bold]feedforward[/] paints in one pass of a neural network, in a fraction of a second; "
         "[bold]optimization[/] changes the pixels until a neural network sees the style in them, which is finer and "
         "slower; [bold]texture[/] lays real pieces of the style over the photo.",
-        **_choice(options.METHOD_NAMES),
+        **choice(options.METHOD_NAMES),
         **_PAINTING,
     ),
 ]
@@ -121,7 +126,7 @@ Features = Annotated[
     typer.Option(
         help="What method optimization compares pictures by: [bold]compact[/] comes with this program and is what it "
         "takes if this is left out, [bold]vgg19[/] is fetched once with [bold]stylizer fetch vgg19[/].",
-        **_choice(options.FEATURES),
+        **choice(options.FEATURES),
         **_PAINTING,
     ),
 ]
@@ -129,7 +134,7 @@ Seed = Annotated[
     int,
     typer.Option(
         help=f"{_between(options.SEED_RANGE)}: the same one paints the same picture again.",
-        **_number(int),
+        **number(int),
         **_PAINTING,
     ),
 ]
@@ -145,13 +150,38 @@ Output = Annotated[
         **_OUTPUT,
     ),
 ]
+SheetOutput = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Where to write the sheet. If left out, PHOTO-compare in the current folder.",
+        show_default=False,
+        **_OUTPUT,
+    ),
+]
+To = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DIR",
+        help="A folder for the paintings, made if it is not there. What is in it already is not painted again.",
+        show_default=False,
+        **_OUTPUT,
+    ),
+]
 Force = Annotated[
     bool,
-    typer.Option("--force", "-f", help="Replace the file if it is already there, or that is refused.", **_OUTPUT),
+    typer.Option(
+        "--force",
+        "-f",
+        help="Replace what is already there. If left out, that is refused, or skipped where there are many.",
+        **_OUTPUT,
+    ),
 ]
 Format = Annotated[
     encoding.Format | None,
-    typer.Option(help="The format, where no suffix says it.", **_choice(encoding.FORMATS), **_OUTPUT),
+    typer.Option(help="The format, where no suffix says it.", **choice(encoding.FORMATS), **_OUTPUT),
 ]
 FormatQuality = Annotated[
     int | None,
@@ -159,11 +189,33 @@ FormatQuality = Annotated[
         help=f"{_between(encoding.QUALITY_RANGE)}, for {', '.join(encoding.LOSSY)}. "
         f"[dim]\\[default: {encoding.DEFAULT_QUALITY}][/]",
         show_default=False,
-        **_number(int),
+        **number(int),
         **_OUTPUT,
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something fails.", **_OUTPUT)]
+Api = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        envvar="STYLIZER_API",
+        help="Let the service at this address paint instead of this machine. Empty: this machine, whatever the "
+        "environment says.",
+        **_SERVICE,
+    ),
+]
+Key = Annotated[
+    str | None,
+    typer.Option(metavar="KEY", help=f"Its API key. If left out, what {KEY_VARIABLE} says.", **_SERVICE),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        help=f"How many paintings it is asked for at once, {_between(JOBS_RANGE)}. [dim]\\[default: {DEFAULT_JOBS}][/]",
+        **number(int),
+        **_SERVICE,
+    ),
+]
 Fetched = Annotated[str, typer.Argument(metavar="|".join(FETCHABLE), help="What to fetch.")]
 Folder = Annotated[
     Path | None,

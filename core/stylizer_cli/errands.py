@@ -1,0 +1,112 @@
+"""What is to be painted: one errand a photo, settled before any time is spent on painting."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from stylizer.errors import OptionError, StylizerError
+from stylizer.images.encoding import Format
+from stylizer.options import MethodName, Options
+from stylizer.output import STANDARD_STREAM, Target, choose_quality, choose_target, write_whole
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """How to paint: styles with weights, method, controls, masks, and the encoder quality if one was given."""
+
+    styles: Sequence[tuple[str, float]]
+    method: MethodName
+    options: Options
+    mask: str | None = None
+    content_mask: str | None = None
+    format_quality: int | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """The styles without their weights."""
+        return [name for name, _ in self.styles]
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """One photo (a path, or - for stdin), how to paint it, where to, and what it is called on the screen."""
+
+    photo: str
+    wish: Wish
+    target: Target
+    name: str = "painting"
+
+    @property
+    def quality(self) -> int:
+        """Of the encoder."""
+        return choose_quality(self.wish.format_quality, self.target.format)
+
+
+class Painted(NamedTuple):
+    """What has been painted: its size in pixels, the seconds it took, and the features it was painted by."""
+
+    width: int
+    height: int
+    seconds: float
+    features: str | None
+
+
+OnEnd = Callable[[Errand, Painted | StylizerError], None]
+"""Told how each errand ended; raises to leave the others undone."""
+
+
+def parse_style(text: str) -> tuple[str, float]:
+    """Split "woodcut=0.7" into style and weight; the name of a file may contain "=" too."""
+    name, equals, weight = text.rpartition("=")
+    if equals and not Path(text).exists():
+        try:
+            return name, float(weight)
+        except ValueError:
+            pass
+    return text, 1.0
+
+
+def plan_one(photo: str, wish: Wish, output: str | None, wanted: Format | None, force: bool) -> Errand:
+    """Settle where one painting goes.
+
+    Raises:
+        OptionError: It cannot go there.
+    """
+    errand = Errand(photo, wish, choose_target(photo, wish.names, output, wanted, force))
+    choose_quality(wish.format_quality, errand.target.format)
+    return errand
+
+
+def plan_many(photos: Sequence[str], wish: Wish, folder: str, wanted: Format | None) -> list[Errand]:
+    """Settle where many paintings go: PHOTO-STYLE in a folder, which is made if it is not there.
+
+    Raises:
+        OptionError: They cannot go there.
+    """
+    if STANDARD_STREAM in photos:
+        raise OptionError("photo is -, which cannot be one of many", field="photo", allowed="names of files")
+    if Path(folder).exists() and not Path(folder).is_dir():
+        raise OptionError(f"output is {folder!r}, one file for several paintings; give a folder", field="output")
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    errands: dict[Path, Errand] = {}
+    for photo in dict.fromkeys(photos):
+        target = choose_target(photo, wish.names, folder, wanted, force=True)
+        assert target.path is not None  # only stdout has none
+        if target.path in errands:
+            detail = f"{errands[target.path].photo!r} and {photo!r} would both become {str(target.path)!r}"
+            raise OptionError(detail, field="photo", allowed="photos of different names")
+        errands[target.path] = Errand(photo, wish, target, Path(photo).name)
+        choose_quality(wish.format_quality, target.format)
+    return list(errands.values())
+
+
+def write(target: Target, data: bytes) -> None:
+    """Bring a painting where it is to go."""
+    if target.path is None:
+        sys.stdout.buffer.write(data)
+    else:
+        write_whole(target.path, data)

@@ -1,0 +1,43 @@
+"""Painting on this machine, one errand after the other."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+
+from stylizer.errors import StylizerError
+from stylizer.output import STANDARD_STREAM
+from stylizer_cli.errands import Errand, OnEnd, Painted, write
+from stylizer_cli.screen import Bars, Show
+
+
+def paint(errands: Iterable[Errand], bars: Bars, on_end: OnEnd) -> None:
+    """Paint all, and write each as soon as it is done."""
+    for errand in errands:
+        end: Painted | StylizerError
+        with bars.bar(errand.name) as show:
+            try:
+                end = _paint_one(errand, show)
+            except StylizerError as error:
+                end = error
+        on_end(errand, end)
+
+
+def _paint_one(errand: Errand, show: Show) -> Painted:
+    from stylizer.compute import use_available_cores
+
+    use_available_cores()
+    from stylizer import stylize  # brings torch, which takes seconds: after all that can be said without
+
+    wish = errand.wish
+    painting = stylize(
+        sys.stdin.buffer if errand.photo == STANDARD_STREAM else errand.photo,
+        wish.styles,
+        method=wish.method,
+        options=wish.options,
+        mask=wish.mask,
+        content_mask=wish.content_mask,
+        on_progress=lambda progress: show(progress.step, progress.total),
+    )
+    write(errand.target, painting.encode(errand.target.format, quality=errand.quality))
+    return Painted(*painting.image.size, painting.seconds, painting.features)

@@ -1,0 +1,53 @@
+"""What a person sees. What was asked for goes to stdout (a path, a table, a picture), everything about it to stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+Show = Callable[[int, int | None], None]
+"""Takes how much is done, and how much there is to do where that is known."""
+
+
+def out(line: object) -> None:
+    """Print what was asked for."""
+    print(line, flush=True)  # noqa: T201 - the command line is the one place that prints
+
+
+def tell(line: str) -> None:
+    """Print something about it."""
+    print(line, file=sys.stderr)  # noqa: T201
+
+
+def complain(detail: str) -> None:
+    """Print an error, as one line."""
+    tell(f"stylizer: error: {' '.join(detail.split())}")
+
+
+class Bars:
+    """Bars on stderr with the time that is left; each goes away when its work is done."""
+
+    def __init__(self, progress: Progress):
+        self._progress = progress
+
+    @contextmanager
+    def bar(self, doing: str) -> Iterator[Show]:
+        """Show one more while the block lasts."""
+        task = self._progress.add_task(doing, total=None)
+        try:
+            yield lambda done, total: self._progress.update(task, completed=done, total=total)
+        finally:
+            self._progress.remove_task(task)
+
+
+@contextmanager
+def bars(*, quiet: bool = False) -> Iterator[Bars]:
+    """Have bars while the block lasts, if there is a screen to show them on."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    shown = sys.stderr.isatty() and not quiet
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not shown) as progress:
+        yield Bars(progress)

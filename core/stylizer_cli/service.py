@@ -1,0 +1,48 @@
+"""Which service is to paint, if not this machine."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from typing import NamedTuple
+
+from stylizer.errors import OptionError
+
+KEY_VARIABLE = "STYLIZER_KEY"
+JOBS_RANGE = (1, 64)
+DEFAULT_JOBS = 4
+
+
+class Service(NamedTuple):
+    """Where it is, the key it knows us by (None: it asks for none), and how many paintings are asked for at once."""
+
+    api: str
+    key: str | None
+    jobs: int = DEFAULT_JOBS
+
+
+def the_service(api: str | None, key: str | None, jobs: int | None = None) -> Service | None:
+    """The service that was named, or None where this machine is to paint.
+
+    Raises:
+        OptionError: An option that only goes with a service, or a number of jobs out of its range.
+    """
+    if not api:
+        for name, value in (("key", key), ("jobs", jobs)):
+            if value is not None:
+                raise OptionError(f"{name} is given, which only goes with --api", field=name, allowed="nothing here")
+        return None
+    low, high = JOBS_RANGE
+    if jobs is not None and not (isinstance(jobs, int) and low <= jobs <= high):
+        allowed = f"a whole number from {low} to {high}"
+        raise OptionError(f"jobs is {jobs!r}; it must be {allowed}", field="jobs", allowed=allowed)
+    _check_client()
+    # Not an option's own variable: a key that is set for other times is no mistake.
+    return Service(api, key or os.environ.get(KEY_VARIABLE), jobs or DEFAULT_JOBS)
+
+
+def _check_client() -> None:
+    """Raise an OptionError unless the client, which is an extra, is installed."""
+    if find_spec("httpx") is None:
+        detail = "api is given, and the client is not installed: it is the extra 'client' of image-stylizer"
+        raise OptionError(detail, field="api")

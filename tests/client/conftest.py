@@ -1,0 +1,114 @@
+"""A service on this machine, over real HTTP, for the client and the command line."""
+
+from __future__ import annotations
+
+import io
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from pathlib import Path
+
+import pytest
+import uvicorn
+from PIL import Image, ImageDraw
+
+from functions.local.wiring import create_local_app
+from functions.painter.painting import paint_job
+from stylizer_client import Client
+from stylizer_service.local import Local, open_local
+from stylizer_service.settings import Settings
+
+MAX_BYTES = 200_000
+
+
+def encoded(image: Image.Image, format: str = "JPEG") -> bytes:  # noqa: A002
+    buffer = io.BytesIO()
+    image.save(buffer, format)
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="session")
+def photo() -> bytes:
+    """A small picture with something in it: a disk before a slope of light, 96 x 72."""
+    image = Image.linear_gradient("L").resize((96, 72)).convert("RGB")
+    ImageDraw.Draw(image).ellipse((24, 12, 68, 60), fill=(200, 90, 40))
+    return encoded(image)
+
+
+@pytest.fixture
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+    """What the service keeps; the test acts on it where nobody could from outside."""
+    folder = tmp_path_factory.mktemp("service")
+    with closing(open_local(Settings(data_dir=folder, max_bytes=MAX_BYTES, max_wait=5))) as local:
+        yield local
+
+
+@pytest.fixture
+def address(local: Local) -> Iterator[str]:
+    """Where the service is; nobody paints there."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        app = create_local_app(local)
+        server = uvicorn.Server(uvicorn.Config(app, http="h11", ws="none", lifespan="off", log_config=None))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@pytest.fixture
+def painting(local: Local) -> Callable[[], AbstractContextManager[None]]:
+    """Have the real painter at work while a block lasts: `with painting()`."""
+
+    @contextmanager
+    def at_work() -> Iterator[None]:
+        import torch
+
+        torch.set_num_threads(1)  # tests share the processor
+        stop = threading.Event()
+
+        def run() -> None:
+            while not stop.is_set():
+                job_id = local.queue.receive()
+                if job_id is None:
+                    stop.wait(0.05)
+                else:
+                    paint_job(local.service.ports, local.service.settings, job_id, should_stop=stop.is_set)
+
+        painter = threading.Thread(target=run)
+        painter.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            painter.join()
+
+    return at_work
+
+
+@pytest.fixture
+def client(address: str) -> Iterator[Client]:
+    with Client(address) as client:
+        yield client
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Time passes at once; gives the pauses, in seconds."""
+    pauses: list[float] = []
+    monkeypatch.setattr("stylizer_client.clients.time.sleep", pauses.append)
+    return pauses
+
+
+@pytest.fixture
+def folder(tmp_path: Path, photo: bytes) -> Path:
+    """A folder with a photo, a mask of its left half, and something that is no photo."""
+    (tmp_path / "cat.jpg").write_bytes(photo)
+    mask = Image.new("L", (96, 72))
+    mask.paste(255, (0, 0, 48, 72))
+    mask.save(tmp_path / "left.png")
+    (tmp_path / "text.jpg").write_text("I am no photo")
+    return tmp_path

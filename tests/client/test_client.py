@@ -1,0 +1,245 @@
+"""The client against the real service on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import socket
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import httpx
+import pytest
+from cloud.faulty_line import Answer, Carry, break_off, faulty_line, lose, refuse
+from PIL import Image, ImageChops
+
+from stylizer_client import (
+    AsyncClient,
+    BadAnswer,
+    Busy,
+    Client,
+    ClientError,
+    Conflict,
+    Invalid,
+    NotFound,
+    Options,
+    PaintingCanceled,
+    PaintingFailed,
+    Stylization,
+    TimedOut,
+    Unreachable,
+)
+from stylizer_service.leases import claim
+from stylizer_service.local import Local
+from stylizer_service.problems import problem
+
+SMALL: Options = {"size": 64, "quality": "draft"}
+Painting = Callable[[], AbstractContextManager[None]]
+
+
+def test_a_photo_comes_back_painted_as_a_file(client: Client, painting: Painting, folder: Path) -> None:
+    seen: list[Stylization] = []
+    with painting():
+        job = client.stylize(folder / "cat.jpg", "woodcut", size=64, quality="draft", format="png")
+        done = client.wait(job, on_progress=seen.append, timeout=100)
+    path = client.download(done, folder / "painted.png")
+
+    assert (job.status, done.status, done.progress, seen[-1]) == ("queued", "succeeded", 1.0, done)
+    assert done.result is not None
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == done.result.sha256
+    with Image.open(path) as painted, Image.open(folder / "cat.jpg") as photo:
+        assert (painted.format, painted.size) == ("PNG", (done.result.width, done.result.height))
+        assert ImageChops.difference(painted.convert("RGB"), photo.resize((64, 48))).getbbox() is not None
+    assert sorted(entry.name for entry in folder.iterdir()) == ["cat.jpg", "left.png", "painted.png", "text.jpg"]
+
+
+def test_the_same_in_an_event_loop_with_several_at_once(address: str, painting: Painting, folder: Path) -> None:
+    async def paint(client: AsyncClient, seed: int) -> Path:
+        job = await client.stylize(folder / "cat.jpg", "mosaic", size=64, quality="draft", seed=seed)
+        await client.wait(job)
+        return await client.download(job.id, folder / f"{seed}.jpg")
+
+    async def paint_three() -> list[Path]:
+        async with AsyncClient(address) as client:
+            paths = await asyncio.gather(*(paint(client, seed) for seed in range(3)))
+            assert len(await client.jobs()) == 3
+            return paths
+
+    with painting():
+        paths = asyncio.run(paint_three())
+    for path in paths:
+        with Image.open(path) as painted:
+            assert painted.size == (64, 48)
+
+
+def test_styles_masks_and_blends_of_ones_own_are_sent_along(client: Client, folder: Path) -> None:
+    own = client.add_style("Mine", folder / "cat.jpg")
+    photo = client.upload(folder / "cat.jpg")
+    blend = [("woodcut", 3.0), (folder / "cat.jpg", 1.0), (own, 2.0)]
+    job = client.stylize(photo, blend, mask=folder / "left.png", strength=0.5, seed=7)
+
+    assert [entry.weight for entry in job.styles] == [3.0, 1.0, 2.0]
+    assert (job.styles[0].style, job.styles[2].style) == ("woodcut", own.id)
+    assert (job.content, job.options["strength"], job.options["seed"]) == (photo.id, 0.5, 7)
+    assert job.mask is not None
+    styles = client.styles()
+    assert styles[-1] == client.style(own.id) == own
+    assert [style.own for style in styles] == [False] * (len(styles) - 1) + [True]
+
+
+def test_jobs_are_listed_watched_and_canceled(client: Client, folder: Path) -> None:
+    first = client.stylize(folder / "cat.jpg", "woodcut", **SMALL)
+    second = client.stylize(folder / "cat.jpg", "mosaic", **SMALL)
+    assert [job.id for job in client.jobs()] == [second.id, first.id]
+    assert [job.id for job in client.jobs(limit=1)] == [second.id]
+
+    assert client.cancel(first).status == client.cancel(first.id).status == "canceled"
+    assert [job.id for job in client.jobs(status="canceled")] == [first.id]
+    assert client.job(first.id).has_ended
+    with pytest.raises(PaintingCanceled):
+        client.wait(first)
+    with pytest.raises(Conflict, match="there is no image"):
+        client.download(second, folder / "none.jpg")
+    with pytest.raises(TimedOut, match="it goes on"):
+        client.wait(second, timeout=0)
+    assert not (folder / "none.jpg").exists()
+
+
+def test_what_the_service_refuses_is_an_error_with_all_that_it_said(client: Client, folder: Path) -> None:
+    with pytest.raises(Invalid) as caught:
+        client.stylize(folder / "text.jpg", "woodcut")
+    error = caught.value
+    assert (error.code, error.status, error.field) == ("unsupported-image", 422, "content")
+    assert str(error) == error.detail == "the photo is not a picture of an accepted format"
+    assert "image/png" in (error.allowed or ())
+    assert error.request_id
+    assert error.title
+    with pytest.raises(NotFound):
+        client.job("stz_" + "a" * 26)
+    with pytest.raises(Invalid, match="allowed are at most 200,000"):
+        client.upload(b"x" * 200_001)
+
+
+def test_a_job_that_fails_says_why(client: Client, local: Local, folder: Path) -> None:
+    job = client.stylize(folder / "cat.jpg", "woodcut", **SMALL)
+    lease = claim(local.service.ports, local.service.settings, job.id)
+    assert lease is not None
+    lease.fail(problem("missing-weights", "the weights are not here", field="features"))
+    with pytest.raises(PaintingFailed) as caught:
+        client.wait(job)
+    assert (caught.value.code, caught.value.detail, caught.value.field) == (
+        "missing-weights",
+        "the weights are not here",
+        "features",
+    )
+
+
+@pytest.mark.usefixtures("no_pauses")
+@pytest.mark.parametrize("request_", ["POST /v1/uploads", "POST /v1/stylizations", "GET /v1/stylizations/"])
+@pytest.mark.parametrize("wrong", [lose, break_off, refuse(503, b"{}"), refuse(500, b"oh")])
+def test_a_line_that_fails_costs_a_retry_and_never_a_second_painting(
+    address: str, folder: Path, client: Client, request_: str, wrong: Callable[[Carry], Answer | None]
+) -> None:
+    with faulty_line(address) as line, Client(line.address) as shaky:
+        line.go_wrong(request_, wrong, times=2)
+        job = shaky.job(shaky.stylize(folder / "cat.jpg", "woodcut", **SMALL).id)
+        assert line.count(request_) >= 3
+        keys = {seen.headers["idempotency-key"] for seen in line.seen if seen.name == "POST /v1/stylizations"}
+    assert len(keys) == 1
+    assert [found.id for found in client.jobs()] == [job.id]
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_a_download_that_breaks_off_starts_anew_and_leaves_nothing_half(
+    address: str, local: Local, folder: Path, photo: bytes
+) -> None:
+    with faulty_line(address) as line, Client(line.address, retries=2) as shaky:
+        job = shaky.stylize(folder / "cat.jpg", "woodcut", **SMALL)
+        lease = claim(local.service.ports, local.service.settings, job.id)
+        assert lease is not None
+        lease.succeed(photo, preview=photo, width=96, height=72)
+        line.go_wrong("GET /v1/files/", break_off, times=2)
+        assert shaky.download(job.id, folder / "out.jpg").read_bytes() == photo
+
+        line.go_wrong("GET /v1/files/", break_off, times=3)
+        with pytest.raises(Unreachable):
+            shaky.download(job.id, folder / "other.jpg")
+        line.go_wrong("GET /v1/files/", refuse(200, b"another file"))
+        with pytest.raises(BadAnswer, match="not the one that was painted"):
+            shaky.download(job.id, folder / "other.jpg")
+    assert sorted(entry.name for entry in folder.iterdir()) == ["cat.jpg", "left.png", "out.jpg", "text.jpg"]
+
+
+def test_who_is_told_to_come_later_comes_later(address: str, no_pauses: list[float]) -> None:
+    with faulty_line(address) as line, Client(line.address, retries=2) as shaky:
+        line.go_wrong("GET", lambda _: (429, [("Retry-After", "7")], b"{}"), times=2)
+        shaky.styles()
+        assert [int(pause) for pause in no_pauses] == [7, 7]
+        assert len(set(no_pauses)) == 2, "so that not all come back together"
+
+        line.go_wrong("GET", lambda _: (429, [("Retry-After", "7")], b'{"detail": "too many"}'), times=3)
+        with pytest.raises(Busy, match="too many"):
+            shaky.styles()
+        line.go_wrong("GET", lambda _: (503, [("Retry-After", "86400")], b"{}"))
+        with pytest.raises(Busy):
+            shaky.styles()
+        assert len(no_pauses) == 4, "a day is not waited for"
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_a_style_is_made_once_even_if_nobody_hears_of_it(address: str, client: Client, folder: Path) -> None:
+    with faulty_line(address) as line, Client(line.address) as shaky:
+        line.go_wrong("POST /v1/styles", lose)
+        with pytest.raises(Unreachable) as caught:
+            shaky.add_style("Mine", folder / "cat.jpg")
+        assert caught.value.was_sent
+        line.go_wrong("POST /v1/styles", refuse(503, b"{}"))
+        shaky.add_style("Mine too", folder / "cat.jpg")
+    assert [style.title for style in client.styles() if style.own] == ["Mine too", "Mine"]
+
+
+def test_a_service_that_is_not_there_is_told_in_a_sentence(no_pauses: list[float]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with Client(f"http://127.0.0.1:{port}") as client, pytest.raises(Unreachable) as caught:
+        client.styles()
+    assert caught.value.detail == f"http://127.0.0.1:{port} cannot be reached: Connection refused"
+    assert len(no_pauses) == 5
+    with pytest.raises(ValueError, match="such as https://"):
+        Client("localhost:8000")
+
+
+def test_a_site_that_is_no_stylizer_is_told_from_one() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        body = {"/v1/styles": "<html>", "/v1/styles/x": '{"id": "x"}'}[request.url.path]
+        return httpx.Response(200, text=body)
+
+    with Client("https://blog.example.com", transport=httpx.MockTransport(answer)) as client:
+        with pytest.raises(BadAnswer, match="is this the address"):
+            client.styles()
+        with pytest.raises(BadAnswer, match="title"):
+            client.style("x")
+
+
+def test_the_key_goes_to_the_service_and_to_nobody_else(photo: bytes) -> None:
+    seen: list[httpx.Request] = []
+    form = {"id": "upl_a", "media_type": "image/jpeg", "url": "https://bucket.example.com/", "fields": {"policy": "p"}}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        request.read()
+        if request.url.host == "bucket.example.com":
+            return httpx.Response(403, text="<Error><Code>AccessDenied</Code><Message>Policy expired</Message></Error>")
+        return httpx.Response(201, json={**form, "max_bytes": 10**6, "expires_at": "2030-01-01T00:00:00Z", "new": 1})
+
+    transport = httpx.MockTransport(answer)
+    client = Client("https://art.example.com/prod/", key="secret", transport=transport)
+    with client, pytest.raises(ClientError, match="Policy expired"):
+        client.upload(io.BytesIO(photo))
+    first, second = seen
+    assert (first.url.path, first.headers["x-api-key"]) == ("/prod/v1/uploads", "secret")
+    assert "x-api-key" not in second.headers
+    body = second.content
+    assert body.index(b'name="policy"') < body.index(b'name="file"') < body.index(photo)
