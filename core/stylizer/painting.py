@@ -234,11 +234,12 @@ def _styles(
         if known is None or known.look is None or kept is not None:
             yield methods.Style(picture, share)
         else:
-            yield methods.Style(picture, share, partial(_stored_look, known.look, side, photo.device))
+            finest = styles.LOOK_SIDE * options.style_scale
+            yield methods.Style(picture, share, partial(_stored_look, known.look, side, finest, photo.device))
 
 
-def _stored_look(file: Path, side: int, device: torch.device, part: float) -> Look | None:
-    return stored_looks.look_at(file, side * part, device)
+def _stored_look(file: Path, side: int, finest: float, device: torch.device, part: float) -> Look | None:
+    return stored_looks.look_at(file, side * part, finest=finest, device=device)
 
 
 def load_style(

@@ -64,13 +64,22 @@ def read_palette(path: Path) -> Tensor:
     return palette
 
 
-def look_at(path: Path, side: float, device: torch.device = CPU) -> Look | None:
+def look_at(path: Path, side: float, *, finest: float = math.inf, device: torch.device = CPU) -> Look | None:
     """What a work looks like at a long side of so many pixels, as stored in a file.
 
     Between two sizes that are stored, it is what is between their looks. None where the file says nothing of that size,
     or where another encoder saw the work: then its picture has to be looked at.
+
+    Args:
+        path: Of the file.
+        side: In pixels.
+        finest: The largest side, in pixels, to which a work is enlarged of which no more is left than such a file has
+            room for: beyond it, strokes as fine as are known paint better than enlarged ones.
+        device: Where the look shall be.
     """
     looks = read(path, device)
+    if len(looks) > 1:  # where there is one, the picture is at hand for all other sizes
+        side = min(side, finest)
     below = max((known for known in looks if known <= side), default=None)
     above = min((known for known in looks if known >= side), default=None)
     if below is None or above is None:

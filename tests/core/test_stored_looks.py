@@ -50,6 +50,16 @@ def test_of_sizes_beyond_those_that_are_stored_nothing_is_known(file: Path, side
     assert stored_looks.look_at(file, side) is None
 
 
+def test_a_work_is_not_enlarged_beyond_what_is_known_of_it_unless_its_picture_is_at_hand(file: Path) -> None:
+    look = stored_looks.look_at(file, 1000, finest=400)
+    assert look is not None
+    torch.testing.assert_close(look.levels[0].mean, torch.full((3,), 3.0))
+    assert stored_looks.look_at(file, 1000, finest=800) is None
+    stored_looks.save(file, {400: _look(3.0)}, stored_looks.read_palette(file))
+    assert stored_looks.look_at(file, 400, finest=400) is not None
+    assert stored_looks.look_at(file, 1000, finest=400) is None
+
+
 def test_colors_are_kept_as_they_are(file: Path) -> None:
     assert stored_looks.read_palette(file).tolist() == [[1, 2, 3]]
 

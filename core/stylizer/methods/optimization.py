@@ -27,7 +27,6 @@ from stylizer.feedforward.looks import Look
 from stylizer.methods import Current, Largest, Style, Task
 from stylizer.objective import Objective
 from stylizer.options import SIZE_RANGE, FeaturesName
-from stylizer.styles import LOOK_SIDE
 from stylizer.synthesis.pyramid import resize
 
 DEFAULT_FEATURES: FeaturesName = "compact"
@@ -158,10 +157,7 @@ class _Pictures:
             yield self._reduced(picture, level) if look is None else look.levels[1:], style.share
 
     def _stored_look(self, style: Style, level: int) -> Look | None:
-        if not self._as_stored:
-            return None
-        # No work is stored larger than this: beyond, it is better to have its finest strokes than to enlarge them.
-        return style.look(min(0.5**level, LOOK_SIDE / max(self._size)))
+        return style.look(0.5**level) if self._as_stored else None
 
     def mask(self, level: int) -> Tensor | None:
         """(1, 1, h, w)."""
