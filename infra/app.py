@@ -34,7 +34,8 @@ def main() -> None:
     context = App(context=read_context()).node
     stage = context.try_get_context("stage") or os.environ.get("STAGE") or "dev"
     try:
-        settings = stage_settings(context.get_context("stages"), stage)
+        index = os.environ.get("TORCH_CPU_INDEX")
+        settings = stage_settings(context.get_context("stages"), stage, torch_cpu_index=index)
     except WrongSettings as error:
         sys.exit(str(error))
     # The CDK's command line says where it wants it.

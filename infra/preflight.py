@@ -33,10 +33,12 @@ def main() -> None:
     parser.add_argument("--docker", action="store_true", help="look for Docker too")
     given = parser.parse_args()
     try:
-        settings = stage_settings(read_context()["stages"], given.stage)
+        index = os.environ.get("TORCH_CPU_INDEX")
+        settings = stage_settings(read_context()["stages"], given.stage, torch_cpu_index=index)
         find_npx()
         if given.docker:
             find_docker()
+            find_index(settings)
         environment = find_environment(settings)
     except (NotReady, WrongSettings) as error:
         sys.exit(f"not ready: {error}")
@@ -47,6 +49,13 @@ def find_npx() -> None:
     """Raise NotReady unless the CDK's command line can be run."""
     if shutil.which("npx") is None:
         raise NotReady("npx is not found. The CDK's command line needs Node.js 22 or newer, which brings it")
+
+
+def find_index(settings: StageSettings) -> None:
+    """Raise NotReady unless the painter's image will find torch's build for the CPU."""
+    if settings.pip_extra_index_url is None:
+        advice = f"make deploy STAGE={settings.stage} TORCH_CPU_INDEX=https://…, or pip_extra_index_url in cdk.json"
+        raise NotReady(f"where torch's CPU builds are is not said: {advice}. docs/operations.md tells where to find it")
 
 
 def find_docker() -> None:

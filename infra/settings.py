@@ -157,12 +157,15 @@ def read_context() -> dict[str, Any]:
     return context
 
 
-def stage_settings(stages: Mapping[str, Mapping[str, Any]], stage: str) -> StageSettings:
+def stage_settings(
+    stages: Mapping[str, Mapping[str, Any]], stage: str, *, torch_cpu_index: str | None = None
+) -> StageSettings:
     """The settings of a stage.
 
     Args:
         stages: All of them, as they stand in cdk.json.
         stage: The name of one.
+        torch_cpu_index: Its pip_extra_index_url, if it names none: what is in the environment as TORCH_CPU_INDEX.
 
     Raises:
         WrongSettings: There is no such stage, or a setting is unknown, missing or out of its range.
@@ -173,7 +176,8 @@ def stage_settings(stages: Mapping[str, Mapping[str, Any]], stage: str) -> Stage
         allowed = "allowed are up to 31 small letters, digits and hyphens, a letter first"
         raise WrongSettings(f"{stage!r} cannot be the name of a stage; {allowed}")
     try:
-        return StageSettings.model_validate({**stages[stage], "stage": stage})
+        index = {"pip_extra_index_url": torch_cpu_index} if torch_cpu_index else {}
+        return StageSettings.model_validate({**index, **stages[stage], "stage": stage})
     except ValidationError as error:
         lines = [f"cdk.json, stages.{stage}:", *map(_line, error.errors())]
         raise WrongSettings("\n  ".join(lines)) from None

@@ -54,6 +54,13 @@ def test_a_docker_that_does_not_run_is_told_in_its_own_words(tools: Path) -> Non
     assert "docker does not work here: Cannot connect to the Docker daemon. The painter's image is built here" in told
 
 
+def test_who_has_not_said_where_torch_for_the_cpu_is_hears_of_it_before_the_image_is_built(tools: Path) -> None:
+    install(tools, "docker", FOUND)
+    status, told = look("dev", "--docker", PATH=str(tools))
+    assert status == 1
+    assert "where torch's CPU builds are is not said: make deploy STAGE=dev TORCH_CPU_INDEX=" in told
+
+
 def test_somebody_who_is_not_logged_in_is_told_how(tools: Path) -> None:
     assert "no region is set" in look("dev", PATH=str(tools))[1]
     status, told = look("dev", PATH=str(tools), AWS_REGION="eu-central-1")
@@ -65,7 +72,8 @@ def test_a_machine_that_is_ready_is_told_where_the_stage_goes(tools: Path) -> No
     install(tools, "docker", FOUND)
     with serving_moto() as address:
         keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_ENDPOINT_URL": address}
-        answer = look("dev", "--docker", PATH=str(tools), AWS_REGION="eu-central-1", **keys)
+        index = "https://wheels.example/cpu"
+        answer = look("dev", "--docker", PATH=str(tools), AWS_REGION="eu-central-1", TORCH_CPU_INDEX=index, **keys)
     assert answer == (0, "aws://123456789012/eu-central-1\n")
 
 

@@ -56,6 +56,14 @@ def test_a_name_that_cannot_be_part_of_an_address_is_refused(name: str) -> None:
         stage_settings({name: {}}, name)
 
 
+def test_the_index_of_torch_comes_from_the_stage_and_otherwise_from_the_environment() -> None:
+    stages = {"mine": {}, "other": {"pip_extra_index_url": "https://other.example/cpu"}}
+    for stage, index in (("mine", "https://wheels.example/cpu"), ("other", "https://other.example/cpu")):
+        settings = stage_settings(stages, stage, torch_cpu_index="https://wheels.example/cpu")
+        assert settings.pip_extra_index_url == index
+    assert stage_settings(stages, "mine").pip_extra_index_url is None
+
+
 def test_a_stage_of_ones_own_needs_nothing_but_a_name() -> None:
     settings = stage_settings({"mine": {}}, "mine")
     assert settings.name == "image-stylizer-mine"
