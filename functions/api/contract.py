@@ -22,6 +22,10 @@ Everything wrong is answered with `application/problem+json` (RFC 9457): `type` 
 programs, `detail` says it to a person, `field` and `allowed` tell what to mend, and `request_id` finds it in
 the log.
 """
+_GATEWAY = """
+A gateway stands before the service. It answers some requests itself, in the same form: 429 `throttled` (come again as
+`Retry-After` says) and `quota-exceeded`, 413 `too-large`, 403 `forbidden`, 504 `no-answer`.
+"""
 _TAGS = [
     {"name": "Stylizations", "description": "Paintings, from the wish to the file."},
     {"name": "Styles", "description": "What to paint in: the catalog, and styles of your own."},
@@ -62,7 +66,7 @@ def _contract(app: FastAPI, needs_key: bool) -> dict[str, Any]:
             title=app.title,
             version=app.version,
             summary=_SUMMARY,
-            description=_DESCRIPTION,
+            description=_DESCRIPTION + (_GATEWAY if needs_key else ""),
             tags=_TAGS,
             license_info={"name": "MIT", "identifier": "MIT"},
             routes=app.routes,
