@@ -190,6 +190,15 @@ def test_a_built_in_style_is_painted_by_its_stored_look_alone(monkeypatch: pytes
         painted("mosaic", 0.5)
 
 
+def test_strokes_are_as_large_as_asked_for_whatever_is_stored_of_a_work() -> None:
+    small, usual, large = (
+        np.asarray(stylize(PHOTO, "great-wave", options=Options(size=256, style_scale=scale)).image, float)
+        for scale in (0.3, 1.0, 4.0)
+    )
+    assert np.abs(small - usual).mean() > 3
+    assert np.abs(large - usual).mean() > 3
+
+
 @pytest.mark.parametrize("size", [(63, 1001), (1001, 63), (16, 256), (97, 71)])
 def test_odd_sizes_can_be_painted(size: tuple[int, int]) -> None:
     photo = Image.effect_noise(size, 60).convert("RGB")
