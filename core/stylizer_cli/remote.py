@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from stylizer.errors import OptionError, StylizerError
+from stylizer.errors import OptionError, StylizerError, UnknownStyle
 from stylizer_cli.errands import Errand, OnEnd, Painted, write
 from stylizer_cli.screen import Bars, Show
 from stylizer_cli.service import Service
-from stylizer_cli.tickets import Picture, Request, Ticket, key_of
-from stylizer_client import AsyncClient, Client, ClientError, NotAllowed, PaintingCanceled, Problem, Stylization
+from stylizer_cli.tickets import Picture, Request, Ticket, key_of, picture_of
+from stylizer_client import (
+    AsyncClient,
+    Client,
+    ClientError,
+    NotAllowed,
+    NotFound,
+    PaintingCanceled,
+    Problem,
+    Stylization,
+)
 
 
 class NoService(StylizerError):
@@ -29,6 +39,8 @@ def paint(errands: Iterable[Errand], service: Service, bars: Bars, on_end: OnEnd
     """
     try:
         asyncio.run(_paint(errands, service, bars, on_end))
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
     except BaseExceptionGroup as group:
         raise group.exceptions[0] from None
 
@@ -50,10 +62,14 @@ def add_style(service: Service, title: str, file: str) -> str:
 
 
 async def _paint(errands: Iterable[Errand], service: Service, bars: Bars, on_end: OnEnd) -> None:
-    waiting = iter(errands)
+    _cancel_when_interrupted()
     with _checked(service.api):
         client = AsyncClient(service.api, key=service.key)
     async with client, asyncio.TaskGroup() as group:
+        errands = list(errands)
+        with translated():
+            await _check_styles(client, {name for errand in errands for name in errand.wish.names})
+        waiting = iter(errands)
         painter = _Painter(client, service.api)
 
         async def work() -> None:
@@ -69,6 +85,31 @@ async def _paint(errands: Iterable[Errand], service: Service, bars: Bars, on_end
 
         for _ in range(service.jobs):
             group.create_task(work())
+
+
+def _cancel_when_interrupted() -> None:
+    """Have Ctrl-C cancel this task, however often it comes.
+
+    By itself asyncio does so for the first only, and raises from wherever it is for a second, of which it may hang.
+    """
+    task = asyncio.current_task()
+    assert task is not None  # it runs in one
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        with suppress(NotImplementedError):  # Windows, where it stays as it is by itself
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, task.cancel)
+
+
+async def _check_styles(client: AsyncClient, names: Iterable[str]) -> None:
+    """Raise an UnknownStyle, as painting on this machine would, before anything is sent in vain."""
+    for name in names:
+        if picture_of(name) is not None:
+            continue
+        try:
+            await client.style(name)
+        except NotFound:
+            known = [style.id for style in await client.styles()]
+            detail = f"style is {name!r}, which is neither a file nor one of {', '.join(known)}"
+            raise UnknownStyle(detail, field="style", allowed=known) from None
 
 
 class _Painter:

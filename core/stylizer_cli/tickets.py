@@ -66,7 +66,7 @@ class Ticket:
         self.path = None if target is None else target.with_name(f".{target.name}.ticket")
         self._errand = errand
         sources = {"content": errand.photo, "mask": wish.mask, "content_mask": wish.content_mask}
-        sources |= {f"style {name}": file for name in wish.names if (file := _file_of(name)) is not None}
+        sources |= {f"style {name}": file for name in wish.names if (file := picture_of(name)) is not None}
         self.pictures = {
             field: Picture(source, field.partition(" ")[0]) for field, source in sources.items() if source is not None
         }
@@ -104,7 +104,7 @@ class Ticket:
             self.path.unlink(missing_ok=True)
 
 
-def _file_of(style: str) -> str | None:
+def picture_of(style: str) -> str | None:
     """The picture of a style that the service cannot know by its name: one's own, or a file."""
     if style in styles.catalog():
         return None

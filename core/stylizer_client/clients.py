@@ -343,7 +343,16 @@ def _unreachable(call: Call, error: httpx.RequestError) -> Unreachable:
     if isinstance(error, httpx.TimeoutException):
         said = "does not answer: its time is over"
     else:
-        reason = str(error).partition("] ")[2] or str(error) or type(error).__name__
-        said = f"cannot be reached: {reason}"
+        said = f"cannot be reached: {_reason(error)}"
     never_left = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
     return Unreachable(f"{where} {said}", was_sent=not never_left)
+
+
+def _reason(error: BaseException) -> str:
+    """What the system says of it, which lies at the bottom of what libraries have made of it."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__cause__ or cause.__context__
+    return str(error) or type(error).__name__
