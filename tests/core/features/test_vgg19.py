@@ -16,13 +16,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from stylizer import cli, features, stylize
+from stylizer import features, stylize
 from stylizer.errors import MissingWeights
 from stylizer.features import vgg19, weights_file
 from stylizer.features.vgg19 import TAPS, Vgg19Features
 from stylizer.features.zoo import torchvision_models
 from stylizer.methods import optimization
 from stylizer.options import Options
+from stylizer_cli import main as cli
 
 NAME = vgg19.WEIGHTS.name
 SMALL = Options(size=96, features="vgg19", quality="draft")
