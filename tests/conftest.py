@@ -157,6 +157,8 @@ def serve_gateway() -> Iterator[Callable[..., str]]:
 
 def _http_handler(gateway: Gateway) -> type[BaseHTTPRequestHandler]:
     class Handling(BaseHTTPRequestHandler):
+        timeout = 5  # seconds: browsers open connections ahead, and nobody else is served while one is waited for
+
         def _handle(self) -> None:
             sent = self.rfile.read(int(self.headers.get("content-length", 0)))
             status, headers, body = gateway.call(self.command, self.path, list(self.headers.items()), sent)

@@ -57,10 +57,11 @@ export const post = (path, body, { headers = {}, signal } = {}) =>
     signal,
   });
 
-/** An address to show a picture by. An <img> sends no key, so where there is one it is the address of a copy. */
-export async function pictureAddress(path) {
-  return key() ? URL.createObjectURL(await (await request(path)).blob()) : url(path);
-}
+/** The address of a copy of a picture, which can be saved under any name. */
+export const copyAddress = async (path) => URL.createObjectURL(await (await request(path)).blob());
+
+/** An address to show a picture by. An <img> sends no key, so where there is one it is that of a copy. */
+export const pictureAddress = async (path) => (key() ? copyAddress(path) : url(path));
 
 /** An <img> of such a picture; without it, its `alt` has to do. */
 export function imageOf(path, properties) {

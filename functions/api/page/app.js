@@ -1,6 +1,6 @@
 // The page: one painting followed from the photo to the download.
 
-import { ApiError, pictureAddress, wasStopped } from "./api.js";
+import { ApiError, copyAddress, pictureAddress, wasStopped } from "./api.js";
 import { loadCatalog } from "./catalog.js";
 import { masks, options, restore } from "./controls.js";
 import { $ } from "./dom.js";
@@ -29,8 +29,8 @@ function setBusy(busy) {
   $("paint").textContent = photo ? "Paint" : "Choose a photo";
   $("paint").classList.toggle("waiting", !photo);
   // The one takes the place of the other, for the keyboard too.
-  if (had === $("paint") && busy) $("stop").focus();
-  if (had === $("stop") && !busy) $("paint").focus();
+  if (had === $("paint") && busy) $("stop").focus({ preventScroll: true });
+  if (had === $("stop") && !busy) $("paint").focus({ preventScroll: true });
 }
 
 /** Leave what is on the stage; the service goes on with it. Gives the signal of what comes now. */
@@ -128,9 +128,9 @@ async function finish(job, signal) {
 }
 
 async function hangPainting(job, signal) {
-  const address = await pictureAddress(job.links.image);
+  const address = await copyAddress(job.links.image);
   if (!photo.file) stage.setShape(job.result.width, job.result.height);
-  await stage.showPainting(address);
+  if (!(await stage.showPainting(address))) await showPreview(job); // few browsers show TIFF
   if (signal.aborted) return;
   settle("done", facts(job));
   const suffix = job.options.format === "jpeg" ? "jpg" : job.options.format;

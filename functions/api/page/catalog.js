@@ -61,7 +61,7 @@ function remember(style) {
 function tile(style) {
   const picture = element("img", { alt: "", decoding: "async" });
   hang(picture, style.id);
-  const radio = element("input", { type: "radio", name: "style", value: style.id, className: "visually-hidden" });
+  const radio = element("input", { type: "radio", name: "style", value: style.id });
   const title = element("span", { className: "tile-title", textContent: style.title });
   const label = element("label", { className: "tile" }, radio, element("span", { className: "swatch" }, picture), title);
   label.title = [style.title, madeBy(style)].filter(Boolean).join(" · ");

@@ -1,0 +1,132 @@
+"""A real Chromium before the whole product: the `stylizer-server` command with its painter."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from browser.steps import DESKTOP, PATIENCE, Ask, OpenPage, Served
+from PIL import Image, ImageDraw
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One worker runs them all: they share a server, and two browsers would only wait for each other."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("served")
+    log = folder / "log"
+    command = [sys.executable, "-c", "from functions.local.server import main; main()"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, "--port", "0", "--data-dir", str(folder / "data")], stdout=output, stderr=output, env=environment
+        )
+    try:
+        address = _address_in(log, process)
+        with httpx.Client(base_url=address, timeout=PATIENCE) as api:
+            yield Served(f"{address}/", api)
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+
+
+def _address_in(log: Path, process: subprocess.Popen[bytes]) -> str:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and process.poll() is None:
+        if found := re.search(r"Page +(http://\S+)/", log.read_text()):
+            return found[1]
+        time.sleep(0.05)
+    raise AssertionError(f"the server did not start:\n{log.read_text()}")
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_to_paint(served: Served) -> Iterator[None]:
+    """What a test has begun and not waited for is stopped, so that the next one has the painter to itself."""
+    yield
+    for status in ("queued", "running"):
+        for job in served.api.get("/v1/stylizations", params={"status": status, "limit": 100}).json()["items"]:
+            served.api.post(f"/v1/stylizations/{job['id']}/cancel")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, for one file of tests: as long as it is there, nothing else of this process can run an event loop."""
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        pytest.fail("no Chromium found: install the system's package `chromium`, or name one with CHROMIUM=/path/to/it")
+    expect.set_options(timeout=1000 * PATIENCE)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, served: Served) -> Iterator[OpenPage]:
+    """`open_page(**context options)` is a new visitor, who has the page before them.
+
+    In the end nothing must have failed in any page, and nothing have been asked for from elsewhere.
+    """
+    failures: list[str] = []
+    asked: set[str] = set()
+    contexts: list[BrowserContext] = []
+
+    def open_page(address: str = served.address, **options: Any) -> Page:
+        context = browser.new_context(**{**DESKTOP, **options})
+        contexts.append(context)
+        context.set_default_timeout(1000 * PATIENCE)
+        context.on("weberror", lambda error: failures.append(str(error.error)))
+        context.on("console", lambda message: failures.append(message.text) if "Policy" in message.text else None)
+        context.on("request", lambda request: asked.add(request.url))
+        page = context.new_page()
+        page.goto(address)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not failures
+    assert not [url for url in asked if not url.startswith(("http://127.0.0.1", "http://localhost", "blob:"))]
+
+
+@pytest.fixture(scope="session")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small photo, 320 x 240: a disk before a slope of light."""
+    image = Image.linear_gradient("L").resize((320, 240)).convert("RGB")
+    ImageDraw.Draw(image).ellipse((80, 40, 230, 200), fill=(200, 90, 40))
+    path = tmp_path_factory.mktemp("photos") / "my_holiday-photo.jpg"
+    image.save(path)
+    return path
+
+
+@pytest.fixture
+def ask(served: Served) -> Ask:
+    """Ask the API for a painting, as another program would: `ask(style, **fields)` gives its id."""
+
+    def ask(style: str = "woodcut", **fields: Any) -> str:
+        buffer = io.BytesIO()
+        Image.linear_gradient("L").resize((96, 72)).convert("RGB").save(buffer, "JPEG")
+        answer = served.api.post(
+            "/v1/stylizations",
+            files={"content": ("photo.jpg", buffer.getvalue())},
+            data={"style": style, "size": "64", "quality": "draft", **fields},
+        )
+        return str(answer.raise_for_status().json()["id"])
+
+    return ask

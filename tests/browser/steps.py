@@ -1,0 +1,102 @@
+"""What a person does and sees on the page, for tests to tell it in a line."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from playwright.sync_api import Locator, Page, ViewportSize, expect
+
+PATIENCE = 60.0  # seconds that a thing may take on a busy machine; nothing here measures time
+PHONE: dict[str, Any] = {"viewport": ViewportSize(width=360, height=740), "is_mobile": True, "has_touch": True}
+DESKTOP: dict[str, Any] = {"viewport": ViewportSize(width=1440, height=900)}
+
+OpenPage = Callable[..., Page]
+Ask = Callable[..., str]
+
+
+@dataclass(frozen=True)
+class Served:
+    """The product on this machine.
+
+    Attributes:
+        address: Where its page is.
+        api: Its API.
+    """
+
+    address: str
+    api: httpx.Client
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        return dict(self.api.get(f"/v1/stylizations/{job_id}").raise_for_status().json())
+
+    def wait_until_ended(self, job_id: str) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while self.job(job_id)["status"] in ("queued", "running"):
+            assert time.monotonic() < deadline, f"waited in vain for {job_id}"
+            time.sleep(0.05)
+
+    def styles(self) -> list[dict[str, Any]]:
+        return list(self.api.get("/v1/styles?limit=100").raise_for_status().json()["items"])
+
+
+def style(page: Page, style_id: str) -> Locator:
+    """The radio button of a built-in style."""
+    return page.locator(f"input[name=style][value={style_id}]")
+
+
+def give_photo(page: Page, photo: Path) -> None:
+    page.get_by_label("Choose a photo").set_input_files(photo)
+
+
+def drop_photo(page: Page, photo: Path) -> None:
+    make_transfer = """([name, data]) => {
+      const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([bytes], name, { type: "image/jpeg" }));
+      return transfer;
+    }"""
+    transfer = page.evaluate_handle(make_transfer, [photo.name, base64.b64encode(photo.read_bytes()).decode()])
+    for event in ("dragenter", "dragover", "drop"):
+        page.dispatch_event("#wall", event, {"dataTransfer": transfer})
+
+
+def choose(page: Page, *, method: str = "Feed-forward", quality: str = "Draft", size: str = "512") -> None:
+    page.get_by_role("radio", name=method).check()
+    page.get_by_role("radio", name=quality).check()
+    page.locator("#size").select_option(size)
+
+
+def press_paint(page: Page) -> None:
+    page.get_by_role("button", name="Paint", exact=True).click()
+
+
+def press_stop(page: Page) -> None:
+    page.get_by_role("button", name="Stop", exact=True).click()
+
+
+def begin_a_long_one(page: Page, photo: Path) -> None:
+    """Have something painted that is not done before one has looked."""
+    give_photo(page, photo)
+    choose(page, method="Texture", quality="High", size="1024")
+    press_paint(page)
+    expect(page.locator("#caption")).to_contain_text("Painting … ")
+
+
+def paint(page: Page, photo: Path) -> str:
+    """Have something small painted; gives the id of the job, which stands in the address."""
+    give_photo(page, photo)
+    choose(page)
+    press_paint(page)
+    expect_state(page, "done")
+    return page.url.rpartition("#")[2]
+
+
+def expect_state(page: Page, state: str) -> None:
+    """One of "empty", "photo", "painting" and "done"."""
+    expect(page.get_by_role("region", name="Your picture")).to_have_attribute("data-state", state)

@@ -1,0 +1,53 @@
+"""One's paintings: listed, opened again, and stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from browser.steps import Ask, OpenPage, Served, begin_a_long_one, expect_state
+from playwright.sync_api import expect
+
+
+def test_an_earlier_painting_is_opened_again_with_its_options(open_page: OpenPage, ask: Ask, served: Served) -> None:
+    job_id = ask("watercolor", strength="0.5", preserve_color="luminance")
+    served.wait_until_ended(job_id)
+    page = open_page()
+
+    card = page.locator(f"#history-list a[href='#{job_id}']")
+    expect(card).to_contain_text("Watercolor")
+    card.click()
+
+    expect_state(page, "done")
+    expect(card).to_have_attribute("aria-current", "true")
+    expect(page.get_by_role("region", name="Your picture")).to_be_focused()
+    expect(page.locator("input[name=style]:checked")).to_have_value("watercolor")
+    expect(page.get_by_label("Strength")).to_have_value("0.5")
+    expect(page.locator("input[name=preserve_color]:checked")).to_have_value("luminance")
+    expect(page.get_by_role("slider", name="Before and after")).to_be_hidden()  # this browser never had the photo
+    assert page.get_by_role("img", name="The painting").evaluate("image => image.naturalWidth") == 64
+
+
+def test_earlier_ones_come_page_by_page(open_page: OpenPage, ask: Ask) -> None:
+    oldest, *others = [ask() for _ in range(14)]
+    page = open_page()
+    cards = page.locator("#history-list li")
+
+    expect(cards).to_have_count(12)
+    expect(page.locator(f"#history-list a[href='#{others[-1]}']")).to_be_visible()
+    expect(page.locator(f"#history-list a[href='#{oldest}']")).to_have_count(0)
+    page.get_by_role("button", name="Show earlier ones").click()
+    expect(page.locator(f"#history-list a[href='#{oldest}']")).to_be_visible()
+    expect(cards.nth(12).get_by_role("link")).to_be_focused()
+
+
+def test_one_that_is_under_way_is_stopped_from_the_list(open_page: OpenPage, photo: Path) -> None:
+    page = open_page()
+    begin_a_long_one(page, photo)
+    card = page.locator("#history-list li").first
+    expect(card).to_contain_text("Under way")
+
+    card.get_by_role("button", name="Stop painting").click()
+
+    expect(card).to_contain_text("Stopped")
+    expect(card.get_by_role("link")).to_be_focused()
+    expect_state(page, "photo")

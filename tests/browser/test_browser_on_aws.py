@@ -1,0 +1,62 @@
+"""The page of a deployed stage: below the stage's prefix, behind a key, with files in S3."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from browser.steps import OpenPage, choose, expect_state, give_photo, press_paint, style
+from cloud.moto_server import serving_moto
+from cloud.pump import QueueSource, Running
+from cloud.stage import build
+from PIL import Image
+from playwright.sync_api import expect
+
+FUNCTIONS = ("functions.api.lambda_handler", "functions.painter.lambda_handler")
+KEYS = {"key-of-ann": "ann-id"}
+
+
+@pytest.fixture
+def stage_address(monkeypatch: pytest.MonkeyPatch, serve_gateway: Callable[..., str]) -> Iterator[str]:
+    """Where the page of a stage is whose painter is at work."""
+    with serving_moto() as moto:
+        stage = build(moto)
+        for name, value in stage.environment.items():
+            monkeypatch.setenv(name, value)
+        for name in FUNCTIONS:  # which keep what they have opened as long as their process lives
+            monkeypatch.delitem(sys.modules, name, raising=False)
+        api, painter = (importlib.import_module(name).handler for name in FUNCTIONS)
+        with Running(QueueSource(stage.sqs, stage.paint_queue, painter)):
+            yield f"{serve_gateway(api, keys=KEYS)}/"
+        for name in FUNCTIONS:
+            monkeypatch.delitem(sys.modules, name, raising=False)
+
+
+def test_a_painting_below_a_stage_with_a_key_and_files_in_s3(
+    open_page: OpenPage, stage_address: str, photo: Path, tmp_path: Path
+) -> None:
+    page = open_page(stage_address)
+    dialog = page.get_by_role("dialog", name="A key, please")
+    dialog.get_by_label("API key").fill("key-of-nobody")
+    dialog.get_by_role("button", name="Continue").click()
+    expect(dialog.get_by_role("alert")).to_have_text("This key was refused.")
+    dialog.get_by_label("API key").fill("key-of-ann")
+    dialog.get_by_role("button", name="Continue").click()
+
+    style(page, "woodcut").check()
+    give_photo(page, photo)
+    choose(page)
+    press_paint(page)
+    expect_state(page, "done")
+    with page.expect_download() as downloading:
+        page.get_by_role("link", name="Download").click()
+    downloading.value.save_as(tmp_path / "painting.jpg")
+    with Image.open(tmp_path / "painting.jpg") as painting:
+        assert painting.size == (512, 384)
+    page.reload()  # with the key that the browser has kept
+    expect_state(page, "done")
+    expect(page.locator("#history-list img")).to_have_js_property("complete", True)
+    assert page.locator("#history-list img").evaluate("image => image.naturalWidth") > 0

@@ -1,0 +1,130 @@
+"""The whole painting, as a person does it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser.steps import (
+    DESKTOP,
+    PHONE,
+    OpenPage,
+    begin_a_long_one,
+    choose,
+    drop_photo,
+    expect_state,
+    paint,
+    press_paint,
+    press_stop,
+    style,
+)
+from PIL import Image
+from playwright.sync_api import expect
+
+
+@pytest.mark.parametrize(("device", "way"), [(PHONE, "camera"), (DESKTOP, "drop")], ids=["phone", "desktop"])
+def test_a_person_picks_a_style_gives_a_photo_and_takes_the_painting_home(
+    open_page: OpenPage, photo: Path, tmp_path: Path, device: dict[str, Any], way: str
+) -> None:
+    page = open_page(**device)
+
+    style(page, "woodcut").check()
+    expect(page.get_by_text("Your photo, painted like Woodcut")).to_be_visible()
+    expect(page.get_by_text("Take a photo")).to_be_visible(visible=way == "camera")
+    if way == "camera":
+        page.get_by_label("Take a photo").set_input_files(photo)
+    else:
+        drop_photo(page, photo)
+    expect(page.get_by_role("img", name="Your photo")).to_be_visible()
+    choose(page)
+    press_paint(page)
+
+    expect_state(page, "done")
+    expect(page.locator("#caption")).to_have_text(re.compile("^Woodcut · 512 . 384 · "))
+    expect(page.get_by_role("img", name="The painting")).to_be_in_viewport()
+    with page.expect_download() as downloading:
+        page.get_by_role("link", name="Download").click()
+    assert downloading.value.suggested_filename == "painting-woodcut.jpg"
+    downloading.value.save_as(tmp_path / "painting.jpg")
+    with Image.open(tmp_path / "painting.jpg") as painting:
+        assert (painting.format, painting.size) == ("JPEG", (512, 384))
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_before_and_after_are_compared_with_the_keyboard_even_after_a_reload(open_page: OpenPage, photo: Path) -> None:
+    page = open_page()
+    paint(page, photo)
+    page.reload()
+    expect_state(page, "done")
+
+    slider = page.get_by_role("slider", name="Before and after")
+    slider.press("End")
+    expect(slider).to_have_attribute("aria-valuetext", "100 % photo, 0 % painting")
+    expect(page.locator("#painting-figure")).to_have_css("clip-path", "inset(0px 0px 0px 100%)")
+    slider.press("ArrowLeft")
+    expect(slider).to_have_attribute("aria-valuetext", "99 % photo, 1 % painting")
+    page.get_by_role("radio", name="Side by side").check()
+    before, after = (page.get_by_role("img", name=name) for name in ("Your photo", "The painting"))
+    assert [image.evaluate("image => image.naturalWidth") for image in (before, after)] == [320, 512]
+    left, right = before.bounding_box(), after.bounding_box()
+    assert left
+    assert right
+    assert left["x"] + left["width"] <= right["x"]
+
+
+def test_progress_and_previews_are_shown_and_stop_stops(open_page: OpenPage, photo: Path) -> None:
+    page = open_page()
+    begin_a_long_one(page, photo)
+
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    expect(page.get_by_role("img", name="The painting")).to_have_attribute("src", re.compile("/preview"))
+    press_stop(page)
+
+    expect(page.get_by_role("status").filter(has_text="Stopped.")).to_be_attached()
+    expect_state(page, "photo")
+    expect(page.get_by_role("progressbar")).to_be_hidden()
+    expect(page.locator("#history-list li").first).to_contain_text("Stopped")
+
+
+def test_a_painting_goes_on_while_the_page_is_loaded_again(open_page: OpenPage, photo: Path) -> None:
+    page = open_page()
+    begin_a_long_one(page, photo)
+
+    page.reload()
+
+    expect(page.locator("#caption")).to_contain_text("Painting … ")
+    expect(page.get_by_role("radio", name="Texture")).to_be_checked()
+    press_stop(page)
+    expect_state(page, "photo")  # which this browser has kept
+
+
+def test_everything_can_be_done_with_the_keyboard_alone(open_page: OpenPage, photo: Path) -> None:
+    page = open_page()
+    page.on("filechooser", lambda _: None)  # from now on the choosers are given to us: it takes a moment to begin
+    first = page.locator("input[name=style]:checked").get_attribute("value")
+
+    def tab_to(selector: str) -> None:
+        for _ in range(80):
+            page.keyboard.press("Tab")
+            if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+                return
+        raise AssertionError(f"{selector} cannot be reached by Tab")
+
+    tab_to("#photo-file")
+    with page.expect_file_chooser() as choosing:
+        page.keyboard.press("Enter")
+    choosing.value.set_files(photo)
+    expect_state(page, "photo")
+    tab_to("input[name=style]")
+    page.keyboard.press("ArrowRight")
+    expect(style(page, str(first))).not_to_be_checked()
+    tab_to("#size")
+    page.keyboard.type("512")
+    tab_to("#paint")
+    page.keyboard.press("Enter")
+    expect_state(page, "done")
+    expect(page.get_by_role("button", name="Paint", exact=True)).to_be_focused()
+    tab_to("#history-list a[aria-current=true]")
+    tab_to("#wipe")  # once around the page
