@@ -1,0 +1,297 @@
+"""The command line by a service: the same pictures and the same sentences as on this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cloud.faulty_line import faulty_line
+from PIL import Image
+
+from stylizer_cli.main import run as run_command
+from stylizer_client import Client
+
+SMALL = ("--size", "64", "--quality", "draft")
+PATIENCE = 60.0
+Painting = Callable[[], AbstractContextManager[None]]
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run the command line in a folder with pictures: exit code, stdout, stderr."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("STYLIZER_STYLES", str(folder / "own"))
+    for name in ("STYLIZER_API", "STYLIZER_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        code = run_command(list(arguments))
+        return (code, *capfd.readouterr())
+
+    return call
+
+
+def pixels(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.int16]]:
+    with Image.open(path) as image:
+        return np.asarray(image).astype(np.int16)
+
+
+def test_a_service_paints_what_this_machine_would(run: Run, address: str, painting: Painting, folder: Path) -> None:
+    wish = ("--style", "woodcut=2", "--style", "left.png", "--mask", "left.png", "--strength", "0.8", "--seed", "3")
+    code, stdout, told = run("paint", "cat.jpg", *wish, *SMALL, "-o", "here.png")
+    assert code == 0, told
+    with painting():
+        code, stdout, stderr = run("paint", "cat.jpg", *wish, *SMALL, "-o", "there.png", "--api", address)
+    assert (code, stdout) == (0, "there.png\n"), stderr
+    assert stderr.partition(" in ")[0] == told.partition(" in ")[0] == "painted 64 x 48 pixels"
+    # Not to the bit: the one painted with more threads than the other.
+    assert np.abs(pixels(folder / "here.png") - pixels(folder / "there.png")).mean() < 0.5
+    assert not list(folder.glob(".*")), "no ticket is left"
+
+
+def test_many_are_painted_at_once_and_one_that_fails_stops_no_other(
+    run: Run, address: str, painting: Painting, folder: Path, client: Client
+) -> None:
+    for name in ("dog", "cow"):
+        Image.effect_mandelbrot((96, 64), (-2, -1, 1, 1), 30 + len(name)).save(folder / f"{name}.png")
+    (folder / "dog.png").replace(folder / "dog.webp")  # whatever its name says, it is a picture
+    photos = ("cat.jpg", "text.jpg", "dog.webp", "cow.png", "none.jpg")
+    command = ("paint", *photos, "--style", "mosaic", *SMALL, "--to", "new/painted", "--api", address, "--jobs", "2")
+    with painting():
+        code, stdout, stderr = run(*command)
+        assert code == 1
+        painted = ["new/painted/cat-mosaic.jpg", "new/painted/cow-mosaic.png", "new/painted/dog-mosaic.webp"]
+        assert sorted(stdout.split()) == painted
+        assert sorted(stderr.splitlines()) == [
+            "painted 3, failed 2",
+            "stylizer: error: none.jpg: the photo 'none.jpg' cannot be read: No such file or directory",
+            "stylizer: error: text.jpg: the photo is text; accepted are jpeg, png, webp, avif, tiff, gif, heic",
+        ]
+        assert sorted(str(path.relative_to(folder)) for path in (folder / "new/painted").iterdir()) == painted
+        jobs = client.jobs()
+
+        code, stdout, stderr = run(*command)
+    assert (code, stdout) == (1, "")
+    assert stderr.endswith("painted 0, skipped 3, failed 2\n")
+    assert client.jobs() == jobs, "what is there is not asked for again"
+
+
+def test_on_this_machine_many_are_painted_by_the_same_rules(run: Run, folder: Path) -> None:
+    command = ("paint", "cat.jpg", "text.jpg", "left.png", "--style", "mosaic", *SMALL, "--to", "out")
+    code, stdout, stderr = run(*command)
+    assert (code, stdout) == (1, "out/cat-mosaic.jpg\nout/left-mosaic.png\n")
+    assert stderr.splitlines()[0].startswith("stylizer: error: text.jpg: the photo is text; accepted are")
+    (folder / "out/cat-mosaic.jpg").write_bytes(b"mine")
+    assert run(*command)[2].endswith("painted 0, skipped 2, failed 1\n")
+    assert (folder / "out/cat-mosaic.jpg").read_bytes() == b"mine"
+    assert run(*command, "--force")[2].endswith("painted 2, failed 1\n")
+    assert pixels(folder / "out/cat-mosaic.jpg").shape == (48, 64, 3)
+
+
+def test_what_was_interrupted_is_taken_up_by_the_same_command(
+    run: Run, address: str, painting: Painting, folder: Path, client: Client
+) -> None:
+    command = ["paint", "cat.jpg", "left.png", "--style", "woodcut", *SMALL, "--to", "out", "--api", address]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stylizer_cli", *command], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    deadline = time.monotonic() + PATIENCE
+    while len(client.jobs()) < 2:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, stdout) == (130, b"")
+    assert stderr == b"stylizer: error: interrupted; the same command takes up the rest\n"
+    asked_for = [job.id for job in client.jobs()]
+
+    with painting():
+        assert run(*command)[0] == 0
+    assert [job.id for job in client.jobs()] == asked_for, "nothing is painted twice"
+    assert sorted(path.name for path in (folder / "out").iterdir()) == ["cat-woodcut.jpg", "left-woodcut.png"]
+
+
+def test_a_job_that_came_to_nothing_is_asked_for_anew(
+    run: Run, address: str, painting: Painting, folder: Path, client: Client
+) -> None:
+    command = ["paint", "cat.jpg", "--style", "woodcut", *SMALL, "-o", "out.jpg", "--api", address]
+    process = subprocess.Popen([sys.executable, "-m", "stylizer_cli", *command], cwd=folder)
+    deadline = time.monotonic() + PATIENCE
+    while not client.jobs():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.kill()
+    process.wait(PATIENCE)
+    assert (folder / ".out.jpg.ticket").exists()
+    client.cancel(client.jobs()[0])
+
+    with painting():
+        assert run(*command)[0] == 0
+    assert [job.status for job in client.jobs()] == ["succeeded", "canceled"]
+    (folder / ".out.jpg.ticket").write_text("{broken")
+    with painting():
+        assert run(*command, "--force")[0] == 0
+    assert not list(folder.glob(".*"))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--strength", "1.5"],
+        ["--method", "texture", "--size", "2049"],
+        ["--content-mask", "left.png"],
+        ["--features", "vgg19"],
+        ["--style-scale", "4", "--size", "2048", "--method", "texture"],
+        ["--mask", "text.jpg"],
+        ["--style", "text.jpg"],
+        ["--format", "bmp"],
+    ],
+)
+def test_what_cannot_be_painted_is_said_as_for_a_painting_here(
+    run: Run, address: str, folder: Path, wrong: list[str]
+) -> None:
+    style = [] if "--style" in wrong else ["--style", "woodcut"]
+    command = ("paint", "cat.jpg", *style, "-o", "out.png", *wrong)
+    here = run(*command)
+    assert here[0] in (1, 2)
+    assert here[2].startswith("stylizer: error: ")
+    assert run(*command, "--api", address) == here
+    assert not list(folder.glob(".*"))
+
+
+def test_what_only_the_service_finds_wrong_ends_with_the_same_code(run: Run, address: str, folder: Path) -> None:
+    Image.new("L", (50, 72)).save(folder / "narrow.png")
+    (folder / "short.jpg").write_bytes((folder / "cat.jpg").read_bytes()[:600])
+    for photo, wrong in (("cat.jpg", "--mask=narrow.png"), ("cat.jpg", "--style=mosaic=-1"), ("short.jpg", "--seed=1")):
+        command = ("paint", photo, "--style", "woodcut", "-o", "out.png", wrong)
+        here, there = run(*command), run(*command, "--api", address)
+        assert there[:2] == here[:2]
+        assert here[0] in (1, 2)
+        assert there[2].count("\n") == 1
+    assert not list(folder.glob(".*"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--api", "art.example.com"], 2, "api is 'art.example.com'; it must be an address such as https://"),
+        (["--key", "k"], 2, "key is given, which only goes with --api"),
+        (["--jobs", "3"], 2, "jobs is given, which only goes with --api"),
+        (["--jobs", "0", "--api", "http://localhost"], 2, "jobs is 0; it must be a whole number from 1 to 64"),
+        (["-o", "a.jpg", "--to", "b"], 2, "both -o and --to say where to write"),
+        (["left.png", "-o", "text.jpg"], 2, "output is 'text.jpg', one file for several paintings; give a folder"),
+        (["-", "--to", "out"], 2, "photo is -, which cannot be one of many"),
+        (["sub/cat.jpg", "--to", "out"], 2, "'cat.jpg' and 'sub/cat.jpg' would both become 'out/cat-woodcut.jpg'"),
+    ],
+)
+def test_wrong_usage_is_told_before_anything_is_sent(run: Run, arguments: list[str], code: int, words: str) -> None:
+    found = run("paint", "cat.jpg", "--style", "woodcut", *arguments)
+    assert found[:2] == (code, "")
+    assert found[2].startswith(f"stylizer: error: {words}")
+    assert found[2].count("\n") == 1
+
+
+def test_an_unknown_style_stops_all_before_anything_is_sent(run: Run, address: str, client: Client) -> None:
+    command = ("paint", "cat.jpg", "left.png", "--style", "wodcut", "--to", "out")
+    for place in ([], ["--api", address]):
+        code, _, stderr = run(*command, *place)
+        assert code == 2
+        assert stderr.startswith("stylizer: error: style is 'wodcut', which is neither a file nor one of ")
+        assert stderr.count("\n") == 1
+    assert client.jobs() == []
+
+
+def test_a_service_that_is_not_there_is_told_in_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stylizer_client.steps._FIRST_PAUSE", 0.01)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    monkeypatch.setenv("STYLIZER_API", f"http://127.0.0.1:{port}")
+    code, _, stderr = run("paint", "cat.jpg", "--style", "woodcut", "--to", "out")
+    assert code == 1
+    assert stderr.startswith(f"stylizer: error: http://127.0.0.1:{port} cannot be reached: ")
+    assert stderr.count("\n") == 1
+    assert run("paint", "cat.jpg", "--style", "woodcut", *SMALL, "--to", "out", "--api", "")[0] == 0, (
+        "it is painted here"
+    )
+
+
+def test_styles_of_ones_own_are_listed_added_and_painted_in(
+    run: Run, address: str, painting: Painting, client: Client
+) -> None:
+    code, added, stderr = run("styles", "add", "Quilt", "cat.jpg", "--api", address)
+    assert code == 0, stderr
+    _, listed, _ = run("styles", "--api", address)
+    assert [line.split("\t")[:2] for line in listed.splitlines()][-1] == [added.strip(), "Quilt"]
+    assert listed.splitlines()[:-1] == run("styles")[1].splitlines()
+    with painting():
+        assert run("paint", "left.png", "--style", added.strip(), *SMALL, "--api", address, "-o", "a.png")[0] == 0
+
+    assert run("styles", "add", "quilt", "cat.jpg")[:2] == (0, "quilt\n")
+    assert run("styles")[1].splitlines()[-1].startswith("quilt\t")
+    assert run("paint", "left.png", "--style", "quilt", *SMALL, "-o", "b.png")[0] == 0
+    with painting():
+        # The service does not know it by this name, and is sent its picture.
+        assert run("paint", "left.png", "--style", "quilt", *SMALL, "--api", address, "-o", "c.png")[0] == 0
+    assert client.jobs(limit=1)[0].styles[0].style.startswith("upl_")
+    code, _, stderr = run("styles", "add", "quilt", "text.jpg", "--api", address)
+    assert (code, stderr.startswith("stylizer: error: the style picture is text")) == (1, True)
+
+
+def test_a_sheet_shows_the_photo_the_style_and_each_way_to_paint(
+    run: Run, address: str, painting: Painting, folder: Path
+) -> None:
+    ways = ("--method", "feedforward", "--method", "texture", "--strength", "0.5", "--strength", "1")
+    code, stdout, stderr = run("compare", "cat.jpg", "--style", "woodcut", "--style", "left.png", *ways, *SMALL)
+    assert (code, stdout, stderr) == (0, "cat-compare.jpg\n", "compared 8 paintings\n")
+    sheet = pixels(folder / "cat-compare.jpg")
+    # Two blocks of two rows, each of the photo or the style and two paintings of 64 x 48.
+    assert sheet.shape[0] > 4 * 48
+    assert sheet.shape[1] > 3 * 64
+    code, _, stderr = run("compare", "cat.jpg", "--style", "woodcut", *ways, *SMALL)
+    assert (code, "already there" in stderr) == (2, True)
+    with painting():
+        options = ("--force", "--api", address, "-o", "there.png", "--method", "feedforward")
+        assert run("compare", "cat.jpg", "--style", "woodcut", *SMALL, *options)[0] == 0
+    assert pixels(folder / "there.png").shape[1] > 4 * 64
+    assert run("compare", "cat.jpg", "--style", "woodcut", "--method", "magic")[0] == 2
+
+
+def test_a_painting_for_stdout_that_nobody_waits_for_any_more_is_canceled(
+    address: str, folder: Path, client: Client
+) -> None:
+    command = [sys.executable, "-m", "stylizer_cli", "paint", "-", "--style", "woodcut", "-o", "-", "--api"]
+    with faulty_line(address) as line, (folder / "cat.jpg").open("rb") as photo:
+        process = subprocess.Popen(
+            [*command, line.address], stdin=photo, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        deadline = time.monotonic() + PATIENCE
+        while not line.count("GET /v1/stylizations/"):  # it knows of the job, and watches it
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, stdout) == (130, b"")
+    assert stderr == b"stylizer: error: interrupted; nothing was written\n"
+    assert [job.status for job in client.jobs()] == ["canceled"]
+
+
+def test_help_and_styles_load_neither_torch_nor_the_client() -> None:
+    for arguments in (["paint", "--help"], ["compare", "--help"], ["styles"], ["styles", "add", "--help"]):
+        code = f"import sys\nfrom stylizer_cli.main import run\nrun({arguments})\n"
+        code += "assert not {'torch', 'httpx'} & set(sys.modules)"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=os.environ, check=False)
+        assert done.returncode == 0, done.stderr
