@@ -12,15 +12,20 @@ CATALOG = styles.catalog()
 
 
 def test_there_are_styles_in_the_order_of_their_ids() -> None:
-    assert len(CATALOG) >= 4
-    assert {"woodcut", "mosaic"} <= CATALOG.keys()
+    assert {"woodcut", "mosaic", "great-wave", "starry-night"} <= CATALOG.keys()
     assert list(CATALOG) == sorted(CATALOG)
+
+
+def test_at_least_sixteen_styles_are_after_works_in_the_public_domain_and_none_shows_the_work() -> None:
+    after_works = [style for style in CATALOG.values() if style.license.startswith("Public domain")]
+    assert len(after_works) >= 16
+    assert all("the swatch is synthesized by this project" in style.license for style in after_works)
+    assert len({style.title for style in CATALOG.values()}) == len(CATALOG)
 
 
 @pytest.mark.parametrize("style", CATALOG.values(), ids=CATALOG.keys())
 def test_every_style_is_complete_and_light_enough_to_ship(style: styles.Style) -> None:
-    assert style.id.replace("-", "").isalnum()
-    assert style.id == style.id.lower()
+    assert styles.is_id(style.id)
     for fact in (style.title, style.artist, style.year, style.license, style.description):
         assert fact.strip()
     assert style.swatch.stat().st_size < 200_000
