@@ -17,7 +17,7 @@ help: ## list the targets
 run: .venv/.run ## start the local service and its page
 	$(BIN)/stylizer-server --host $(HOST) --port $(PORT)
 
-test: .venv/.dev ## run every test
+test: .venv/.dev ## run every test; those of the page need Chromium (Debian: the package chromium)
 	$(BIN)/python -m pytest
 
 lint: .venv/.dev ## ruff and mypy, strict, over source and tests

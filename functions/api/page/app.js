@@ -98,12 +98,14 @@ function end(error, signal) {
 /** Watch a job to its end. `onFirst` gets it as it is at first. */
 async function follow(id, signal, onFirst) {
   let seen = null; // the progress whose preview is on the wall
+  let isAway = false;
   for await (const job of watch(id, signal)) {
+    if (isAway) hideNotice();
+    isAway = !job;
     if (!job) {
       showNotice("The server does not answer. The painting goes on when it is back.");
       continue;
     }
-    hideNotice();
     await onFirst?.(job);
     onFirst = null;
     if (isOver(job)) return finish(job, signal);

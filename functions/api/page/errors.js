@@ -30,6 +30,7 @@ export function clearErrors(place = document) {
 }
 
 export function showNotice(text) {
+  if ($("notice-text").textContent === text) return; // it need not be read out again
   $("notice").hidden = false;
   $("notice-text").textContent = text;
 }
