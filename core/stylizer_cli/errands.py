@@ -81,16 +81,20 @@ def plan_one(photo: str, wish: Wish, output: str | None, wanted: Format | None, 
     return errand
 
 
-def plan_many(photos: Sequence[str], wish: Wish, folder: str, wanted: Format | None) -> list[Errand]:
-    """Settle where many paintings go: PHOTO-STYLE in a folder, which is made if it is not there.
+def plan_many(
+    photos: Sequence[str], wish: Wish, output: str | None, to: str | None, wanted: Format | None
+) -> list[Errand]:
+    """Settle where many paintings go: PHOTO-STYLE in the folder `output`, or in `to`, which is made if it is not there.
 
     Raises:
         OptionError: They cannot go there.
     """
     if STANDARD_STREAM in photos:
         raise OptionError("photo is -, which cannot be one of many", field="photo", allowed="names of files")
-    if Path(folder).exists() and not Path(folder).is_dir():
-        raise OptionError(f"output is {folder!r}, one file for several paintings; give a folder", field="output")
+    folder = to or output or "."
+    if not Path(folder).is_dir() and (to is None or Path(to).exists()):
+        detail = f"output is {folder!r}, which is no folder, and there are several paintings; --to makes one"
+        raise OptionError(detail, field="output")
     Path(folder).mkdir(parents=True, exist_ok=True)
     errands: dict[Path, Errand] = {}
     for photo in dict.fromkeys(photos):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -159,15 +161,25 @@ def paint(
         raise OptionError("both -o and --to say where to write; give one of them", field="output")
     if len(photos) == 1 and to is None:
         one = plan_one(photos[0], wish, output, format, force)
-        carry_out([one], service, One(quiet=quiet), quiet=quiet)
+        with _resumable(service is not None and one.target.path is not None):
+            carry_out([one], service, One(quiet=quiet), quiet=quiet)
         return
     many = Many(quiet=quiet)
-    errands = plan_many(photos, wish, to or output or ".", format)
-    try:
+    errands = plan_many(photos, wish, output, to, format)
+    with _resumable(True):
         carry_out([errand for errand in errands if force or not many.skips(errand)], service, many, quiet=quiet)
-    except KeyboardInterrupt:
-        raise Canceled("interrupted; the same command takes up the rest") from None
     many.finish()
+
+
+@contextmanager
+def _resumable(is_resumable: bool) -> Iterator[None]:
+    """Have who interrupts the block told that it can be continued, if so."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not is_resumable:
+            raise
+        raise Canceled("interrupted; the same command takes up the rest") from None
 
 
 @app.command(epilog="\b\nExample\n  stylizer fetch vgg19", no_args_is_help=True)

@@ -111,7 +111,6 @@ def test_what_was_interrupted_is_taken_up_by_the_same_command(
         assert time.monotonic() < deadline
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=PATIENCE)
     assert (process.returncode, stdout) == (130, b"")
     assert stderr == b"stylizer: error: interrupted; the same command takes up the rest\n"
@@ -192,7 +191,9 @@ def test_what_only_the_service_finds_wrong_ends_with_the_same_code(run: Run, add
         (["--jobs", "3"], 2, "jobs is given, which only goes with --api"),
         (["--jobs", "0", "--api", "http://localhost"], 2, "jobs is 0; it must be a whole number from 1 to 64"),
         (["-o", "a.jpg", "--to", "b"], 2, "both -o and --to say where to write"),
-        (["left.png", "-o", "text.jpg"], 2, "output is 'text.jpg', one file for several paintings; give a folder"),
+        (["left.png", "-o", "text.jpg"], 2, "output is 'text.jpg', which is no folder, and there are several"),
+        (["left.png", "-o", "new.jpg"], 2, "output is 'new.jpg', which is no folder, and there are several"),
+        (["--to", "text.jpg"], 2, "output is 'text.jpg', which is no folder, and there are several"),
         (["-", "--to", "out"], 2, "photo is -, which cannot be one of many"),
         (["sub/cat.jpg", "--to", "out"], 2, "'cat.jpg' and 'sub/cat.jpg' would both become 'out/cat-woodcut.jpg'"),
     ],
