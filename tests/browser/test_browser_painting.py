@@ -15,6 +15,7 @@ from browser.steps import (
     choose,
     drop_photo,
     expect_state,
+    give_photo,
     paint,
     press_paint,
     press_stop,
@@ -86,6 +87,23 @@ def test_progress_and_previews_are_shown_and_stop_stops(open_page: OpenPage, pho
     expect_state(page, "photo")
     expect(page.get_by_role("progressbar")).to_be_hidden()
     expect(page.locator("#history-list li").first).to_contain_text("Stopped")
+
+
+def test_a_photo_that_is_still_going_up_is_stopped_and_sent_anew(open_page: OpenPage, photo: Path) -> None:
+    page = open_page()
+    give_photo(page, photo)
+    choose(page)
+    page.route("**/v1/uploads/*/file", lambda _: None)  # which never gets an answer
+    press_paint(page)
+    expect(page.locator("#caption")).to_have_text("Sending the photo …")
+
+    press_stop(page)
+
+    expect(page.locator("#caption")).to_have_text("Stopped.")
+    expect(page.get_by_role("alert")).to_have_count(0)
+    page.unroute_all()
+    press_paint(page)
+    expect_state(page, "done")
 
 
 def test_a_painting_goes_on_while_the_page_is_loaded_again(open_page: OpenPage, photo: Path) -> None:

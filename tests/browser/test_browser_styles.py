@@ -54,12 +54,12 @@ def test_styles_are_found_by_title_artist_and_year_whatever_the_accents(
 ) -> None:
     form = served.api.post("/v1/uploads", json={"media_type": "image/jpeg"}).json()
     served.api.post(form["url"], data=form["fields"], files={"file": photo.read_bytes()}).raise_for_status()
-    served.api.post("/v1/styles", json={"upload": form["id"], "title": "Étude bleue"}).raise_for_status()
+    served.api.post("/v1/styles", json={"upload": form["id"], "title": "Étoffe à carreaux"}).raise_for_status()
     page = open_page()
     found = page.locator("input[name=style]:visible")
     field = page.get_by_label("Find a style")
 
-    field.fill("etude")
+    field.fill("etoffe a carreaux")
     expect(page.get_by_text("1 style", exact=True)).to_be_attached()
     expect(found).to_have_count(1)
     woodcut = next(each for each in served.styles() if each["id"] == "woodcut")
