@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from browser.steps import OpenPage, choose, expect_state, give_photo, paint, press_paint
+from browser.steps import OpenPage, Served, choose, expect_state, give_photo, paint, press_paint, style
 from PIL import Image
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 
 def test_a_wrong_option_is_told_at_its_field_and_mended_there(open_page: OpenPage, photo: Path) -> None:
@@ -99,3 +99,21 @@ def test_a_server_that_is_away_is_told_and_the_photo_is_not_lost(open_page: Open
     page.context.set_offline(False)
     press_paint(page)
     expect_state(page, "done")
+
+
+def test_a_service_that_takes_no_more_for_a_moment_is_asked_again(open_page: OpenPage, served: Served) -> None:
+    refusals = iter(2 * [{"type": "/problems/throttled", "title": "Too many requests at a time", "status": 429}])
+
+    def refuse_twice(route: Route) -> None:
+        refusal = next(refusals, None)
+        if refusal:
+            route.fulfill(status=429, json=refusal)
+        else:
+            route.continue_()
+
+    page = open_page("about:blank")
+    page.route("**/v1/styles?*", refuse_twice)
+    page.goto(served.address)
+
+    expect(style(page, "woodcut")).to_be_attached()
+    assert next(refusals, None) is None

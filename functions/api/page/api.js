@@ -17,6 +17,9 @@ export class ApiError extends Error {
 
 const OFFLINE = { status: 0, title: "Offline", detail: "The server does not answer. Is it still running?" };
 
+// A page full of swatches is more than a key may ask for at once on some stages; what is throttled has not been seen.
+const MOST_TRIES = 8;
+
 /** Whether someone has stopped what was going on, rather than anything having failed. */
 export const wasStopped = (error) => error.name === "AbortError";
 
@@ -28,9 +31,9 @@ async function problemOf(response) {
   }
 }
 
-/** One request, with the key where the service asks for one. */
+/** One request, with the key where the service asks for one, and again where it takes no more for a moment. */
 async function request(path, init = {}) {
-  for (;;) {
+  for (let tries = 1; ; tries += 1) {
     const used = key();
     const headers = used ? { ...init.headers, "X-Api-Key": used } : init.headers;
     let response;
@@ -41,7 +44,8 @@ async function request(path, init = {}) {
     }
     if (response.ok) return response;
     const problem = await problemOf(response);
-    if (response.status !== 403 || !(await askForKey(used))) throw new ApiError(problem);
+    if (problem.type === "/problems/throttled" && tries < MOST_TRIES) await sleep(tries * (400 + 800 * Math.random()));
+    else if (problem.type !== "/problems/missing-api-key" || !(await askForKey(used))) throw new ApiError(problem);
   }
 }
 
