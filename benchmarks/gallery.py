@@ -16,9 +16,9 @@ from stylizer.options import METHOD_NAMES
 
 TARGET = Path(__file__).parents[1] / "docs" / "pictures" / "gallery.webp"
 ROWS = {
-    "chelsea.png": ("mosaic", "impasto-swirls"),
-    "astronaut.png": ("pen-hatching", "stained-glass"),
-    "coffee.png": ("embroidery", "pointillism"),
+    "chelsea.png": ("starry-night", "mosaic"),
+    "astronaut.png": ("great-wave", "stained-glass"),
+    "coffee.png": ("composition-vii", "embroidery"),
 }
 
 WIDTH, HEIGHT, GAP = 250, 180, 5
