@@ -80,8 +80,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--license", default=LICENSE)
     parser.add_argument("--crop", type=float, nargs=4, default=(0, 0, 1, 1), metavar=("LEFT", "TOP", "RIGHT", "BOTTOM"))
     given = parser.parse_args(argv)
+    if not styles.is_id(given.name):
+        parser.error(f"name is {given.name!r}; it must be {styles.ID_FORM}")
     folder = STYLES / given.name
     if given.file is None:
+        if given.name not in styles.catalog():
+            parser.error(f"there is no style {given.name!r} whose swatch could be made anew; give a picture")
         synthesize_swatch(folder)
     else:
         facts = {fact: getattr(given, fact) for fact in ("title", "artist", "year", "license", "description")}
