@@ -93,7 +93,9 @@ def test_every_pixel_is_felt_by_every_tap(features: CompactFeatures) -> None:
 def test_two_halves_of_one_style_are_nearer_than_halves_of_two_styles(features: CompactFeatures) -> None:
     """Random features would tell colors apart; so every half is reduced to gray of the same brightness and contrast."""
     halves: dict[str, tuple[Tensor, Tensor]] = {}
-    for name, style in styles.catalog().items():
+    # Those painted by code are of one make all over; a work has a sky on this side and a tree on that.
+    even = {name: style for name, style in styles.catalog().items() if style.artist == "Image Stylizer"}
+    for name, style in even.items():
         gray = to_tensor(Image.open(style.swatch).convert("RGB"))[:, :, :192, :384].mean(1, keepdim=True)
         gray = ((gray - gray.mean()) / gray.std() * 0.2 + 0.5).clamp(0, 1).expand(-1, 3, -1, -1)
         halves[name] = (gray[..., :192], gray[..., 192:])
@@ -102,6 +104,7 @@ def test_two_halves_of_one_style_are_nearer_than_halves_of_two_styles(features: 
     nearest = {
         name: min(distance(a, seen[other][1]) for other in seen if other != name) for name, (a, _) in seen.items()
     }
+    assert len(seen) == 8
     assert sum(own[name] < nearest[name] for name in seen) >= len(seen) - 1
 
 

@@ -20,7 +20,7 @@ from botocore.client import BaseClient
 from botocore.compat import HTTPHeaders
 from cloud.processes import FunctionProcess
 from cloud.pump import QueueSource, wait_for
-from cloud.stage import TRIES, Stage
+from cloud.stage import PAST, TRIES, Stage
 
 from stylizer_service.aws import open_ports
 from stylizer_service.aws.settings import PainterSettings
@@ -229,13 +229,12 @@ def test_a_form_pins_key_type_and_length_and_ends_in_time(world: World) -> None:
 
 
 def test_an_upload_whose_time_is_over_or_that_was_never_sent_is_refused_in_words(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World,
 ) -> None:
-    monkeypatch.setenv("STYLIZER_UPLOAD_TTL", "1")
     announced = world.ann.post("v1/uploads", json={"media_type": "image/png"}).json()["id"]
     unsent = world.ask(announced)
     assert (unsent.status_code, unsent.json()["type"]) == (409, "/problems/upload-incomplete")
-    time.sleep(1)
+    world.stage.change(announced, expires_at=PAST)
     over = world.ask(announced)
     assert (over.status_code, over.json()["type"]) == (410, "/problems/expired")
     assert over.json()["field"] == "content"
@@ -257,7 +256,7 @@ def test_nothing_of_anothers_is_there_for_a_caller(world: World, photo: bytes) -
     assert [answer.status_code for answer in answers] == [404] * len(answers)
     assert {answer.json()["type"] for answer in answers} == {"/problems/not-found"}
     assert world.ben.get("v1/stylizations").json()["items"] == []
-    assert style not in world.ben.get("v1/styles").text
+    assert style not in world.ben.get("v1/styles?limit=100").text
     for caller, key in (("nobody's", {"X-Api-Key": "wrong"}), ("none", {"X-Api-Key": ""})):
         answer = world.ben.get("v1/stylizations", headers=key)
         assert (answer.status_code, answer.json()["type"]) == (403, "/problems/missing-api-key"), caller

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import time
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,8 @@ from cloud.pump import wait_for
 from cloud.receiver import stranger
 from PIL import Image, ImageChops
 from standardwebhooks import Webhook, WebhookVerificationError
+
+from stylizer_service.rows import stamp
 
 if TYPE_CHECKING:
     from .conftest import World
@@ -80,14 +82,12 @@ def test_a_style_of_ones_own_and_a_mask_go_the_same_way(world: World, photo: byt
     assert world.store.get(shown.headers["location"]).content == photo
 
 
-def test_what_is_over_is_let_go_and_said_to_be_gone(
-    world: World, photo: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("STYLIZER_RESULT_TTL", "0")
-    monkeypatch.setenv("STYLIZER_UPLOAD_TTL", "1")
-    job_id = world.accept(world.upload(photo))
+def test_what_is_over_is_let_go_and_said_to_be_gone(world: World, photo: bytes) -> None:
+    content = world.upload(photo)
+    job_id = world.accept(content)
     world.painter.drain()
-    time.sleep(1)
+    for name in (content, job_id):
+        world.stage.change(name, expires_at=stamp(datetime.now(UTC) - timedelta(hours=1)))
     world.settle()
 
     assert world.job(job_id)["status"] == "expired"
