@@ -16,9 +16,11 @@ let opened = null;
 export function record(job) {
   const card = cardOf(job);
   const before = cards.get(job.id);
+  const hadFocus = before?.contains(document.activeElement);
   if (before) before.replaceWith(card);
   else $("history-list").prepend(card);
   cards.set(job.id, card);
+  if (hadFocus) card.querySelector("a").focus();
   if (!before && !isOver(job)) keepUp(job.id);
   $("history").hidden = false;
   markOpened(opened);
