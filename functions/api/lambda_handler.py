@@ -10,15 +10,16 @@ from typing import Any
 from mangum.types import LambdaContext
 
 from functions.api.gateway import Event, Handler, make_handler
-from functions.api.observing import log_as_json, traced
+from functions.api.observing import SERVICE, log_as_json
 from stylizer_service.aws import open_aws
 from stylizer_service.aws.settings import ApiSettings
+from stylizer_service.aws.tracing import traced
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
     log_as_json(logging.getLogger().handlers)
 
 
-@traced
+@traced(SERVICE, patch_modules=("boto3",))
 def handler(event: Event, context: LambdaContext) -> dict[str, Any]:
     """Answer one event of the gateway."""
     return _handler()(event, context)

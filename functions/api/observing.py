@@ -1,4 +1,4 @@
-"""What is told of each request: a line of log, metrics in CloudWatch's embedded format, and where its time went.
+"""What is told of each request: a line of log, and metrics in CloudWatch's embedded format.
 
 Never logged: query strings, which hold signatures, headers and bodies. Nothing in here can spoil an answer.
 """
@@ -6,12 +6,10 @@ Never logged: query strings, which hold signatures, headers and bodies. Nothing 
 from __future__ import annotations
 
 import logging
-import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import ParamSpec, TypeVar
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
@@ -23,25 +21,11 @@ SERVICE = "api"
 
 log = Logger(service=SERVICE)
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
 
 def log_as_json(handlers: Iterable[logging.Handler]) -> None:
     """Have what the service and its libraries log look like our own lines, with the request they belong to."""
     for handler in handlers:
         handler.setFormatter(log.registered_formatter)
-
-
-def traced(handler: Callable[P, R]) -> Callable[P, R]:
-    """Have X-Ray see the calls of a Lambda handler to AWS. Anywhere else there is nobody to tell, at half a second."""
-    if "LAMBDA_TASK_ROOT" not in os.environ:
-        return handler
-    from aws_lambda_powertools import Tracer
-
-    tracer = Tracer(service=SERVICE, patch_modules=("boto3",))
-    # The answer holds signed links, which are as good as keys.
-    return tracer.capture_lambda_handler(handler, capture_response=False)
 
 
 class Observed:

@@ -11,7 +11,7 @@ import os
 from functools import cache
 from typing import Any
 
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -23,13 +23,13 @@ from functions.painter.warming import warm_up
 from stylizer_service.aws import open_ports
 from stylizer_service.aws.clients import Clients
 from stylizer_service.aws.settings import PainterSettings
+from stylizer_service.aws.tracing import traced
 from stylizer_service.ports import Ports
 
 _RETRY_SECONDS = 30
 _LONGEST_RETRY = 900
 
 log = Logger(service=SERVICE)
-tracer = Tracer(service=SERVICE)
 
 warm_up()
 
@@ -54,7 +54,7 @@ if "AWS_LAMBDA_RUNTIME_API" in os.environ:
 
 
 @log.inject_lambda_context
-@tracer.capture_lambda_handler(capture_response=False)
+@traced(SERVICE)
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Paint what the messages ask for; answers which of them are to come again."""
     processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)

@@ -15,7 +15,7 @@ import os
 from functools import cache
 from typing import Any
 
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -25,14 +25,14 @@ from functions.settle import outcomes
 from stylizer_service import settle
 from stylizer_service.aws import open_ports
 from stylizer_service.aws.settings import SettleSettings
+from stylizer_service.aws.tracing import traced
 from stylizer_service.ports import Ports
 from stylizer_service.problems import problem
 from stylizer_service.sweep import sweep
 from stylizer_service.webhook_sender import HttpsSender
 from stylizer_service.webhooks import Sender, deliver
 
-log = Logger(service="settle")
-tracer = Tracer(service="settle")
+log = Logger(service=outcomes.SERVICE)
 
 
 @cache
@@ -55,7 +55,7 @@ def _sender() -> Sender:
 
 
 @log.inject_lambda_context
-@tracer.capture_lambda_handler(capture_response=False)
+@traced(outcomes.SERVICE)
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse | None:
     """Deal with whatever came; answers which messages of a queue are to come again."""
     match event:
