@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -11,7 +10,8 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from PIL import Image, ImageDraw
+from pictures import disk_photo
+from PIL import Image
 
 from functions.local.wiring import create_local_app
 from functions.painter.painting import paint_job
@@ -22,18 +22,10 @@ from stylizer_service.settings import Settings
 MAX_BYTES = 200_000
 
 
-def encoded(image: Image.Image, format: str = "JPEG") -> bytes:  # noqa: A002
-    buffer = io.BytesIO()
-    image.save(buffer, format)
-    return buffer.getvalue()
-
-
 @pytest.fixture(scope="session")
 def photo() -> bytes:
-    """A small picture with something in it: a disk before a slope of light, 96 x 72."""
-    image = Image.linear_gradient("L").resize((96, 72)).convert("RGB")
-    ImageDraw.Draw(image).ellipse((24, 12, 68, 60), fill=(200, 90, 40))
-    return encoded(image)
+    """A disk before a slope of light, 96 x 72."""
+    return disk_photo()
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ from typing import Any, TypeVar
 
 import httpx
 import pytest
-from PIL import Image, ImageChops, ImageDraw
+from pictures import disk_photo, encoded
+from PIL import Image, ImageChops
 
 PATIENCE = 100.0  # seconds that a thing may take on a busy machine; nothing here measures time
 SMALL = {"size": "64", "quality": "draft"}
@@ -122,18 +123,10 @@ def server(tmp_path: Path) -> Iterator[Server]:
     server.client.close()
 
 
-def encoded(image: Image.Image, format: str = "JPEG") -> bytes:  # noqa: A002
-    buffer = io.BytesIO()
-    image.save(buffer, format)
-    return buffer.getvalue()
-
-
 @pytest.fixture(scope="session")
 def photo() -> bytes:
-    """A small picture with something in it: a disk before a slope of light, 96 x 72."""
-    image = Image.linear_gradient("L").resize((96, 72)).convert("RGB")
-    ImageDraw.Draw(image).ellipse((24, 12, 68, 60), fill=(200, 90, 40))
-    return encoded(image)
+    """A disk before a slope of light, 96 x 72."""
+    return disk_photo()
 
 
 def mask(size: tuple[int, int]) -> bytes:

@@ -14,7 +14,8 @@ import pytest
 from cloud.moto_server import serving_moto
 from cloud.pump import SCHEDULE, Event, LambdaContext, QueueSource, Running
 from cloud.stage import Stage, build
-from PIL import Image, ImageDraw
+from pictures import disk_photo
+from PIL import Image
 
 KEYS = {"key-of-ann": "ann-id", "key-of-ben": "ben-id"}
 FUNCTIONS = ("functions.api.lambda_handler", "functions.painter.lambda_handler", "functions.settle.lambda_handler")
@@ -175,9 +176,5 @@ def new_process() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def photo() -> bytes:
-    """A small picture with something in it: a disk before a slope of light, 96 x 72."""
-    image = Image.linear_gradient("L").resize((96, 72)).convert("RGB")
-    ImageDraw.Draw(image).ellipse((24, 12, 68, 60), fill=(200, 90, 40))
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG")
-    return buffer.getvalue()
+    """A disk before a slope of light, 96 x 72."""
+    return disk_photo()
