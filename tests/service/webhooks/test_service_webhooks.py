@@ -72,6 +72,13 @@ def fail(service: Service, job_id: str) -> None:
     lease.fail(problem("painter-died", "too bad"))
 
 
+def without_signature(job: Stylization) -> Stylization:
+    """A job whose link to the painting says where it is, and no more."""
+    if job.result is None:
+        return job
+    return job.model_copy(update={"result": job.result.model_copy(update={"url": job.result.url.partition("?")[0]})})
+
+
 @pytest.mark.parametrize("end", ["succeeded", "failed", "canceled"])
 def test_a_caller_is_told_once_of_each_end_with_all_that_get_would_say(
     service: Service, accept: Callable[..., str], finish: Callable[[str], None], receiver: Receiver, end: str
@@ -92,7 +99,8 @@ def test_a_caller_is_told_once_of_each_end_with_all_that_get_would_say(
     event = Webhook(service.webhook_secret("ann")).verify(heard.body, heard.headers)
     got = service.get_stylization("ann", job_id)
     assert (event["type"], event["data"]["status"]) == (f"stylization.{end}", end)
-    assert Stylization.model_validate(event["data"]) == got
+    # On AWS a link is signed for the second in which it is made, which may be another one by now.
+    assert without_signature(Stylization.model_validate(event["data"])) == without_signature(got)
     assert event["data"] == json.loads(got.model_dump_json())
     assert event["timestamp"] == event["data"]["finished_at"]
     assert (heard.headers["webhook-id"], heard.headers["Content-Type"]) == (job_id, "application/json")
