@@ -1,0 +1,97 @@
+"""What `pip install` gives: the command and the library, with weights and styles, and nothing of this checkout."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import sysconfig
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from pictures import disk_photo
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 200.0  # seconds; nothing here measures time
+
+
+class Installation:
+    """A new virtual environment with the project's wheel in it, and a home of its own."""
+
+    def __init__(self, folder: Path, wheel: Path):
+        self.folder = folder
+        self._home = folder / "home"
+        self._home.mkdir(parents=True)
+        _run([sys.executable, "-m", "venv", "--without-pip", str(folder / "venv")])
+        install = ["install", "--quiet", "--no-deps", "--no-index", str(wheel)]
+        _run([sys.executable, "-m", "pip", "--python", str(folder / "venv/bin/python"), *install])
+
+    def run(self, command: str, *arguments: str) -> str:
+        # What the project needs comes from the environment of the tests, as this one shall not fetch it anew. Of the
+        # project itself nothing comes along: its editable installation is a .pth, which is not read from PYTHONPATH.
+        needed = sysconfig.get_paths()["purelib"]
+        environment = {"PATH": "", "HOME": str(self._home), "PYTHONPATH": needed, "OMP_NUM_THREADS": "1"}
+        return _run([str(self.folder / "venv/bin" / command), *arguments], cwd=self._home, environment=environment)
+
+
+def _run(command: Sequence[str], *, cwd: Path | None = None, environment: dict[str, str] | None = None) -> str:
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the source distribution, and the wheel that was built from that."""
+    folder = tmp_path_factory.mktemp("dist")
+    _run([sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder)], cwd=ROOT)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def installation(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    (wheel,) = built.glob("*.whl")
+    return Installation(tmp_path_factory.mktemp("installed"), wheel)
+
+
+@pytest.mark.xdist_group("packaging")
+def test_the_installed_command_paints_in_a_built_in_style_far_from_the_checkout(installation: Installation) -> None:
+    photo, painting = installation.folder / "photo.jpg", installation.folder / "painting.png"
+    photo.write_bytes(disk_photo())
+
+    installation.run("stylizer", "paint", str(photo), "--style", "great-wave", "--size", "64", "-o", str(painting))
+
+    with Image.open(painting) as image:
+        assert max(image.size) == 64
+
+
+@pytest.mark.xdist_group("packaging")
+def test_everything_that_the_library_needs_is_inside_the_wheel(installation: Installation) -> None:
+    script = "import stylizer, stylizer_client, stylizer_cli, stylizer_service, functions; print(stylizer.__file__)"
+
+    place = installation.run("python", "-c", script)
+    styles = installation.run("stylizer", "styles")
+
+    assert Path(place.strip()).is_relative_to(installation.folder)
+    shipped = {entry.name for entry in (ROOT / "core/stylizer/styles").iterdir() if (entry / "style.toml").exists()}
+    assert shipped
+    assert all(name in styles for name in shipped)
+
+
+@pytest.mark.xdist_group("packaging")
+def test_the_installed_server_says_its_version(installation: Installation) -> None:
+    from stylizer_service import __version__
+
+    assert installation.run("stylizer-server", "--version").strip() == __version__
+
+
+@pytest.mark.xdist_group("packaging")
+def test_the_source_distribution_carries_the_tests_and_none_of_what_was_only_built_here(built: Path) -> None:
+    (source,) = built.glob("*.tar.gz")
+    with tarfile.open(source) as archive:
+        tops = {Path(name).parts[1] for name in archive.getnames() if len(Path(name).parts) > 1}
+
+    assert {"core", "layers", "functions", "infra", "tests", "Makefile", "constraints.txt", "LICENSE"} <= tops
+    assert not tops & {".venv", "build", "cdk.out", "data", "dist"}
