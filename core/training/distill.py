@@ -18,9 +18,10 @@ from torch import Tensor
 from stylizer.compute import autocast, autocast_dtype
 from stylizer.features.compact import CompactEncoder
 from training.canvases import Canvases
+from training.checkpoints import CHECKPOINT
 from training.pictures import Collection, disturb, find_pictures
 from training.pupil import Pupil, calibrate, losses, painting_loss
-from training.runs import CHECKPOINT, Run, RunSettings, run_parser, schedule, train
+from training.runs import Run, RunSettings, run_parser, schedule, train
 from training.teachers import Teachers, load_teachers
 
 

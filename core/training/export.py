@@ -7,19 +7,18 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from safetensors.torch import save_file
 
 from stylizer.features.compact import WEIGHTS, CompactEncoder, CompactFeatures, View
+from training.checkpoints import read_checkpoint
 from training.pupil import Pupil
-from training.runs import CHECKPOINT
 from training.teachers import LAYERS, Layer
 
 
 def features_of(run: Path, layers: Sequence[Layer] = LAYERS) -> CompactFeatures:
     """The encoder of a run's last checkpoint (the average of its weights) with its adapters as views."""
     pupil = Pupil(CompactEncoder(), layers)
-    pupil.load_state_dict(torch.load(run / CHECKPOINT, weights_only=True)["average"])
+    pupil.load_state_dict(read_checkpoint(run)["average"])
     views = {}
     for layer in layers:
         adapter = pupil.adapter(layer)

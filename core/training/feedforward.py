@@ -21,9 +21,10 @@ from stylizer.feedforward.decoder import Basis, Decoder, Modulated
 from stylizer.feedforward.grain import GRAIN
 from stylizer.feedforward.looks import Look
 from stylizer.losses import total_variation
+from training.checkpoints import CHECKPOINT
 from training.pictures import Collection, find_pictures
 from training.pupil import Moments
-from training.runs import CHECKPOINT, Run, RunSettings, run_parser, schedule, train
+from training.runs import Run, RunSettings, run_parser, schedule, train
 from training.style_library import Style, StyleLibrary
 from training.style_target import content_errors, moments_of, style_errors, toward
 from training.teachers import Teachers, load_teachers

@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from training.checkpoints import CHECKPOINT, read_checkpoint, write_checkpoint
 from training.descent import Descent
 
-CHECKPOINT = "checkpoint.pt"
 LOG_EVERY = 10
 
 
@@ -103,13 +103,11 @@ class Run(ABC):
 
     def save(self, out: Path) -> None:
         """Write the checkpoint in `out`, whole or not at all."""
-        part = out / (CHECKPOINT + ".part")
-        torch.save(self.state_dict(), part)
-        part.replace(out / CHECKPOINT)
+        write_checkpoint(self.state_dict(), out)
 
     def restore(self, out: Path) -> None:
         """Go on from the checkpoint in `out`."""
-        self.load_state_dict(torch.load(out / CHECKPOINT, weights_only=True))
+        self.load_state_dict(read_checkpoint(out))
 
 
 def share_at(step: int, progress: float, *, warm_up: int, decay_from: float) -> float:
@@ -139,7 +137,7 @@ def run_parser(module: str, description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--content", type=Path, required=True, help="folder of photographs")
     parser.add_argument("--style", type=Path, required=True, help="folder of artworks")
     parser.add_argument("--teachers", type=Path, help="folder of the teachers' state dicts (default: torchvision's)")
-    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint.pt and log.jsonl")
+    parser.add_argument("--out", type=Path, required=True, help=f"folder for {CHECKPOINT} and log.jsonl")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of the processor (%(default)s)")
     end = parser.add_mutually_exclusive_group(required=True)
     end.add_argument("--steps", type=int, help="train this many steps in all")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,22 +99,28 @@ def load_teachers(folder: Path | None = None, dtype: torch.dtype = torch.float32
         dtype: The precision they run in.
     """
     models = torchvision_models()
+    vgg, squeeze = models.vgg19(weights=None).features[:12], models.squeezenet1_0(weights=None).features
     if folder is None:
-        vgg = models.vgg19(weights="IMAGENET1K_V1").features[:12]
-        squeeze = models.squeezenet1_0(weights="IMAGENET1K_V1").features
+        published = models.VGG19_Weights.IMAGENET1K_V1, models.SqueezeNet1_0_Weights.IMAGENET1K_V1
+        for chain, weights in zip((vgg, squeeze), published, strict=True):
+            # Left to itself, torchvision would run whatever the file says.
+            _put(chain, weights.get_state_dict(check_hash=True, weights_only=True))
     else:
-        vgg, squeeze = models.vgg19(weights=None).features[:12], models.squeezenet1_0(weights=None).features
         for chain, pattern in ((vgg, "vgg19*.safetensors"), (squeeze, "squeezenet1_0*.safetensors")):
-            _load(chain, folder, pattern)
+            _put(chain, _read(folder, pattern))
     return Teachers(
         (Teacher(vgg, VGG19_LAYERS), Teacher(squeeze, SQUEEZENET_LAYERS, SQUEEZENET_OFFSET)),
         dtype,
     )
 
 
-def _load(chain: nn.Sequential, folder: Path, pattern: str) -> None:
+def _read(folder: Path, pattern: str) -> dict[str, Tensor]:
     paths = sorted(folder.glob(pattern))
     if not paths:
         raise FileNotFoundError(f"no {pattern} in {folder}")
-    state = {key.removeprefix("features."): value for key, value in load_file(paths[0]).items()}
+    return load_file(paths[0])
+
+
+def _put(chain: nn.Sequential, weights: Mapping[str, Tensor]) -> None:
+    state = {key.removeprefix("features."): value for key, value in weights.items()}
     chain.load_state_dict({key: state[key] for key in chain.state_dict()})

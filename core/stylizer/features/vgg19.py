@@ -82,7 +82,9 @@ def load() -> Vgg19Features:
     Raises:
         MissingWeights: There are none, or not the right ones; the message says how to fetch them.
     """
-    return Vgg19Features(weights_file.read(WEIGHTS))
+    with torch.device("meta"):
+        wanted = [f"features.{key}" for key in _chain().state_dict()]
+    return Vgg19Features(weights_file.read(WEIGHTS, wanted))
 
 
 def fetch(folder: Path | None, on_bytes: OnBytes) -> tuple[Path, bool]:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from http.client import HTTPException
 from io import BufferedRandom, BufferedReader
 from pathlib import Path
-from typing import cast
 from urllib.request import urlopen
 
 import torch
 from torch import Tensor
 
 from stylizer.errors import MissingWeights
+from stylizer.features.torch_archive import read_tensors
 from stylizer.options import FeaturesName
 
 FOLDER_VARIABLE = "STYLIZER_WEIGHTS"
@@ -48,8 +48,12 @@ def folders() -> list[Path]:
     return [folder.resolve() for folder in (*named, Path(torch.hub.get_dir()) / "checkpoints")]
 
 
-def read(file: WeightsFile) -> dict[str, Tensor]:
-    """The state dict in the first intact copy of `file`, on the CPU.
+def read(file: WeightsFile, wanted: Collection[str]) -> dict[str, Tensor]:
+    """Tensors of the state dict in the first intact copy of `file`, on the CPU.
+
+    Args:
+        file: One that torch wrote before its version 1.6.
+        wanted: Keys of the state dict.
 
     Raises:
         MissingWeights: There is none; the message says where was looked and how to fetch one.
@@ -61,7 +65,8 @@ def read(file: WeightsFile) -> dict[str, Tensor]:
             with path.open("rb") as opened:
                 problem = _difference(opened, file)
                 if problem is None:
-                    return _unpickle(opened)
+                    opened.seek(0)
+                    return read_tensors(opened, wanted)
         except OSError as error:
             problem = error.strerror or str(error)
         problems.append(f"{path} ({problem})")
@@ -124,10 +129,3 @@ def _difference(opened: BufferedReader | BufferedRandom, file: WeightsFile) -> s
     """What is wrong with the bytes of a file, or None."""
     found = hashlib.file_digest(opened, "sha256").hexdigest()
     return None if found == file.sha256 else f"its SHA-256 is {found}, not {file.sha256}"
-
-
-def _unpickle(opened: BufferedReader | BufferedRandom) -> dict[str, Tensor]:
-    opened.seek(0)
-    # Tensors and nothing else, whatever the hash says: unpickling may otherwise run code. Not mapped, which would spare
-    # the layers nobody needs: torchvision's file is of the format before torch 1.6, which torch cannot map.
-    return cast(dict[str, Tensor], torch.load(opened, map_location="cpu", weights_only=True))
