@@ -5,9 +5,10 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
+from stylizer_service.ports import Unavailable
 from stylizer_service.rows import Value
 
 SCHEMA_VERSION = 2
@@ -81,31 +82,59 @@ ALTER TABLE jobs ADD COLUMN notify_at TEXT;
 ALTER TABLE jobs ADD COLUMN notify_attempts INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX jobs_by_notice ON jobs (notify_at) WHERE notify_at IS NOT NULL;
 """
+_PATIENCE = 5.0
+"""How long a write waits for other threads, and then for other processes, seconds."""
+_PASSING = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_READONLY,
+}
+"""What has to do with the machine at this moment, and not with what was asked."""
 _STEPS = {0: _SCHEMA, 1: _FROM_1_TO_2}
 """What brings a file of each earlier version to the present one; 0 is a new file."""
 
 
 class Database:
-    """A connection that threads share, one at a time: every use is a matter of milliseconds.
+    """Two connections that threads share: one to read with, one to write with.
+
+    In WAL mode nobody who writes, here or in another process, keeps a reader waiting: what a job is like is answered
+    at once even while the disk is full or another program holds the file.
+
+    Every use is a matter of milliseconds. One that cannot be had in a few seconds, because another process holds the
+    file or the disk is full, raises `Unavailable`, and nothing of it is done.
 
     Args:
         path: The file; made with its tables if it is not there.
+
+    Raises:
+        RuntimeError: The file is damaged, is something else, or was made by a later version.
+        Unavailable: It cannot be reached now.
     """
 
     def __init__(self, path: Path):
-        self._lock = threading.RLock()
-        # isolation_level=None: transactions are opened here, by name, and nowhere else.
-        self._connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-        self._connection.row_factory = sqlite3.Row
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        # FULL: an accepted job is on the disk before the answer leaves, even if the power fails next.
-        self._connection.execute("PRAGMA synchronous = FULL")
-        self._prepare(path)
+        self._writing = threading.RLock()
+        self._reading = threading.Lock()
+        with ExitStack() as opened:
+            try:
+                self._writer = opened.enter_context(closing(_connect(path)))
+                self._reader = opened.enter_context(closing(_connect(path)))
+                self._prepare(path)
+            except sqlite3.DatabaseError as error:
+                advice = "put back a copy of it, or use another data folder"
+                raise RuntimeError(f"{path} cannot be used: {error}; {advice}") from error
+            opened.pop_all()
 
     def _prepare(self, path: Path) -> None:
+        if self._version() == SCHEMA_VERSION:  # asked without a lock, so that a start need not wait for who writes
+            found = self.all("PRAGMA quick_check(1)")[0][0]
+            if found != "ok":
+                raise sqlite3.DatabaseError(found.splitlines()[-1])
+            return
         with self.transaction():
-            row = self.one("PRAGMA user_version")
-            version = row[0] if row else None
+            version = self._version()
             if version == SCHEMA_VERSION:
                 return
             if version not in _STEPS:
@@ -114,34 +143,82 @@ class Database:
                 self.run(statement)
             self.run(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
+    def _version(self) -> int:
+        return int(self.all("PRAGMA user_version")[0][0])
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing, and nobody else writes meanwhile."""
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
+        """All or nothing, and nobody else writes meanwhile. What the block reads is as it was before."""
+        with self._turn(), _reachable():
+            self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self._writer.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                if self._writer.in_transaction:  # SQLite has rolled back by itself where the disk was full
+                    self._writer.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
 
     def run(self, statement: str, values: Sequence[Value] = ()) -> int:
-        """Run one statement; returns how many rows it changed."""
-        with self._lock:
-            return self._connection.execute(statement, values).rowcount
+        """Run one statement that writes; returns how many rows it changed."""
+        with self._turn(), _reachable():
+            return self._writer.execute(statement, values).rowcount
+
+    def change(self, statement: str, values: Sequence[Value] = ()) -> sqlite3.Row | None:
+        """Run one statement that writes and returns rows; gives the first, or None."""
+        with self._turn(), _reachable():
+            # Every row is read: that ends the statement, and commits it.
+            rows = self._writer.execute(statement, values).fetchall()
+        return rows[0] if rows else None
 
     def one(self, statement: str, values: Sequence[Value] = ()) -> sqlite3.Row | None:
-        """The first row, or None. Reads every row: that ends the statement, and commits a RETURNING."""
+        """The first row of what a statement reads, or None."""
         rows = self.all(statement, values)
         return rows[0] if rows else None
 
     def all(self, statement: str, values: Sequence[Value] = ()) -> list[sqlite3.Row]:
-        """Every row."""
-        with self._lock:
-            return self._connection.execute(statement, values).fetchall()
+        """Every row of what a statement reads."""
+        with self._reading, _reachable():
+            return self._reader.execute(statement, values).fetchall()
 
     def close(self) -> None:
         """Let go of the file."""
-        with self._lock:
-            self._connection.close()
+        with self._writing, self._reading:
+            self._reader.close()
+            self._writer.close()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Hold the connection that writes. Those who wait for it wait side by side, and not for long."""
+        if not self._writing.acquire(timeout=_PATIENCE):
+            raise Unavailable(f"no turn to write in {_PATIENCE:g} s: the database is busy")
+        try:
+            yield
+        finally:
+            self._writing.release()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # isolation_level=None: transactions are opened by name, and nowhere else.
+    connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+    try:
+        connection.row_factory = sqlite3.Row
+        with _reachable():
+            connection.execute("PRAGMA journal_mode = WAL")
+            # FULL: an accepted job is on the disk before the answer leaves, even if the power fails next.
+            connection.execute("PRAGMA synchronous = FULL")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def _reachable() -> Iterator[None]:
+    """Tell what passes, such as a full disk, from mistakes of ours and from a file that is damaged."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF in _PASSING:
+            raise Unavailable(f"the database cannot be used now: {error}") from error
+        raise

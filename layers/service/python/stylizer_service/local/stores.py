@@ -48,7 +48,7 @@ class SqliteJobs:
         condition, values = _condition(when)
         assignments = ", ".join(f"{name} = ?" for name in columns)
         statement = f"UPDATE jobs SET {assignments} WHERE id = ? AND {condition} RETURNING *"
-        return _read(Job, self._database.one(statement, [*columns.values(), job_id, *values]))
+        return _read(Job, self._database.change(statement, [*columns.values(), job_id, *values]))
 
     def find_key(self, owner: str, key: str, now: datetime) -> IdempotencyRecord | None:
         """What an idempotency key stands for, unless it has expired."""
