@@ -1,0 +1,172 @@
+"""The processes of a run: the server, the yardstick, the crowd."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+import psutil
+
+from load.crowd import Plan, Report
+
+T = TypeVar("T")
+PATIENCE = 120.0
+"""Seconds that anything may take before the run gives up on it."""
+
+_TESTS = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What the server holds now: its process without the painter's.
+
+    Attributes:
+        memory: Resident, MiB.
+        files: Open files and sockets.
+        threads: Of the process.
+        cpu: Seconds of a core used since it began.
+    """
+
+    memory: float
+    files: int
+    threads: int
+    cpu: float
+
+
+@dataclass(frozen=True)
+class Server:
+    """A `stylizer-server` on loopback.
+
+    Attributes:
+        address: Where it is.
+        api: A client of it.
+        process: Its process.
+        log: The file that it and its painter write to.
+    """
+
+    address: str
+    api: httpx.Client
+    process: psutil.Process
+    log: Path
+
+    def usage(self) -> Usage:
+        times = self.process.cpu_times()
+        return Usage(
+            memory=self.process.memory_info().rss / 2**20,
+            files=self.process.num_fds(),
+            threads=self.process.num_threads(),
+            cpu=times.user + times.system,
+        )
+
+
+@contextmanager
+def serving(data_dir: Path, **settings: str) -> Iterator[Server]:
+    """Run `stylizer-server` on a free port until the block ends.
+
+    Args:
+        data_dir: Its data folder.
+        settings: Its settings, by their names without STYLIZER_.
+    """
+    command = [sys.executable, "-c", "from functions.local.server import main; main()"]
+    variables = {f"STYLIZER_{name.upper()}": value for name, value in settings.items()}
+    log = data_dir.with_suffix(".log")
+    with log.open("ab") as output:
+        begin = output.tell()
+        process = subprocess.Popen(
+            [*command, "--port", "0", "--data-dir", str(data_dir)],
+            stdout=output,
+            stderr=output,
+            env=os.environ | variables,
+        )
+
+    def address() -> str | None:
+        if process.poll() is not None:
+            raise RuntimeError(f"the server did not start:\n{log.read_text()}")
+        found = re.search(r"Page +(http://\S+)/", log.read_text()[begin:])
+        return found[1].replace("localhost", "127.0.0.1") if found else None
+
+    try:
+        at = wait_for(address, "the server")
+        with httpx.Client(base_url=at, timeout=PATIENCE) as api:
+            yield Server(at, api, psutil.Process(process.pid), log)
+    finally:
+        _end(process)
+
+
+@contextmanager
+def yardstick() -> Iterator[str]:
+    """Run the yardstick until the block ends; gives its address."""
+    command = [sys.executable, "-m", "load.yardstick"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=_environment(), text=True)
+    assert process.stdout is not None
+    with process.stdout:
+        try:
+            address = process.stdout.readline().strip()
+            wait_for(lambda: _answers(address), "the yardstick")
+            yield address
+        finally:
+            _end(process)
+
+
+def crowd(plan: Plan) -> Report:
+    """Let a crowd in, and wait until it has left."""
+    done = subprocess.run(
+        [sys.executable, "-m", "load.crowd"],
+        input=plan.model_dump_json(),
+        capture_output=True,
+        text=True,
+        env=_environment(),
+        timeout=plan.seconds + PATIENCE,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"the crowd ended with code {done.returncode}:\n{done.stderr}")
+    return Report.model_validate_json(done.stdout)
+
+
+@contextmanager
+def painter_held(data_dir: Path) -> Iterator[None]:
+    """Keep the painter of a server from its work until the block ends: it waits for the lock that is held here."""
+    with (data_dir / "worker.lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def wait_for(look: Callable[[], T | None], what: str, seconds: float = PATIENCE) -> T:
+    """Look until there is something to see. Raises TimeoutError."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := look():
+            return found
+        time.sleep(0.05)
+    raise TimeoutError(f"waited in vain for {what}")
+
+
+def _answers(address: str) -> bool:
+    with contextlib.suppress(httpx.HTTPError):
+        return httpx.get(f"{address}/healthz", timeout=5).is_success
+    return False
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(_TESTS)}
+
+
+def _end(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
