@@ -19,7 +19,7 @@ class Context:
 
     Attributes:
         service: The use cases.
-        identify: Tells the owner that a request speaks for.
+        identify: Tells the owner that a request speaks for, without waiting for anything.
         stopping: Whether the process is about to end, so that nobody is kept waiting.
         worker_alive: Whether a painter is at work beside the API; None where nobody can tell.
         seconds_left: How long a request may still take before something cuts it off; infinite where nothing does.
@@ -34,16 +34,24 @@ class Context:
     version: str
 
 
-def _context(request: Request) -> Context:
+def _of(request: Request) -> Context:
     return cast(Context, request.app.state.context)
 
 
-def _owner(request: Request) -> str:
-    return _context(request).identify(request)
+# Coroutines, though they wait for nothing: FastAPI gives each plain function a turn on a thread, and those of all these
+# together cost a request as much as its work.
 
 
-def _service(request: Request) -> Service:
-    return _context(request).service
+async def _context(request: Request) -> Context:
+    return _of(request)
+
+
+async def _owner(request: Request) -> str:
+    return _of(request).identify(request)
+
+
+async def _service(request: Request) -> Service:
+    return _of(request).service
 
 
 def is_json(request: Request) -> bool:
@@ -52,7 +60,7 @@ def is_json(request: Request) -> bool:
     return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
 
 
-def json_only(request: Request) -> None:
+async def json_only(request: Request) -> None:
     """A dependency that refuses bodies of any other type."""
     if not is_json(request):
         raise unsupported(request, "application/json")

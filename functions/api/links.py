@@ -53,7 +53,7 @@ class Mount:
         return links.model_copy(update={name: self.link(url) for name, url in links})
 
 
-def _mount(request: Request) -> Mount:
+async def _mount(request: Request) -> Mount:
     return Mount(request.scope.get("root_path", ""))
 
 

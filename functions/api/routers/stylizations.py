@@ -118,7 +118,7 @@ def list_stylizations(
 
 
 @router.get("/{id}", summary="See how a painting is")
-def get_stylization(
+async def get_stylization(
     owner: Owner,
     service: Use,
     mount: Mounted,
@@ -126,7 +126,8 @@ def get_stylization(
     response: Response,
 ) -> Stylization:
     """Its status and progress, in the end its result or its error. `Retry-After` says when to ask again."""
-    job = service.get_stylization(owner, id)
+    # This is asked most. Were it a plain function, FastAPI would give the check of its answer a turn on a thread too.
+    job = await run_in_threadpool(service.get_stylization, owner, id)
     _say_when_to_ask_again(job, response)
     return mount.resource(job)
 
