@@ -9,6 +9,7 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
+from stylizer_service.ports import Unavailable
 from stylizer_service.problems import failure, invalid
 
 MAX_TEXT = 64 * 1024
@@ -74,6 +75,8 @@ async def read_form(request: Request, *, fields: Collection[str], max_bytes: int
         raise failure(
             "invalid-request", f"the form cannot be read: {error.message}", allowed="multipart/form-data"
         ) from error
+    except OSError as error:
+        raise Unavailable(f"the form could not be put down while it came in: {error}") from error
     try:
         yield {name: value for name, value in form.multi_items() if not _is_blank(value)}
     finally:

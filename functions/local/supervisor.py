@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.2
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
-_HEALTHY_AFTER = 60.0
+_HEALTHY_AFTER = 10.0  # by then it has begun to paint: what killed it is no reason to keep jobs waiting
 _STOP_SECONDS = 10.0
 
 

@@ -15,15 +15,19 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import stylizer
+from functions.painter.decoding import GUARDED
 from functions.painter.painting import paint_job
 from stylizer.compute import use_available_cores
 from stylizer_service.local import Local, open_local
 from stylizer_service.local.orphans import remove_orphans
+from stylizer_service.ports import Unavailable
 from stylizer_service.settings import Settings
 
 _POLL_SECONDS = 0.1
 _SWEEP_SECONDS = 60.0
 _NICENESS = 10
+_FIRST_PAUSE = 1.0
+_LONGEST_PAUSE = 10.0
 
 log = logging.getLogger(__name__)
 
@@ -81,25 +85,53 @@ def _only_one(path: Path, should_stop: Callable[[], bool]) -> Iterator[bool]:
 
 
 def _work(local: Local, should_stop: Callable[[], bool]) -> None:
-    service = local.service
-    # Holding the lock means that every earlier painter is dead, whatever its lease says.
-    bereft = local.queue.bury_painters()
-    if bereft:
-        log.info("found %d unfinished painting(s) of a painter that died", bereft)
+    GUARDED.start()
     use_available_cores()
     stylizer.stylize  # noqa: B018 - loads torch now, so that the first job need not wait for it
-    next_sweep = 0.0
+    # Holding the lock means that every earlier painter is dead, whatever its lease says.
+    has_lost_jobs, counts = True, True
+    next_sweep, pause = 0.0, _FIRST_PAUSE
     while not should_stop():
         if time.monotonic() >= next_sweep:
             _tidy(local)
             next_sweep = time.monotonic() + _SWEEP_SECONDS
-        job_id = local.queue.receive()
-        if job_id is None:
-            time.sleep(_POLL_SECONDS)
+        try:
+            if has_lost_jobs:
+                _take_back(local, counts=counts)
+            has_lost_jobs = counts = False
+            has_painted = _paint_next(local, should_stop)
+        except Unavailable as error:
+            log.warning("%s; trying again in %g s", error, pause)
+            _wait(pause, should_stop)
+            # What was at hand stands there as if someone painted it. That is no fault of that job, and does not count.
+            has_lost_jobs, pause = True, min(2 * pause, _LONGEST_PAUSE)
             continue
-        log.info("%s: taken", job_id)
-        outcome = paint_job(service.ports, service.settings, job_id, should_stop=should_stop)
-        log.info("%s: %s", job_id, outcome)
+        pause = _FIRST_PAUSE
+        if not has_painted:
+            _wait(_POLL_SECONDS, should_stop)
+
+
+def _take_back(local: Local, *, counts: bool) -> None:
+    bereft = local.queue.bury_painters(counts=counts)
+    if bereft:
+        log.info("found %d unfinished painting(s)", bereft)
+
+
+def _paint_next(local: Local, should_stop: Callable[[], bool]) -> bool:
+    """Paint the job whose turn it is; False if there is none."""
+    job_id = local.queue.receive()
+    if job_id is None:
+        return False
+    log.info("%s: taken", job_id)
+    outcome = paint_job(local.service.ports, local.service.settings, job_id, should_stop=should_stop)
+    log.info("%s: %s", job_id, outcome)
+    return True
+
+
+def _wait(seconds: float, should_stop: Callable[[], bool]) -> None:
+    end = time.monotonic() + seconds
+    while not should_stop() and time.monotonic() < end:
+        time.sleep(_POLL_SECONDS)
 
 
 def _tidy(local: Local) -> None:

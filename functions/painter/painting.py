@@ -15,7 +15,7 @@ import stylizer
 from stylizer.errors import MissingWeights, StylizerError
 from stylizer.images import ImageSource, Limits, encode
 from stylizer.progress import Progress
-from stylizer_service.leases import Lease, LeaseLost, claim
+from stylizer_service.leases import GivenUp, Lease, LeaseLost, claim
 from stylizer_service.models import names_file
 from stylizer_service.ports import Ports, Unavailable
 from stylizer_service.problems import problem
@@ -60,7 +60,10 @@ def paint_job(
     Raises:
         Unavailable: A store is out of reach. The job is as it was, or as one whose painter has died.
     """
-    lease = claim(ports, settings, job_id)
+    try:
+        lease = claim(ports, settings, job_id)
+    except GivenUp:
+        return "failed"
     if lease is None:
         return "nothing"
     try:
@@ -168,7 +171,10 @@ class _Reporter:
         if began < self._next_report:
             return
         preview = small_jpeg(progress.preview()) if began >= self._next_preview else None
-        self._lease.report(progress.fraction, preview)
+        try:
+            self._lease.report(progress.fraction, preview)
+        except Unavailable as error:  # Nobody sees how far it is, and it goes on: the store may be back before the end.
+            log.warning("could not tell how far %s is: %s", self._lease.job.id, error)
         ended = time.monotonic()
         self._next_report = ended + _REPORT_EVERY
         if preview is not None:

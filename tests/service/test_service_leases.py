@@ -9,8 +9,9 @@ from typing import Protocol
 
 import pytest
 
-from stylizer_service.leases import Lease, LeaseLost, claim
+from stylizer_service.leases import GivenUp, Lease, LeaseLost, claim
 from stylizer_service.models import StylizationRequest
+from stylizer_service.ports import Unavailable
 from stylizer_service.problems import problem
 from stylizer_service.usecases import Service
 
@@ -114,7 +115,8 @@ def test_a_job_whose_painters_all_died_is_given_up(service: Service, job_id: str
         take(service, job_id).report(0.1, b"sketch")
         clock.advance(seconds=30)
 
-    assert claim(service.ports, service.settings, job_id) is None
+    with pytest.raises(GivenUp):
+        claim(service.ports, service.settings, job_id)
     failed = service.get_stylization("ann", job_id)
     assert (failed.status, failed.preview) == ("failed", None)
     assert failed.error is not None
@@ -132,6 +134,24 @@ def test_a_job_that_is_handed_back_waits_again_and_nothing_is_held_against_it(se
         assert (waiting.status, waiting.progress, waiting.preview) == ("queued", 0.0, None)
         assert waiting.started_at is None
     assert service.queue_depth() >= 1
+
+
+def test_what_a_painter_leaves_behind_may_stay_for_a_while_and_stops_nothing(
+    service: Service, job_id: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise Unavailable("DeleteObjects was refused")
+
+    sent: list[str] = []
+    monkeypatch.setattr(type(service.ports.blobs), "delete_folder", refuse)
+    monkeypatch.setattr(type(service.ports.dispatcher), "send", lambda _, job: sent.append(job.id))
+    take(service, job_id).report(0.3, b"sketch")
+    clock.advance(seconds=30)
+    take(service, job_id).release()
+    take(service, job_id).fail(problem("corrupt-image", "it is broken"))
+
+    assert sent == [job_id]
+    assert service.get_stylization("ann", job_id).status == "failed"
 
 
 def test_a_painter_whose_job_is_canceled_learns_it_and_leaves_no_result(service: Service, job_id: str) -> None:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from stylizer_service.leases import claim
 from stylizer_service.models import Page, StylizationRequest, new_id
+from stylizer_service.ports import Unavailable
 from stylizer_service.problems import Problem
 from stylizer_service.usecases import Service
 
@@ -223,6 +224,20 @@ def test_jobs_are_refused_while_too_many_wait(
 
     assert (problem.code, problem.status) == ("queue-full", 429)
     assert problem.allowed == "at most 20 waiting"
+
+
+def test_what_was_wrong_with_a_request_is_said_even_if_its_files_cannot_be_deleted(
+    service: Service, order: Order, refusal: Refusal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise Unavailable("the disk cannot be used now")
+
+    monkeypatch.setattr(type(service.ports.blobs), "delete_folder", refuse)
+    photo = order().content
+
+    assert refusal(service.create_stylization, "ann", order(style="crayon")).code == "unknown-style"
+    assert refusal(service.create_style, "ann", new_id("upl"), "Mine").code == "not-found"
+    assert refusal(service.create_stylization, "ben", order(content=photo)).code == "not-found"
 
 
 def test_a_finished_painting_has_a_result_and_a_link(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -164,6 +165,26 @@ def test_a_canceled_painting_makes_way_for_the_next_and_leaves_nothing(
 
     assert (job(endless).status, job(endless).result) == ("canceled", None)
     assert written_files(local, endless) == []
+
+
+def test_a_worker_outlives_a_full_disk_and_then_goes_on_with_the_same_job(
+    local: Local, submit: Submit, start: Start, wait_until: Callable[..., Job], job: Callable[[str], Job]
+) -> None:
+    endless, following = submit(seed=PAINT_FOREVER), submit()
+    worker = start(log=subprocess.PIPE)
+    wait_until(endless, "running", progress=0.5)
+    unlimited = resource.prlimit(worker.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(worker.pid, resource.RLIMIT_FSIZE, (0, unlimited[1]))
+    log = worker.stderr
+    assert log is not None
+    wait_for(lambda: b"the database cannot be used now" in log.readline())
+    local.service.cancel_stylization("ann", endless)  # the next thing it tries is to take the other job
+    wait_for(lambda: b"trying again in 2 s" in log.readline())
+    assert job(following).status == "queued"
+    resource.prlimit(worker.pid, resource.RLIMIT_FSIZE, unlimited)
+
+    assert wait_until(following, "succeeded").attempt == 1
+    assert worker.poll() is None
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

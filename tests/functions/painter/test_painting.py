@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import resource
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -284,6 +285,57 @@ def test_a_store_that_is_out_of_reach_costs_a_job_its_painter_and_not_its_life(
     local.queue.bury_painters()
 
     assert paint(local, job_id) == "succeeded"
+
+
+def test_a_store_that_fails_while_a_painting_runs_and_is_back_for_its_end_costs_nothing(
+    local: Local, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stylize(*_: object, options: stylizer.Options, on_progress: OnProgress, **__: object) -> stylizer.Painting:
+        with monkeypatch.context() as patch:
+            patch.setattr(Lease, "report", be_gone)
+            report(on_progress)
+        return painting(options)
+
+    def be_gone(*_: object) -> None:
+        raise Unavailable("UpdateItem was refused")
+
+    monkeypatch.setattr(stylizer, "stylize", stylize)
+
+    assert paint(local, submit()) == "succeeded"
+
+
+def test_a_painting_for_which_the_disk_has_no_room_is_handed_back_uncounted_and_not_failed(
+    local: Local, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noise = Image.effect_noise((500, 500), 200).convert("RGB")
+    monkeypatch.setattr(stylizer, "stylize", lambda *_, options, **__: painting(options, noise))
+    job_id = submit(format="png")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))  # more than the database takes, and less than the result
+    try:
+        with pytest.raises(Unavailable, match="File too large"):
+            paint(local, job_id)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert local.queue.bury_painters(counts=False) == 1
+    assert local.queue.bury_painters(counts=False) == 0  # only once for each time that it was taken
+    assert not list((local.service.settings.data_dir / "drafts").iterdir())
+
+    assert paint(local, job_id) == "succeeded"
+    job = local.service.ports.jobs.get(job_id)
+    assert job is not None
+    assert (job.status, job.attempt) == ("succeeded", 1)
+
+
+def test_a_job_that_lost_every_painter_has_failed_for_whoever_finds_it_and_is_nothing_to_the_next(
+    local: Local, submit: Submit
+) -> None:
+    job_id = submit()
+    for _ in range(local.service.settings.max_attempts):
+        assert claim(local.service.ports, local.service.settings, job_id)
+        local.queue.bury_painters()
+
+    assert [paint(local, job_id), paint(local, job_id)] == ["failed", "nothing"]
 
 
 def test_a_canceled_painting_stops_at_its_next_step_and_leaves_nothing(

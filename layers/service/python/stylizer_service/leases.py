@@ -14,6 +14,7 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Unpack
 
+from stylizer_service.discarding import discard
 from stylizer_service.endings import End, end
 from stylizer_service.models import RESULT_MEDIA_TYPES, Seconds
 from stylizer_service.ports import Ports
@@ -27,12 +28,18 @@ class LeaseLost(Exception):
     """The job is no longer this painter's: canceled, or given to another one."""
 
 
+class GivenUp(Exception):
+    """The job has lost its painter too often, and has been ended as `painter-died`."""
+
+
 def claim(ports: Ports, settings: Settings, job_id: str) -> Lease | None:
     """Take a job that is waiting, or whose painter is taken for dead.
 
     Returns:
-        The lease, or None: there is nothing to do (any more), or another painter is at it. A job that has
-        lost its painter too often is ended here as `painter-died`.
+        The lease, or None: there is nothing to do (any more), or another painter is at it.
+
+    Raises:
+        GivenUp: The job has lost its painter too often; this call has ended it.
     """
     job = ports.jobs.get(job_id)
     now = ports.clock.now()
@@ -40,7 +47,8 @@ def claim(ports: Ports, settings: Settings, job_id: str) -> Lease | None:
     if job is None or when is None:
         return None
     if job.status == "running" and job.attempt >= settings.max_attempts:
-        give_up(ports, settings, job, when, painter_died(job))
+        if give_up(ports, settings, job, when, painter_died(job)):
+            raise GivenUp(job_id)
         return None
     taken = ports.jobs.update(
         job_id,
@@ -56,7 +64,7 @@ def claim(ports: Ports, settings: Settings, job_id: str) -> Lease | None:
     if taken is None:
         return None
     if job.lease_token:
-        ports.blobs.delete_folder(job.work_folder)
+        discard(ports, job.work_folder)
     return Lease(ports, settings, taken)
 
 
@@ -74,7 +82,7 @@ def give_up(ports: Ports, settings: Settings, job: Job, when: When, error: Probl
     if end(ports, settings, job, when, "failed", error=error) is None:
         return False
     if job.lease_token:
-        ports.blobs.delete_folder(job.work_folder)
+        discard(ports, job.work_folder)
     return True
 
 
@@ -173,7 +181,7 @@ class Lease:
     def abandon(self) -> None:
         """Remove what this painter has written, unless it is what the job shows."""
         if not self._has_won():
-            self._ports.blobs.delete_folder(self.job.work_folder)
+            discard(self._ports, self.job.work_folder)
 
     def _has_won(self) -> bool:
         job = self._ports.jobs.get(self.job.id)

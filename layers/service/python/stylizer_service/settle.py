@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from stylizer_service.discarding import discard
 from stylizer_service.endings import wake
 from stylizer_service.leases import give_up, painter_died, unattended, waiting_again
 from stylizer_service.ports import Ports
@@ -45,7 +46,7 @@ def resume(ports: Ports, settings: Settings, job: Job) -> bool:
     # Waiting is written down first: if the message is then never sent, the job is found as one that waits too long.
     if ports.jobs.update(job.id, when, **waiting_again(job.attempt)) is None:
         return False
-    ports.blobs.delete_folder(job.work_folder)
+    discard(ports, job.work_folder)
     ports.dispatcher.send(job)
     return True
 

@@ -16,6 +16,7 @@ from typing import BinaryIO, TypeVar
 
 from stylizer_service import cursors, views
 from stylizer_service.catalog import Catalog
+from stylizer_service.discarding import discard
 from stylizer_service.endings import end
 from stylizer_service.inputs import Inputs, upload_key
 from stylizer_service.methods import check_honored
@@ -125,7 +126,7 @@ class Service:
             self.ports.blobs.copy(draft, key)
             self.ports.blobs.delete_folder(f"{folder}draft/")
         except BaseException:
-            self.ports.blobs.delete_folder(folder)
+            discard(self.ports, folder)
             raise
         record = StyleRecord(id=style_id, owner=owner, title=title, created_at=self.ports.clock.now(), key=key)
         self.ports.styles.put(record)
@@ -198,12 +199,12 @@ class Service:
         try:
             self._inputs.take_for_job(owner, request, job)
         except BaseException:
-            self.ports.blobs.delete_folder(job.folder)
+            discard(self.ports, job.folder)
             raise
         # If this fails the files stay, for it may have been done all the same; orphans go in time.
         known = self.ports.jobs.create(job, key, now)
         if key and known and known.job_id != job.id:
-            self.ports.blobs.delete_folder(job.folder)
+            discard(self.ports, job.folder)
             return self._replay(known, request), False
         self.ports.dispatcher.send(job)
         return self._view(job), True

@@ -18,6 +18,7 @@ from urllib.parse import quote, urlencode
 from pydantic import BaseModel
 
 from stylizer_service.files import media_type_of
+from stylizer_service.local.disk import reachable_disk
 from stylizer_service.local.signing import Signer
 from stylizer_service.ports import Clock, UploadForm
 from stylizer_service.problems import failure, invalid
@@ -82,27 +83,29 @@ class LocalBlobs:
     def copy(self, source: str, target: str) -> None:
         """Make `target` a copy of `source`: a hard link where the file system has them."""
         draft = self._draft()
-        try:
+        with reachable_disk():
             try:
-                os.link(self._path(source), draft)
-            except FileNotFoundError:
-                raise
-            except OSError:
-                shutil.copyfile(self._path(source), draft)
-            self._publish(draft, self._path(target))
-        finally:
-            draft.unlink(missing_ok=True)
+                try:
+                    os.link(self._path(source), draft)
+                except FileNotFoundError:
+                    raise
+                except OSError:
+                    shutil.copyfile(self._path(source), draft)
+                self._publish(draft, self._path(target))
+            finally:
+                draft.unlink(missing_ok=True)
 
     def delete_folder(self, prefix: str) -> None:
         """Delete every file under the prefix."""
         folder = self._path(prefix.removesuffix("/"))
         # Out of sight in one step, then away: whoever is stopped in between leaves only a draft.
         grave = self._draft()
-        try:
-            folder.rename(grave)
-        except FileNotFoundError:
-            return
-        shutil.rmtree(grave)
+        with reachable_disk():
+            try:
+                folder.rename(grave)
+            except FileNotFoundError:
+                return
+            shutil.rmtree(grave)
 
     def url(self, key: str, *, expires_at: datetime, filename: str) -> str:
         """A signed link."""
@@ -175,15 +178,16 @@ class LocalBlobs:
         """
         target = self._path(key)
         draft = self._draft()
-        try:
-            with draft.open("xb") as file:
-                writer = BlobWriter(file, max_bytes)
-                yield writer
-                file.flush()
-                os.fsync(file.fileno())
-            self._publish(draft, target)
-        finally:
-            draft.unlink(missing_ok=True)
+        with reachable_disk():
+            try:
+                with draft.open("xb") as file:
+                    writer = BlobWriter(file, max_bytes)
+                    yield writer
+                    file.flush()
+                    os.fsync(file.fileno())
+                self._publish(draft, target)
+            finally:
+                draft.unlink(missing_ok=True)
 
     def untouched(self, kind: str, before: datetime) -> list[str]:
         """The names of the folders right under `kind` in which nothing was made or deleted since."""

@@ -32,14 +32,20 @@ class LocalQueue:
         )
         return str(row["id"]) if row else None
 
-    def bury_painters(self) -> int:
+    def bury_painters(self, *, counts: bool = True) -> int:
         """End every lease at once. Only for who knows that all earlier painters are dead.
+
+        Args:
+            counts: Whether their jobs have used up an attempt: not where a store was at fault.
 
         Returns:
             How many jobs have lost their painter.
         """
+        now = stamp(self._clock.now())
         return self._database.run(
-            "UPDATE jobs SET lease_expires_at = ? WHERE status = 'running'", [stamp(self._clock.now())]
+            "UPDATE jobs SET lease_expires_at = ?, attempt = attempt - ?"
+            " WHERE status = 'running' AND lease_expires_at > ?",  # each once, however often this is asked
+            [now, 0 if counts else 1, now],
         )
 
 
