@@ -32,6 +32,7 @@ def create_app(
     seconds_left: Callable[[Request], float] = lambda request: math.inf,  # noqa: ARG005
     form_bytes: int | None = None,
     needs_key: bool = False,
+    middleware: Sequence[Middleware] = (),
     routers: Sequence[APIRouter] = (),
 ) -> FastAPI:
     """Make the app.
@@ -44,6 +45,7 @@ def create_app(
         seconds_left: How long a request may still take, where something would cut it off.
         form_bytes: Most bytes of a multipart form; None has room for every file a form can carry.
         needs_key: Whether the contract is to say that each call takes an API key.
+        middleware: What only this composition has each request pass, before its body is read.
         routers: Calls that only this composition has.
     """
     form_bytes = form_bytes or _FORM_FILES * service.settings.max_bytes + _FORM_OVERHEAD
@@ -56,6 +58,7 @@ def create_app(
         generate_unique_id_function=lambda route: route.name,  # what clients that are made from the contract call it
         middleware=[
             Middleware(RequestContext),
+            *middleware,
             Middleware(BodyLimit, json_bytes=_JSON_BYTES, form_bytes=form_bytes),
         ],
     )

@@ -23,8 +23,8 @@ programs, `detail` says it to a person, `field` and `allowed` tell what to mend,
 the log.
 """
 _GATEWAY = """
-A gateway stands before the service. It answers some requests itself, in the same form: 429 `throttled` (come again as
-`Retry-After` says) and `quota-exceeded`, 413 `too-large`, 403 `forbidden`, 504 `no-answer`.
+On AWS a gateway stands before the service. It answers some requests itself, in the same form: 429 `quota-exceeded`, 413
+`too-large`, 403 `forbidden`, 504 `no-answer`.
 """
 _TAGS = [
     {"name": "Stylizations", "description": "Paintings, from the wish to the file."},
@@ -75,7 +75,7 @@ def _contract(app: FastAPI, needs_key: bool) -> dict[str, Any]:
         contract["components"]["headers"] = contract_successes.headers()
         for path, calls in contract["paths"].items():
             for call in calls.values():
-                _complete(call, needs_key=needs_key and path.startswith(_WITH_KEY))
+                _complete(call, needs_key=needs_key, is_keyed=needs_key and path.startswith(_WITH_KEY))
         if needs_key:
             key = {
                 "type": "apiKey",
@@ -89,7 +89,7 @@ def _contract(app: FastAPI, needs_key: bool) -> dict[str, Any]:
     return app.openapi_schema
 
 
-def _complete(call: dict[str, Any], *, needs_key: bool) -> None:
+def _complete(call: dict[str, Any], *, needs_key: bool, is_keyed: bool) -> None:
     """Say everything that a call can answer."""
     operation, responses = call["operationId"], call["responses"]
     responses.pop("422", None)  # FastAPI's own, of another shape
@@ -97,8 +97,9 @@ def _complete(call: dict[str, Any], *, needs_key: bool) -> None:
         if response["description"] == "Successful Response":
             response["description"] = "Success."
         contract_successes.complete(operation, status, response)
-    responses |= contract_problems.responses(contract_problems.kinds_of(operation, needs_key=needs_key))
-    if needs_key:
+    access = contract_problems.WITH_KEY if is_keyed else () if needs_key else contract_problems.WITHOUT_KEYS
+    responses |= contract_problems.responses(contract_problems.kinds_of(operation, access))
+    if is_keyed:
         call["security"] = [{"ApiKey": []}]
 
 

@@ -10,7 +10,12 @@ from stylizer_service.problems import KINDS, problem
 
 MEDIA_TYPE = "application/problem+json"
 
-_COME_AGAIN = (429, 503)
+WITH_KEY = ("missing-api-key", "throttled")
+"""Of a call that takes a key."""
+WITHOUT_KEYS = ("foreign-site",)
+"""Of any call where nobody has a key, and only this machine is served."""
+
+_COME_AGAIN = (429, 503, 507)
 _ANY = ("internal", "unavailable")
 _BODY = ("malformed-json", "invalid-request", "unsupported-media-type", "too-large")
 _UPLOAD = ("not-found", "upload-incomplete", "expired")
@@ -98,6 +103,8 @@ _DETAILS: dict[str, tuple[str, str | None, str | list[str] | None]] = {
         "Idempotency-Key",
         None,
     ),
+    "foreign-site": ("a page of 'https://example.com' may change nothing here", "Origin", None),
+    "throttled": ("there are more requests at a time than this key may make; try again in a moment", None, None),
     "queue-full": ("too many stylizations are waiting; try again later", None, "at most 1000 waiting"),
     "conflict": ("the stylization is running: there is no image", None, "a stylization that has succeeded"),
     "internal": ("the server failed to answer this request; its log says why", None, None),
@@ -105,9 +112,14 @@ _DETAILS: dict[str, tuple[str, str | None, str | list[str] | None]] = {
 }
 
 
-def kinds_of(operation: str, *, needs_key: bool) -> list[str]:
-    """Every kind of problem that an operation can answer with, as far as it is known here."""
-    return [*PROBLEMS.get(operation, ()), *(["missing-api-key"] if needs_key else []), *_ANY]
+def kinds_of(operation: str, access: Iterable[str]) -> list[str]:
+    """Every kind of problem that an operation can answer with, as far as it is known here.
+
+    Args:
+        operation: Its id.
+        access: Those of the way in: `WITH_KEY`, `WITHOUT_KEYS` or none.
+    """
+    return [*PROBLEMS.get(operation, ()), *access, *_ANY]
 
 
 def responses(kinds: Iterable[str]) -> dict[str, Any]:

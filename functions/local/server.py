@@ -7,8 +7,6 @@ import fcntl
 import logging
 import re
 import signal
-import socket
-import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,77 +17,68 @@ from types import FrameType
 import uvicorn
 from pydantic import ValidationError
 
+from functions.local import arguments, keys_command
+from functions.local.failures import CannotStartError
+from functions.local.listening import greet, is_open_to_others, listening
 from functions.local.messenger import Messenger
+from functions.local.serving import serving_config
 from functions.local.supervisor import Supervisor
 from functions.local.wiring import create_local_app
-from stylizer_service import __version__
 from stylizer_service.local import Local, open_local
-from stylizer_service.settings import Settings
+from stylizer_service.local.settings import LocalSettings
+from stylizer_service.ports import Unavailable
 from stylizer_service.webhook_sender import HttpsSender
 
 
-class _CannotStartError(Exception):
-    """Why not, in one line."""
-
-
 def main() -> None:
-    """Run the server until Ctrl-C or SIGTERM."""
-    arguments = _parser().parse_args()
-    _log_to_stderr()
-    _end_in_order()
+    """Run the server until Ctrl-C or SIGTERM, or do one thing with its keys."""
+    options = arguments.parser().parse_args()
     try:
-        _serve(arguments.host, arguments.port, arguments.data_dir)
-    except _CannotStartError as error:
+        settings = _settings(options.data_dir)
+        if options.command == "keys":
+            keys_command.run(options.action, getattr(options, "name", None), settings.data_dir)
+        else:
+            _log_to_stderr()
+            _end_in_order()
+            _serve(options, settings)
+    except CannotStartError as error:
         sys.exit(f"stylizer-server: {error}")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="stylizer-server",
-        description="Serve the Image Stylizer: its page, its REST API and a painter.",
-        epilog="STYLIZER_* environment variables set limits and lifetimes, such as STYLIZER_MAX_BYTES.",
-    )
-    parser.add_argument(
-        "--host",
-        default="127.0.0.1",
-        help="address to listen on; 0.0.0.0 lets others in (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--port", type=int, default=8000, help="port to listen on; 0 takes a free one (default: %(default)s)"
-    )
-    parser.add_argument("--data-dir", type=Path, help="folder that keeps uploads, jobs and paintings (default: ./data)")
-    parser.add_argument("--version", action="version", version=__version__)
-    return parser
-
-
-def _serve(host: str, port: int, data_dir: Path | None) -> None:
-    settings = _settings(data_dir)
-    with _only_one(settings.data_dir), _listening(host, port) as listener:
+def _serve(options: argparse.Namespace, settings: LocalSettings) -> None:
+    with _only_one(settings.data_dir), listening(options.host, options.port) as listener:
         local = _open(settings)
+        needs_key = options.require_keys or is_open_to_others(listener)
+        callers = len(local.keys.all())
+        if needs_key and not callers:
+            raise CannotStartError(_no_keys(options, settings.data_dir))
         supervisor = Supervisor(settings.data_dir)
         messenger = Messenger(local.service.ports, settings, HttpsSender(settings.webhook_timeout))
-        app = create_local_app(local, stopping=lambda: server.should_exit, worker_alive=supervisor.is_alive)
-        server = uvicorn.Server(
-            uvicorn.Config(
-                app,
-                http="h11",
-                loop="asyncio",
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                server_header=False,
-                timeout_graceful_shutdown=10,
-            )
+        app = create_local_app(
+            local,
+            stopping=lambda: server.should_exit,
+            worker_alive=supervisor.is_alive,
+            key_settings=settings if needs_key else None,
+            allowed_hosts=options.allowed_host,
         )
+        server = uvicorn.Server(serving_config(app, options.proxy))
         supervisor.start()
         messenger.start()
-        _greet(listener, settings.data_dir)
+        greet(listener, settings.data_dir, callers=callers if needs_key else None)
         try:
             server.run(sockets=[listener])
         finally:
             messenger.stop()
             supervisor.stop()
             local.close()
+
+
+def _no_keys(options: argparse.Namespace, data_dir: Path) -> str:
+    why = "--require-keys" if options.require_keys else f"--host {options.host}"
+    return (
+        f"{why} lets others in, who each need a key, and there is none yet: "
+        f"make one with 'stylizer-server --data-dir {data_dir} keys add NAME'"
+    )
 
 
 def _end_in_order() -> None:
@@ -124,24 +113,25 @@ def _log_to_stderr() -> None:
     logging.getLogger("uvicorn.access").addFilter(_WorthTelling())
 
 
-def _open(settings: Settings) -> Local:
+def _open(settings: LocalSettings) -> Local:
     try:
         return open_local(settings)
-    except (OSError, RuntimeError, sqlite3.Error) as error:
-        raise _CannotStartError(str(error)) from error
+    except (OSError, RuntimeError, Unavailable) as error:
+        raise CannotStartError(str(error)) from error
 
 
-def _settings(data_dir: Path | None) -> Settings:
+def _settings(data_dir: Path | None) -> LocalSettings:
     try:
-        settings = Settings() if data_dir is None else Settings(data_dir=data_dir)
+        settings = LocalSettings() if data_dir is None else LocalSettings(data_dir=data_dir)
     except ValidationError as error:
         first = error.errors()[0]
-        raise _CannotStartError(f"{first['loc'][0]} is {first['input']!r}: {first['msg']}") from error
+        raise CannotStartError(f"{first['loc'][0]} is {first['input']!r}: {first['msg']}") from error
     folder = settings.data_dir.absolute()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        # What people send is nobody else's business who has an account on this machine.
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise _CannotStartError(f"the data folder {folder} cannot be made: {error.strerror}") from error
+        raise CannotStartError(f"the data folder {folder} cannot be made: {error.strerror}") from error
     return settings.model_copy(update={"data_dir": folder})
 
 
@@ -152,44 +142,7 @@ def _only_one(data_dir: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise _CannotStartError(
+            raise CannotStartError(
                 f"another stylizer-server uses {data_dir}: stop it, or give another --data-dir"
             ) from error
         yield
-
-
-@contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
-    """Take the port before anything else is started, so that a taken one is one line and not half a start."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-    except (OSError, OverflowError) as error:
-        raise _CannotStartError(f"cannot listen on {host}:{port}: {error}") from error
-    with listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(address)
-            listener.listen(1024)  # now, so that nobody who reads the greeting is turned away
-        except (OSError, OverflowError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise _CannotStartError(f"cannot listen on {host}:{port}: {reason}") from error
-        yield listener
-
-
-def _greet(listener: socket.socket, data_dir: Path) -> None:
-    host, port = listener.getsockname()[:2]
-    shown = {"0.0.0.0": "localhost", "::": "localhost", "127.0.0.1": "localhost"}.get(
-        host, f"[{host}]" if ":" in host else host
-    )
-    address = f"http://{shown}:{port}"
-    sys.stdout.write(
-        f"\n  Image Stylizer {__version__}\n\n"
-        f"  Page      {address}/\n"
-        f"  API       {address}/docs\n"
-        f"  Data      {data_dir}\n\n"
-        f"  Ctrl-C stops it; what waits is painted after the next start.\n\n"
-    )
-    sys.stdout.flush()

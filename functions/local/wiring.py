@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from starlette.middleware import Middleware
 
 from functions.api.app import create_app
+from functions.local.entrance import OneCaller, WithKeys
+from functions.local.hosts import Hosts
 from functions.local.transfers import transfers
 from stylizer_service.local import Local
-
-OWNER = "local"
-"""On one's own machine there is one caller."""
+from stylizer_service.local.settings import LocalSettings
 
 
 def create_local_app(
@@ -19,6 +20,8 @@ def create_local_app(
     *,
     stopping: Callable[[], bool] = lambda: False,
     worker_alive: Callable[[], bool | None] = lambda: None,
+    key_settings: LocalSettings | None = None,
+    allowed_hosts: Collection[str] = (),
 ) -> FastAPI:
     """Make the app that `stylizer-server` serves.
 
@@ -26,11 +29,25 @@ def create_local_app(
         local: The open service.
         stopping: See `create_app`.
         worker_alive: See `create_app`.
+        key_settings: How keys are treated, where each call takes one; None serves this machine alone, without.
+        allowed_hosts: Names besides those of this machine that it is reached by, where no key is asked for.
     """
+    if key_settings is None:
+        entrance = Middleware(OneCaller, hosts=Hosts(allowed_hosts))
+    else:
+        entrance = Middleware(WithKeys, keys=local.keys, settings=key_settings)
     return create_app(
         local.service,
-        identify=lambda request: OWNER,  # noqa: ARG005
+        identify=_owner,
         stopping=stopping,
         worker_alive=worker_alive,
+        needs_key=key_settings is not None,
+        middleware=[entrance],
         routers=[transfers(local)],
     )
+
+
+def _owner(request: Request) -> str:
+    # Whoever has not come through the entrance has no owner, and gets no further.
+    owner: str = request.state.owner
+    return owner

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import socket
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +12,14 @@ from pathlib import Path
 
 def start(data_dir: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run `stylizer-server` where it cannot start."""
+    return run("--data-dir", str(data_dir), "--port", "0", *options, **environment)
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `stylizer-server` to its end."""
     command = [sys.executable, "-c", "from functions.local.server import main; main()"]
     return subprocess.run(
-        [*command, "--data-dir", str(data_dir), "--port", "0", *options],
+        [*command, *arguments],
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
@@ -51,3 +58,33 @@ def test_a_data_folder_that_cannot_be_made_or_read_is_one_line(tmp_path: Path) -
     assert_one_line(start(tmp_path / "file" / "data"), str(tmp_path / "file" / "data"))
     (tmp_path / "stylizer.db").write_text("not a database, " * 99)
     assert_one_line(start(tmp_path), "database")
+
+
+def test_to_let_others_in_without_a_key_is_one_line_that_says_how_to_make_one(tmp_path: Path) -> None:
+    for options in (("--host", "0.0.0.0"), ("--require-keys",)):
+        done = start(tmp_path, *options)
+        assert_one_line(done, " ".join(options), f"stylizer-server --data-dir {tmp_path} keys add NAME")
+
+
+def test_keys_are_shown_once_and_listed_without_their_secrets(tmp_path: Path) -> None:
+    place = ("--data-dir", str(tmp_path / "data"))
+    added = [run(*place, "keys", "add", "ann"), run("keys", "add", "bob", *place)]
+    secrets = [done.stdout.rstrip("\n") for done in added]
+    listed = run("keys", "list", *place).stdout
+    removed = run("keys", "remove", "ann", *place)
+
+    assert all(re.fullmatch(r"stz_key_[\w-]{43}", secret) for secret in secrets)
+    assert [line.split()[0] for line in listed.splitlines()] == ["ann", "bob"]
+    assert (removed.returncode, removed.stdout, removed.stderr) == (0, "", "")
+    assert run("keys", "list", *place).stdout == listed.splitlines(keepends=True)[1]
+    kept = b"".join(path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file())
+    assert not any(secret.encode() in kept for secret in secrets)
+    assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+
+
+def test_a_key_that_cannot_be_made_or_removed_is_one_line(tmp_path: Path) -> None:
+    place = ("--data-dir", str(tmp_path))
+    run(*place, "keys", "add", "ann")
+    assert_one_line(run(*place, "keys", "add", "ann"), "'ann'", "already")
+    assert_one_line(run(*place, "keys", "add", "<ann>"), "'<ann>'", "letters, digits")
+    assert_one_line(run(*place, "keys", "remove", "bob"), "'bob'")

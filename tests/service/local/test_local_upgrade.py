@@ -97,3 +97,19 @@ def test_another_request_under_an_old_key_is_refused(local: Local, old: Stylizat
         with pytest.raises(ProblemError) as caught:
             local.service.create_stylization("ann", request, "old")
         assert caught.value.problem.code == "idempotency-mismatch"
+
+
+def test_a_data_folder_of_before_there_were_keys_takes_keys_and_keeps_its_jobs(
+    local: Local, old: Stylization, tmp_path: Path
+) -> None:
+    local.keys.add("ann")
+    with closing(Database(tmp_path / "stylizer.db")) as database:
+        for statement in ("DROP TABLE api_keys", "DROP INDEX uploads_by_owner", "DROP INDEX jobs_waiting"):
+            database.run(statement)
+        database.run("PRAGMA user_version = 2")
+
+    with closing(open_local(Settings(data_dir=tmp_path))) as later:
+        assert later.keys.all() == []
+        secret = later.keys.add("ann")
+        assert later.keys.owner(secret) == later.keys.all()[0].id
+        assert later.service.list_stylizations("ann").items == [old]

@@ -9,6 +9,7 @@ from stylizer_service.catalog import Catalog, installed_styles
 from stylizer_service.clock import SystemClock
 from stylizer_service.local.blobs import LocalBlobs
 from stylizer_service.local.database import Database
+from stylizer_service.local.keys import Keys
 from stylizer_service.local.queue import LocalNotifier, LocalQueue
 from stylizer_service.local.signing import Signer, load_secret
 from stylizer_service.local.stores import SqliteJobs, SqliteStyles, SqliteUploads
@@ -25,6 +26,7 @@ class Local:
     blobs: LocalBlobs
     queue: LocalQueue
     database: Database
+    keys: Keys
 
     def close(self) -> None:
         """Let go of the files. Safe to call twice."""
@@ -59,4 +61,4 @@ def open_local(settings: Settings, clock: Clock | None = None) -> Local:
         # A key of its own, so that what one signature gives away says nothing about the others.
         webhook_key=lambda: hmac.digest(secret, b"webhooks", "sha256"),
     )
-    return Local(Service(ports, catalog, settings), blobs, queue, database)
+    return Local(Service(ports, catalog, settings), blobs, queue, database, Keys(database, clock))

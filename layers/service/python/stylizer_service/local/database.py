@@ -11,7 +11,7 @@ from pathlib import Path
 from stylizer_service.ports import Unavailable
 from stylizer_service.rows import Value
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _SCHEMA = """
 CREATE TABLE jobs (
@@ -74,6 +74,16 @@ CREATE TABLE styles (
 ) STRICT;
 CREATE INDEX styles_by_owner ON styles (owner, created_at, id);
 """
+_KEYS = """
+CREATE TABLE api_keys (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    digest TEXT NOT NULL UNIQUE,
+    created_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX uploads_by_owner ON uploads (owner);
+CREATE INDEX jobs_waiting ON jobs (owner) WHERE status = 'queued';
+"""
 
 _FROM_1_TO_2 = """
 ALTER TABLE jobs ADD COLUMN way TEXT NOT NULL DEFAULT 'queue';
@@ -93,7 +103,7 @@ _PASSING = {
     sqlite3.SQLITE_READONLY,
 }
 """What has to do with the machine at this moment, and not with what was asked."""
-_STEPS = {0: _SCHEMA, 1: _FROM_1_TO_2}
+_STEPS = {0: _SCHEMA + _KEYS, 1: _FROM_1_TO_2 + _KEYS, 2: _KEYS}
 """What brings a file of each earlier version to the present one; 0 is a new file."""
 
 

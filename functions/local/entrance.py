@@ -1,0 +1,160 @@
+"""What every request to this server has to pass: whose it is, and whether it may come so often."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from ipaddress import IPv6Address, ip_address
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from functions.api.problem_json import ProblemResponse
+from functions.local.hosts import Hosts
+from functions.local.rates import Buckets
+from stylizer_service.local.keys import Keys
+from stylizer_service.local.settings import LocalSettings
+from stylizer_service.problems import Problem, problem
+
+OWNER = "local"
+"""On one's own machine, without keys, there is one caller."""
+
+_KEYED = re.compile(r"/v1(/.*)?", re.DOTALL)
+_SIGNED = re.compile(r"/v1/files/.*|/v1/uploads/[^/]+/file", re.DOTALL)
+"""What is behind links and forms that carry a signature instead, as with S3."""
+_MINUTE = 60.0
+_SITE = 64  # bits of an IPv6 address that one site has to itself
+
+
+class OneCaller:
+    """The entrance of a server that only this machine reaches: no key is asked for.
+
+    Args:
+        app: What is inside.
+        hosts: Which names this machine has.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: Hosts):
+        self._app = app
+        self._hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        refusal = self._hosts.refusal(scope["method"], Headers(scope=scope))
+        if refusal:
+            await _refuse(refusal, {}, scope, receive, send)
+        else:
+            scope["state"]["owner"] = OWNER
+            await self._app(scope, receive, send)
+
+
+class WithKeys:
+    """The entrance of a server that others reach: each call of the API takes a key.
+
+    A page of another site has no key, and cannot make a browser send one: names and origins are left open.
+
+    Args:
+        app: What is inside.
+        keys: Those that are valid.
+        settings: How often a key may come, and how often one that is not known.
+    """
+
+    def __init__(self, app: ASGIApp, keys: Keys, settings: LocalSettings):
+        self._app = app
+        self._keys = keys
+        self._rates = Buckets(settings.rate_limit, settings.rate_burst) if settings.rate_limit else None
+        self._guesses = Buckets(settings.wrong_keys / _MINUTE, settings.wrong_keys)
+        self._known: set[bytes] = set()  # digests of keys that were right once: they are no guesses
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        headers: dict[str, str] = {}
+        try:
+            if _KEYED.fullmatch(scope["path"]) and not _SIGNED.fullmatch(scope["path"]):
+                owner = await self._owner(scope)
+                headers = self._count(owner)
+                scope["state"]["owner"] = owner
+        except _Refused as refused:
+            await _refuse(refused.problem, refused.headers, scope, receive, send)
+        else:
+            await self._app(scope, receive, _with_headers(send, headers))
+
+    async def _owner(self, scope: Scope) -> str:
+        secret = Headers(scope=scope).get("x-api-key", "")
+        if not secret:
+            raise _Refused(_missing())
+        digest = hashlib.sha256(secret.encode()).digest()
+        if digest not in self._known:
+            grant = self._guesses.take(_site(scope))
+            if not grant.is_given:
+                detail = "too many keys that are not known came from this address; try again later"
+                raise _Refused(problem("throttled", detail, field="X-Api-Key"), _retry_after(grant.wait))
+        owner = await run_in_threadpool(self._keys.owner, secret)
+        if owner is None:
+            raise _Refused(_missing())
+        self._known.add(digest)
+        return owner
+
+    def _count(self, owner: str) -> dict[str, str]:
+        """Count a request of an owner; gives what the answer says of it."""
+        if self._rates is None:
+            return {}
+        rate, burst = self._rates.rate, self._rates.burst
+        grant = self._rates.take(owner)
+        # As in draft-ietf-httpapi-ratelimit-headers: of `q` requests in `w` seconds, `r` are left for the next `t`.
+        headers = {
+            "RateLimit-Policy": f'"key";q={burst};w={math.ceil(burst / rate)}',
+            "RateLimit": f'"key";r={grant.left};t={math.ceil(grant.full)}',
+        }
+        if not grant.is_given:
+            allowed = f"{burst} requests at once, and {rate:g} a second from then on"
+            detail = "there are more requests at a time than this key may make; try again in a moment"
+            raise _Refused(problem("throttled", detail, allowed=allowed), headers | _retry_after(grant.wait))
+        return headers
+
+
+class _Refused(Exception):
+    def __init__(self, problem: Problem, headers: Mapping[str, str] | None = None):
+        super().__init__(problem.detail)
+        self.problem = problem
+        self.headers = headers or {}
+
+
+def _missing() -> Problem:
+    # The same for no key and for a wrong one, as the gateway on AWS has it.
+    return problem(
+        "missing-api-key", "this call needs an API key", field="X-Api-Key", allowed="a key that this service knows"
+    )
+
+
+def _retry_after(seconds: float) -> dict[str, str]:
+    return {"Retry-After": str(max(1, math.ceil(seconds)))}
+
+
+async def _refuse(problem: Problem, headers: Mapping[str, str], scope: Scope, receive: Receive, send: Send) -> None:
+    await ProblemResponse(problem, scope["state"]["request_id"], headers)(scope, receive, send)
+
+
+def _with_headers(send: Send, headers: Mapping[str, str]) -> Send:
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] != HTTPStatus.NOT_MODIFIED:
+            MutableHeaders(scope=message).update(headers)
+        await send(message)
+
+    return send_with_headers if headers else send
+
+
+def _site(scope: Scope) -> str:
+    """Whom an address belongs to."""
+    host = scope["client"][0] if scope["client"] else ""
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if isinstance(address, IPv6Address):
+        return str(address.ipv4_mapped or int(address) >> _SITE)
+    return str(address)
