@@ -10,8 +10,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from load.figures import print_run
-from load.stages import run
+from load.figures import print_protection, print_run
+from load.protections import all_protections
+from load.stages import draw_photo, run
 
 
 def main() -> int:
@@ -21,12 +22,17 @@ def main() -> int:
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 32, 64], help="at a time, stage by stage")
     arguments = parser.parse_args()
     console = Console(width=150)
-    with tempfile.TemporaryDirectory(prefix="load-") as folder:
-        result = run(Path(folder), clients=arguments.clients, seconds=arguments.seconds)
+    with tempfile.TemporaryDirectory(prefix="load-") as name:
+        folder = Path(name)
+        photo = draw_photo(folder / "photo.jpg")
+        result = run(folder, photo, clients=arguments.clients, seconds=arguments.seconds)
         print_run(console, result, cores=len(os.sched_getaffinity(0)))
         broken = list(result.broken())
+        for protection in all_protections(folder, photo, clients=8, seconds=arguments.seconds):
+            print_protection(console, protection)
+            broken += protection.broken
     for promise in broken:
-        console.print(f"BROKEN: {promise}")
+        console.print(f"BROKEN: {promise}", style="bold red")
     return 1 if broken else 0
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
 
+from load.protections import Protection
 from load.stages import Run, Stage
 
 
@@ -21,8 +21,9 @@ def print_run(console: Console, result: Run, *, cores: int) -> None:
     """Print the stages, the kinds of requests and what the server held."""
     console.print(f"{cores} cores; each stage {result.stages[-1].report.seconds:.0f} s\n")
     console.print(_stages(result))
-    for stage in (of for of in result.stages if of.clients == result.stages[-1].clients and of.painted is not None):
-        console.print(_kinds(stage))
+    for stage in result.stages:
+        if stage.clients == result.stages[-1].clients and stage.name.startswith("mix"):
+            console.print(_kinds(stage))
     if result.before and result.after:
         console.print(
             f"server before and after: {result.before.memory:.0f} -> {result.after.memory:.0f} MiB, "
@@ -31,9 +32,14 @@ def print_run(console: Console, result: Run, *, cores: int) -> None:
     console.print(f"jobs accepted {len(result.accepted)}, lost {len(result.lost)}")
 
 
+def print_protection(console: Console, protection: Protection) -> None:
+    """Print what was tried, and what came of it."""
+    console.print(f"{protection.name}: {'; '.join(protection.figures)}", highlight=False)
+
+
 def _stages(result: Run) -> Table:
-    table = Table("stage", "clients", "req/s", "of yardstick", "p50 ms", "p99 ms", "max ms", "not served", box=None)
-    for name in ("server cores", "MiB", "files", "jobs/min", "crowd cores", "late ms"):
+    table = Table("stage", "clients", "req/s", "of yardstick", "p50 ms", "p99 ms", "max ms", "failed", box=None)
+    for name in ("server ms/req", "MiB", "files", "jobs/min", "crowd cores", "late ms"):
         table.add_column(name)
     table.columns[0].no_wrap = True
     for column in table.columns[1:]:
@@ -48,7 +54,11 @@ def _stages(result: Run) -> Table:
 def _row(stage: Stage, bare: float) -> list[str]:
     took = [1000 * seconds for kind in stage.report.took.values() for seconds in kind]
     failed = {name: count for name, count in stage.report.answers.items() if not name.startswith(("2", "3"))}
-    held = [f"{stage.cores:.2f}", f"{stage.usage.memory:.0f}", str(stage.usage.files)] if stage.usage else ["", "", ""]
+    held = (
+        [f"{1000 * stage.cores / stage.rate:.2f}", f"{stage.usage.memory:.0f}", str(stage.usage.files)]
+        if stage.usage
+        else ["", "", ""]
+    )
     return [
         stage.name,
         str(stage.clients),
@@ -67,8 +77,7 @@ def _kinds(stage: Stage) -> Table:
     table = Table("kind", "requests", "p50 ms", "p99 ms", "max ms", title=f"{stage.name}, {stage.clients} clients")
     for column in table.columns[1:]:
         column.justify = "right"
-    by_kind: dict[str, list[float]] = defaultdict(list, stage.report.took)
-    for kind, seconds in sorted(by_kind.items()):
+    for kind, seconds in sorted(stage.report.took.items()):
         took = [1000 * second for second in seconds]
         table.add_row(
             kind,

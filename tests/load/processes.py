@@ -24,6 +24,9 @@ T = TypeVar("T")
 PATIENCE = 120.0
 """Seconds that anything may take before the run gives up on it."""
 
+SERVER = "from functions.local.server import main; main()"
+"""What `stylizer-server` runs, for `python -c`."""
+
 _TESTS = Path(__file__).parents[1]
 
 
@@ -71,20 +74,21 @@ class Server:
 
 
 @contextmanager
-def serving(data_dir: Path, **settings: str) -> Iterator[Server]:
+def serving(data_dir: Path, *options: str, **settings: str) -> Iterator[Server]:
     """Run `stylizer-server` on a free port until the block ends.
 
     Args:
         data_dir: Its data folder.
+        options: Of its command line.
         settings: Its settings, by their names without STYLIZER_.
     """
-    command = [sys.executable, "-c", "from functions.local.server import main; main()"]
+    command = [sys.executable, "-c", SERVER]
     variables = {f"STYLIZER_{name.upper()}": value for name, value in settings.items()}
     log = data_dir.with_suffix(".log")
     with log.open("ab") as output:
         begin = output.tell()
         process = subprocess.Popen(
-            [*command, "--port", "0", "--data-dir", str(data_dir)],
+            [*command, "--port", "0", "--data-dir", str(data_dir), *options],
             stdout=output,
             stderr=output,
             env=os.environ | variables,

@@ -25,8 +25,6 @@ MIX = {
 }
 """Visits in a hundred: mostly people who watch a painting."""
 
-_BACKLOG = 400
-"""Jobs that wait before the painter is let to work, so that it always has some."""
 _NO_LIMIT = {"queue_limit": "1000000"}
 _IDLE_SECONDS = 6.0
 """After so long the server has closed the connections that nobody uses."""
@@ -94,20 +92,21 @@ class Run:
             yield f"{self.after.files} open files when all had left, {self.before.files} before the first came"
 
 
-def run(folder: Path, *, clients: Sequence[int], seconds: float) -> Run:
+def run(folder: Path, photo: Path, *, clients: Sequence[int], seconds: float, backlog: int = 400) -> Run:
     """Run every stage.
 
     Args:
-        folder: An empty one, to keep everything in.
+        folder: To keep everything in.
+        photo: What is sent.
         clients: How many at a time, stage by stage.
         seconds: Of each stage.
+        backlog: Jobs that wait before the painter is let to work, so that it always has some.
     """
     result = Run()
     with yardstick() as address:
         for count in clients:
             plan = Plan(address=address, clients=count, seconds=seconds / 2, mix={"health": 1})
             result.stages.append(Stage("yardstick", count, crowd(plan)))
-    photo = draw_photo(folder / "photo.jpg")
     data = folder / "data"
     painted = _paint_some(data, photo)
     with ExitStack() as hold, ExitStack() as until_left:
@@ -120,7 +119,7 @@ def run(folder: Path, *, clients: Sequence[int], seconds: float) -> Run:
             _stage(result, server, plan, "polls", count, {"poll": 1})
         for count in clients:
             _stage(result, server, plan, "mix, painter idle", count, MIX)
-        while len(result.accepted) < _BACKLOG:
+        while len(result.accepted) < backlog:
             result.accepted += crowd(plan.model_copy(update={"seconds": 1.0, "mix": {"create": 1}})).accepted
         hold.close()
         result.undisturbed = _undisturbed(server, 2 * seconds)

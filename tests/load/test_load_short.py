@@ -1,0 +1,40 @@
+"""The run of `make load` with small numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from load.figures import percentile
+from load.protections import queue_limit
+from load.stages import draw_photo, run
+
+
+@pytest.fixture(scope="session")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return draw_photo(tmp_path_factory.mktemp("photo") / "photo.jpg")
+
+
+def test_every_client_is_served_and_no_job_lost_while_the_painter_works(tmp_path: Path, photo: Path) -> None:
+    result = run(tmp_path, photo, clients=[4], seconds=1.0, backlog=4)
+
+    assert list(result.broken()) == []
+    assert {stage.name for stage in result.stages} == {"yardstick", "polls", "mix, painter idle", "mix, painter busy"}
+    kinds = {kind for stage in result.stages for kind in stage.report.took}
+    assert {"poll", "list", "page", "image", "upload file", "create by json", "create by form"} <= kinds
+    assert len(result.accepted) >= 4
+
+
+def test_who_is_refused_while_the_queue_is_full_comes_again_when_told_to_and_is_painted(
+    tmp_path: Path, photo: Path
+) -> None:
+    seen = queue_limit(tmp_path, photo, limit=2, jobs=4)
+
+    assert seen.broken == []
+
+
+def test_a_percentile_is_the_nearest_rank() -> None:
+    values = [float(value) for value in range(1, 101)]
+    assert [percentile(values, share) for share in (0.5, 0.99, 1.0)] == [50, 99, 100]
+    assert percentile([7.0], 0.5) == 7
