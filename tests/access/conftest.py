@@ -1,0 +1,111 @@
+"""The fixture `house` comes twice: what asks for it holds for `stylizer-server` with keys, and on AWS."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from access.houses import ANN, BEN, REMOVED, Answer, HeaderList, House, over_http, walk
+from cloud.moto_server import serving_moto
+from cloud.stage import Stage, build
+from load.processes import painter_held, serving
+
+from functions.api.app import create_app
+from functions.api.gateway import make_handler
+from functions.api.observing import log, log_as_json
+from functions.local.wiring import create_local_app
+from stylizer_service.aws import open_aws
+from stylizer_service.aws.settings import ApiSettings
+from stylizer_service.local import open_local
+from stylizer_service.local.settings import LocalSettings
+from stylizer_service.usecases import Service
+
+GATEWAY_KEYS = {"key-of-ann-0123456789": ANN, "key-of-ben-0123456789": BEN}
+FORM_BYTES = 4_400_000
+
+
+@pytest.fixture(scope="session")
+def local_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """The real server with keys, whose painter waits: nothing ends but what a test ends."""
+    data = tmp_path_factory.mktemp("local") / "data"
+    data.mkdir()
+    settings = LocalSettings(data_dir=data)
+    with closing(open_local(settings)) as local, painter_held(data):
+        keys = {name: local.keys.add(name) for name in (ANN, BEN, REMOVED)}
+        with serving(data, "--require-keys", rate_limit="0", wrong_keys="1000000") as server:
+            local.keys.remove(REMOVED)
+            yield House(
+                name="local",
+                prefix="",
+                keys=keys,
+                service=local.service,
+                send=over_http(server.address),
+                log=server.log.read_text,
+                routes=set(walk(create_local_app(local, key_settings=settings).routes)),
+            )
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator[Stage]:
+    with serving_moto() as address:
+        yield build(address)
+
+
+@pytest.fixture(scope="session")
+def aws_service(stage: Stage) -> Iterator[Service]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in stage.environment.items():
+            patch.setenv(name, value)
+        yield open_aws(ApiSettings())
+
+
+@pytest.fixture
+def aws_house(
+    aws_service: Service,
+    behind_gateway: Callable[..., object],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> House:
+    """The function behind a gateway, with stores in moto."""
+    out = io.StringIO()
+    monkeypatch.setattr(log.registered_handler, "stream", out)
+    others = logging.StreamHandler(out)
+    log_as_json([others])
+    monkeypatch.setattr(logging.getLogger(), "handlers", [others])
+    client = behind_gateway(make_handler(aws_service, form_bytes=FORM_BYTES), keys=GATEWAY_KEYS)
+    gateway = client._transport  # type: ignore[attr-defined]
+
+    def send(method: str, target: str, headers: HeaderList, body: bytes) -> Answer:
+        return Answer(*gateway.call(method, target, headers, body))
+
+    def read() -> str:
+        out.write(capsys.readouterr().out)
+        return out.getvalue()
+
+    return House(
+        name="aws",
+        prefix="/prod",
+        keys={owner: key for key, owner in GATEWAY_KEYS.items()} | {REMOVED: "key-of-nobody-any-more"},
+        service=aws_service,
+        send=send,
+        log=read,
+        routes=set(walk(create_app(aws_service, identify=lambda _: "").routes)),
+    )
+
+
+@pytest.fixture(params=["local", "aws"])
+def house(request: pytest.FixtureRequest) -> House:
+    found: House = request.getfixturevalue(f"{request.param}_house")
+    return found
+
+
+@pytest.fixture(scope="session")
+def contract() -> dict[str, dict[str, object]]:
+    """The calls of `docs/openapi.json`, by path and method."""
+    text = (Path(__file__).parents[2] / "docs/openapi.json").read_text(encoding="utf-8")
+    return dict(json.loads(text)["paths"])
