@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from ipaddress import ip_network
 from pathlib import Path
 
-from functions.local.serving import THIS_MACHINE
 from stylizer_service import __version__
 from stylizer_service.local.keys import NAMES
 
@@ -36,7 +36,8 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--proxy",
         action="append",
-        default=[*THIS_MACHINE],
+        default=[],
+        type=ip_network,
         metavar="ADDRESS",
         help="address or network of a proxy whose X-Forwarded-For is to be believed, besides this machine; repeatable",
     )

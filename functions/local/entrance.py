@@ -7,13 +7,13 @@ import math
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
-from ipaddress import IPv6Address, ip_address
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from functions.api.problem_json import ProblemResponse
+from functions.local.addresses import site
 from functions.local.hosts import Hosts
 from functions.local.rates import Buckets
 from stylizer_service.local.keys import Keys
@@ -27,7 +27,6 @@ _KEYED = re.compile(r"/v1(/.*)?", re.DOTALL)
 _SIGNED = re.compile(r"/v1/files/.*|/v1/uploads/[^/]+/file", re.DOTALL)
 """What is behind links and forms that carry a signature instead, as with S3."""
 _MINUTE = 60.0
-_SITE = 64  # bits of an IPv6 address that one site has to itself
 
 
 class OneCaller:
@@ -89,7 +88,7 @@ class WithKeys:
             raise _Refused(_missing())
         digest = hashlib.sha256(secret.encode()).digest()
         if digest not in self._known:
-            grant = self._guesses.take(_site(scope))
+            grant = self._guesses.take(site(scope["client"][0] if scope["client"] else ""))
             if not grant.is_given:
                 detail = "too many keys that are not known came from this address; try again later"
                 raise _Refused(problem("throttled", detail, field="X-Api-Key"), _retry_after(grant.wait))
@@ -146,15 +145,3 @@ def _with_headers(send: Send, headers: Mapping[str, str]) -> Send:
         await send(message)
 
     return send_with_headers if headers else send
-
-
-def _site(scope: Scope) -> str:
-    """Whom an address belongs to."""
-    host = scope["client"][0] if scope["client"] else ""
-    try:
-        address = ip_address(host.partition("%")[0])
-    except ValueError:
-        return host
-    if isinstance(address, IPv6Address):
-        return str(address.ipv4_mapped or int(address) >> _SITE)
-    return str(address)

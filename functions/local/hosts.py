@@ -6,24 +6,16 @@ its own name lead here (DNS rebinding) is betrayed by that name (`Host`).
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 
+from functions.local.addresses import is_loopback
 from stylizer_service.problems import Problem, problem
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _THIS_MACHINE = ("localhost", "127.0.0.1", "[::1]")
-
-
-def is_loopback(address: str) -> bool:
-    """Whether an IP address leads to this machine and from nowhere else to it."""
-    try:
-        return ipaddress.ip_address(address.partition("%")[0]).is_loopback
-    except ValueError:
-        return False
 
 
 class Hosts:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from functions.local.addresses import is_loopback
 from functions.local.failures import CannotStartError
-from functions.local.hosts import is_loopback
 from stylizer_service import __version__
 
 _BACKLOG = 1024

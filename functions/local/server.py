@@ -61,7 +61,7 @@ def _serve(options: argparse.Namespace, settings: LocalSettings) -> None:
             key_settings=settings if needs_key else None,
             allowed_hosts=options.allowed_host,
         )
-        server = uvicorn.Server(serving_config(app, options.proxy))
+        server = uvicorn.Server(serving_config(app, settings, options.proxy))
         supervisor.start()
         messenger.start()
         greet(listener, settings.data_dir, callers=callers if needs_key else None)

@@ -26,10 +26,12 @@ class Running:
     Attributes:
         local: The service in it.
         address: Where it listens.
+        connections: How many are open.
     """
 
-    def __init__(self, local: Local, address: tuple[str, int]):
+    def __init__(self, local: Local, server: uvicorn.Server, address: tuple[str, int]):
         self.local = local
+        self._server = server
         self.address = address
 
     def client(self, key: str | bytes | None = None, **headers: str) -> httpx.Client:
@@ -40,9 +42,13 @@ class Running:
             base_url=base_url, headers=httpx.Headers({**shown, **headers}, encoding="latin-1"), timeout=30
         )
 
-    def connect(self) -> socket.socket:
-        """A bare connection; nothing on it waits for longer than any test takes."""
-        return socket.create_connection(self.address, timeout=60)
+    @property
+    def connections(self) -> int:
+        return len(self._server.server_state.connections)
+
+    def connect(self, source: str = "127.0.0.1") -> socket.socket:
+        """A bare connection from an address of this machine; nothing on it waits for longer than any test takes."""
+        return socket.create_connection(self.address, timeout=60, source_address=(source, 0))
 
 
 @pytest.fixture
@@ -64,11 +70,11 @@ def serve(tmp_path: Path) -> Callable[..., object]:
                 allowed_hosts=allowed_hosts,
                 stopping=lambda: server.should_exit,
             )
-            server = uvicorn.Server(serving_config(app))
+            server = uvicorn.Server(serving_config(app, settings))
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
             thread.start()
             try:
-                yield Running(local, listener.getsockname()[:2])
+                yield Running(local, server, listener.getsockname()[:2])
             finally:
                 server.should_exit = True
                 thread.join()

@@ -45,6 +45,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "expired": (410, "It has expired"),
     "idempotency-mismatch": (422, "The idempotency key belongs to another request"),
     "unavailable": (503, "A store does not answer"),
+    "too-many-connections": (503, "Too many connections are open"),
     "queue-full": (429, "Too many jobs are waiting"),
     "too-many-uploads": (429, "Too many uploads are kept"),
     "throttled": (429, "Too many requests at a time"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import NonNegativeFloat, PositiveInt
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 
 from stylizer_service.settings import Settings
 
@@ -14,11 +14,25 @@ class LocalSettings(Settings):
     it concerns.
 
     Attributes:
+        head_timeout: Longest that the head of a request may take, seconds.
+        body_timeout: Longest that its body may take, seconds.
+        body_rate: Slowest that it may come after `head_timeout`, bytes a second.
+        idle_timeout: How long a connection is kept for another request, seconds.
+        send_timeout: How long the other end may take none of an answer, seconds.
+        max_connections: Most connections open at a time.
+        address_connections: Most of them from one address, unless it is this machine or a proxy.
         rate_limit: Requests a second of a key, on average; 0 lifts the limit.
         rate_burst: The same, at once.
         wrong_keys: Most keys not seen before that are looked at in a minute from one address: all others are guesses.
     """
 
+    head_timeout: PositiveFloat = 10.0
+    body_timeout: PositiveFloat = 600.0
+    body_rate: PositiveInt = 4096
+    idle_timeout: PositiveInt = 15
+    send_timeout: PositiveFloat = 30.0
+    max_connections: PositiveInt = 500
+    address_connections: PositiveInt = 64
     rate_limit: NonNegativeFloat = 20.0
     rate_burst: PositiveInt = 100
     wrong_keys: PositiveInt = 20
