@@ -15,17 +15,16 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from stylizer import color, compute, methods, stored_looks, styles
+from stylizer import color, compute, images, methods, stored_looks, styles
 from stylizer.errors import OptionError, OutOfMemory, UnknownStyle
 from stylizer.feedforward.looks import Look
 from stylizer.images import (
     DEFAULT_LIMITS,
+    Decoder,
     Format,
     ImageSource,
     Limits,
     Picture,
-    decode,
-    decode_mask,
     encode,
 )
 from stylizer.options import DEFAULT_METHOD, METHOD_NAMES, FeaturesName, MethodName, Options, check_choice
@@ -80,6 +79,7 @@ def stylize(
     content_mask: ImageSource | None = None,
     limits: Limits = DEFAULT_LIMITS,
     on_progress: OnProgress | None = None,
+    decoder: Decoder = images,
 ) -> Painting:
     """Paint a photo in the style of a picture, or of a blend of pictures.
 
@@ -93,6 +93,7 @@ def stylize(
             Of the photo's shape. Without it a method judges for itself.
         limits: What is accepted as a picture.
         on_progress: Called after every unit of work; raise from it to stop.
+        decoder: Who decodes the pictures: this process, unless a stranger's pictures are better decoded elsewhere.
 
     Returns:
         The painting; its long side is exactly `options.size`.
@@ -104,7 +105,7 @@ def stylize(
         OutOfMemory: The painting is too large for the device; see `stylizer.compute.device`.
     """
     try:
-        return _stylize(content, style, method, options, mask, content_mask, limits, on_progress)
+        return _stylize(content, style, method, options, mask, content_mask, limits, on_progress, decoder)
     except (RuntimeError, MemoryError) as error:
         if not compute.is_out_of_memory(error):
             raise
@@ -123,6 +124,7 @@ def _stylize(
     content_mask: ImageSource | None,
     limits: Limits,
     on_progress: OnProgress | None,
+    decoder: Decoder,
 ) -> Painting:
     began = time.perf_counter()
     check_choice("method", method, METHOD_NAMES)
@@ -131,21 +133,22 @@ def _stylize(
     features = _check_honored(method, chosen, options, content_mask)
     device = compute.device()
 
-    picture = decode(content, limits=limits)
+    picture = decoder.decode(content, limits=limits, field="content")
     height, width = picture.rgb.shape[:2]
     out_size = long_side_to(options.size, width, height)
     _check_pixels(options.size, out_size, limits)
     with torch.inference_mode(), compute.exact_float32():
         photo = _load(picture, out_size, device)
-        region = _load_mask(mask, (height, width), photo, limits, "mask")
+        load_mask = partial(_load_mask, decoder, (height, width), photo, limits)
+        region = load_mask(mask, "mask")
         finisher = _Finisher(photo, region, options)
         painted = chosen.paint(
             methods.Task(
                 photo=photo,
-                styles=tuple(_styles(weighted, photo, options, limits, chosen.LARGEST_STROKES)),
+                styles=tuple(_styles(weighted, photo, options, limits, chosen.LARGEST_STROKES, decoder)),
                 options=options,
                 mask=region,
-                content_mask=_load_mask(content_mask, (height, width), photo, limits, "content_mask"),
+                content_mask=load_mask(content_mask, "content_mask"),
                 report=_reporter(on_progress, finisher),
             )
         )
@@ -223,14 +226,19 @@ def _load(picture: Picture, size: tuple[int, int], device: torch.device) -> Tens
 
 
 def _styles(
-    weighted: Sequence[tuple[ImageSource, float]], photo: Tensor, options: Options, limits: Limits, largest: int
+    weighted: Sequence[tuple[ImageSource, float]],
+    photo: Tensor,
+    options: Options,
+    limits: Limits,
+    largest: int,
+    decoder: Decoder,
 ) -> Iterator[methods.Style]:
     """The styles at the scale asked for, in the photo's palette where its colors are to be kept."""
     side = max(16, round(min(options.size, largest) * options.style_scale))
     kept = color.Palette.of(photo[0]) if options.preserve_color == "histogram" else None
     for source, share in weighted:
         file, known = _style_file(source)
-        picture = partial(load_style, file, side, kept, limits, photo.device)
+        picture = partial(load_style, file, side, kept, limits, photo.device, decoder)
         if known is None or known.look is None or kept is not None:
             yield methods.Style(picture, share)
         else:
@@ -243,10 +251,15 @@ def _stored_look(file: Path, side: int, finest: float, device: torch.device, par
 
 
 def load_style(
-    file: ImageSource, side: int, kept: color.Palette | None, limits: Limits, device: torch.device
+    file: ImageSource,
+    side: int,
+    kept: color.Palette | None,
+    limits: Limits,
+    device: torch.device,
+    decoder: Decoder = images,
 ) -> Tensor:
     """A style's picture (1, 3, h, w) with `side` pixels on the long side; in the palette `kept`, if there is one."""
-    picture = decode(file, limits=limits, field="style")
+    picture = decoder.decode(file, limits=limits, field="style")
     height, width = picture.rgb.shape[:2]
     style = _load(_over_white(picture), long_side_to(side, width, height), device)
     return style if kept is None else color.match_distribution(style[0], kept)[None]
@@ -276,12 +289,17 @@ def _over_white(picture: Picture) -> Picture:
 
 
 def _load_mask(
-    source: ImageSource | None, shape: tuple[int, int], photo: Tensor, limits: Limits, field: str
+    decoder: Decoder,
+    shape: tuple[int, int],
+    photo: Tensor,
+    limits: Limits,
+    source: ImageSource | None,
+    field: str,
 ) -> Tensor | None:
     """A mask of the photo's `shape` (height, width), of the size of `photo` and beside it: (1, 1, H, W) in [0, 1]."""
     if source is None:
         return None
-    mask = decode_mask(source, shape=shape, limits=limits, field=field)
+    mask = decoder.decode_mask(source, shape=shape, limits=limits, field=field)
     size = photo.shape[3], photo.shape[2]
     return to_tensor(Image.fromarray(mask).resize(size, Image.Resampling.BILINEAR), photo.device)
 

@@ -12,6 +12,7 @@ from typing import Literal
 from PIL import Image
 
 import stylizer
+from functions.painter.decoding import GUARDED
 from stylizer.errors import MissingWeights, StylizerError
 from stylizer.images import ImageSource, Limits, encode
 from stylizer.progress import Progress
@@ -140,6 +141,7 @@ def _paint(ports: Ports, settings: Settings, lease: Lease, reporter: _Reporter) 
                 min_side=settings.min_side,
             ),
             on_progress=reporter,
+            decoder=GUARDED,
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PIL import Image
 
 import stylizer
+from functions.painter.decoding import GUARDED
 from stylizer.compute import use_available_cores
 
 _SIDE = 64
@@ -12,6 +13,7 @@ _SIDE = 64
 
 def warm_up() -> None:
     """Load everything that a painting by the default method takes, by making one; safe to call again."""
+    GUARDED.start()
     use_available_cores()
     gray = Image.new("RGB", (_SIDE, _SIDE), "gray")
     stylizer.stylize(gray, gray, options=stylizer.Options(size=_SIDE, quality="draft"))

@@ -10,6 +10,7 @@ everything here may be called from many threads.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,7 @@ __all__ = [
     "FORMATS",
     "LOSSY",
     "MEDIA_TYPES",
+    "Decoder",
     "Format",
     "ImageSource",
     "Limits",
@@ -48,6 +50,17 @@ class Picture:
     rgb: npt.NDArray[np.uint8]
     alpha: npt.NDArray[np.uint8] | None
     format: str
+
+
+class Decoder(Protocol):
+    """Who decodes pictures: this module is one, in the process that calls it. See its functions."""
+
+    def decode(self, source: ImageSource, *, limits: Limits, field: str) -> Picture:  # noqa: D102
+        ...
+
+    def decode_mask(  # noqa: D102
+        self, source: ImageSource, *, shape: tuple[int, int], limits: Limits, field: str
+    ) -> npt.NDArray[np.uint8]: ...
 
 
 def decode(source: ImageSource, *, limits: Limits = DEFAULT_LIMITS, field: str = "content") -> Picture:

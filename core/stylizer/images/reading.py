@@ -42,7 +42,7 @@ def open_header(source: ImageSource, limits: Limits, field: str) -> tuple[Image.
     """
     if isinstance(source, Image.Image):
         return source, (source.format or "memory").lower()
-    data = _read(source, limits, field)
+    data = read(source, limits, field)
     name = _sniff(data)
     opener = _OPENERS.get(name)
     if opener is None:
@@ -90,7 +90,8 @@ def _unsupported(detail: str, field: str, formats: tuple[str, ...]) -> Unsupport
     return UnsupportedImage(f"{detail}; accepted are {', '.join(formats)}", field=field, allowed=allowed)
 
 
-def _read(source: bytes | str | os.PathLike[str] | BinaryIO, limits: Limits, field: str) -> bytes:
+def read(source: bytes | str | os.PathLike[str] | BinaryIO, limits: Limits, field: str) -> bytes:
+    """The bytes of a picture, no more than allowed; raises an ImageError where there are none, or too many."""
     if isinstance(source, bytes | bytearray | memoryview):
         data = bytes(source)
         size = f"{len(data):,} bytes"

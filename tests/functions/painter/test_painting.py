@@ -16,6 +16,7 @@ from PIL import Image
 
 import functions.painter.painting as painter
 import stylizer
+from functions.painter.decoding import GUARDED
 from functions.painter.painting import Outcome, paint_job, small_jpeg
 from stylizer.errors import CorruptImage, MissingWeights, StylizerError
 from stylizer.images import ImageSource, Limits
@@ -115,6 +116,7 @@ def test_everything_that_was_asked_for_reaches_the_core(
         "options": stylizer.Options(**controls),  # type: ignore[arg-type]
         "method": "texture",
         "limits": Limits(),
+        "decoder": GUARDED,
     }
     result = local.service.get_stylization("ann", job_id).result
     assert result is not None

@@ -1,0 +1,97 @@
+"""Pictures that are decoded in forks are what the core makes of them, and what breaks a decoder breaks no painter."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+import numpy as np
+import pytest
+from fuzz import seeds
+from PIL import Image
+
+import functions.painter.decoding as decoding
+from functions.painter.decoding import GuardedDecoder
+from stylizer import images
+from stylizer.errors import CorruptImage, ImageError, MaskMismatch
+from stylizer.images import Limits
+from stylizer_service.guard import Bounds, Guard
+
+LIMITS = Limits()
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[GuardedDecoder]:
+    with closing(GuardedDecoder()) as decoder:
+        yield decoder
+
+
+@pytest.mark.parametrize("name", seeds.NAMES)
+def test_every_kind_of_picture_comes_back_as_the_core_decodes_it(guarded: GuardedDecoder, name: str) -> None:
+    data = seeds.make(name)
+    direct = images.decode(data)
+
+    picture = guarded.decode(io.BytesIO(data), limits=LIMITS, field="content")
+
+    assert picture.format == direct.format
+    np.testing.assert_array_equal(picture.rgb, direct.rgb)
+    assert (picture.alpha is None) == (direct.alpha is None)
+    if picture.alpha is not None and direct.alpha is not None:
+        np.testing.assert_array_equal(picture.alpha, direct.alpha)
+    mask = guarded.decode_mask(data, shape=direct.rgb.shape[:2], limits=LIMITS, field="mask")
+    np.testing.assert_array_equal(mask, images.decode_mask(data, shape=direct.rgb.shape[:2]))
+
+
+def test_a_refusal_is_the_cores_own_in_every_word(guarded: GuardedDecoder) -> None:
+    whole = seeds.make("png rgb")
+    for data in (b"", b"some text", whole[: len(whole) // 2]):
+        with pytest.raises(ImageError) as direct:
+            images.decode(data, field="style")
+        with pytest.raises(ImageError) as refused:
+            guarded.decode(data, limits=LIMITS, field="style")
+        assert type(refused.value) is type(direct.value)
+        assert vars(refused.value) == vars(direct.value)
+    with pytest.raises(MaskMismatch, match="the photo it is for has 9 x 9"):
+        guarded.decode_mask(whole, shape=(9, 9), limits=LIMITS, field="mask")
+
+
+def test_a_picture_in_memory_needs_no_fork(guarded: GuardedDecoder) -> None:
+    square = Image.new("L", (20, 20), 7)
+
+    assert guarded.decode(square, limits=LIMITS, field="content").rgb.max() == 7
+    assert guarded.decode_mask(square, shape=(20, 20), limits=LIMITS, field="mask").max() == 7
+
+
+@pytest.mark.parametrize(
+    ("conduct", "error", "words"),
+    [
+        ("crash", CorruptImage, "the mask is broken: its decoder stopped in the midst of it"),
+        ("fill the memory", ImageError, "the mask takes more memory to decode than it may"),
+        ("loop in C", ImageError, "the mask takes more time to decode than it may"),
+    ],
+)
+def test_what_a_picture_did_to_its_decoder_is_told_by_the_name_of_the_input(
+    monkeypatch: pytest.MonkeyPatch, conduct: str, error: type[ImageError], words: str
+) -> None:
+    with closing(GuardedDecoder()) as decoder, closing(Guard("fuzz.misconduct:work")) as guard:
+        monkeypatch.setattr(guard, "run", _doing(conduct, guard.run))
+        monkeypatch.setattr(decoder, "_guard", guard)
+        with pytest.raises(ImageError, match=words) as caught:
+            decoder.decode_mask(seeds.make("png rgb"), shape=(1, 1), limits=LIMITS, field="mask")
+
+    assert type(caught.value) is error
+    assert caught.value.field == "mask"
+
+
+def _doing(conduct: str, run: Callable[..., object]) -> Callable[..., object]:
+    bounds = Bounds(memory=2**27, cpu_seconds=1, seconds=30)
+    return lambda _, data, __: run({"do": conduct}, data, bounds)
+
+
+def test_the_forks_come_from_a_process_without_torch() -> None:
+    code = f"import sys, {decoding.__name__}; sys.exit('torch' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0

@@ -1,0 +1,1 @@
+"""Pictures as weapons: a corpus of them, mutations, and what the service does with each."""

@@ -1,0 +1,88 @@
+"""What a library could do to the process that uses it; run in forks by tests of the guard."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ENDLESS = 10**9
+
+
+def work(request: dict[str, Any], data: bytes) -> tuple[Any, bytes]:
+    """Do what `request["do"]` names."""
+    return CONDUCTS[request["do"]](data)
+
+
+def _crash(_: bytes) -> tuple[Any, bytes]:
+    ctypes.string_at(0)
+    return None, b""
+
+
+def _loop_in_c(_: bytes) -> tuple[Any, bytes]:
+    return sum(range(ENDLESS * ENDLESS)), b""
+
+
+def _sleep(_: bytes) -> tuple[Any, bytes]:
+    time.sleep(ENDLESS)
+    return None, b""
+
+
+def _fill_memory(_: bytes) -> tuple[Any, bytes]:
+    held = []
+    while True:
+        held.append(b"x" * 2**24)
+
+
+def _die_while_answering(_: bytes) -> tuple[Any, bytes]:
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    return "half of it", b"x" * 2**28
+
+
+def _write_a_file(data: bytes) -> tuple[Any, bytes]:
+    try:
+        Path(os.fsdecode(data)).write_bytes(b"it was here")
+    except OSError as error:
+        return os.strerror(error.errno or 0), b""
+    return "written", b""
+
+
+def _kill(who: Callable[[], int]) -> Callable[[bytes], tuple[Any, bytes]]:
+    def kill(_: bytes) -> tuple[Any, bytes]:
+        os.kill(who(), signal.SIGKILL)
+        time.sleep(ENDLESS)
+        return None, b""
+
+    return kill
+
+
+def _kill_once(data: bytes) -> tuple[Any, bytes]:
+    """A file says whether it has happened; made by linking, since nothing can be written."""
+    mark = Path(os.fsdecode(data))
+    if mark.exists():
+        mark.unlink()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "done at last", b""
+
+
+CONDUCTS: dict[str, Callable[[bytes], tuple[Any, bytes]]] = {
+    "answer": lambda data: ({"bytes": len(data)}, data[::-1]),
+    "tell the environment": lambda _: (dict(os.environ), b""),
+    "tell the pid": lambda _: (os.getppid(), b""),
+    "crash": _crash,
+    "abort": lambda _: (os.abort(), b""),
+    "exit": lambda _: (os._exit(0), b""),
+    "loop in C": _loop_in_c,
+    "sleep": _sleep,
+    "fill the memory": _fill_memory,
+    "die while answering": _die_while_answering,
+    "answer too long": lambda _: ("long", b"x" * 2**21),
+    "write a file": _write_a_file,
+    "kill itself": _kill(os.getpid),
+    "kill the keeper": _kill(os.getppid),
+    "kill itself once": _kill_once,
+}

@@ -1,0 +1,154 @@
+"""Whatever happens in a fork, who asked gets an answer or is told what kind of end it took."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from stylizer_service.guard import Bounds, Crashed, Guard, GuardError, KeeperDied, TooMuchMemory, TooSlow
+
+BOUNDS = Bounds(memory=2**27, cpu_seconds=1, seconds=30, body=2**20)
+
+
+@pytest.fixture(scope="module")
+def guard() -> Iterator[Guard]:
+    with closing(Guard("fuzz.misconduct:work", at_once=3)) as guard:
+        yield guard
+
+
+def do(guard: Guard, conduct: str, data: bytes = b"", bounds: Bounds = BOUNDS) -> tuple[object, bytes]:
+    answer, body = guard.run({"do": conduct}, data, bounds)
+    return answer, bytes(body)
+
+
+def test_work_gets_the_data_and_its_answer_comes_back(guard: Guard) -> None:
+    data = os.urandom(2**20)
+
+    assert do(guard, "answer", data) == ({"bytes": 2**20}, data[::-1])
+    assert do(guard, "answer") == ({"bytes": 0}, b"")
+
+
+@pytest.mark.parametrize(
+    ("conduct", "error"),
+    [
+        ("crash", Crashed),
+        ("abort", Crashed),
+        ("exit", Crashed),
+        ("answer too long", Crashed),
+        ("loop in C", TooSlow),
+        ("fill the memory", TooMuchMemory),
+        ("kill itself", TooMuchMemory),
+    ],
+)
+def test_a_fork_that_goes_wrong_is_told_by_its_kind_and_harms_nothing_else(
+    guard: Guard, conduct: str, error: type[GuardError]
+) -> None:
+    keeper = do(guard, "tell the pid")
+
+    with pytest.raises(error):
+        do(guard, conduct)
+
+    assert do(guard, "tell the pid") == keeper
+
+
+@pytest.mark.parametrize("conduct", ["sleep", "die while answering"])
+def test_what_uses_no_processor_is_ended_by_the_clock(guard: Guard, conduct: str) -> None:
+    with pytest.raises(TooSlow):
+        do(guard, conduct, bounds=replace(BOUNDS, seconds=1, body=2**28, memory=2**30))
+
+
+def test_work_that_was_killed_from_outside_once_is_done_again(guard: Guard, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    mark.touch()
+
+    assert do(guard, "kill itself once", os.fsencode(mark))[0] == "done at last"
+
+
+def test_a_keeper_that_was_killed_is_replaced(guard: Guard) -> None:
+    (before, _) = do(guard, "tell the pid")
+    assert isinstance(before, int)
+    os.kill(before, signal.SIGKILL)
+
+    assert do(guard, "answer", b"ab")[1] == b"ba"
+    assert do(guard, "tell the pid")[0] != before
+
+
+def test_data_is_not_blamed_for_the_death_of_keepers(guard: Guard) -> None:
+    with pytest.raises(KeeperDied):
+        do(guard, "kill the keeper")
+
+    assert do(guard, "answer", b"ab")[1] == b"ba"
+
+
+def test_a_fork_can_write_no_file_and_knows_no_secret(
+    guard: Guard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hidden")
+    with closing(Guard("fuzz.misconduct:work")) as another:
+        environment = do(another, "tell the environment")[0]
+    file = tmp_path / "file"
+
+    assert do(guard, "write a file", os.fsencode(file))[0] == "File too large"
+    assert not file.exists() or file.read_bytes() == b""
+    assert isinstance(environment, dict)
+    assert "hidden" not in environment.values()
+
+
+def test_work_that_hangs_does_not_hold_up_other_work(guard: Guard) -> None:
+    ends: list[type[Exception]] = []
+
+    def hang() -> None:
+        try:
+            do(guard, "sleep", bounds=replace(BOUNDS, seconds=2))
+        except GuardError as error:
+            ends.append(type(error))
+
+    threads = [threading.Thread(target=hang) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for _ in range(3):
+        do(guard, "answer")
+    is_hanging = not ends
+    for thread in threads:
+        thread.join()
+
+    assert is_hanging
+    assert ends == [TooSlow, TooSlow]
+
+
+def test_the_keeper_ends_with_the_process_that_it_works_for() -> None:
+    code = """if True:
+        import os, signal
+        from stylizer_service.guard import Bounds, Guard
+        guard = Guard("fuzz.misconduct:work")
+        bounds = Bounds(memory=2**27, cpu_seconds=5, seconds=30)
+        print(guard.run({"do": "tell the pid"}, b"", bounds)[0], flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=60)
+
+    keeper = int(process.stdout)
+    deadline = time.monotonic() + 30
+    while is_running(keeper) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not is_running(keeper)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    # Where nobody collects orphans they stay as what is left of them.
+    return not (Path(f"/proc/{pid}/stat").exists() and Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z")
