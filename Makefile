@@ -10,7 +10,7 @@ STAGE ?= dev
 CDK := npx --yes aws-cdk@2.1148.1
 BY_TEACHERS := $(if $(TEACHERS),--teachers "$(TEACHERS)")
 
-.PHONY: help run test lint format bench load contract swatches train-encoder train-decoder quality synth diff deploy destroy clean
+.PHONY: help run test lint format bench load contract lock swatches train-encoder train-decoder quality synth diff deploy destroy clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-13s %s\n", $$1, $$2}'
 
@@ -37,6 +37,9 @@ load: .venv/.dev ## real clients against a real server, stage by stage: requests
 
 contract: .venv/.dev ## write docs/openapi.json anew
 	$(BIN)/python -m functions.api.contract_file docs/openapi.json
+
+lock: .venv/.dev ## pin and hash anew what is deployed [TORCH_CPU_INDEX=https://... for torch's CPU build]
+	$(BIN)/python -m infra.locks
 
 swatches: .venv/.dev ## paint the built-in styles anew
 	$(BIN)/python -m swatches

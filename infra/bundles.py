@@ -36,7 +36,7 @@ MIB = 2**20
 LAYER_BYTES = 235 * MIB
 FUNCTION_BYTES = 15 * MIB
 
-Install = Callable[[Path, Sequence[str], Path, str], None]
+Install = Callable[[Path, Path, str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ class Bundle:
         files: Files of the project by their paths in the zip.
         compiler: A Python of Lambda's version, which makes the bytecode; None leaves that to each cold start.
         requirements: What else goes into the zip's folder `python`.
-        constraints: The file that pins their versions.
+        lock: The file that pins them and all that they need, with the hashes of the wheels.
         architecture: "arm64" or "x86_64", where it matters.
     """
 
@@ -60,7 +60,7 @@ class Bundle:
     files: Mapping[str, Path]
     compiler: str | None
     requirements: Sequence[str] = ()
-    constraints: Path = ROOT / "constraints.txt"
+    lock: Path = ROOT / "locks/layer.txt"
     architecture: str | None = None
 
     def key(self) -> str:
@@ -72,7 +72,7 @@ class Bundle:
             "python": PYTHON,
             "bytecode": self.compiler is not None,
             "requirements": sorted(self.requirements),
-            "constraints": _digest(self.constraints) if self.requirements else None,
+            "lock": _digest(self.lock) if self.requirements else None,
             "architecture": self.architecture,
         }
         return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
@@ -96,7 +96,7 @@ def layer(architecture: str, *, root: Path = ROOT, compiler: str | None = None) 
         files=dict(_tree(service, "python/stylizer_service")),
         compiler=compiler,
         requirements=read_extra(root, "layer"),
-        constraints=root / "constraints.txt",
+        lock=root / "locks/layer.txt",
         architecture=architecture,
     )
 
@@ -183,9 +183,8 @@ def make(bundle: Bundle, *, folder: Path = ROOT / "build/bundles", install: Inst
 def _fill(bundle: Bundle, folder: Path, install: Install) -> None:
     if bundle.requirements and bundle.architecture:
         packages = folder / "python"
-        arguments = (packages, bundle.requirements, bundle.constraints, bundle.architecture)
-        install(*arguments)
-        check_complete(*arguments)
+        install(packages, bundle.lock, bundle.architecture)
+        check_complete(packages, bundle.requirements, bundle.architecture)
         strip(packages)
     for name, path in bundle.files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

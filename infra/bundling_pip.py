@@ -23,53 +23,49 @@ class BundleError(Exception):
     """Something cannot be bundled; says what, and why."""
 
 
-def pip_command(folder: Path, requirements: Sequence[str], constraints: Path, architecture: str) -> list[str]:
-    """How pip is asked for wheels, and for nothing that would have to be built on this machine."""
+def pip_command(folder: Path, lock: Path, architecture: str) -> list[str]:
+    """How pip is asked for wheels, and for nothing that would have to be built on this machine.
+
+    It takes what the lock has and no more: it would decide by the Python and the machine it runs on, not by those it
+    fetches for, what a requirement such as `x; python_version >= "3.13"` asks for.
+    """
     machine = MACHINES[architecture]
     tags = [*(f"manylinux_2_{minor}_{machine}" for minor in _GLIBC_MINORS), f"manylinux2014_{machine}"]
     pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar=off"]
     target = ["--implementation=cp", f"--python-version={PYTHON}", *(f"--platform={tag}" for tag in tags)]
-    where = [f"--target={folder}", f"--constraint={constraints}", "--only-binary=:all:", "--no-compile"]
-    return [*pip, *target, *where, *requirements]
+    what = ["--require-hashes", "--no-deps", "--only-binary=:all:", f"--requirement={lock}"]
+    return [*pip, *target, *what, f"--target={folder}", "--no-compile"]
 
 
-def install_wheels(folder: Path, requirements: Sequence[str], constraints: Path, architecture: str) -> None:
-    """Put what is required, and what that requires, into a folder.
+def install_wheels(folder: Path, lock: Path, architecture: str) -> None:
+    """Put what a lock has into a folder.
 
     Args:
         folder: Where to put it.
-        requirements: As pip takes them.
-        constraints: The file that pins every version.
+        lock: Requirements with a version and hashes each, as pip takes them.
         architecture: "arm64" or "x86_64".
 
     Raises:
-        BundleError: pip failed, or was not done in ten minutes.
+        BundleError: pip failed, found other files than those that were locked, or was not done in ten minutes.
     """
     target = f"CPython {PYTHON} on Linux {MACHINES[architecture]}"
-    command = pip_command(folder, requirements, constraints, architecture)
+    command = pip_command(folder, lock, architecture)
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_SECONDS)
     except subprocess.TimeoutExpired as error:
         raise BundleError(f"pip was not done with the wheels for {target} in {_SECONDS} seconds") from error
     if done.returncode:
         said = f"{done.stdout[-_SAID:]}\n{done.stderr[-_SAID:]}".strip()
-        raise BundleError(f"pip could not get wheels for {target} of {', '.join(requirements)}. It says:\n{said}")
+        raise BundleError(f"pip could not get the wheels of {lock.name} for {target}. It says:\n{said}")
 
 
-def check_complete(folder: Path, requirements: Sequence[str], constraints: Path, architecture: str) -> None:
-    """See that everything is there that will be asked for, in the version that is pinned.
-
-    pip decides by the Python and the machine it runs on, not by those it fetches for, what a requirement such as
-    `x; python_version >= "3.13"` asks for, so it can leave something out.
+def check_complete(folder: Path, requirements: Sequence[str], architecture: str) -> None:
+    """See that everything is there that will be asked for, in a version that will do.
 
     Raises:
-        BundleError: Names what is missing or not pinned.
+        BundleError: Names what is missing, or too old or too new: the lock is not that of these requirements.
     """
     found = {canonicalize_name(each.name): each for each in distributions(path=[str(folder)])}
-    lines = constraints.read_text().splitlines()
-    unpinned = found.keys() - {canonicalize_name(name) for line in lines if (name := line.partition("==")[0].strip())}
-    if unpinned:
-        raise BundleError(f"not pinned in {constraints.name}: {', '.join(sorted(unpinned))}")
     wanted = [(Requirement(text), "the project") for text in requirements]
     done: set[str] = set()
     while wanted:
@@ -77,13 +73,15 @@ def check_complete(folder: Path, requirements: Sequence[str], constraints: Path,
         if str(requirement) in done:
             continue
         done.add(str(requirement))
-        if (distribution := found.get(canonicalize_name(requirement.name))) is None:
-            raise BundleError(f"{asker} needs {requirement} on Lambda, and pip left it out; add it to what is required")
+        distribution = found.get(canonicalize_name(requirement.name))
+        if distribution is None or not requirement.specifier.contains(distribution.version, prereleases=True):
+            has = distribution.version if distribution else "none of it"
+            raise BundleError(f"{asker} needs {requirement} on Lambda, and the lock has {has}: run `make lock`")
         inner = [Requirement(text) for text in distribution.requires or []]
-        wanted += [(each, distribution.name) for each in inner if _applies(each, requirement.extras, architecture)]
+        wanted += [(each, distribution.name) for each in inner if applies(each, requirement.extras, architecture)]
 
 
-def _applies(requirement: Requirement, extras: set[str], architecture: str) -> bool:
+def applies(requirement: Requirement, extras: set[str], architecture: str) -> bool:
     """Whether what a distribution requires is needed on Lambda, if it was asked for with these extras."""
     environment = {
         "implementation_name": "cpython",

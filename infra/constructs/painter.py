@@ -64,7 +64,7 @@ def _image(settings: StageSettings) -> lambda_.DockerImageCode:
         file=DOCKERFILE,
         target="lambda",
         platform=assets.Platform.LINUX_ARM64 if is_arm else assets.Platform.LINUX_AMD64,
-        build_args={**build_args(settings), **index},
+        build_args={**build_args(settings), "TORCH": "cpu", **index},
     )
 
 

@@ -225,13 +225,6 @@ def link_all(wanted: Iterable[Requirement], folder: Path) -> Path:
     return folder
 
 
-def painter_extra() -> str:
-    """The extra of the project that the images of the painter install."""
-    stage = read_stages()["dependencies"][1]
-    (extra,) = re.findall(r"'\.\[(\w+)\]'", " ".join(rest for name, rest in stage if name == "RUN"))
-    return str(extra)
-
-
 def _link(requirement: Requirement, folder: Path) -> list[Requirement]:
     """Link one distribution; gives what it asks for itself."""
     found = distribution(requirement.name)

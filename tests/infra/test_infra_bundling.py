@@ -21,6 +21,7 @@ from aws_cdk.aws_lambda import Code, Function, LayerVersion, Runtime
 from cloud.layouts import link_all, requirements
 from cloud.pump import SCHEDULE
 from cloud.stage import Stage, build
+from cloud.wheels import write_wheel
 from moto.server import ThreadedMotoServer
 
 from infra.bundles import ROOT, Bundle, api, layer, main, make, read_extra, settle
@@ -60,22 +61,9 @@ print(json.dumps({"answer": answer, "found": found}))
 # A small project with wheels of its own, so that pip is really asked, and without a network.
 
 
-def write_wheel(folder: Path, name: str, version: str, platform: str, *, requires: str | None = None) -> None:
-    """A wheel of one module, which says its version and what it was built for."""
-    tags = "py3-none-any" if platform == "any" else f"cp313-cp313-manylinux_2_28_{platform}"
-    info = f"{name}-{version}.dist-info"
-    metadata = f"Metadata-Version: 2.4\nName: {name}\nVersion: {version}\n"
-    files = {
-        f"{name}.py": f"BUILT = '{version} for {platform}'\n",
-        f"{info}/METADATA": metadata + (f"Requires-Dist: {requires}\n" if requires else ""),
-        f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: false\nTag: {tags}\n",
-        f"{info}/entry_points.txt": f"[console_scripts]\n{name} = {name}:run\n",
-        f"{info}/licenses/LICENSE": "Do what you like.\n",
-    }
-    with ZipFile(folder / f"{name}-{version}-{tags}.whl", "w") as wheel:
-        for path, text in files.items():
-            wheel.writestr(path, text)
-        wheel.writestr(f"{info}/RECORD", "".join(f"{path},,\n" for path in [*files, f"{info}/RECORD"]))
+def lock(root: Path, version: str) -> None:
+    """Lock the easel of a version."""
+    shutil.copyfile(root / f"easel-{version}.txt", root / "locks/layer.txt")
 
 
 @pytest.fixture
@@ -92,14 +80,15 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def project(tmp_path: Path, wheels: Path) -> Path:
     """The root of a project that needs an easel, of which there are two versions, for two machines."""
     root = tmp_path / "project"
+    (root / "locks").mkdir(parents=True)
     for version in ("1.0", "2.0"):
-        for machine in MACHINES.values():
-            write_wheel(wheels, "easel", version, machine)
+        hashes = [write_wheel(wheels, "easel", version, machine) for machine in MACHINES.values()]
+        (root / f"easel-{version}.txt").write_text(" ".join([f"easel=={version}", *hashes, "\n"]))
+    lock(root, "1.0")
     service = root / "layers/service/python/stylizer_service"
     service.mkdir(parents=True)
     (service / "__init__.py").write_text("ANSWER = 42\n")
     (root / "pyproject.toml").write_text(PYPROJECT)
-    (root / "constraints.txt").write_text("easel==1.0\n")
     return root
 
 
@@ -127,22 +116,37 @@ def test_the_layer_holds_what_is_pinned_for_the_machines_of_lambda(
 def test_what_has_no_wheel_for_lambda_is_named(project: Path, wheels: Path, tmp_path: Path) -> None:
     for wheel in wheels.glob("*_aarch64.whl"):
         wheel.unlink()
-    with pytest.raises(BundleError, match=r"CPython 3.13 on Linux aarch64 of easel>=1(.|\n)*easel==1\.0"):
+    with pytest.raises(BundleError, match=r"layer.txt for CPython 3.13 on Linux aarch64(.|\n)*easel==1\.0"):
         make(layer("arm64", root=project), folder=tmp_path / "zips")
     assert not list((tmp_path / "zips").iterdir()), "nothing that looks like a layer is left behind"
 
 
+def test_a_wheel_that_is_not_the_locked_one_is_refused(project: Path, wheels: Path, tmp_path: Path) -> None:
+    write_wheel(wheels, "easel", "1.0", "aarch64", requires="varnish")  # another file under the same name
+    with pytest.raises(BundleError, match="DO NOT MATCH THE HASHES"):
+        make(layer("arm64", root=project), folder=tmp_path / "zips")
+    assert not list((tmp_path / "zips").iterdir())
+
+
+def test_a_lock_without_hashes_is_refused(project: Path, tmp_path: Path) -> None:
+    (project / "locks/layer.txt").write_text("easel==1.0\n")
+    with pytest.raises(BundleError, match="Hashes are required"):
+        make(layer("arm64", root=project), folder=tmp_path / "zips")
+
+
 def test_what_is_needed_on_lambda_only_is_not_forgotten(project: Path, wheels: Path, tmp_path: Path) -> None:
     machine = MACHINES[ELSEWHERE]
-    write_wheel(wheels, "easel", "1.0", machine, requires=f'varnish; platform_machine == "{machine}"')
-    write_wheel(wheels, "varnish", "1.0", "any")
-    with pytest.raises(BundleError, match=r"easel needs varnish.* on Lambda"):
+    mark = write_wheel(wheels, "easel", "1.0", machine, requires=f'varnish; platform_machine == "{machine}"')
+    (project / "locks/layer.txt").write_text(f"easel==1.0 {mark}\n")
+    with pytest.raises(BundleError, match=r"easel needs varnish.* on Lambda, and the lock has none of it"):
         make(layer(ELSEWHERE, root=project), folder=tmp_path / "zips")
 
 
-def test_what_is_not_pinned_is_refused(project: Path, tmp_path: Path) -> None:
-    (project / "constraints.txt").write_text("canvas==1.0\n")
-    with pytest.raises(BundleError, match=r"not pinned in constraints.txt: easel"):
+def test_a_lock_of_other_requirements_is_refused(project: Path, tmp_path: Path) -> None:
+    (project / "pyproject.toml").write_text(PYPROJECT.replace("easel>=1", "easel>=2"))
+    with pytest.raises(
+        BundleError, match=r"the project needs easel>=2 on Lambda, and the lock has 1.0: run `make lock`"
+    ):
         make(layer("arm64", root=project), folder=tmp_path / "zips")
 
 
@@ -178,7 +182,7 @@ def test_a_zip_is_made_once(project: Path, wheels: Path, tmp_path: Path) -> None
 CHANGES: Mapping[str, Callable[[Path], object]] = {
     "code": lambda root: (root / "layers/service/python/stylizer_service/__init__.py").write_text("ANSWER = 43\n"),
     "file": lambda root: (root / "layers/service/python/stylizer_service/more.py").touch(),
-    "pin": lambda root: (root / "constraints.txt").write_text("easel==2.0\n"),
+    "pin": lambda root: lock(root, "2.0"),
     "requirement": lambda root: (root / "pyproject.toml").write_text(PYPROJECT.replace("easel>=1", "easel>=1,<3")),
 }
 

@@ -170,9 +170,10 @@ def test_images_are_for_the_processors_that_run_them(stack: Synthesized) -> None
         assert source["platform"] == ("linux/amd64" if target == "sagemaker" else machine)
         arguments = dict(source["dockerBuildArgs"])
         assert arguments.pop("VGG19") == str(stack.settings.vgg19).lower()
-        # The index of CPU builds is not for the image with CUDA.
-        index = stack.settings.pip_extra_index_url if target == "lambda" else None
-        assert arguments == ({"PIP_EXTRA_INDEX_URL": index} if index else {})
+        # torch's build for the CPU, and the index that has it, are not for the image with CUDA.
+        index = stack.settings.pip_extra_index_url
+        for_lambda = {"TORCH": "cpu"} | ({"PIP_EXTRA_INDEX_URL": index} if index else {})
+        assert arguments == (for_lambda if target == "lambda" else {})
 
 
 def test_the_endpoint_goes_to_zero_and_comes_back_from_it_by_two_policies(everything: Synthesized) -> None:

@@ -15,7 +15,6 @@ from cloud.layouts import (
     lay_out_styles,
     lay_out_zip,
     link_all,
-    painter_extra,
     requirements,
 )
 from cloud.runtime_api import Function, start
@@ -43,7 +42,7 @@ def stage() -> Iterator[Stage]:
 def builder(tmp_path_factory: pytest.TempPathFactory) -> Builder:
     """Lays out the stages of the painter's Dockerfile."""
     folder = tmp_path_factory.mktemp("images")
-    venv = link_all(requirements(painter_extra(), core=True), folder / "venv")
+    venv = link_all(requirements("painter", core=True), folder / "venv")
     weights = folder / "weights"
     weights.mkdir()
     return Builder(folder, made={"/opt/venv": venv, "/opt/weights": weights})

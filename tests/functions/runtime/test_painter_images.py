@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import time
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +18,8 @@ import torch
 from cloud.layouts import CHECKOUT, DOCKERFILE, Builder, Image, context_files, read_stages
 from cloud.stage import Stage
 from packaging.utils import canonicalize_name
+
+from infra import locks
 
 PATIENCE = 60
 
@@ -53,25 +54,15 @@ def test_an_image_holds_the_painter_with_its_weights_and_styles_and_nothing_else
 def test_the_context_of_the_build_is_small() -> None:
     """Docker is sent all of it, and CDK hashes all of it to find out whether there is something new to build."""
     assert sum((CHECKOUT / path).stat().st_size for path in context_files()) < 20e6
-    used = (
-        "pyproject.toml",
-        "constraints.txt",
-        "README.md",
-        "LICENSE",
-        "core/stylizer/",
-        "layers/service/",
-        "functions/",
-    )
+    used = ("locks/", "core/stylizer/", "layers/service/", "functions/")
     own = {Path(".dockerignore"), DOCKERFILE.relative_to(CHECKOUT)}
     assert [path for path in context_files() if path not in own and not str(path).startswith(used)] == []
 
 
-def test_the_dependencies_are_installed_with_every_file_that_the_installation_asks_for(builder: Builder) -> None:
+@pytest.mark.parametrize("name", ["painter", "torch-cpu", "torch-cuda", "vgg19"])
+def test_the_dependencies_are_installed_with_the_locks_of_the_checkout(builder: Builder, name: str) -> None:
     folder = builder.build("dependencies").folder
-    settings = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
-    project, version = settings["project"], settings["tool"]["hatch"]["version"]
-    for name in ("pyproject.toml", "constraints.txt", project["readme"], *project["license-files"], version["path"]):
-        assert (folder / name).is_file(), name
+    assert (folder / f"locks/{name}.txt").read_bytes() == (CHECKOUT / f"locks/{name}.txt").read_bytes()
 
 
 @pytest.mark.parametrize(("wanted", "code"), [("false", 0), ("yes", 1)])
@@ -91,22 +82,29 @@ def test_everything_starts_from_one_version_of_python() -> None:
     assert re.fullmatch(r"python:3\.\d+\.\d+-slim-[a-z]+", outside.pop())
 
 
-def test_the_dockerfile_names_no_host_and_pins_what_it_installs() -> None:
+def test_the_dockerfile_names_no_host_and_installs_nothing_but_what_is_locked() -> None:
     assert "://" not in DOCKERFILE.read_text()
-    installing = [
-        line for _, lines in read_stages().values() for name, line in lines if name == "RUN" and "pip " in line
-    ]
-    assert installing
-    for line in installing:
-        assert line.count(" install ") == line.count(" --constraint constraints.txt ")
+    commands = [rest for _, lines in read_stages().values() for name, rest in lines if name == "RUN" and "pip " in rest]
+    common = "--python /opt/venv/bin/python install --no-deps --only-binary :all:"
+    steps = [" ".join(step.split()) for command in commands for step in re.split(r"&&|;;|\) ", command)]
+    assert f"set -- {common}" in steps
+    installing = [step.replace('"$@"', common) for step in steps if re.search(r'^pip ("\$@"|.* install )', step)]
+    assert len(installing) == 3
+    for step in installing:
+        assert " install --no-deps --only-binary :all: " in step
+        # pip demands hashes by itself of a file that has one, as that of torch's build for the CPU may.
+        assert " --require-hashes --requirement locks/" in step or step.endswith(
+            '--requirement "locks/torch-$TORCH.txt"'
+        )
 
 
-def test_every_version_in_an_image_is_pinned(lambda_image: Image) -> None:
-    pinned = {name.partition("==")[0] for name in (CHECKOUT / "constraints.txt").read_text().split()}
-    infos = lambda_image.at("/opt/venv").glob("*.dist-info")
-    installed = {info.name.removesuffix(".dist-info").rpartition("-")[0] for info in infos}
+def test_every_distribution_in_an_image_is_locked_in_the_version_it_was_tested_in(lambda_image: Image) -> None:
+    locked = {name: pin.version for lock in ("painter", "torch-cpu") for name, pin in locks.read(lock).items()}
+    infos = [info.name.removesuffix(".dist-info") for info in lambda_image.at("/opt/venv").glob("*.dist-info")]
+    installed = {canonicalize_name(name): version for name, _, version in (info.rpartition("-") for info in infos)}
     assert "torch" in installed
-    assert {canonicalize_name(name) for name in installed} <= {canonicalize_name(name) for name in pinned}
+    for name, version in installed.items():
+        assert locked[name].partition("+")[0] == version.partition("+")[0]
 
 
 def test_the_endpoint_does_not_run_as_root(sagemaker_image: Image) -> None:
@@ -123,6 +121,7 @@ def test_each_image_refuses_the_torch_of_the_other() -> None:
         result = subprocess.run(command, env={"PATH": path}, capture_output=True, text=True, timeout=PATIENCE)
         assert (result.returncode == 0) == passes, result.stderr
         if not passes:
+            assert "--build-arg TORCH" in result.stderr
             assert "PIP_EXTRA_INDEX_URL" in result.stderr
             assert "docs/operations.md" in result.stderr
 

@@ -1,0 +1,26 @@
+"""Wheels of nothing, so that pip and uv are really asked, and without a network."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from zipfile import ZipFile
+
+
+def write_wheel(folder: Path, name: str, version: str, platform: str, *, requires: str | None = None) -> str:
+    """A wheel of one module, which says its version and what it was built for; gives its hash as a lock has it."""
+    tags = "py3-none-any" if platform == "any" else f"cp313-cp313-manylinux_2_28_{platform}"
+    info = f"{name}-{version}.dist-info"
+    metadata = f"Metadata-Version: 2.4\nName: {name}\nVersion: {version}\n"
+    files = {
+        f"{name}.py": f"BUILT = '{version} for {platform}'\n",
+        f"{info}/METADATA": metadata + (f"Requires-Dist: {requires}\n" if requires else ""),
+        f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: false\nTag: {tags}\n",
+        f"{info}/entry_points.txt": f"[console_scripts]\n{name} = {name}:run\n",
+        f"{info}/licenses/LICENSE": "Do what you like.\n",
+    }
+    with ZipFile(folder / f"{name}-{version}-{tags}.whl", "w") as wheel:
+        for path, text in files.items():
+            wheel.writestr(path, text)
+        wheel.writestr(f"{info}/RECORD", "".join(f"{path},,\n" for path in [*files, f"{info}/RECORD"]))
+    return f"--hash=sha256:{hashlib.sha256(Path(str(wheel.filename)).read_bytes()).hexdigest()}"
