@@ -61,10 +61,10 @@ def find_index(settings: StageSettings) -> None:
 def find_docker() -> None:
     """Raise NotReady unless images can be built here."""
     advice = "The painter's image is built here: install Docker, start it, and see that `docker info` works"
-    if shutil.which("docker") is None:
+    if (docker := shutil.which("docker")) is None:
         raise NotReady(f"docker is not found. {advice}")
     try:
-        done = subprocess.run(["docker", "info"], capture_output=True, text=True, timeout=_PATIENCE, check=False)
+        done = subprocess.run([docker, "info"], capture_output=True, text=True, timeout=_PATIENCE, check=False)
     except subprocess.TimeoutExpired:
         raise NotReady(f"docker does not answer. {advice}") from None
     if done.returncode:

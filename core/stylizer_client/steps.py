@@ -96,7 +96,7 @@ def insist(call: Call, retries: int) -> Conversation[Answer]:
         Unreachable: There is no answer, to the last try either.
     """
     for tried in count():
-        backoff = min(_LONGEST_BACKOFF, _FIRST_PAUSE * 2**tried) * random.uniform(0.5, 1)
+        backoff = min(_LONGEST_BACKOFF, _FIRST_PAUSE * 2**tried) * random.uniform(0.5, 1)  # noqa: S311 - no secret
         try:
             answer = yield call
         except Unreachable as error:
@@ -106,7 +106,7 @@ def insist(call: Call, retries: int) -> Conversation[Answer]:
         else:
             may_pass = answer.status in (_PASSING if call.is_repeatable else _NOT_DONE)
             asked = retry_after(answer)
-            pause = backoff if asked is None else asked + random.uniform(0, _FIRST_PAUSE)
+            pause = backoff if asked is None else asked + random.uniform(0, _FIRST_PAUSE)  # noqa: S311 - no secret
             if not may_pass or tried == retries or pause > LONGEST_PAUSE:
                 return answer
         yield Pause(pause)

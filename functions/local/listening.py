@@ -50,7 +50,7 @@ def greet(listener: socket.socket, data_dir: Path, *, callers: int | None) -> No
         callers: How many keys there are; None where none is asked for.
     """
     host, port = listener.getsockname()[:2]
-    shown = {"0.0.0.0": "localhost", "::": "localhost", "127.0.0.1": "localhost"}.get(
+    shown = {"0.0.0.0": "localhost", "::": "localhost", "127.0.0.1": "localhost"}.get(  # noqa: S104 - compared
         host, f"[{host}]" if ":" in host else host
     )
     address = f"http://{shown}:{port}"

@@ -73,7 +73,7 @@ def main() -> int:
     server = uvicorn.Server(
         uvicorn.Config(
             app,
-            host="0.0.0.0",
+            host="0.0.0.0",  # noqa: S104 - SageMaker calls from outside the container
             port=int(os.environ.get("SAGEMAKER_BIND_TO_PORT", PORT)),
             lifespan="off",
             log_config=None,

@@ -49,7 +49,7 @@ def weights() -> dict[str, Tensor]:
 def file(weights: dict[str, Tensor], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """They as a file in the format of the published one, which is older than torch 1.6."""
     path = tmp_path_factory.mktemp("published") / NAME
-    torch.save(weights, path, _use_new_zipfile_serialization=False)
+    torch.save(weights, path, _use_new_zipfile_serialization=False)  # noqa: TID251 - as published
     return path
 
 
@@ -192,7 +192,7 @@ def test_a_file_of_the_time_of_the_published_one_is_read_too(
 
 def test_reading_weights_runs_nothing_that_a_file_says(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     state = {"a": torch.arange(6.0).view(2, 3), "b": torch.ones(())}
-    torch.save(state, tmp_path / NAME, _use_new_zipfile_serialization=False)
+    torch.save(state, tmp_path / NAME, _use_new_zipfile_serialization=False)  # noqa: TID251 - as published
     # After the protocol of the fourth pickle, the state: print("run"), and what it answers thrown away.
     before, empty, after = (tmp_path / NAME).read_bytes().partition(b"\x80\x02}q\x00(X\x01\x00\x00\x00a")
     assert after
@@ -215,7 +215,7 @@ def test_reading_weights_runs_nothing_that_a_file_says(tmp_path: Path, capfd: py
 def test_weights_in_another_form_are_refused_rather_than_misread(
     tmp_path: Path, state: dict[str, Tensor], words: str
 ) -> None:
-    torch.save(state, tmp_path / NAME, _use_new_zipfile_serialization=False)
+    torch.save(state, tmp_path / NAME, _use_new_zipfile_serialization=False)  # noqa: TID251 - as published
     with (tmp_path / NAME).open("rb") as opened, pytest.raises(ValueError, match=words):
         read_tensors(opened, ["a"])
 

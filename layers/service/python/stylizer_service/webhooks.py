@@ -153,7 +153,7 @@ def _give_up(ports: Ports, job: Job, reason: str) -> Delivery:
 
 def _pause(attempts: int) -> float:
     """Seconds to wait after a try that has so many before it; no two jobs wait the same."""
-    return _PAUSES[min(attempts, len(_PAUSES) - 1)] * random.uniform(1, 1 + _JITTER)
+    return _PAUSES[min(attempts, len(_PAUSES) - 1)] * random.uniform(1, 1 + _JITTER)  # noqa: S311 - no secret
 
 
 def _owner_key(master: bytes, owner: str) -> bytes:

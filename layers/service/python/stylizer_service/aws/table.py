@@ -175,7 +175,7 @@ def _obstacles(error: ClientError) -> list[Row | None] | None:
 
 def _pause(attempt: int) -> None:
     """Wait 50 ms and then twice as long each time, more or less, so that those who collided part."""
-    time.sleep(0.05 * 2**attempt * random.uniform(0.5, 1.5))
+    time.sleep(0.05 * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
 
 
 def _key(key: str) -> dict[str, AttributeValueTypeDef]:

@@ -47,7 +47,7 @@ class SqliteJobs:
         columns = to_columns(changes)
         condition, values = _condition(when)
         assignments = ", ".join(f"{name} = ?" for name in columns)
-        statement = f"UPDATE jobs SET {assignments} WHERE id = ? AND {condition} RETURNING *"
+        statement = f"UPDATE jobs SET {assignments} WHERE id = ? AND {condition} RETURNING *"  # noqa: S608 - names of columns
         return _read(Job, self._database.change(statement, [*columns.values(), job_id, *values]))
 
     def find_key(self, owner: str, key: str, now: datetime) -> IdempotencyRecord | None:
@@ -139,7 +139,7 @@ def _page(
         conditions.append("(created_at, id) < (?, ?)")
         values += cursors.decode(cursor, 2)
     where = " AND ".join(conditions)
-    statement = f"SELECT * FROM {table} WHERE {where} ORDER BY created_at DESC, id DESC LIMIT ?"
+    statement = f"SELECT * FROM {table} WHERE {where} ORDER BY created_at DESC, id DESC LIMIT ?"  # noqa: S608 - names
     # One more than asked for tells whether there is a next page.
     rows = database.all(statement, [*values, limit + 1])
     records = [from_row(kind, dict(row)) for row in rows[:limit]]
