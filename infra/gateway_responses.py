@@ -13,6 +13,19 @@ _CALLS = "there is no such call; GET /openapi.json lists those that there are"
 _FAILED = "the service failed to answer this request; its log says why"
 
 
+HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=63072000",
+    "X-Content-Type-Options": "nosniff",
+}
+"""What all of them say to browsers, as the API does; a test holds the two equal."""
+
+
 class GatewayResponse(NamedTuple):
     """One of them.
 

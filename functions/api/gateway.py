@@ -15,11 +15,13 @@ from fastapi import Request
 from mangum import Mangum
 from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
 from mangum.types import LambdaContext
+from starlette.datastructures import MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import RedirectResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from functions.api.app import create_app
+from functions.api.middleware import RequestContext
 from functions.api.observing import Observed
 from stylizer_service.problems import failure
 from stylizer_service.usecases import Service
@@ -29,6 +31,7 @@ Handler = Callable[[Event, LambdaContext], dict[str, Any]]
 
 _TEXT = [*DEFAULT_TEXT_MIME_TYPES, "+json", "+xml"]
 _EXPOSED = ["Idempotency-Replayed", "Location", "Preference-Applied", "Retry-After", "X-Request-Id"]
+_TWO_YEARS = 2 * 365 * 24 * 60 * 60  # seconds
 _RESERVE_SECONDS = 2.0  # of the function's time, kept for the answer
 _PARAMETER = re.compile(r"\{(\w+)\+?\}")
 
@@ -66,7 +69,7 @@ def prefix_and_path(event: Mapping[str, Any]) -> tuple[str, str]:
 
 
 class _Mounted:
-    """Tells the app what the event says of the request."""
+    """Tells the app what the event says of the request, and browsers that there is no way here but HTTPS."""
 
     def __init__(self, app: ASGIApp):
         self._app = app
@@ -77,9 +80,19 @@ class _Mounted:
         scope["root_path"], scope["path"] = prefix_and_path(scope["aws.event"])
         if scope["path"] == scope["root_path"]:
             # Without the slash, what the page asks for would be looked up beside the stage.
-            await RedirectResponse(f"{scope['root_path']}/")(scope, receive, send)
+            to_page = RequestContext(RedirectResponse(f"{scope['root_path']}/"))
+            await to_page(scope, receive, _over_https(send))
             return
-        await self._app(scope, receive, send)
+        await self._app(scope, receive, _over_https(send))
+
+
+def _over_https(send: Send) -> Send:
+    async def send_with_header(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message)["Strict-Transport-Security"] = f"max-age={_TWO_YEARS}"
+        await send(message)
+
+    return send_with_header
 
 
 def _key_id(request: Request) -> str:

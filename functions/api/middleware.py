@@ -6,6 +6,7 @@ import logging
 import re
 import secrets
 from http import HTTPStatus
+from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -18,12 +19,20 @@ from stylizer_service.problems import problem
 log = logging.getLogger(__name__)
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._:=/+-]{8,128}")
-_HEADERS = {
+HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     # For everything but the page, which has a policy of its own: nothing here is meant to run or be framed.
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    # Other sites cannot draw in what is here behind a visitor's back; pages that may call the API use CORS, as ever.
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
+"""What every answer says to browsers, unless it says otherwise itself."""
+
+_UNKEPT = "no-store"
+"""Most answers are about what one caller has: those that may be kept say so."""
 
 
 class RequestContext:
@@ -54,7 +63,7 @@ class RequestContext:
                 headers["X-Request-Id"] = request_id
                 # The headers of a 304 replace those the browser has kept with the page: leave them be.
                 if message["status"] != HTTPStatus.NOT_MODIFIED:
-                    for name, value in _HEADERS.items():
+                    for name, value in {**HEADERS, "Cache-Control": _UNKEPT}.items():
                         headers.setdefault(name, value)
             await send(message)
 
@@ -63,7 +72,8 @@ class RequestContext:
         except ClientDisconnect:
             log.info("request %s: %s %s was left by its caller", request_id, scope["method"], scope["path"])
         except Exception:
-            log.exception("request %s: %s %s failed", request_id, scope["method"], scope["path"])
+            # Quoted, because a path can hold anything, such as the end of this line and the beginning of another.
+            log.exception("request %s: %s %s failed", request_id, scope["method"], quote(scope["path"]))
             if started:
                 raise
             crash = problem("internal", "the server failed to answer this request; its log says why")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -28,7 +29,9 @@ class ProblemResponse(Response):
     media_type = MEDIA_TYPE
 
     def __init__(self, problem: Problem, request_id: str | None, headers: Mapping[str, str] | None = None):
-        body = problem.model_copy(update={"request_id": request_id}).model_dump_json()
+        said = problem.model_copy(update={"request_id": request_id}).model_dump()
+        # What came can be half of a character ("\ud800" in JSON), which no answer can repeat.
+        body = json.dumps(said, ensure_ascii=False).encode("utf-8", "replace")
         super().__init__(body, status_code=problem.status, headers={**(headers or {}), "Cache-Control": "no-store"})
         self._code = problem.code
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from typing import BinaryIO
 
 from fastapi import APIRouter, Request, Response, status
 from fastapi.concurrency import run_in_threadpool
@@ -31,7 +30,7 @@ def transfers(local: Local) -> APIRouter:
                 raise invalid("file", "the form has no file", "a file, after the other fields")
             fields = {name: value for name, value in form.items() if isinstance(value, str)}
             policy = local.blobs.check_form(f"uploads/{id}/file", fields)
-            await run_in_threadpool(_store, local, policy, file.file)
+            await run_in_threadpool(_store, local, policy, file)
         return Response(status_code=status.HTTP_204_NO_CONTENT)
 
     @router.get("/v1/files/{key:path}")
@@ -42,12 +41,14 @@ def transfers(local: Local) -> APIRouter:
             stored.path,
             media_type=stored.media_type,
             filename=stored.filename,
-            headers={"Cache-Control": "private, no-cache"},
+            # Whoever was given the link may show the picture in a page of theirs, as with S3.
+            headers={"Cache-Control": "private, no-cache", "Cross-Origin-Resource-Policy": "cross-origin"},
         )
 
     return router
 
 
-def _store(local: Local, policy: UploadPolicy, file: BinaryIO) -> None:
+def _store(local: Local, policy: UploadPolicy, file: UploadFile) -> None:
+    local.service.ports.intake.file(file.size or 0)
     with local.blobs.writer(policy.key, max_bytes=policy.max_bytes) as writer:
-        shutil.copyfileobj(file, writer, _CHUNK)
+        shutil.copyfileobj(file.file, writer, _CHUNK)

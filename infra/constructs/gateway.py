@@ -12,7 +12,7 @@ from constructs import Construct
 
 from infra.constructs.api import GATEWAY_PATIENCE
 from infra.constructs.common import acknowledge, make_logs
-from infra.gateway_responses import GATEWAY_RESPONSES, GatewayResponse
+from infra.gateway_responses import GATEWAY_RESPONSES, HEADERS, GatewayResponse
 from infra.routes import ROUTES, Route
 from infra.settings import StageSettings
 
@@ -130,7 +130,7 @@ class Gateway(Construct):
     def _add_response(self, response: GatewayResponse) -> None:
         # Any page may read why it is refused: there is nothing of a caller's in it.
         cors = {"Access-Control-Allow-Origin": "*"} if self._settings.allowed_origins else {}
-        fixed = {"Content-Type": "application/problem+json", "Cache-Control": "no-store", **cors, **response.headers}
+        fixed = {"Content-Type": "application/problem+json", **HEADERS, **cors, **response.headers}
         self.rest_api.add_gateway_response(
             response.kind,
             type=apigateway.ResponseType.of(response.kind),

@@ -20,6 +20,7 @@ from functions.api.gateway import make_handler
 from functions.api.observing import log, log_as_json
 from functions.local.wiring import create_local_app
 from stylizer_service.aws import open_aws
+from stylizer_service.aws.clients import Clients
 from stylizer_service.aws.settings import ApiSettings
 from stylizer_service.local import open_local
 from stylizer_service.local.settings import LocalSettings
@@ -57,11 +58,14 @@ def stage() -> Iterator[Stage]:
 
 
 @pytest.fixture(scope="session")
-def aws_service(stage: Stage) -> Iterator[Service]:
+def aws_service(stage: Stage) -> Service:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in stage.environment.items():
             patch.setenv(name, value)
-        yield open_aws(ApiSettings())
+        clients = Clients()
+        for client in (clients.s3, clients.dynamodb, clients.sqs, clients.secrets):  # now, with this environment
+            assert client.meta.endpoint_url == stage.environment["AWS_ENDPOINT_URL"]
+        return open_aws(ApiSettings(), clients=clients)
 
 
 @pytest.fixture

@@ -142,7 +142,7 @@ def test_the_id_of_another_owner_is_answered_like_one_that_never_was(house: Hous
                 answer = alike(house, method, template, "", name, NEVER[kind])
                 assert (answer.status, answer.problem()["type"]) == (404, "/problems/not-found"), template
     for field, name in (("content", has.upload), ("mask", has.upload), ("content_mask", has.upload)):
-        wish = {"content": own.upload, "style": "woodcut", "method": "texture", field: "ID"}
+        wish: dict[str, object] = {"content": own.upload, "style": "woodcut", "method": "texture", field: "ID"}
         answer = alike(house, "POST", "/v1/stylizations", json.dumps(wish), name, NEVER["upl"])
         assert (answer.status, answer.problem()["field"]) == (404, field)
     for name in (has.style, has.upload):

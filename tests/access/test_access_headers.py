@@ -1,0 +1,118 @@
+"""What every answer says to browsers and caches, whatever became of the request."""
+
+from __future__ import annotations
+
+import pytest
+from access.houses import NEVER, Answer, Belongings, House
+
+from functions.api.middleware import HEADERS
+from infra.gateway_responses import HEADERS as OF_GATEWAY
+from stylizer_service.usecases import Service
+
+STRICT = "max-age=63072000"
+
+
+def answers(house: House) -> dict[str, Answer]:
+    """One answer of each kind that there is."""
+    has = Belongings.of(house)
+    page = house.call("GET", "/", who=None)
+    known = [("If-None-Match", str(page.header("etag")))]
+    found = {
+        "200 page": page,
+        "200 script": house.call("GET", "/page/app.js", who=None),
+        "200 contract": house.call("GET", "/openapi.json", who=None),
+        "200 health": house.call("GET", "/healthz", who=None),
+        "200 job": house.call("GET", f"/v1/stylizations/{has.painted}"),
+        "200 list": house.call("GET", "/v1/stylizations"),
+        "200 styles": house.call("GET", "/v1/styles"),
+        "200 swatch": house.call("GET", "/v1/styles/woodcut/image"),
+        "200 secret": house.call("GET", "/v1/webhook-secret"),
+        "200 canceled": house.call("POST", f"/v1/stylizations/{has.waiting}/cancel"),
+        "201 upload": house.call("POST", "/v1/uploads", body={"media_type": "image/png"}),
+        "202 job": house.call("POST", "/v1/stylizations", body={"content": has.upload, "style": "woodcut"}),
+        "303 image": house.call("GET", f"/v1/stylizations/{has.painted}/image"),
+        "303 style": house.call("GET", f"/v1/styles/{has.style}/image"),
+        "304 page": house.call("GET", "/", who=None, headers=known),
+        "403 no key": house.call("GET", "/v1/styles", who=None),
+        "404 job": house.call("GET", f"/v1/stylizations/{NEVER['stz']}"),
+        "404 path": house.call("GET", "/nothing"),
+        "404 file": house.call("GET", "/page/nothing.js"),
+        "405": house.call("POST", "/v1/webhook-secret"),
+        "409": house.call("POST", f"/v1/stylizations/{has.painted}/cancel"),
+        "413": house.call("POST", "/v1/uploads", body={"media_type": "x" * 300_000}),
+        "415": house.call("POST", "/v1/uploads", body=b"x"),
+        "422": house.call("POST", "/v1/uploads", body={}),
+    }
+    link = found["303 image"].header("location")
+    if house.name == "local":
+        found["200 file"] = house.call("GET", str(link), who=None)
+    else:
+        found["307 stage"] = house.send("GET", house.prefix, [], b"")
+    for name, answer in found.items():
+        assert answer.status == int(name[:3]), (name, answer.body)
+    return found
+
+
+def test_every_answer_tells_browsers_to_take_it_for_no_more_than_it_is(house: House) -> None:
+    for name, answer in answers(house).items():
+        if answer.status == 304:
+            continue  # its headers would replace those that the browser has kept with the page
+        for header, value in HEADERS.items():
+            said = answer.header(header)
+            if header == "Content-Security-Policy":
+                assert said is not None
+                assert "frame-ancestors 'none'" in said, name
+                assert "unsafe" not in said, name
+            elif header == "Cross-Origin-Resource-Policy" and name == "200 file":
+                assert said == "cross-origin"  # whom a link was given may show the picture in a page
+            else:
+                assert said == value, (name, header)
+        assert answer.header("strict-transport-security") == (STRICT if house.name == "aws" else None), name
+        assert answer.header("server") is None, name
+
+
+def test_no_cache_keeps_what_belongs_to_a_caller(house: House) -> None:
+    for name, answer in answers(house).items():
+        said = str(answer.header("cache-control"))
+        if name in ("200 page", "200 script", "304 page"):
+            assert said == "no-cache"
+        elif name == "200 swatch":
+            assert said.startswith("public")
+        elif name in ("200 file", "303 style"):
+            assert said.startswith("private"), name
+        else:
+            assert said == "no-store", name
+
+
+def test_the_page_runs_no_script_that_stands_in_it(house: House) -> None:
+    for path in ("/", "/docs"):
+        page = house.call("GET", path, who=None)
+        policy = dict(part.split(" ", 1) for part in str(page.header("content-security-policy")).split("; "))
+
+        assert (policy["default-src"], policy["script-src"], policy["style-src"]) == ("'none'", "'self'", "'self'")
+        assert policy["base-uri"] == "'none'"
+        text = page.body.decode().lower()
+        assert text.count("<script") == text.count('<script type="module" src=')
+        assert " on" not in {f" {part.split('=')[0][:2]}" for part in text.split() if "=" in part}
+        assert "javascript:" not in text
+
+
+@pytest.mark.parametrize("broken", ["get_style", "queue_depth"])
+def test_even_the_answer_to_a_crash_has_them_and_tells_nothing_of_it(
+    aws_house: House, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("the true reason")
+
+    monkeypatch.setattr(Service, broken, fail)
+    answer = aws_house.call("GET", {"get_style": "/v1/styles/woodcut", "queue_depth": "/healthz"}[broken])
+
+    assert (answer.status, answer.header("cache-control")) == (500, "no-store")
+    assert b"true reason" not in answer.body
+    assert "the true reason" in aws_house.log()
+    for header, value in HEADERS.items():
+        assert answer.header(header) == value
+
+
+def test_the_gateway_says_the_same_in_what_it_answers_by_itself() -> None:
+    assert dict(OF_GATEWAY) == {**HEADERS, "Cache-Control": "no-store", "Strict-Transport-Security": STRICT}
