@@ -1,0 +1,93 @@
+"""What the clients ask for: a mixture, the same for the same seed."""
+
+from __future__ import annotations
+
+import random
+import struct
+import zlib
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pictures import encoded
+from PIL import Image, ImageDraw
+
+Kind = Literal["paint", "slow", "broken", "cancel", "again"]
+"""Painted; painted by a slow method; to fail for its picture; canceled after a moment; asked for twice."""
+
+_KINDS: tuple[Kind, ...] = ("paint", "slow", "broken", "cancel", "again")
+_WEIGHTS = (60, 10, 8, 12, 10)
+_SHAPES = ((96, 72), (64, 64), (48, 96))
+_STYLES = ("woodcut", "mosaic", "stained-glass", "starry-night")
+_FORMATS = ("jpeg", "png", "webp")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One painting that a client wants.
+
+    Attributes:
+        number: Its place in the run, which its idempotency key is made of.
+        photo: The file.
+        shape: Width and height of the photo.
+        fields: What is asked for besides.
+        by_upload: Whether the photo is sent ahead, by a form of the store, and not with the request.
+    """
+
+    number: int
+    kind: Kind
+    photo: bytes
+    shape: tuple[int, int]
+    by_upload: bool
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+def make_wishes(chance: random.Random, count: int, webhook: str | None = None) -> list[Wish]:
+    """So many wishes, of every kind at least one where there is room for it.
+
+    Args:
+        chance: Where the mixture comes from.
+        count: How many.
+        webhook: Where a third of the callers want to be told of the end; nowhere if None.
+    """
+    kinds = [*_KINDS, *chance.choices(_KINDS, _WEIGHTS, k=count)][:count]
+    chance.shuffle(kinds)
+    return [_wish(chance, number, kind, webhook) for number, kind in enumerate(kinds)]
+
+
+def _wish(chance: random.Random, number: int, kind: Kind, webhook: str | None) -> Wish:
+    shape = chance.choice(_SHAPES)
+    fields: dict[str, Any] = {
+        "style": chance.choice(_STYLES),
+        "size": chance.randrange(64, 97),
+        "quality": "draft",
+        "seed": chance.randrange(1000),
+        "format": chance.choice(_FORMATS),
+    }
+    if kind == "slow":
+        fields |= {"method": chance.choice(("texture", "texture", "optimization")), "size": 64}
+    if webhook and number % 3 == 0:
+        fields["webhook"] = f"{webhook}&number={number}"
+    photo = _broken_photo(shape) if kind == "broken" else _photo(chance, shape)
+    return Wish(number, kind, photo, shape, chance.random() < 0.4, fields)
+
+
+def _photo(chance: random.Random, shape: tuple[int, int]) -> bytes:
+    image = Image.linear_gradient("L").resize(shape).convert("RGB")
+    x, y = chance.randrange(shape[0] // 2), chance.randrange(shape[1] // 2)
+    color = tuple(chance.randrange(256) for _ in range(3))
+    ImageDraw.Draw(image).ellipse((x, y, x + shape[0] // 2, y + shape[1] // 2), fill=color)
+    return encoded(image)
+
+
+def _broken_photo(shape: tuple[int, int]) -> bytes:
+    """A PNG in which everything is right but the pixels: only whoever decodes it can tell."""
+    file = encoded(Image.effect_noise(shape, 80), "PNG")
+    parts, place = [file[:8]], 8
+    while place < len(file):
+        (length,) = struct.unpack_from(">I", file, place)
+        kind, body = file[place + 4 : place + 8], file[place + 8 : place + 8 + length]
+        if kind == b"IDAT":
+            body = body[:20] + b"\xff" * (length - 20)
+        parts.append(struct.pack(">I", length) + kind + body + struct.pack(">I", zlib.crc32(kind + body)))
+        place += 12 + length
+    return b"".join(parts)
