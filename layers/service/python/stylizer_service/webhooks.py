@@ -38,6 +38,7 @@ _PAUSES = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 10800.0)
 _JITTER = 0.2
 _SKEW = timedelta(seconds=1)
 """How far apart the clocks of two machines may be, so that who is woken at the moment of the end is not too early."""
+_SHOWN = 200  # characters of why a request could not be sent
 _GONE = 410
 
 
@@ -115,7 +116,8 @@ def deliver(ports: Ports, settings: Settings, job_id: str, sender: Sender) -> De
     try:
         status = _post(ports, settings, claimed, key, sender)
     except NotSent as error:
-        status, reason = None, str(error)
+        # A stranger's machine has a say in it: what would end the line, color it or fill the log is not taken over.
+        status, reason = None, ascii(str(error)[:_SHOWN])[1:-1]
     else:
         reason = f"it was answered with status {status}"
     if status in range(200, 300):

@@ -1,0 +1,175 @@
+"""Names that are paths, headers that hold more than one line, and lines of log that the caller has written."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+
+import httpx
+import pytest
+from access.houses import ANN, NEVER, Answer, Belongings, Form, House, photo
+
+from functions.api.middleware import RequestContext
+
+FORGED = "2026-01-01 00:00:00,000 server: forged"
+LINES = f"x\r\nSet-Cookie: forged=1\r\n\r\n{FORGED}\x1b[31m\x00\u202e\u2028"
+QUOTED = "x%0d%0aSet-Cookie:%20forged=1%0d%0a%0d%0a2026-01-01%2000:00:00,000%20server:%20forged%1b[31m%00%e2%80%ae"
+ESCAPES = (
+    "..",
+    "../..",
+    "..%2f..%2fsecret",
+    "%2e%2e%2f%2e%2e%2fsecret",
+    "%252e%252e%252fsecret",
+    "..%5c..%5csecret",
+    "..\\..\\secret",
+    "%2fetc%2fpasswd",
+    "file:%2f%2f%2fetc%2fpasswd",
+    "%00",
+    f"{NEVER['stz']}%00",
+    "%c0%ae%c0%ae%2fsecret",
+    "%ef%bc%8e%ef%bc%8e%ef%bc%8fsecret",
+    "%ff%fe",
+    "%ed%a0%80",
+    "~root",
+    "*",
+    "a" * 5000,
+    QUOTED,
+)
+LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (server|painter): [ -~]*")
+
+
+def clean(answer: Answer) -> Answer:
+    """Hold that nothing of what came has become a header."""
+    assert not any("forged" in f"{name}{value}" or "\n" in value for name, value in answer.headers), answer.headers
+    assert answer.header("set-cookie") is None
+    return answer
+
+
+def new_lines(house: House, before: str) -> list[str]:
+    """What has been logged since, after a look at whether each line is one of ours."""
+    lines = house.log()[len(before) :].splitlines()
+    for line in lines:
+        if house.name == "aws":
+            assert isinstance(json.loads(line), dict)
+        else:
+            assert LINE.fullmatch(line), repr(line)
+    return lines
+
+
+def test_no_path_parameter_leads_out_of_where_it_belongs(house: House) -> None:
+    before = house.log()
+    for method, template in sorted(house.routes):
+        for escape in ESCAPES if "{" in template else ():
+            before_it, _, after_it = re.split(r"({\w+})", template)
+            path = before_it + escape + after_it
+            for query in ("", "?expires=9999999999&filename=x&signature=" + "0" * 64):
+                answer = clean(house.call(method, path + query))
+                assert answer.status in range(400, 500), (path, answer.status)
+                assert b"root:" not in answer.body
+                json.loads(answer.body)
+    assert new_lines(house, before)
+
+
+def test_no_query_makes_a_list_or_a_link_say_more(house: House) -> None:
+    before = house.log()
+    for escape in ESCAPES:
+        for path in ("/v1/stylizations?cursor=", "/v1/stylizations?status=", "/v1/styles?cursor=", "/v1/styles?limit="):
+            assert clean(house.call("GET", path + escape)).status == 422
+        clean(house.call("GET", f"/?{escape}"))
+    assert new_lines(house, before)
+
+
+def test_no_file_name_and_no_name_of_a_field_reaches_the_disk_or_a_header(house: House) -> None:
+    before = house.log()
+    names = (
+        "../../x",
+        "/etc/cron.d/x",
+        "..\\x",
+        "x\x00y",
+        "\x1b[31m",
+        "\u202egpj.exe",
+        "\udcff",
+        "x" * 5000,
+        "",
+        "a;b=c",
+    )
+    for name in names:
+        form = Form().add(f'; name="content"; filename="{name}"', photo()).add('; name="style"', b"woodcut")
+        answer = clean(house.call("POST", "/v1/stylizations", body=form.body(), headers=form.headers()))
+        assert answer.status in (202, 400, 422), (name, answer.body)
+        form = Form().add(f'; name="{name}"', b"x").add('; name="content"; filename="a"', photo())
+        answer = clean(house.call("POST", "/v1/stylizations", body=form.body(), headers=form.headers()))
+        assert answer.status in (400, 422), (name, answer.body)
+    if house.name == "local":
+        folder = house.service.settings.data_dir
+        assert {entry.name for entry in folder.parent.iterdir()} == {"data", "data.log"}
+        assert all(re.fullmatch(r"[A-Za-z0-9_.-]+", path.name) for path in folder.rglob("*"))
+        assert {entry.name for entry in (folder / "blobs").iterdir()} <= {"uploads", "jobs", "styles"}
+    assert new_lines(house, before)
+
+
+def test_no_text_in_a_body_or_a_header_becomes_a_header_or_a_line_of_log(house: House) -> None:
+    before, has = house.log(), Belongings.of(house)
+    texts = (LINES, "\ud800", "../../secret", "<img src=x onerror=alert(1)>", "x" * 100_000)
+    bodies: list[tuple[str, dict[str, object]]] = []
+    for text in texts:
+        wish = {"content": has.upload, "style": "woodcut"}
+        bodies += [
+            ("/v1/stylizations", {**wish, field: text}) for field in ("content", "style", "mask", "webhook", "method")
+        ]
+        bodies += [("/v1/stylizations", {**wish, "webhook": f"https://hooks.example.com/{text}"})]
+        bodies += [
+            ("/v1/stylizations", {**wish, text: 1}),
+            ("/v1/uploads", {"media_type": text}),
+            ("/v1/uploads", {text: 1}),
+        ]
+        bodies += [
+            ("/v1/styles", {"upload": text, "title": "x"}),
+            ("/v1/styles", {"upload": NEVER["upl"], "title": text}),
+        ]
+    for path, body in bodies:
+        # A webhook may have any path, as long as it is written as one.
+        assert clean(house.call("POST", path, body=body)).status in (202, 404, 422), (path, str(body)[:80])
+
+    tab = "x\x0b\x1b[31m\t\xa0forged"
+    for name in ("Content-Type", "Prefer", "If-None-Match", "Accept", "User-Agent", "Idempotency-Key", "X-Request-Id"):
+        for value in (tab, "\xff\xfe", "x" * 5000):
+            answer = clean(house.call("POST", "/v1/uploads", body={"media_type": "image/png"}, headers=[(name, value)]))
+            assert answer.status in (201, 400, 415, 422, 431), (name, answer.status)
+    assert new_lines(house, before)
+
+
+@pytest.mark.parametrize(
+    "given", ["short", "x" * 129, "with space here", "esc\x1b[31mape!", "semi;colon=1", "ünïcödé-id"]
+)
+def test_a_request_id_that_could_be_more_than_one_is_replaced(local_house: House, given: str) -> None:
+    said = local_house.call("GET", "/healthz", headers=[("X-Request-Id", given)]).header("x-request-id")
+
+    assert said is not None
+    assert re.fullmatch(r"[0-9a-f]{24}", said)
+
+
+def test_a_path_cannot_forge_a_line_of_log_when_its_request_fails(caplog: pytest.LogCaptureFixture) -> None:
+    async def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async def ask() -> int:
+        transport = httpx.ASGITransport(RequestContext(fail))
+        async with httpx.AsyncClient(transport=transport, base_url="http://any") as client:
+            return (await client.get(f"/a%0a{FORGED}%1b[31m")).status_code
+
+    with caplog.at_level(logging.ERROR):
+        assert asyncio.run(ask()) == 500
+    [message] = [record.getMessage() for record in caplog.records if record.name == "functions.api.middleware"]
+    assert message.isprintable()
+
+
+def test_a_title_of_any_text_comes_back_as_text_and_nothing_else(house: House) -> None:
+    upload = house.upload()
+    for title in ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "a\u202eb", "Ünïcode 🎨"):
+        style = house.ask(ANN, "/v1/styles", {"upload": upload, "title": title})
+        answer = clean(house.call("GET", f"/v1/styles/{style['id']}"))
+        assert json.loads(answer.body)["title"] == title
+        assert answer.header("content-type") == "application/json"

@@ -1,0 +1,141 @@
+"""What nobody may guess, and what nobody may read in a log."""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+import random
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import pytest
+from access.houses import ANN, BEN, PATIENCE, REMOVED, Belongings, Form, House
+from load.processes import wait_for
+
+from stylizer_service.models import UPLOAD_ID, new_id
+from stylizer_service.webhooks import NotSent, deliver
+
+ROOT = Path(__file__).parents[2]
+HOOK = "hook-token-31415926535"
+KNOWN = {
+    "functions/local/entrance.py: digest not in self._known",  # by its hash, of SHA-256 of a key: tells nothing of it
+}
+SECRET_WORDS = re.compile(r"signature|secret|digest|token|hmac|password|api_key", re.IGNORECASE)
+
+
+def test_an_id_holds_128_random_bits_of_the_system_and_none_of_a_generator_that_can_be_foreseen() -> None:
+    made = []
+    for _ in range(2):
+        random.seed(1)
+        made += [new_id("upl") for _ in range(500)]
+
+    assert len(set(made)) == len(made)
+    assert all(UPLOAD_ID.fullmatch(name) for name in made)
+    letters = set("".join(name.removeprefix("upl_") for name in made))
+    assert 26 * math.log2(len(letters)) >= 128
+
+
+def parts_of(link: str) -> list[str]:
+    """What of a link opens a door: its signature, and what else is only for who makes such."""
+    secret = ("signature", "x-amz-signature", "x-amz-security-token")
+    return [value for name, value in parse_qsl(urlsplit(link).query) if name.lower() in secret and len(value) >= 32]
+
+
+def be_busy(house: House) -> Iterator[str]:
+    """Do what callers do, rightly and wrongly; gives everything that must stay between them and the service."""
+    yield from house.keys.values()
+    has = Belongings.of(house)
+    wrong = "stz_key_" + "W" * 43
+    for who in (None, wrong, REMOVED, BEN, ANN):
+        house.call("GET", f"/v1/stylizations/{has.painted}", who=who)
+        house.call("GET", f"/v1/styles?key={wrong}&X-Api-Key={wrong}", who=who)
+    yield wrong
+    yield json.loads(house.call("GET", "/v1/webhook-secret").body)["secret"].removeprefix("whsec_")
+    form = house.ask(ANN, "/v1/uploads", {"media_type": "image/jpeg"})
+    yield from (value for value in form["fields"].values() if len(value) >= 64)
+    if house.name == "local":
+        wrongly_sent = Form().add('; name="policy"', form["fields"]["policy"].encode())
+        wrongly_sent.add('; name="signature"', form["fields"]["signature"].encode())
+        house.call("POST", form["url"], who=None, body=wrongly_sent.body(), headers=wrongly_sent.headers())
+    for path in (
+        f"stylizations/{has.painted}/image",
+        f"stylizations/{has.painted}/preview",
+        f"styles/{has.style}/image",
+    ):
+        link = str(house.call("GET", f"/v1/{path}").header("location"))
+        yield from parts_of(link)
+        if house.name == "local":
+            house.call("GET", link, who=None)
+            house.call("GET", link.replace("expires=", "expires=1"), who=None)
+            house.service.ports.blobs.delete_folder(f"jobs/{has.painted}/")
+            house.call("GET", link, who=None)  # a good link to what is not there any more
+            house.call("POST", link, who=None)
+    hooked = house.job(webhook=f"https://hooks.invalid/{HOOK}?token={HOOK}")
+    house.finish(hooked)
+    yield HOOK
+
+
+def test_no_log_holds_a_key_a_signature_a_policy_or_a_secret_of_webhooks(house: House) -> None:
+    secrets = {text for secret in be_busy(house) for text in (secret, unquote(secret))}
+    if house.name == "local":
+        wait_for(lambda: "webhook of" in house.log(), "the first try to tell a caller", PATIENCE)
+
+    log = house.log()
+    assert log
+    assert [secret for secret in secrets if secret in log] == []
+    assert len(secrets) >= 8
+
+
+def test_what_a_receiver_of_webhooks_answers_cannot_forge_a_line_of_log(
+    local_house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Hostile:
+        def post(self, *_: object) -> int:
+            raise NotSent("BadStatusLine: x\r\n2026-01-01 00:00:00,000 server: forged\x1b[31m" + "x" * 10_000)
+
+    job_id = local_house.job(webhook="https://hooks.invalid/")
+    local_house.finish(job_id)
+    with caplog.at_level("INFO", "stylizer_service.webhooks"):
+        wait_for(
+            lambda: deliver(local_house.service.ports, local_house.service.settings, job_id, Hostile()) != "nothing",
+            "a try to tell the caller",
+        )
+    [message] = [record.getMessage() for record in caplog.records]
+    assert message.isprintable()
+    assert len(message) < 500
+
+
+# Comparisons
+
+
+def compared(node: ast.Compare) -> list[str]:
+    """What is on the sides of == and !=, as it is written."""
+    if not any(isinstance(operator, ast.Eq | ast.NotEq | ast.In | ast.NotIn) for operator in node.ops):
+        return []
+    return [ast.unparse(side) for side in (node.left, *node.comparators)]
+
+
+def suspicious(source: str) -> list[str]:
+    """Comparisons that stop at the first byte that differs, of what could be a secret."""
+    return [
+        ast.unparse(node)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Compare)
+        for side in compared(node)
+        if SECRET_WORDS.search(side) and not side.startswith(("'", '"'))
+    ]
+
+
+def test_every_comparison_of_a_secret_takes_the_same_time_for_every_answer() -> None:
+    found = {
+        f"{path.relative_to(ROOT)}: {text}"
+        for folder in ("functions", "layers/service/python")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for text in suspicious(path.read_text(encoding="utf-8"))
+    }
+
+    assert found == KNOWN
+    assert suspicious("if given_signature == expected: pass")
