@@ -95,15 +95,20 @@ def _end_in_order() -> None:
 
 
 class _WorthTelling(logging.Filter):
-    """Keeps out of the access log what the page asks for all the time while it watches a painting."""
+    """Keeps out of the access log what the page asks for all the time while it watches a painting, and every query.
 
-    _ROUTINE = re.compile(r"/healthz|/v1/files/.*|/v1/stylizations/stz_\w+(/preview.*)?")
+    Queries hold the signatures of links, and whatever people put there that they should not.
+    """
+
+    _ROUTINE = re.compile(r"/healthz|/v1/files/.*|/v1/stylizations/stz_\w+(/preview)?")
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether to write the line; its arguments are client, method, path, HTTP version and status."""
         match record.args:
-            case (_, "GET", str(path), _, int(status)) if status < HTTPStatus.BAD_REQUEST:
-                return not self._ROUTINE.fullmatch(path)
+            case (client, method, str(target), version, int(status)):
+                path = target.partition("?")[0]
+                record.args = (client, method, path, version, status)
+                return method != "GET" or status >= HTTPStatus.BAD_REQUEST or not self._ROUTINE.fullmatch(path)
         return True
 
 
