@@ -217,6 +217,8 @@ def _connect(path: Path) -> sqlite3.Connection:
             connection.execute("PRAGMA journal_mode = WAL")
             # FULL: an accepted job is on the disk before the answer leaves, even if the power fails next.
             connection.execute("PRAGMA synchronous = FULL")
+            # What is forgotten is overwritten, not left in the file until something else comes to lie there.
+            connection.execute("PRAGMA secure_delete = ON")
     except BaseException:
         connection.close()
         raise
