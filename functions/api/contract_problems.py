@@ -29,19 +29,20 @@ _PICTURE = (
     "extreme-aspect-ratio",
 )
 _WISH = ("invalid-option", "unknown-style", "mask-mismatch", "idempotency-mismatch", "queue-full")
+_ROOM = ("too-many-uploads", "storage-full")
 
 PROBLEMS: dict[str, tuple[str, ...]] = {
-    "create_stylization": (*_BODY, *_UPLOAD, *_PICTURE, *_WISH),
+    "create_stylization": (*_BODY, *_UPLOAD, *_PICTURE, *_WISH, *_ROOM),
     "list_stylizations": ("invalid-request",),
     "get_stylization": ("not-found",),
     "get_stylization_image": ("not-found", "conflict", "expired"),
     "get_stylization_preview": ("not-found", "expired"),
-    "cancel_stylization": ("not-found", "conflict"),
+    "cancel_stylization": ("not-found", "conflict", "storage-full"),
     "list_styles": ("invalid-request",),
-    "create_style": (*_BODY, *_UPLOAD, *_PICTURE),
+    "create_style": (*_BODY, *_UPLOAD, *_PICTURE, "too-many-styles", "storage-full"),
     "get_style": ("not-found",),
     "get_style_image": ("not-found",),
-    "create_upload": _BODY,
+    "create_upload": (*_BODY, *_ROOM),
     "get_webhook_secret": ("not-found",),
     "get_health": (),
 }
@@ -106,6 +107,13 @@ _DETAILS: dict[str, tuple[str, str | None, str | list[str] | None]] = {
     "foreign-site": ("a page of 'https://example.com' may change nothing here", "Origin", None),
     "throttled": ("there are more requests at a time than this key may make; try again in a moment", None, None),
     "queue-full": ("too many stylizations are waiting; try again later", None, "at most 1000 waiting"),
+    "too-many-uploads": (
+        "too many of your uploads are kept; they expire by themselves",
+        None,
+        "at most 2000 at a time",
+    ),
+    "too-many-styles": ("you have as many styles as you may have", None, "at most 200 of your own"),
+    "storage-full": ("this service keeps as much as it may; try again when some has expired", None, None),
     "conflict": ("the stylization is running: there is no image", None, "a stylization that has succeeded"),
     "internal": ("the server failed to answer this request; its log says why", None, None),
     "unavailable": ("a store that this service needs does not answer; try again later", None, None),

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Collection
+import errno
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from stylizer_service.ports import Unavailable
+from stylizer_service.ports import StorageFull, Unavailable
 from stylizer_service.problems import failure, invalid
 
 MAX_TEXT = 64 * 1024
 """Most bytes of a field that is not a file."""
 
 Form = dict[str, str | UploadFile]
+Check = Callable[[Mapping[str, str]], object]
 
 
 class _StrictParser(MultiPartParser):
     """Starlette's parser, with our rules checked as soon as they can be: before the rest is even sent."""
 
-    def __init__(self, headers: Headers, stream: AsyncGenerator[bytes, None], fields: Collection[str], max_bytes: int):
+    def __init__(
+        self,
+        headers: Headers,
+        stream: AsyncGenerator[bytes, None],
+        fields: Collection[str],
+        max_bytes: int,
+        before_file: Check | None = None,
+    ):
         super().__init__(headers, stream, max_part_size=MAX_TEXT)
         self._fields = list(fields)
         self._max_bytes = max_bytes
+        self._before_file = before_file
         self._seen: set[str] = set()
         self._file_bytes = 0
 
@@ -37,6 +47,8 @@ class _StrictParser(MultiPartParser):
         if name in self._seen:
             raise invalid(name, f"{name} was given twice", f"{name} once")
         self._seen.add(name)
+        if self._before_file and self._current_part.file is not None:
+            self._before_file({name: value for name, value in self.items if isinstance(value, str)})
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         self._file_bytes += end - start
@@ -53,7 +65,9 @@ class _StrictParser(MultiPartParser):
 
 
 @asynccontextmanager
-async def read_form(request: Request, *, fields: Collection[str], max_bytes: int) -> AsyncIterator[Form]:
+async def read_form(
+    request: Request, *, fields: Collection[str], max_bytes: int, before_file: Check | None = None
+) -> AsyncIterator[Form]:
     """Read the form of a request; its files live as long as the context.
 
     A file field left empty in a browser's form (no name and no bytes) counts as not given.
@@ -62,13 +76,14 @@ async def read_form(request: Request, *, fields: Collection[str], max_bytes: int
         request: A request with a multipart body.
         fields: The names that may occur.
         max_bytes: Most bytes of one file.
+        before_file: Given the texts that came before a file, raises if the file is not to be taken in at all.
 
     Raises:
         ProblemError: The form is broken, or breaks a rule.
     """
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise failure("unsupported-media-type", "the body is not a multipart form", allowed=["multipart/form-data"])
-    parser = _StrictParser(request.headers, _stream(request), fields, max_bytes)
+    parser = _StrictParser(request.headers, _stream(request), fields, max_bytes, before_file)
     try:
         form = await parser.parse()
     except MultiPartException as error:
@@ -76,7 +91,8 @@ async def read_form(request: Request, *, fields: Collection[str], max_bytes: int
             "invalid-request", f"the form cannot be read: {error.message}", allowed="multipart/form-data"
         ) from error
     except OSError as error:
-        raise Unavailable(f"the form could not be put down while it came in: {error}") from error
+        kind = StorageFull if error.errno == errno.ENOSPC else Unavailable
+        raise kind(f"the form could not be put down while it came in: {error}") from error
     try:
         yield {name: value for name, value in form.multi_items() if not _is_blank(value)}
     finally:

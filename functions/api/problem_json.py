@@ -17,10 +17,17 @@ from starlette.types import Receive, Scope, Send
 
 from functions.api.contract_problems import MEDIA_TYPE
 from functions.api.validation import Schema, from_validation
-from stylizer_service.ports import Unavailable
+from stylizer_service.ports import StorageFull, Unavailable
 from stylizer_service.problems import Problem, ProblemError, problem
 
 log = logging.getLogger(__name__)
+
+_COME_AGAIN: dict[int, str] = {
+    HTTPStatus.TOO_MANY_REQUESTS: "10",
+    HTTPStatus.SERVICE_UNAVAILABLE: "10",
+    HTTPStatus.INSUFFICIENT_STORAGE: "60",  # the sweep makes room once a minute
+}
+"""By status, after how many seconds."""
 
 
 class ProblemResponse(Response):
@@ -46,13 +53,16 @@ def install(app: FastAPI) -> None:
 
     async def of_service(request: Request, error: Exception) -> Response:
         problem = cast(ProblemError, error).problem
-        is_busy = problem.status == HTTPStatus.TOO_MANY_REQUESTS
-        return _respond(request, problem, {"Retry-After": "10"} if is_busy else None)
+        seconds = _COME_AGAIN.get(problem.status)
+        return _respond(request, problem, {"Retry-After": seconds} if seconds else None)
 
     async def of_store(request: Request, error: Exception) -> Response:
         log.error("request %s failed: %s", request.state.request_id, error)
-        busy = problem("unavailable", "a store that this service needs does not answer; try again later")
-        return _respond(request, busy, {"Retry-After": "10"})
+        if isinstance(error, StorageFull):
+            busy = problem("storage-full", "the disk of this service is full; try again later")
+        else:
+            busy = problem("unavailable", "a store that this service needs does not answer; try again later")
+        return _respond(request, busy, {"Retry-After": _COME_AGAIN[busy.status]})
 
     async def of_validation(request: Request, error: Exception) -> Response:
         errors = cast(RequestValidationError, error).errors()

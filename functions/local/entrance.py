@@ -16,12 +16,10 @@ from functions.api.problem_json import ProblemResponse
 from functions.local.addresses import site
 from functions.local.hosts import Hosts
 from functions.local.rates import Buckets
+from stylizer_service.local.intake import LOCAL_OWNER
 from stylizer_service.local.keys import Keys
 from stylizer_service.local.settings import LocalSettings
 from stylizer_service.problems import Problem, problem
-
-OWNER = "local"
-"""On one's own machine, without keys, there is one caller."""
 
 _KEYED = re.compile(r"/v1(/.*)?", re.DOTALL)
 _SIGNED = re.compile(r"/v1/files/.*|/v1/uploads/[^/]+/file", re.DOTALL)
@@ -47,7 +45,7 @@ class OneCaller:
         if refusal:
             await _refuse(refusal, {}, scope, receive, send)
         else:
-            scope["state"]["owner"] = OWNER
+            scope["state"]["owner"] = LOCAL_OWNER
             await self._app(scope, receive, send)
 
 

@@ -8,6 +8,7 @@ import logging
 import re
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -49,6 +50,8 @@ def _serve(options: argparse.Namespace, settings: LocalSettings) -> None:
     with _only_one(settings.data_dir), listening(options.host, options.port) as listener:
         local = _open(settings)
         needs_key = options.require_keys or is_open_to_others(listener)
+        # Forms are put down here while they come in: the usual place is often in memory, which strangers could fill.
+        tempfile.tempdir = str(settings.data_dir / "drafts")
         callers = len(local.keys.all())
         if needs_key and not callers:
             raise CannotStartError(_no_keys(options, settings.data_dir))
@@ -120,7 +123,7 @@ def _log_to_stderr() -> None:
 
 def _open(settings: LocalSettings) -> Local:
     try:
-        return open_local(settings)
+        return open_local(settings, limits=settings)
     except (OSError, RuntimeError, Unavailable) as error:
         raise CannotStartError(str(error)) from error
 

@@ -24,12 +24,20 @@ def transfers(local: Local) -> APIRouter:
 
     @router.post("/v1/uploads/{id}/file")
     async def receive_file(id: str, request: Request) -> Response:  # noqa: A002
-        async with read_form(request, fields=_FIELDS, max_bytes=local.service.settings.max_bytes) as form:
+        key = f"uploads/{id}/file"
+        await run_in_threadpool(local.service.ports.intake.file, 0)
+        async with read_form(
+            request,
+            fields=_FIELDS,
+            max_bytes=local.service.settings.max_bytes,
+            # Nobody has shown a key: a file is not even put down for a moment without a signature of ours before it.
+            before_file=lambda fields: local.blobs.check_form(key, fields),
+        ) as form:
             file = form.get("file")
             if not isinstance(file, UploadFile):
                 raise invalid("file", "the form has no file", "a file, after the other fields")
             fields = {name: value for name, value in form.items() if isinstance(value, str)}
-            policy = local.blobs.check_form(f"uploads/{id}/file", fields)
+            policy = local.blobs.check_form(key, fields)
             await run_in_threadpool(_store, local, policy, file)
         return Response(status_code=status.HTTP_204_NO_CONTENT)
 

@@ -63,7 +63,10 @@ def serve(tmp_path: Path) -> Callable[..., object]:
         Image.new("RGB", (32, 32)).save(style / "swatch.webp")
         places = {"data_dir": tmp_path / "data", "styles_dir": tmp_path / "styles"}
         settings = LocalSettings.model_validate({**places, **changes})
-        with closing(open_local(settings)) as local, socket.create_server(("127.0.0.1", 0)) as listener:
+        with (
+            closing(open_local(settings, limits=settings)) as local,
+            socket.create_server(("127.0.0.1", 0)) as listener,
+        ):
             app = create_local_app(
                 local,
                 key_settings=settings if with_keys else None,

@@ -175,3 +175,27 @@ def test_only_so_many_buckets_are_remembered(monkeypatch: pytest.MonkeyPatch) ->
     now = 2.0
     buckets.take("new")
     assert list(buckets._kept) == ["new"]
+
+
+def test_a_form_that_is_not_signed_is_refused_before_its_file_is_taken_in(serve: Serve) -> None:
+    part = b'--X\r\nContent-Disposition: form-data; name="%b"%b\r\n\r\n%b'
+    fields = [part % (name, b"", b"anything\r\n") for name in (b"key", b"Content-Type", b"policy", b"signature")]
+    with serve(with_keys=True) as running, running.connect() as connection:
+        connection.sendall(
+            b"POST /v1/uploads/upl_x/file HTTP/1.1\r\nHost: localhost\r\n"
+            b"Content-Type: multipart/form-data; boundary=X\r\nContent-Length: 9999999\r\n\r\n"
+            + b"".join(fields)
+            + part % (b"file", b'; filename="x"', b"")  # and nothing of the file itself
+        )
+        assert connection.recv(12) == b"HTTP/1.1 403"
+
+
+def test_an_upload_there_is_no_room_for_is_told_when_to_come_again(serve: Serve, photo: bytes) -> None:
+    with serve(with_keys=True, min_free=2**60) as running, running.client(running.local.keys.add("ann")) as client:
+        answers = [
+            client.post("/v1/uploads", json={"media_type": "image/png"}),
+            client.post("/v1/uploads/upl_x/file", files={"file": photo}),
+            client.post("/v1/stylizations", files={"content": photo}, data={"style": "ink"}),
+        ]
+    assert {told(answer) for answer in answers} == {(507, "storage-full", None)}
+    assert {answer.headers["retry-after"] for answer in answers} == {"60"}

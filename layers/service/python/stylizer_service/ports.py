@@ -133,6 +133,41 @@ class Styles(Protocol):
         """A page of the owner's styles and the cursor of the next, if there is one. Raises `BadCursor`."""
 
 
+class Intake(Protocol):
+    """Has room for what callers bring, or says that there is none, before any of it is kept."""
+
+    def upload(self, owner: str) -> None:
+        """Raise `too-many-uploads` or `storage-full` if the owner may not announce or send one more."""
+
+    def file(self, length: int) -> None:
+        """Raise `storage-full` if there is no room for a file of so many bytes."""
+
+    def style(self, owner: str) -> None:
+        """Raise `too-many-styles` if the owner has as many as they may."""
+
+    def job(self, job: Job) -> None:
+        """Raise `queue-full` or `storage-full` if the owner has too many waiting, or the painting no room."""
+
+
+class Unlimited:
+    """Port `Intake` where a gateway counts for each caller, and there is no end to the store."""
+
+    def upload(self, owner: str) -> None:
+        """All are welcome."""
+
+    def file(self, length: int) -> None:
+        """All are welcome."""
+
+    def style(self, owner: str) -> None:
+        """All are welcome."""
+
+    def job(self, job: Job) -> None:
+        """All are welcome."""
+
+
+_UNLIMITED = Unlimited()
+
+
 class Dispatcher(Protocol):
     """Brings jobs to painters, each at least once."""
 
@@ -161,6 +196,10 @@ class Unavailable(Exception):
     """
 
 
+class StorageFull(Unavailable):
+    """A store holds no more: once something has been deleted it may work."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """One set of adapters.
@@ -177,4 +216,5 @@ class Ports:
     dispatcher: Dispatcher
     notifier: Notifier
     clock: Clock
+    intake: Intake = _UNLIMITED
     webhook_key: Callable[[], bytes] | None = None

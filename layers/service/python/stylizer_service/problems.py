@@ -48,6 +48,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "too-many-connections": (503, "Too many connections are open"),
     "queue-full": (429, "Too many jobs are waiting"),
     "too-many-uploads": (429, "Too many uploads are kept"),
+    "too-many-styles": (409, "Too many styles are kept"),
     "throttled": (429, "Too many requests at a time"),
     "storage-full": (507, "There is no room for more files"),
     # Of jobs that were accepted.

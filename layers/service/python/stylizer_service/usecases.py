@@ -7,6 +7,7 @@ what is painted, whatever happens to the upload afterward.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -63,6 +64,7 @@ class Service:
 
     def create_upload(self, owner: str, media_type: MediaType) -> Upload:
         """Announce a file and get the form to send it with."""
+        self.ports.intake.upload(owner)
         now = self.ports.clock.now()
         record = self._new_upload(owner, media_type, now)
         self.ports.uploads.put(record)
@@ -93,7 +95,9 @@ class Service:
         Returns:
             The id of the new upload.
         """
+        self.ports.intake.upload(owner)
         image = self._probe.check(file, field=field)
+        self.ports.intake.file(file.seek(0, os.SEEK_END))
         digest = _digest(file)
         record = self._new_upload(owner, image.media_type, self.ports.clock.now(), sha256=digest)
         self.ports.blobs.put(upload_key(record.id), file, image.media_type)
@@ -116,6 +120,7 @@ class Service:
 
     def create_style(self, owner: str, upload_id: str, title: str) -> Style:
         """Make a style of the caller's own from an upload."""
+        self.ports.intake.style(owner)
         style_id = new_id("sty")
         folder = f"styles/{style_id}/"
         try:
@@ -196,6 +201,7 @@ class Service:
         )
         job = replace(job, way=way)
         self._check_queue()
+        self.ports.intake.job(job)
         try:
             self._inputs.take_for_job(owner, request, job)
         except BaseException:

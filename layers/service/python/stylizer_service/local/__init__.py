@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
+from pathlib import Path
 
 from stylizer_service.catalog import Catalog, installed_styles
 from stylizer_service.clock import SystemClock
 from stylizer_service.local.blobs import LocalBlobs
 from stylizer_service.local.database import Database
+from stylizer_service.local.intake import LocalIntake
 from stylizer_service.local.keys import Keys
 from stylizer_service.local.queue import LocalNotifier, LocalQueue
+from stylizer_service.local.quota import Quota
+from stylizer_service.local.settings import LocalSettings
 from stylizer_service.local.signing import Signer, load_secret
 from stylizer_service.local.stores import SqliteJobs, SqliteStyles, SqliteUploads
-from stylizer_service.ports import Clock, Ports
+from stylizer_service.ports import Clock, Ports, Unlimited
 from stylizer_service.settings import Settings
 from stylizer_service.usecases import Service
 
@@ -33,7 +37,7 @@ class Local:
         self.database.close()
 
 
-def open_local(settings: Settings, clock: Clock | None = None) -> Local:
+def open_local(settings: Settings, clock: Clock | None = None, *, limits: LocalSettings | None = None) -> Local:
     """Open the service in `settings.data_dir`, which is made if it is not there.
 
     Any number of processes may open the same folder.
@@ -41,6 +45,7 @@ def open_local(settings: Settings, clock: Clock | None = None) -> Local:
     Args:
         settings: Where and how.
         clock: Tells the time; the machine's own unless given.
+        limits: How much callers may bring; None where nobody brings anything, as to the painter.
     """
     clock = clock or SystemClock()
     folder = settings.data_dir
@@ -58,7 +63,13 @@ def open_local(settings: Settings, clock: Clock | None = None) -> Local:
         dispatcher=queue,
         notifier=LocalNotifier(),
         clock=clock,
+        intake=_intake(folder, database, limits) if limits else Unlimited(),
         # A key of its own, so that what one signature gives away says nothing about the others.
         webhook_key=lambda: hmac.digest(secret, b"webhooks", "sha256"),
     )
     return Local(Service(ports, catalog, settings), blobs, queue, database, Keys(database, clock))
+
+
+def _intake(folder: Path, database: Database, limits: LocalSettings) -> LocalIntake:
+    quota = Quota(folder, max_bytes=limits.max_disk, min_free=limits.min_free)
+    return LocalIntake(database, quota, limits)

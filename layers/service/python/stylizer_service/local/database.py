@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
-from stylizer_service.ports import Unavailable
+from stylizer_service.ports import StorageFull, Unavailable
 from stylizer_service.rows import Value
 
 SCHEMA_VERSION = 3
@@ -97,7 +97,6 @@ _PATIENCE = 5.0
 _PASSING = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_PROTOCOL,
     sqlite3.SQLITE_READONLY,
@@ -231,6 +230,9 @@ def _reachable() -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF in _PASSING:
+        code = error.sqlite_errorcode & 0xFF
+        if code == sqlite3.SQLITE_FULL:
+            raise StorageFull(f"the database cannot grow: {error}") from error
+        if code in _PASSING:
             raise Unavailable(f"the database cannot be used now: {error}") from error
         raise

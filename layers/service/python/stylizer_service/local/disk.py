@@ -6,15 +6,14 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from stylizer_service.ports import Unavailable
+from stylizer_service.ports import StorageFull, Unavailable
 
+_FULL = {errno.EDQUOT, errno.ENOSPC}
 _PASSING = {
-    errno.EDQUOT,
     errno.EFBIG,
     errno.EIO,
     errno.EMFILE,
     errno.ENFILE,
-    errno.ENOSPC,
     errno.EROFS,
 }
 """What has to do with the machine at this moment, and not with what was asked."""
@@ -26,6 +25,8 @@ def reachable_disk() -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno in _FULL:
+            raise StorageFull(f"the disk is full: {error}") from error
         if error.errno in _PASSING:
             raise Unavailable(f"the disk cannot be used now: {error}") from error
         raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from stylizer_service.settings import Settings
 
@@ -21,9 +21,15 @@ class LocalSettings(Settings):
         send_timeout: How long the other end may take none of an answer, seconds.
         max_connections: Most connections open at a time.
         address_connections: Most of them from one address, unless it is this machine or a proxy.
+        max_disk: Most bytes in the data folder, what callers bring and what is painted for them; unset for no limit but
+            the disk itself.
+        min_free: Bytes of the disk that are left free; unset for a twentieth of it, at most 256 MiB.
         rate_limit: Requests a second of a key, on average; 0 lifts the limit.
         rate_burst: The same, at once.
         wrong_keys: Most keys not seen before that are looked at in a minute from one address: all others are guesses.
+        key_queue_limit: Most jobs waiting of a key; at most `queue_limit` wait of all together.
+        key_uploads: Most uploads kept of a key, with or without a file yet.
+        key_styles: Most styles kept of a key.
     """
 
     head_timeout: PositiveFloat = 10.0
@@ -33,6 +39,11 @@ class LocalSettings(Settings):
     send_timeout: PositiveFloat = 30.0
     max_connections: PositiveInt = 500
     address_connections: PositiveInt = 64
+    max_disk: PositiveInt | None = None
+    min_free: NonNegativeInt | None = None
     rate_limit: NonNegativeFloat = 20.0
     rate_burst: PositiveInt = 100
     wrong_keys: PositiveInt = 20
+    key_queue_limit: PositiveInt = 250
+    key_uploads: PositiveInt = 2000
+    key_styles: PositiveInt = 200

@@ -1,0 +1,99 @@
+"""How much the data folder may hold, without walking through it for each file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from stylizer_service.problems import failure
+
+_STALE = 60.0
+"""Seconds after which the folder is measured anew: what painters wrote and the sweep deleted is seen only then."""
+_HASTE = 1.0
+"""The same where it looks full, so that what has just been deleted gives room."""
+_FLOOR = 2**28
+_SHARE = 20
+"""Measuring takes at most one part in so many of the time."""
+
+
+class Quota:
+    """The room that is left in a folder. Safe to share between threads.
+
+    What is kept is counted as it comes, and the folder itself is measured now and then: so the count is right after a
+    restart, and whoever else writes there or deletes.
+
+    Args:
+        folder: Everything in it counts, half-written files too; one with several names counts once.
+        max_bytes: Most that may be in it; None for as much as the disk holds.
+        min_free: What has to stay free on its disk, bytes; None for a twentieth of it, or 256 MiB if that is less.
+        clock: Tells the time in seconds.
+    """
+
+    def __init__(
+        self, folder: Path, *, max_bytes: int | None, min_free: int | None, clock: Callable[[], float] = time.monotonic
+    ):
+        self._folder = folder
+        self._max_bytes = max_bytes
+        self._min_free = min_free
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._used = 0
+        self._measured_at: float | None = None
+        self._took = 0.0
+
+    def take(self, length: int, *, promised: int = 0) -> None:
+        """Count a file in, before it is kept.
+
+        Args:
+            length: Its bytes; 0 asks whether there is any room at all.
+            promised: Bytes that others have a right to.
+
+        Raises:
+            ProblemError: `storage-full`, and nothing is counted.
+        """
+        disk = shutil.disk_usage(self._folder)
+        min_free = min(_FLOOR, disk.total // 20) if self._min_free is None else self._min_free
+        if disk.free < min_free + length + promised:
+            raise failure("storage-full", "the disk of this service is nearly full; try again later")
+        if self._max_bytes is None:
+            return
+        with self._lock:
+            if self._is_older_than(_STALE):
+                self._measure()
+            if self._used + length + promised > self._max_bytes and self._is_older_than(_HASTE):
+                self._measure()
+            if self._used + length + promised > self._max_bytes:
+                raise failure("storage-full", "this service keeps as much as it may; try again when some has expired")
+            self._used += length
+
+    def _is_older_than(self, seconds: float) -> bool:
+        return self._measured_at is None or self._clock() - self._measured_at > max(seconds, _SHARE * self._took)
+
+    def _measure(self) -> None:
+        started = self._clock()
+        self._used = size_of(self._folder)
+        self._measured_at = self._clock()
+        self._took = self._measured_at - started
+
+
+def size_of(folder: Path) -> int:
+    """Bytes on the disk of everything in a folder, while others may be changing it."""
+    total = 0
+    seen: set[tuple[int, int]] = set()
+    for parent, folders, files in os.walk(folder):
+        for name in folders + files:
+            try:
+                about = os.lstat(os.path.join(parent, name))  # noqa: PTH118 - a Path for each would double the time
+            except FileNotFoundError:
+                continue
+            if about.st_nlink > 1 and not stat.S_ISDIR(about.st_mode):
+                if (about.st_dev, about.st_ino) in seen:
+                    continue
+                seen.add((about.st_dev, about.st_ino))
+            total += about.st_blocks * 512
+    return total
