@@ -6,12 +6,15 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from stylizer.errors import ImageError
 from stylizer.images import decode
+from stylizer_service import headers
+from stylizer_service.guard import Guard
 from stylizer_service.models import MediaType
 from stylizer_service.probe import Probe, ProbedImage
 from stylizer_service.problems import Problem, ProblemError
@@ -27,12 +30,12 @@ def probe(data: bytes, field: str = "content", **limits: int) -> ProbedImage | P
         return error.problem
 
 
+def chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
 def png_of(width: int, height: int) -> bytes:
     """A PNG that says it is that large, in a few bytes."""
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     data = zlib.compress(bytes(100_000), 9)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
@@ -69,6 +72,25 @@ def test_the_shape_is_that_of_the_upright_picture(picture: Picture, name: str, o
 
     assert isinstance(found, ProbedImage)
     assert (found.height, found.width) == decode(data).rgb.shape[:2]
+
+
+def test_the_shape_of_a_png_is_told_without_decoding_it_wherever_its_metadata_stands(
+    picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = picture(60, 40, "PNG")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    late = chunk(b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0"))
+    at = data.index(b"IEND") - 4
+    turned = data[:at] + late + data[at:]
+    assert decode(turned).rgb.shape[:2] == (60, 40)
+    decoded: list[object] = []
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", decoded.append)
+
+    found = [headers.examine({"media_type": "image/png", "max_pixels": 10**6}, file)[0] for file in (data, turned)]
+
+    assert found == [{"size": (60, 40), "whole": True}, {"size": (40, 60), "whole": True}]
+    assert not decoded
 
 
 @pytest.mark.parametrize(
@@ -157,3 +179,22 @@ def test_a_file_that_only_begins_like_a_picture_is_broken(head: bytes) -> None:
         problem = probe(data)
         assert isinstance(problem, Problem)
         assert problem.code == "corrupt-image"
+
+
+def test_pictures_that_take_forever_to_open_or_crash_what_opens_them_are_refused_by_name(
+    picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Pillow puts the pieces of metadata together one by one, and copies all it has for each.
+    pieces = struct.pack(">HH6sB", 0xFFE1, 9, b"Exif\0\0", 0) * 1_000_000
+    whole = picture(60, 40, "JPEG")
+
+    monkeypatch.setattr("stylizer_service.probe.CPU_SECONDS", 1)
+    slow = probe(whole[:2] + pieces + whole[2:], field="style")
+    with closing(Guard("fuzz.misconduct:crash")) as guard:
+        monkeypatch.setattr("stylizer_service.probe._GUARD", guard)
+        crashing = probe(whole, field="mask")
+
+    assert isinstance(slow, Problem)
+    assert (slow.code, slow.field) == ("unusable-image", "style")
+    assert isinstance(crashing, Problem)
+    assert (crashing.code, crashing.field) == ("corrupt-image", "mask")

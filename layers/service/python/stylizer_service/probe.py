@@ -1,27 +1,22 @@
 """A cheap look at an upload, so that what cannot be painted is refused on arrival and not minutes later.
 
 Reads headers and lengths and decodes nothing. The painter decodes and stays the judge: what passes here can
-still fail there, with a problem of the same types. This is not the core's reader because this layer ships
-without the core.
+still fail there, with a problem of the same types. In this process only the first bytes are looked at; `headers`, which
+knows the libraries, runs in forks with limits on memory and time (`guard`).
 """
 
 from __future__ import annotations
 
+import atexit
 import os
-import struct
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import Any, BinaryIO
 
+from stylizer_service.guard import Bounds, Crashed, Guard, GuardError, KeeperDied
 from stylizer_service.models import MEDIA_TYPES, MediaType
 from stylizer_service.ports import Unavailable
 from stylizer_service.problems import ProblemError, failure
 from stylizer_service.settings import Settings
-
-if TYPE_CHECKING:
-    from PIL import Image
-
-    Opener = Callable[[BinaryIO], Image.Image]
 
 _NOUNS = {
     "content": "the photo",
@@ -30,9 +25,13 @@ _NOUNS = {
     "content_mask": "the content mask",
 }
 _MASKS = ("mask", "content_mask")
-_ORIENTATION = 0x0112
-_SIDEWAYS = (5, 6, 7, 8)
 _HEAD = 256
+CPU_SECONDS = 3
+"""What opening one picture may take. The slowest that are no attacks take a tenth of one."""
+_SECONDS = 15
+_OVERHEAD = 128 * 2**20
+_GUARD = Guard("stylizer_service.headers:examine", at_once=4)
+atexit.register(_GUARD.close)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,27 +65,40 @@ class Probe:
         Raises:
             ProblemError: Of the type that the painter's refusal would have.
         """
-        length = self._check_length(file, field)
+        self._check_length(file, field)
         head = file.read(_HEAD)
         media_type = _sniff(head)
         if media_type is None:
             raise _unsupported(field)
-        if media_type in ("image/avif", "image/heic"):
-            self._check_promised_sizes(file, field)
-        open_image = _opener(media_type)  # before the try: a library that is missing is no fault of the picture's
         try:
-            size = _upright_size(media_type, open_image, file)
-            whole = _is_whole(media_type, file, length)
-        except (ProblemError, Unavailable):
-            raise
-        except Exception as error:  # Between them the decoders raise nearly everything.
+            data = head + file.read()
+        except OSError as error:
             raise _corrupt(field) from error
-        self._check_shape(size, field)
-        if not whole:
+        found = self._examine(media_type, data, field)
+        if found["size"] is None:
             raise _corrupt(field)
-        return ProbedImage(*size, media_type)
+        width, height = found["size"]
+        self._check_shape((width, height), field)
+        if not found["whole"]:
+            raise _corrupt(field)
+        return ProbedImage(width, height, media_type)
 
-    def _check_length(self, file: BinaryIO, field: str) -> int:
+    def _examine(self, media_type: MediaType, data: bytes, field: str) -> dict[str, Any]:
+        # Libraries copy a file once or twice, and unpack profiles and texts; pixels they have none of yet.
+        memory = 4 * self._limits.max_bytes + _OVERHEAD
+        request = {"media_type": media_type, "max_pixels": self._limits.max_pixels}
+        try:
+            found, _ = _GUARD.run(request, data, Bounds(memory=memory, cpu_seconds=CPU_SECONDS, seconds=_SECONDS))
+        except Crashed as error:
+            raise _corrupt(field) from error
+        except GuardError as error:
+            detail = f"{_noun(field)} takes more time or memory to open than a picture may"
+            raise failure("unusable-image", detail, field=field) from error
+        except KeeperDied as error:
+            raise Unavailable("pictures cannot be looked at here for the moment") from error
+        return dict(found)
+
+    def _check_length(self, file: BinaryIO, field: str) -> None:
         length = file.seek(0, os.SEEK_END)
         file.seek(0)
         if length == 0:
@@ -96,7 +108,6 @@ class Probe:
             allowed = f"at most {self._limits.max_bytes:,} bytes"
             detail = f"{_noun(field)} has {length:,} bytes; allowed are {allowed}"
             raise failure("image-too-large", detail, field=field, allowed=allowed)
-        return length
 
     def _check_shape(self, size: tuple[int, int], field: str) -> None:
         self._check_pixels(size, field)
@@ -118,20 +129,7 @@ class Probe:
             detail = f"{_noun(field)} is {size[0]:,} x {size[1]:,} pixels; allowed are {allowed}"
             raise failure("too-many-pixels", detail, field=field, allowed=allowed)
 
-    def _check_promised_sizes(self, file: BinaryIO, field: str) -> None:
-        """Check every "ispe" box of an AVIF or HEIC; the libraries would call a huge one broken."""
-        file.seek(0)
-        data = file.read()
-        at = data.find(_ISPE)
-        while at >= 0:
-            sides = data[at + len(_ISPE) : at + len(_ISPE) + 8]
-            if len(sides) == 8:
-                self._check_pixels(struct.unpack(">II", sides), field)
-            at = data.find(_ISPE, at + 1)
 
-
-# A box of 20 bytes, version and flags 0; width and height follow.
-_ISPE = b"\0\0\0\x14ispe\0\0\0\0"
 _SIGNATURES: tuple[tuple[bytes, MediaType], ...] = (
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -159,84 +157,6 @@ def _sniff(head: bytes) -> MediaType | None:
         brands = {box[at : at + 4] for at in range(0, len(box), 4)}
         return next((media_type for known, media_type in _BRANDS if known & brands), None)
     return None
-
-
-def _upright_size(media_type: MediaType, open_image: Opener, file: BinaryIO) -> tuple[int, int]:
-    file.seek(0)
-    image = open_image(file)
-    width, height = image.size
-    if media_type == "image/tiff":  # Pillow has turned this one already.
-        return width, height
-    try:
-        sideways = image.getexif().get(_ORIENTATION) in _SIDEWAYS
-    except Exception:  # Metadata that cannot be read turns nothing.
-        sideways = False
-    return (height, width) if sideways else (width, height)
-
-
-def _opener(media_type: MediaType) -> Opener:
-    """The one decoder that may see the data, loaded with the first such picture."""
-    if media_type == "image/heic":
-        from pillow_heif import as_plugin
-
-        return cast("Opener", as_plugin.HeifImageFile)
-    from PIL import (
-        AvifImagePlugin,
-        GifImagePlugin,
-        JpegImagePlugin,
-        PngImagePlugin,
-        TiffImagePlugin,
-        WebPImagePlugin,
-    )
-
-    openers: dict[MediaType, Opener] = {
-        "image/jpeg": JpegImagePlugin.JpegImageFile,
-        "image/png": PngImagePlugin.PngImageFile,
-        "image/webp": WebPImagePlugin.WebPImageFile,
-        "image/avif": AvifImagePlugin.AvifImageFile,
-        "image/tiff": TiffImagePlugin.TiffImageFile,
-        "image/gif": GifImagePlugin.GifImageFile,
-    }
-    return openers[media_type]
-
-
-def _is_whole(media_type: MediaType, file: BinaryIO, length: int) -> bool:
-    """Whether the file reaches its own end, where the format tells that without decoding."""
-    file.seek(0)
-    if media_type == "image/jpeg":
-        return _jpeg_has_end(file.read())
-    if media_type == "image/png":
-        return _png_chunks_fit(file, length)
-    if media_type == "image/webp":
-        size = int.from_bytes(file.read(8)[4:], "little")
-        return size + 8 <= length
-    return True
-
-
-def _jpeg_has_end(data: bytes) -> bool:
-    """Walk the segments to the first scan; after it FF D9 is the end of the picture and nothing else."""
-    at = 2
-    while data[at : at + 1] == b"\xff":
-        marker = data[at + 1]
-        if marker == 0xFF:  # padding
-            at += 1
-        elif marker == 0xDA:
-            return data.find(b"\xff\xd9", at) >= 0
-        else:
-            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return False
-
-
-def _png_chunks_fit(file: BinaryIO, length: int) -> bool:
-    at = 8
-    while at + 8 <= length:
-        file.seek(at)
-        header = file.read(8)
-        if header[4:] == b"IEND":
-            return True
-        at += 12 + int.from_bytes(header[:4], "big")
-    # Without an IEND, but with all it announced: decoders take it.
-    return at == length
 
 
 def _noun(field: str) -> str:
