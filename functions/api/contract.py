@@ -97,7 +97,9 @@ def _complete(call: dict[str, Any], *, needs_key: bool, is_keyed: bool) -> None:
         if response["description"] == "Successful Response":
             response["description"] = "Success."
         contract_successes.complete(operation, status, response)
-    access = contract_problems.WITH_KEY if is_keyed else () if needs_key else contract_problems.WITHOUT_KEYS
+    access = contract_problems.WITHOUT_KEYS
+    if needs_key:
+        access = contract_problems.WITH_KEY if is_keyed else contract_problems.PUBLIC
     responses |= contract_problems.responses(contract_problems.kinds_of(operation, access))
     if is_keyed:
         call["security"] = [{"ApiKey": []}]

@@ -12,6 +12,8 @@ MEDIA_TYPE = "application/problem+json"
 
 WITH_KEY = ("missing-api-key", "throttled")
 """Of a call that takes a key."""
+PUBLIC = ("throttled",)
+"""Of a call that takes none, though others do."""
 WITHOUT_KEYS = ("foreign-site",)
 """Of any call where nobody has a key, and only this machine is served."""
 
@@ -125,7 +127,7 @@ def kinds_of(operation: str, access: Iterable[str]) -> list[str]:
 
     Args:
         operation: Its id.
-        access: Those of the way in: `WITH_KEY`, `WITHOUT_KEYS` or none.
+        access: Those of the way in: `WITH_KEY`, `PUBLIC` or `WITHOUT_KEYS`.
     """
     return [*PROBLEMS.get(operation, ()), *access, *_ANY]
 

@@ -63,18 +63,20 @@ class WithKeys:
     def __init__(self, app: ASGIApp, keys: Keys, settings: LocalSettings):
         self._app = app
         self._keys = keys
-        self._rates = Buckets(settings.rate_limit, settings.rate_burst) if settings.rate_limit else None
+        self._keyed = _Meter("key", settings.rate_limit, settings.rate_burst)
+        self._open = _Meter("address", settings.address_rate_limit, settings.address_rate_burst)
         self._guesses = Buckets(settings.wrong_keys / _MINUTE, settings.wrong_keys)
         self._known: set[bytes] = set()  # digests of keys that were right once: they are no guesses
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        headers: dict[str, str] = {}
         try:
             if _KEYED.fullmatch(scope["path"]) and not _SIGNED.fullmatch(scope["path"]):
                 owner = await self._owner(scope)
-                headers = self._count(owner)
+                headers = self._keyed.count(owner)
                 scope["state"]["owner"] = owner
+            else:
+                headers = self._open.count(_caller(scope))
         except _Refused as refused:
             await _refuse(refused.problem, refused.headers, scope, receive, send)
         else:
@@ -86,7 +88,7 @@ class WithKeys:
             raise _Refused(_missing())
         digest = hashlib.sha256(secret.encode()).digest()
         if digest not in self._known:
-            grant = self._guesses.take(site(scope["client"][0] if scope["client"] else ""))
+            grant = self._guesses.take(_caller(scope))
             if not grant.is_given:
                 detail = "too many keys that are not known came from this address; try again later"
                 raise _Refused(problem("throttled", detail, field="X-Api-Key"), _retry_after(grant.wait))
@@ -96,20 +98,28 @@ class WithKeys:
         self._known.add(digest)
         return owner
 
-    def _count(self, owner: str) -> dict[str, str]:
-        """Count a request of an owner; gives what the answer says of it."""
-        if self._rates is None:
+
+class _Meter:
+    """Counts requests, and says in the answers how many more there may be."""
+
+    def __init__(self, name: str, rate: float, burst: int):
+        self._name = name
+        self._buckets = Buckets(rate, burst) if rate else None
+
+    def count(self, whose: str) -> dict[str, str]:
+        """Count a request; gives the headers that tell of it. Raises `_Refused` where it is one too many."""
+        if self._buckets is None:
             return {}
-        rate, burst = self._rates.rate, self._rates.burst
-        grant = self._rates.take(owner)
+        rate, burst = self._buckets.rate, self._buckets.burst
+        grant = self._buckets.take(whose)
         # As in draft-ietf-httpapi-ratelimit-headers: of `q` requests in `w` seconds, `r` are left for the next `t`.
         headers = {
-            "RateLimit-Policy": f'"key";q={burst};w={math.ceil(burst / rate)}',
-            "RateLimit": f'"key";r={grant.left};t={math.ceil(grant.full)}',
+            "RateLimit-Policy": f'"{self._name}";q={burst};w={math.ceil(burst / rate)}',
+            "RateLimit": f'"{self._name}";r={grant.left};t={math.ceil(grant.full)}',
         }
         if not grant.is_given:
             allowed = f"{burst} requests at once, and {rate:g} a second from then on"
-            detail = "there are more requests at a time than this key may make; try again in a moment"
+            detail = f"there are more requests at a time than this {self._name} may make; try again in a moment"
             raise _Refused(problem("throttled", detail, allowed=allowed), headers | _retry_after(grant.wait))
         return headers
 
@@ -143,3 +153,7 @@ def _with_headers(send: Send, headers: Mapping[str, str]) -> Send:
         await send(message)
 
     return send_with_headers if headers else send
+
+
+def _caller(scope: Scope) -> str:
+    return site(scope["client"][0] if scope["client"] else "")

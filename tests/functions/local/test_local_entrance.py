@@ -91,6 +91,18 @@ def test_who_asks_too_often_is_told_when_to_come_again_and_keeps_nobody_else_fro
             assert ann.get("/").status_code == 200
 
 
+def test_one_address_cannot_have_pages_files_and_health_without_end(serve: Serve) -> None:
+    with serve(with_keys=True, address_rate_limit=0.01, address_rate_burst=3) as running:
+        key = running.local.keys.add("ann")
+        with running.client() as client, running.client(**{"X-Forwarded-For": "203.0.113.9"}) as other:
+            answers = [client.get(path) for path in ("/", "/healthz", "/v1/files/x", "/page/app.js")]
+            assert [answer.status_code for answer in answers] == [200, 200, 403, 429]
+            assert told(answers[-1])[1] == "throttled"
+            assert other.get("/healthz").status_code == 200
+        with running.client(key) as ann:
+            assert ann.get("/v1/styles").status_code == 200
+
+
 def test_an_address_that_guesses_keys_is_no_longer_listened_to_but_those_who_had_one_are(serve: Serve) -> None:
     with serve(with_keys=True, wrong_keys=3) as running:
         right, late = (running.local.keys.add(name) for name in ("ann", "bob"))

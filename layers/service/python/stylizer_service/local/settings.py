@@ -26,6 +26,9 @@ class LocalSettings(Settings):
         min_free: Bytes of the disk that are left free; unset for a twentieth of it, at most 256 MiB.
         rate_limit: Requests a second of a key, on average; 0 lifts the limit.
         rate_burst: The same, at once.
+        address_rate_limit: Requests a second from one address for what takes no key: pages, health, signed links; 0 lifts
+            the limit.
+        address_rate_burst: The same, at once.
         wrong_keys: Most keys not seen before that are looked at in a minute from one address: all others are guesses.
         key_queue_limit: Most jobs waiting of a key; at most `queue_limit` wait of all together.
         key_uploads: Most uploads kept of a key, with or without a file yet.
@@ -43,6 +46,8 @@ class LocalSettings(Settings):
     min_free: NonNegativeInt | None = None
     rate_limit: NonNegativeFloat = 20.0
     rate_burst: PositiveInt = 100
+    address_rate_limit: NonNegativeFloat = 50.0
+    address_rate_burst: PositiveInt = 200
     wrong_keys: PositiveInt = 20
     key_queue_limit: PositiveInt = 250
     key_uploads: PositiveInt = 2000
