@@ -10,11 +10,11 @@ from stylizer_service.problems import KINDS, problem
 
 MEDIA_TYPE = "application/problem+json"
 
-WITH_KEY = ("missing-api-key", "throttled")
+WITH_KEY: tuple[str, ...] = ("missing-api-key", "throttled")
 """Of a call that takes a key."""
-PUBLIC = ("throttled",)
+PUBLIC: tuple[str, ...] = ("throttled",)
 """Of a call that takes none, though others do."""
-WITHOUT_KEYS = ("foreign-site",)
+WITHOUT_KEYS: tuple[str, ...] = ("foreign-site",)
 """Of any call where nobody has a key, and only this machine is served."""
 
 _COME_AGAIN = (429, 503, 507)
