@@ -3,6 +3,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler
 from ipaddress import ip_address
 from typing import Any, Protocol
@@ -136,6 +137,38 @@ def test_a_receiver_that_does_not_read_is_cut_off(receiver: Receiver) -> None:
 
     with pytest.raises(NotSent, match=r"Timeout|timed out"):
         receiver.sender(SOON).post(receiver.url, HEADERS, bytes(50_000_000))
+
+
+def test_a_receiver_that_reads_and_never_answers_is_cut_off(receiver: Receiver) -> None:
+    receiver.answers = [lambda _: receiver.stopping.wait()]
+
+    with pytest.raises(NotSent, match=r"Timeout|timed out"):
+        receiver.sender(SOON).post(receiver.url, HEADERS, b"{}")
+    assert len(receiver.heard) == 1
+
+
+def test_a_receiver_that_reads_slowly_is_cut_off_though_each_piece_is_taken_in_time(receiver: Receiver) -> None:
+    def sip(handler: BaseHTTPRequestHandler) -> None:
+        while not receiver.stopping.wait(SOON / 10) and handler.connection.recv(65_536):
+            pass
+
+    receiver.answers = [sip]
+
+    with pytest.raises(NotSent, match=r"Timeout|timed out|no answer in time"):
+        receiver.sender(SOON).post(receiver.url, HEADERS, bytes(50_000_000))
+
+
+def test_a_receiver_that_accepts_nothing_is_cut_off(receiver: Receiver) -> None:
+    with socket.socket() as deaf, ExitStack() as callers:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen(0)
+        for _ in range(4):  # more than its backlog holds: whoever comes now waits to be let in
+            caller = callers.enter_context(socket.socket())
+            caller.setblocking(False)
+            caller.connect_ex(deaf.getsockname())
+        url = f"https://hooks.example:{deaf.getsockname()[1]}/"
+        with pytest.raises(NotSent, match=r"Timeout|timed out"):
+            receiver.sender(SOON).post(url, HEADERS, b"{}")
 
 
 def test_a_receiver_that_never_answers_the_handshake_is_cut_off(receiver: Receiver) -> None:
