@@ -9,7 +9,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,18 +30,33 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    folder = tmp_path_factory.mktemp("served")
+    with (
+        _serving(tmp_path_factory.mktemp("served")) as address,
+        httpx.Client(base_url=address, timeout=PATIENCE) as api,
+    ):
+        yield Served(f"{address}/", api)
+
+
+@pytest.fixture
+def serve_data(tmp_path: Path) -> Callable[..., AbstractContextManager[str]]:
+    """Another server, of the data folder `tmp_path / "data"`: `with serve_data(*options) as address`."""
+    return lambda *options: _serving(tmp_path, *options)
+
+
+@contextmanager
+def _serving(folder: Path, *options: str) -> Iterator[str]:
     log = folder / "log"
     command = [sys.executable, "-c", "from functions.local.server import main; main()"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*command, "--port", "0", "--data-dir", str(folder / "data")], stdout=output, stderr=output, env=environment
+            [*command, "--port", "0", "--data-dir", str(folder / "data"), *options],
+            stdout=output,
+            stderr=output,
+            env=environment,
         )
     try:
-        address = _address_in(log, process)
-        with httpx.Client(base_url=address, timeout=PATIENCE) as api:
-            yield Served(f"{address}/", api)
+        yield _address_in(log, process)
     finally:
         process.terminate()
         process.wait(PATIENCE)
