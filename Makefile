@@ -10,7 +10,7 @@ STAGE ?= dev
 CDK := npx --yes aws-cdk@2.1148.1
 BY_TEACHERS := $(if $(TEACHERS),--teachers "$(TEACHERS)")
 
-.PHONY: help run test chaos lint format bench load contract lock audit swatches train-encoder train-decoder quality synth diff deploy destroy clean
+.PHONY: help run test chaos lint format bench load contract lock audit licenses sbom swatches train-encoder train-decoder quality synth diff deploy destroy clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-13s %s\n", $$1, $$2}'
 
@@ -46,6 +46,12 @@ lock: .venv/.dev ## pin and hash anew what is deployed [TORCH_CPU_INDEX=https://
 
 audit: .venv/.dev ## ask OSV whether a version that is locked or pinned is known to be vulnerable
 	$(BIN)/python -m infra.audit
+
+licenses: .venv/.dev ## list the license of everything that is deployed; fails where one is not allowed
+	$(BIN)/python -m infra.licenses
+
+sbom: .venv/.dev ## write what each deployable is made of, as CycloneDX, into build/sbom
+	$(BIN)/python -m infra.sbom
 
 swatches: .venv/.dev ## paint the built-in styles anew
 	$(BIN)/python -m swatches
