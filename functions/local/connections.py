@@ -15,13 +15,14 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from functions.api.contract_problems import MEDIA_TYPE
+from functions.api.middleware import HEADERS
 from functions.local.addresses import Network, parse, site
 from stylizer_service.local.settings import LocalSettings
 from stylizer_service.problems import KINDS, problem
 
 _TICK = 0.25
 _LINGER = 30.0
-"""How long what still comes is thrown away once the request has been answered, seconds."""
+"""How long what still comes is thrown away once the request has been answered, seconds; and of it, at most one file."""
 HEAD_BYTES = 16 * 1024
 """Longest head of a request, and of a chunk of its body."""
 _CHUNK = 64
@@ -93,6 +94,7 @@ class Connection(H11Protocol):
         self._request: object = None  # what `_waited` is counted for
         self._came = 0  # bytes of it
         self._waited = 0.0  # seconds for the rest of it
+        self._late = 0  # bytes of it that came when it had been answered
         self._stalled = 0.0  # seconds since any of the answer was taken
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -108,9 +110,15 @@ class Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Go on with the request."""
-        if not self.transport.is_closing():
-            self._came += len(data)
-            super().data_received(data)
+        if self.transport.is_closing():
+            return
+        self._came += len(data)
+        is_late = self.conn.their_state is h11.SEND_BODY and self.cycle is not None and self.cycle.response_complete
+        self._late = self._late + len(data) if is_late else 0
+        if self._late > self._all.settings.max_bytes:
+            self.transport.close()  # whoever would read the answer has had every chance
+            return
+        super().data_received(data)
 
     def resume_writing(self) -> None:
         """Some of the answer was taken."""
@@ -161,6 +169,7 @@ class Connection(H11Protocol):
                 ("Content-Length", str(len(body))),
                 ("Cache-Control", "no-store"),
                 ("Connection", "close"),
+                *HEADERS.items(),
                 *([("Retry-After", "5")] if code == "too-many-connections" else []),
             ]
             for event in (

@@ -46,6 +46,7 @@ def answers(house: House) -> dict[str, Answer]:
     link = found["303 image"].header("location")
     if house.name == "local":
         found["200 file"] = house.call("GET", str(link), who=None)
+        found["400"] = house.send("GET", "/", [("Content-Length", "two")], b"")
     else:
         found["307 stage"] = house.send("GET", house.prefix, [], b"")
     for name, answer in found.items():

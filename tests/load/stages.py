@@ -26,8 +26,8 @@ MIX = {
 """Visits in a hundred: mostly people who watch a painting."""
 
 _NO_LIMIT = {"queue_limit": "1000000"}
-_IDLE_SECONDS = 6.0
-"""After so long the server has closed the connections that nobody uses."""
+_LEAVE_SECONDS = 1.0
+"""After so long the server has closed the connections that clients have closed."""
 _SPARE_FILES = 16
 """Open files more than before that are no leak: each thread of the server may keep one."""
 
@@ -127,7 +127,7 @@ def run(folder: Path, photo: Path, *, clients: Sequence[int], seconds: float, ba
             _stage(result, server, plan, "mix, painter busy", count, MIX, is_painting=True)
         _stop_all(server)
         result.lost = [job for job in result.accepted if not _is_accounted_for(server, job)]
-        time.sleep(_IDLE_SECONDS)
+        time.sleep(_LEAVE_SECONDS)
         result.after = server.usage()
     return result
 

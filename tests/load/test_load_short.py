@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from load.crowd import Plan
 from load.figures import percentile
-from load.protections import queue_limit
+from load.processes import serving
+from load.protections import half_open, oversized, queue_limit
 from load.stages import draw_photo, run
 
 
@@ -32,6 +34,15 @@ def test_who_is_refused_while_the_queue_is_full_comes_again_when_told_to_and_is_
     seen = queue_limit(tmp_path, photo, limit=2, jobs=4)
 
     assert seen.broken == []
+
+
+def test_who_holds_connections_or_sends_without_end_is_cut_off_and_others_are_served(tmp_path: Path) -> None:
+    with serving(tmp_path / "data", head_timeout="1", max_bytes="100000") as server:
+        plan = Plan(address=server.address, clients=2, seconds=1, mix={"health": 1})
+        seen = [half_open(server, plan, count=30), *oversized(server)]
+
+    assert [broken for protection in seen for broken in protection.broken] == []
+    assert len(seen) == 8
 
 
 def test_a_percentile_is_the_nearest_rank() -> None:
