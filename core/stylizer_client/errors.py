@@ -11,7 +11,7 @@
         ├── Conflict                    409
         ├── Expired                     410: the upload, the painting or the form is over
         ├── Invalid                     400, 413, 415, 422: something in the request cannot be honored; see `field`
-        ├── Busy                        429, 503, after every retry
+        ├── Busy                        429, 503, 507, after every retry
         └── PaintingFailed              a job that was accepted, and has failed
 
 A `Problem` of any other status is a plain `Problem`. Its `code` names the kind for programs, its `detail` is a
@@ -138,6 +138,7 @@ _KINDS: dict[int, type[Problem]] = {
     422: Invalid,
     429: Busy,
     503: Busy,
+    507: Busy,
 }
 
 

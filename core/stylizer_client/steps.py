@@ -20,8 +20,8 @@ LONGEST_PAUSE = 120.0
 """Who is asked to come back later than this, in seconds, gives up instead."""
 
 _FIRST_PAUSE, _LONGEST_BACKOFF = 0.5, 20.0
-_PASSING = (429, 500, 502, 503, 504)
-_NOT_DONE = (429, 503)  # of these it is certain that the request has not been carried out
+_PASSING = (429, 500, 502, 503, 504, 507)
+_NOT_DONE = (429, 503, 507)  # of these it is certain that the request has not been carried out
 
 
 class Sink(Protocol):

@@ -195,9 +195,10 @@ def test_a_style_is_made_once_even_if_nobody_hears_of_it(address: str, client: C
         with pytest.raises(Unreachable) as caught:
             shaky.add_style("Mine", folder / "cat.jpg")
         assert caught.value.was_sent
-        line.go_wrong("POST /v1/styles", refuse(503, b"{}"))
-        shaky.add_style("Mine too", folder / "cat.jpg")
-    assert [style.title for style in client.styles() if style.own] == ["Mine too", "Mine"]
+        for status in (503, 507):
+            line.go_wrong("POST /v1/styles", refuse(status, b"{}"))
+            shaky.add_style(f"Mine after {status}", folder / "cat.jpg")
+    assert [style.title for style in client.styles() if style.own] == ["Mine after 507", "Mine after 503", "Mine"]
 
 
 def test_a_service_that_is_not_there_is_told_in_a_sentence(no_pauses: list[float]) -> None:
