@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -16,7 +16,9 @@ import httpx
 
 from chaos.wishes import Wish
 
-_COME_AGAIN = {429, 502, 503, 504, 507}
+_COME_AGAIN = {429, 503, 507}
+"""What the API may say at any time. Everything else that is no success is a defect."""
+_STORE_DOWN = range(500, 600)  # what a store itself may say
 _LONGEST_PAUSE = 1.0
 """A good client waits as long as `Retry-After` says; these have less time."""
 _ENDS = ("succeeded", "failed", "canceled", "expired")
@@ -77,7 +79,7 @@ class Client:
             self._ledger.refused.append(f"wish {wish.number}: its key gave another job the second time")
         if wish.kind == "cancel":
             time.sleep(pause)
-            self._ask(lambda: self._api.post(f"v1/stylizations/{job_id}/cancel"), HTTPStatus.CONFLICT)
+            self._ask(lambda: self._api.post(f"v1/stylizations/{job_id}/cancel"), also_fine=HTTPStatus.CONFLICT)
 
     def look(self, number: int) -> bool:
         """See how the job of a wish is; whether it has ended."""
@@ -93,7 +95,7 @@ class Client:
         if leads is None:
             return None
         place = self._api.base_url.join(leads.headers["location"])
-        answer = self._ask(lambda: self._store.get(place))
+        answer = self._ask(lambda: self._store.get(place), come_again=_STORE_DOWN)
         return None if answer is None else answer.content
 
     def _accept(self, send: Callable[[], httpx.Response]) -> str | None:
@@ -115,10 +117,17 @@ class Client:
             return None
         form = created.json()
         place = self._api.base_url.join(form["url"])
-        self._ask(lambda: self._store.post(place, data=form["fields"], files={"file": ("photo", wish.photo)}))
+        file = {"file": ("photo", wish.photo)}
+        self._ask(lambda: self._store.post(place, data=form["fields"], files=file), come_again=_STORE_DOWN)
         return str(form["id"])
 
-    def _ask(self, send: Callable[[], httpx.Response], *also_fine: int) -> httpx.Response | None:
+    def _ask(
+        self,
+        send: Callable[[], httpx.Response],
+        *,
+        also_fine: int | None = None,
+        come_again: Container[int] = _COME_AGAIN,
+    ) -> httpx.Response | None:
         """Send until there is an answer. None, and a line in the ledger, for one that should never be."""
         while True:
             if time.monotonic() > self._deadline:
@@ -130,9 +139,9 @@ class Client:
                 self._ledger.statuses[0] += 1
             else:
                 self._ledger.statuses[answer.status_code] += 1
-                if answer.status_code < 400 or answer.status_code in also_fine:
+                if answer.status_code < 400 or answer.status_code == also_fine:
                     return answer
-                if answer.status_code not in _COME_AGAIN:
+                if answer.status_code not in come_again:
                     self._ledger.refused.append(f"{answer.request.method} {answer.request.url}: {answer.text[:300]}")
                     return None
                 pause = min(float(answer.headers.get("retry-after", 1)), _LONGEST_PAUSE)

@@ -56,6 +56,7 @@ def judge(figures: Figures, wishes: Sequence[Wish], ledger: Ledger, client: Clie
     status = Counter(str(job["status"]) for job in ends.values())
     why = Counter(job["error"]["type"].rpartition("/")[2] for job in ends.values() if job["error"])
     figures.add("jobs accepted", len(ledger.accepted))
+    figures.promise("never accepted", [f"wish {wish.number}" for wish in wishes if wish.number not in ledger.accepted])
     for name in ("succeeded", "canceled", "expired"):
         figures.add(name, status[name])
     figures.add("failed, with the reason", counted(why))

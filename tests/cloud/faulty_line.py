@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
@@ -85,11 +86,19 @@ def break_off(carry: Carry) -> Answer:
     return status, headers, body[: len(body) // 2]
 
 
+AnyLine = TypeVar("AnyLine", bound=Line)
+
+
 @contextmanager
-def faulty_line(target: str) -> Iterator[Line]:
-    """Carry requests to the address `target` until the block ends."""
+def faulty_line(target: str, make: Callable[[str, str], AnyLine] = Line) -> Iterator[AnyLine]:  # type: ignore[assignment]
+    """Carry requests to the address `target` until the block ends.
+
+    Args:
+        target: Where the fake AWS is.
+        make: Makes the line, of its address and the target.
+    """
     server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
-    line = Line(f"http://127.0.0.1:{server.server_port}", target)
+    line = make(f"http://127.0.0.1:{server.server_port}", target)
     server.RequestHandlerClass = _handler(line)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()

@@ -39,12 +39,14 @@ class QueueSource:
     """An event source mapping: one queue, one handler, batches of one, partial batch responses.
 
     Attributes:
+        client: SQS.
+        url: Of the queue.
         handler: Gets the events.
     """
 
     def __init__(self, sqs: SQSClient, url: str, handler: Handler, *, seconds: float = 900.0):
-        self._sqs = sqs
-        self._url = url
+        self.client = sqs
+        self.url = url
         self.handler = handler
         self._seconds = seconds
         name = url.rpartition("/")[2]
@@ -56,19 +58,25 @@ class QueueSource:
         Returns:
             Whether it was dealt with, or None if there was no message to be seen.
         """
-        answer = self._sqs.receive_message(
-            QueueUrl=self._url, MessageSystemAttributeNames=["All"], MaxNumberOfMessages=1, WaitTimeSeconds=0
+        messages = self.receive(1)
+        return self.handle(messages[0]) if messages else None
+
+    def receive(self, most: int) -> list[MessageTypeDef]:
+        """Some messages that nobody else is to see for a while."""
+        answer = self.client.receive_message(
+            QueueUrl=self.url, MessageSystemAttributeNames=["All"], MaxNumberOfMessages=most, WaitTimeSeconds=0
         )
-        messages = answer.get("Messages", [])
-        if not messages:
-            return None
+        return answer.get("Messages", [])
+
+    def handle(self, message: MessageTypeDef) -> bool:
+        """Take a message to the handler; whether it was dealt with."""
         try:
-            result = self.handler(self._event(messages[0]), LambdaContext(seconds=self._seconds)) or {}
+            result = self.handler(self._event(message), LambdaContext(seconds=self._seconds)) or {}
         except Exception:  # As in Lambda: the message is seen again when its time is over.
             return False
         if result.get("batchItemFailures"):
             return False
-        self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=messages[0]["ReceiptHandle"])
+        self.client.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
         return True
 
     def drain(self) -> list[bool]:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from cloud.container import PATIENCE, Container
 from cloud.control_plane import ControlPlane
 from cloud.pump import Event, notice
 from cloud.stage import Stage
@@ -23,41 +20,10 @@ if TYPE_CHECKING:
 
     Settle = Callable[[Event], None]
 
-PATIENCE = 100.0
 LEASE = 2.0
 # The queue of this stage has time for next to nothing of the slower methods.
 SLOW = {"method": "optimization", "quality": "draft", "size": 64}
 ENDLESS = {"method": "optimization", "quality": "high", "size": 1024}
-
-
-class Container:
-    """A process of the image's command, on a port of its own."""
-
-    def __init__(self, stage: Stage, folder: Path):
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            port = listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{port}"
-        self.log = folder / "container.log"
-        environment = os.environ | stage.environment | {"SAGEMAKER_BIND_TO_PORT": str(port)}
-        with self.log.open("ab") as log:
-            command = [sys.executable, "-m", "functions.painter.endpoint", "serve"]
-            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-
-    def wait_until_well(self) -> None:
-        def is_well() -> bool:
-            try:
-                return httpx.get(f"{self.url}/ping", timeout=5).status_code == 200
-            except httpx.ConnectError:
-                return False
-
-        self.wait_for(is_well)
-
-    def wait_for(self, look: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while not look():
-            assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.05)
 
 
 @pytest.fixture

@@ -1,0 +1,100 @@
+"""The line to AWS on a bad day, which also sees what has really been written."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from cloud.faulty_line import THROTTLED, Answer, Carry, Line, Request, Wrong, break_off, lose, refuse
+
+_SHARE = 0.03
+"""Of all requests that fare badly on an ordinary day."""
+_STORM_SHARE = 0.7
+_HANG_SECONDS = 5.0  # longer than a client of DynamoDB or SQS waits for an answer
+_OUT_OF_ORDER = b'{"__type": "x#InternalServerError", "message": "out of order"}'
+
+
+class RoughLine(Line):
+    """Lets requests fare badly at random.
+
+    Attributes:
+        is_rough: Whether anything goes wrong at all.
+        wrongs: What went wrong how often, as "s3 refused".
+        finished: The jobs that were written down as succeeded, each as often as it was, and when.
+    """
+
+    def __init__(self, address: str, target: str, chance: random.Random):
+        super().__init__(address, target)
+        self.is_rough = False
+        self.wrongs: Counter[str] = Counter()
+        self.finished: list[tuple[str, datetime]] = []
+        self._chance = chance
+        self._storm: str | None = None
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def storm(self, service: str) -> Iterator[None]:
+        """Have most requests to a service fare badly."""
+        self._storm = service
+        try:
+            yield
+        finally:
+            self._storm = None
+
+    def answer(self, request: Request, carry: Carry) -> Answer | None:
+        """What comes back for a request, None if nothing does."""
+
+        def carry_and_see() -> Answer:
+            answer = carry()
+            self._see(request, answer)
+            return answer
+
+        service = _service(request)
+        share = _STORM_SHARE if self._storm == service else _SHARE
+        with self._lock:
+            if not self.is_rough or self._chance.random() >= share:
+                wrong = None
+            else:
+                kind, wrong = self._wrong(service)
+                self.wrongs[f"{service} {kind}"] += 1
+        return wrong(carry_and_see) if wrong else carry_and_see()
+
+    def _wrong(self, service: str) -> tuple[str, Wrong]:
+        status, body = THROTTLED.get(service, THROTTLED["dynamodb"])
+        kinds: dict[str, Wrong] = {
+            "throttled": refuse(status, body),
+            "5xx": refuse(500, _OUT_OF_ORDER if service != "s3" else b"<Error><Code>InternalError</Code></Error>"),
+            "cut before": lambda _: None,
+            "answer lost": lose,
+            "answer cut": break_off,
+            "timeout": _hang,
+        }
+        (kind,) = self._chance.choices([*kinds], (6, 6, 4, 4, 2, 1))
+        return kind, kinds[kind]
+
+    def _see(self, request: Request, answer: Answer) -> None:
+        if request.name != "UpdateItem" or answer[0] != 200:
+            return
+        asked = json.loads(request.body)
+        changed = {name: place for place, name in asked["ExpressionAttributeNames"].items() if place.startswith("#c")}
+        place = changed.get("status", "").replace("#", ":")
+        if asked["ExpressionAttributeValues"].get(place) == {"S": "succeeded"}:
+            self.finished.append((asked["Key"]["pk"]["S"], datetime.now(UTC)))
+
+
+def _service(request: Request) -> str:
+    target = request.headers.get("x-amz-target", "")
+    if target.startswith("DynamoDB"):
+        return "dynamodb"
+    return "sqs" if target.startswith("AmazonSQS") else "other" if target else "s3"
+
+
+def _hang(carry: Carry) -> None:
+    time.sleep(_HANG_SECONDS)
+    carry()
