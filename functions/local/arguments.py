@@ -64,3 +64,6 @@ def _add_keys(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     actions.add_parser("list", parents=[place], help="print name, id and time of each key")
     remove = actions.add_parser("remove", parents=[place], help="have a key no longer be valid, from this moment on")
     remove.add_argument("name", metavar="NAME", help="as it was added")
+    remove.add_argument(
+        "--with-data", action="store_true", help="delete all that was made with it too, which otherwise expires"
+    )

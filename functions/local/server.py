@@ -37,7 +37,7 @@ def main() -> None:
     try:
         settings = _settings(options.data_dir)
         if options.command == "keys":
-            keys_command.run(options.action, getattr(options, "name", None), settings.data_dir)
+            keys_command.run(options, settings)
         else:
             _log_to_stderr()
             _end_in_order()

@@ -1,13 +1,21 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import os
 import re
 import socket
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
+
+from pictures import disk_photo
+
+from stylizer_service.local import open_local
+from stylizer_service.models import StylizationRequest
+from stylizer_service.settings import Settings
 
 
 def start(data_dir: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -80,6 +88,26 @@ def test_keys_are_shown_once_and_listed_without_their_secrets(tmp_path: Path) ->
     kept = b"".join(path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file())
     assert not any(secret.encode() in kept for secret in secrets)
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+
+
+def test_a_key_can_be_removed_with_all_that_was_made_with_it(tmp_path: Path) -> None:
+    with closing(open_local(Settings(data_dir=tmp_path))) as local:
+        owners = {}
+        for name in ("ann", "bob"):
+            owners[name] = local.keys.owner(local.keys.add(name)) or ""
+            photo = local.service.add_upload(owners[name], io.BytesIO(disk_photo()), field="content")
+            local.service.create_stylization(owners[name], StylizationRequest(content=photo, style="woodcut"), "once")
+            local.service.create_style(owners[name], photo, "Mine")
+        count = len([path for path in (tmp_path / "blobs").rglob("*") if path.is_file()])
+
+        done = run("--data-dir", str(tmp_path), "keys", "remove", "ann", "--with-data")
+
+        assert (done.returncode, done.stdout) == (0, "3 uploads, paintings and styles deleted\n")
+        assert [key.name for key in local.keys.all()] == ["bob"]
+        for name, left in (("ann", 0), ("bob", 1)):
+            assert len(local.service.list_stylizations(owners[name]).items) == left
+            assert len([style for style in local.service.list_styles(owners[name]).items if style.own]) == left
+        assert len([path for path in (tmp_path / "blobs").rglob("*") if path.is_file()]) == count // 2
 
 
 def test_a_key_that_cannot_be_made_or_removed_is_one_line(tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ class LocalSettings(Settings):
         min_free: Bytes of the disk that are left free; unset for a twentieth of it, at most 256 MiB.
         rate_limit: Requests a second of a key, on average; 0 lifts the limit.
         rate_burst: The same, at once.
-        address_rate_limit: Requests a second from one address for what takes no key: pages, health, signed links; 0 lifts
-            the limit.
+        address_rate_limit: Requests a second from one address for what takes no key, such as pages and signed links; 0
+            lifts the limit.
         address_rate_burst: The same, at once.
         wrong_keys: Most keys not seen before that are looked at in a minute from one address: all others are guesses.
         key_queue_limit: Most jobs waiting of a key; at most `queue_limit` wait of all together.
