@@ -29,6 +29,7 @@ from stylizer.errors import (
     UnsupportedImage,
 )
 from stylizer.images.limits import Limits, check_pixels, noun
+from stylizer.images.structure import check_structure
 
 ImageSource = bytes | str | os.PathLike[str] | BinaryIO | Image.Image
 """A picture as its encoded bytes, the path of its file, an open binary file, or one already in memory."""
@@ -47,6 +48,7 @@ def open_header(source: ImageSource, limits: Limits, field: str) -> tuple[Image.
     opener = _OPENERS.get(name)
     if opener is None:
         raise _unsupported(f"{noun(field)} is {name}", field, tuple(_OPENERS))
+    check_structure(data, name, field)
     if name in ("avif", "heic"):
         _check_promised_sizes(data, limits, field)
     with translated_errors(limits, field):

@@ -18,14 +18,13 @@ from PIL import (
     JpegImagePlugin,
     PngImagePlugin,
     TiffImagePlugin,
-    WebPImagePlugin,
 )
 from pillow_heif import as_plugin
 
 _OPENERS: dict[str, Callable[[BinaryIO], Image.Image]] = {
     "image/jpeg": JpegImagePlugin.JpegImageFile,
     "image/png": PngImagePlugin.PngImageFile,
-    "image/webp": WebPImagePlugin.WebPImageFile,
+    "image/webp": lambda file: _open_webp(file.read()),
     "image/avif": AvifImagePlugin.AvifImageFile,
     "image/tiff": TiffImagePlugin.TiffImageFile,
     "image/gif": GifImagePlugin.GifImageFile,
@@ -70,15 +69,6 @@ def _promised_sizes(media_type: str, data: bytes) -> Iterator[tuple[int, int]]:
             if len(sides) == 8:
                 yield struct.unpack(">II", sides)
             at = data.find(_ISPE, at + 1)
-    elif media_type != "image/webp":
-        return
-    elif data[12:16] == b"VP8X" and len(data) >= 30:
-        yield 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
-    elif data[12:16] == b"VP8L" and data[20:21] == b"\x2f":
-        bits = int.from_bytes(data[21:25], "little")
-        yield 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-    elif data[12:16] == b"VP8 " and data[23:26] == b"\x9d\x01\x2a":
-        yield int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF
 
 
 def _upright_size(media_type: str, data: bytes) -> tuple[int, int]:
@@ -96,6 +86,51 @@ def _upright_size(media_type: str, data: bytes) -> tuple[int, int]:
     except Exception:  # Metadata that cannot be read turns nothing.
         sideways = False
     return (height, width) if sideways else (width, height)
+
+
+class _Webp(Image.Image):
+    """As much as its header tells."""
+
+    def __init__(self, size: tuple[int, int], chunks: dict[bytes, bytes]):
+        super().__init__()
+        self._size = size
+        self.info = {key: chunks[name] for name, key in ((b"EXIF", "exif"), (b"XMP ", "xmp")) if name in chunks}
+
+
+def _open_webp(data: bytes) -> Image.Image:
+    """Not by its library, which sets memory aside for two whole pictures to do it."""
+    chunks: dict[bytes, bytes] = {}
+    first, at = data[12:16], 12
+    while at + 8 <= len(data):
+        length = int.from_bytes(data[at + 4 : at + 8], "little")
+        name = data[at : at + 4]
+        if name in (first, b"EXIF", b"XMP ") and name not in chunks:
+            chunks[name] = data[at + 8 : at + 8 + length]
+        at += 8 + length + length % 2
+    return _Webp(_SIZE_OF_WEBP[first](chunks[first]), chunks)
+
+
+def _size_of_lossy(data: bytes) -> tuple[int, int]:
+    if data[3:6] != b"\x9d\x01\x2a":
+        raise ValueError("the key frame has another signature")
+    width, height = struct.unpack_from("<HH", data, 6)
+    return width & 0x3FFF, height & 0x3FFF
+
+
+def _size_of_lossless(data: bytes) -> tuple[int, int]:
+    signature, bits = struct.unpack_from("<BI", data)
+    if signature != 0x2F:
+        raise ValueError("the picture has another signature")
+    return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+
+
+def _size_of_canvas(data: bytes) -> tuple[int, int]:
+    if len(data) < 10:
+        raise ValueError("the canvas is cut short")
+    return 1 + int.from_bytes(data[4:7], "little"), 1 + int.from_bytes(data[7:10], "little")
+
+
+_SIZE_OF_WEBP = {b"VP8 ": _size_of_lossy, b"VP8L": _size_of_lossless, b"VP8X": _size_of_canvas}
 
 
 def _late_exif(data: bytes) -> bytes | None:

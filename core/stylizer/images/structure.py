@@ -1,0 +1,147 @@
+"""Of how many parts a file is made: more than pictures have is an attack, on time or on memory.
+
+Libraries go through a file part by part, and some keep or copy what they have with each. Millions of parts fit into a
+file of the size that is taken: with those, opening one takes minutes to hours, or gigabytes. They are counted here, in
+no more than a tenth of a second.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable, Iterator
+
+from stylizer.errors import CorruptImage
+from stylizer.images.limits import noun
+
+# What pictures have is far below: a JPEG of the largest size taken has 512 full segments, a photo of a phone in tiles
+# some hundred items, a scan a strip for each row.
+_MOST_SEGMENTS = 1_000
+_MOST_STRAY_BYTES = 2**16
+_MOST_SCANS = 100
+_MOST_CHUNKS = 1_000
+_MOST_CHUNKS_OF_PIXELS = 100_000
+_MOST_BLOCKS = 100_000
+_MOST_STRIPS = 1_000_000
+_MOST_ITEMS = 5_000
+
+
+class _TooMany(Exception):
+    """More parts than a picture has."""
+
+
+def check_structure(data: bytes, name: str, field: str) -> None:
+    """Raise CorruptImage for a file of more parts than pictures have.
+
+    Args:
+        data: The file.
+        name: Its format, such as "jpeg".
+        field: Which input it is, for the error.
+    """
+    check = _CHECKS.get(name)
+    if check is None:
+        return
+    try:
+        check(data)
+    except _TooMany as error:
+        raise CorruptImage(f"{noun(field)} is broken: it is made of {error}", field=field) from error
+    except (struct.error, IndexError):
+        return  # cut short, which its decoder will say better
+
+
+def _check(count: int, most: int, what: str) -> None:
+    if count > most:
+        raise _TooMany(f"more than {most:,} {what}")
+
+
+_ALONE = {0x01, *range(0xD0, 0xD9)}  # markers without a length
+_TO_MARKER = re.compile(rb"[^\xff]*\xff+", re.DOTALL)
+# Within the data of a scan FF comes before 0, and before restarts.
+_TO_NEXT_OF_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+
+
+def _check_jpeg(data: bytes) -> None:
+    at, stray, scans = 2, 0, 0
+    for count in range(1, _MOST_SEGMENTS + 2):
+        found = (_TO_NEXT_OF_SCAN if scans else _TO_MARKER).search(data, at)
+        if found is None:
+            return
+        if scans:
+            after = found.end()
+        else:
+            stray += found.end() - at - 1
+            _check(stray, _MOST_STRAY_BYTES, "bytes between its segments")
+            after = found.end() + 1
+        _check(count, _MOST_SEGMENTS, "segments")
+        marker = data[after - 1]
+        if marker == 0xD9:  # what comes behind, such as a film of the moment, is no part of the picture
+            return
+        if marker == 0xDA:
+            scans += 1
+            _check(scans, _MOST_SCANS, "scans")
+        at = after if marker in _ALONE or marker == 0 else after + max(2, *struct.unpack_from(">H", data, after))
+
+
+def _check_png(data: bytes) -> None:
+    at, others, pixels = 8, 0, 0
+    while at + 8 <= len(data):
+        length, name = struct.unpack_from(">I4s", data, at)
+        if name in (b"IDAT", b"fdAT", b"fcTL"):
+            pixels += 1
+        else:
+            others += 1
+        _check(others, _MOST_CHUNKS, "chunks")
+        _check(pixels, _MOST_CHUNKS_OF_PIXELS, "chunks of pixels")
+        at += 12 + length
+
+
+def _check_gif(data: bytes) -> None:
+    """Count the blocks before the first picture, which is all that is read of the others."""
+    at = 13 + _palette(data[10])
+    blocks = 0
+    while data[at] == 0x21:
+        at += 2
+        length = 1
+        while length:
+            length = data[at]
+            at += 1 + length
+            blocks += 1
+            _check(blocks, _MOST_BLOCKS, "blocks")
+
+
+def _palette(flags: int) -> int:
+    return 3 << (flags & 7) + 1 if flags & 0x80 else 0
+
+
+def _check_tiff(data: bytes) -> None:
+    for tag, count in _first_directory(data):
+        if tag in (273, 279, 324, 325):  # offsets and lengths of strips and tiles
+            _check(count, _MOST_STRIPS, "strips or tiles")
+
+
+def _first_directory(data: bytes) -> Iterator[tuple[int, int]]:
+    """The tags with the counts of their values."""
+    order = "<" if data.startswith(b"II") else ">"
+    is_big = data[2:4] in (b"+\0", b"\0+")
+    (at,) = struct.unpack_from(f"{order}Q" if is_big else f"{order}I", data, 8 if is_big else 4)
+    number, entry = (f"{order}Q", f"{order}HHQ8x") if is_big else (f"{order}H", f"{order}HHI4x")
+    (tags,) = struct.unpack_from(number, data, at)
+    _check(tags, 2**16, "tags")
+    for index in range(tags):
+        tag, _, count = struct.unpack_from(entry, data, at + struct.calcsize(number) + index * struct.calcsize(entry))
+        yield tag, count
+
+
+def _check_boxes(data: bytes) -> None:
+    _check(data.count(b"infe"), _MOST_ITEMS, "items")
+    _check(data.count(b"ispe"), _MOST_ITEMS, "sizes")
+
+
+_CHECKS: dict[str, Callable[[bytes], None]] = {
+    "jpeg": _check_jpeg,
+    "png": _check_png,
+    "gif": _check_gif,
+    "tiff": _check_tiff,
+    "avif": _check_boxes,
+    "heic": _check_boxes,
+}
