@@ -40,11 +40,14 @@ PROBLEMS: dict[str, tuple[str, ...]] = {
     "get_stylization_image": ("not-found", "conflict", "expired"),
     "get_stylization_preview": ("not-found", "expired"),
     "cancel_stylization": ("not-found", "conflict", "storage-full"),
+    "delete_stylization": ("not-found", "storage-full"),
     "list_styles": ("invalid-request",),
     "create_style": (*_BODY, *_UPLOAD, *_PICTURE, "too-many-styles", "storage-full"),
     "get_style": ("not-found",),
     "get_style_image": ("not-found",),
+    "delete_style": ("not-found", "conflict", "storage-full"),
     "create_upload": (*_BODY, *_ROOM),
+    "delete_upload": ("not-found", "storage-full"),
     "get_webhook_secret": ("not-found",),
     "get_health": (),
 }
@@ -112,7 +115,7 @@ _DETAILS: dict[str, tuple[str, str | None, str | list[str] | None]] = {
     "too-many-uploads": (
         "too many of your uploads are kept; they expire by themselves",
         None,
-        "at most 2000 at a time",
+        "at most 10000 at a time",
     ),
     "too-many-styles": ("you have as many styles as you may have", None, "at most 200 of your own"),
     "storage-full": ("this service keeps as much as it may; try again when some has expired", None, None),

@@ -6,6 +6,7 @@ import argparse
 import fcntl
 import logging
 import re
+import resource
 import signal
 import sys
 import tempfile
@@ -30,6 +31,9 @@ from stylizer_service.local.settings import LocalSettings
 from stylizer_service.ports import Unavailable
 from stylizer_service.webhook_sender import HttpsSender
 
+_CONNECTION_FILES = 6
+_OTHER_FILES = 256
+
 
 def main() -> None:
     """Run the server until Ctrl-C or SIGTERM, or do one thing with its keys."""
@@ -41,6 +45,7 @@ def main() -> None:
         else:
             _log_to_stderr()
             _end_in_order()
+            _allow_files(settings.max_connections)
             _serve(options, settings)
     except CannotStartError as error:
         sys.exit(f"stylizer-server: {error}")
@@ -95,6 +100,15 @@ def _end_in_order() -> None:
 
     signal.signal(signal.SIGINT, leave)
     signal.signal(signal.SIGTERM, leave)
+
+
+def _allow_files(connections: int) -> None:
+    """Have room for the files of so many connections: each is one, and can bring four pictures and wait for one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OTHER_FILES + _CONNECTION_FILES * connections
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 class _WorthTelling(logging.Filter):

@@ -4,13 +4,16 @@ import fcntl
 import io
 import os
 import re
+import resource
 import socket
 import stat
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
+import httpx
 from pictures import disk_photo
 
 from stylizer_service.local import open_local
@@ -88,6 +91,35 @@ def test_keys_are_shown_once_and_listed_without_their_secrets(tmp_path: Path) ->
     kept = b"".join(path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file())
     assert not any(secret.encode() in kept for secret in secrets)
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+
+
+def test_keys_come_and_go_while_the_server_runs_and_it_has_files_for_all_its_connections(tmp_path: Path) -> None:
+    place = ("--data-dir", str(tmp_path))
+    run(*place, "keys", "add", "first")
+    command = [sys.executable, "-c", "from functions.local.server import main; main()", *place, "--require-keys"]
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            ["sh", "-c", 'ulimit -Sn 100 && exec "$@"', "sh", *command, "--port", "0"], stdout=log, stderr=log
+        )
+    try:
+        deadline = time.monotonic() + 60
+        while not (found := re.search(r"Page +(\S+)", (tmp_path / "log").read_text())):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        with httpx.Client(base_url=found[1], timeout=60) as client:
+
+            def status(key: str) -> int:
+                return client.get("/v1/styles", headers={"X-Api-Key": key}).status_code
+
+            key = run(*place, "keys", "add", "ann").stdout.strip()
+            assert status(key) == 200
+            run(*place, "keys", "remove", "ann")
+            assert status(key) == 403
+        assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE)[0] == min(hard, 256 + 6 * 500)
+    finally:
+        process.terminate()
+        assert process.wait(60) == 0
 
 
 def test_a_key_can_be_removed_with_all_that_was_made_with_it(tmp_path: Path) -> None:

@@ -50,5 +50,5 @@ class LocalSettings(Settings):
     address_rate_burst: PositiveInt = 200
     wrong_keys: PositiveInt = 20
     key_queue_limit: PositiveInt = 250
-    key_uploads: PositiveInt = 2000
+    key_uploads: PositiveInt = 10_000
     key_styles: PositiveInt = 200
