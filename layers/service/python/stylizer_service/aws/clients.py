@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Clients:
     """Each client is made when it is first asked for, which costs 2 to 60 ms and no request, and then kept.
 
-    Every request is tried up to four times, more slowly when AWS says that it is too much. One answer that never comes
+    Every request is tried up to four times, each time after a longer pause. One answer that never comes
     leaves time for another before the gateway hangs up, which is after 29 seconds. When all tries were in vain, and not
     for what was asked: `ports.Unavailable`.
     """
@@ -66,6 +66,8 @@ def _config(read_timeout: float, **more: object) -> Config:
         connect_timeout=2,
         read_timeout=read_timeout,
         tcp_keepalive=True,
-        retries={"mode": "adaptive", "total_max_attempts": 4},
+        # Not "adaptive", which goes on holding back a process that was refused once, for seconds and each request of it:
+        # it spares a service that one process asks much of, and ours are many that ask little.
+        retries={"mode": "standard", "total_max_attempts": 4},
         **more,  # type: ignore[arg-type]
     )
