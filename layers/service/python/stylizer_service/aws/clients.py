@@ -66,8 +66,8 @@ def _config(read_timeout: float, **more: object) -> Config:
         connect_timeout=2,
         read_timeout=read_timeout,
         tcp_keepalive=True,
-        # Not "adaptive", which goes on holding back a process that was refused once, for seconds and each request of it:
-        # it spares a service that one process asks much of, and ours are many that ask little.
+        # Not "adaptive", which holds back a process that was refused once, for seconds and with each request: it is for
+        # a process that asks much, and ours are many that ask little.
         retries={"mode": "standard", "total_max_attempts": 4},
         **more,  # type: ignore[arg-type]
     )
