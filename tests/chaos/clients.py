@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -36,7 +36,7 @@ class Ledger:
         accepted: The id of each wish that was accepted.
         ends: The job of each wish that has ended, as the API gives it.
         refused: What was refused although it was right, and all else that a client must never see.
-        statuses: How often each status was answered; 0 is no answer at all.
+        statuses: How often the API answered each status; 0 is no answer at all.
     """
 
     accepted: dict[int, str] = field(default_factory=dict)
@@ -95,7 +95,7 @@ class Client:
         if leads is None:
             return None
         place = self._api.base_url.join(leads.headers["location"])
-        answer = self._ask(lambda: self._store.get(place), come_again=_STORE_DOWN)
+        answer = self._ask(lambda: self._store.get(place), is_api=False)
         return None if answer is None else answer.content
 
     def _accept(self, send: Callable[[], httpx.Response]) -> str | None:
@@ -118,7 +118,7 @@ class Client:
         form = created.json()
         place = self._api.base_url.join(form["url"])
         file = {"file": ("photo", wish.photo)}
-        self._ask(lambda: self._store.post(place, data=form["fields"], files=file), come_again=_STORE_DOWN)
+        self._ask(lambda: self._store.post(place, data=form["fields"], files=file), is_api=False)
         return str(form["id"])
 
     def _ask(
@@ -126,7 +126,7 @@ class Client:
         send: Callable[[], httpx.Response],
         *,
         also_fine: int | None = None,
-        come_again: Container[int] = _COME_AGAIN,
+        is_api: bool = True,
     ) -> httpx.Response | None:
         """Send until there is an answer. None, and a line in the ledger, for one that should never be."""
         while True:
@@ -136,12 +136,12 @@ class Client:
             try:
                 answer = send()
             except httpx.TransportError:
-                self._ledger.statuses[0] += 1
+                self._ledger.statuses[0] += is_api
             else:
-                self._ledger.statuses[answer.status_code] += 1
+                self._ledger.statuses[answer.status_code] += is_api
                 if answer.status_code < 400 or answer.status_code == also_fine:
                     return answer
-                if answer.status_code not in come_again:
+                if answer.status_code not in (_COME_AGAIN if is_api else _STORE_DOWN):
                     self._ledger.refused.append(f"{answer.request.method} {answer.request.url}: {answer.text[:300]}")
                     return None
                 pause = min(float(answer.headers.get("retry-after", 1)), _LONGEST_PAUSE)

@@ -65,7 +65,7 @@ def judge(figures: Figures, wishes: Sequence[Wish], ledger: Ledger, client: Clie
     figures.promise("ended for no good reason", list(_strange_ends(wishes, ends)))
     figures.promise("answers that must never be", ledger.refused)
     figures.promise("results that are not what they should be", list(_bad_results(wishes, ends, client)))
-    figures.add("answers by status (0: none)", dict(sorted(ledger.statuses.items())))
+    figures.add("answers of the API by status (0: none)", dict(sorted(ledger.statuses.items())))
     figures.add("longest recovery, s", evidence.longest_recovery())
 
 

@@ -15,7 +15,7 @@ Kind = Literal["paint", "slow", "broken", "cancel", "again"]
 """Painted; painted by a slow method; to fail for its picture; canceled after a moment; asked for twice."""
 
 _KINDS: tuple[Kind, ...] = ("paint", "slow", "broken", "cancel", "again")
-_WEIGHTS = (60, 10, 8, 12, 10)
+_WEIGHTS = (55, 15, 8, 12, 10)
 _SHAPES = ((96, 72), (64, 64), (48, 96))
 _STYLES = ("woodcut", "mosaic", "stained-glass", "starry-night")
 _FORMATS = ("jpeg", "png", "webp")
@@ -64,7 +64,7 @@ def _wish(chance: random.Random, number: int, kind: Kind, webhook: str | None) -
         "format": chance.choice(_FORMATS),
     }
     if kind == "slow":
-        fields |= {"method": chance.choice(("texture", "texture", "optimization")), "size": 64}
+        fields |= {"method": chance.choice(("texture", "optimization")), "size": 64}
     if webhook and number % 3 == 0:
         fields["webhook"] = f"{webhook}&number={number}"
     photo = _broken_photo(shape) if kind == "broken" else _photo(chance, shape)
