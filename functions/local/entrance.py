@@ -41,7 +41,8 @@ class OneCaller:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        refusal = self._hosts.refusal(scope["method"], Headers(scope=scope))
+        client = scope["client"][0] if scope["client"] else ""
+        refusal = self._hosts.refusal(scope["method"], Headers(scope=scope), client)
         if refusal:
             await _refuse(refusal, {}, scope, receive, send)
         else:

@@ -28,9 +28,22 @@ class Hosts:
     def __init__(self, allowed: Collection[str] = ()):
         self._allowed = {name.lower() for name in allowed}
 
-    def refusal(self, method: str, headers: Headers) -> Problem | None:
-        """Why a request is not served, or None."""
+    def refusal(self, method: str, headers: Headers, client: str) -> Problem | None:
+        """Why a request is not served, or None.
+
+        Args:
+            method: Of the request.
+            headers: Of the request.
+            client: Who has sent it, as far as a proxy on this machine tells.
+        """
         host = headers.get("host")
+        if not is_loopback(client) and _name(host or "") not in self._allowed:
+            # A proxy may give the request a name of this machine, and still tell where it came from.
+            return problem(
+                "foreign-site",
+                f"this server serves this machine only, and {client} is another; with --require-keys it serves others",
+                field="X-Forwarded-For",
+            )
         if host is not None and not self._is_ours(_name(host)):
             return problem(
                 "foreign-site",

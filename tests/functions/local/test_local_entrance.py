@@ -211,3 +211,18 @@ def test_an_upload_there_is_no_room_for_is_told_when_to_come_again(serve: Serve,
         ]
     assert {told(answer) for answer in answers} == {(507, "storage-full", None)}
     assert {answer.headers["retry-after"] for answer in answers} == {"60"}
+
+
+def test_a_proxy_on_this_machine_does_not_let_others_in_without_keys(serve: Serve) -> None:
+    with serve(allowed_hosts=("paint.example",)) as running:
+        for host, client, status in (
+            ("localhost", "203.0.113.9", 403),
+            ("localhost", "not an address", 403),
+            ("localhost", "127.0.0.1", 200),
+            ("paint.example", "203.0.113.9", 200),
+        ):
+            with running.client(Host=host, **{"X-Forwarded-For": client}) as caller:
+                answer = caller.get("/v1/styles")
+                assert answer.status_code == status, (host, client)
+                if status == 403:
+                    assert told(answer) == (403, "foreign-site", "X-Forwarded-For")
