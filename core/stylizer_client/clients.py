@@ -165,6 +165,18 @@ class Client:
         """
         return self._talk(self._api.cancel(job))
 
+    def delete(self, what: Stylization | Style | Upload | str) -> None:
+        """Delete a painting, a style of your own or an upload, with its files, before its time.
+
+        Args:
+            what: The thing, or its id. Of a painting the bare record is left for a while, as `expired`.
+
+        Raises:
+            NotFound: There is none of that id, or it is not yours, or it has been deleted.
+            Conflict: It is a built-in style.
+        """
+        return self._talk(self._api.delete(what))
+
     def download(self, job: Stylization | str, path: str | os.PathLike[str]) -> Path:
         """Write a finished painting to a file, which is there whole or not at all. One that is there is replaced.
 
@@ -282,6 +294,10 @@ class AsyncClient:
     async def cancel(self, job: Stylization | str) -> Stylization:
         """See `Client.cancel`."""
         return await self._talk(self._api.cancel(job))
+
+    async def delete(self, what: Stylization | Style | Upload | str) -> None:
+        """See `Client.delete`."""
+        return await self._talk(self._api.delete(what))
 
     async def download(self, job: Stylization | str, path: str | os.PathLike[str]) -> Path:
         """See `Client.download`."""

@@ -36,6 +36,7 @@ POLL = 1.0  # seconds between looks at a job, where the service does not say
 _PAGE = 100
 _PREFIX = re.compile(r"^/(?:.*/)?(?=v1/)")
 _UPLOAD_ID = re.compile(r"upl_[a-z2-7]{26}")
+_KINDS = {"stz": "stylizations", "sty": "styles", "upl": "uploads"}
 _MESSAGE = re.compile(r"<Message>([^<]*)</Message>")
 R = TypeVar("R")
 
@@ -166,6 +167,13 @@ class Api:
     def cancel(self, job: Stylization | str) -> Conversation[Stylization]:
         """See `Client.cancel`."""
         return parse(Stylization, (yield from self._post(f"{_job(_id(job))}/cancel", None)))
+
+    def delete(self, what: Stylization | Style | Upload | str) -> Conversation[None]:
+        """See `Client.delete`."""
+        name = what if isinstance(what, str) else what.id
+        # What has none of these prefixes can only be a built-in style, and the service says what is wrong with that.
+        kind = _KINDS.get(name.partition("_")[0], "styles")
+        yield from self._call("POST", f"v1/{kind}/{_segment(name)}/delete")
 
     def download(self, job: Stylization | str, path: str | os.PathLike[str]) -> Conversation[Path]:
         """See `Client.download`."""

@@ -97,6 +97,7 @@ _DONE = _RUNNING.model_copy(
     }
 )
 _CANCELED = _QUEUED.model_copy(update={"status": "canceled", "finished_at": _THEN + timedelta(seconds=3)})
+_DELETED = _DONE.model_copy(update={"status": "expired", "preview": None, "result": None})
 _BUILT_IN = Style(
     id="woodcut",
     title="Woodcut",
@@ -140,6 +141,7 @@ EXAMPLES: dict[tuple[str, str], dict[str, BaseModel]] = {
     ("list_stylizations", "200"): {"one page": Page[Stylization](items=[_DONE], next_cursor=None)},
     ("get_stylization", "200"): {"being painted": _RUNNING, "done": _DONE},
     ("cancel_stylization", "200"): {"canceled": _CANCELED},
+    ("delete_stylization", "200"): {"deleted": _DELETED},
     ("list_styles", "200"): {"one page": Page[Style](items=[_BUILT_IN, _OWN], next_cursor=None)},
     ("create_style", "201"): {"made": _OWN},
     ("get_style", "200"): {"built in": _BUILT_IN, "your own": _OWN},

@@ -81,15 +81,18 @@ def _permissions(storage: Storage, jobs: Jobs, endpoint_arn: str | None) -> list
     uploads, results = storage.uploads, storage.results
     return [
         allow(
-            *("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+            *("dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"),
+            "dynamodb:UpdateItem",
             on=[jobs.table.table_arn],
         ),
         allow("dynamodb:Query", on=jobs.index_arns("by_owner", "by_owner_status")),
         # Its own requests, and those of callers with a form or a link that it has signed.
-        allow("s3:GetObject", "s3:PutObject", on=[uploads.arn_for_objects(f"{UPLOADS}*")]),
         allow(
             *("s3:DeleteObject", "s3:GetObject", "s3:PutObject"),
-            on=[results.arn_for_objects(f"{folder}*") for folder in (JOBS, STYLES)],
+            on=[
+                uploads.arn_for_objects(f"{UPLOADS}*"),
+                *(results.arn_for_objects(f"{folder}*") for folder in (JOBS, STYLES)),
+            ],
         ),
         # Without it S3 says of a file that is not there yet that it must not be read.
         allow("s3:ListBucket", on=[uploads.bucket_arn, results.bucket_arn]),

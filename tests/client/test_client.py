@@ -89,6 +89,21 @@ def test_styles_masks_and_blends_of_ones_own_are_sent_along(client: Client, fold
     assert [style.own for style in styles] == [False] * (len(styles) - 1) + [True]
 
 
+def test_whatever_was_sent_or_painted_can_be_deleted(client: Client, folder: Path) -> None:
+    photo = client.upload(folder / "cat.jpg")
+    own = client.add_style("Mine", photo)
+    job = client.stylize(photo, own, **SMALL)
+    for _ in range(2):
+        client.delete(job)
+    assert client.job(job.id).status == "expired"
+    for thing in (photo, own.id):
+        client.delete(thing)
+        with pytest.raises(NotFound):
+            client.delete(thing)
+    with pytest.raises(Conflict, match="woodcut is a built-in style"):
+        client.delete("woodcut")
+
+
 def test_jobs_are_listed_watched_and_canceled(client: Client, folder: Path) -> None:
     first = client.stylize(folder / "cat.jpg", "woodcut", **SMALL)
     second = client.stylize(folder / "cat.jpg", "mosaic", **SMALL)

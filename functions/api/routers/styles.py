@@ -66,3 +66,9 @@ def get_style_image(
     return RedirectResponse(
         mount.link(image), status.HTTP_303_SEE_OTHER, headers={"Cache-Control": "private, max-age=60"}
     )
+
+
+@router.post("/{id}/delete", summary="Delete a style of your own", status_code=status.HTTP_204_NO_CONTENT)
+def delete_style(owner: Owner, service: Use, id: str) -> None:  # noqa: A002
+    """Deletes it and its picture at once; paintings that use it are not affected. A built-in style is a 409."""
+    service.delete_style(owner, id)

@@ -164,3 +164,12 @@ def _redirect(mount: Mount, url: str) -> Response:
 def cancel_stylization(owner: Owner, service: Use, mount: Mounted, id: str) -> Stylization:  # noqa: A002
     """Takes effect at once, and may be repeated; a painting that has ended otherwise is a 409."""
     return mount.resource(service.cancel_stylization(owner, id))
+
+
+@router.post("/{id}/delete", summary="Delete a painting")
+def delete_stylization(owner: Owner, service: Use, mount: Mounted, id: str) -> Stylization:  # noqa: A002
+    """Deletes its files at once, the photo's copy among them, and ends it if it has not ended. May be repeated.
+
+    What is left for 30 days is that there was one: `status` is `expired`, and there is no image any more.
+    """
+    return mount.resource(service.delete_stylization(owner, id))

@@ -24,3 +24,9 @@ def create_upload(owner: Owner, service: Use, mount: Mounted, body: UploadReques
     What is uploaded is looked at when it is first used.
     """
     return mount.resource(service.create_upload(owner, body.media_type))
+
+
+@router.post("/{id}/delete", summary="Delete an upload", status_code=status.HTTP_204_NO_CONTENT)
+def delete_upload(owner: Owner, service: Use, id: str) -> None:  # noqa: A002
+    """Deletes its file at once; paintings and styles that were made from it are not affected."""
+    service.delete_upload(owner, id)

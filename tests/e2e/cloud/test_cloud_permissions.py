@@ -129,11 +129,13 @@ def use_the_api(world: World, photo: bytes) -> list[str]:
     slow = world.accept(upload, **GPU, webhook=wish["webhook"])
     canceled = world.accept(upload, webhook=wish["webhook"])
     assert world.ann.post(f"v1/stylizations/{canceled}/cancel").status_code == 200
+    for path in (f"stylizations/{canceled}", f"styles/{style}", f"uploads/{world.upload(photo)}"):
+        assert world.ann.post(f"v1/{path}/delete").is_success
     assert world.ask(world.upload(b"no picture")).status_code == 422
     assert world.ask(world.ann.post("v1/uploads", json={"media_type": "image/png"}).json()["id"]).status_code == 409
     assert len(world.ann.get("v1/stylizations").json()["items"]) == 4
     assert len(world.ann.get("v1/stylizations?status=queued").json()["items"]) == 3
-    assert style in world.ann.get("v1/styles?limit=100").text
+    assert style not in world.ann.get("v1/styles?limit=100").text
     for path in ("v1/webhook-secret", "healthz", "", "docs", "openapi.json"):
         assert world.ann.get(path).status_code == 200
     return [answer.json()["id"], sent.json()["id"], slow]

@@ -223,6 +223,24 @@ def test_cancel_takes_effect_at_once_may_be_repeated_and_is_a_conflict_when_too_
     assert client.post(f"/v1/stylizations/{done}/cancel").status_code == 409
 
 
+def test_a_painting_is_deleted_at_once_whether_it_is_done_or_not_and_its_link_is_dead(
+    client: httpx.Client, accepted: Accepted, finish: Finish
+) -> None:
+    waiting, done = accepted(), accepted()
+    finish(done)
+    link = client.get(f"/v1/stylizations/{done}").json()["result"]["url"]
+    assert client.get(link).status_code == 200
+
+    for job_id in (waiting, done, done):
+        answer = client.post(f"/v1/stylizations/{job_id}/delete")
+        assert (answer.status_code, answer.json()["status"]) == (200, "expired")
+        assert answer.json()["result"] is None
+
+    assert client.get(link).status_code == 404
+    assert client.get(f"/v1/stylizations/{done}/image").status_code == 410
+    assert client.post(f"/v1/stylizations/{waiting}/cancel").status_code == 409
+
+
 def test_the_same_key_and_request_is_one_job_and_another_request_is_refused(client: httpx.Client, photo: bytes) -> None:
     def send(**data: str) -> httpx.Response:
         return client.post(
@@ -243,9 +261,9 @@ def test_the_same_key_and_request_is_one_job_and_another_request_is_refused(clie
     assert len(client.get("/v1/stylizations").json()["items"]) == 1
 
 
-@pytest.mark.parametrize("path", ["", "/image", "/preview", "/cancel"])
+@pytest.mark.parametrize("path", ["", "/image", "/preview", "/cancel", "/delete"])
 def test_a_painting_nobody_knows_is_not_found(client: httpx.Client, path: str) -> None:
-    method = "POST" if path == "/cancel" else "GET"
+    method = "POST" if path in ("/cancel", "/delete") else "GET"
     answer = client.request(method, f"/v1/stylizations/stz_{'a' * 26}{path}")
 
     assert answer.status_code == 404

@@ -117,6 +117,20 @@ def test_an_own_style_paints_like_a_built_in_one(client: httpx.Client, form: dic
     assert (answer.status_code, answer.json()["styles"][0]["style"]) == (202, style)
 
 
+def test_an_own_style_and_an_upload_are_deleted_once_and_a_built_in_style_never(
+    client: httpx.Client, photo: bytes
+) -> None:
+    upload = client.post("/v1/uploads", json={"media_type": "image/png"}).json()
+    client.post(upload["url"], data=upload["fields"], files={"file": photo})
+    style = client.post("/v1/styles", json={"upload": upload["id"], "title": "Mine"}).json()
+    for path in (f"/v1/uploads/{upload['id']}/delete", f"/v1/styles/{style['id']}/delete"):
+        assert [client.post(path).status_code for _ in range(2)] == [204, 404]
+    wish = {"content": upload["id"], "style": "ink"}
+    assert client.post("/v1/stylizations", json=wish).status_code == 404
+    answer = client.post("/v1/styles/ink/delete")
+    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/conflict")
+
+
 def test_a_swatch_can_be_kept_and_asked_for_again_cheaply(client: httpx.Client) -> None:
     swatch = client.get("/v1/styles/ink/image")
     assert swatch.headers["content-type"] == "image/webp"

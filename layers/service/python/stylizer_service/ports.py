@@ -132,6 +132,9 @@ class Styles(Protocol):
     def page(self, owner: str, *, limit: int, cursor: str | None) -> tuple[list[StyleRecord], str | None]:
         """A page of the owner's styles and the cursor of the next, if there is one. Raises `BadCursor`."""
 
+    def delete(self, style_id: str) -> None:
+        """Forget a style."""
+
 
 class Intake(Protocol):
     """Has room for what callers bring, or says that there is none, before any of it is kept."""

@@ -19,6 +19,7 @@ from stylizer_service import cursors, views
 from stylizer_service.catalog import Catalog
 from stylizer_service.discarding import discard
 from stylizer_service.endings import end
+from stylizer_service.erasing import erase_job, erase_style, erase_upload
 from stylizer_service.inputs import Inputs, upload_key
 from stylizer_service.methods import check_honored
 from stylizer_service.models import (
@@ -104,6 +105,13 @@ class Service:
         self.ports.uploads.put(record)
         return record.id
 
+    def delete_upload(self, owner: str, upload_id: str) -> None:
+        """Delete an upload; what was made from it stays."""
+        record = self.ports.uploads.get(upload_id)
+        if record is None or record.owner != owner:
+            raise not_found("upload", upload_id)
+        erase_upload(self.ports, upload_id)
+
     def _new_upload(
         self, owner: str, media_type: MediaType, now: datetime, *, sha256: str | None = None
     ) -> UploadRecord:
@@ -168,6 +176,12 @@ class Service:
             return builtin.swatch
         record = self._own_style(owner, style_id)
         return self._url(record.key, filename=record.id)
+
+    def delete_style(self, owner: str, style_id: str) -> None:
+        """Delete a style of the caller's own."""
+        if style_id in self.catalog:
+            raise failure("conflict", f"{style_id} is a built-in style", allowed="a style of your own")
+        erase_style(self.ports, self._own_style(owner, style_id))
 
     def _own_style(self, owner: str, style_id: str) -> StyleRecord:
         record = self.ports.styles.get(style_id) if STYLE_ID.fullmatch(style_id) else None
@@ -239,6 +253,11 @@ class Service:
                 allowed="a stylization that is queued or running",
             )
         return self._view(current)
+
+    def delete_stylization(self, owner: str, job_id: str) -> Stylization:
+        """Delete the files of a painting now, ending it if it has not ended. May be repeated."""
+        erase_job(self.ports, self.settings, self._job(owner, job_id))
+        return self.get_stylization(owner, job_id)
 
     def image_url(self, owner: str, job_id: str) -> str:
         """A fresh signed link to the painting."""

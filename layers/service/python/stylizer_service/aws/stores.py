@@ -172,6 +172,10 @@ class DynamoStyles:
         """A page of the owner's styles, newest first."""
         return _page(self._table, StyleRecord, schema.BY_OWNER, f"sty#{owner}", limit, cursor)
 
+    def delete(self, style_id: str) -> None:
+        """Forget a style."""
+        self._table.delete(style_id)
+
 
 def _get(table: Table, kind: type[Record], prefix: Prefix, name: str) -> Record | None:
     # Names come from callers, and all kinds share one table: one that is too long, or another kind's, is nobody's.

@@ -120,6 +120,10 @@ class SqliteStyles:
         """A page of the owner's styles, newest first."""
         return _page(self._database, "styles", StyleRecord, owner, limit, cursor)
 
+    def delete(self, style_id: str) -> None:
+        """Forget a style."""
+        self._database.run("DELETE FROM styles WHERE id = ?", [style_id])
+
 
 def _page(
     database: Database,
