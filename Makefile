@@ -10,7 +10,7 @@ STAGE ?= dev
 CDK := npx --yes aws-cdk@2.1148.1
 BY_TEACHERS := $(if $(TEACHERS),--teachers "$(TEACHERS)")
 
-.PHONY: help run test chaos lint format bench load contract lock audit licenses sbom swatches train-encoder train-decoder quality synth diff deploy destroy clean
+.PHONY: help run test chaos lint format bench fuzz load contract lock audit licenses sbom swatches train-encoder train-decoder quality synth diff deploy destroy clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-13s %s\n", $$1, $$2}'
 
@@ -34,6 +34,9 @@ format: .venv/.dev ## let ruff rewrite what it can
 
 bench: .venv/.dev ## seconds and memory of each method beside a textbook yardstick
 	$(BIN)/python -m benchmarks
+
+fuzz: .venv/.dev ## feed decoders with bombs, lies and a few thousand broken pictures [FUZZ="--inputs 6000 --seconds 270 --seed 1"]
+	PYTHONPATH=tests $(BIN)/python -m fuzz $(FUZZ)
 
 load: .venv/.dev ## real clients against a real server, stage by stage: requests a second, p50, p99, and what was refused
 	PYTHONPATH=tests $(BIN)/python -m load

@@ -63,7 +63,7 @@ class Report:
             self.misjudged.append(f"{case.name}: {probe.verdict}")
             if case.kind == "seed":
                 self.defects.append(f"probe: {case.name}: a whole picture is {probe.verdict}")
-        elif probe.size != decoder.size and case.kind == "seed":
+        elif probe.size != decoder.size:
             self.defects.append(f"probe: {case.name}: {probe.size} is {decoder.size}")
 
 

@@ -181,6 +181,15 @@ def test_a_file_that_only_begins_like_a_picture_is_broken(head: bytes) -> None:
         assert problem.code == "corrupt-image"
 
 
+def test_stray_bytes_and_padding_between_the_segments_of_a_jpeg_are_passed_over(picture: Picture) -> None:
+    whole = picture(60, 40, "JPEG")
+
+    for between in (bytes(100), b"\xff" * 100, b"\xff\xd0", b"\xff\xfe\0\0"):
+        data = whole[:20] + between + whole[20:]
+        assert decode(data).rgb.shape[:2] == (40, 60)
+        assert probe(data) == ProbedImage(60, 40, "image/jpeg")
+
+
 def test_pictures_that_take_forever_to_open_or_crash_what_opens_them_are_refused_by_name(
     picture: Picture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

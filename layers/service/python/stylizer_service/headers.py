@@ -32,6 +32,7 @@ _OPENERS: dict[str, Callable[[BinaryIO], Image.Image]] = {
 }
 _ORIENTATION = 0x0112
 _SIDEWAYS = (5, 6, 7, 8)
+_WITHOUT_LENGTH = {0x00, 0x01, *range(0xD0, 0xD9)}
 # A box of 20 bytes, version and flags 0; width and height follow.
 _ISPE = b"\0\0\0\x14ispe\0\0\0\0"
 
@@ -154,14 +155,16 @@ def _is_whole(media_type: str, data: bytes) -> bool:
 def _jpeg_has_end(data: bytes) -> bool:
     """Walk the segments to the first scan; after it FF D9 is the end of the picture and nothing else."""
     at = 2
-    while data[at : at + 1] == b"\xff" and at + 1 < len(data):
+    while 0 <= (at := data.find(b"\xff", at)) < len(data) - 1:  # stray bytes between segments are passed over by all
         marker = data[at + 1]
+        if marker == 0xDA:
+            return data.find(b"\xff\xd9", at) >= 0
         if marker == 0xFF:  # padding
             at += 1
-        elif marker == 0xDA:
-            return data.find(b"\xff\xd9", at) >= 0
+        elif marker in _WITHOUT_LENGTH:
+            at += 2
         else:
-            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+            at += 2 + max(2, int.from_bytes(data[at + 2 : at + 4], "big"))
     return False
 
 
