@@ -18,7 +18,9 @@ from stylizer_service.models import FINAL, Page, Status, Stylization
 
 router = APIRouter(prefix="/v1/stylizations", tags=["Stylizations"])
 
-_POLL_SECONDS = 0.15
+_SHORTEST_PAUSE = 0.15
+_LONGEST_PAUSE = 1.0
+_PAUSE_SHARE = 0.1  # of the time waited so far: whoever waits long learns of it a little later, and costs little
 
 
 class ListQuery(PageQuery):
@@ -89,11 +91,13 @@ def _bounded(wait: int, context: Context, request: Request) -> int:
 
 async def _until_ended(job: Stylization, seconds: int, owner: str, context: Context, request: Request) -> Stylization:
     """The job once it has ended, or as it is when time is up, the caller gone or the server stopping."""
-    deadline = time.monotonic() + seconds
-    while not _has_ended(job) and time.monotonic() < deadline:
+    began = now = time.monotonic()
+    while not _has_ended(job) and (left := began + seconds - now) > 0:
         if context.stopping() or await request.is_disconnected():
             break
-        await asyncio.sleep(_POLL_SECONDS)
+        pause = max(_SHORTEST_PAUSE, _PAUSE_SHARE * (now - began))
+        await asyncio.sleep(min(pause, _LONGEST_PAUSE, left))
+        now = time.monotonic()
         job = await run_in_threadpool(context.service.get_stylization, owner, job.id)
     return job
 
