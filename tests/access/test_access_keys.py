@@ -23,13 +23,16 @@ DECISIONS: Final[dict[Call, Decision]] = {
     ("POST", "/v1/styles"): "keyed",
     ("GET", "/v1/styles/{id}"): "keyed",
     ("GET", "/v1/styles/{id}/image"): "keyed",
+    ("POST", "/v1/styles/{id}/delete"): "keyed",
     ("GET", "/v1/stylizations"): "keyed",
     ("POST", "/v1/stylizations"): "keyed",
     ("GET", "/v1/stylizations/{id}"): "keyed",
     ("GET", "/v1/stylizations/{id}/image"): "keyed",
     ("GET", "/v1/stylizations/{id}/preview"): "keyed",
     ("POST", "/v1/stylizations/{id}/cancel"): "keyed",
+    ("POST", "/v1/stylizations/{id}/delete"): "keyed",
     ("POST", "/v1/uploads"): "keyed",
+    ("POST", "/v1/uploads/{id}/delete"): "keyed",
     ("GET", "/v1/webhook-secret"): "keyed",
     # What stands for the object store on one machine: links and forms carry a signature.
     ("POST", "/v1/uploads/{id}/file"): "signed",
@@ -136,10 +139,9 @@ def test_the_id_of_another_owner_is_answered_like_one_that_never_was(house: Hous
     has, own = Belongings.of(house), Belongings.of(house, BEN)
     for method, template in KEYED:
         if "{id}" in template:
-            kind = "sty" if "/styles/" in template else "stz"
-            names = [has.style] if kind == "sty" else [has.waiting, has.painted]
-            for name in names:
-                answer = alike(house, method, template, "", name, NEVER[kind])
+            names = {"styles": [has.style], "uploads": [has.upload]}
+            for name in names.get(template.split("/")[2], [has.waiting, has.painted]):
+                answer = alike(house, method, template, "", name, NEVER[name[:3]])
                 assert (answer.status, answer.problem()["type"]) == (404, "/problems/not-found"), template
     for field, name in (("content", has.upload), ("mask", has.upload), ("content_mask", has.upload)):
         wish: dict[str, object] = {"content": own.upload, "style": "woodcut", "method": "texture", field: "ID"}
@@ -153,7 +155,12 @@ def test_the_id_of_another_owner_is_answered_like_one_that_never_was(house: Hous
             assert answer.status in (404, 422), answer.body
     alike(house, "POST", "/v1/styles", '{"upload": "ID", "title": "Mine"}', has.upload, NEVER["upl"])
 
-    assert json.loads(house.call("GET", f"/v1/stylizations/{has.waiting}").body)["status"] == "queued"
+    statuses = [
+        json.loads(house.call("GET", f"/v1/stylizations/{job}").body)["status"] for job in (has.waiting, has.painted)
+    ]
+    assert statuses == ["queued", "succeeded"]
+    assert house.call("GET", f"/v1/styles/{has.style}").status == 200
+    assert house.job(content=has.upload)
 
 
 def test_lists_cursors_and_idempotency_keys_lead_to_nothing_of_another_owner(house: House) -> None:

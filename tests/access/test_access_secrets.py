@@ -111,22 +111,17 @@ def test_what_a_receiver_of_webhooks_answers_cannot_forge_a_line_of_log(
 # Comparisons
 
 
-def compared(node: ast.Compare) -> list[str]:
-    """What is on the sides of == and !=, as it is written."""
-    if not any(isinstance(operator, ast.Eq | ast.NotEq | ast.In | ast.NotIn) for operator in node.ops):
-        return []
-    return [ast.unparse(side) for side in (node.left, *node.comparators)]
-
-
 def suspicious(source: str) -> list[str]:
     """Comparisons that stop at the first byte that differs, of what could be a secret."""
-    return [
-        ast.unparse(node)
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Compare)
-        for side in compared(node)
-        if SECRET_WORDS.search(side) and not side.startswith(("'", '"'))
-    ]
+    return [ast.unparse(node) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Compare) and _is_of(node)]
+
+
+def _is_of(node: ast.Compare) -> bool:
+    sides = [node.left, *node.comparators]
+    is_of_texts = not any(isinstance(side, ast.Constant) and not isinstance(side.value, str) for side in sides)
+    is_equality = any(isinstance(operator, ast.Eq | ast.NotEq | ast.In | ast.NotIn) for operator in node.ops)
+    names = [ast.unparse(side) for side in sides if not isinstance(side, ast.Constant)]
+    return is_equality and is_of_texts and any(map(SECRET_WORDS.search, names))
 
 
 def test_every_comparison_of_a_secret_takes_the_same_time_for_every_answer() -> None:
@@ -139,3 +134,4 @@ def test_every_comparison_of_a_secret_takes_the_same_time_for_every_answer() -> 
 
     assert found == KNOWN
     assert suspicious("if given_signature == expected: pass")
+    assert not suspicious("if signature == 47 or secret is None: pass")
