@@ -7,6 +7,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from contextlib import closing
+from typing import Any
 
 import pytest
 from PIL import Image, PngImagePlugin
@@ -207,3 +208,22 @@ def test_pictures_that_take_forever_to_open_or_crash_what_opens_them_are_refused
     assert (slow.code, slow.field) == ("unusable-image", "style")
     assert isinstance(crashing, Problem)
     assert (crashing.code, crashing.field) == ("corrupt-image", "mask")
+
+
+def test_what_was_looked_at_once_is_known_and_judged_anew(picture: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = 0
+    run = Guard.run
+
+    def counted(*arguments: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        return run(*arguments)
+
+    monkeypatch.setattr(Guard, "run", counted)
+    probe, narrow, other = Probe(Settings()), picture(8, 64), picture(64, 64)
+    for _ in range(3):
+        assert probe.check(io.BytesIO(narrow), field="mask").width == 8
+        assert probe.check(io.BytesIO(other), field="content").width == 64
+        with pytest.raises(ProblemError, match="at least 16 pixels"):
+            probe.check(io.BytesIO(narrow), field="content")
+    assert looks == 2

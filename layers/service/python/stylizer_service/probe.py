@@ -8,7 +8,9 @@ knows the libraries, runs in forks with limits on memory and time (`guard`).
 from __future__ import annotations
 
 import atexit
+import hashlib
 import os
+import threading
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -30,6 +32,8 @@ CPU_SECONDS = 3
 """What opening one picture may take. The slowest that are no attacks take a tenth of one."""
 _SECONDS = 15
 _OVERHEAD = 128 * 2**20
+_KNOWN = 1000
+"""Of so many files it is remembered what was found; it takes a few hundred bytes for each."""
 _GUARD = Guard("stylizer_service.headers:examine", at_once=4)
 atexit.register(_GUARD.close)
 
@@ -48,6 +52,8 @@ class Probe:
 
     def __init__(self, settings: Settings):
         self._limits = settings
+        self._known: dict[tuple[str, bytes], dict[str, Any]] = {}
+        self._lock = threading.Lock()
 
     @property
     def max_pixels(self) -> int:
@@ -74,7 +80,7 @@ class Probe:
             data = head + file.read()
         except OSError as error:
             raise _corrupt(field) from error
-        found = self._examine(media_type, data, field)
+        found = self._known_or_examined(media_type, data, field)
         if found["size"] is None:
             raise _corrupt(field)
         width, height = found["size"]
@@ -82,6 +88,23 @@ class Probe:
         if not found["whole"]:
             raise _corrupt(field)
         return ProbedImage(width, height, media_type)
+
+    def _known_or_examined(self, media_type: MediaType, data: bytes, field: str) -> dict[str, Any]:
+        """What there is to know of a file, from memory if it was looked at before.
+
+        Most were: what comes in a form is looked at on arrival and as the job's own copy, and a photo is painted in
+        more than one style.
+        """
+        name = (media_type, hashlib.sha256(data).digest())
+        with self._lock:
+            found = self._known.get(name)
+        if found is None:
+            found = self._examine(media_type, data, field)
+            with self._lock:
+                self._known[name] = found
+                if len(self._known) > _KNOWN:
+                    del self._known[next(iter(self._known))]
+        return found
 
     def _examine(self, media_type: MediaType, data: bytes, field: str) -> dict[str, Any]:
         # Libraries copy a file once or twice, and unpack profiles and texts; pixels they have none of yet.
