@@ -20,12 +20,13 @@ from stylizer import errors, images
 from stylizer.images import ImageSource, Limits, Picture
 from stylizer.images.limits import noun
 from stylizer.images.reading import read
-from stylizer_service.guard import Bounds, Crashed, Guard, GuardError, TooSlow
+from stylizer_service.guard import Bounds, Crashed, Guard, GuardError, KeeperDied, TooSlow
+from stylizer_service.ports import Unavailable
 
 with suppress(ImportError):
     import pillow_heif  # noqa: F401 - the first HEIC would load it, and each of them comes first in a fork of its own
 
-SECONDS = 60
+SECONDS = 120
 """Longest that one picture may take, however busy the machine is."""
 CPU_SECONDS = 20
 _BYTES_A_PIXEL = 40
@@ -100,6 +101,8 @@ class GuardedDecoder:
         request = {"limits": asdict(limits), "field": field, "shape": shape}
         try:
             answer, body = self._guard.run(request, data, bounds(limits))
+        except KeeperDied as error:
+            raise Unavailable("pictures cannot be decoded here for the moment") from error
         except GuardError as error:
             raise _refusal(error, field) from error
         if "code" in answer:

@@ -35,12 +35,12 @@ def _resized_jpeg(width: int, height: int, seed: str = "jpeg baseline") -> bytes
     return bytes(data)
 
 
-def _scan_bomb() -> bytes:
+def _scan_bomb(scans: int = 2**16) -> bytes:
     """Progressive: each of very many scans, a few bytes long, has the decoder go through all of a large picture."""
     whole = _resized_jpeg(HUGE, HUGE, "jpeg gray")
     last = whole.rindex(b"\xff\xda")
     scan = whole[last:].removesuffix(b"\xff\xd9")[:14]
-    return whole[:last] + _filled(scan, 2**20) + b"\xff\xd9"
+    return whole[:last] + scan * scans + b"\xff\xd9"
 
 
 def exif_of(entries: bytes, count: int, following: int = 0) -> bytes:
@@ -77,6 +77,8 @@ def _jpegs() -> Iterator[tuple[str, Weapon]]:
         lambda: _jpeg(_filled(segment(0xED, b"Photoshop 3.0\0" + b"8BIM\x03\xed\0\0\0\0\0\0" * 5000))),
     )
     yield "a scan bomb", _scan_bomb
+    yield "as many scans as are taken", lambda: _scan_bomb(95)
+    yield "as many pieces of EXIF as are taken", lambda: _jpeg(segment(0xE1, b"Exif\0\0" + bytes(65_000)) * 95)
     yield "progressive with nothing in it", lambda: _resized_jpeg(HUGE, HUGE, "jpeg gray")
     yield "65535 x 65535", lambda: _resized_jpeg(65_535, 65_535)
     yield "no width", lambda: _resized_jpeg(0, 40)
@@ -121,6 +123,8 @@ def _pngs() -> Iterator[tuple[str, Weapon]]:
     yield "profiles to unpack, to the limit", lambda: _png(_filled(chunk(b"iCCP", b"a\0\0" + _bomb(2**20))))
     yield "a text to the limit", lambda: _png(chunk(b"tEXt", b"a\0" + _filled(b"x")))
     yield "metadata to the limit", lambda: _png(chunk(b"eXIf", exif_of(_filled(b"x" * 12), 60_000)))
+    yield "as many profiles to unpack as are taken", lambda: _png(chunk(b"iCCP", b"a\0\0" + _bomb(2**20)) * 9)
+    yield "as much empty data as is taken", lambda: _png(chunk(b"IDAT", b"") * 99_000)
     yield "empty chunks to the limit", lambda: _png(_filled(chunk(b"prIv", b"")))
     yield "empty data to the limit", lambda: _png(_filled(chunk(b"IDAT", b"")))
     yield "palettes to the limit", lambda: _png(_filled(chunk(b"PLTE", bytes(768))), "png palette8")

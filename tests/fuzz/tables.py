@@ -251,6 +251,15 @@ def _boxes(brand: bytes) -> Iterator[tuple[str, Weapon]]:
             props=_properties(64, 64, [1]),
         ),
     )
+    yield (
+        "as many items as are taken",
+        lambda: _picture(
+            brand,
+            [(number, coded) for number in range(1, 5000)],
+            [_located(number, [(0, 1000)]) for number in range(1, 5000)],
+            props=_properties(64, 64, [1]),
+        ),
+    )
     yield "a grid of 65535 tiles", lambda: _grid(brand, 2)
     yield "a grid of itself", lambda: _grid(brand, 1)
     for kind in (b"iden", b"iovl", b"grid", b"tmap"):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from stylizer_service.guard import Bounds, Crashed, Guard, GuardError, KeeperDied, TooMuchMemory, TooSlow
+from stylizer_service.guard import Bounds, Crashed, Guard, GuardError, KeeperDied, Late, TooMuchMemory, TooSlow
 
 BOUNDS = Bounds(memory=2**27, cpu_seconds=1, seconds=30, body=2**20)
 
@@ -63,7 +63,7 @@ def test_a_fork_that_goes_wrong_is_told_by_its_kind_and_harms_nothing_else(
 
 @pytest.mark.parametrize("conduct", ["sleep", "die while answering"])
 def test_what_uses_no_processor_is_ended_by_the_clock(guard: Guard, conduct: str) -> None:
-    with pytest.raises(TooSlow):
+    with pytest.raises(Late):
         do(guard, conduct, bounds=replace(BOUNDS, seconds=1, body=2**28, memory=2**30))
 
 
@@ -123,7 +123,7 @@ def test_work_that_hangs_does_not_hold_up_other_work(guard: Guard) -> None:
         thread.join()
 
     assert is_hanging
-    assert ends == [TooSlow, TooSlow]
+    assert ends == [Late, Late]
 
 
 def test_the_keeper_ends_with_the_process_that_it_works_for() -> None:

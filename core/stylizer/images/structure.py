@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import struct
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 from stylizer.errors import CorruptImage
@@ -17,12 +18,14 @@ from stylizer.images.limits import noun
 # What pictures have is far below: a JPEG of the largest size taken has 512 full segments, a photo of a phone in tiles
 # some hundred items, a scan a strip for each row.
 _MOST_SEGMENTS = 1_000
+_MOST_EXIF = 100  # each is put behind a copy of those before
 _MOST_STRAY_BYTES = 2**16
 _MOST_SCANS = 100
 _MOST_CHUNKS = 1_000
 _MOST_CHUNKS_OF_PIXELS = 100_000
 _MOST_BLOCKS = 100_000
-_MOST_STRIPS = 1_000_000
+_MOST_PROFILES = 10  # each may unpack to a megabyte, and there is but one in a picture
+_MOST_STRIPS = 250_000
 _MOST_ITEMS = 5_000
 
 
@@ -54,42 +57,52 @@ def _check(count: int, most: int, what: str) -> None:
         raise _TooMany(f"more than {most:,} {what}")
 
 
-_ALONE = {0x01, *range(0xD0, 0xD9)}  # markers without a length
+_END, _SCAN = 0xD9, 0xDA
+_ALONE = {0x00, 0x01, *range(0xD0, 0xD9)}  # markers without a length
 _TO_MARKER = re.compile(rb"[^\xff]*\xff+", re.DOTALL)
 # Within the data of a scan FF comes before 0, and before restarts.
 _TO_NEXT_OF_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 
 
 def _check_jpeg(data: bytes) -> None:
-    at, stray, scans = 2, 0, 0
-    for count in range(1, _MOST_SEGMENTS + 2):
-        found = (_TO_NEXT_OF_SCAN if scans else _TO_MARKER).search(data, at)
-        if found is None:
+    stray, counts = 0, Counter[str]()
+    for marker, before, at in _markers(data):
+        stray += before
+        counts["segments"] += 1
+        counts["scans"] += marker == _SCAN
+        counts["pieces of EXIF"] += marker == 0xE1 and data.startswith(b"Exif\0\0", at + 2)
+        _check(stray, _MOST_STRAY_BYTES, "bytes between its segments")
+        _check(counts["pieces of EXIF"], _MOST_EXIF, "pieces of EXIF")
+        _check(counts["scans"], _MOST_SCANS, "scans")
+        _check(counts["segments"], _MOST_SEGMENTS, "segments")
+
+
+def _markers(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """The markers of a JPEG up to its end, with the stray bytes before each and where its segment begins.
+
+    Behind the end may come what is no part of the picture, such as a film of the moment.
+    """
+    at, in_scans = 2, False
+    while found := (_TO_NEXT_OF_SCAN if in_scans else _TO_MARKER).search(data, at):
+        start = found.end() if in_scans else found.end() + 1
+        marker = data[start - 1]
+        yield marker, 0 if in_scans else start - at - 2, start
+        if marker == _END:
             return
-        if scans:
-            after = found.end()
-        else:
-            stray += found.end() - at - 1
-            _check(stray, _MOST_STRAY_BYTES, "bytes between its segments")
-            after = found.end() + 1
-        _check(count, _MOST_SEGMENTS, "segments")
-        marker = data[after - 1]
-        if marker == 0xD9:  # what comes behind, such as a film of the moment, is no part of the picture
-            return
-        if marker == 0xDA:
-            scans += 1
-            _check(scans, _MOST_SCANS, "scans")
-        at = after if marker in _ALONE or marker == 0 else after + max(2, *struct.unpack_from(">H", data, after))
+        in_scans |= marker == _SCAN
+        at = start if marker in _ALONE else start + max(2, *struct.unpack_from(">H", data, start))
 
 
 def _check_png(data: bytes) -> None:
-    at, others, pixels = 8, 0, 0
+    at, others, pixels, profiles = 8, 0, 0, 0
     while at + 8 <= len(data):
         length, name = struct.unpack_from(">I4s", data, at)
         if name in (b"IDAT", b"fdAT", b"fcTL"):
             pixels += 1
         else:
             others += 1
+            profiles += name == b"iCCP"
+        _check(profiles, _MOST_PROFILES, "profiles")
         _check(others, _MOST_CHUNKS, "chunks")
         _check(pixels, _MOST_CHUNKS_OF_PIXELS, "chunks of pixels")
         at += 12 + length

@@ -50,6 +50,10 @@ class TooSlow(GuardError):
     """It took more time than it may."""
 
 
+class Late(TooSlow):
+    """Its time by the clock was over, and not that of the processor: the machine may just be busy."""
+
+
 class TooMuchMemory(GuardError):
     """It took more memory than there is."""
 
@@ -181,7 +185,7 @@ class _Keeper:
                 ending = _receive(status, STATUS.size, deadline)
             except TimeoutError as error:
                 self.end()  # its own limits should have ended it long ago
-                raise TooSlow(f"no answer within {bounds.seconds} s") from error
+                raise Late(f"no answer within {bounds.seconds} s") from error
         if len(ending) < STATUS.size:
             self.end()  # it closes its lines before it is dead to the system
             raise KeeperDied("the process that keeps the decoders has died")
@@ -267,8 +271,10 @@ def _left(deadline: float) -> float:
 
 def _check_ending(code: int) -> None:
     """Raise what an exit code of a fork, minus the signal that ended it, means."""
-    if code in (-signal.SIGALRM, -signal.SIGXCPU):
-        raise TooSlow("it reached its limit on time")
+    if code == -signal.SIGALRM:
+        raise Late("it reached its limit on time by the clock")
+    if code == -signal.SIGXCPU:
+        raise TooSlow("it reached its limit on time of the processor")
     if code == NO_MEMORY:
         raise TooMuchMemory("it reached its limit on memory")
     if code == -signal.SIGKILL:

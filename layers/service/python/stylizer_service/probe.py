@@ -14,7 +14,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from stylizer_service.guard import Bounds, Crashed, Guard, GuardError, KeeperDied
+from stylizer_service.guard import Bounds, Crashed, Guard, GuardError, KeeperDied, Late
 from stylizer_service.models import MEDIA_TYPES, MediaType
 from stylizer_service.ports import Unavailable
 from stylizer_service.problems import ProblemError, failure
@@ -112,13 +112,13 @@ class Probe:
         request = {"media_type": media_type, "max_pixels": self._limits.max_pixels}
         try:
             found, _ = _GUARD.run(request, data, Bounds(memory=memory, cpu_seconds=CPU_SECONDS, seconds=_SECONDS))
+        except (KeeperDied, Late) as error:
+            raise Unavailable("pictures cannot be looked at here for the moment") from error
         except Crashed as error:
             raise _corrupt(field) from error
         except GuardError as error:
             detail = f"{_noun(field)} takes more time or memory to open than a picture may"
             raise failure("unusable-image", detail, field=field) from error
-        except KeeperDied as error:
-            raise Unavailable("pictures cannot be looked at here for the moment") from error
         return dict(found)
 
     def _check_length(self, file: BinaryIO, field: str) -> None:
