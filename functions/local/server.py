@@ -10,7 +10,7 @@ import resource
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -35,9 +35,13 @@ _CONNECTION_FILES = 6
 _OTHER_FILES = 256
 
 
-def main() -> None:
-    """Run the server until Ctrl-C or SIGTERM, or do one thing with its keys."""
-    options = arguments.parser().parse_args()
+def main(command: Sequence[str] | None = None) -> None:
+    """Run the server until Ctrl-C or SIGTERM, or do one thing with its keys.
+
+    Args:
+        command: What follows the name on the command line; None takes it from there.
+    """
+    options = arguments.parser().parse_args(command)
     try:
         settings = _settings(options.data_dir)
         if options.command == "keys":

@@ -10,15 +10,20 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import httpx
+import pytest
 from pictures import disk_photo
 
+from functions.local.server import main
 from stylizer_service.local import open_local
 from stylizer_service.models import StylizationRequest
 from stylizer_service.settings import Settings
+
+Keys = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def start(data_dir: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -37,6 +42,24 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         timeout=60,
         check=False,
     )
+
+
+@pytest.fixture
+def keys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Keys:
+    """Do something with the keys of `tmp_path / "data"`, in this process: `keys("add", "ann")`."""
+
+    def done(*arguments: str) -> subprocess.CompletedProcess[str]:
+        failure = None
+        try:
+            main(["keys", *arguments, "--data-dir", str(tmp_path / "data")])
+        except SystemExit as error:  # what the interpreter makes of one that carries a text
+            failure = error.code
+        stdout, stderr = capsys.readouterr()
+        return subprocess.CompletedProcess(
+            arguments, int(bool(failure)), stdout, stderr + (f"{failure}\n" * bool(failure))
+        )
+
+    return done
 
 
 def assert_one_line(done: subprocess.CompletedProcess[str], *parts: str) -> None:
@@ -77,25 +100,26 @@ def test_to_let_others_in_without_a_key_is_one_line_that_says_how_to_make_one(tm
         assert_one_line(done, " ".join(options), f"stylizer-server --data-dir {tmp_path} keys add NAME")
 
 
-def test_keys_are_shown_once_and_listed_without_their_secrets(tmp_path: Path) -> None:
-    place = ("--data-dir", str(tmp_path / "data"))
-    added = [run(*place, "keys", "add", "ann"), run("keys", "add", "bob", *place)]
+def test_keys_are_shown_once_and_listed_without_their_secrets(keys: Keys, tmp_path: Path) -> None:
+    added = [keys("add", "ann"), keys("add", "bob")]
     secrets = [done.stdout.rstrip("\n") for done in added]
-    listed = run("keys", "list", *place).stdout
-    removed = run("keys", "remove", "ann", *place)
+    listed = keys("list").stdout
+    removed = keys("remove", "ann")
 
     assert all(re.fullmatch(r"stz_key_[\w-]{43}", secret) for secret in secrets)
     assert [line.split()[0] for line in listed.splitlines()] == ["ann", "bob"]
     assert (removed.returncode, removed.stdout, removed.stderr) == (0, "", "")
-    assert run("keys", "list", *place).stdout == listed.splitlines(keepends=True)[1]
+    assert keys("list").stdout == listed.splitlines(keepends=True)[1]
     kept = b"".join(path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file())
     assert not any(secret.encode() in kept for secret in secrets)
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
 
 
-def test_keys_come_and_go_while_the_server_runs_and_it_has_files_for_all_its_connections(tmp_path: Path) -> None:
-    place = ("--data-dir", str(tmp_path))
-    run(*place, "keys", "add", "first")
+def test_keys_come_and_go_while_the_server_runs_and_it_has_files_for_all_its_connections(
+    keys: Keys, tmp_path: Path
+) -> None:
+    keys("add", "first")
+    place = ("--data-dir", str(tmp_path / "data"))
     command = [sys.executable, "-c", "from functions.local.server import main; main()", *place, "--require-keys"]
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     with (tmp_path / "log").open("wb") as log:
@@ -112,9 +136,9 @@ def test_keys_come_and_go_while_the_server_runs_and_it_has_files_for_all_its_con
             def status(key: str) -> int:
                 return client.get("/v1/styles", headers={"X-Api-Key": key}).status_code
 
-            key = run(*place, "keys", "add", "ann").stdout.strip()
+            key = keys("add", "ann").stdout.strip()
             assert status(key) == 200
-            run(*place, "keys", "remove", "ann")
+            keys("remove", "ann")
             assert status(key) == 403
         assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE)[0] == min(hard, 256 + 6 * 500)
     finally:
@@ -122,29 +146,28 @@ def test_keys_come_and_go_while_the_server_runs_and_it_has_files_for_all_its_con
         assert process.wait(60) == 0
 
 
-def test_a_key_can_be_removed_with_all_that_was_made_with_it(tmp_path: Path) -> None:
-    with closing(open_local(Settings(data_dir=tmp_path))) as local:
+def test_a_key_can_be_removed_with_all_that_was_made_with_it(keys: Keys, tmp_path: Path) -> None:
+    with closing(open_local(Settings(data_dir=tmp_path / "data"))) as local:
         owners = {}
         for name in ("ann", "bob"):
             owners[name] = local.keys.owner(local.keys.add(name)) or ""
             photo = local.service.add_upload(owners[name], io.BytesIO(disk_photo()), field="content")
             local.service.create_stylization(owners[name], StylizationRequest(content=photo, style="woodcut"), "once")
             local.service.create_style(owners[name], photo, "Mine")
-        count = len([path for path in (tmp_path / "blobs").rglob("*") if path.is_file()])
+        count = len([path for path in (tmp_path / "data" / "blobs").rglob("*") if path.is_file()])
 
-        done = run("--data-dir", str(tmp_path), "keys", "remove", "ann", "--with-data")
+        done = keys("remove", "ann", "--with-data")
 
         assert (done.returncode, done.stdout) == (0, "3 uploads, paintings and styles deleted\n")
         assert [key.name for key in local.keys.all()] == ["bob"]
         for name, left in (("ann", 0), ("bob", 1)):
             assert len(local.service.list_stylizations(owners[name]).items) == left
             assert len([style for style in local.service.list_styles(owners[name]).items if style.own]) == left
-        assert len([path for path in (tmp_path / "blobs").rglob("*") if path.is_file()]) == count // 2
+        assert len([path for path in (tmp_path / "data" / "blobs").rglob("*") if path.is_file()]) == count // 2
 
 
-def test_a_key_that_cannot_be_made_or_removed_is_one_line(tmp_path: Path) -> None:
-    place = ("--data-dir", str(tmp_path))
-    run(*place, "keys", "add", "ann")
-    assert_one_line(run(*place, "keys", "add", "ann"), "'ann'", "already")
-    assert_one_line(run(*place, "keys", "add", "<ann>"), "'<ann>'", "letters, digits")
-    assert_one_line(run(*place, "keys", "remove", "bob"), "'bob'")
+def test_a_key_that_cannot_be_made_or_removed_is_one_line(keys: Keys) -> None:
+    keys("add", "ann")
+    assert_one_line(keys("add", "ann"), "'ann'", "already")
+    assert_one_line(keys("add", "<ann>"), "'<ann>'", "letters, digits")
+    assert_one_line(keys("remove", "bob"), "'bob'")
