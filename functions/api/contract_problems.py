@@ -113,11 +113,11 @@ _DETAILS: dict[str, tuple[str, str | None, str | list[str] | None]] = {
     "throttled": ("there are more requests at a time than this key may make; try again in a moment", None, None),
     "queue-full": ("too many stylizations are waiting; try again later", None, "at most 1000 waiting"),
     "too-many-uploads": (
-        "too many of your uploads are kept; they expire by themselves",
+        "too many of your uploads are kept; delete some, or wait until they expire",
         None,
         "at most 10000 at a time",
     ),
-    "too-many-styles": ("you have as many styles as you may have", None, "at most 200 of your own"),
+    "too-many-styles": ("you have as many styles as you may have; delete one first", None, "at most 200 of your own"),
     "storage-full": ("this service keeps as much as it may; try again when some has expired", None, None),
     "conflict": ("the stylization is running: there is no image", None, "a stylization that has succeeded"),
     "internal": ("the server failed to answer this request; its log says why", None, None),

@@ -44,7 +44,7 @@ class LocalIntake:
         if self._count(_UPLOADS, owner) >= most:
             raise failure(
                 "too-many-uploads",
-                "too many of your uploads are kept; they expire by themselves",
+                "too many of your uploads are kept; delete some, or wait until they expire",
                 allowed=f"at most {most} at a time",
             )
         self.file(0)
@@ -58,7 +58,9 @@ class LocalIntake:
         most = self._settings.key_styles
         if self._count(_STYLES, owner) >= most:
             raise failure(
-                "too-many-styles", "you have as many styles as you may have", allowed=f"at most {most} of your own"
+                "too-many-styles",
+                "you have as many styles as you may have; delete one first",
+                allowed=f"at most {most} of your own",
             )
 
     def job(self, job: Job) -> None:
