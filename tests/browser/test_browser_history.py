@@ -51,3 +51,28 @@ def test_one_that_is_under_way_is_stopped_from_the_list(open_page: OpenPage, pho
     expect(card).to_contain_text("Stopped")
     expect(card.get_by_role("link")).to_be_focused()
     expect_state(page, "photo")
+
+
+def test_one_that_is_done_is_deleted_from_the_list_and_from_the_stage_if_that_is_meant(
+    open_page: OpenPage, ask: Ask, served: Served
+) -> None:
+    job_id = ask("woodcut")
+    served.wait_until_ended(job_id)
+    page = open_page()
+    card = page.locator("#history-list li", has=page.locator(f"a[href='#{job_id}']"))
+    card.get_by_role("link").click()
+    expect_state(page, "done")
+    delete = card.get_by_role("button", name="Delete painting Woodcut")
+
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    delete.click()
+    expect(delete).to_be_enabled()
+    assert served.job(job_id)["status"] == "succeeded"
+    page.once("dialog", lambda dialog: dialog.accept())
+    delete.click()
+
+    expect(card).to_contain_text("Expired")
+    expect(card.get_by_role("link")).to_be_focused()
+    expect(delete).to_have_count(0)
+    expect_state(page, "empty")
+    assert served.job(job_id)["status"] == "expired"

@@ -204,6 +204,9 @@ addEventListener("hashchange", () => {
   stage.lookAt();
   $("stage").focus({ preventScroll: true });
 });
+document.addEventListener("deleted", ({ detail: job }) => {
+  if (job.id === current) finish(job, under.signal);
+});
 addEventListener("beforeunload", (event) => {
   if (isBusy() && !current) event.preventDefault(); // still sending the photo: nothing is safe yet
 });

@@ -1,10 +1,10 @@
-// One's paintings, newest first: to open again, and to stop while they are under way.
+// One's paintings, newest first: to open again, to stop while they are under way, and to delete.
 
 import { ApiError, imageOf, sleep } from "./api.js";
 import { hang, titleOf } from "./catalog.js";
 import { $, element } from "./dom.js";
 import { explain } from "./errors.js";
-import { cancel, isOver, list, watch } from "./jobs.js";
+import { cancel, erase, isOver, list, watch } from "./jobs.js";
 
 const PAGE = 12;
 const ENDS = { failed: "Failed", canceled: "Stopped", expired: "Expired" };
@@ -71,6 +71,7 @@ function cardOf(job) {
   const card = element("li", { className: "card" }, link);
   card.dataset.status = job.status;
   if (!isOver(job)) card.append(stopButton(job));
+  else if (job.status !== "expired") card.append(deleteButton(job));
   return card;
 }
 
@@ -90,14 +91,29 @@ function stateOf(job) {
 }
 
 function stopButton(job) {
-  const button = element("button", { type: "button", className: "quiet small", textContent: "Stop" });
-  button.setAttribute("aria-label", `Stop painting ${stylesOf(job)}`);
+  return actionButton(job, "Stop", () => cancel(job.id));
+}
+
+function deleteButton(job) {
+  return actionButton(job, "Delete", async () => {
+    if (!confirm("Delete this painting for good?")) return null;
+    const gone = await erase(job.id);
+    document.dispatchEvent(new CustomEvent("deleted", { detail: gone }));
+    return gone;
+  });
+}
+
+/** A button that does something to a job, and gives it as it is then; or null if it is as it was. */
+function actionButton(job, name, act) {
+  const button = element("button", { type: "button", className: "quiet small", textContent: name });
+  button.setAttribute("aria-label", `${name} painting ${stylesOf(job)}`);
   button.addEventListener("click", async () => {
     button.disabled = true;
     try {
-      const stopped = await cancel(job.id);
-      if (stopped) record(stopped);
-      cards.get(job.id).querySelector("a").focus();
+      const changed = await act();
+      if (changed) record(changed);
+      button.disabled = false;
+      if (changed || name === "Stop") cards.get(job.id).querySelector("a").focus();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       button.disabled = false;

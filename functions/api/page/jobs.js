@@ -54,5 +54,8 @@ export async function cancel(id) {
   }
 }
 
+/** Delete the files of a job, and give it back. */
+export const erase = (id) => post(`v1/stylizations/${id}/delete`);
+
 export const list = (limit, cursor) =>
   get(`v1/stylizations?limit=${limit}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
