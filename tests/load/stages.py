@@ -120,7 +120,10 @@ def run(folder: Path, photo: Path, *, clients: Sequence[int], seconds: float, ba
         for count in clients:
             _stage(result, server, plan, "mix, painter idle", count, MIX)
         while len(result.accepted) < backlog:
-            result.accepted += crowd(plan.model_copy(update={"seconds": 1.0, "mix": {"create": 1}})).accepted
+            more = crowd(plan.model_copy(update={"seconds": 1.0, "mix": {"create": 1}}))
+            if not more.accepted:
+                raise RuntimeError(f"the server takes no more jobs: {more.answers}")
+            result.accepted += more.accepted
         hold.close()
         result.undisturbed = _undisturbed(server, 2 * seconds)
         for count in clients:
