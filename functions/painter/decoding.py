@@ -54,9 +54,9 @@ def work(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], Any]:
         picture = images.decode(data, limits=limits, field=field)
     except errors.ImageError as error:
         return {"code": error.code, "detail": error.detail, "allowed": error.allowed}, b""
-    planes = picture.rgb.tobytes() + (b"" if picture.alpha is None else picture.alpha.tobytes())
-    has_alpha = picture.alpha is not None
-    return {"shape": picture.rgb.shape[:2], "has_alpha": has_alpha, "format": picture.format}, planes
+    rgb, alpha = picture.rgb, picture.alpha
+    planes = rgb if alpha is None else np.concatenate([rgb.ravel(), alpha.ravel()])
+    return {"shape": rgb.shape[:2], "has_alpha": alpha is not None, "format": picture.format}, planes
 
 
 class GuardedDecoder:
