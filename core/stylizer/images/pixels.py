@@ -59,7 +59,7 @@ def _gray_to_8_bits(image: Image.Image) -> tuple[Image.Image, Image.Image | None
         if isinstance(transparent, int):
             alpha = Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8))
     else:
-        values = np.nan_to_num(values.astype(np.float64), posinf=0, neginf=0)
+        values = np.nan_to_num(values.astype(np.float64), copy=False, posinf=0, neginf=0)
         black, white = float(values.min()), float(values.max())
         if image.mode == "F" and 0 <= black <= white <= 1:
             black, white = 0.0, 1.0
