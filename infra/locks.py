@@ -112,10 +112,11 @@ def write_all(root: Path, *, torch_cpu_index: str | None) -> None:
     folder.mkdir(exist_ok=True)
     for name, pins in locks.items():
         _write(folder / f"{name}.txt", pins)
-    _write_torch_cpu(root, torch_cpu_index)
+    write_torch_cpu(root, torch_cpu_index)
 
 
-def _write_torch_cpu(root: Path, index: str | None) -> None:
+def write_torch_cpu(root: Path, index: str | None) -> None:
+    """Write the lock of torch's build for the CPU. See `write_all`."""
     path, version = root / "locks/torch-cpu.txt", f"{torch_version(root)}+cpu"
     if index:
         from_there = ("--no-deps", "--index", index, "--index-strategy", "unsafe-best-match")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from stylizer_service.local import Local
+from stylizer_service.local.orphans import remove_orphans
 from stylizer_service.models import StylizationRequest
 from stylizer_service.settings import Settings
 
@@ -38,3 +39,21 @@ def test_what_is_forgotten_is_out_of_the_database_and_its_journal_too(
     service.sweep()
     local.close()
     assert kept() == []
+
+
+def test_what_a_dying_painter_wrote_into_a_job_that_was_deleted_goes_too(
+    local: Local, picture: Picture, clock: Clock
+) -> None:
+    service = local.service
+    photo = service.add_upload("ann", io.BytesIO(picture()), field="content")
+    deleted, waiting = (
+        service.create_stylization("ann", StylizationRequest.model_validate({"content": photo, "style": "ink"}))[0]
+        for _ in range(2)
+    )
+    service.delete_stylization("ann", deleted.id)
+    late = f"jobs/{deleted.id}/token/result.jpg"
+    local.blobs.put(late, b"painting", "image/jpeg")
+    clock.advance(hours=2)
+    assert remove_orphans(local.blobs, service.ports) == 1
+    assert local.blobs.size(late) is None
+    assert local.blobs.size(f"jobs/{waiting.id}/content") is not None

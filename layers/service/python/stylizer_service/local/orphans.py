@@ -12,10 +12,10 @@ _GRACE = timedelta(hours=1)
 
 
 def remove_orphans(blobs: LocalBlobs, ports: Ports, *, grace: timedelta = _GRACE) -> int:
-    """Delete folders without a record, and drafts, that nobody has touched for a while.
+    """Delete folders without a record, or whose job has expired, and drafts, that nobody has touched for a while.
 
-    Files are stored before the record that names them, so a process killed in between leaves files behind.
-    The grace keeps away from those who are in between right now.
+    Files are stored before the record that names them, so a process killed in between leaves files behind, as does a
+    painter that was killed while its job was deleted. The grace keeps away from those who are in between right now.
 
     Returns:
         How many folders and drafts went.
@@ -23,7 +23,7 @@ def remove_orphans(blobs: LocalBlobs, ports: Ports, *, grace: timedelta = _GRACE
     before = ports.clock.now() - grace
     count = blobs.remove_drafts(before)
     records: dict[str, Callable[[str], object]] = {
-        "jobs": ports.jobs.get,
+        "jobs": lambda name: job if (job := ports.jobs.get(name)) and job.status != "expired" else None,
         "uploads": ports.uploads.get,
         "styles": ports.styles.get,
     }
