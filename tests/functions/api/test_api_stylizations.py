@@ -2,13 +2,18 @@ from __future__ import annotations
 
 import io
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
+import anyio.to_thread
 import httpx
 import pytest
 from PIL import Image
 
+from functions.api.routers import stylizations
 from stylizer_service.local import Local
 from stylizer_service.records import When
 
@@ -268,3 +273,42 @@ def test_a_painting_nobody_knows_is_not_found(client: httpx.Client, path: str) -
 
     assert answer.status_code == 404
     assert answer.json()["type"] == "/problems/not-found"
+
+
+def test_what_is_asked_most_takes_one_turn_on_a_thread(
+    client: httpx.Client, accepted: Accepted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id, turns, run = accepted(), 0, anyio.to_thread.run_sync
+
+    async def counted(*arguments: Any, **options: Any) -> Any:
+        nonlocal turns
+        turns += 1
+        return await run(*arguments, **options)
+
+    monkeypatch.setattr(anyio.to_thread, "run_sync", counted)
+    assert client.get(f"/v1/stylizations/{job_id}").status_code == 200
+
+    assert turns == 1  # each more would cost a good part of what the answer does
+
+
+def test_who_waits_long_is_looked_up_less_and_less_often(
+    client: httpx.Client, photo: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    clock = time.monotonic()
+
+    async def no_pause(seconds: float) -> None:
+        nonlocal clock
+        pauses.append(seconds)
+        clock += seconds
+
+    monkeypatch.setattr(stylizations, "asyncio", SimpleNamespace(sleep=no_pause))
+    monkeypatch.setattr(stylizations, "time", SimpleNamespace(monotonic=lambda: clock))
+    form = {"files": {"content": ("cat.jpg", photo)}, "data": {"style": "ink"}}
+    answer = client.post("/v1/stylizations", headers={"Prefer": "wait=5"}, **form)  # type: ignore[arg-type]
+
+    assert answer.status_code == 202
+    assert pauses[:5] == [0.15] * 5
+    assert pauses[:-1] == sorted(pauses[:-1])
+    assert pauses[-2] > 0.4
+    assert sum(pauses) == pytest.approx(5)
