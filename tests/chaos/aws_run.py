@@ -20,7 +20,7 @@ from unittest.mock import patch
 import httpx
 import trustme
 from cloud.control_plane import ControlPlane
-from cloud.faulty_line import faulty_line
+from cloud.faulty_line import carrying
 from cloud.gateway import serving_gateway
 from cloud.moto_server import serving_moto
 from cloud.pump import SCHEDULE, LambdaContext, QueueSource, Running, notice
@@ -67,7 +67,7 @@ def run(folder: Path, *, jobs: int, seconds: float, seed: int, log: Path | None)
 def _run(everything: ExitStack, folder: Path, jobs: int, seconds: float, seed: int) -> Figures:
     chance = random.Random(seed)
     moto = everything.enter_context(serving_moto())
-    line = everything.enter_context(faulty_line(moto, partial(RoughLine, chance=random.Random(f"line-{seed}"))))
+    line = everything.enter_context(carrying(moto, partial(RoughLine, chance=random.Random(f"line-{seed}"))))
     receiver = everything.enter_context(stranger(trustme.CA()))
     world = _World(everything, folder, build(moto, visibility=20), line, receiver, chance)
     wishes = make_wishes(chance, jobs, receiver.url)

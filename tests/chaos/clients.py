@@ -163,7 +163,7 @@ class Crowd:
         self._wishes = wishes
         self._pause = seconds * len(clients) / max(1, len(wishes))
         self._seed = seed
-        self._threads = [threading.Thread(target=self._run, args=[index]) for index in range(len(clients))]
+        self._threads = [threading.Thread(target=self._run, args=[index], daemon=True) for index in range(len(clients))]
 
     def start(self) -> None:
         """Begin to ask."""

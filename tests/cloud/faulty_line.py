@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TypeVar
@@ -83,14 +83,16 @@ def lose(carry: Carry) -> None:
 def break_off(carry: Carry) -> Answer:
     """Answered, but the line breaks before the end."""
     status, headers, body = carry()
-    return status, headers, body[: len(body) // 2]
+    # How long the whole is has been said by then.
+    told = [header for header in headers if header[0].lower() != "content-length"]
+    return status, [*told, ("Content-Length", str(len(body)))], body[: len(body) // 2]
 
 
 AnyLine = TypeVar("AnyLine", bound=Line)
 
 
 @contextmanager
-def faulty_line(target: str, make: Callable[[str, str], AnyLine] = Line) -> Iterator[AnyLine]:  # type: ignore[assignment]
+def carrying(target: str, make: Callable[[str, str], AnyLine]) -> Iterator[AnyLine]:
     """Carry requests to the address `target` until the block ends.
 
     Args:
@@ -108,6 +110,11 @@ def faulty_line(target: str, make: Callable[[str, str], AnyLine] = Line) -> Iter
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def faulty_line(target: str) -> AbstractContextManager[Line]:
+    """Carry requests to the address `target` until the block ends."""
+    return carrying(target, Line)
 
 
 def _handler(line: Line) -> type[BaseHTTPRequestHandler]:

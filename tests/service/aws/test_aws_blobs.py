@@ -187,6 +187,16 @@ def test_an_answer_that_breaks_off_is_asked_for_again(blobs: Blobs, line: Line) 
         assert file.read() == data
 
 
+def test_a_copy_and_a_list_whose_answers_break_off_are_an_error_that_passes(blobs: Blobs, line: Line) -> None:
+    blobs.put("jobs/a/content", b"photo", "image/png")
+    line.go_wrong("PUT", break_off, times=9)
+    with pytest.raises(Unavailable):
+        blobs.copy("jobs/a/content", "jobs/b/content")
+    line.go_wrong("GET", break_off, times=9)
+    with pytest.raises(Unavailable):
+        blobs.delete_folder("jobs/a/")
+
+
 def test_answers_that_always_break_off_are_an_error(blobs: Blobs, line: Line) -> None:
     blobs.put(KEY, os.urandom(1000), "image/webp")
     line.go_wrong("GET", break_off, times=99)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from cloud.faulty_line import Line, refuse
+from cloud.faulty_line import Line, break_off, refuse
 
 from stylizer_service.aws import open_ports
 from stylizer_service.aws.clients import Clients
@@ -50,6 +50,19 @@ def test_a_job_for_the_queue_is_a_message_that_names_it(
     assert service.ports.dispatcher.depth() == 1
     assert bodies(clients, aws_settings.queue_url) == [{"job_id": waiting.id}]
     assert service.ports.dispatcher.depth() == 0
+
+
+def test_an_answer_of_the_queue_that_breaks_off_is_asked_for_again(
+    line: Line, aws_environment: dict[str, str], aws_settings: ApiSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**aws_environment, "AWS_ENDPOINT_URL": line.address}.items():
+        monkeypatch.setenv(name, value)
+    ports = open_ports(aws_settings)
+    ports.dispatcher.send(job("queue"))
+    line.go_wrong("GetQueueAttributes", break_off)
+
+    assert ports.dispatcher.depth() == 1
+    assert line.count("GetQueueAttributes") == 2
 
 
 def test_a_message_that_has_to_wait_counts_as_waiting(

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import pytest
 from botocore.exceptions import ClientError
-from cloud.faulty_line import THROTTLED, Carry, Line, lose, refuse
+from cloud.faulty_line import THROTTLED, Carry, Line, break_off, lose, refuse
 
 from stylizer_service import cursors
 from stylizer_service.aws.clients import Clients
@@ -201,6 +201,26 @@ def test_a_key_that_was_taken_leaves_no_job(jobs: Jobs, new_job: NewJob, clock: 
 def test_a_job_is_never_written_over_another(jobs: Jobs, stored: Job, clock: Clock) -> None:
     with pytest.raises(FileExistsError, match=stored.id):
         jobs.create(stored, None, clock.now())
+
+
+def test_an_answer_that_breaks_off_is_asked_for_again_and_never_taken_for_a_job_that_is_not_there(
+    service: Service, stored: Job, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    jobs = service.ports.jobs
+    line.go_wrong("GetItem", break_off, times=3)
+    assert jobs.get(stored.id) == stored
+    line.go_wrong("UpdateItem", break_off)
+    lease = claim(service.ports, service.settings, stored.id)
+    assert lease is not None
+
+    line.go_wrong("GetItem", break_off, times=4)
+    with pytest.raises(Unavailable, match="the answer to GetItem broke off 4 times"):
+        jobs.get(stored.id)
+    line.go_wrong("UpdateItem", break_off, times=4)
+    with pytest.raises(Unavailable, match="UpdateItem"):
+        lease.renew()
+    assert jobs.get(stored.id) is not None
 
 
 # Throttling

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.config import Config
 
-from stylizer_service.aws.errors import check_answer, check_failure
+from stylizer_service.aws.errors import TRIES, check_answer, check_failure, repeat_cut_answer
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -30,6 +30,7 @@ class Clients:
     def __init__(self) -> None:
         # Lambda and SageMaker name the region here; on other machines boto3 looks where it is used to.
         self._session = boto3.session.Session(region_name=os.environ.get("AWS_REGION"))
+        self._session.events.register("needs-retry", repeat_cut_answer)  # type: ignore[arg-type] # its answer counts
         self._session.events.register("after-call", check_answer)
         self._session.events.register("after-call-error", check_failure)
 
@@ -68,6 +69,6 @@ def _config(read_timeout: float, **more: object) -> Config:
         tcp_keepalive=True,
         # Not "adaptive", which holds back a process that was refused once, for seconds and with each request: it is for
         # a process that asks much, and ours are many that ask little.
-        retries={"mode": "standard", "total_max_attempts": 4},
+        retries={"mode": "standard", "total_max_attempts": TRIES},
         **more,  # type: ignore[arg-type]
     )
