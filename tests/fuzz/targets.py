@@ -16,6 +16,7 @@ from typing import Any, Self
 from functions.painter import decoding
 from stylizer.images import Limits
 from stylizer_service.guard import Bounds, Crashed, Guard, GuardError, TooMuchMemory, TooSlow
+from stylizer_service.ports import Unavailable
 from stylizer_service.probe import Probe
 from stylizer_service.problems import ProblemError
 from stylizer_service.settings import Settings
@@ -122,6 +123,8 @@ class Targets:
         except ProblemError as error:
             outcome = _ended(error.__cause__)
             return outcome or Outcome(error.problem.code)
+        except Unavailable:  # on a machine too busy to tell within the time that a caller waits
+            return Outcome("come again")
         return Outcome(ACCEPTED, (found.width, found.height))
 
     def keeper_figures(self) -> tuple[float, int]:
