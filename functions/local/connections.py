@@ -21,6 +21,8 @@ from stylizer_service.local.settings import LocalSettings
 from stylizer_service.problems import KINDS, problem
 
 _TICK = 0.25
+_FAREWELL = 1.0
+"""How long what still comes is thrown away after the last word, seconds."""
 _LINGER = 30.0
 """How long what still comes is thrown away once the request has been answered, seconds; and of it, at most one file."""
 HEAD_BYTES = 16 * 1024
@@ -62,6 +64,11 @@ class Connections:
         self._patrol = self._patrol or connection.loop.call_later(_TICK, self._look, connection.loop)
         return is_welcome
 
+    @property
+    def are_flooding(self) -> bool:
+        """Whether even those who are being refused are so many that there is no time for a word."""
+        return len(self._open) > 2 * self.settings.max_connections
+
     def leave(self, connection: Connection) -> None:
         """Forget a connection that is closed."""
         whose = self._open.pop(connection)
@@ -96,11 +103,16 @@ class Connection(H11Protocol):
         self._waited = 0.0  # seconds for the rest of it
         self._late = 0  # bytes of it that came when it had been answered
         self._stalled = 0.0  # seconds since any of the answer was taken
+        self._leaving: float | None = None  # seconds since the last word was said
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, if there is room for one more."""
         super().connection_made(transport)
-        if not self._all.enter(self):
+        if self._all.enter(self):
+            return
+        if self._all.are_flooding:
+            self.transport.abort()
+        else:
             self._refuse("too-many-connections", "too many connections are open; try again in a moment")
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -110,7 +122,7 @@ class Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Go on with the request."""
-        if self.transport.is_closing():
+        if self._leaving is not None or self.transport.is_closing():
             return
         self._came += len(data)
         is_late = self.conn.their_state is h11.SEND_BODY and self.cycle is not None and self.cycle.response_complete
@@ -138,6 +150,10 @@ class Connection(H11Protocol):
         self._stalled = self._stalled + seconds if self.transport.get_write_buffer_size() else 0.0
         if self._stalled > self._all.settings.send_timeout:
             self.transport.abort()
+        elif self._leaving is not None:
+            self._leaving += seconds
+            if self._leaving > _FAREWELL:
+                self.transport.close()
         elif not self.transport.is_closing():
             self._look_at_request(seconds)
 
@@ -178,10 +194,14 @@ class Connection(H11Protocol):
                 h11.EndOfMessage(),
             ):
                 self.transport.write(self.conn.send(event) or b"")
+            # Not closed at once: an answer is lost to whoever is still sending when nobody takes it any more.
+            self.transport.write_eof()
+            self._leaving = 0.0
+        else:
+            self.transport.close()
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        self.transport.close()
 
 
 class _Conversation(h11.Connection):

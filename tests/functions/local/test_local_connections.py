@@ -8,7 +8,7 @@ import logging
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from typing import Any
 
 import pytest
@@ -61,7 +61,9 @@ def read_one(connection: socket.socket) -> int:
     """Status of the next answer, which is taken whole; what follows it is left."""
     head = b""
     while not head.endswith(b"\r\n\r\n"):
-        head += connection.recv(1)
+        byte = connection.recv(1)
+        assert byte, f"closed after {head!r}"
+        head += byte
     length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length"))
     connection.recv(int(length.split(b":")[1]), socket.MSG_WAITALL)
     return int(head.split()[1])
@@ -78,14 +80,14 @@ def wait_until(look: Callable[[], object]) -> None:
         time.sleep(0.02)
 
 
-def test_a_head_that_comes_byte_by_byte_is_cut_off_the_first_time_and_later(serve: Serve) -> None:
-    with serve(head_timeout=0.5) as running, running.connect() as first, running.connect() as later:
-        later.sendall(GET)
-        assert read_one(later) == 200
-
-        for connection in (first, later):
-            send(connection, itertools.chain(crumbs(GET[:-2]), itertools.repeat(b"a: b\r\n")), pause=0.02)
-            assert answer(connection) == (408, "request-timeout")
+@pytest.mark.parametrize("answered_before", [0, 2])
+def test_a_head_that_comes_byte_by_byte_is_cut_off(serve: Serve, answered_before: int) -> None:
+    with serve(head_timeout=1) as running, running.connect() as connection:
+        for _ in range(answered_before):
+            connection.sendall(GET)
+            assert read_one(connection) == 200
+        send(connection, itertools.chain(crumbs(GET[:-2]), itertools.repeat(b"a: b\r\n")), pause=0.02)
+        assert answer(connection) == (408, "request-timeout")
 
 
 def test_who_connects_and_says_nothing_is_not_waited_for(serve: Serve) -> None:
@@ -94,7 +96,7 @@ def test_who_connects_and_says_nothing_is_not_waited_for(serve: Serve) -> None:
 
 
 def test_a_connection_is_kept_for_another_request_and_not_for_ever(serve: Serve) -> None:
-    with serve(idle_timeout=1) as running, running.connect() as connection:
+    with serve(idle_timeout=2) as running, running.connect() as connection:
         for _ in range(3):
             connection.sendall(GET)
             assert read_one(connection) == 200
@@ -118,9 +120,9 @@ def test_a_body_that_comes_too_slowly_or_takes_too_long_is_cut_off(
 
 
 def test_a_body_that_comes_steadily_may_take_longer_than_its_head(serve: Serve) -> None:
-    with serve(head_timeout=0.3, body_rate=10) as running, running.connect() as connection:
-        connection.sendall(POST + b"Content-Length: 300\r\n\r\n")
-        send(connection, itertools.repeat(b"[" * 20, 15), pause=0.1)
+    with serve(head_timeout=1, body_rate=10) as running, running.connect() as connection:
+        connection.sendall(POST + b"Content-Length: 400\r\n\r\n")
+        send(connection, itertools.repeat(b"[" * 20, 20), pause=0.1)
         assert read_one(connection) == 400
 
 
@@ -154,7 +156,7 @@ def test_what_still_comes_after_a_refusal_is_thrown_away_for_a_while_only(
 
 
 def test_a_length_that_is_a_lie_is_found_out(serve: Serve) -> None:
-    with serve(head_timeout=0.4, body_rate=10**6) as running:
+    with serve(head_timeout=1, body_rate=10**6) as running:
         with running.connect() as short:  # what is too much is not a request
             short.sendall(POST + b"Content-Length: 2\r\n\r\n{}" + b"[" * 100 + b"\r\n\r\n")
             assert read_one(short) == 422
@@ -211,6 +213,15 @@ def test_only_so_many_connections_are_open_at_a_time(serve: Serve) -> None:
         with running.connect() as again:
             again.sendall(GET)
             assert read_one(again) == 200
+
+
+def test_in_a_flood_of_connections_there_is_no_time_for_words(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("functions.local.connections._FAREWELL", 60.0)
+    with serve(max_connections=1) as running, ExitStack() as stack:
+        first, *others = [stack.enter_context(running.connect()) for _ in range(4)]
+        assert sorted(answer(other) for other in others) == [(0, ""), (0, ""), (503, "too-many-connections")]
+        first.sendall(GET)
+        assert read_one(first) == 200
 
 
 def test_one_address_cannot_take_all_connections_but_a_proxy_can(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
