@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -22,14 +23,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from functions.painter.outcomes import count
-from functions.painter.painting import paint_job
+from functions.painter.painting import Outcome, paint_job
 from functions.painter.warming import warm_up
 from stylizer_service.aws import open_ports
 from stylizer_service.aws.settings import PainterSettings
-from stylizer_service.ports import Ports
+from stylizer_service.ports import Ports, Unavailable
 from stylizer_service.settings import Settings
 
 PORT = 8080  # what SageMaker calls
+_PAUSES = (1.0, 5.0, 15.0, 30.0)
+"""How long to wait before each further try while a store is out of reach, seconds."""
 _GRACE_SECONDS = 25  # of the 30 that SageMaker leaves between SIGTERM and SIGKILL
 
 log = logging.getLogger(__name__)
@@ -53,13 +56,26 @@ def create_app(ports: Ports, settings: Settings, *, should_stop: Callable[[], bo
             job_id = str(json.loads(await request.body())["job_id"])
         except (ValueError, KeyError, TypeError):
             return JSONResponse({"error": 'the body must be {"job_id": "stz_…"}'}, status_code=400)
-        paint = partial(paint_job, ports, settings, job_id, should_stop=should_stop)
+        paint = partial(paint_patiently, ports, settings, job_id, should_stop)
         outcome = await to_thread.run_sync(paint, limiter=turns)
         log.info("%s: %s", job_id, outcome)
         await to_thread.run_sync(count, ports, job_id, outcome)
         return JSONResponse({"job_id": job_id, "outcome": outcome})
 
     return Starlette(routes=[Route("/ping", ping), Route("/invocations", invoke, methods=["POST"])])
+
+
+def paint_patiently(ports: Ports, settings: Settings, job_id: str, should_stop: Callable[[], bool]) -> Outcome:
+    """Paint a job, even if a store is out of reach for a while: an invocation that fails is the end of the job."""
+    for pause in _PAUSES:
+        try:
+            return paint_job(ports, settings, job_id, should_stop=should_stop)
+        except Unavailable as error:
+            log.warning("%s: %s; trying again in %g s", job_id, error, pause)
+        end = time.monotonic() + pause
+        while not should_stop() and time.monotonic() < end:
+            time.sleep(0.1)
+    return paint_job(ports, settings, job_id, should_stop=should_stop)
 
 
 def main() -> int:
