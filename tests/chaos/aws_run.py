@@ -38,6 +38,8 @@ from stylizer_service.aws.settings import SettleSettings
 from stylizer_service.sweep import sweep
 
 _CLIENTS = 4
+_FEW = 50
+"""So many jobs can one painter at the queue deal with."""
 _GATEWAYS = 3
 _CALM_SECONDS = 150.0
 _ASKING_SECONDS = 8.0
@@ -69,7 +71,7 @@ def _run(everything: ExitStack, folder: Path, jobs: int, seconds: float, seed: i
     moto = everything.enter_context(serving_moto())
     line = everything.enter_context(carrying(moto, partial(RoughLine, chance=random.Random(f"line-{seed}"))))
     receiver = everything.enter_context(stranger(trustme.CA()))
-    world = _World(everything, folder, build(moto, visibility=20), line, receiver, chance)
+    world = _World(everything, folder, build(moto, visibility=20), line, receiver, chance, 2 if jobs > _FEW else 1)
     wishes = make_wishes(chance, jobs, receiver.url)
     ledger = Ledger()
     deadline = time.monotonic() + seconds + _CALM_SECONDS
@@ -127,6 +129,7 @@ class _World:
         line: RoughLine,
         receiver: Receiver,
         chance: random.Random,
+        painters: int,
     ):
         self.stage = stage
         self.line = line
@@ -149,7 +152,7 @@ class _World:
         self.gpu.start()
         everything.callback(self.gpu.stop)
         self.queue = UnrulyQueue(stage.sqs, stage.paint_queue, self._settler, chance=random.Random(chance.random()))
-        self.painters = [LambdaPainter(stage, _made(folder / f"painter-{index}")) for index in range(2)]
+        self.painters = [LambdaPainter(stage, _made(folder / f"painter-{index}")) for index in range(painters)]
         for painter in self.painters:
             self._in_background(partial(deliver, self.queue, painter, self._stopping))
         for _ in range(2):
@@ -224,7 +227,6 @@ class _Faults:
         self._chance = chance
         self._longest_pause = longest_pause
         self._kinds: list[Callable[[], None]] = [
-            self._kill_painter,
             self._kill_painter,
             self._kill_gpu,
             *(partial(self._storm, service) for service in ("s3", "dynamodb", "sqs")),

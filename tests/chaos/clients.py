@@ -95,8 +95,12 @@ class Client:
         if leads is None:
             return None
         place = self._api.base_url.join(leads.headers["location"])
-        answer = self._ask(lambda: self._store.get(place), is_api=False)
+        answer = self._ask(lambda: self._store.get(place), is_api=self._is_of_api(place))
         return None if answer is None else answer.content
+
+    def _is_of_api(self, place: httpx.URL) -> bool:
+        """Whether the API itself plays the store, as on one machine."""
+        return place.netloc == self._api.base_url.netloc
 
     def _accept(self, send: Callable[[], httpx.Response]) -> str | None:
         answer = self._ask(send)
@@ -118,7 +122,7 @@ class Client:
         form = created.json()
         place = self._api.base_url.join(form["url"])
         file = {"file": ("photo", wish.photo)}
-        self._ask(lambda: self._store.post(place, data=form["fields"], files=file), is_api=False)
+        self._ask(lambda: self._store.post(place, data=form["fields"], files=file), is_api=self._is_of_api(place))
         return str(form["id"])
 
     def _ask(
