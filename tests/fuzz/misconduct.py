@@ -28,7 +28,8 @@ def _loop_in_c(_: bytes) -> tuple[Any, bytes]:
     return sum(range(ENDLESS * ENDLESS)), b""
 
 
-def _sleep(_: bytes) -> tuple[Any, bytes]:
+def sleep(_: object, __: bytes) -> tuple[Any, bytes]:
+    """Do nothing for ever."""
     time.sleep(ENDLESS)
     return None, b""
 
@@ -78,7 +79,7 @@ CONDUCTS: dict[str, Callable[[bytes], tuple[Any, bytes]]] = {
     "abort": lambda _: (os.abort(), b""),
     "exit": lambda _: (os._exit(0), b""),
     "loop in C": _loop_in_c,
-    "sleep": _sleep,
+    "sleep": lambda data: sleep(None, data),
     "fill the memory": _fill_memory,
     "die while answering": _die_while_answering,
     "answer too long": lambda _: ("long", b"x" * 2**21),

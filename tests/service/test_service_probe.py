@@ -17,6 +17,7 @@ from stylizer.images import decode
 from stylizer_service import headers
 from stylizer_service.guard import Guard
 from stylizer_service.models import MediaType
+from stylizer_service.ports import Unavailable
 from stylizer_service.probe import Probe, ProbedImage
 from stylizer_service.problems import Problem, ProblemError
 from stylizer_service.settings import Settings
@@ -227,3 +228,12 @@ def test_what_was_looked_at_once_is_known_and_judged_anew(picture: Picture, monk
         with pytest.raises(ProblemError, match="at least 16 pixels"):
             probe.check(io.BytesIO(narrow), field="content")
     assert looks == 2
+
+
+def test_a_machine_too_busy_to_look_at_a_picture_blames_the_machine(
+    picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stylizer_service.probe._SECONDS", 1)
+    with closing(Guard("fuzz.misconduct:sleep")) as guard, pytest.raises(Unavailable):
+        monkeypatch.setattr("stylizer_service.probe._GUARD", guard)
+        probe(picture(60, 40, "JPEG"))

@@ -19,6 +19,7 @@ from stylizer import images
 from stylizer.errors import CorruptImage, ImageError, MaskMismatch
 from stylizer.images import Limits
 from stylizer_service.guard import Bounds, Guard
+from stylizer_service.ports import Unavailable
 
 LIMITS = Limits()
 
@@ -84,6 +85,14 @@ def test_what_a_picture_did_to_its_decoder_is_told_by_the_name_of_the_input(
 
     assert type(caught.value) is error
     assert caught.value.field == "mask"
+
+
+def test_the_death_of_what_decodes_is_no_fault_of_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(GuardedDecoder()) as decoder, closing(Guard("fuzz.misconduct:work")) as guard:
+        monkeypatch.setattr(guard, "run", _doing("kill the keeper", guard.run))
+        monkeypatch.setattr(decoder, "_guard", guard)
+        with pytest.raises(Unavailable):
+            decoder.decode(seeds.make("png rgb"), limits=LIMITS, field="content")
 
 
 def _doing(conduct: str, run: Callable[..., object]) -> Callable[..., object]:
