@@ -71,6 +71,12 @@ def _kill_once(data: bytes) -> tuple[Any, bytes]:
     return "done at last", b""
 
 
+def _wait_for_a_file(data: bytes) -> tuple[Any, bytes]:
+    while not Path(os.fsdecode(data)).exists():
+        time.sleep(0.01)
+    return "done waiting", b""
+
+
 CONDUCTS: dict[str, Callable[[bytes], tuple[Any, bytes]]] = {
     "answer": lambda data: ({"bytes": len(data)}, data[::-1]),
     "tell the environment": lambda _: (dict(os.environ), b""),
@@ -84,6 +90,7 @@ CONDUCTS: dict[str, Callable[[bytes], tuple[Any, bytes]]] = {
     "die while answering": _die_while_answering,
     "answer too long": lambda _: ("long", b"x" * 2**21),
     "write a file": _write_a_file,
+    "wait for a file": _wait_for_a_file,
     "kill itself": _kill(os.getpid),
     "kill the keeper": _kill(os.getppid),
     "kill itself once": _kill_once,

@@ -200,6 +200,7 @@ def test_pictures_that_take_forever_to_open_or_crash_what_opens_them_are_refused
     whole = picture(60, 40, "JPEG")
 
     monkeypatch.setattr("stylizer_service.probe.CPU_SECONDS", 1)
+    monkeypatch.setattr("stylizer_service.probe._SECONDS", 120)
     slow = probe(whole[:2] + pieces + whole[2:], field="style")
     with closing(Guard("fuzz.misconduct:crash")) as guard:
         monkeypatch.setattr("stylizer_service.probe._GUARD", guard)
@@ -234,6 +235,8 @@ def test_a_machine_too_busy_to_look_at_a_picture_blames_the_machine(
     picture: Picture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("stylizer_service.probe._SECONDS", 1)
-    with closing(Guard("fuzz.misconduct:sleep")) as guard, pytest.raises(Unavailable):
+    whole = picture(60, 40, "JPEG")
+    with closing(Guard("fuzz.misconduct:sleep")) as guard:
         monkeypatch.setattr("stylizer_service.probe._GUARD", guard)
-        probe(picture(60, 40, "JPEG"))
+        with pytest.raises(Unavailable):
+            probe(whole)
