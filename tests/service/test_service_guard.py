@@ -104,6 +104,21 @@ def test_a_fork_can_write_no_file_and_knows_no_secret(
     assert "hidden" not in environment.values()
 
 
+def test_limits_that_are_lower_already_are_kept() -> None:
+    code = """if True:
+        import resource, sys
+        for kind in (resource.RLIMIT_CPU, resource.RLIMIT_AS):
+            resource.setrlimit(kind, (20, 20) if kind == resource.RLIMIT_CPU else (2**33, 2**33))
+        from stylizer_service.guard import Bounds, Guard
+        bounds = Bounds(memory=2**40, cpu_seconds=600, seconds=60, body=9)
+        print(bytes(Guard("fuzz.misconduct:work").run({"do": "answer"}, b"ab", bounds)[1]))
+    """
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=60)
+
+    assert process.stdout == "b'ba'\n"
+
+
 def test_work_that_takes_long_does_not_hold_up_other_work(guard: Guard, tmp_path: Path) -> None:
     file = tmp_path / "file"
     with ThreadPoolExecutor(2) as pool:

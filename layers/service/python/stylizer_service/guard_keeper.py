@@ -127,14 +127,20 @@ def limit(bounds: dict[str, int]) -> None:
     """
     with suppress(OSError):  # Linux alone has it: should memory run out, this goes first, and not whom it works for
         Path("/proc/self/oom_score_adj").write_text("1000")
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (bounds["cpu_seconds"], bounds["cpu_seconds"] + 1))
-    most = _addresses() + bounds["memory"]
+    _lower(resource.RLIMIT_CORE, 0)
+    _lower(resource.RLIMIT_FSIZE, 0)
+    _lower(resource.RLIMIT_CPU, bounds["cpu_seconds"], grace=1)  # its signal says more than that of the hard limit
     with suppress(ValueError, OSError):  # macOS has no such limit
-        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        _lower(resource.RLIMIT_AS, _addresses() + bounds["memory"])
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, bounds["seconds"])
+
+
+def _lower(kind: int, most: int, grace: int = 0) -> None:
+    """Set a limit, unless there is a lower one already, which cannot be raised."""
+    _, ceiling = resource.getrlimit(kind)
+    hard = most + grace if ceiling == resource.RLIM_INFINITY else min(ceiling, most + grace)
+    resource.setrlimit(kind, (min(most, hard), hard))
 
 
 def _addresses() -> int:
