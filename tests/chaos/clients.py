@@ -89,6 +89,11 @@ class Client:
             self._ledger.ends[number] = answer.json()
         return number in self._ledger.ends
 
+    def knows(self, number: int) -> bool:
+        """Whether the API still has the job of a wish, ended or not."""
+        job_id = self._ledger.accepted[number]
+        return self._ask(lambda: self._api.get(f"v1/stylizations/{job_id}")) is not None
+
     def image(self, job_id: str) -> bytes | None:
         """The painting."""
         leads = self._ask(lambda: self._api.get(f"v1/stylizations/{job_id}/image"))

@@ -24,7 +24,7 @@ from stylizer_service.settings import Settings
 _CLIENTS = 4
 _HELD_SECONDS = 6.0  # longer than a write waits
 _FULL_SECONDS = 3.0
-_CALM_SECONDS = 120.0
+_CALM_SECONDS = 300.0
 _ASKING_SECONDS = 12.0
 """How long there is something to hit at least: about as long as one fault of each kind takes."""
 

@@ -115,12 +115,20 @@ class Machine:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"the server did not start:\n{self.log()[-3000:]}")
             if self._process is None or self._process.poll() is not None:
-                # A pipe, and not a file: what is said must be heard while there is no room.
-                self._process = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-                )
-                threading.Thread(target=self._listen, args=[self._process], daemon=True).start()
+                self._process = self._begin(command)
             time.sleep(0.1)
+
+    def _begin(self, command: Sequence[str]) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            command,
+            env=os.environ | {"STYLIZER_MIN_FREE": "0"},  # the reserve would keep most of a full disk away from it
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,  # and not a file: what is said must be heard while there is no room
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        threading.Thread(target=self._listen, args=[process], daemon=True).start()
+        return process
 
     def watch(self) -> None:
         """Have every change of a job's status written down."""

@@ -60,7 +60,10 @@ def judge(figures: Figures, wishes: Sequence[Wish], ledger: Ledger, client: Clie
     for name in ("succeeded", "canceled", "expired"):
         figures.add(name, status[name])
     figures.add("failed, with the reason", counted(why))
-    figures.promise("lost", [f"wish {number}: {job}" for number, job in ledger.accepted.items() if number not in ends])
+    missing = [number for number in ledger.accepted if number not in ends]
+    late = [number for number in missing if client.knows(number)]
+    figures.promise("lost", [ledger.accepted[number] for number in missing if number not in late])
+    figures.promise("not ended in time", [ledger.accepted[number] for number in late])
     figures.promise("painted twice to the end", _twice(ends, evidence))
     figures.promise("ended for no good reason", list(_strange_ends(wishes, ends)))
     figures.promise("answers that must never be", ledger.refused)
