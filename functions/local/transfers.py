@@ -25,7 +25,7 @@ def transfers(local: Local) -> APIRouter:
     @router.post("/v1/uploads/{id}/file")
     async def receive_file(id: str, request: Request) -> Response:  # noqa: A002
         key = f"uploads/{id}/file"
-        await run_in_threadpool(local.service.ports.intake.file, 0)
+        await run_in_threadpool(local.service.ports.intake.room)
         async with read_form(
             request,
             fields=_FIELDS,
@@ -57,6 +57,6 @@ def transfers(local: Local) -> APIRouter:
 
 
 def _store(local: Local, policy: UploadPolicy, file: UploadFile) -> None:
-    local.service.ports.intake.file(file.size or 0)
-    with local.blobs.writer(policy.key, max_bytes=policy.max_bytes) as writer:
+    room = local.service.ports.intake.file(file.size or 0)
+    with room, local.blobs.writer(policy.key, max_bytes=policy.max_bytes) as writer:
         shutil.copyfileobj(file.file, writer, _CHUNK)

@@ -226,3 +226,15 @@ def test_a_proxy_on_this_machine_does_not_let_others_in_without_keys(serve: Serv
                 assert answer.status_code == status, (host, client)
                 if status == 403:
                     assert told(answer) == (403, "foreign-site", "X-Forwarded-For")
+
+
+def test_a_database_that_cannot_grow_is_a_store_without_room(serve: Serve) -> None:
+    with serve() as running, running.client() as client:
+        running.local.database.run("PRAGMA max_page_count = 1")  # no more than it has
+        for _ in range(500):
+            answer = client.post("/v1/uploads", json={"media_type": "image/png"})
+            if answer.status_code != 201:
+                break
+        assert told(answer) == (507, "storage-full", None)
+        assert answer.headers["retry-after"] == "60"
+        assert client.get("/v1/stylizations").status_code == 200

@@ -20,6 +20,7 @@ from pictures import disk_photo
 
 from functions.local.server import main
 from stylizer_service.local import open_local
+from stylizer_service.local.settings import LocalSettings
 from stylizer_service.models import StylizationRequest
 from stylizer_service.settings import Settings
 
@@ -171,3 +172,9 @@ def test_a_key_that_cannot_be_made_or_removed_is_one_line(keys: Keys) -> None:
     assert_one_line(keys("add", "ann"), "'ann'", "already")
     assert_one_line(keys("add", "<ann>"), "'<ann>'", "letters, digits")
     assert_one_line(keys("remove", "bob"), "'bob'")
+
+
+def test_every_setting_of_the_server_is_told_of_in_its_page() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "server.md").read_text()
+    own = LocalSettings.model_fields.keys() - Settings.model_fields.keys()
+    assert [name for name in own if f"`{name}`" not in page] == []

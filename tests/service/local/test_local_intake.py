@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -12,11 +14,12 @@ import pytest
 
 from stylizer_service.leases import claim
 from stylizer_service.local import Local, open_local
+from stylizer_service.local.disk import reachable_disk
 from stylizer_service.local.orphans import remove_orphans
 from stylizer_service.local.quota import Quota, size_of
 from stylizer_service.local.settings import LocalSettings
 from stylizer_service.models import StylizationRequest
-from stylizer_service.ports import Clock
+from stylizer_service.ports import Clock, StorageFull
 from stylizer_service.problems import Problem, ProblemError
 from stylizer_service.settings import Settings
 from stylizer_service.usecases import Service
@@ -140,8 +143,8 @@ def test_the_painter_is_never_refused_room(opened: Open, settings: Settings, clo
 
 
 def test_so_much_of_the_disk_stays_free(tmp_path: Path, refusal: Refusal) -> None:
-    Quota(tmp_path, max_bytes=None, min_free=0).take(MIB)
-    assert refusal(Quota(tmp_path, max_bytes=None, min_free=2**60).take, 0).code == "storage-full"
+    Quota(tmp_path, max_bytes=None, min_free=0).check(MIB)
+    assert refusal(Quota(tmp_path, max_bytes=None, min_free=2**60).check).code == "storage-full"
 
 
 def test_the_folder_is_not_walked_through_for_each_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,13 +159,14 @@ def test_the_folder_is_not_walked_through_for_each_file(tmp_path: Path, monkeypa
     monkeypatch.setattr("stylizer_service.local.quota.size_of", walked)
     quota = Quota(tmp_path, max_bytes=100, min_free=0, clock=lambda: now)
     for _ in range(100):
-        quota.take(1)
+        with quota.hold(1):
+            pass
     for _ in range(10):
         with suppress(ProblemError):
-            quota.take(1)
+            quota.check(1)
     assert len(walks) == 1
     now = 2.0
-    quota.take(1)
+    quota.check(1)
     assert len(walks) == 2
 
 
@@ -198,3 +202,24 @@ def test_each_key_has_a_share_of_the_queue_the_uploads_and_the_styles_and_one_ca
     use("key_bob")
     for _ in range(2):
         use("local")
+
+
+def test_those_who_come_at_once_do_not_get_more_than_there_is(tmp_path: Path) -> None:
+    quota = Quota(tmp_path, max_bytes=size_of(tmp_path) + 1000, min_free=0)
+
+    done = threading.Barrier(20)
+
+    def gets(_: int) -> bool:
+        with suppress(ProblemError), quota.hold(100):
+            done.wait(60)  # all of it is still being written: none of it can be measured
+            return True
+        done.wait(60)
+        return False
+
+    with ThreadPoolExecutor(20) as callers:
+        assert sum(callers.map(gets, range(20))) == 10
+
+
+def test_a_disk_that_is_full_is_told_from_one_that_fails() -> None:
+    with pytest.raises(StorageFull), reachable_disk(), Path("/dev/full").open("wb", buffering=0) as full:
+        full.write(b"anything")

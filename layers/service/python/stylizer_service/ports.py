@@ -11,6 +11,7 @@ Rules every adapter keeps, and the contract tests check:
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, Protocol, Unpack
@@ -142,8 +143,11 @@ class Intake(Protocol):
     def upload(self, owner: str) -> None:
         """Raise `too-many-uploads` or `storage-full` if the owner may not announce or send one more."""
 
-    def file(self, length: int) -> None:
-        """Raise `storage-full` if there is no room for a file of so many bytes."""
+    def room(self) -> None:
+        """Raise `storage-full` if there is no room for any file."""
+
+    def file(self, length: int) -> AbstractContextManager[None]:
+        """Keep room for a file of so many bytes while it is written. Raises `storage-full` if there is none."""
 
     def style(self, owner: str) -> None:
         """Raise `too-many-styles` if the owner has as many as they may."""
@@ -158,8 +162,12 @@ class Unlimited:
     def upload(self, owner: str) -> None:
         """All are welcome."""
 
-    def file(self, length: int) -> None:
+    def room(self) -> None:
+        """There is."""
+
+    def file(self, length: int) -> AbstractContextManager[None]:  # noqa: ARG002
         """All are welcome."""
+        return nullcontext()
 
     def style(self, owner: str) -> None:
         """All are welcome."""

@@ -98,10 +98,12 @@ class Service:
         """
         self.ports.intake.upload(owner)
         image = self._probe.check(file, field=field)
-        self.ports.intake.file(file.seek(0, os.SEEK_END))
         digest = _digest(file)
         record = self._new_upload(owner, image.media_type, self.ports.clock.now(), sha256=digest)
-        self.ports.blobs.put(upload_key(record.id), file, image.media_type)
+        length = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        with self.ports.intake.file(length):
+            self.ports.blobs.put(upload_key(record.id), file, image.media_type)
         self.ports.uploads.put(record)
         return record.id
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+
 from stylizer_service.local.database import Database
 from stylizer_service.local.quota import Quota
 from stylizer_service.local.settings import LocalSettings
@@ -47,11 +49,15 @@ class LocalIntake:
                 "too many of your uploads are kept; delete some, or wait until they expire",
                 allowed=f"at most {most} at a time",
             )
-        self.file(0)
+        self.room()
 
-    def file(self, length: int) -> None:
-        """Raise unless it fits in beside the paintings that are still to come."""
-        self._quota.take(length, promised=self._promised())
+    def room(self) -> None:
+        """Raise if there is no room beside the paintings that are still to come."""
+        self._quota.check(promised=self._promised())
+
+    def file(self, length: int) -> AbstractContextManager[None]:
+        """Keep room for it beside those paintings."""
+        return self._quota.hold(length, promised=self._promised())
 
     def style(self, owner: str) -> None:
         """Raise unless the owner may have one more."""
@@ -72,7 +78,7 @@ class LocalIntake:
                 "too many of your stylizations are waiting; try again later",
                 allowed=f"at most {most} waiting",
             )
-        self._quota.take(0, promised=self._promised() + _painting_bytes(job.options))
+        self._quota.check(promised=self._promised() + _painting_bytes(job.options))
 
     def _count(self, statement: str, owner: str) -> int:
         row = self._database.one(statement, [owner]) if owner != LOCAL_OWNER else None

@@ -7,7 +7,8 @@ import shutil
 import stat
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from stylizer_service.problems import failure
@@ -42,34 +43,54 @@ class Quota:
         self._min_free = min_free
         self._clock = clock
         self._lock = threading.Lock()
-        self._used = 0
+        self._used = 0  # when it was measured, and what has come since
+        self._held = 0  # by what is being written
         self._measured_at: float | None = None
         self._took = 0.0
 
-    def take(self, length: int, *, promised: int = 0) -> None:
-        """Count a file in, before it is kept.
+    def check(self, length: int = 0, *, promised: int = 0) -> None:
+        """See whether there is room.
 
         Args:
-            length: Its bytes; 0 asks whether there is any room at all.
+            length: Bytes that are wanted.
             promised: Bytes that others have a right to.
 
         Raises:
-            ProblemError: `storage-full`, and nothing is counted.
+            ProblemError: `storage-full`.
         """
         disk = shutil.disk_usage(self._folder)
         min_free = min(_FLOOR, disk.total // 20) if self._min_free is None else self._min_free
-        if disk.free < min_free + length + promised:
+        if disk.free < min_free + self._held + length + promised:
             raise failure("storage-full", "the disk of this service is nearly full; try again later")
+        with self._lock:
+            self._check_folder(length + promised)
+
+    @contextmanager
+    def hold(self, length: int, *, promised: int = 0) -> Iterator[None]:
+        """Keep room for a file while it is written; see `check`."""
+        self.check(length, promised=promised)
+        with self._lock:
+            self._check_folder(length + promised)
+            self._held += length
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._held -= length
+                self._used += length  # if it failed after all, the next measuring finds that
+
+    def _check_folder(self, wanted: int) -> None:
         if self._max_bytes is None:
             return
-        with self._lock:
-            if self._is_older_than(_STALE):
-                self._measure()
-            if self._used + length + promised > self._max_bytes and self._is_older_than(_HASTE):
-                self._measure()
-            if self._used + length + promised > self._max_bytes:
-                raise failure("storage-full", "this service keeps as much as it may; try again when some has expired")
-            self._used += length
+        if self._is_older_than(_STALE):
+            self._measure()
+        if self._is_too_much(wanted) and self._is_older_than(_HASTE):
+            self._measure()
+        if self._is_too_much(wanted):
+            raise failure("storage-full", "this service keeps as much as it may; try again when some has expired")
+
+    def _is_too_much(self, wanted: int) -> bool:
+        return self._max_bytes is not None and self._used + self._held + wanted > self._max_bytes
 
     def _is_older_than(self, seconds: float) -> bool:
         return self._measured_at is None or self._clock() - self._measured_at > max(seconds, _SHARE * self._took)
