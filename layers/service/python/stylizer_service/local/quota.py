@@ -58,18 +58,15 @@ class Quota:
         Raises:
             ProblemError: `storage-full`.
         """
-        disk = shutil.disk_usage(self._folder)
-        min_free = min(_FLOOR, disk.total // 20) if self._min_free is None else self._min_free
-        if disk.free < min_free + self._held + length + promised:
-            raise failure("storage-full", "the disk of this service is nearly full; try again later")
         with self._lock:
+            self._check_disk(length + promised)
             self._check_folder(length + promised)
 
     @contextmanager
     def hold(self, length: int, *, promised: int = 0) -> Iterator[None]:
         """Keep room for a file while it is written; see `check`."""
-        self.check(length, promised=promised)
         with self._lock:
+            self._check_disk(length + promised)
             self._check_folder(length + promised)
             self._held += length
         try:
@@ -78,6 +75,12 @@ class Quota:
             with self._lock:
                 self._held -= length
                 self._used += length  # if it failed after all, the next measuring finds that
+
+    def _check_disk(self, wanted: int) -> None:
+        disk = shutil.disk_usage(self._folder)
+        min_free = min(_FLOOR, disk.total // 20) if self._min_free is None else self._min_free
+        if disk.free < min_free + self._held + wanted:
+            raise failure("storage-full", "the disk of this service is nearly full; try again later")
 
     def _check_folder(self, wanted: int) -> None:
         if self._max_bytes is None:
