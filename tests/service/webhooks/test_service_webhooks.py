@@ -15,7 +15,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from stylizer_service.leases import claim
 from stylizer_service.local import Local, open_local
-from stylizer_service.models import Stylization, StylizationRequest
+from stylizer_service.models import StylizationRequest
 from stylizer_service.problems import Problem, problem
 from stylizer_service.records import Job
 from stylizer_service.settings import Settings
@@ -72,11 +72,11 @@ def fail(service: Service, job_id: str) -> None:
     lease.fail(problem("painter-died", "too bad"))
 
 
-def without_signature(job: Stylization) -> Stylization:
-    """A job whose link to the painting says where it is, and no more."""
-    if job.result is None:
+def without_signature(job: dict[str, Any]) -> dict[str, Any]:
+    """A job, as JSON, whose link to the painting says where it is, and no more."""
+    if job["result"] is None:
         return job
-    return job.model_copy(update={"result": job.result.model_copy(update={"url": job.result.url.partition("?")[0]})})
+    return {**job, "result": {**job["result"], "url": job["result"]["url"].partition("?")[0]}}
 
 
 @pytest.mark.parametrize("end", ["succeeded", "failed", "canceled"])
@@ -100,8 +100,7 @@ def test_a_caller_is_told_once_of_each_end_with_all_that_get_would_say(
     got = service.get_stylization("ann", job_id)
     assert (event["type"], event["data"]["status"]) == (f"stylization.{end}", end)
     # On AWS a link is signed for the second in which it is made, which may be another one by now.
-    assert without_signature(Stylization.model_validate(event["data"])) == without_signature(got)
-    assert event["data"] == json.loads(got.model_dump_json())
+    assert without_signature(event["data"]) == without_signature(json.loads(got.model_dump_json()))
     assert event["timestamp"] == event["data"]["finished_at"]
     assert (heard.headers["webhook-id"], heard.headers["Content-Type"]) == (job_id, "application/json")
     assert untold(service) == []
