@@ -80,7 +80,9 @@ def stranger(authority: trustme.CA) -> Iterator[Receiver]:
         receiver = Receiver(f"https://{HOST}:{server.server_port}/painted?by=us", authority, threading.Event())
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
-        yield receiver
-        receiver.stopping.set()
-        server.shutdown()
-        thread.join()
+        try:
+            yield receiver
+        finally:
+            receiver.stopping.set()
+            server.shutdown()
+            thread.join()
