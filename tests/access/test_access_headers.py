@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from access.houses import NEVER, Answer, Belongings, House
 
@@ -94,8 +96,7 @@ def test_the_page_runs_no_script_that_stands_in_it(house: House) -> None:
         assert policy["base-uri"] == "'none'"
         text = page.body.decode().lower()
         assert text.count("<script") == text.count('<script type="module" src=')
-        assert " on" not in {f" {part.split('=')[0][:2]}" for part in text.split() if "=" in part}
-        assert "javascript:" not in text
+        assert not re.search(r"\son\w+\s*=|javascript:", text)
 
 
 @pytest.mark.parametrize("broken", ["get_style", "queue_depth"])
