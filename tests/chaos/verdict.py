@@ -65,9 +65,9 @@ def judge(figures: Figures, wishes: Sequence[Wish], ledger: Ledger, client: Clie
     figures.promise("lost", [ledger.accepted[number] for number in missing if number not in late])
     figures.promise("not ended in time", [ledger.accepted[number] for number in late])
     figures.promise("painted twice to the end", _twice(ends, evidence))
-    figures.promise("ended for no good reason", list(_strange_ends(wishes, ends)))
-    figures.promise("answers that must never be", ledger.refused)
-    figures.promise("results that are not what they should be", list(_bad_results(wishes, ends, client)))
+    figures.promise("ended for no good reason", _strange_ends(wishes, ends))
+    figures.promise("results that are not what they should be", _bad_results(wishes, ends, client))
+    figures.promise("answers that must never be", ledger.refused)  # those about the results among them
     figures.add("answers of the API by status (0: none)", dict(sorted(ledger.statuses.items())))
     figures.add("longest recovery, s", evidence.longest_recovery())
 
@@ -83,7 +83,7 @@ def _twice(ends: Mapping[int, dict[str, Any]], evidence: Evidence) -> list[str]:
     return found
 
 
-def _strange_ends(wishes: Sequence[Wish], ends: Mapping[int, dict[str, Any]]) -> Sequence[str]:
+def _strange_ends(wishes: Sequence[Wish], ends: Mapping[int, dict[str, Any]]) -> list[str]:
     found = []
     for wish in wishes:
         job = ends.get(wish.number)
@@ -104,7 +104,7 @@ def _strange_ends(wishes: Sequence[Wish], ends: Mapping[int, dict[str, Any]]) ->
     return found
 
 
-def _bad_results(wishes: Sequence[Wish], ends: Mapping[int, dict[str, Any]], client: Client) -> Sequence[str]:
+def _bad_results(wishes: Sequence[Wish], ends: Mapping[int, dict[str, Any]], client: Client) -> list[str]:
     """Results that do not open, are not the file that the job tells of, or not what is painted in peace."""
     found = []
     use_available_cores()
