@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--aws", action="store_true", help="only on AWS, as moto plays it")
     parser.add_argument("--jobs", type=int, default=240, help="jobs of each run (default: %(default)s)")
     parser.add_argument(
-        "--minutes", type=float, default=1.5, help="how long there are faults, in each run (default: %(default)s)"
+        "--minutes", type=float, default=1.0, help="how long there are faults, in each run (default: %(default)s)"
     )
     parser.add_argument("--seed", type=int, default=1, help="where jobs and faults come from (default: %(default)s)")
     parser.add_argument("--log", type=Path, help="file for what the processes of the run say")
