@@ -205,7 +205,7 @@ class Connection(H11Protocol):
 
 
 class _Conversation(h11.Connection):
-    """Takes no body in crumbs."""
+    """Takes no body in crumbs, and none whose length is told in two ways: a proxy may go by the other (smuggling)."""
 
     def __init__(self, *arguments: Any):
         super().__init__(*arguments)
@@ -216,6 +216,8 @@ class _Conversation(h11.Connection):
         event = super().next_event()
         if isinstance(event, h11.Request):
             self._chunks = self._bytes = 0
+            if {b"content-length", b"transfer-encoding"} <= {name for name, _ in event.headers}:
+                raise h11.RemoteProtocolError("both Content-Length and Transfer-Encoding")
         elif isinstance(event, h11.Data):
             self._chunks += event.chunk_start
             self._bytes += len(event.data)
