@@ -10,6 +10,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+from fuzz.corpus import WEAPONS
 from PIL import Image, PngImagePlugin
 
 from stylizer.errors import ImageError
@@ -181,6 +182,12 @@ def test_a_file_that_only_begins_like_a_picture_is_broken(head: bytes) -> None:
         problem = probe(data)
         assert isinstance(problem, Problem)
         assert problem.code == "corrupt-image"
+
+
+def test_a_webp_is_looked_at_without_memory_for_its_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stylizer_service.probe._OVERHEAD", 2**24)
+
+    assert probe(WEAPONS["webp a small picture on a canvas within limits"]()) == ProbedImage(7071, 7071, "image/webp")
 
 
 def test_stray_bytes_and_padding_between_the_segments_of_a_jpeg_are_passed_over(picture: Picture) -> None:
