@@ -179,7 +179,7 @@ def test_a_worker_outlives_a_full_disk_and_then_goes_on_with_the_same_job(
     assert log is not None
     wait_for(lambda: b"the database cannot be used now" in log.readline())
     local.service.cancel_stylization("ann", endless)  # the next thing it tries is to take the other job
-    wait_for(lambda: b"trying again in 2 s" in log.readline())
+    wait_for(lambda: b"trying again in 1 s" in log.readline())
     assert job(following).status == "queued"
     resource.prlimit(worker.pid, resource.RLIMIT_FSIZE, unlimited)
 
