@@ -29,7 +29,7 @@ with suppress(ImportError):
 SECONDS = 120
 """Longest that one picture may take, however busy the machine is."""
 CPU_SECONDS = 20
-"""Of the processor. The slowest that is taken, a HEIC of 50 megapixels, needs a quarter of it."""
+"""Of the processor. The slowest that is taken, an AVIF of 50 megapixels with alpha, needs 3."""
 _BYTES_A_PIXEL = 40  # the greediest, TIFF of 32 bits a value, takes 24, AVIF with alpha 18, JPEG 10
 _OVERHEAD = 256 * 2**20  # stacks of threads, tables, profiles
 
