@@ -27,6 +27,7 @@ Outcome = Literal["succeeded", "failed", "released", "lost", "nothing"]
 
 PREVIEW_SIDE = 320
 _REPORT_EVERY = 0.5  # seconds
+_WITHOUT_PREVIEW = 5.0  # seconds, after a store has failed
 _PREVIEW_SHARE = 0.1  # of the time of a painting
 
 log = logging.getLogger(__name__)
@@ -177,6 +178,8 @@ class _Reporter:
             self._lease.report(progress.fraction, preview)
         except Unavailable as error:  # Nobody sees how far it is, and it goes on: the store may be back before the end.
             log.warning("could not tell how far %s is: %s", self._lease.job.id, error)
+            self._next_preview = time.monotonic() + _WITHOUT_PREVIEW  # which may be what there is no room for
+            preview = None
         ended = time.monotonic()
         self._next_report = ended + _REPORT_EVERY
         if preview is not None:
@@ -200,7 +203,9 @@ def _kept_alive(lease: Lease, every: float) -> Iterator[threading.Event]:
             except LeaseLost:
                 lost.set()
                 return
-            except Exception:  # The store may be busy; there are two more beats before the lease ends.
+            except Unavailable as error:  # There are two more beats before the lease ends.
+                log.warning("could not renew the lease of %s: %s", lease.job.id, error)
+            except Exception:
                 log.warning("could not renew the lease of %s", lease.job.id, exc_info=True)
 
     thread = threading.Thread(target=beat, name="heartbeat", daemon=True)

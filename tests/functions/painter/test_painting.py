@@ -306,6 +306,27 @@ def test_a_store_that_fails_while_a_painting_runs_and_is_back_for_its_end_costs_
     assert paint(local, submit()) == "succeeded"
 
 
+def test_a_cancel_is_heard_although_there_is_no_room_for_previews(
+    local: Local, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = submit()
+
+    def stylize(*_: object, options: stylizer.Options, on_progress: OnProgress, **__: object) -> stylizer.Painting:
+        local.service.cancel_stylization("ann", job_id)
+        for _ in range(250):  # five seconds: long before the lease is renewed, which would tell as well
+            report(on_progress)
+            threading.Event().wait(0.02)
+        return painting(options)
+
+    def refuse(*_: object) -> None:
+        raise Unavailable("the disk cannot be used now")
+
+    monkeypatch.setattr(stylizer, "stylize", stylize)
+    monkeypatch.setattr(type(local.blobs), "put", refuse)
+
+    assert paint(local, job_id) == "lost"
+
+
 def test_a_painting_for_which_the_disk_has_no_room_is_handed_back_uncounted_and_not_failed(
     local: Local, submit: Submit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
