@@ -313,7 +313,7 @@ def test_a_cancel_is_heard_although_there_is_no_room_for_previews(
 
     def stylize(*_: object, options: stylizer.Options, on_progress: OnProgress, **__: object) -> stylizer.Painting:
         local.service.cancel_stylization("ann", job_id)
-        for _ in range(250):  # five seconds: long before the lease is renewed, which would tell as well
+        for _step in range(250):  # five seconds: long before the lease is renewed, which would tell as well
             report(on_progress)
             threading.Event().wait(0.02)
         return painting(options)
