@@ -32,8 +32,9 @@ format: .venv/.dev ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .venv/.dev ## seconds and memory of each method beside a textbook yardstick
-	$(BIN)/python -m benchmarks
+bench: .venv/.dev ## measure every method beside textbook yardsticks, and write docs/benchmarks.md [TEACHERS=dir BENCH=--resume]
+	$(BIN)/python -m benchmarks $(BY_TEACHERS) $(BENCH)
+	$(BIN)/python -m benchmarks.page
 
 fuzz: .venv/.dev ## feed decoders with bombs, lies and a few thousand broken pictures [FUZZ="--inputs 6000 --seconds 270 --seed 1"]
 	PYTHONPATH=tests $(BIN)/python -m fuzz $(FUZZ)

@@ -1,6 +1,6 @@
 """Seconds and peak memory of the API's function from a cold interpreter to its first answer, beside bare imports.
 
-    python -m benchmarks.api_cold_start --runs 10
+    python -m benchmarks.api_cold_start --runs 10       # a table; `make bench` has it with --json
 
 The yardstick is FastAPI, Mangum and three boto3 clients that answer one event with one empty route. The function runs
 as it does in Lambda, tracing included; the AWS that it calls is moto's server on this machine, warmed up before, so
@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parents[1]
 OWNER = "bench"
@@ -45,43 +45,55 @@ NAMES = {
 }
 
 
+KINDS = {"bare": "bare FastAPI, Mangum, boto3", "health": "GET /healthz", "paint": "POST /v1/stylizations"}
+
+
+class Start(NamedTuple):
+    """A cold start: seconds from the start of the process to its first answer, and MiB at most until then."""
+
+    seconds: float
+    mebibytes: float
+
+
 def main() -> None:
-    """Measure, and print a table; as a child, answer one event and tell what it took."""
+    """Measure, and print a table or JSON; as a child, answer one event and tell what it took."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.api_cold_start", description=__doc__)
     parser.add_argument("--runs", type=int, default=10, help="cold starts of each kind (default: %(default)s)")
-    parser.add_argument("--child", choices=["bare", "health", "paint"], help=argparse.SUPPRESS)
+    parser.add_argument("--json", action="store_true", help="print seconds and MiB of each kind as JSON")
+    parser.add_argument("--child", choices=KINDS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
         _answer_once(arguments.child)
-    else:
-        _measure(arguments.runs)
-
-
-def _measure(runs: int) -> None:
-    with _fake_aws() as environment:
-        kinds = {"bare": "bare FastAPI, Mangum, boto3", "health": "GET /healthz", "paint": "POST /v1/stylizations"}
-        least: dict[str, tuple[float, float]] = {}
-        for _ in range(runs):  # kind after kind, so that a busy minute hits them all
-            for kind in kinds:
-                seconds, mebibytes = _start(kind, environment)
-                best = least.get(kind, (seconds, mebibytes))
-                least[kind] = min(best[0], seconds), min(best[1], mebibytes)
-    print(f"{'first answer':30} {'seconds':>8} {'ratio':>6} {'MiB':>5} {'ratio':>6}    least of {runs}")
-    for kind, title in kinds.items():
+        return
+    least = _measure(arguments.runs)
+    if arguments.json:
+        print(json.dumps(least))
+        return
+    print(f"{'first answer':30} {'seconds':>8} {'ratio':>6} {'MiB':>5} {'ratio':>6}    least of {arguments.runs}")
+    for kind, title in KINDS.items():
         seconds, mebibytes = least[kind]
-        beside = f"{seconds / least['bare'][0]:6.2f} {mebibytes:5.0f} {mebibytes / least['bare'][1]:6.2f}"
+        beside = f"{seconds / least['bare'].seconds:6.2f} {mebibytes:5.0f} {mebibytes / least['bare'].mebibytes:6.2f}"
         print(f"{title:30} {seconds:8.2f} {beside}")
 
 
-def _start(kind: str, environment: Mapping[str, str]) -> tuple[float, float]:
-    """One cold start: seconds from the start of the process to its first answer, and MiB at most until then."""
+def _measure(runs: int) -> dict[str, Start]:
+    """The least of each kind."""
+    starts: dict[str, list[Start]] = {kind: [] for kind in KINDS}
+    with _fake_aws() as environment:
+        for _ in range(runs):  # kind after kind, so that a busy minute hits them all
+            for kind, of_kind in starts.items():
+                of_kind.append(_start(kind, environment))
+    return {kind: Start(*map(min, zip(*of_kind, strict=True))) for kind, of_kind in starts.items()}
+
+
+def _start(kind: str, environment: Mapping[str, str]) -> Start:
     began = time.monotonic()
     command = [sys.executable, "-m", "benchmarks.api_cold_start", "--child", kind]
     done = subprocess.run(
         command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True, timeout=120
     )
     told = json.loads(done.stdout.splitlines()[-1])
-    return told["at"] - began, told["mebibytes"]
+    return Start(told["at"] - began, told["mebibytes"])
 
 
 @contextmanager

@@ -1,37 +1,87 @@
-"""What the figures were measured on."""
+"""What the figures were measured on, and who else kept it busy meanwhile."""
 
 from __future__ import annotations
 
+import os
+import platform
+import resource
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 REPEATS = 10
+PROCESSORS = Path("/proc/stat")
 
 
-def print_machine(float32: bool) -> None:
-    """Versions, cores, and how fast they multiply; `float32` says that networks are to do without bfloat16."""
+@dataclass(frozen=True)
+class Machine:
+    """What painting depends on.
+
+    Attributes:
+        processor: Its name, as the system has it.
+        cores: That may be used.
+        memory: GiB.
+        system: Operating system.
+        python: Version.
+        torch: Version.
+        extensions: Of the processor's instructions, those that matter to networks.
+        precision: What networks are multiplied in.
+        product: GFLOP/s of a product of two 2048 x 2048 matrices, in float32 and bfloat16.
+        convolution: Milliseconds of a 3x3 convolution from 256 to 256 channels at 64 x 64, in float32 and bfloat16.
+    """
+
+    processor: str
+    cores: int
+    memory: float
+    system: str
+    python: str
+    torch: str
+    extensions: str
+    precision: str
+    product: tuple[float, float]
+    convolution: tuple[float, float]
+
+
+def describe_machine(float32: bool) -> Machine:
+    """The machine that runs; `float32` says that networks are to do without bfloat16."""
     import torch
     from torch.nn import functional
 
     from stylizer.compute import autocast_dtype, available_cores
 
-    extensions = torch.backends.cpu.get_cpu_capability()
-    precision = torch.float32 if float32 else autocast_dtype()
-    print(f"torch {torch.__version__}, {available_cores()} cores, {extensions}; networks in {precision}")
+    products, convolutions = [], []
     for dtype in (torch.float32, torch.bfloat16):
         matrix = torch.ones(2048, 2048, dtype=dtype)
         image, filters = (
             torch.ones(shape, dtype=dtype).to(memory_format=torch.channels_last)
             for shape in ((1, 256, 64, 64), (256, 256, 3, 3))
         )
-        product = least_seconds(partial(torch.mm, matrix, matrix))
-        convolution = least_seconds(partial(functional.conv2d, image, filters, padding=1))
-        print(
-            f"{dtype}: 2048-cube matrix product {2 * 2048**3 / product / 1e9:.0f} GFLOP/s; 3x3 convolution from 256 to "
-            f"256 channels at 64x64, channels last, {1e3 * convolution:.1f} ms, "
-            f"{2 * 9 * 256**2 * 64**2 / convolution / 1e9:.0f} GFLOP/s"
-        )
+        products.append(2 * 2048**3 / least_seconds(partial(torch.mm, matrix, matrix)) / 1e9)
+        convolutions.append(1e3 * least_seconds(partial(functional.conv2d, image, filters, padding=1)))
+    found = {"AVX512-BF16": torch.cpu._is_avx512_bf16_supported(), "AMX": torch.cpu._is_amx_tile_supported()}
+    named = [name if there else f"no {name}" for name, there in found.items()]
+    return Machine(
+        processor=_processor(),
+        cores=available_cores(),
+        memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30,
+        system=f"{platform.system()} {platform.release()}, {platform.machine()}",
+        python=platform.python_version(),
+        torch=torch.__version__,
+        extensions=", ".join([torch.backends.cpu.get_cpu_capability(), *named]),
+        precision="float32" if float32 else str(autocast_dtype()).removeprefix("torch."),
+        product=(products[0], products[1]),
+        convolution=(convolutions[0], convolutions[1]),
+    )
+
+
+def _processor() -> str:
+    """The name that Linux has for it, and elsewhere Python."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 def least_seconds(work: Callable[[], object]) -> float:
@@ -43,3 +93,37 @@ def least_seconds(work: Callable[[], object]) -> float:
         work()
         times.append(time.perf_counter() - began)
     return min(times)
+
+
+class Others:
+    """How busy others kept the processors while something of ours ran: share of their time, 0 to 1.
+
+    The load average would count us too, and lags behind by a minute.
+    """
+
+    def __init__(self) -> None:
+        self._busy, self._all = _processor_seconds()
+        self._ours = _own_seconds()
+
+    def share(self) -> float:
+        """Since this was made; 0 where the system does not tell."""
+        busy, everything = _processor_seconds()
+        passed = everything - self._all
+        if not passed:
+            return 0.0
+        return max(0.0, (busy - self._busy - (_own_seconds() - self._ours)) / passed)
+
+
+def _processor_seconds() -> tuple[float, float]:
+    """Of all processors since the start of the system: seconds busy (or taken by another machine), and in all."""
+    if not PROCESSORS.exists():
+        return 0.0, 0.0
+    # user, nice, system, idle, iowait, irq, softirq, steal; what guests take is in user already
+    spent = [int(field) / os.sysconf("SC_CLK_TCK") for field in PROCESSORS.read_text().split()[1:9]]
+    return sum(spent) - spent[3] - spent[4], sum(spent)
+
+
+def _own_seconds() -> float:
+    """Processor seconds of this process and of those it has waited for."""
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -17,12 +17,16 @@ from stylizer.compute import use_available_cores
 from stylizer.options import MethodName, Quality
 
 if TYPE_CHECKING:
+    from PIL import Image
     from torch import Tensor
 
+    from benchmarks.distances import Distances
     from stylizer.methods import Task
     from stylizer.synthesis.patch_grid import PatchGrid
 
-Subject = Literal["painting", "search", "textbook-search", "textbook-gatys", "textbook-johnson"]
+Subject = Literal[
+    "painting", "look", "photo", "recolored", "search", "textbook-search", "textbook-gatys", "textbook-johnson"
+]
 
 # A job of fewer seconds is done three times; the least seconds count, since other programs only ever add to them.
 SHORT = 5.0
@@ -35,13 +39,15 @@ class Job:
     """What to measure.
 
     Attributes:
-        subject: A whole painting, or a part of one, or what a textbook has in its place.
+        subject: A whole painting; its distances alone, or those of the photo as it is and in the style's colors; a part
+            of a painting; or what a textbook has in its place.
         photo: Path of a picture.
         style: A built-in style's id, or the path of a picture.
         size: Long side in pixels, of both.
         method: Of the painting.
         quality: Of the painting.
         float32: Do as on a processor that does not multiply bfloat16.
+        teachers: Folder of the weights of those that judge paintings besides; "" for none.
     """
 
     subject: Subject
@@ -51,6 +57,7 @@ class Job:
     method: MethodName
     quality: Quality = "standard"
     float32: bool = False
+    teachers: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,7 @@ class Measurement:
         cold: Seconds from the start of the process to the end of its first painting.
         cold_mebibytes: Most memory that its process has held until then.
         evaluations: Of the loss, an iteration, where that is counted.
+        distances: Of a painting in standard quality from its style and its photo.
     """
 
     seconds: float
@@ -74,6 +82,7 @@ class Measurement:
     cold: float = 0.0
     cold_mebibytes: float = 0.0
     evaluations: float = 0.0
+    distances: Distances = field(default_factory=dict)
 
 
 def measure(job: Job) -> Measurement:
@@ -82,8 +91,11 @@ def measure(job: Job) -> Measurement:
     measured = [_measure_once(job)]
     if time.perf_counter() - began < SHORT:
         measured += [_measure_once(job) for _ in range(1, REPEATS)]
-    figures = {name: [getattr(one, name) for one in measured] for name in asdict(measured[0])}
-    return Measurement(**{name: max(of) if "mebibytes" in name else min(of) for name, of in figures.items()})
+    # The same in all of them.
+    distances = measured[0].distances
+    figures = {name: [getattr(one, name) for one in measured] for name in asdict(measured[0]) if name != "distances"}
+    best = {name: max(of) if "mebibytes" in name else min(of) for name, of in figures.items()}
+    return Measurement(**best, distances=distances)
 
 
 def _measure_once(job: Job) -> Measurement:
@@ -100,6 +112,8 @@ def main() -> None:
         _forget_bfloat16()
     if job.subject == "painting":
         measured = _paint(job, started)
+    elif job.subject in ("look", "photo", "recolored"):
+        measured = Measurement(0.0, 0.0, distances=_look(job))
     elif job.subject == "search":
         measured = Measurement(_search(job), _peak())
     elif job.subject == "textbook-search":
@@ -132,7 +146,30 @@ def _paint(job: Job, started: float) -> Measurement:
     mebibytes, began = _peak(), time.perf_counter()
     painting.encode("jpeg")
     encoding = time.perf_counter() - began
-    return Measurement(painting.seconds, mebibytes, in_method[-1], encoding, cold, cold_mebibytes)
+    distances = _distances(job, painting.image) if job.quality == "standard" else {}
+    return Measurement(painting.seconds, mebibytes, in_method[-1], encoding, cold, cold_mebibytes, distances=distances)
+
+
+def _distances(job: Job, picture: Image.Image) -> Distances:
+    from benchmarks.distances import distances
+
+    return distances(Path(job.photo), _style(job), picture, Path(job.teachers) if job.teachers else None)
+
+
+def _look(job: Job) -> Distances:
+    """Those of one painting, or of a picture that takes no painting."""
+    if job.subject == "look":
+        from stylizer import Options, stylize
+
+        options = Options(size=job.size, quality=job.quality)
+        return _distances(job, stylize(job.photo, job.style, method=job.method, options=options).image)
+    from stylizer.color import Palette, match_distribution
+    from stylizer.tensors import to_image
+
+    photo, style = _pictures(job)
+    if job.subject == "recolored":
+        photo = match_distribution(photo[0], Palette.of(style[0]))[None]
+    return _distances(job, to_image(photo))
 
 
 def _time_method(name: MethodName) -> list[float]:
@@ -218,7 +255,6 @@ def _pictures(job: Job) -> tuple[Tensor, Tensor]:
     """Photo and style (1, 3, H, W) at the job's size."""
     from PIL import Image
 
-    from stylizer import catalog
     from stylizer.tensors import long_side_to, to_tensor
 
     def load(path: str | Path) -> Tensor:
@@ -226,8 +262,14 @@ def _pictures(job: Job) -> tuple[Tensor, Tensor]:
             picture = file.convert("RGB")
         return to_tensor(picture.resize(long_side_to(job.size, *picture.size)))
 
+    return load(job.photo), load(_style(job))
+
+
+def _style(job: Job) -> Path:
+    from stylizer import catalog
+
     built_in = catalog().get(job.style)
-    return load(job.photo), load(built_in.swatch if built_in else job.style)
+    return Path(built_in.swatch if built_in else job.style)
 
 
 def _peak() -> float:

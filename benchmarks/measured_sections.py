@@ -1,0 +1,173 @@
+"""The part of docs/benchmarks.md that tells what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from statistics import fmean
+
+from benchmarks.api_cold_start import KINDS
+from benchmarks.distances import COMPACT, TEACHERS
+from benchmarks.figures import TEXTBOOK_NAMES, Figures, markdown_table, number, prose
+from benchmarks.plan import SIZES
+from stylizer import methods
+from stylizer.options import METHOD_NAMES, QUALITIES
+
+QUIET = 0.1
+"""Share of the processors that others may take before the page calls the figures too long."""
+
+
+def machine(figures: Figures) -> Iterator[str]:
+    """What was measured where, by which command, and how busy it was there."""
+    record, entries = figures.record, figures.record.entries
+    here = record.machine
+    yield "# Benchmarks"
+    yield prose("""
+        How long the three methods take, how much memory, how good their paintings are, and what that costs.
+        `make bench` measures it and writes this page down to the mark at its end; what stands above the mark is
+        not to be edited by hand. [methods.md](methods.md) tells what the methods do, with measurements of its
+        own from earlier days.
+    """)
+    teachers = " TEACHERS=dir" if any(entry.job.teachers for entry in entries) else ""
+    minutes = sum(entry.seconds for entry in entries) / 60
+    products, convolutions = (tuple(map(number, figures)) for figures in (here.product, here.convolution))
+    rows = [
+        ("date", record.date),
+        ("command", f"`make bench{teachers}`: {minutes:.0f} minutes of measuring"),
+        ("processor", f"{here.processor}, {here.cores} cores; {here.extensions}"),
+        ("memory", f"{here.memory:.0f} GiB"),
+        ("software", f"{here.system}; Python {here.python}, torch {here.torch}"),
+        ("networks in", here.precision),
+        ("2048-cube matrix product", f"{products[0]} GFLOP/s in float32, {products[1]} in bfloat16"),
+        (
+            "3x3 convolution, 256 to 256 channels, 64 x 64",
+            f"{convolutions[0]} ms in float32, {convolutions[1]} in bfloat16",
+        ),
+        ("photo and style", f"`{record.photo[0]}`, {record.photo[1]} x {record.photo[2]} pixels, in `{figures.style}`"),
+    ]
+    yield markdown_table(("the run:", " :"), rows)
+    loads, others = zip(*((entry.load, entry.others) for entry in entries if entry.is_timed), strict=True)
+    verdict = "it was quiet"
+    if fmean(others) > QUIET:
+        verdict = "**the machine was busy, and the seconds here are longer than on a quiet one**"
+    yield prose(f"""
+        The load average was {min(loads):.1f} to {max(loads):.1f} during the run, of which the measurement
+        itself is up to {here.cores}. Others had {fmean(others):.0%} of the processors' time on average, and
+        {max(others):.0%} at most: {verdict}.
+    """)
+
+
+def paintings(figures: Figures) -> Iterator[str]:
+    """Seconds and memory of every painting."""
+    yield "## Seconds and memory"
+    yield prose("""
+        Every line is a process of its own. *Cold* is from the start of the process to the end of its first
+        painting, and the most memory held until then. *Warm* is the second painting, from the photo's file to
+        the finished picture; *in method* are the seconds of it without reading the photo and the style; *peak*
+        is the most memory held in all. What took less than five seconds was done three times, and the least
+        seconds and the most memory count. Sizes are long sides in pixels.
+    """)
+    heads = ("method:", "size", "quality:", "cold s", "cold MiB", "warm s", "in method s", "peak MiB")
+    rows = []
+    for method in METHOD_NAMES:
+        for entry in figures.of("painting", method):
+            own = entry.measured
+            values = own.cold, own.cold_mebibytes, own.seconds, own.in_method, own.mebibytes
+            rows.append((f"`{method}`", f"{entry.job.size:,}", entry.job.quality, *map(number, values)))
+    yield markdown_table(heads, rows)
+    yield prose(left_out(figures))
+
+
+def left_out(figures: Figures) -> str:
+    """Which of the sizes there is no painting of, and why."""
+    parts = []
+    for method in METHOD_NAMES:
+        largest = max(limit.size for limit in methods.load(method).LARGEST.values())
+        there = {(entry.job.size, entry.job.quality) for entry in figures.of("painting", method)}
+        missing = []
+        for quality in QUALITIES:
+            sizes = [f"{size:,}" for size in SIZES if size <= largest and (size, quality) not in there]
+            missing += [f"`{quality}` at {', '.join(sizes)}"] if sizes else []
+        parts.append(f"`{method}` paints up to {largest:,} pixels")
+        if missing:
+            parts[-1] += f", not measured to save time: {' and '.join(missing)}"
+    return "; ".join(parts) + "."
+
+
+def textbooks(figures: Figures) -> Iterator[str]:
+    """Each method beside what a textbook has in its place."""
+    yield "## Beside the textbook"
+    yield prose("""
+        The yardsticks are programs as the papers and their usual copies have them, in float32, with random
+        weights, which changes nothing of their cost. *Johnson's network* (Johnson et al. 2016) knows one style;
+        either is from file to JPEG. *Gatys's loop* (Gatys et al. 2016) is VGG-19 up to relu5_1 and L-BFGS for
+        1,000 iterations at full size, reckoned from its first ten. *Plain patch search* compares raw patches,
+        every pair, beside all searches of one `texture` painting: one pass was measured, and is counted as
+        often as there are passes. Ours is `standard`, warm. What is marked ≈ was not measured: it is the
+        yardstick's power law (below) gone on.
+    """)
+    rows = []
+    for method in METHOD_NAMES:
+        name = f"`{method}`{', its searches' if method == 'texture' else ''}"
+        for row in figures.beside(method):
+            about = "≈ " if row.reckoned else ""
+            seconds, mebibytes = row.textbook
+            ratio = about + number(seconds / row.ours[0])
+            ours, textbook = map(number, row.ours), (about + number(seconds), about + number(mebibytes))
+            columns = (next(ours), textbook[0], ratio, next(ours), textbook[1])
+            rows.append((name, TEXTBOOK_NAMES[method], f"{row.size:,}", *columns))
+    heads = ("ours:", "yardstick:", "size", "ours s", "yardstick s", "times as long", "ours MiB", "yardstick MiB")
+    yield markdown_table(heads, rows)
+
+
+def quality(figures: Figures) -> Iterator[str]:
+    """How far the paintings are from style and photo."""
+    groups = figures.looked_at()
+    if not groups:
+        return
+    first = next(iter(groups.values()))[0]
+    judges = [judge for judge in (COMPACT, TEACHERS) if judge in first.measured.distances]
+    learned_from = f"*{TEACHERS}* are the networks from which it learned." if TEACHERS in judges else ""
+    yield "## Quality"
+    yield prose(f"""
+        How far `standard` paintings are from their style (mean and covariance of features; 0 is the style
+        itself) and from their photo (normalized features; 0 is the photo, about 2 another one), looked at with
+        a long side of 512 pixels. The *{COMPACT}* ships, and the methods paint by it, so it flatters them,
+        `optimization` most. {learned_from} The yardsticks above have random weights and paint nothing worth a
+        look; instead the photo itself stands here, and the photo in no more than the style's colors.
+        [methods.md](methods.md) has distances over more photos and artworks.
+    """)
+    heads = [f"{which}, by {judge}" for judge in judges for which in ("style", "content")]
+    styles = sorted({entry.job.style for entries in groups.values() for entry in entries})
+    yield f"Mean over {len(styles)} styles at 512 pixels ({', '.join(f'`{style}`' for style in styles)}):"
+    means = []
+    for name, entries in groups.items():
+        found = [entry.measured.distances for entry in entries]
+        values = [fmean(one[judge][which] for one in found) for judge in judges for which in (0, 1)]
+        means.append((name, *(f"{value:.3f}" for value in values)))
+    yield markdown_table((" :", *heads), means)
+    yield "The paintings that were timed, by size:"
+    rows = []
+    for method in METHOD_NAMES:
+        for entry in figures.of("painting", method, "standard"):
+            values = [value for judge in judges for value in entry.measured.distances[judge]]
+            rows.append((f"`{method}`", f"{entry.job.size:,}", *(f"{value:.3f}" for value in values)))
+    yield markdown_table(("method:", "size", *heads), rows)
+
+
+def api(figures: Figures) -> Iterator[str]:
+    """How soon the API's function answers after a start."""
+    starts = figures.record.api
+    if not starts:
+        return
+    yield "## Cold start of the API"
+    yield prose("""
+        From the start of Python to the first answer of the API's function, with AWS played by moto on the same
+        machine: the least of ten starts (`python -m benchmarks.api_cold_start`). The yardstick is FastAPI,
+        Mangum and three clients of boto3 with one empty route.
+    """)
+    plain, light = starts["bare"]
+    rows = [
+        (KINDS[kind], f"{seconds:.2f}", f"{seconds / plain:.2f}", f"{mebibytes:.0f}", f"{mebibytes / light:.2f}")
+        for kind, (seconds, mebibytes) in starts.items()
+    ]
+    yield markdown_table(("first answer:", "seconds", "times the yardstick", "MiB", "times the yardstick"), rows)
