@@ -100,13 +100,15 @@ def _jobs(arguments: _Flags) -> list[Job]:
 
 def _begin(arguments: _Flags) -> Record:
     """An empty record, or the one to go on with."""
+    machine = describe_machine(arguments.float32)
     if arguments.resume and arguments.out.exists():
         record = Record.load(arguments.out)
+        record.machine = machine
         record.entries = [entry for entry in record.entries if not entry.is_timed or entry.others <= arguments.busy]
         return record
     with Image.open(arguments.photo) as photo:
         picture = arguments.photo.name, photo.width, photo.height
-    return Record(datetime.now(UTC).date().isoformat(), describe_machine(arguments.float32), picture)
+    return Record(datetime.now(UTC).date().isoformat(), machine, picture)
 
 
 def _entry(job: Job, record: Record) -> Entry:

@@ -68,10 +68,11 @@ class Figures:
 
     def looked_at(self) -> dict[str, list[Entry]]:
         """What there are distances of at 512 pixels: the photo first, then the methods; an entry a style."""
-        groups: dict[str, list[Entry]] = {name: [] for name in (*NO_PAINTINGS.values(), *METHOD_NAMES)}
+        groups: dict[str, list[Entry]] = {name: [] for name in NO_PAINTINGS.values()}
+        groups |= {f"`{method}`": [] for method in METHOD_NAMES}
         for entry in self.record.entries:
             if entry.measured.distances and entry.job.size == 512:
-                groups[NO_PAINTINGS.get(entry.job.subject, entry.job.method)].append(entry)
+                groups[NO_PAINTINGS.get(entry.job.subject, f"`{entry.job.method}`")].append(entry)
         return {name: entries for name, entries in groups.items() if entries}
 
     def beside(self, method: MethodName) -> list[Beside]:
