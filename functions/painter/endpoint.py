@@ -66,7 +66,7 @@ def create_app(ports: Ports, settings: Settings, *, should_stop: Callable[[], bo
 
 
 def paint_patiently(ports: Ports, settings: Settings, job_id: str, should_stop: Callable[[], bool]) -> Outcome:
-    """Paint a job, even if a store is out of reach for a while: an invocation that fails is the end of the job."""
+    """Paint a job, even if a store is out of reach for a while: only so many invocations may fail."""
     for pause in _PAUSES:
         try:
             return paint_job(ports, settings, job_id, should_stop=should_stop)

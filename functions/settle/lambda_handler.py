@@ -75,14 +75,17 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 def _hear(notice: dict[str, Any]) -> None:
     """What the endpoint says of an invocation; whether its job is over stands in the job."""
     job_id = str(notice.get("inferenceId", ""))
-    if notice.get("invocationStatus") == "Completed":
-        job = _ports().jobs.get(job_id)
-        is_mended = job is not None and settle.resume(_ports(), _settings(), job)
-    else:
+    job = _ports().jobs.get(job_id)
+    is_mended = job is not None and settle.resume(_ports(), _settings(), job)
+    if notice.get("invocationStatus") != "Completed":
         # The reason has internals of the endpoint, which are the owner's and no caller's business.
         log.error("%s: the endpoint failed: %s", job_id, notice.get("failureReason"), extra={"job_id": job_id})
         outcomes.count_endpoint_failure()
-        is_mended = _fail(job_id, "the GPU painter failed before it could paint this; try again later")
+        is_mended = (
+            is_mended
+            or settle.send_again(_ports(), _settings(), job_id)
+            or _fail(job_id, "the GPU painter failed before it could paint this; try again later")
+        )
     log.info("%s: endpoint %s, settled: %s", job_id, notice.get("invocationStatus"), is_mended)
 
 

@@ -98,6 +98,19 @@ def test_a_failure_told_late_ends_only_a_job_that_nobody_is_at(service: Service,
     assert seen(service, job_id).status == "succeeded"
 
 
+def test_a_job_that_reached_no_painter_is_sent_again_until_its_attempts_are_used_up(
+    service: Service, job_id: str
+) -> None:
+    def is_sent() -> bool:
+        return settle.send_again(service.ports, service.settings, job_id)
+
+    assert [is_sent() for _ in range(service.settings.max_attempts)] == [True, True, False]
+    assert seen(service, job_id).status == "queued"
+    take(service, job_id)
+    assert not is_sent()
+    assert not settle.send_again(service.ports, service.settings, "stz_nothing")
+
+
 @pytest.mark.parametrize("was_taken", [False, True])
 def test_a_failure_ends_a_job_that_waits_or_has_lost_its_painter(
     service: Service, job_id: str, clock: Clock, was_taken: bool

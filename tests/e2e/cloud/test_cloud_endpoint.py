@@ -112,7 +112,8 @@ def test_a_container_that_is_killed_leaves_a_job_that_is_sent_again(
     plane.expire()
     plane.finish()
 
-    # The second one found no instance at all: that is an end, with a reason that says no more than it should.
+    # The second one found no instance at all, nor did a third: an end, with a reason that says no more than it should.
+    assert len(plane.invocations) == 3
     error = world.job(job_id)["error"]
     assert (world.job(job_id)["status"], error["type"]) == ("failed", "/problems/painting-failed")
     assert error["detail"] == "the GPU painter failed before it could paint this; try again later"

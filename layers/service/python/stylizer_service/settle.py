@@ -13,7 +13,7 @@ from stylizer_service.endings import wake
 from stylizer_service.leases import give_up, painter_died, unattended, waiting_again
 from stylizer_service.ports import Ports
 from stylizer_service.problems import Problem, problem
-from stylizer_service.records import Job
+from stylizer_service.records import Job, When
 from stylizer_service.settings import Settings
 
 _BATCH = 100
@@ -47,6 +47,21 @@ def resume(ports: Ports, settings: Settings, job: Job) -> bool:
     if ports.jobs.update(job.id, when, **waiting_again(job.attempt)) is None:
         return False
     discard(ports, job.work_folder)
+    ports.dispatcher.send(job)
+    return True
+
+
+def send_again(ports: Ports, settings: Settings, job_id: str) -> bool:
+    """Send a job once more that did not reach a painter, if it has an attempt left for that.
+
+    Returns:
+        Whether it was sent: not if a painter has it, it has ended, or this was its last attempt.
+    """
+    job = ports.jobs.get(job_id)
+    if job is None or job.attempt + 1 >= settings.max_attempts:
+        return False
+    if ports.jobs.update(job_id, When(statuses=("queued",)), attempt=job.attempt + 1) is None:
+        return False
     ports.dispatcher.send(job)
     return True
 
