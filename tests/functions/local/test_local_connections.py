@@ -169,6 +169,13 @@ def test_a_length_that_is_a_lie_is_found_out(serve: Serve) -> None:
             assert answer(two) == (400, "malformed-request")
 
 
+def test_a_length_that_is_told_in_two_ways_is_refused_and_hides_no_second_request(serve: Serve) -> None:
+    for lengths in (b"Content-Length: 5\r\n" + CHUNKED, b"transfer-encoding: chunked\r\nCONTENT-LENGTH: 5\r\n\r\n"):
+        with serve() as running, running.connect() as connection:
+            send(connection, [POST + lengths + b"0\r\n\r\n" + GET])
+            assert answer(connection) == (400, "malformed-request")
+
+
 def test_a_body_in_thousands_of_crumbs_is_refused(serve: Serve) -> None:
     with serve() as running, running.connect() as connection:
         send(connection, [FORM + CHUNKED, b"1\r\n-\r\n" * 5000])
