@@ -6,6 +6,7 @@ import resource
 import sqlite3
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -153,3 +154,15 @@ def test_a_file_that_was_damaged_is_named_at_the_start(database: Database, path:
 
     with pytest.raises(RuntimeError, match=r"stylizer\.db cannot be used: .*; put back a copy of it"):
         Database(path)
+
+
+def test_of_many_who_open_a_new_file_at_once_none_is_sent_away(tmp_path: Path) -> None:
+    together = threading.Barrier(6)
+
+    def open_it(path: Path) -> None:
+        together.wait()
+        Database(path).close()
+
+    with ThreadPoolExecutor(6) as pool:
+        for number in range(30):
+            list(pool.map(open_it, [tmp_path / f"{number}.db"] * 6))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -213,7 +214,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         connection.row_factory = sqlite3.Row
         with _reachable():
-            connection.execute("PRAGMA journal_mode = WAL")
+            _use_wal(connection)
             # FULL: an accepted job is on the disk before the answer leaves, even if the power fails next.
             connection.execute("PRAGMA synchronous = FULL")
             # What is forgotten is overwritten, not left in the file until something else comes to lie there.
@@ -222,6 +223,19 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Turn a new file to WAL. Of those who do so at once SQLite sends some away, without the wait they asked for."""
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+        time.sleep(0.02)
 
 
 @contextmanager
