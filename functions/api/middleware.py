@@ -67,13 +67,14 @@ class RequestContext:
                         headers.setdefault(name, value)
             await send(message)
 
+        # Quoted, because a path can hold anything, such as the end of a line of log and the beginning of another.
+        path = quote(scope["path"])
         try:
             await self._app(scope, receive, send_with_headers)
         except ClientDisconnect:
-            log.info("request %s: %s %s was left by its caller", request_id, scope["method"], scope["path"])
+            log.info("request %s: %s %s was left by its caller", request_id, scope["method"], path)
         except Exception:
-            # Quoted, because a path can hold anything, such as the end of this line and the beginning of another.
-            log.exception("request %s: %s %s failed", request_id, scope["method"], quote(scope["path"]))
+            log.exception("request %s: %s %s failed", request_id, scope["method"], path)
             if started:
                 raise
             crash = problem("internal", "the server failed to answer this request; its log says why")

@@ -10,6 +10,8 @@ import re
 import httpx
 import pytest
 from access.houses import ANN, NEVER, Answer, Belongings, Form, House, photo
+from starlette.requests import ClientDisconnect
+from starlette.types import Message
 
 from functions.api.middleware import RequestContext
 
@@ -162,6 +164,23 @@ def test_a_path_cannot_forge_a_line_of_log_when_its_request_fails(caplog: pytest
 
     with caplog.at_level(logging.ERROR):
         assert asyncio.run(ask()) == 500
+    [message] = [record.getMessage() for record in caplog.records if record.name == "functions.api.middleware"]
+    assert message.isprintable()
+
+
+def test_a_path_cannot_forge_a_line_of_log_when_its_caller_goes_away(caplog: pytest.LogCaptureFixture) -> None:
+    async def leave(*_: object) -> None:
+        raise ClientDisconnect
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(_: Message) -> None:
+        pass
+
+    scope = {"type": "http", "method": "GET", "path": f"/a\n{FORGED}\x1b[31m", "headers": []}
+    with caplog.at_level(logging.INFO):
+        asyncio.run(RequestContext(leave)(scope, receive, send))
     [message] = [record.getMessage() for record in caplog.records if record.name == "functions.api.middleware"]
     assert message.isprintable()
 
