@@ -57,11 +57,6 @@ class Buckets:
         self._forget(now)
         return self._grant(is_given, tokens)
 
-    def look(self, name: str) -> Grant:
-        """Whether there would be a token."""
-        tokens = self._tokens(name, self._clock())
-        return self._grant(tokens >= 1 - _DUST, tokens)
-
     def _tokens(self, name: str, now: float) -> float:
         tokens, then = self._kept.get(name, (self.burst, now))
         return min(self.burst, tokens + (now - then) * self.rate)

@@ -43,12 +43,8 @@ class LocalIntake:
     def upload(self, owner: str) -> None:
         """Raise unless the owner may have one more."""
         most = self._settings.key_uploads
-        if self._count(_UPLOADS, owner) >= most:
-            raise failure(
-                "too-many-uploads",
-                "too many of your uploads are kept; delete some, or wait until they expire",
-                allowed=f"at most {most} at a time",
-            )
+        detail = "too many of your uploads are kept; delete some, or wait until they expire"
+        self._check(_UPLOADS, owner, most, "too-many-uploads", detail, f"at most {most} at a time")
         self.room()
 
     def room(self) -> None:
@@ -62,27 +58,21 @@ class LocalIntake:
     def style(self, owner: str) -> None:
         """Raise unless the owner may have one more."""
         most = self._settings.key_styles
-        if self._count(_STYLES, owner) >= most:
-            raise failure(
-                "too-many-styles",
-                "you have as many styles as you may have; delete one first",
-                allowed=f"at most {most} of your own",
-            )
+        detail = "you have as many styles as you may have; delete one first"
+        self._check(_STYLES, owner, most, "too-many-styles", detail, f"at most {most} of your own")
 
     def job(self, job: Job) -> None:
         """Raise unless the owner may have one more waiting, and there is room for the painting."""
         most = self._settings.key_queue_limit
-        if self._count(_WAITING, job.owner) >= most:
-            raise failure(
-                "queue-full",
-                "too many of your stylizations are waiting; try again later",
-                allowed=f"at most {most} waiting",
-            )
+        detail = "too many of your stylizations are waiting; try again later"
+        self._check(_WAITING, job.owner, most, "queue-full", detail, f"at most {most} waiting")
         self._quota.check(promised=self._promised() + _painting_bytes(job.options))
 
-    def _count(self, statement: str, owner: str) -> int:
+    def _check(self, statement: str, owner: str, most: int, code: str, detail: str, allowed: str) -> None:
+        """Raise the problem where the statement counts as many as the owner may have."""
         row = self._database.one(statement, [owner]) if owner != LOCAL_OWNER else None
-        return int(row[0]) if row else 0
+        if row and row[0] >= most:
+            raise failure(code, detail, allowed=allowed)
 
     def _promised(self) -> int:
         row = self._database.one(_PROMISED, [_LOSSLESS])
