@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import resource
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
 import httpx
 import pytest
+from disks import full_disk
 
 from stylizer_service.local import Local
 from stylizer_service.local import database as module
@@ -26,17 +26,6 @@ def held(local: Local) -> Iterator[None]:
         other.execute("BEGIN EXCLUSIVE")
         yield
         other.execute("ROLLBACK")
-
-
-@contextmanager
-def full_disk(room: int = 0) -> Iterator[None]:
-    """No file grows beyond so many bytes: the system refuses to write more."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import resource
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,6 +11,7 @@ from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
+from disks import full_disk
 from PIL import Image
 
 import functions.painter.painting as painter
@@ -333,13 +333,11 @@ def test_a_painting_for_which_the_disk_has_no_room_is_handed_back_uncounted_and_
     noise = Image.effect_noise((500, 500), 200).convert("RGB")
     monkeypatch.setattr(stylizer, "stylize", lambda *_, options, **__: painting(options, noise))
     job_id = submit(format="png")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))  # more than the database takes, and less than the result
-    try:
-        with pytest.raises(Unavailable, match="File too large"):
-            paint(local, job_id)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with (
+        full_disk(200_000),  # more than the database takes, and less than the result
+        pytest.raises(Unavailable, match="File too large"),
+    ):
+        paint(local, job_id)
     assert local.queue.bury_painters(counts=False) == 1
     assert local.queue.bury_painters(counts=False) == 0  # only once for each time that it was taken
     assert not list((local.service.settings.data_dir / "drafts").iterdir())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from disks import full_disk
 
 from stylizer_service.local import database as module
 from stylizer_service.local.database import Database
@@ -38,17 +38,6 @@ def held(path: Path) -> Iterator[None]:
         other.execute("BEGIN EXCLUSIVE")
         yield
         other.execute("ROLLBACK")
-
-
-@contextmanager
-def no_file_grows_beyond(size: int) -> Iterator[None]:
-    """As on a full disk: the system refuses to write more."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def add_together(database: Database, *names: str) -> None:
@@ -112,7 +101,7 @@ def test_what_a_full_disk_stops_is_not_done_at_all_and_can_be_done_once_there_is
 ) -> None:
     database.run(ADD, ["before"])
     log = path.with_name("stylizer.db-wal")
-    with no_file_grows_beyond(log.stat().st_size):
+    with full_disk(log.stat().st_size):
         with pytest.raises(Unavailable):
             add_together(database, "one", "two")
         with pytest.raises(Unavailable):

@@ -59,15 +59,13 @@ class Quota:
             ProblemError: `storage-full`.
         """
         with self._lock:
-            self._check_disk(length + promised)
-            self._check_folder(length + promised)
+            self._check(length + promised)
 
     @contextmanager
     def hold(self, length: int, *, promised: int = 0) -> Iterator[None]:
         """Keep room for a file while it is written; see `check`."""
         with self._lock:
-            self._check_disk(length + promised)
-            self._check_folder(length + promised)
+            self._check(length + promised)
             self._held += length
         try:
             yield
@@ -75,6 +73,10 @@ class Quota:
             with self._lock:
                 self._held -= length
                 self._used += length  # if it failed after all, the next measuring finds that
+
+    def _check(self, wanted: int) -> None:
+        self._check_disk(wanted)
+        self._check_folder(wanted)
 
     def _check_disk(self, wanted: int) -> None:
         disk = shutil.disk_usage(self._folder)
