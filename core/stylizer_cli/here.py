@@ -24,9 +24,9 @@ def paint(errands: Iterable[Errand], bars: Bars, on_end: OnEnd) -> None:
 
 
 def _paint_one(errand: Errand, show: Show) -> Painted:
-    from stylizer.compute import use_available_cores
+    from stylizer.compute import set_up_process
 
-    use_available_cores()
+    set_up_process()
     from stylizer import stylize  # brings torch, which takes seconds: after all that can be said without
 
     wish = errand.wish

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -30,7 +31,7 @@ def test_a_container_may_use_the_cores_of_its_quota(tmp_path: Path) -> None:
 @pytest.mark.parametrize("given", [None, "ACTIVE"])
 def test_waiting_threads_sleep_unless_the_caller_says_otherwise(given: str | None) -> None:
     script = (
-        "import os, stylizer.compute as c; c.use_available_cores(); import torch;"
+        "import os, stylizer.compute as c; c.set_up_process(); import torch;"
         "print(os.environ['OMP_WAIT_POLICY'], torch.get_num_threads() == c.available_cores())"
     )
     environment = {
@@ -40,6 +41,40 @@ def test_waiting_threads_sleep_unless_the_caller_says_otherwise(given: str | Non
         environment["OMP_WAIT_POLICY"] = given
     done = subprocess.run([sys.executable, "-c", script], env=environment, check=True, capture_output=True, text=True)
     assert done.stdout.split() == [given or "PASSIVE", "True"]
+
+
+def test_a_process_that_is_set_up_keeps_its_memory_until_it_gives_it_back() -> None:
+    script = """
+import os
+from contextlib import nullcontext
+from pathlib import Path
+from stylizer import compute
+
+def held():  # MiB
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
+
+def kept(mebibytes, way):  # of a piece that is let go of
+    with way:
+        before = held()
+        piece = torch.ones(mebibytes << 20, dtype=torch.uint8)
+        assert held() - before >= mebibytes - 1
+        del piece
+        return round((held() - before) / mebibytes)
+
+import torch
+print(kept(200, compute.large_pieces_given_back()))
+compute.set_up_process()
+print(kept(200, nullcontext()))
+compute.give_back_memory()
+print(kept(300, compute.large_pieces_given_back()))
+print(kept(400, nullcontext()))
+before = held()
+compute.give_back_memory()
+print(round((before - held()) / 400))
+"""
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    expected = ["0", "1", "0", "1", "1"] if platform.libc_ver()[0] == "glibc" else ["0"] * 5
+    assert done.stdout.split() == expected
 
 
 @pytest.mark.parametrize(

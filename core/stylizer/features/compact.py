@@ -73,7 +73,8 @@ class CompactEncoder(nn.Module):
 
 def continued_by_one(x: Tensor) -> Tensor:
     """`x` (B, C, H, W) gone on as it ends, by one on every side: what a 3x3 convolution sees beyond a border."""
-    return functional.pad(x, (1, 1, 1, 1), mode="replicate")
+    with torch.autocast(x.device.type, enabled=False):  # which has this copied to float32 and back again
+        return functional.pad(x, (1, 1, 1, 1), mode="replicate")
 
 
 def _convolve(x: Tensor, convolution: nn.Conv2d) -> Tensor:

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from stylizer.features.statistics import Statistics
 
-SAMPLES = 2**14  # positions of one level, at least, that its statistics are taken from
+SAMPLES = 2**14  # positions of one level, about, that its statistics are taken from
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,7 +67,7 @@ class Look:
 
 def _sampled(level: Tensor) -> Tensor:
     """Every position of `level` (1, C, h, w), or where there are more than say anything new, some of every row."""
-    step = max(1, math.isqrt(level.shape[2] * level.shape[3] // SAMPLES))
+    step = max(1, round(math.sqrt(level.shape[2] * level.shape[3] / SAMPLES)))
     return level[:, :, ::step, ::step]
 
 

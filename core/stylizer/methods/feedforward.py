@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 
@@ -19,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from stylizer.compute import give_back_memory, large_pieces_given_back
 from stylizer.feedforward import network as networks
 from stylizer.feedforward.grain import Grain
 from stylizer.feedforward.looks import Look
@@ -37,6 +39,9 @@ TAKES_CONTENT_MASK = False
 LARGEST_STROKES = 512
 
 TILE = 1024  # pixels a side
+# Tiles are of several sizes, and so is what is made of them: gaps in memory, which are given back after so many tiles.
+# Never doing so took up to 0.8 GiB more for a painting of 4,096 pixels, and 1.3 GiB for one of 8,192.
+TILES_AT_A_STRETCH = 4
 STEPS = 20  # of optimization, at quality "high"
 # How far strength 1 goes toward the statistics of the style. All the way the style distance was 0.03 lower on 24 pairs,
 # and the content distance 0.08 higher (0.364 and 0.973 instead of 0.391 and 0.893).
@@ -55,7 +60,8 @@ def paint(task: Task) -> Tensor:
     if strength == 0 or nothing_to_paint:
         task.report(1, 1, lambda: task.photo)
         return task.photo
-    with torch.inference_mode():
+    is_large = math.prod(_size(task.photo)) > TILES_AT_A_STRETCH * TILE**2
+    with torch.inference_mode(), large_pieces_given_back() if is_large else nullcontext():
         if task.options.quality == "draft":
             painting = enlarged(_paint_coarse_to_fine(_halved(task)), _size(task.photo))
         else:
@@ -115,7 +121,9 @@ class _Brush:
         own = self._network.photo_look(sight, mask)
         recipe = self._network.decoder.prepare(own, own.toward(self._wanted, strength))
         painting = as_floats(photo).clone()
-        for tile in cut:
+        for number, tile in enumerate(cut):
+            if number and number % TILES_AT_A_STRETCH == 0:
+                give_back_memory()
             if len(cut) > 1:
                 sight = self._network.see(photo, tile, self._grain)
             tile.of(painting).copy_(self._network.paint(sight, recipe))
