@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 
 from PIL import Image, ImageDraw
 
 
-def encoded(image: Image.Image, format: str = "JPEG") -> bytes:  # noqa: A002
-    """A picture as a file."""
+def encoded(image: Image.Image, format: str = "JPEG", **settings: object) -> bytes:  # noqa: A002
+    """A picture as a file, written by Pillow with its settings."""
     buffer = io.BytesIO()
-    image.save(buffer, format)
+    image.save(buffer, format, **settings)
     return buffer.getvalue()
+
+
+def slope(width: int = 48, height: int = 32, format: str = "PNG", **settings: object) -> bytes:  # noqa: A002
+    """A small picture from black to white."""
+    return encoded(Image.linear_gradient("L").resize((width, height)).convert("RGB"), format, **settings)
 
 
 def disk_photo() -> bytes:
@@ -19,3 +26,22 @@ def disk_photo() -> bytes:
     image = Image.linear_gradient("L").resize((96, 72)).convert("RGB")
     ImageDraw.Draw(image).ellipse((24, 12, 68, 60), fill=(200, 90, 40))
     return encoded(image)
+
+
+def chunk(name: bytes, data: bytes) -> bytes:
+    """A chunk of a PNG."""
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def png(size: tuple[int, int], depth: int, color: int, packed: bytes, before: bytes = b"", interlace: int = 0) -> bytes:
+    """A PNG from its compressed rows; `before` comes before them."""
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", *size, depth, color, 0, 0, interlace))
+    return b"\x89PNG\r\n\x1a\n" + header + before + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
+
+
+def bomb(side: int = 30_000, depth: int = 1, color: int = 0, planes: int = 1) -> bytes:
+    """A PNG of side x side black pixels, in some 100 KB."""
+    squeeze = zlib.compressobj(9)
+    row = bytes(1 + (side * depth * planes + 7) // 8)
+    packed = b"".join(squeeze.compress(row) for _ in range(side)) + squeeze.flush()
+    return png((side, side), depth, color, packed)

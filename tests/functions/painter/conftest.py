@@ -3,11 +3,19 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from pictures import encoded
 from PIL import Image
+from stand_ins import Time
 
+import functions.painter.painting as painter
+import stylizer
+from functions.painter.painting import Outcome
+from stylizer_service.leases import Lease
 from stylizer_service.local import Local, open_local
 from stylizer_service.models import StylizationRequest
 from stylizer_service.settings import Settings
@@ -27,9 +35,7 @@ def local(settings: Settings) -> Iterator[Local]:
 @pytest.fixture(scope="session")
 def photo() -> bytes:
     """A small PNG with some structure."""
-    buffer = io.BytesIO()
-    Image.radial_gradient("L").resize((96, 64)).convert("RGB").save(buffer, "PNG")
-    return buffer.getvalue()
+    return encoded(Image.radial_gradient("L").resize((96, 64)).convert("RGB"), "PNG")
 
 
 @pytest.fixture
@@ -42,3 +48,29 @@ def submit(local: Local, photo: bytes) -> Callable[..., str]:
         return local.service.create_stylization("ann", StylizationRequest.model_validate(request))[0].id
 
     return submitted
+
+
+@pytest.fixture
+def paint(local: Local) -> Callable[..., Outcome]:
+    """Have a job painted: paint(id, **further arguments of `paint_job`). Gives what became of it."""
+    return partial(painter.paint_job, local.service.ports, local.service.settings)
+
+
+@pytest.fixture
+def core(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., object]], None]:
+    """Put something in the place of the core's `stylize`."""
+    return partial(monkeypatch.setattr, stylizer, "stylize")
+
+
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> Time:
+    """The time that painters go by, and notes of what jobs are told."""
+    time, told = Time(), Lease.report
+
+    def report(lease: Lease, progress: float, preview: bytes | None = None) -> None:
+        time.reports.append(time.now)
+        told(lease, progress, preview)
+
+    monkeypatch.setattr(painter, "time", SimpleNamespace(monotonic=time.monotonic))
+    monkeypatch.setattr(Lease, "report", report)
+    return time

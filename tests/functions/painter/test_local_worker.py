@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from waiting import PATIENCE, is_running, wait_for
 
 from stylizer_service.local import Local
 from stylizer_service.records import Job
@@ -27,7 +26,6 @@ Start = Callable[..., "subprocess.Popen[bytes]"]
 PAINT_AT_ONCE, KILL_THE_PAINTER, PAINT_FOREVER = range(3)
 STAND_IN = (str(Path(__file__).with_name("stand_in_worker.py")),)
 REAL = ("-m", "functions.painter.local_worker")
-PATIENCE = 60
 
 
 @pytest.fixture
@@ -46,19 +44,10 @@ def start(settings: Settings, workers: list[subprocess.Popen[bytes]]) -> Start:
 
     def started(*what: str, log: int | None = None) -> subprocess.Popen[bytes]:
         command = [sys.executable, *(what or STAND_IN), "--data-dir", str(settings.data_dir)]
-        # Tests share the processor, and threads that wait for each other there wait long.
-        environment = os.environ | {"OMP_NUM_THREADS": "1"}
-        workers.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log, env=environment))
+        workers.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log))
         return workers[-1]
 
     return started
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -240,16 +229,7 @@ def test_a_worker_ends_with_its_parent_and_hands_its_job_back(
     waiting = wait_until(job_id, "queued")
 
     assert waiting.attempt == 0
-    wait_for(lambda: not _runs(worker))
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    status = Path(f"/proc/{pid}/status")
-    return not (status.exists() and "State:\tZ" in status.read_text())
+    wait_for(lambda: not is_running(worker))
 
 
 def test_what_has_expired_is_tidied_away_by_the_worker(

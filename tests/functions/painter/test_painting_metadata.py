@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pillow_heif
 import pytest
+from pictures import encoded
 from PIL import ExifTags, Image, TiffImagePlugin
 from PIL.PngImagePlugin import PngInfo
 
@@ -45,9 +46,7 @@ def camera() -> bytes:
 
 
 def save(kind: str, **metadata: object) -> bytes:
-    buffer = io.BytesIO()
-    photo().save(buffer, kind, **metadata)
-    return buffer.getvalue()
+    return encoded(photo(), kind, **metadata)
 
 
 def jpeg() -> bytes:
