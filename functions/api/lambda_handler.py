@@ -7,13 +7,16 @@ import os
 from functools import cache
 from typing import Any
 
-from mangum.types import LambdaContext
+from stylizer_service.startup import of_things_that_stay
 
-from functions.api.gateway import Event, Handler, make_handler
-from functions.api.observing import SERVICE, log_as_json
-from stylizer_service.aws import open_aws
-from stylizer_service.aws.settings import ApiSettings
-from stylizer_service.aws.tracing import traced
+with of_things_that_stay():
+    from mangum.types import LambdaContext
+
+    from functions.api.gateway import Event, Handler, make_handler
+    from functions.api.observing import SERVICE, log_as_json
+    from stylizer_service.aws import open_aws
+    from stylizer_service.aws.settings import ApiSettings
+    from stylizer_service.aws.tracing import traced
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
     log_as_json(logging.getLogger().handlers)

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+SCRIPT = """
+import gc
+from contextlib import suppress
+from stylizer_service.startup import of_things_that_stay
+
+with suppress(ImportError), of_things_that_stay():
+    print(gc.isenabled())
+    before = len(gc.get_objects())
+    import decimal, {module}
+print(gc.isenabled(), gc.get_freeze_count() >= before)
+"""
+
+
+@pytest.mark.parametrize("module", ["fractions", "there_is_none"])
+def test_garbage_is_looked_for_again_once_all_is_imported_but_not_among_what_stays(module: str) -> None:
+    command = [sys.executable, "-c", SCRIPT.format(module=module)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["False", "True", "True"]
