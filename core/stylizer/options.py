@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -74,10 +75,15 @@ def check_choice(field: str, value: object, choices: tuple[str, ...]) -> None:
         raise OptionError(f"{field} is {value!r}; it must be one of {', '.join(choices)}", field=field, allowed=choices)
 
 
-def _check_number(field: str, value: object, limits: tuple[float, float]) -> None:
+def check_weight(value: object) -> None:
+    """Raise an OptionError unless this can be the weight of a style in a blend: a number above 0."""
+    _check_number("weight", value, (math.ulp(0.0), sys.float_info.max), "a number above 0")
+
+
+def _check_number(field: str, value: object, limits: tuple[float, float], allowed: str | None = None) -> None:
     low, high = limits
-    allowed = f"a number from {low:g} to {high:g}"
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    allowed = allowed or f"a number from {low:g} to {high:g}"
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not low <= value <= high:  # type: ignore[operator]
         raise OptionError(f"{field} is {value!r}; it must be {allowed}", field=field, allowed=allowed)
 

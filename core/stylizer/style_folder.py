@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -46,17 +47,16 @@ def add(
         artist: See `stylizer.styles.Style`, as for the next three.
         year: When.
         license: Under which terms.
-        description: One sentence on how it looks.
+        description: One sentence on how it looks; made from the name of the file if not given.
         replace: Whether to put it in the place of an own style that has this name already.
         limits: What is accepted as a picture.
 
     Raises:
-        OptionError: The name cannot be used.
+        OptionError: The name cannot be used, or one of the facts is empty.
         ImageError: The picture cannot be used.
         OSError: The folder cannot be written.
     """
     _check_name(name, replace)
-    suffix = decode(file, limits=limits, field="style").format
     facts = {
         "title": title or name.replace("-", " ").capitalize(),
         "artist": artist,
@@ -64,22 +64,32 @@ def add(
         "license": license,
         "description": description or f"Your own, from {file.name}.",
     }
+    for fact, value in facts.items():
+        if not value:
+            raise OptionError(f"{fact} is empty; it must be words", field=fact, allowed="words")
+    suffix = decode(file, limits=limits, field="style").format
     looks, palette = measure(file, (LOOK_SIDE,), limits)
-    folder = styles.own_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    # Whole or not at all, beside where it will be; no style is called that, so it is never taken for one.
-    made = Path(tempfile.mkdtemp(prefix=".", dir=folder))
+    with _made_whole(styles.own_folder() / name, replace) as folder:
+        shutil.copyfile(file, folder / f"swatch.{suffix}")
+        stored_looks.save(folder / LOOK_FILE, looks, palette)
+        (folder / "style.toml").write_text(toml(facts), encoding="utf-8")
+    return styles.get(name)
+
+
+@contextmanager
+def _made_whole(folder: Path, replace: bool) -> Iterator[Path]:
+    """A folder to fill, which then becomes `folder`, or, if it may, takes its place; where that fails, it is gone."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Beside where it will be; no style is called that, so it is never taken for one.
+    made = Path(tempfile.mkdtemp(prefix=".", dir=folder.parent))
     try:
         made.chmod(0o755)
-        shutil.copyfile(file, made / f"swatch.{suffix}")
-        stored_looks.save(made / LOOK_FILE, looks, palette)
-        (made / "style.toml").write_text(toml(facts), encoding="utf-8")
+        yield made
         if replace:
-            shutil.rmtree(folder / name, ignore_errors=True)
-        made.rename(folder / name)
+            shutil.rmtree(folder, ignore_errors=True)
+        made.rename(folder)
     finally:
         shutil.rmtree(made, ignore_errors=True)
-    return styles.get(name)
 
 
 def _check_name(name: str, replace: bool) -> None:
@@ -129,5 +139,7 @@ def _palette(image: Tensor) -> Tensor:
 
 def toml(facts: dict[str, str]) -> str:
     """The text of a `style.toml`."""
-    # What JSON makes of a text without control characters is a text in TOML too.
-    return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in facts.items())
+    # A text in JSON is one in TOML too, but for a control character that JSON leaves as it is.
+    text = "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in facts.items())
+    # A description may have been made of the name of a file, which need not be text.
+    return text.replace("\x7f", "\\u007f").encode(errors="replace").decode()

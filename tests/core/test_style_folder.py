@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,18 @@ def test_of_what_is_no_picture_nothing_is_left(own: Path, tmp_path: Path) -> Non
     assert not own.exists()
 
 
+def test_a_picture_whose_file_name_is_no_text_makes_a_style_all_the_same(picture: Path) -> None:
+    odd = picture.rename(picture.with_name(os.fsdecode(b"caf\xe9.png")))
+    assert add("mine", odd).description == "Your own, from caf?.png."
+
+
+def test_a_style_without_a_fact_is_refused_before_it_is_made(own: Path, picture: Path) -> None:
+    with pytest.raises(OptionError, match="artist is empty; it must be words") as caught:
+        add("mine", picture, artist="")
+    assert caught.value.field == "artist"
+    assert not own.exists()
+
+
 def test_a_broken_folder_of_ones_own_harms_no_other_style(own: Path) -> None:
     (own / "broken").mkdir(parents=True)
     (own / "broken" / "style.toml").write_text('title = "A"')
@@ -96,7 +109,7 @@ def test_own_styles_lie_with_the_users_other_data(tmp_path: Path, monkeypatch: p
 
 
 def test_facts_are_read_back_as_they_were_written(tmp_path: Path) -> None:
-    facts = {fact: f'"{fact}" \\ é\n' for fact in ("title", "artist", "year", "license", "description")}
+    facts = {fact: f'"{fact}" \\ é\n\x1b\x7f😀' for fact in ("title", "artist", "year", "license", "description")}
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "style.toml").write_text(toml(facts), encoding="utf-8")
     (tmp_path / "mine" / "swatch.webp").touch()
