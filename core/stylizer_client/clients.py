@@ -37,7 +37,8 @@ class Client:
         transport: Carries the requests, if not the network.
 
     Raises:
-        ValueError: `base_url` is no address of http or https.
+        ValueError: `base_url` is no address of http or https, or `key` has other characters than printable ASCII
+            without spaces.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class Client:
         retries: int = RETRIES,
         transport: httpx.BaseTransport | None = None,
     ):
-        self._api = Api(base_url, key, retries)
+        self._api = _api(base_url, key, retries)
         self._http = httpx.Client(timeout=_timeouts(timeout), transport=transport)
 
     def __enter__(self) -> Self:
@@ -189,7 +190,6 @@ class Client:
         return self._talk(self._api.download(job, path))
 
     def _talk(self, conversation: Conversation[T]) -> T:
-        answer: Answer | None = None
         try:
             step = next(conversation)
             while True:
@@ -233,7 +233,7 @@ class AsyncClient:
         retries: int = RETRIES,
         transport: httpx.AsyncBaseTransport | None = None,
     ):
-        self._api = Api(base_url, key, retries)
+        self._api = _api(base_url, key, retries)
         self._http = httpx.AsyncClient(timeout=_timeouts(timeout), transport=transport)
 
     async def __aenter__(self) -> Self:
@@ -333,6 +333,14 @@ class AsyncClient:
                 return _answer(response, await response.aread())
         except httpx.RequestError as error:
             raise _unreachable(step, error) from error
+
+
+def _api(base_url: str, key: str | None, retries: int) -> Api:
+    try:
+        httpx.URL(base_url)
+    except httpx.InvalidURL as error:
+        raise ValueError(f"base_url is {base_url!r}, which is no address: {error}") from error
+    return Api(base_url, key, retries)
 
 
 def _timeouts(timeout: float) -> httpx.Timeout:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import time
@@ -21,7 +22,7 @@ from stylizer_client.errors import (
     painting_failed,
     problem_of,
 )
-from stylizer_client.files import Picture, draft, media_type, read
+from stylizer_client.files import Picture, draft, media_type, read, told_name
 from stylizer_client.resources import Status, Style, Stylization, Upload, parse
 from stylizer_client.steps import Answer, Call, Conversation, Pause, insist, retry_after
 
@@ -29,12 +30,14 @@ OnProgress = Callable[[Stylization], object]
 Source = Picture | Upload
 """A picture: its path, its bytes, an open file, or what has been uploaded (the id of that as text will do)."""
 StyleSource = str | bytes | os.PathLike[str] | BinaryIO | Upload | Style
-Blend = Sequence[tuple[Any, float]]  # of StyleSources; lists of mixed pairs have no type that fits
 """A style: its id as text, or a picture; the path of one is a `Path` and no text."""
+Blend = Sequence[tuple[Any, float]]
+"""Of `StyleSource`s, each with its weight; lists of mixed pairs have no type that fits."""
 
 POLL = 1.0  # seconds between looks at a job, where the service does not say
 _PAGE = 100
 _PREFIX = re.compile(r"^/(?:.*/)?(?=v1/)")
+_KEY = re.compile(r"[!-~]+")
 _UPLOAD_ID = re.compile(r"upl_[a-z2-7]{26}")
 _KINDS = {"stz": "stylizations", "sty": "styles", "upl": "uploads"}
 _MESSAGE = re.compile(r"<Message>([^<]*)</Message>")
@@ -66,13 +69,14 @@ class Api:
         retries: How often a call is tried again.
 
     Raises:
-        ValueError: The address is not one of http or https.
+        ValueError: The address is not one of http or https, or the key cannot be sent.
     """
 
     def __init__(self, base_url: str, key: str | None, retries: int):
-        parts = urlsplit(base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not _is_address(base_url):
             raise ValueError(f"base_url is {base_url!r}; it must be an address such as https://art.example.com/prod")
+        if key and not _KEY.fullmatch(key):  # which is a secret, and not told
+            raise ValueError("key has other characters than printable ASCII without spaces")
         self._base = base_url.rstrip("/") + "/"
         self._key = key
         self._retries = retries
@@ -95,15 +99,15 @@ class Api:
     def upload(self, picture: Picture, name: str | None = None) -> Conversation[Upload]:
         """See `Client.upload`."""
         own_name, content = read(picture)
-        name = name or own_name
+        name = told_name(name or own_name)
         kind = media_type(name)
         upload = parse(Upload, (yield from self._post("v1/uploads", {"media_type": kind})))
         if len(content) > upload.max_bytes:
-            allowed = f"at most {upload.max_bytes} bytes"
+            allowed = f"at most {upload.max_bytes:,} bytes"
             facts = {
                 "type": "/problems/image-too-large",
                 "title": "The file has too many bytes",
-                "detail": f"{name} has {len(content):,} bytes; allowed are at most {upload.max_bytes:,}",
+                "detail": f"{name} has {len(content):,} bytes; allowed are {allowed}",
                 "allowed": allowed,
             }
             raise problem_of(facts, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
@@ -151,7 +155,7 @@ class Api:
     ) -> Conversation[Stylization]:
         """See `Client.wait`."""
         name = _id(job)
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
         while True:
             answer = yield from self._call("GET", _job(name))
             seen = parse(Stylization, _json(answer))
@@ -159,10 +163,10 @@ class Api:
                 on_progress(seen)
             if seen.has_ended:
                 return _succeeded(seen)
-            pause = retry_after(answer) or POLL
-            if deadline is not None and time.monotonic() + pause > deadline:
+            left = deadline - time.monotonic()
+            if left <= 0:
                 raise TimedOut(f"the painting {name} is {seen.status}, and was not done in {timeout:g} s; it goes on")
-            yield Pause(pause)
+            yield Pause(min(retry_after(answer) or POLL, left))
 
     def cancel(self, job: Stylization | str) -> Conversation[Stylization]:
         """See `Client.cancel`."""
@@ -177,16 +181,17 @@ class Api:
 
     def download(self, job: Stylization | str, path: str | os.PathLike[str]) -> Conversation[Path]:
         """See `Client.download`."""
-        finished = (yield from self.job(job)) if isinstance(job, str) else job
+        name = _id(job)
         with draft(Path(path)) as file:
             # Asked for now, because the link in the result may be over by this time.
-            leads = yield from self._call("GET", f"{_job(finished.id)}/image")
+            leads = yield from self._call("GET", f"{_job(name)}/image")
+            # A job that was seen before it was done does not say what came of it.
+            seen = job if isinstance(job, Stylization) and job.result else (yield from self.job(name))
             url = self._url(leads.headers.get("location", ""))
             fetch = Call(method="GET", url=url, headers=self._headers(url), sink=file)
             _checked((yield from insist(fetch, self._retries)))
-            result = finished.result
-            if result is not None and (file.length, file.sha256) != (result.bytes, result.sha256):
-                raise BadAnswer(f"the file of {finished.id} is not the one that was painted; its digest is another")
+            if seen.result is None or (file.length, file.sha256) != (seen.result.bytes, seen.result.sha256):
+                raise BadAnswer(f"the file of {name} is not the one that was painted; its digest is another")
         return Path(path)
 
     # Helpers
@@ -241,6 +246,14 @@ class Api:
         return {"X-Api-Key": self._key} if self._key and _origin(url) == _origin(self._base) else {}
 
 
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of brackets that do not close, or of a port that is no number, or beyond 65535
+        return False
+
+
 def _origin(url: str) -> tuple[str, str]:
     parts = urlsplit(url)
     return parts.scheme, parts.netloc
@@ -255,7 +268,7 @@ def _job(id: str) -> str:  # noqa: A002
 
 
 def _segment(text: str) -> str:
-    return quote(text, safe="")
+    return quote(text, safe="", errors="replace")
 
 
 def _checked(answer: Answer) -> Answer:

@@ -38,6 +38,11 @@ def read(picture: Picture) -> tuple[str, bytes]:
     return "picture", picture.read()
 
 
+def told_name(path: str) -> str:
+    """The name of a file as the service is told it: without its folders, and with "?" for bytes that are no text."""
+    return Path(path).name.encode(errors="replace").decode()
+
+
 def media_type(name: str) -> str:
     """What a file seems to be by its name; the service looks at the file itself before it uses it."""
     return _TYPES.get(Path(name).suffix.lower(), "image/jpeg")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import os
 import socket
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -181,9 +182,10 @@ def test_a_download_that_breaks_off_starts_anew_and_leaves_nothing_half(
         line.go_wrong("GET /v1/files/", break_off, times=3)
         with pytest.raises(Unreachable):
             shaky.download(job.id, folder / "other.jpg")
-        line.go_wrong("GET /v1/files/", refuse(200, b"another file"))
-        with pytest.raises(BadAnswer, match="not the one that was painted"):
-            shaky.download(job.id, folder / "other.jpg")
+        for known in (job, job.id):  # as it was when it was asked for, and not at all
+            line.go_wrong("GET /v1/files/", refuse(200, b"another file"))
+            with pytest.raises(BadAnswer, match="not the one that was painted"):
+                shaky.download(known, folder / "other.jpg")
     assert sorted(entry.name for entry in folder.iterdir()) == ["cat.jpg", "left.png", "out.jpg", "text.jpg"]
 
 
@@ -223,8 +225,47 @@ def test_a_service_that_is_not_there_is_told_in_a_sentence(no_pauses: list[float
         client.styles()
     assert caught.value.detail == f"http://127.0.0.1:{port} cannot be reached: Connection refused"
     assert len(no_pauses) == 5
-    with pytest.raises(ValueError, match="such as https://"):
-        Client("localhost:8000")
+
+
+@pytest.mark.parametrize(
+    "wrong", ["localhost:8000", "http://", "http://localhost:80a", "http://localhost:99999", "http://1.2.3.999"]
+)
+def test_what_is_no_address_is_told_before_anything_is_sent(wrong: str) -> None:
+    with pytest.raises(ValueError, match=f"base_url is '{wrong}'"):
+        Client(wrong)
+
+
+@pytest.mark.parametrize("key", ["schlüssel", "two words", "of a file\n"])
+def test_a_key_that_cannot_be_sent_is_refused_and_not_told(key: str) -> None:
+    with pytest.raises(ValueError, match="key has other characters than printable ASCII") as caught:
+        Client("https://art.example.com", key=key)
+    assert key not in str(caught.value)
+
+
+def test_who_waits_looks_once_more_at_the_end_of_the_time_given() -> None:
+    facts = {"id": "stz_a", "method": "texture", "options": {}, "content": "upl_a", "styles": [], "progress": 0.5}
+    times = dict.fromkeys(("created_at", "expires_at"), "2030-01-01T00:00:00Z")
+    states = iter(("running", "succeeded"))
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"Retry-After": "30"}, json={**facts, **times, "status": next(states)})
+
+    with Client("https://art.example.com", transport=httpx.MockTransport(answer)) as client:
+        assert client.wait("stz_a", timeout=0.01).status == "succeeded"
+
+
+def test_of_a_file_the_service_is_told_the_name_alone_even_if_that_is_no_text(photo: bytes) -> None:
+    sent: list[bytes] = []
+    form = {"id": "upl_a", "media_type": "image/png", "url": "/v1/files", "fields": {}, "max_bytes": 10**6}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request.read())
+        return httpx.Response(201, json={**form, "expires_at": "2030-01-01T00:00:00Z"})
+
+    with Client("https://art.example.com", transport=httpx.MockTransport(answer)) as client:
+        client.upload(photo, name=os.fsdecode(b"home/me/caf\xe9.png"))
+    assert sent[0] == b'{"media_type":"image/png"}'
+    assert b'filename="caf?.png"' in sent[1]
 
 
 def test_a_site_that_is_no_stylizer_is_told_from_one() -> None:
