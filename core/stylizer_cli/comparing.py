@@ -15,13 +15,13 @@ from PIL import Image
 from stylizer import images, styles
 from stylizer.errors import OptionError, StylizerError
 from stylizer.options import METHOD_NAMES, MethodName, Options, check_choice
-from stylizer.output import STANDARD_STREAM, Target, choose_target
 from stylizer_cli import options as given
 from stylizer_cli.carrying import carry_out
 from stylizer_cli.contact_sheet import Block, Cell, compose
-from stylizer_cli.errands import Errand, Painted, Wish, write
+from stylizer_cli.errands import Errand, Painted, Wish
 from stylizer_cli.screen import out, tell
 from stylizer_cli.service import Service, the_service
+from stylizer_cli.targets import STANDARD_STREAM, Target, choose_target, write
 
 EXAMPLES = """\
 \b
@@ -78,17 +78,18 @@ def compare(
     for name in method:
         check_choice("method", name, METHOD_NAMES)
     ways = [_Way(*way) for way in product(dict.fromkeys(style), dict.fromkeys(method), dict.fromkeys(strength))]
-    wishes = [way.wish(options) for way in ways]
     target = choose_target(photo, ["compare"], output, None, force)
     service = the_service(api, key, jobs)
     with tempfile.TemporaryDirectory(prefix="stylizer-") as folder:
         files = [Path(folder) / f"{index}.png" for index in range(len(ways))]
-        seconds = _paint(photo, wishes, files, service, quiet)
-        captions = [
-            f"{way.method}, strength {way.strength:g}, {seconds[file]:.1f} s"
+        errands = [
+            Errand(photo, way.wish(options), Target(file, "png"), way.name, is_resumable=False)
             for way, file in zip(ways, files, strict=True)
         ]
-        cells = [Cell(caption, _picture(file)) for caption, file in zip(captions, files, strict=True)]
+        seconds = _paint(errands, service, quiet)
+        cells = [
+            Cell(f"{way.name}, {seconds[file]:.1f} s", _picture(file)) for way, file in zip(ways, files, strict=True)
+        ]
     write(target, images.encode(_sheet(photo, ways, cells), format=target.format))
     if not quiet:
         if target.path is not None:
@@ -103,18 +104,16 @@ class _Way(NamedTuple):
     method: MethodName
     strength: float
 
+    @property
+    def name(self) -> str:
+        return f"{self.method}, strength {self.strength:g}"
+
     def wish(self, options: Options) -> Wish:
         return Wish(styles=[(self.style, 1.0)], method=self.method, options=replace(options, strength=self.strength))
 
 
-def _paint(
-    photo: str, wishes: Sequence[Wish], files: Sequence[Path], service: Service | None, quiet: bool
-) -> dict[Path | None, float]:
-    """Paint each wish into its file; gives the seconds that each took."""
-    errands = [
-        Errand(photo, wish, Target(file, "png"), f"{wish.method}, strength {wish.options.strength:g}")
-        for wish, file in zip(wishes, files, strict=True)
-    ]
+def _paint(errands: Sequence[Errand], service: Service | None, quiet: bool) -> dict[Path | None, float]:
+    """Paint each into its file; gives the seconds that each took."""
     seconds: dict[Path | None, float] = {}
 
     def note(errand: Errand, end: Painted | StylizerError) -> None:

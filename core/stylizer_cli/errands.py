@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import NamedTuple
 
 from stylizer.errors import OptionError, StylizerError
 from stylizer.images.encoding import Format
-from stylizer.options import MethodName, Options
-from stylizer.output import STANDARD_STREAM, Target, choose_quality, choose_target, write_whole
+from stylizer.options import MethodName, Options, check_weight
+from stylizer_cli.targets import STANDARD_STREAM, Target, choose_quality, choose_target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +32,21 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """One photo (a path, or - for stdin), how to paint it, where to, and what it is called on the screen."""
+    """One photo to be painted.
+
+    Attributes:
+        photo: A path, or - for stdin.
+        wish: How to paint it.
+        target: Where to.
+        name: What it is called on the screen.
+        is_resumable: Whether the same command, given again after it was interrupted, finds what this one began.
+    """
 
     photo: str
     wish: Wish
     target: Target
     name: str = "painting"
+    is_resumable: bool = True
 
     @property
     def quality(self) -> int:
@@ -60,14 +68,20 @@ OnEnd = Callable[[Errand, Painted | StylizerError], None]
 
 
 def parse_style(text: str) -> tuple[str, float]:
-    """Split "woodcut=0.7" into style and weight; the name of a file may contain "=" too."""
-    name, equals, weight = text.rpartition("=")
-    if equals and not Path(text).exists():
-        try:
-            return name, float(weight)
-        except ValueError:
-            pass
-    return text, 1.0
+    """Split "woodcut=0.7" into style and weight; the name of a file may contain "=" too.
+
+    Raises:
+        OptionError: The weight is not a number above 0.
+    """
+    name, equals, number = text.rpartition("=")
+    if not equals or Path(text).exists():
+        return text, 1.0
+    try:
+        weight = float(number)
+    except ValueError:
+        return text, 1.0
+    check_weight(weight)
+    return name, weight
 
 
 def plan_one(photo: str, wish: Wish, output: str | None, wanted: Format | None, force: bool) -> Errand:
@@ -106,11 +120,3 @@ def plan_many(
         errands[target.path] = Errand(photo, wish, target, Path(photo).name)
         choose_quality(wish.format_quality, target.format)
     return list(errands.values())
-
-
-def write(target: Target, data: bytes) -> None:
-    """Bring a painting where it is to go."""
-    if target.path is None:
-        sys.stdout.buffer.write(data)
-    else:
-        write_whole(target.path, data)

@@ -194,16 +194,15 @@ FormatQuality = Annotated[
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something fails.", **_OUTPUT)]
-Api = Annotated[
-    str | None,
-    typer.Option(
-        metavar="URL",
-        envvar="STYLIZER_API",
-        help="Let the service at this address paint instead of this machine. Empty: this machine, whatever the "
-        "environment says.",
-        **_SERVICE,
-    ),
-]
+_API: dict[str, Any] = {
+    "metavar": "URL",
+    "help": "Let the service at this address paint instead of this machine. Empty: this machine, whatever the "
+    "environment says.",
+    **_SERVICE,
+}
+Api = Annotated[str | None, typer.Option(envvar="STYLIZER_API", **_API)]
+# Behind a subcommand, where the environment must not outdo what was said before it.
+ApiAgain = Annotated[str | None, typer.Option("--api", **_API)]
 Key = Annotated[
     str | None,
     typer.Option(metavar="KEY", help=f"Its API key. If left out, what {KEY_VARIABLE} says.", **_SERVICE),

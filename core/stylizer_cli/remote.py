@@ -9,13 +9,16 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from stylizer import errors
 from stylizer.errors import OptionError, StylizerError, UnknownStyle
-from stylizer_cli.errands import Errand, OnEnd, Painted, write
+from stylizer_cli.errands import Errand, OnEnd, Painted
 from stylizer_cli.screen import Bars, Show
 from stylizer_cli.service import Service
+from stylizer_cli.targets import write
 from stylizer_cli.tickets import Picture, Request, Ticket, key_of, picture_of
 from stylizer_client import (
     AsyncClient,
+    Busy,
     Client,
     ClientError,
     NotAllowed,
@@ -147,6 +150,8 @@ class _Painter:
             return None
         try:
             job = await self._ask(request)
+        except Busy:  # it may be at work on that job, and would paint a second one
+            raise
         except Problem:  # its uploads or its key are over
             return None
         return None if job.status in ("failed", "canceled", "expired") else job
@@ -211,7 +216,5 @@ def translated() -> Iterator[None]:
 
 def _kinds() -> dict[str, type[StylizerError]]:
     """The errors of the library by their codes."""
-    kinds = [StylizerError]
-    for kind in kinds:
-        kinds += kind.__subclasses__()
-    return {kind.code: kind for kind in kinds}
+    classes = (kind for kind in vars(errors).values() if isinstance(kind, type))
+    return {kind.code: kind for kind in classes if issubclass(kind, StylizerError)}

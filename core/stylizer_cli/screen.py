@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,13 +15,14 @@ Show = Callable[[int, int | None], None]
 
 
 def out(line: object) -> None:
-    """Print what was asked for."""
-    print(line, flush=True)  # noqa: T201 - the command line is the one place that prints
+    """Print what was asked for; the name of a file in the bytes that it has, which need not be text."""
+    sys.stdout.buffer.write(os.fsencode(f"{line}\n"))
+    sys.stdout.flush()
 
 
 def tell(line: str) -> None:
     """Print something about it."""
-    print(line, file=sys.stderr)  # noqa: T201
+    print(line, file=sys.stderr)  # noqa: T201 - the command line is the one place that prints
 
 
 def complain(detail: str) -> None:
@@ -47,7 +49,8 @@ class Bars:
 @contextmanager
 def bars(*, quiet: bool = False) -> Iterator[Bars]:
     """Have bars while the block lasts, if there is a screen to show them on."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    doing = TextColumn("{task.description}", markup=False)  # it may be the name of a file, with brackets in it
+    columns = (doing, BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     shown = sys.stderr.isatty() and not quiet
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not shown) as progress:
         yield Bars(progress)

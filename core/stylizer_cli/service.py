@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from importlib.util import find_spec
 from typing import NamedTuple
 
@@ -25,7 +26,8 @@ def the_service(api: str | None, key: str | None, jobs: int | None = None) -> Se
     """The service that was named, or None where this machine is to paint.
 
     Raises:
-        OptionError: An option that only goes with a service, or a number of jobs out of its range.
+        OptionError: An option that only goes with a service, a key that cannot be sent, or a number of jobs out of its
+            range.
     """
     if not api:
         for name, value in (("key", key), ("jobs", jobs)):
@@ -37,8 +39,12 @@ def the_service(api: str | None, key: str | None, jobs: int | None = None) -> Se
         allowed = f"a whole number from {low} to {high}"
         raise OptionError(f"jobs is {jobs!r}; it must be {allowed}", field="jobs", allowed=allowed)
     _check_client()
-    # Not an option's own variable: a key that is set for other times is no mistake.
-    return Service(api, key or os.environ.get(KEY_VARIABLE), jobs or DEFAULT_JOBS)
+    # The variable is not the option's own: a key that is set for other times is no mistake.
+    key = key or os.environ.get(KEY_VARIABLE)
+    if key and not re.fullmatch(r"[!-~]+", key):  # which is a secret, and not told
+        allowed = "printable ASCII without spaces"
+        raise OptionError(f"key has other characters than {allowed}", field="key", allowed=allowed)
+    return Service(api, key, jobs or DEFAULT_JOBS)
 
 
 def _check_client() -> None:

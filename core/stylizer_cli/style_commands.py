@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, NamedTuple, cast
+from typing import Annotated, NamedTuple
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -39,12 +39,11 @@ class _Row(NamedTuple):
 @app.callback()
 def _list_styles(context: typer.Context, api: given.Api = None, key: given.Key = None) -> None:
     """List the styles, or add one of your own."""
-    service = the_service(api, key)
     if context.invoked_subcommand is not None:
-        context.obj = service
         return
+    service = the_service(api, key)
     rows = _of_this_machine() if service is None else _of_service(service)
-    console = Console()
+    console = Console(markup=False, emoji=False)  # titles are anybody's words
     if not console.is_terminal:  # one line each, for other programs
         for row in rows:
             out("\t".join(row))
@@ -64,11 +63,13 @@ def _add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What to call it.", show_default=False)],
     file: Annotated[str, typer.Argument(metavar="FILE", help="What it looks like: any picture.", show_default=False)],
     force: Annotated[bool, typer.Option("--force", "-f", help="Replace a style of yours of that name.")] = False,
-    api: given.Api = None,
+    api: given.ApiAgain = None,
     key: given.Key = None,
 ) -> None:
     """Add a style of your own, here or at a service; what to paint in it by goes to stdout."""
-    service = the_service(api, key) if api or key else cast("Service | None", context.obj)
+    assert context.parent is not None  # `styles`, before whose subcommand --api and --key may stand as well
+    said_before = context.parent.params
+    service = the_service(said_before["api"] if api is None else api, key or said_before["key"])
     if service is None:
         from stylizer import style_folder  # brings torch
 

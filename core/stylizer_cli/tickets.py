@@ -14,8 +14,9 @@ from stylizer import styles
 from stylizer.errors import UnreadableImage
 from stylizer.images.limits import Limits, noun
 from stylizer.images.reading import open_header
-from stylizer.output import STANDARD_STREAM, write_whole
+from stylizer.output import write_whole
 from stylizer_cli.errands import Errand
+from stylizer_cli.targets import STANDARD_STREAM
 
 # How large a picture may be is the service's affair.
 _ANY = Limits(max_bytes=2**40, max_pixels=2**60)
@@ -31,7 +32,7 @@ class Picture:
         field: Which input it is.
 
     Attributes:
-        name: Of the file.
+        name: Of the file, without its folders, which are nobody's business.
         content: Its bytes.
 
     Raises:
@@ -39,7 +40,7 @@ class Picture:
     """
 
     def __init__(self, source: str, field: str):
-        self.name = source
+        self.name = Path(source).name
         try:
             self.content = sys.stdin.buffer.read() if source == STANDARD_STREAM else Path(source).read_bytes()
         except OSError as error:
@@ -57,13 +58,13 @@ class Ticket:
     """The request of one errand. It lies beside the painting to come until that is there.
 
     Attributes:
-        path: Where it lies; None for a painting that goes to stdout, which no later command could continue.
+        path: Where it lies; None for a painting that no later command could continue, such as one to stdout.
         pictures: What has to be sent, by the input it is.
     """
 
     def __init__(self, errand: Errand, api: str):
         wish, target = errand.wish, errand.target.path
-        self.path = None if target is None else target.with_name(f".{target.name}.ticket")
+        self.path = target.with_name(f".{target.name}.ticket") if target is not None and errand.is_resumable else None
         self._errand = errand
         sources = {"content": errand.photo, "mask": wish.mask, "content_mask": wish.content_mask}
         sources |= {f"style {name}": file for name in wish.names if (file := picture_of(name)) is not None}

@@ -65,6 +65,15 @@ def test_a_photo_is_painted_and_its_path_and_seconds_are_told(folder: Path) -> N
     assert decode(folder / "painted.jpg").rgb.shape == (43, 64, 3)
 
 
+def test_a_photo_whose_name_is_no_text_is_painted_and_told_in_the_bytes_it_has(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "utf-8:strict")  # as it is by itself in most languages
+    (folder / "cat.png").rename(folder / os.fsdecode(b"caf\xe9.png"))
+    done = process("paint", os.fsdecode(b"caf\xe9.png"), "--style", "woodcut", *SMALL)
+    assert (done.returncode, done.stdout) == (0, b"caf\xe9-woodcut.png\n"), done.stderr
+
+
 @pytest.mark.parametrize(("method", "told"), [("feedforward", " s (compact features)\n"), ("texture", " s\n")])
 def test_the_features_a_painting_was_made_by_are_told(run: Run, method: str, told: str) -> None:
     code, _, stderr = run("paint", "cat.png", "-s", "woodcut", *SMALL, "--method", method, "-o", "a.png")
@@ -226,6 +235,25 @@ def test_styles_are_listed_one_a_line_for_other_programs(run: Run) -> None:
     code, stdout, _ = run("styles")
     assert code == 0
     assert [line.split("\t")[0] for line in stdout.splitlines()] == list(catalog())
+
+
+def test_on_a_screen_styles_are_a_table_with_every_title_as_it_is(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STYLIZER_STYLES", str(folder / "own"))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    own = folder / "own" / "quilt"
+    own.mkdir(parents=True)
+    (own / "swatch.png").touch()
+    facts = "".join(
+        f'{fact} = "[/b] [red]{fact} :cat:"\n' for fact in ("title", "artist", "year", "license", "description")
+    )
+    (own / "style.toml").write_text(facts)
+    code, stdout, stderr = run("styles")
+    assert code == 0, stderr
+    assert "[/b] [red]title :cat:" in stdout
+    assert stdout.count("\n") > len(catalog())
 
 
 def test_the_version_is_told(run: Run) -> None:

@@ -4,74 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from stylizer.errors import OptionError
-from stylizer.images import Format
-from stylizer.output import choose_quality, choose_target, write_whole
+from stylizer.output import write_whole
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.mark.parametrize(
-    ("photo", "styles", "wanted", "name"),
-    [
-        ("cat.jpg", ["woodcut"], None, "cat-woodcut.jpg"),
-        ("album/cat.PNG", ["woodcut"], None, "cat-woodcut.PNG"),
-        ("cat.heic", ["woodcut"], None, "cat-woodcut.jpg"),
-        ("cat", ["woodcut", "paintings/my waves.png"], None, "cat-woodcut-my waves.jpg"),
-        ("cat.jpg", ["woodcut"], "webp", "cat-woodcut.webp"),
-    ],
-)
-def test_without_a_name_the_painting_is_called_after_photo_and_style(
-    photo: str, styles: list[str], wanted: Format | None, name: str
-) -> None:
-    assert choose_target(photo, styles, None, wanted, force=False).path == Path(name)
-
-
-def test_a_folder_as_output_takes_the_default_name(folder: Path) -> None:
-    target = choose_target("cat.jpg", ["woodcut"], str(folder), None, force=False)
-    assert target == (folder / "cat-woodcut.jpg", "jpeg")
-
-
-def test_the_suffix_says_the_format_and_without_one_the_option_does() -> None:
-    for name, form in (("a.JPG", "jpeg"), ("a.tif", "tiff"), ("a.avif", "avif")):
-        assert choose_target("cat.jpg", ["woodcut"], name, None, force=False).format == form
-    assert choose_target("cat.jpg", ["woodcut"], "a", "png", force=False) == (Path("a"), "png")
-
-
-@pytest.mark.parametrize(
-    ("output", "wanted", "words"),
-    [
-        ("a.bmp", None, "its suffix must be one of .jpg, .jpeg, .png, .webp, .avif, .tif, .tiff"),
-        ("a", None, "its suffix must be one of"),
-        ("a.png", "jpeg", "format is jpeg, but the suffix of 'a.png' says png"),
-        ("there.jpg", None, "output 'there.jpg' is already there; --force replaces it"),
-        ("no/a.jpg", None, "output 'no/a.jpg' is in a folder that does not exist"),
-    ],
-)
-def test_an_output_that_cannot_work_is_refused(folder: Path, output: str, wanted: Format | None, words: str) -> None:
-    (folder / "there.jpg").write_bytes(b"mine")
-    with pytest.raises(OptionError, match=words):
-        choose_target("cat.jpg", ["woodcut"], output, wanted, force=False)
-    assert (folder / "there.jpg").read_bytes() == b"mine"
-
-
-def test_encoder_quality_is_refused_where_it_would_mean_nothing() -> None:
-    assert choose_quality(None, "png") == 90
-    assert choose_quality(7, "avif") == 7
-    with pytest.raises(OptionError, match="png is lossless; it goes with jpeg, webp, avif"):
-        choose_quality(90, "png")
-
-
-def test_a_file_is_written_whole_or_not_at_all(folder: Path) -> None:
-    path = folder / "a.jpg"
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
     path.write_bytes(b"old")
     write_whole(path, b"new")
     assert path.read_bytes() == b"new"
-    (folder / "taken").mkdir()
+    (tmp_path / "taken").mkdir()
     with pytest.raises(OSError, match="taken"):
-        write_whole(folder / "taken", b"new")
-    assert sorted(entry.name for entry in folder.iterdir()) == ["a.jpg", "taken"]
+        write_whole(tmp_path / "taken", b"new")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.jpg", "taken"]
