@@ -26,9 +26,9 @@ def over(below: Array, above: Array, cover: Array) -> Array:
     return below + (above - below) * np.clip(cover, 0, 1)[..., None]
 
 
-def glaze(below: Array, pigment: Array, density: Array) -> Array:
+def glaze(below: Array, paint: Array, density: Array) -> Array:
     """Transparent paint over `below`: light passes it twice, so densities multiply (Beer-Lambert)."""
-    return below * np.clip(pigment, 1e-3, 1) ** density[..., None]
+    return below * np.clip(paint, 1e-3, 1) ** density[..., None]
 
 
 def smoothstep(low: float, high: float, value: Array) -> Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageDraw
 from scipy.interpolate import CubicSpline
 from scipy.ndimage import distance_transform_edt
@@ -26,12 +27,42 @@ def distance_inside(sheet: Sheet, mask: Mask) -> Array:
     return (inside - outside) / sheet.scale
 
 
-def smooth_curve(points: Points, *, closed: bool = False, steps: int = 24) -> Array:
+def distance_to_seams(sheet: Sheet, pieces: npt.NDArray[np.intp]) -> Array:
+    """Distance in units to where one piece ends and another begins, (H, W); `pieces` (H, W) tells them apart."""
+    seam = np.zeros(sheet.shape, dtype=np.bool_)
+    seam[:, 1:] |= pieces[:, 1:] != pieces[:, :-1]
+    seam[1:] |= pieces[1:] != pieces[:-1]
+    distance: Array = distance_transform_edt(~seam)
+    return distance / sheet.scale
+
+
+def smooth_curve(points: Points | Sequence[Array] | Array, *, closed: bool = False, steps: int = 24) -> Array:
     """A cubic spline through `points`, (N, 2)."""
     knots = np.array([*points, points[0]] if closed else points, dtype=np.float64)
     spline = CubicSpline(np.arange(len(knots)), knots, bc_type="periodic" if closed else "natural")
     curve: Array = spline(np.linspace(0, len(knots) - 1, steps * (len(knots) - 1) + 1))
     return curve
+
+
+def inside_curve(sheet: Sheet, points: Points | Sequence[Array]) -> Array:
+    """Signed distance in units to the closed smooth curve through `points`, positive inside, (H, W)."""
+    return distance_inside(sheet, filled(sheet, smooth_curve(points, closed=True)))
+
+
+def arc_lengths(curve: Array) -> Array:
+    """How far it is along a curve (N, 2) from its beginning to each of its points, (N,)."""
+    return np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=1))])
+
+
+def points_at(curve: Array, lengths: Array, at: Array) -> Array:
+    """Points (M, 2) of a curve (N, 2) that are `at` (M,) along it, where its own are at `lengths` (N,)."""
+    return np.stack([np.interp(at, lengths, curve[:, axis]) for axis in (0, 1)], axis=1)
+
+
+def axes(angle: float) -> tuple[Array, Array]:
+    """Unit vectors (2,) along `angle`, in radians clockwise on the page from the right, and square to it."""
+    cosine, sine = np.cos(angle), np.sin(angle)
+    return np.array([cosine, sine]), np.array([-sine, cosine])
 
 
 def filled(sheet: Sheet, outline: Array) -> Mask:

@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 from swatches.color import pigment, ramp, smoothstep
 from swatches.light import relief
 from swatches.noise import noise, scatter
-from swatches.shapes import distance_inside, filled, level_curves, smooth_curve
+from swatches.shapes import arc_lengths, distance_inside, filled, inside_curve, level_curves, points_at, smooth_curve
 from swatches.sheet import Array, Sheet
 from swatches.strokes import Dab, footprint
 
@@ -29,6 +29,16 @@ GOLD = ("#fff8d8", "#ffe08a", "#f4b63a", "#cf7f1e", "#7c3f16")
 GREEN = ("#e6efaa", "#a9c95a", "#5a9a4a", "#27704c", "#123f3c")
 TEAL = ("#dff7ec", "#83d6c4", "#2fa3a6", "#1a6a8a", "#123a66")
 BROWN = ("#e8c48a", "#b57a3c", "#7a4526", "#4a2418")
+
+BIRD = (
+    (408, 270), (440, 222), (498, 186), (540, 152), (576, 150), (592, 178), (586, 222), (556, 272), (500, 304),
+    (444, 302),
+)  # fmt: skip
+WING = (
+    (542, 214), (520, 190), (478, 204), (430, 236), (372, 262), (330, 268), (380, 292), (440, 298), (500, 282),
+    (536, 252),
+)  # fmt: skip
+BEAK = ((588, 166), (622, 176), (590, 186))
 
 
 @dataclass
@@ -110,11 +120,9 @@ def _stem_stitches(curve: Array) -> list[Dab]:
     """Short stitches along a line, each beginning half way back beside the one before, like a rope."""
     if len(curve) < 4:
         return []
-    walked = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=1))])
-    at = np.arange(4, walked[-1], 7.0)
-    place = np.stack([np.interp(at, walked, curve[:, axis]) for axis in (0, 1)], axis=1)
-    ahead = np.stack([np.interp(at + 3, walked, curve[:, axis]) for axis in (0, 1)], axis=1)
-    behind = np.stack([np.interp(at - 3, walked, curve[:, axis]) for axis in (0, 1)], axis=1)
+    lengths = arc_lengths(curve)
+    at = np.arange(4, lengths[-1], 7.0)
+    place, ahead, behind = (points_at(curve, lengths, at + step) for step in (0, 3, -3))
     turn = np.arctan2(*(ahead - behind).T[::-1]) + 0.3
     return [Dab(x, y, a, 16.0, THREAD * 0.8) for (x, y), a in zip(place, turn, strict=True)]
 
@@ -173,9 +181,8 @@ def _vine(sheet: Sheet, design: Design, curve: Array, width: float) -> None:
     tangent = np.gradient(curve, axis=0)
     normal = np.stack([-tangent[:, 1], tangent[:, 0]], axis=1) / np.linalg.norm(tangent, axis=1, keepdims=True)
     taper = np.linspace(1, 0.45, len(curve))[:, None] * width / 2
-    inside = distance_inside(
-        sheet, filled(sheet, np.concatenate([curve + normal * taper, (curve - normal * taper)[::-1]]))
-    )
+    outline = np.concatenate([curve + normal * taper, (curve - normal * taper)[::-1]])
+    inside = distance_inside(sheet, filled(sheet, outline))
     nearest = cKDTree(curve).query(np.stack([sheet.x[inside > 0], sheet.y[inside > 0]], axis=1))[1]
     angle = np.zeros(sheet.shape)
     angle[inside > 0] = np.arctan2(tangent[nearest, 1], tangent[nearest, 0]) + 0.25
@@ -185,29 +192,16 @@ def _vine(sheet: Sheet, design: Design, curve: Array, width: float) -> None:
 def _leaf(sheet: Sheet, design: Design, root: Array, angle: float, length: float, silk: tuple[str, ...]) -> None:
     """A leaf in bands from light to dark, its stitches slanting out from the rib."""
     cosine, sine = np.cos(angle), np.sin(angle)
-    shape = (
-        (0, 0),
-        (0.22, 0.25),
-        (0.55, 0.29),
-        (0.85, 0.14),
-        (1, -0.1),
-        (0.72, -0.14),
-        (0.4, -0.2),
-        (0.15, -0.13),
-    )
+    shape = ((0, 0), (0.22, 0.25), (0.55, 0.29), (0.85, 0.14), (1, -0.1), (0.72, -0.14), (0.4, -0.2), (0.15, -0.13))
     knots = [(root[0] + length * (t * cosine - w * sine), root[1] + length * (t * sine + w * cosine)) for t, w in shape]
-    inside = distance_inside(sheet, filled(sheet, smooth_curve(knots, closed=True)))
+    inside = inside_curve(sheet, knots)
     along = ((sheet.x - root[0]) * cosine + (sheet.y - root[1]) * sine) / length
     across = ((sheet.y - root[1]) * cosine - (sheet.x - root[0]) * sine) / length - 0.05 * np.sin(3 * along)
     band = np.clip(0.12 + 3.4 * np.abs(across) + 0.3 * (across > 0) + 0.25 * (0.5 - along), 0, 1)
     slant = angle + np.sign(across) * (0.95 - 0.4 * along)
     design.add(sheet, inside, ramp(band, silk), slant, silk[4])
-    design.add(
-        sheet,
-        np.where(inside > 4, 2.2 - np.abs(across) * length, -1),
-        ramp(0 * along, silk),
-        np.full(sheet.shape, angle),
-    )
+    rib = np.where(inside > 4, 2.2 - np.abs(across) * length, -1)
+    design.add(sheet, rib, ramp(0 * along, silk), np.full(sheet.shape, angle))
 
 
 def _flower(
@@ -238,65 +232,29 @@ def _flower(
 
 def _bird(sheet: Sheet, design: Design) -> None:
     """A bird on the vine, looking back over its shoulder: tail, body, wing in rows of feathers, beak."""
-
-    def shape(*points: tuple[float, float]) -> Array:
-        return distance_inside(sheet, filled(sheet, smooth_curve(points, closed=True)))
-
     x, y = sheet.x, sheet.y
-    for bend, silk in ((0.0, CORAL), (26.0, TEAL), (52.0, GOLD)):
-        tail = shape(
-            (430, 262),
-            (360 - bend, 300 + bend * 0.4),
-            (262 - bend * 0.4, 330 + bend),
-            (256 - bend * 0.4, 352 + bend),
-            (372 - bend * 0.5, 336 + bend * 0.8),
-            (446, 290),
-        )
-        barbs = np.abs(np.sin((x - 0.5 * y) / 13))
-        design.add(
-            sheet,
-            tail,
-            ramp(np.clip(0.15 + 0.8 * barbs, 0, 1), silk),
-            np.full(sheet.shape, 2.75 + bend / 160),
-            silk[4],
-        )
-    body = shape(
-        (408, 270),
-        (440, 222),
-        (498, 186),
-        (540, 152),
-        (576, 150),
-        (592, 178),
-        (586, 222),
-        (556, 272),
-        (500, 304),
-        (444, 302),
-    )
+    _tail(sheet, design)
     chest = np.clip((x - 0.6 * (y - 200) - 470) / 130, 0, 1)
     rows = 0.12 * np.sin((x + y) / 7) * np.sin((x - y) / 7)
-    design.add(
-        sheet,
-        body,
-        ramp(np.clip(chest + rows, 0, 1), (*TEAL[3:1:-1], *GOLD[1:4], CORAL[2])),
-        2.5 - 0.9 * chest,
-        "#0f2a4a",
-    )
-    wing = shape(
-        (542, 214),
-        (520, 190),
-        (478, 204),
-        (430, 236),
-        (372, 262),
-        (330, 268),
-        (380, 292),
-        (440, 298),
-        (500, 282),
-        (536, 252),
-    )
+    down = ramp(np.clip(chest + rows, 0, 1), (*TEAL[3:1:-1], *GOLD[1:4], CORAL[2]))
+    design.add(sheet, inside_curve(sheet, BIRD), down, 2.5 - 0.9 * chest, "#0f2a4a")
+    wing = inside_curve(sheet, WING)
     for index, edge in enumerate((0.0, 11.0, 22.0, 33.0)):
         feather = wing - edge
         stripes = np.clip(0.5 + 0.42 * np.sin((x + 0.45 * y) / 6.5 + index * 2), 0, 1)
         silk = (LILAC, TEAL, GOLD, CORAL)[index]
         design.add(sheet, feather, ramp(stripes, silk), np.full(sheet.shape, 2.75 + 0.16 * index), silk[4])
-    beak = shape((588, 166), (622, 176), (590, 186))
-    design.add(sheet, beak, ramp(np.clip((y - 166) / 20, 0, 1), GOLD[1:4]), np.full(sheet.shape, 0.2), GOLD[4])
+    beak = ramp(np.clip((y - 166) / 20, 0, 1), GOLD[1:4])
+    design.add(sheet, inside_curve(sheet, BEAK), beak, np.full(sheet.shape, 0.2), GOLD[4])
+
+
+def _tail(sheet: Sheet, design: Design) -> None:
+    """Three feathers that hang down ever farther."""
+    barbs = np.clip(0.15 + 0.8 * np.abs(np.sin((sheet.x - 0.5 * sheet.y) / 13)), 0, 1)
+    for bend, silk in ((0.0, CORAL), (26.0, TEAL), (52.0, GOLD)):
+        outline = (
+            (430, 262), (360 - bend, 300 + bend * 0.4), (262 - bend * 0.4, 330 + bend),
+            (256 - bend * 0.4, 352 + bend), (372 - bend * 0.5, 336 + bend * 0.8), (446, 290),
+        )  # fmt: skip
+        angle = np.full(sheet.shape, 2.75 + bend / 160)
+        design.add(sheet, inside_curve(sheet, outline), ramp(barbs, silk), angle, silk[4])

@@ -6,13 +6,24 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import distance_transform_edt, gaussian_filter
+from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
 from swatches.color import over, pigment, ramp, smoothstep
 from swatches.light import relief
 from swatches.noise import noise, scatter
-from swatches.shapes import below, distance_inside, filled, level_curves, ridge, smooth_curve
+from swatches.shapes import (
+    Points,
+    arc_lengths,
+    below,
+    distance_inside,
+    distance_to_seams,
+    filled,
+    level_curves,
+    points_at,
+    ridge,
+    smooth_curve,
+)
 from swatches.sheet import Array, Sheet
 from swatches.strokes import Dab, footprint
 
@@ -27,6 +38,16 @@ FISH = ("#f6e7bd", "#efb33f", "#df7a22", "#b63d1e", "#6b1b1a", "#241519")
 KING = ("#fdf4d9", "#bfe0cf", "#5fb3ad", "#237a8c", "#17466b", "#101c33")
 WEED = ("#1d3a22", "#3f6b2f", "#8fa24a", "#d5c76a")
 REEF = ("#141a2c", "#2a3550", "#5a6478", "#a3a79e")
+
+SEABED = ((0, 470), (160, 500), (400, 538), (600, 520), (768, 488))
+# A fish that looks to the right, in halves of its length.
+BODY = (
+    (1.0, 0.03), (0.72, -0.24), (0.2, -0.38), (-0.35, -0.24), (-0.72, -0.07), (-0.72, 0.07), (-0.35, 0.22), (0.2, 0.36),
+    (0.72, 0.25),
+)  # fmt: skip
+TAIL = ((-0.66, -0.05), (-0.92, -0.3), (-1.24, -0.42), (-1.04, 0.0), (-1.22, 0.4), (-0.9, 0.26), (-0.66, 0.05))
+CREST = ((0.42, -0.3), (0.16, -0.6), (-0.3, -0.58), (-0.5, -0.46), (-0.34, -0.2), (0.1, -0.28))
+BELLY = ((0.3, 0.3), (0.12, 0.56), (-0.14, 0.6), (-0.06, 0.3))
 
 
 @dataclass
@@ -66,11 +87,11 @@ def _rows_of_stones(sheet: Sheet, rng: np.random.Generator, cartoon: Cartoon) ->
         inside = np.where(cartoon.part == part, 1.0, -2.0)
         levels = np.arange(-79.5, 120.0) * TILE
         for curve in level_curves(sheet, cartoon.guide, inside, levels):
-            walked = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=1))])
-            count = max(1, round(walked[-1] / TILE))
-            at = (np.arange(count) + 0.5) * walked[-1] / count
+            lengths = arc_lengths(curve)
+            count = max(1, round(lengths[-1] / TILE))
+            at = (np.arange(count) + 0.5) * lengths[-1] / count
             at += rng.normal(0, 0.05 * TILE, count)
-            middles.append(np.stack([np.interp(at, walked, curve[:, axis]) for axis in (0, 1)], axis=1))
+            middles.append(points_at(curve, lengths, at))
     chips = scatter(sheet, rng, 0.45 * TILE, margin=8)  # to fill what the rows leave open
     rows = _apart(np.concatenate(middles), 0.66 * TILE)
     stones = _apart(np.concatenate([rows, chips]), 0.72 * TILE, always=len(rows))
@@ -109,11 +130,8 @@ def _cut(sheet: Sheet, cartoon: Cartoon, stones: Array, turns: Array) -> npt.NDA
 
 def _set(sheet: Sheet, rng: np.random.Generator, cartoon: Cartoon, stones: Array, owner: npt.NDArray[np.intp]) -> Array:
     """Color, tilt and light the stones, and fill the joints with mortar."""
-    seam = np.zeros(sheet.shape, dtype=np.bool_)
-    seam[:, 1:] |= owner[:, 1:] != owner[:, :-1]
-    seam[1:] |= owner[1:] != owner[:-1]
-    depth: Array = distance_transform_edt(~seam) / sheet.scale
-    rounded = gaussian_filter(np.clip(depth, 0, 3.0), 0.75 * sheet.scale) + 0.12 * noise(sheet, rng, 5)
+    depth = np.clip(distance_to_seams(sheet, owner), 0, 3.0)
+    rounded = gaussian_filter(depth, 0.75 * sheet.scale) + 0.12 * noise(sheet, rng, 5)
     stone = smoothstep(0.75, 1.35, rounded)
     shade_of = rng.normal(0, 0.045, (len(stones), 1)) + rng.normal(0, 0.018, (len(stones), 3))
     color = np.clip(sheet.pick(cartoon.color, stones) * (1 + 1.5 * shade_of) + 0.35 * shade_of, 0, 1)[owner]
@@ -138,10 +156,7 @@ def _cartoon(sheet: Sheet, rng: np.random.Generator) -> Cartoon:
         away = np.hypot(dx, dy)
         arms = 0.5 + 0.5 * np.cos(np.arctan2(dy, dx) * 2 + spin * away / 13)
         cartoon.add(radius - away, ramp(np.clip(0.1 + 0.9 * arms - 0.1 * away / radius, 0, 1), SEA), away)
-    floor = below(
-        sheet,
-        ridge(sheet, rng, ((0, 470), (160, 500), (400, 538), (600, 520), (768, 488)), rough=5, wave=160),
-    )
+    floor = below(sheet, ridge(sheet, rng, SEABED, rough=5, wave=160))
     cartoon.add(floor, ramp(np.clip(0.7 - floor / 70 + 0.22 * noise(sheet, rng, 50), 0, 1), REEF), floor)
     for root, lean, tall in ((52, 40, 210), (120, -24, 150), (560, 30, 140), (626, -30, 96)):
         _weed(sheet, cartoon, root, lean, tall)
@@ -154,7 +169,7 @@ def _weed(sheet: Sheet, cartoon: Cartoon, root: float, lean: float, tall: float)
     """A ribbon of seaweed that waves as it rises."""
     t = np.clip((590 - sheet.y) / tall, 0, 1.2)
     middle = root + lean * t + 15 * np.sin(t * 7 + root)
-    inside = np.minimum(13 * (1.1 - t), 99) - np.abs(sheet.x - middle) * 0.85
+    inside = 13 * (1.1 - t) - np.abs(sheet.x - middle) * 0.85
     color = ramp(np.clip(0.5 + (sheet.x - middle) / 28, 0, 1), WEED)
     cartoon.add(np.where(t < 1.1, inside, -1), color, 0.85 * (sheet.x - middle) + TILE / 2)
 
@@ -166,7 +181,7 @@ def _fish(sheet: Sheet, cartoon: Cartoon, at: Array, angle: float, size: float, 
     dx, dy = (sheet.x - at[0]) / size, (sheet.y - at[1]) / size
     along, across = cosine * dx + sine * dy, upright * (cosine * dy - sine * dx)
 
-    def outline(*points: tuple[float, float]) -> Array:
+    def outline(points: Points) -> Array:
         curve = smooth_curve(points, closed=True)
         local = np.stack([curve[:, 0], upright * curve[:, 1]], axis=1) * size
         turned = np.stack(
@@ -174,22 +189,7 @@ def _fish(sheet: Sheet, cartoon: Cartoon, at: Array, angle: float, size: float, 
         )
         return distance_inside(sheet, filled(sheet, at + turned))
 
-    body = outline(
-        (1.0, 0.03),
-        (0.72, -0.24),
-        (0.2, -0.38),
-        (-0.35, -0.24),
-        (-0.72, -0.07),
-        (-0.72, 0.07),
-        (-0.35, 0.22),
-        (0.2, 0.36),
-        (0.72, 0.25),
-    )
-    tail = outline(
-        (-0.66, -0.05), (-0.92, -0.3), (-1.24, -0.42), (-1.04, 0.0), (-1.22, 0.4), (-0.9, 0.26), (-0.66, 0.05)
-    )
-    crest = outline((0.42, -0.3), (0.16, -0.6), (-0.3, -0.58), (-0.5, -0.46), (-0.34, -0.2), (0.1, -0.28))
-    belly = outline((0.3, 0.3), (0.12, 0.56), (-0.14, 0.6), (-0.06, 0.3))
+    body, tail, crest, belly = map(outline, (BODY, TAIL, CREST, BELLY))
     whole = np.maximum.reduce([body, tail, crest, belly])
     rim = ramp(np.where(whole < -TILE, 0.9, 0.0), STONE)
     cartoon.add(whole + 2 * TILE, rim, whole)
@@ -198,10 +198,7 @@ def _fish(sheet: Sheet, cartoon: Cartoon, at: Array, angle: float, size: float, 
     scales = 0.14 * np.sin(along * 24) * np.sin(across * 24)
     flank = np.clip(0.48 - 1.25 * across + scales, 0, 1)
     cartoon.add(body, ramp(flank, colors), body)
-    cartoon.add(
-        np.minimum(body, (along - 0.52 + 0.25 * across**2) * size),
-        ramp(np.clip(0.3 - across * 1.1, 0, 1), colors),
-        body,
-    )
+    head = np.minimum(body, (along - 0.52 + 0.25 * across**2) * size)
+    cartoon.add(head, ramp(np.clip(0.3 - across * 1.1, 0, 1), colors), body)
     eye = np.hypot(along - 0.7, across + 0.07) * size
     cartoon.add(0.118 * size - eye, ramp(smoothstep(0.5, 0.52, eye / (0.118 * size)), ("#0d0b10", "#fbf3d6")), eye)

@@ -9,7 +9,7 @@ import numpy as np
 from swatches.color import glaze, over, pigment, smoothstep
 from swatches.light import paper_grain
 from swatches.noise import noise
-from swatches.shapes import below, distance_inside, filled, level_curves, ridge, smooth_curve
+from swatches.shapes import arc_lengths, below, distance_inside, filled, level_curves, points_at, ridge, smooth_curve
 from swatches.sheet import Array, Sheet
 from swatches.strokes import pen
 
@@ -24,19 +24,11 @@ ROWS = np.arange(-120.0, 180.0)
 
 Line = tuple[Array, Array]
 
+# Half-widths at heights.
 JUG = (
-    (96, 26),
-    (110, 34),
-    (124, 29),
-    (150, 24),
-    (178, 30),
-    (214, 58),
-    (262, 82),
-    (312, 86),
-    (356, 70),
-    (392, 46),
+    (96, 26), (110, 34), (124, 29), (150, 24), (178, 30), (214, 58), (262, 82), (312, 86), (356, 70), (392, 46),
     (402, 50),
-)
+)  # fmt: skip
 PEAR = ((0, 5), (12, 13), (30, 19), (50, 24), (70, 37), (94, 49), (118, 49), (136, 38), (146, 20), (150, 8))
 APPLE = ((0, 12), (5, 30), (20, 46), (42, 54), (64, 52), (84, 38), (92, 22), (95, 10))
 BOWL = ((0, 92), (8, 91), (28, 86), (52, 70), (70, 46), (80, 36), (90, 42), (94, 44))
@@ -111,11 +103,11 @@ def _pieces(
     sheet: Sheet, rng: np.random.Generator, path: Array, want: Array, *, length: float, width: float
 ) -> list[Line]:
     """Cut a path into single strokes where `want` is positive, pressed in the middle, light at the ends."""
-    walked = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(path, axis=0), axis=1))])
-    steps = np.arange(0, walked[-1], 1.5)
+    lengths = arc_lengths(path)
+    steps = np.arange(0, lengths[-1], 1.5)
     if len(steps) < 5:
         return []
-    path = np.stack([np.interp(steps, walked, path[:, axis]) for axis in (0, 1)], axis=1)
+    path = points_at(path, lengths, steps)
     wish = sheet.pick(want, path)
     lines: list[Line] = []
     start = 0
@@ -138,10 +130,7 @@ def _turned_body(sheet: Sheet, x: float, top: float, profile: tuple[tuple[int, i
     half = np.array([value for _, value in profile], dtype=np.float64)
     curve = smooth_curve([(h, a) for a, h in zip(at, half, strict=True)])
     middle = x + lean * (curve[:, 1] - top)
-    left, right = (
-        np.stack([middle - curve[:, 0], curve[:, 1]], 1),
-        np.stack([middle + curve[:, 0], curve[:, 1]], 1),
-    )
+    left, right = (np.stack([middle + side * curve[:, 0], curve[:, 1]], 1) for side in (-1, 1))
     inside = distance_inside(sheet, filled(sheet, np.concatenate([left, right[::-1]])))
     radius = np.interp(sheet.y, curve[:, 1], curve[:, 0])
     swell = np.interp(sheet.y, curve[:, 1], np.clip(np.gradient(curve[:, 0], curve[:, 1]), -2.5, 2.5))
@@ -168,13 +157,7 @@ def _still_life(sheet: Sheet, rng: np.random.Generator) -> list[Form]:
     table_line = ridge(sheet, rng, ((0, 388), (768, 380)), rough=1, wave=200)
     depth = below(sheet, table_line)
     shadow = np.zeros(sheet.shape)
-    for center_x, center_y, wide in (
-        (330, 484, 120),
-        (520, 470, 118),
-        (172, 502, 84),
-        (650, 520, 84),
-        (420, 540, 60),
-    ):
+    for center_x, center_y, wide in ((330, 484, 120), (520, 470, 118), (172, 502, 84), (650, 520, 84), (420, 540, 60)):
         spot = np.hypot((x - center_x - wide * 0.42) / wide, (y - center_y) / (0.26 * wide))
         shadow = np.maximum(shadow, smoothstep(1.1, 0.4, spot))
     table = Form(
@@ -186,7 +169,7 @@ def _still_life(sheet: Sheet, rng: np.random.Generator) -> list[Form]:
         wall,
         table,
         _cloth(sheet, rng),
-        _turned_body(sheet, 292, 22, tuple((row, half) for row, half in JUG)),
+        _turned_body(sheet, 292, 22, JUG),
         _turned_body(sheet, 520, 392, BOWL),
         _turned_body(sheet, 470, 318, APPLE),
         _turned_body(sheet, 566, 312, APPLE),
@@ -199,14 +182,8 @@ def _still_life(sheet: Sheet, rng: np.random.Generator) -> list[Form]:
 def _cloth(sheet: Sheet, rng: np.random.Generator) -> Form:
     """A cloth that falls over the edge of the table in folds."""
     x, y = sheet.x, sheet.y
-    top = ridge(
-        sheet,
-        rng,
-        ((-20, 448), (120, 470), (300, 516), (480, 560), (560, 640), (768, 800)),
-        rough=5,
-        wave=130,
-    )
-    inside = below(sheet, top)
+    edge = ((-20, 448), (120, 470), (300, 516), (480, 560), (560, 640), (768, 800))
+    inside = below(sheet, ridge(sheet, rng, edge, rough=5, wave=130))
     fold = x * 0.86 + 0.5 * (y - 470) + 14 * noise(sheet, rng, 120)
     dark = 0.34 - 0.42 * np.sin(fold / 17) + 0.1 * noise(sheet, rng, 70)
     bend = y - 0.5 * x - 9 * np.cos(fold / 17)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 
 from swatches.color import over, pigment, ramp, smoothstep
@@ -49,7 +50,7 @@ def paint(sheet: Sheet) -> Array:
     return np.clip(color * (1 + 0.2 * np.clip(shade, -1, 1))[..., None], 0, 1)
 
 
-def _choose(rng: np.random.Generator, wanted: Array, stray: float) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+def _choose(rng: np.random.Generator, wanted: Array, stray: float) -> npt.NDArray[np.intp]:
     """A tube for each dot: near the wanted color after a random push, now and then toward its opposite."""
     gray = wanted.mean(axis=1, keepdims=True)
     vivid = gray + (wanted - gray) * 1.35
@@ -57,7 +58,7 @@ def _choose(rng: np.random.Generator, wanted: Array, stray: float) -> np.ndarray
     is_stray = rng.uniform(size=(len(wanted), 1)) < stray
     aim = np.where(is_stray, opposite, vivid) + rng.normal(0, 0.1, wanted.shape) + rng.normal(0, 0.06, gray.shape)
     distance = ((aim[:, None, :] - PALETTE[None]) ** 2 * np.array([0.9, 1.3, 0.8])).sum(axis=-1)
-    chosen: np.ndarray[tuple[int], np.dtype[np.intp]] = distance.argmin(axis=1)
+    chosen: npt.NDArray[np.intp] = distance.argmin(axis=1)
     return chosen
 
 
@@ -91,29 +92,19 @@ def _scene(sheet: Sheet, rng: np.random.Generator) -> Array:
     )
     scene = over(scene, ramp(np.clip(ripple, 0, 1), RIVER), river)
     for mast, foot, tall in ((150, 300, 96), (448, 290, 70), (516, 282, 40)):
-        sail = smooth_curve(
-            (
-                (mast, foot - tall),
-                (mast + tall * 0.36, foot - tall * 0.3),
-                (mast + tall * 0.42, foot - 8),
-                (mast, foot - 8),
-            ),
-            steps=6,
-        )
-        scene[filled(sheet, sail)] = pigment("#fff4dc")
-        scene[filled(sheet, 2 * np.array([[mast, foot]]) - sail + np.array([[2 * (sail[0, 0] - mast), 4]]))] *= 0.86
-        hull = smooth_curve(
-            (
-                (mast - tall * 0.2, foot - 5),
-                (mast + tall * 0.5, foot - 5),
-                (mast + tall * 0.36, foot + 7),
-                (mast - tall * 0.1, foot + 7),
-            ),
-            closed=True,
-            steps=6,
-        )
-        scene[filled(sheet, hull)] = pigment("#a83232")
+        _boat(sheet, scene, mast, foot, tall)
     return _shore(sheet, rng, scene)
+
+
+def _boat(sheet: Sheet, scene: Array, mast: float, foot: float, tall: float) -> None:
+    """A sail, its reflection, and a hull."""
+    leech = ((0.0, -tall), (tall * 0.36, -tall * 0.3), (tall * 0.42, -8.0), (0.0, -8.0))
+    sail = smooth_curve([(mast + x, foot + y) for x, y in leech], steps=6)
+    scene[filled(sheet, sail)] = pigment("#fff4dc")
+    scene[filled(sheet, 2 * np.array([[mast, foot]]) - sail + np.array([[2 * (sail[0, 0] - mast), 4]]))] *= 0.86
+    planks = ((-tall * 0.2, -5.0), (tall * 0.5, -5.0), (tall * 0.36, 7.0), (-tall * 0.1, 7.0))
+    hull = smooth_curve([(mast + x, foot + y) for x, y in planks], closed=True, steps=6)
+    scene[filled(sheet, hull)] = pigment("#a83232")
 
 
 def _shore(sheet: Sheet, rng: np.random.Generator, scene: Array) -> Array:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt, gaussian_filter
+from scipy.ndimage import gaussian_filter
 
 from swatches.color import over, pigment, smoothstep
 from swatches.light import relief
 from swatches.noise import noise
-from swatches.shapes import below, distance_inside, filled, ridge, smooth_curve
+from swatches.shapes import below, distance_to_seams, inside_curve, ridge
 from swatches.sheet import Array, Sheet
 
 SIZE = (768, 576)
@@ -121,10 +121,9 @@ def _poppy(sheet: Sheet, window: Window, x: float, y: float, size: float, colors
         tip = root + np.array([side * size * 1.15, -size * 0.95])
         bulge, middle_rib = np.array([side * 0.42, 0.3]) * size, (root + tip) / 2
         knots = [root, middle_rib + 0.85 * bulge, tip, middle_rib - 0.45 * bulge]
-        leaf = smooth_curve([(float(knot[0]), float(knot[1])) for knot in knots], closed=True)
         rib = (sheet.x - root[0]) * (tip - root)[1] - (sheet.y - root[1]) * (tip - root)[0]
         halves = np.where(rib > 0, 1.0, 0.0) * (size > 70)
-        window.cut(distance_inside(sheet, filled(sheet, leaf)), halves, LEAVES)
+        window.cut(inside_curve(sheet, knots), halves, LEAVES)
     around, away = np.arctan2(sheet.y - y, sheet.x - x), np.hypot(sheet.x - x, sheet.y - y) / size
     petal = around / (2 * np.pi) * 5 + 0.25 + 0.06 * np.sin(away * 7)
     scallop = 0.86 + 0.14 * np.abs(np.sin(np.pi * petal)) ** 0.6
@@ -135,11 +134,7 @@ def _poppy(sheet: Sheet, window: Window, x: float, y: float, size: float, colors
 
 def _lit(sheet: Sheet, rng: np.random.Generator, window: Window) -> Array:
     """Light through the glass, and lead with a rounded back over the joints."""
-    seam = np.zeros(sheet.shape, dtype=np.bool_)
-    seam[:, 1:] |= window.piece[:, 1:] != window.piece[:, :-1]
-    seam[1:] |= window.piece[1:] != window.piece[:-1]
-    away: Array = distance_transform_edt(~seam) / sheet.scale
-    away = gaussian_filter(away, 0.8 * sheet.scale)
+    away = gaussian_filter(distance_to_seams(sheet, window.piece), 0.8 * sheet.scale)
     swirl = noise(sheet, rng, 70, octaves=4) + 0.5 * noise(sheet, rng, 34, octaves=2, stretch=4)
     ripple = noise(sheet, rng, 16, octaves=2)
     glass = np.array(window.glass)[window.piece]

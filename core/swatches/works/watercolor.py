@@ -11,19 +11,15 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter
 from swatches.color import glaze, pigment, smoothstep
 from swatches.light import paper_grain, relief
 from swatches.noise import noise
-from swatches.shapes import smooth_curve
+from swatches.shapes import axes, smooth_curve
 from swatches.sheet import Array, Sheet
 
 SIZE = (768, 576)
 SEED = 71
 
 PAPER = pigment("#fbf7ec")
-ROSE, CORAL, GOLD, PLUM = (
-    ("#e0426f", "#c2245a"),
-    ("#f0603f", "#d8352f"),
-    ("#f7b733", "#ea8a1f"),
-    ("#8a4fa8", "#5b2d86"),
-)
+ROSE, CORAL = ("#e0426f", "#c2245a"), ("#f0603f", "#d8352f")
+GOLD, PLUM = ("#f7b733", "#ea8a1f"), ("#8a4fa8", "#5b2d86")
 GREENS = (("#6fa04a", "#2f6b45"), ("#3f8a6a", "#1c5560"), ("#a3b04a", "#4f7a34"))
 GROUND = ("#2f6fa8", "#1f8f9c", "#56589c", "#2a9a86", "#d98a86", "#243f7a")
 
@@ -121,7 +117,7 @@ def _blob(rng: np.random.Generator, center: Array, size: float, lobes: int = 9) 
     turn = np.arange(lobes) * 2 * np.pi / lobes
     away = size * rng.uniform(0.78, 1.22, lobes)
     knots = center + away[:, None] * np.stack([np.cos(turn), np.sin(turn)], axis=1)
-    return smooth_curve([(float(x), float(y)) for x, y in knots], closed=True, steps=8)
+    return smooth_curve(knots, closed=True, steps=8)
 
 
 def _ground(sheet: Sheet, rng: np.random.Generator, paper: Paper) -> None:
@@ -131,22 +127,11 @@ def _ground(sheet: Sheet, rng: np.random.Generator, paper: Paper) -> None:
         size = rng.uniform(70, 170)
         color, pool = GROUND[int(rng.integers(len(GROUND)))], GROUND[int(rng.integers(4))]
         depth = 0.2 + 0.38 * (center[1] / sheet.height)
-        paper.wash(
-            _blob(rng, center, size),
-            color,
-            pool,
-            toward=center,
-            strength=depth,
-            soft=(26.0, 12.0, 1.2)[index % 3],
-        )
+        soft = (26.0, 12.0, 1.2)[index % 3]
+        paper.wash(_blob(rng, center, size), color, pool, toward=center, strength=depth, soft=soft)
     for x, y, size in (
-        (120, 560, 120),
-        (420, 590, 150),
-        (700, 560, 120),
-        (760, 330, 80),
-        (8, 330, 70),
-        (400, 330, 80),
-    ):
+        (120, 560, 120), (420, 590, 150), (700, 560, 120), (760, 330, 80), (8, 330, 70), (400, 330, 80),
+    ):  # fmt: skip
         center = np.array([x, y], dtype=np.float64)
         paper.wash(_blob(rng, center, size), "#2a4a86", "#10204f", toward=center, strength=1.25, soft=9.0)
 
@@ -165,13 +150,13 @@ def _leaf(
     paper: Paper, rng: np.random.Generator, root: Array, angle: float, length: float, greens: tuple[str, str]
 ) -> None:
     """A leaf in two strokes, one to a side of the rib, which stays light between them."""
-    along, across = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
+    along, across = axes(angle)
     bow = rng.uniform(-0.22, 0.22) * length
     for side in (-1, 1):
         half = side * length * rng.uniform(0.15, 0.2)
         shape = ((0, 0.04), (0.3, 0.8), (0.6, 0.9), (1, 0.03), (0.66, 0.08), (0.3, 0.1))
         knots = [root + along * t * length + across * (w * half + bow * t * t) for t, w in shape]
-        outline = smooth_curve([(float(x), float(y)) for x, y in knots], closed=True, steps=10)
+        outline = smooth_curve(knots, closed=True, steps=10)
         paper.reserve(outline, 0.55)
         paper.wash(outline, *greens, toward=root, strength=1.15 if side > 0 else 0.8)
 
@@ -206,17 +191,10 @@ def _flower(
 
 def _petal(rng: np.random.Generator, center: Array, angle: float, length: float, half: float) -> Array:
     """A petal with a waved brim."""
-    along, across = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
+    along, across = axes(angle)
     length, half = length * rng.uniform(0.88, 1.08), half * rng.uniform(0.85, 1.1)
     shape = (
-        (0.05, -0.12),
-        (0.45, -0.85),
-        (0.86, -0.82),
-        (0.96, -0.2),
-        (0.93, 0.2),
-        (0.88, 0.8),
-        (0.45, 0.88),
-        (0.05, 0.12),
-    )
+        (0.05, -0.12), (0.45, -0.85), (0.86, -0.82), (0.96, -0.2), (0.93, 0.2), (0.88, 0.8), (0.45, 0.88), (0.05, 0.12),
+    )  # fmt: skip
     knots = [center + along * t * length + across * w * half * rng.uniform(0.92, 1.06) for t, w in shape]
-    return smooth_curve([(float(x), float(y)) for x, y in knots], closed=True, steps=10)
+    return smooth_curve(knots, closed=True, steps=10)

@@ -6,7 +6,7 @@ import numpy as np
 
 from swatches.color import over, pigment, smoothstep
 from swatches.noise import noise
-from swatches.shapes import below, distance_inside, filled, ridge, smooth_curve
+from swatches.shapes import axes, below, inside_curve, ridge
 from swatches.sheet import Array, Sheet
 
 SIZE = (768, 576)
@@ -137,17 +137,13 @@ def _trees(sheet: Sheet, rng: np.random.Generator, block: Block) -> None:
 
 def _leaf(sheet: Sheet, block: Block, root: Array, angle: float, length: float) -> None:
     """One leaf on a bowed rib, with side veins that run toward the tip."""
-    along_axis, across_axis = (
-        np.array([np.cos(angle), np.sin(angle)]),
-        np.array([-np.sin(angle), np.cos(angle)]),
-    )
+    along_axis, across_axis = axes(angle)
     bow, half = 0.14 * length, 0.17 * length
     shape = ((0, 0), (0.3, 1.0), (0.62, 0.85), (1, 0), (0.62, -0.85), (0.3, -1.0))
-    outline = [
-        tuple(root + along_axis * t * length + across_axis * (w * half + bow * np.sin(np.pi * t / 2) * t))
-        for t, w in shape
+    knots = [
+        root + along_axis * t * length + across_axis * (w * half + bow * np.sin(np.pi * t / 2) * t) for t, w in shape
     ]
-    inside = distance_inside(sheet, filled(sheet, smooth_curve(outline, closed=True)))
+    inside = inside_curve(sheet, knots)
     dx, dy = sheet.x - root[0], sheet.y - root[1]
     along = dx * along_axis[0] + dy * along_axis[1]
     across = dx * across_axis[0] + dy * across_axis[1]
