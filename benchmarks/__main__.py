@@ -112,7 +112,7 @@ def _begin(arguments: _Flags) -> Record:
 
 
 def _entry(job: Job, record: Record) -> Entry:
-    from stylizer.tensors import long_side_to
+    from stylizer.tensors import long_side_to  # brings torch, which has to find its threads settled
 
     others, began = Others(), time.monotonic()
     measured = measure(job)

@@ -43,8 +43,6 @@ NAMES = {
     "STYLIZER_RESULTS_BUCKET": "bench-results",
     "STYLIZER_STYLES_DIR": str(ROOT / "core" / "stylizer" / "styles"),
 }
-
-
 KINDS = {"bare": "bare FastAPI, Mangum, boto3", "health": "GET /healthz", "paint": "POST /v1/stylizations"}
 
 

@@ -60,8 +60,9 @@ def describe_machine(float32: bool) -> Machine:
         )
         products.append(2 * 2048**3 / least_seconds(partial(torch.mm, matrix, matrix)) / 1e9)
         convolutions.append(1e3 * least_seconds(partial(functional.conv2d, image, filters, padding=1)))
-    found = {"AVX512-BF16": torch.cpu._is_avx512_bf16_supported(), "AMX": torch.cpu._is_amx_tile_supported()}
-    named = [name if there else f"no {name}" for name, there in found.items()]
+    abilities = torch.cpu.get_capabilities()
+    names = {"AVX512-BF16": "avx512_bf16", "AMX": "amx_tile"}
+    named = [name if abilities.get(ability) else f"no {name}" for name, ability in names.items()]
     return Machine(
         processor=_processor(),
         cores=available_cores(),

@@ -29,7 +29,7 @@ def machine(figures: Figures) -> Iterator[str]:
     """)
     teachers = " TEACHERS=dir" if any(entry.job.teachers for entry in entries) else ""
     minutes = sum(entry.seconds for entry in entries) / 60
-    products, convolutions = (tuple(map(number, figures)) for figures in (here.product, here.convolution))
+    products, convolutions = (tuple(map(number, pair)) for pair in (here.product, here.convolution))
     rows = [
         ("date", record.date),
         ("command", f"`make bench{teachers}`: {minutes:.0f} minutes of measuring"),
@@ -110,11 +110,11 @@ def textbooks(figures: Figures) -> Iterator[str]:
         name = f"`{method}`{', its searches' if method == 'texture' else ''}"
         for row in figures.beside(method):
             about = "≈ " if row.reckoned else ""
-            seconds, mebibytes = row.textbook
-            ratio = about + number(seconds / row.ours[0])
-            ours, textbook = map(number, row.ours), (about + number(seconds), about + number(mebibytes))
-            columns = (next(ours), textbook[0], ratio, next(ours), textbook[1])
-            rows.append((name, TEXTBOOK_NAMES[method], f"{row.size:,}", *columns))
+            (seconds, mebibytes), (textbook_seconds, textbook_mebibytes) = row.ours, row.textbook
+            ratio = textbook_seconds / seconds
+            times = (number(seconds), about + number(textbook_seconds), about + number(ratio))
+            memory = (number(mebibytes), about + number(textbook_mebibytes))
+            rows.append((name, TEXTBOOK_NAMES[method], f"{row.size:,}", *times, *memory))
     heads = ("ours:", "yardstick:", "size", "ours s", "yardstick s", "times as long", "ours MiB", "yardstick MiB")
     yield markdown_table(heads, rows)
 
