@@ -6,12 +6,13 @@ import io
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
 import pytest
+from clocks import SteppedClock
 from cloud.moto_server import serving_moto
+from pictures import slope
 from PIL import Image
 
 from stylizer_service.aws import open_aws
@@ -29,19 +30,6 @@ Picture = Callable[..., bytes]
 Order = Callable[..., StylizationRequest]
 
 REGION: Literal["eu-central-1"] = "eu-central-1"
-
-
-class SteppedClock:
-    """Stands still until told to go on. Starts at the true time, because files carry that."""
-
-    def __init__(self) -> None:
-        self._now = datetime.now(UTC)
-
-    def now(self) -> datetime:
-        return self._now
-
-    def advance(self, **units: float) -> None:
-        self._now += timedelta(**units)
 
 
 @pytest.fixture
@@ -125,13 +113,7 @@ def service(request: pytest.FixtureRequest) -> Service:
 @pytest.fixture(scope="session")
 def picture() -> Picture:
     """Encode some picture: picture(width, height, format, **Pillow's settings)."""
-
-    def encoded(width: int = 48, height: int = 32, format: str = "PNG", **settings: object) -> bytes:  # noqa: A002
-        buffer = io.BytesIO()
-        Image.linear_gradient("L").resize((width, height)).convert("RGB").save(buffer, format, **settings)
-        return buffer.getvalue()
-
-    return encoded
+    return slope
 
 
 @pytest.fixture

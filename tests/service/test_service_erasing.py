@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from typing import Protocol
 
 import pytest
+from clocks import SteppedClock
 
 from stylizer_service.inputs import upload_key
 from stylizer_service.leases import LeaseLost, claim
@@ -20,12 +20,8 @@ Refusal = Callable[..., Problem]
 Finish = Callable[[str], None]
 
 
-class Clock(Protocol):
-    def advance(self, **units: float) -> None: ...
-
-
 def test_a_finished_painting_goes_with_its_files_at_once_and_is_forgotten_later(
-    service: Service, order: Order, finish: Finish, refusal: Refusal, clock: Clock
+    service: Service, order: Order, finish: Finish, refusal: Refusal, clock: SteppedClock
 ) -> None:
     job, _ = service.create_stylization("ann", order(webhook="https://ann.example/"))
     finish(job.id)

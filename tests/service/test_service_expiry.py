@@ -4,25 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Protocol
+
+from clocks import SteppedClock
 
 from stylizer_service.models import StylizationRequest
 from stylizer_service.problems import Problem
 from stylizer_service.usecases import Service
 
-Picture = Callable[..., bytes]
 Order = Callable[..., StylizationRequest]
 Refusal = Callable[..., Problem]
 Finish = Callable[[str], None]
-PhotoOf = Callable[[str], str]
-
-
-class Clock(Protocol):
-    def advance(self, **units: float) -> None: ...
 
 
 def test_a_finished_job_expires_with_its_files_and_is_forgotten_later(
-    service: Service, order: Order, clock: Clock, refusal: Refusal, finish: Finish
+    service: Service, order: Order, clock: SteppedClock, refusal: Refusal, finish: Finish
 ) -> None:
     job, _ = service.create_stylization("ann", order())
     finish(job.id)
@@ -44,7 +39,7 @@ def test_a_finished_job_expires_with_its_files_and_is_forgotten_later(
 
 
 def test_a_job_that_waits_for_days_keeps_its_files(
-    service: Service, order: Order, clock: Clock, finish: Finish
+    service: Service, order: Order, clock: SteppedClock, finish: Finish
 ) -> None:
     job, _ = service.create_stylization("ann", order())
     clock.advance(days=5)

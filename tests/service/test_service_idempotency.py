@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from typing import Protocol
 
 import pytest
+from clocks import SteppedClock
 
 from stylizer_service.models import StylizationRequest
 from stylizer_service.problems import Problem
@@ -15,12 +15,7 @@ from stylizer_service.usecases import Service
 Picture = Callable[..., bytes]
 Order = Callable[..., StylizationRequest]
 Refusal = Callable[..., Problem]
-Finish = Callable[[str], None]
 PhotoOf = Callable[[str], str]
-
-
-class Clock(Protocol):
-    def advance(self, **units: float) -> None: ...
 
 
 def test_the_same_request_under_the_same_key_is_one_job(service: Service, order: Order) -> None:
@@ -61,7 +56,7 @@ def test_another_photo_under_the_same_key_is_refused(
 
 
 def test_a_key_is_its_owners_and_free_again_after_a_day(
-    service: Service, order: Order, clock: Clock, photo_of: PhotoOf
+    service: Service, order: Order, clock: SteppedClock, photo_of: PhotoOf
 ) -> None:
     first, _ = service.create_stylization("ann", order(), "key")
     _, created = service.create_stylization("ben", StylizationRequest(content=photo_of("ben"), style="ink"), "key")

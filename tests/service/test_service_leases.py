@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
 
 import pytest
+from clocks import SteppedClock
 
 from stylizer_service.leases import GivenUp, Lease, LeaseLost, claim
 from stylizer_service.models import StylizationRequest
@@ -16,10 +16,6 @@ from stylizer_service.problems import problem
 from stylizer_service.usecases import Service
 
 Order = Callable[..., StylizationRequest]
-
-
-class Clock(Protocol):
-    def advance(self, **units: float) -> None: ...
 
 
 @pytest.fixture
@@ -58,7 +54,7 @@ def test_progress_and_preview_show_while_painting(service: Service, job_id: str)
     assert service.preview_url("ann", job_id)
 
 
-def test_a_lease_that_is_renewed_does_not_end(service: Service, job_id: str, clock: Clock) -> None:
+def test_a_lease_that_is_renewed_does_not_end(service: Service, job_id: str, clock: SteppedClock) -> None:
     lease = take(service, job_id)
     for renew in (lease.renew, lambda: lease.report(0.5)):
         clock.advance(seconds=29)
@@ -69,7 +65,7 @@ def test_a_lease_that_is_renewed_does_not_end(service: Service, job_id: str, clo
 
 
 def test_a_silent_painter_is_followed_by_another_and_can_do_no_more(
-    service: Service, job_id: str, clock: Clock
+    service: Service, job_id: str, clock: SteppedClock
 ) -> None:
     first = take(service, job_id)
     first.report(0.9, b"sketch of the first")
@@ -97,7 +93,7 @@ def test_a_silent_painter_is_followed_by_another_and_can_do_no_more(
     assert service.ports.blobs.size(f"{first.job.work_folder}result.jpg") is None
 
 
-def test_of_painters_after_a_dead_one_one_gets_the_job(service: Service, job_id: str, clock: Clock) -> None:
+def test_of_painters_after_a_dead_one_one_gets_the_job(service: Service, job_id: str, clock: SteppedClock) -> None:
     take(service, job_id)
     clock.advance(seconds=31)
     start = threading.Barrier(8)
@@ -110,7 +106,7 @@ def test_of_painters_after_a_dead_one_one_gets_the_job(service: Service, job_id:
         assert [lease.job.attempt for lease in pool.map(attempt, range(8)) if lease] == [2]
 
 
-def test_a_job_whose_painters_all_died_is_given_up(service: Service, job_id: str, clock: Clock) -> None:
+def test_a_job_whose_painters_all_died_is_given_up(service: Service, job_id: str, clock: SteppedClock) -> None:
     for _ in range(service.settings.max_attempts):
         take(service, job_id).report(0.1, b"sketch")
         clock.advance(seconds=30)
@@ -137,7 +133,7 @@ def test_a_job_that_is_handed_back_waits_again_and_nothing_is_held_against_it(se
 
 
 def test_what_a_painter_leaves_behind_may_stay_for_a_while_and_stops_nothing(
-    service: Service, job_id: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    service: Service, job_id: str, clock: SteppedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
         raise Unavailable("DeleteObjects was refused")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 import pytest
+from clocks import SteppedClock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,11 +21,6 @@ Step = tuple[str, int, float]
 
 PAINTERS = 2
 STEPS = ("claim", "claim", "report", "report", "succeed", "fail", "release", "cancel", "wait")
-
-
-class Clock(Protocol):
-    def now(self) -> datetime: ...
-    def advance(self, **units: float) -> None: ...
 
 
 @dataclass
@@ -44,7 +39,7 @@ class Model:
 
 @pytest.mark.parametrize(("service", "examples"), [("local", 60), ("aws", 15)], indirect=["service"])
 def test_a_job_goes_the_way_the_model_says(
-    service: Service, examples: int, order: Callable[..., StylizationRequest], clock: Clock
+    service: Service, examples: int, order: Callable[..., StylizationRequest], clock: SteppedClock
 ) -> None:
     roomy = Service(service.ports, service.catalog, service.settings.model_copy(update={"queue_limit": 10_000}))
 
@@ -62,7 +57,9 @@ def test_a_job_goes_the_way_the_model_says(
     goes_the_way()
 
 
-def _compare(service: Service, order: Callable[..., StylizationRequest], clock: Clock, steps: list[Step]) -> None:
+def _compare(
+    service: Service, order: Callable[..., StylizationRequest], clock: SteppedClock, steps: list[Step]
+) -> None:
     job_id = service.create_stylization("ann", order())[0].id
     model = Model()
     leases: dict[int, Lease] = {}
@@ -101,7 +98,9 @@ def _cancel(service: Service, model: Model, job_id: str) -> None:
         model.end("canceled")
 
 
-def _claim(service: Service, model: Model, clock: Clock, leases: dict[int, Lease], painter: int, job_id: str) -> None:
+def _claim(
+    service: Service, model: Model, clock: SteppedClock, leases: dict[int, Lease], painter: int, job_id: str
+) -> None:
     lease = claim(service.ports, service.settings, job_id)
     is_over = model.status == "running" and model.until is not None and clock.now() >= model.until
     if is_over and model.attempt == service.settings.max_attempts:
@@ -116,7 +115,7 @@ def _claim(service: Service, model: Model, clock: Clock, leases: dict[int, Lease
         assert lease is None
 
 
-def _use(service: Service, model: Model, clock: Clock, lease: Lease, step: str, painter: int) -> None:
+def _use(service: Service, model: Model, clock: SteppedClock, lease: Lease, step: str, painter: int) -> None:
     before = _job(service, lease.job.id)
     try:
         if step == "report":

@@ -6,9 +6,9 @@ import io
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
 
 import pytest
+from clocks import SteppedClock
 
 from stylizer_service.aws.clients import Clients
 from stylizer_service.aws.settings import ApiSettings
@@ -21,13 +21,8 @@ from stylizer_service.usecases import Service
 
 MARK = b"S3CRET"
 Picture = Callable[..., bytes]
-Order = Callable[..., StylizationRequest]
 Refusal = Callable[..., Problem]
 Everything = Callable[[], dict[str, bytes]]
-
-
-class Clock(Protocol):
-    def advance(self, **units: float) -> None: ...
 
 
 @pytest.fixture
@@ -58,7 +53,7 @@ def photo(service: Service, picture: Picture) -> str:
 
 
 def test_of_a_photo_and_its_painting_no_byte_is_left_after_their_time(
-    service: Service, photo: str, clock: Clock, everything: Everything
+    service: Service, photo: str, clock: SteppedClock, everything: Everything
 ) -> None:
     wish = StylizationRequest.model_validate({"content": photo, "style": photo, "mask": photo})
     job, _ = service.create_stylization("ann", wish)
@@ -77,7 +72,7 @@ def test_of_a_photo_and_its_painting_no_byte_is_left_after_their_time(
 
 @pytest.mark.parametrize("how", ["canceled", "failed"])
 def test_of_what_was_never_painted_no_byte_is_left_either(
-    service: Service, photo: str, clock: Clock, everything: Everything, how: str, refusal: Refusal
+    service: Service, photo: str, clock: SteppedClock, everything: Everything, how: str, refusal: Refusal
 ) -> None:
     job, _ = service.create_stylization("ann", StylizationRequest.model_validate({"content": photo, "style": "ink"}))
     lease = claim(service.ports, service.settings, job.id)
@@ -103,7 +98,7 @@ def test_an_upload_that_was_refused_leaves_nothing(service: Service, everything:
 
 
 def test_logs_tell_of_ids_and_never_of_files_or_addresses(
-    service: Service, photo: str, clock: Clock, caplog: pytest.LogCaptureFixture
+    service: Service, photo: str, clock: SteppedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "stylizer_service")
     wish = {"content": photo, "style": "ink", "webhook": "https://ann.example/S3CRET"}

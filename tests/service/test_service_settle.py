@@ -5,22 +5,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from dataclasses import replace
 
 import pytest
+from clocks import SteppedClock
 
 from stylizer_service import settle
 from stylizer_service.leases import Lease, claim
 from stylizer_service.models import Stylization, StylizationRequest
+from stylizer_service.ports import Unavailable
 from stylizer_service.problems import problem
+from stylizer_service.records import Job
 from stylizer_service.usecases import Service
 
 Order = Callable[..., StylizationRequest]
 FAILED = problem("painting-failed", "it did not work")
-
-
-class Clock(Protocol):
-    def advance(self, **units: float) -> None: ...
 
 
 @pytest.fixture
@@ -43,7 +42,7 @@ def seen(service: Service, job_id: str) -> Stylization:
 
 
 def test_a_job_whose_painter_fell_silent_waits_again_and_the_late_painter_can_do_no_more(
-    service: Service, job_id: str, clock: Clock
+    service: Service, job_id: str, clock: SteppedClock
 ) -> None:
     lease = take(service, job_id)
     lease.report(0.5, b"sketch")
@@ -60,7 +59,9 @@ def test_a_job_whose_painter_fell_silent_waits_again_and_the_late_painter_can_do
     assert claim(service.ports, service.settings, job_id) is None
 
 
-def test_a_job_whose_painters_all_fell_silent_ends_with_the_reason(service: Service, job_id: str, clock: Clock) -> None:
+def test_a_job_whose_painters_all_fell_silent_ends_with_the_reason(
+    service: Service, job_id: str, clock: SteppedClock
+) -> None:
     for _ in range(service.settings.max_attempts):
         take(service, job_id)
         clock.advance(seconds=31)
@@ -73,7 +74,7 @@ def test_a_job_whose_painters_all_fell_silent_ends_with_the_reason(service: Serv
     assert rescue(service) == 0
 
 
-def test_of_many_rescuers_one_has_the_job_painted_again(service: Service, job_id: str, clock: Clock) -> None:
+def test_of_many_rescuers_one_has_the_job_painted_again(service: Service, job_id: str, clock: SteppedClock) -> None:
     take(service, job_id)
     clock.advance(seconds=31)
     job = service.ports.jobs.get(job_id)
@@ -113,7 +114,7 @@ def test_a_job_that_reached_no_painter_is_sent_again_until_its_attempts_are_used
 
 @pytest.mark.parametrize("was_taken", [False, True])
 def test_a_failure_ends_a_job_that_waits_or_has_lost_its_painter(
-    service: Service, job_id: str, clock: Clock, was_taken: bool
+    service: Service, job_id: str, clock: SteppedClock, was_taken: bool
 ) -> None:
     if was_taken:
         take(service, job_id)
@@ -127,7 +128,7 @@ def test_a_failure_ends_a_job_that_waits_or_has_lost_its_painter(
 
 
 def test_a_job_that_nobody_came_to_in_its_time_ends_with_the_reason(
-    service: Service, job_id: str, clock: Clock
+    service: Service, job_id: str, clock: SteppedClock
 ) -> None:
     clock.advance(hours=23)
     rescue(service)
@@ -141,7 +142,112 @@ def test_a_job_that_nobody_came_to_in_its_time_ends_with_the_reason(
     assert (failed.error.code, failed.error.detail) == ("not-painted", "no painter came to it in 24 hours")
 
 
-def test_a_caller_who_was_not_told_in_time_is_told_by_a_later_try(service: Service, job_id: str, clock: Clock) -> None:
+class Queue:
+    """Port `Dispatcher`: a queue in which so many wait, and what it was sent."""
+
+    def __init__(self, waiting: int = 0):
+        self.sent: list[str] = []
+        self._waiting = waiting
+
+    def send(self, job: Job) -> None:
+        self.sent.append(job.id)
+
+    def depth(self) -> int:
+        return self._waiting
+
+
+def test_a_job_that_is_in_no_queue_is_sent_again_once_it_has_waited_for_long(
+    service: Service, job_id: str, clock: SteppedClock
+) -> None:
+    queue = Queue()
+    ports = replace(service.ports, dispatcher=queue)
+    clock.advance(seconds=service.settings.requeue_after.total_seconds() - 1)
+    assert settle.rescue(ports, service.settings) == []
+    clock.advance(seconds=1)
+
+    assert settle.rescue(replace(ports, dispatcher=Queue(waiting=1)), service.settings) == []
+    assert settle.rescue(ports, service.settings) == [job_id]
+    assert queue.sent == [job_id]
+
+
+def test_a_job_that_waits_for_the_gpu_is_in_no_queue_that_could_be_looked_into(
+    service: Service, job_id: str, clock: SteppedClock
+) -> None:
+    job = service.ports.jobs.get(job_id)
+    assert job is not None
+    service.ports.jobs.delete(job_id)
+    service.ports.jobs.create(replace(job, way="gpu"), None, clock.now())
+    clock.advance(hours=23)
+    queue = Queue()
+
+    assert settle.rescue(replace(service.ports, dispatcher=queue), service.settings) == []
+    assert queue.sent == []
+
+
+def test_one_job_that_cannot_be_seen_to_does_not_keep_the_others_waiting(
+    service: Service, order: Order, clock: SteppedClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    jobs = [service.create_stylization("ann", order())[0].id for _ in range(3)]
+    for job in jobs:
+        take(service, job)
+    clock.advance(seconds=31)
+
+    class Refusing(Queue):
+        def send(self, job: Job) -> None:
+            if job.id == jobs[1]:
+                raise Unavailable("SendMessage was refused")
+            super().send(job)
+
+    queue = Refusing()
+    assert sorted(settle.rescue(replace(service.ports, dispatcher=queue), service.settings)) == sorted(
+        [jobs[0], jobs[2]]
+    )
+    assert sorted(queue.sent) == sorted([jobs[0], jobs[2]])
+    assert [seen(service, job).status for job in jobs] == ["queued", "running", "queued"]
+    assert f"{jobs[1]} cannot be seen to now" in caplog.text
+    assert settle.rescue(service.ports, service.settings) == [jobs[1]]
+
+
+def test_a_job_whose_painter_fell_silent_when_its_time_was_over_is_not_painted_again(
+    service: Service, job_id: str, clock: SteppedClock
+) -> None:
+    clock.advance(hours=23, minutes=59, seconds=59)
+    take(service, job_id)
+    clock.advance(seconds=31)
+
+    assert rescue(service) == 1
+    error = seen(service, job_id).error
+    assert error is not None
+    assert error.code == "painter-died"
+
+
+def test_a_job_that_was_taken_or_has_ended_is_not_sent_again(service: Service, job_id: str) -> None:
+    queue = Queue()
+    ports = replace(service.ports, dispatcher=queue)
+    settings = service.settings.model_copy(update={"max_attempts": 9})
+    lease = take(service, job_id)
+    assert not settle.send_again(ports, settings, job_id)
+    lease.fail(FAILED)
+    assert not settle.send_again(ports, settings, job_id)
+    assert queue.sent == []
+
+
+def test_an_end_stands_although_nobody_can_be_woken_to_tell_of_it(
+    service: Service, job_id: str, clock: SteppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise Unavailable("SendMessage was refused")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(service.ports.notifier), "send", refuse)
+        assert service.cancel_stylization("ann", job_id).status == "canceled"
+    clock.advance(minutes=1)
+    assert rescue(service) == 1, "a later try tells"
+
+
+def test_a_caller_who_was_not_told_in_time_is_told_by_a_later_try(
+    service: Service, job_id: str, clock: SteppedClock
+) -> None:
     service.cancel_stylization("ann", job_id)
     clock.advance(seconds=59)
     assert rescue(service) == 0

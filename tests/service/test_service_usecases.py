@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from typing import Protocol
 
 import pytest
+from clocks import SteppedClock
 from PIL import Image
 
 from stylizer_service.leases import claim
@@ -20,10 +20,6 @@ Order = Callable[..., StylizationRequest]
 Refusal = Callable[..., Problem]
 Finish = Callable[[str], None]
 PhotoOf = Callable[[str], str]
-
-
-class Clock(Protocol):
-    def advance(self, **units: float) -> None: ...
 
 
 # Uploads
@@ -58,7 +54,9 @@ def test_what_is_sent_after_a_job_was_accepted_does_not_reach_the_job(service: S
             assert file.read() == picture()
 
 
-def test_an_upload_can_be_used_until_it_expires(service: Service, order: Order, clock: Clock, refusal: Refusal) -> None:
+def test_an_upload_can_be_used_until_it_expires(
+    service: Service, order: Order, clock: SteppedClock, refusal: Refusal
+) -> None:
     request = order()
     clock.advance(hours=23, minutes=59)
     service.create_stylization("ann", request)
@@ -86,7 +84,7 @@ def test_a_picture_is_looked_at_before_a_job_is_accepted_and_nothing_stays_of_a_
 
 
 def test_styles_are_the_built_in_ones_by_id_and_then_ones_own_newest_first(
-    service: Service, picture: Picture, clock: Clock
+    service: Service, picture: Picture, clock: SteppedClock
 ) -> None:
     for title in ("first", "second", "third"):
         upload = service.add_upload("ann", io.BytesIO(picture()), field="file")
@@ -107,7 +105,7 @@ def test_styles_are_the_built_in_ones_by_id_and_then_ones_own_newest_first(
 
 
 def test_a_style_of_ones_own_can_be_painted_with_and_outlives_its_upload(
-    service: Service, order: Order, picture: Picture, clock: Clock
+    service: Service, order: Order, picture: Picture, clock: SteppedClock
 ) -> None:
     upload = service.add_upload("ann", io.BytesIO(picture()), field="file")
     style = service.create_style("ann", upload, "Quilt")
@@ -241,7 +239,7 @@ def test_what_was_wrong_with_a_request_is_said_even_if_its_files_cannot_be_delet
 
 
 def test_a_finished_painting_has_a_result_and_a_link(
-    service: Service, order: Order, clock: Clock, refusal: Refusal
+    service: Service, order: Order, clock: SteppedClock, refusal: Refusal
 ) -> None:
     job, _ = service.create_stylization("ann", order(format="webp"))
     before = refusal(service.image_url, "ann", job.id)

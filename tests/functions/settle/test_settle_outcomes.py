@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
+from pictures import slope
 
 from functions.settle.outcomes import count_rescued, count_webhook
 from stylizer_service import settle
@@ -30,9 +30,7 @@ def local(tmp_path: Path) -> Iterator[Local]:
 @pytest.fixture
 def submit(local: Local) -> Callable[[], str]:
     def submitted() -> str:
-        file = io.BytesIO()
-        Image.radial_gradient("L").resize((96, 64)).convert("RGB").save(file, "PNG")
-        content = local.service.add_upload("ann", file, field="content")
+        content = local.service.add_upload("ann", io.BytesIO(slope()), field="content")
         request = StylizationRequest.model_validate({"content": content, "style": content, "size": 64})
         return local.service.create_stylization("ann", request)[0].id
 

@@ -6,10 +6,11 @@ import json
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from clocks import SteppedClock
 from cloud.faulty_line import THROTTLED, Carry, Line, break_off, lose, refuse
 
 from stylizer_service import cursors
@@ -25,10 +26,6 @@ from stylizer_service.usecases import Service
 TOO_MUCH = refuse(*THROTTLED["dynamodb"])
 NewJob = Callable[..., Job]
 Item = Callable[[str], dict[str, Any]]
-
-
-class Steps(Clock, Protocol):
-    def advance(self, **units: float) -> None: ...
 
 
 @pytest.fixture
@@ -297,7 +294,9 @@ def test_a_query_goes_on_where_a_short_answer_ended(jobs: Jobs, new_job: NewJob,
     assert line.count("Query") == 2
 
 
-def test_a_job_that_an_index_lists_late_is_not_due_any_more(jobs: Jobs, stored: Job, clock: Steps, line: Line) -> None:
+def test_a_job_that_an_index_lists_late_is_not_due_any_more(
+    jobs: Jobs, stored: Job, clock: SteppedClock, line: Line
+) -> None:
     clock.advance(hours=2)
     late: list[Any] = []
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from typing import Protocol
+
+from clocks import SteppedClock
 
 from stylizer_service.local import Local
 from stylizer_service.local.orphans import remove_orphans
@@ -14,12 +15,8 @@ from stylizer_service.settings import Settings
 Picture = Callable[..., bytes]
 
 
-class Clock(Protocol):
-    def advance(self, **units: float) -> None: ...
-
-
 def test_what_is_forgotten_is_out_of_the_database_and_its_journal_too(
-    local: Local, picture: Picture, clock: Clock, settings: Settings
+    local: Local, picture: Picture, clock: SteppedClock, settings: Settings
 ) -> None:
     """Where it says who asked for what: a record outlives its files by 30 days, and not by more."""
 
@@ -42,7 +39,7 @@ def test_what_is_forgotten_is_out_of_the_database_and_its_journal_too(
 
 
 def test_what_a_dying_painter_wrote_into_a_job_that_was_deleted_goes_too(
-    local: Local, picture: Picture, clock: Clock
+    local: Local, picture: Picture, clock: SteppedClock
 ) -> None:
     service = local.service
     photo = service.add_upload("ann", io.BytesIO(picture()), field="content")

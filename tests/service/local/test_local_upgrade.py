@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from pictures import slope
 
 from stylizer_service.local import Local, open_local
 from stylizer_service.local.database import Database
@@ -41,9 +41,7 @@ def local(tmp_path: Path) -> Iterator[Local]:
 
 @pytest.fixture
 def photo() -> bytes:
-    file = io.BytesIO()
-    Image.linear_gradient("L").save(file, "PNG")
-    return file.getvalue()
+    return slope()
 
 
 @pytest.fixture

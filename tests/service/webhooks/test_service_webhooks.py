@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any, Protocol
 
 import pytest
+from clocks import SteppedClock
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from stylizer_service.leases import claim
@@ -25,10 +26,6 @@ from stylizer_service.webhooks import Sender, deliver
 
 Order = Callable[..., StylizationRequest]
 Refusal = Callable[..., Problem]
-
-
-class Clock(Protocol):
-    def advance(self, **units: float) -> None: ...
 
 
 class Receiver(Protocol):
@@ -134,7 +131,7 @@ def test_what_nobody_asked_for_is_not_told(service: Service, order: Order, recei
 
 
 def test_a_try_that_fails_is_made_again_when_it_is_due_until_it_is_heard(
-    service: Service, canceled: str, receiver: Receiver, clock: Clock
+    service: Service, canceled: str, receiver: Receiver, clock: SteppedClock
 ) -> None:
     receiver.answers = [500, 302, 404, 204]
     sender = receiver.sender()
@@ -193,7 +190,7 @@ class Dying:
 
 @pytest.mark.parametrize("heard_before", [False, True])
 def test_a_deliverer_killed_at_its_try_leaves_it_to_the_next(
-    service: Service, canceled: str, receiver: Receiver, clock: Clock, heard_before: bool
+    service: Service, canceled: str, receiver: Receiver, clock: SteppedClock, heard_before: bool
 ) -> None:
     with pytest.raises(Killed):
         told(service, canceled, Dying(receiver.sender() if heard_before else None))
@@ -205,7 +202,7 @@ def test_a_deliverer_killed_at_its_try_leaves_it_to_the_next(
 
 
 def test_the_pauses_grow_from_seconds_to_hours_until_it_is_given_up(
-    service: Service, canceled: str, receiver: Receiver, clock: Clock, caplog: pytest.LogCaptureFixture
+    service: Service, canceled: str, receiver: Receiver, clock: SteppedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     receiver.answers = [503] * 99
     woken: list[tuple[str, float]] = []
@@ -234,7 +231,7 @@ def test_the_pauses_grow_from_seconds_to_hours_until_it_is_given_up(
 
 
 def test_a_receiver_that_says_it_is_gone_is_not_asked_again(
-    service: Service, canceled: str, receiver: Receiver, clock: Clock
+    service: Service, canceled: str, receiver: Receiver, clock: SteppedClock
 ) -> None:
     receiver.answers = [410]
 
@@ -245,7 +242,7 @@ def test_a_receiver_that_says_it_is_gone_is_not_asked_again(
 
 
 def test_a_deliverer_killed_at_every_try_does_not_go_on_forever(
-    service: Service, canceled: str, receiver: Receiver, clock: Clock
+    service: Service, canceled: str, receiver: Receiver, clock: SteppedClock
 ) -> None:
     for _ in range(service.settings.webhook_attempts):
         with pytest.raises(Killed):
@@ -257,7 +254,7 @@ def test_a_deliverer_killed_at_every_try_does_not_go_on_forever(
 
 
 def test_a_caller_out_of_reach_until_the_painting_is_gone_is_told_of_that(
-    service: Service, accept: Callable[..., str], finish: Callable[[str], None], receiver: Receiver, clock: Clock
+    service: Service, accept: Callable[..., str], finish: Callable[[str], None], receiver: Receiver, clock: SteppedClock
 ) -> None:
     swept, unswept = accept(), accept()
     finish(swept)
@@ -272,7 +269,7 @@ def test_a_caller_out_of_reach_until_the_painting_is_gone_is_told_of_that(
 
 
 def test_a_try_whose_clock_is_a_moment_behind_is_not_too_early(
-    service: Service, canceled: str, receiver: Receiver, clock: Clock
+    service: Service, canceled: str, receiver: Receiver, clock: SteppedClock
 ) -> None:
     clock.advance(seconds=-0.5)
 
