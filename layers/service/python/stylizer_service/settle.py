@@ -6,6 +6,8 @@ try has to tell.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 from stylizer_service.discarding import discard
@@ -15,6 +17,8 @@ from stylizer_service.ports import Ports
 from stylizer_service.problems import Problem, problem
 from stylizer_service.records import Job, When
 from stylizer_service.settings import Settings
+
+log = logging.getLogger(__name__)
 
 _BATCH = 100
 _UNTOLD_AFTER = timedelta(minutes=1)
@@ -33,21 +37,22 @@ def fail(ports: Ports, settings: Settings, job_id: str, error: Problem) -> bool:
 
 
 def resume(ports: Ports, settings: Settings, job: Job) -> bool:
-    """Have a job painted again whose painter fell silent, or give it up if that has happened too often.
+    """Have a job painted again whose painter fell silent, or give it up if that has happened too often or too late.
 
     Returns:
         Whether this call did it: not if the painter has been heard of since, or another call was first.
     """
-    when = unattended(job, ports.clock.now())
+    now = ports.clock.now()
+    when = unattended(job, now)
     if when is None or job.status != "running":
         return False
-    if job.attempt >= settings.max_attempts:
+    if job.attempt >= settings.max_attempts or job.expires_at <= now:
         return give_up(ports, settings, job, when, painter_died(job))
-    # Waiting is written down first: if the message is then never sent, the job is found as one that waits too long.
+    # Sent first: if this is broken off, the job is still found as one whose painter is silent, and is sent once more.
+    ports.dispatcher.send(job)
     if ports.jobs.update(job.id, when, **waiting_again(job.attempt)) is None:
         return False
     discard(ports, job.work_folder)
-    ports.dispatcher.send(job)
     return True
 
 
@@ -78,19 +83,33 @@ def rescue(ports: Ports, settings: Settings) -> list[str]:
         The ids of those jobs.
     """
     now = ports.clock.now()
-    found = [job.id for job in ports.jobs.bereft(now, limit=_BATCH) if resume(ports, settings, job)]
-    for job in ports.jobs.due("queued", now, limit=_BATCH):
-        hours = settings.result_ttl.total_seconds() / 3600
-        if fail(ports, settings, job.id, problem("not-painted", f"no painter came to it in {hours:g} hours")):
-            found.append(job.id)
+    hours = settings.result_ttl.total_seconds() / 3600
+    late = problem("not-painted", f"no painter came to it in {hours:g} hours")
+
+    def send(job: Job) -> bool:
+        if job.way == "queue":
+            ports.dispatcher.send(job)
+        return job.way == "queue"
+
+    found = _seen_to(ports.jobs.bereft(now, limit=_BATCH), lambda job: resume(ports, settings, job))
+    found += _seen_to(ports.jobs.due("queued", now, limit=_BATCH), lambda job: fail(ports, settings, job.id, late))
     if ports.dispatcher.depth() == 0:
         # `due` goes by the end of a job's time, which a job that waits was given when it was made.
-        forgotten = ports.jobs.due("queued", now + settings.result_ttl - settings.requeue_after, limit=_BATCH)
-        for job in forgotten:
-            if job.way == "queue":
-                ports.dispatcher.send(job)
-                found.append(job.id)
+        since = now + settings.result_ttl - settings.requeue_after
+        found += _seen_to(ports.jobs.due("queued", since, limit=_BATCH), send)
     for job in ports.jobs.untold(now - _UNTOLD_AFTER, limit=_BATCH):
         wake(ports, job.id)
         found.append(job.id)
+    return found
+
+
+def _seen_to(jobs: Iterable[Job], see_to: Callable[[Job], bool]) -> list[str]:
+    """The ids of those that something was done about. One that cannot be helped now keeps no other waiting."""
+    found = []
+    for job in jobs:
+        try:
+            if see_to(job):
+                found.append(job.id)
+        except Exception:
+            log.exception("%s cannot be seen to now; the next time it may", job.id)
     return found
