@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import signal
 import time
@@ -43,6 +44,11 @@ def _fill_memory(_: bytes) -> tuple[Any, bytes]:
 def _die_while_answering(_: bytes) -> tuple[Any, bytes]:
     signal.setitimer(signal.ITIMER_REAL, 0.2)
     return "half of it", b"x" * 2**28
+
+
+def _answer_a_hundred_thousand_brackets(_: bytes) -> tuple[Any, bytes]:
+    json.dumps = lambda _: "[" * 100_000  # type: ignore[assignment]
+    return None, b""
 
 
 def _write_a_file(data: bytes) -> tuple[Any, bytes]:
@@ -88,6 +94,7 @@ CONDUCTS: dict[str, Callable[[bytes], tuple[Any, bytes]]] = {
     "sleep": lambda data: sleep(None, data),
     "fill the memory": _fill_memory,
     "die while answering": _die_while_answering,
+    "answer in a hundred thousand brackets": _answer_a_hundred_thousand_brackets,
     "answer too long": lambda _: ("long", b"x" * 2**21),
     "write a file": _write_a_file,
     "wait for a file": _wait_for_a_file,

@@ -116,18 +116,24 @@ class Guard:
 
         Raises:
             GuardError: One kind for each thing that can end the work.
-            KeeperDied: Not the work was ended but its keeper, twice.
+            KeeperDied: Not the work was ended but its keeper, twice; or there can be none now.
         """
         order = json.dumps({"bounds": asdict(bounds), "request": request}).encode()
         with self._turns:
             try:
-                return self._living_keeper().run(order, data, bounds)
+                return self._try(order, data, bounds)
             except (_Killed, KeeperDied):
                 pass  # by a person perhaps, or by the system for another's sake: once is no sign
             try:
-                return self._living_keeper().run(order, data, bounds)
+                return self._try(order, data, bounds)
             except _Killed as error:
                 raise TooMuchMemory("the system killed it twice") from error
+
+    def _try(self, order: bytes, data: bytes, bounds: Bounds) -> tuple[Any, bytearray]:
+        try:
+            return self._living_keeper().run(order, data, bounds)
+        except OSError as error:  # the system has no more processes, or handles of files
+            raise KeeperDied(f"there is no process to be had for this: {error}") from error
 
     def _living_keeper(self) -> _Keeper:
         with self._lock:
@@ -221,7 +227,7 @@ def _converse(
         return None if answer is None or body is None else (json.loads(answer), body)
     except TimeoutError:
         raise
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):  # of an answer that is no JSON, or a thousand brackets deep
         return None
 
 
