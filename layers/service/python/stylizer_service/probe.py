@@ -27,7 +27,7 @@ _NOUNS = {
     "content_mask": "the content mask",
 }
 _MASKS = ("mask", "content_mask")
-_HEAD = 256
+_HEAD = 256  # bytes; what a file is stands in its first ones
 CPU_SECONDS = 3
 """What opening one picture may take. The slowest that are no attacks take a tenth of one."""
 _SECONDS = 15
@@ -70,16 +70,17 @@ class Probe:
 
         Raises:
             ProblemError: Of the type that the painter's refusal would have.
+            Unavailable: It cannot be read or looked at now.
         """
         self._check_length(file, field)
-        head = file.read(_HEAD)
-        media_type = _sniff(head)
-        if media_type is None:
-            raise _unsupported(field)
         try:
+            head = file.read(_HEAD)
+            media_type = _sniff(head)
+            if media_type is None:
+                raise _unsupported(field)
             data = head + file.read()
-        except OSError as error:
-            raise _corrupt(field) from error
+        except OSError as error:  # no fault of the picture's: the disk failed, or the file was deleted meanwhile
+            raise Unavailable(f"{_noun(field)} cannot be read here for the moment") from error
         found = self._known_or_examined(media_type, data, field)
         if found["size"] is None:
             raise _corrupt(field)

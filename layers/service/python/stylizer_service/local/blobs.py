@@ -71,7 +71,8 @@ class LocalBlobs:
 
     def open(self, key: str) -> BinaryIO:
         """A reader of a file."""
-        return self._path(key).open("rb")
+        with reachable_disk():
+            return self._path(key).open("rb")
 
     def size(self, key: str) -> int | None:
         """Length in bytes, or None."""
@@ -89,7 +90,7 @@ class LocalBlobs:
                     os.link(self._path(source), draft)
                 except FileNotFoundError:
                     raise
-                except OSError:
+                except OSError:  # no hard links here, or too many of this file already
                     shutil.copyfile(self._path(source), draft)
                 self._publish(draft, self._path(target))
             finally:
@@ -119,9 +120,8 @@ class LocalBlobs:
         """The file behind a signed link.
 
         Raises:
-            ProblemError: `forbidden` unless we signed exactly this; `expired` when its time is over;
-            `not-found`
-                when the file is gone.
+            ProblemError: `forbidden` unless we signed exactly this; `expired` when its time is over; `not-found` when
+                the file is gone.
         """
         if not self._signer.matches(signature, "file", key, expires, filename):
             raise failure("forbidden", "the link was not made by this server, or was changed")
