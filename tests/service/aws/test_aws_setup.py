@@ -39,6 +39,12 @@ def test_the_api_keeps_within_the_limits_of_the_gateway_and_of_a_lambda(monkeypa
                 ApiSettings()
 
 
+def test_lifetimes_are_given_in_seconds_as_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STYLIZER_URL_TTL", "600.5")
+
+    assert ApiSettings().url_ttl.total_seconds() == 600.5
+
+
 @pytest.mark.parametrize("missing", sorted(GIVEN))
 @pytest.mark.parametrize("kind", [ApiSettings, PainterSettings, SettleSettings])
 def test_a_function_that_is_not_told_what_it_needs_does_not_start(

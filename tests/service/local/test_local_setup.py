@@ -37,6 +37,14 @@ def test_settings_come_from_the_environment_and_wrong_ones_are_named(
         Settings()
 
 
+@pytest.mark.parametrize("value", ["-60", "-PT1H", "nan", "soon"])
+def test_nothing_ends_before_it_begins(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("STYLIZER_UPLOAD_TTL", value)
+
+    with pytest.raises(ValueError, match="STYLIZER_UPLOAD_TTL"):
+        Settings()
+
+
 def test_the_installed_styles_are_those_of_the_core() -> None:
     from stylizer import styles
 

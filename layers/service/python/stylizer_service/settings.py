@@ -18,7 +18,7 @@ def _seconds(value: object) -> object:
         return value
 
 
-Lifetime = Annotated[timedelta, BeforeValidator(_seconds)]
+Lifetime = Annotated[timedelta, BeforeValidator(_seconds), Field(ge=timedelta(0))]
 
 
 class Settings(BaseSettings):

@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from stylizer_service.settings import Settings
+from stylizer_service.settings import Lifetime, Settings
 
 
 class AwsSettings(Settings):
@@ -27,7 +27,7 @@ class AwsSettings(Settings):
     queue_url: str = Field(min_length=1)
     webhook_queue_url: str = Field(min_length=1)
     endpoint_name: str | None = None
-    url_ttl: timedelta = Field(default=timedelta(minutes=15), gt=timedelta(0), le=timedelta(days=7))
+    url_ttl: Lifetime = Field(default=timedelta(minutes=15), gt=timedelta(0), le=timedelta(days=7))
 
     @model_validator(mode="after")
     def _gpu_has_an_endpoint(self) -> Self:
@@ -48,7 +48,12 @@ class PainterSettings(AwsSettings):
 
 
 class WithUploads(AwsSettings):
-    """Those of functions that deal with callers: they know the uploads, and the secret of the webhooks."""
+    """Those of functions that deal with callers: they know the uploads, and the secret of the webhooks.
+
+    Attributes:
+        uploads_bucket: Where callers send files.
+        webhook_secret_id: Name of the secret that webhooks are signed with; None: no webhooks.
+    """
 
     uploads_bucket: str = Field(min_length=3)
     webhook_secret_id: str | None = None
@@ -58,8 +63,6 @@ class ApiSettings(WithUploads):
     """Those of the API.
 
     Attributes:
-        uploads_bucket: Where callers send files.
-        webhook_secret_id: Name of the secret that webhooks are signed with; None: no webhooks.
         allowed_origins: Pages of these origins may call the API from a browser, as a JSON list; "*" is any.
         max_wait: Longest `Prefer: wait`, seconds; the gateway hangs up after 29.
         form_bytes: Most bytes of a multipart request, all files together; in base64 they must fit into the 6 MB that
@@ -72,9 +75,4 @@ class ApiSettings(WithUploads):
 
 
 class SettleSettings(WithUploads):
-    """Those of what settles jobs.
-
-    Attributes:
-        uploads_bucket: Where callers send files, to let go of those whose time is over.
-        webhook_secret_id: Name of the secret that webhooks are signed with; None: no webhooks.
-    """
+    """Those of what settles jobs: it lets go of uploads whose time is over, and tells callers."""
