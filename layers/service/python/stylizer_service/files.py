@@ -1,9 +1,10 @@
-"""What files are, by the names they are stored under."""
+"""What files are called, and what they are by that."""
 
 from __future__ import annotations
 
 from pathlib import PurePosixPath
 
+_SUFFIXES = {"jpeg": "jpg", "tiff": "tif"}
 _TYPES = {
     ".jpg": "image/jpeg",
     ".png": "image/png",
@@ -13,6 +14,11 @@ _TYPES = {
     ".gif": "image/gif",
     ".heic": "image/heic",
 }
+
+
+def suffix(image_format: str) -> str:
+    """The file name suffix people expect of a format: "jpg" of "jpeg"."""
+    return _SUFFIXES.get(image_format, image_format)
 
 
 def media_type_of(key: str) -> str:

@@ -16,12 +16,12 @@ from typing import Unpack
 
 from stylizer_service.discarding import discard
 from stylizer_service.endings import End, end
+from stylizer_service.files import suffix
 from stylizer_service.models import RESULT_MEDIA_TYPES, Seconds
 from stylizer_service.ports import Ports
 from stylizer_service.problems import Problem, problem
 from stylizer_service.records import Job, JobChanges, ResultRecord, When
 from stylizer_service.settings import Settings
-from stylizer_service.views import suffix
 
 
 class LeaseLost(Exception):

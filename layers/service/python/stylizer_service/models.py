@@ -34,7 +34,6 @@ MediaType = Literal[
     "image/heif",
 ]
 
-STATUSES: tuple[Status, ...] = get_args(Status)
 FINAL: tuple[Status, ...] = ("succeeded", "failed", "canceled")
 MEDIA_TYPES: tuple[MediaType, ...] = get_args(MediaType)
 RESULT_MEDIA_TYPES: dict[Format, str] = {name: f"image/{name}" for name in get_args(Format)}

@@ -20,6 +20,7 @@ from stylizer_service.catalog import Catalog
 from stylizer_service.discarding import discard
 from stylizer_service.endings import end
 from stylizer_service.erasing import erase_job, erase_style, erase_upload
+from stylizer_service.files import suffix
 from stylizer_service.inputs import Inputs, upload_key
 from stylizer_service.methods import check_honored
 from stylizer_service.models import (
@@ -137,14 +138,14 @@ class Service:
             draft = f"{folder}draft/file"
             image = self._inputs.take_upload(owner, upload_id, draft, field="upload")
             # Only now is it known what it is, and a link gives a file as what its name says.
-            key = f"{folder}image.{views.suffix(image.media_type.removeprefix('image/'))}"
+            key = f"{folder}image.{suffix(image.media_type.removeprefix('image/'))}"
             self.ports.blobs.copy(draft, key)
             self.ports.blobs.delete_folder(f"{folder}draft/")
         except BaseException:
             discard(self.ports, folder)
             raise
         record = StyleRecord(id=style_id, owner=owner, title=title, created_at=self.ports.clock.now(), key=key)
-        self.ports.styles.put(record)
+        self.ports.styles.put(record)  # if this fails the picture stays, for it may have been done all the same
         return views.own_style(record)
 
     def list_styles(self, owner: str, *, limit: int = 50, cursor: str | None = None) -> Page[Style]:
@@ -225,7 +226,7 @@ class Service:
             raise
         # If this fails the files stay, for it may have been done all the same; orphans go in time.
         known = self.ports.jobs.create(job, key, now)
-        if key and known and known.job_id != job.id:
+        if known:
             discard(self.ports, job.folder)
             return self._replay(known, request), False
         self.ports.dispatcher.send(job)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from stylizer_service.catalog import BuiltinStyle
+from stylizer_service.files import suffix
 from stylizer_service.models import (
     Result,
     Status,
@@ -16,13 +17,6 @@ from stylizer_service.models import (
 from stylizer_service.ports import Ports
 from stylizer_service.records import Job, ResultRecord, StyleRecord, is_final
 from stylizer_service.settings import Settings
-
-SUFFIXES = {"jpeg": "jpg", "tiff": "tif"}
-
-
-def suffix(image_format: str) -> str:
-    """The file name suffix people expect of a format."""
-    return SUFFIXES.get(image_format, image_format)
 
 
 def file_name(job: Job) -> str:

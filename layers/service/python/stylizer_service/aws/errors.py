@@ -20,7 +20,6 @@ _TOO_MUCH = {
 }
 """What is said with a status below 500, of which the rest are mistakes of ours."""
 
-
 TRIES = 4
 """How often a request is sent at most."""
 

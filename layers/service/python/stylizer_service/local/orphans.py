@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from stylizer_service.local.blobs import LocalBlobs
-from stylizer_service.ports import Ports
+from stylizer_service.ports import Jobs, Ports
 
 _GRACE = timedelta(hours=1)
 
@@ -22,14 +22,19 @@ def remove_orphans(blobs: LocalBlobs, ports: Ports, *, grace: timedelta = _GRACE
     """
     before = ports.clock.now() - grace
     count = blobs.remove_drafts(before)
-    records: dict[str, Callable[[str], object]] = {
-        "jobs": lambda name: job if (job := ports.jobs.get(name)) and job.status != "expired" else None,
-        "uploads": ports.uploads.get,
-        "styles": ports.styles.get,
+    is_known: dict[str, Callable[[str], bool]] = {
+        "jobs": lambda name: _has_files(ports.jobs, name),
+        "uploads": lambda name: ports.uploads.get(name) is not None,
+        "styles": lambda name: ports.styles.get(name) is not None,
     }
-    for kind, find in records.items():
+    for kind, knows in is_known.items():
         for name in blobs.untouched(kind, before):
-            if find(name) is None:
+            if not knows(name):
                 blobs.delete_folder(f"{kind}/{name}/")
                 count += 1
     return count
+
+
+def _has_files(jobs: Jobs, job_id: str) -> bool:
+    job = jobs.get(job_id)
+    return job is not None and job.status != "expired"

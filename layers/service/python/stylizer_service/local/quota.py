@@ -17,9 +17,11 @@ _STALE = 60.0
 """Seconds after which the folder is measured anew: what painters wrote and the sweep deleted is seen only then."""
 _HASTE = 1.0
 """The same where it looks full, so that what has just been deleted gives room."""
-_FLOOR = 2**28
 _SHARE = 20
 """Measuring takes at most one part in so many of the time."""
+_FREE_SHARE = 20
+_MOST_FREE = 2**28
+"""Unless told otherwise, one part in `_FREE_SHARE` of the disk is to stay free, and no more than so many bytes."""
 
 
 class Quota:
@@ -80,7 +82,7 @@ class Quota:
 
     def _check_disk(self, wanted: int) -> None:
         disk = shutil.disk_usage(self._folder)
-        min_free = min(_FLOOR, disk.total // 20) if self._min_free is None else self._min_free
+        min_free = min(_MOST_FREE, disk.total // _FREE_SHARE) if self._min_free is None else self._min_free
         if disk.free < min_free + self._held + wanted:
             raise failure("storage-full", "the disk of this service is nearly full; try again later")
 
