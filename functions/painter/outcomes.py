@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+
 from aws_lambda_powertools.metrics import MetricUnit
 
 from functions.painter.painting import Outcome
 from stylizer_service.aws.metrics import put
-from stylizer_service.ports import Ports
+from stylizer_service.ports import Ports, Unavailable
 
 SERVICE = "painter"
+
+log = logging.getLogger(__name__)
 
 
 def count_broken_off() -> None:
@@ -17,8 +21,15 @@ def count_broken_off() -> None:
 
 
 def count(ports: Ports, job_id: str, outcome: Outcome) -> None:
-    """Put down how a delivery ended; of a painting that is done, how long it took, and of a failure, why."""
-    job = ports.jobs.get(job_id)
+    """Put down how a delivery ended; of a painting that is done, how long it took, and of a failure, why.
+
+    Where the store does not answer, that is left out: the delivery is over, and must not come again to be counted.
+    """
+    try:
+        job = ports.jobs.get(job_id)
+    except Unavailable as error:
+        log.warning("%s: %s cannot be counted in full: %s", job_id, outcome, error)
+        job = None
     method = job.method if job else "unknown"
     put("Deliveries", 1, method=method, outcome=outcome)
     if outcome == "succeeded" and job and job.result:

@@ -10,6 +10,7 @@ import pytest
 from functions.painter.outcomes import count
 from stylizer_service.leases import claim
 from stylizer_service.local import Local
+from stylizer_service.ports import Unavailable
 from stylizer_service.problems import problem
 from stylizer_service.settings import Settings
 
@@ -32,6 +33,19 @@ def test_a_painting_is_counted_with_its_method_and_its_time(
     assert delivery == {"Deliveries": [1.0], "method": "texture", "outcome": "succeeded"}
     assert [painting.pop("PaintingSeconds") >= [0.0], queued.pop("QueuedSeconds") >= [0.0]] == [True, True]  # type: ignore[operator]
     assert painting == queued == {"method": "texture"}
+
+
+def test_a_delivery_is_counted_although_the_store_does_not_answer(
+    local: Local, submit: Callable[..., str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise Unavailable("GetItem was refused")
+
+    job_id = submit(method="texture")
+    monkeypatch.setattr(type(local.service.ports.jobs), "get", refuse)
+    count(local.service.ports, job_id, "succeeded")
+
+    assert told(capsys) == [{"Deliveries": [1.0], "method": "unknown", "outcome": "succeeded"}]
 
 
 def test_a_failure_is_counted_with_its_reason(
