@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from stylizer_service.usecases import Service
 _JSON_BYTES = 256 * 1024
 _FORM_FILES = 4  # content, style, mask, content_mask
 _FORM_OVERHEAD = 2**20
+_FORM_PATHS = re.compile(r"/v1/stylizations|/v1/uploads/[^/]+/file")
+"""What takes a form: paintings, and files where they are sent to this service itself."""
 
 
 def create_app(
@@ -59,7 +62,7 @@ def create_app(
         middleware=[
             Middleware(RequestContext),
             *middleware,
-            Middleware(BodyLimit, json_bytes=_JSON_BYTES, form_bytes=form_bytes),
+            Middleware(BodyLimit, json_bytes=_JSON_BYTES, form_bytes=form_bytes, form_paths=_FORM_PATHS),
         ],
     )
     app.state.context = Context(

@@ -8,8 +8,9 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.datastructures import Headers
 
-from stylizer_service.problems import failure
+from stylizer_service.problems import ProblemError, failure
 from stylizer_service.usecases import MAX_PAGE, Service
 
 
@@ -54,22 +55,34 @@ async def _service(request: Request) -> Service:
     return _of(request).service
 
 
-def is_json(request: Request) -> bool:
+def is_json(headers: Headers) -> bool:
     """Whether the body says that it is JSON."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+
+
+def is_form(headers: Headers) -> bool:
+    """Whether the body says that it is a multipart form."""
+    return headers.get("content-type", "").lower().startswith("multipart/form-data")
 
 
 async def json_only(request: Request) -> None:
     """A dependency that refuses bodies of any other type."""
-    if not is_json(request):
+    if not is_json(request.headers):
         raise unsupported(request, "application/json")
 
 
-def unsupported(request: Request, *allowed: str) -> Exception:
+def unsupported(request: Request, *allowed: str) -> ProblemError:
     """The refusal of a body's media type."""
     kind = request.headers.get("content-type") or "without a media type"
     return failure("unsupported-media-type", f"the body is {kind}", field="Content-Type", allowed=allowed)
+
+
+def missing_key() -> ProblemError:
+    """The refusal of a call without an API key. One with a wrong key is told the same."""
+    return failure(
+        "missing-api-key", "this call needs an API key", field="X-Api-Key", allowed="a key that this service knows"
+    )
 
 
 AppContext = Annotated[Context, Depends(_context)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from http import HTTPStatus
 from itertools import groupby
 from typing import Any
 
@@ -17,7 +18,13 @@ PUBLIC: tuple[str, ...] = ("throttled",)
 WITHOUT_KEYS: tuple[str, ...] = ("foreign-site",)
 """Of any call where nobody has a key, and only this machine is served."""
 
-_COME_AGAIN = (429, 503, 507)
+COME_AGAIN: dict[int, int] = {
+    HTTPStatus.TOO_MANY_REQUESTS: 10,
+    HTTPStatus.SERVICE_UNAVAILABLE: 10,
+    HTTPStatus.INSUFFICIENT_STORAGE: 60,  # the sweep makes room once a minute
+}
+"""By status, after how many seconds it makes sense to ask again, unless the answer knows better."""
+
 _ANY = ("internal", "unavailable")
 _BODY = ("malformed-json", "invalid-request", "unsupported-media-type", "too-large")
 _UPLOAD = ("not-found", "upload-incomplete", "expired")
@@ -79,19 +86,19 @@ _DETAILS: dict[str, tuple[str, str | None, str | list[str] | None]] = {
         "at most 33,554,432 bytes",
     ),
     "too-many-pixels": (
-        "the photo is 30,000 x 30,000 pixels; allowed are at most 50,000,000 pixels",
+        "the photo is 30,000 x 30,000 pixels; allowed are at most 50 megapixels",
         "content",
-        "at most 50,000,000 pixels",
+        "at most 50 megapixels",
     ),
     "image-too-small": (
-        "the photo is 8 x 8 pixels; it must have at least 16 pixels on each side",
+        "the photo is 8 x 8 pixels; it must have at least 16 pixels a side",
         "content",
-        "at least 16 pixels on each side",
+        "at least 16 pixels a side",
     ),
     "extreme-aspect-ratio": (
-        "the photo is 4,000 x 100 pixels; it may be at most 16 times as long as it is wide",
+        "the photo is 4,000 x 100 pixels; it may be at most 16 times as long as wide",
         "content",
-        "at most 16 times as long as it is wide",
+        "at most 16 times as long as wide",
     ),
     "invalid-option": (
         "size is 4096; it must be 64 to 2048 pixels with method texture",
@@ -146,7 +153,7 @@ def _status(kind: str) -> int:
 
 
 def _response(status: int, kinds: list[str]) -> dict[str, Any]:
-    names = ["X-Request-Id", *(["Retry-After"] if status in _COME_AGAIN else [])]
+    names = ["X-Request-Id", *(["Retry-After"] if status in COME_AGAIN else [])]
     return {
         "description": "\n".join(f"- `{kind}`: {KINDS[kind][1]}." for kind in kinds),
         "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names},

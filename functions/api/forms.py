@@ -10,6 +10,7 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
+from functions.api.context import is_form, unsupported
 from stylizer_service.ports import StorageFull, Unavailable
 from stylizer_service.problems import failure, invalid
 
@@ -81,8 +82,8 @@ async def read_form(
     Raises:
         ProblemError: The form is broken, or breaks a rule.
     """
-    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        raise failure("unsupported-media-type", "the body is not a multipart form", allowed=["multipart/form-data"])
+    if not is_form(request.headers):
+        raise unsupported(request, "multipart/form-data")
     parser = _StrictParser(request.headers, _stream(request), fields, max_bytes, before_file)
     try:
         form = await parser.parse()

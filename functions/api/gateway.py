@@ -21,9 +21,9 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from functions.api.app import create_app
+from functions.api.context import missing_key
 from functions.api.middleware import RequestContext
 from functions.api.observing import Observed
-from stylizer_service.problems import failure
 from stylizer_service.usecases import Service
 
 Event = dict[str, Any]  # as loose as JSON; this module is the only one that reads it
@@ -98,9 +98,7 @@ def _over_https(send: Send) -> Send:
 def _key_id(request: Request) -> str:
     owner: str | None = request.state.owner
     if owner is None:
-        raise failure(
-            "missing-api-key", "this call needs an API key", field="X-Api-Key", allowed="a key that this service knows"
-        )
+        raise missing_key()
     return owner
 
 

@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import JsonValue, ValidationError
 from starlette.datastructures import UploadFile
 
-from functions.api.context import is_json, unsupported
+from functions.api.context import is_form, is_json, unsupported
 from functions.api.forms import read_form
 from stylizer_service.models import PaintingOptions, StylizationRequest
 from stylizer_service.problems import invalid
@@ -77,9 +77,9 @@ async def read_request(request: Request, owner: str, service: Service) -> AsyncI
         ProblemError: The form or one of its files is not acceptable.
         RequestValidationError: A value is not.
     """
-    if is_json(request):
+    if is_json(request.headers):
         yield _validated(await _json(request), strict=True)
-    elif request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+    elif is_form(request.headers):
         limit = service.settings.max_bytes
         async with read_form(request, fields=list(_PROPERTIES), max_bytes=limit) as form:
             texts = {name: value for name, value in form.items() if isinstance(value, str)}

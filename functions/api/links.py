@@ -1,4 +1,4 @@
-"""Puts the prefix that an API is reached under, such as a gateway's stage, on the paths in answers.
+"""The prefix that an API is reached under, such as a gateway's stage: put on paths in answers, and taken off requests.
 
 The use cases know paths such as "/v1/styles/ink" only; this is the one place that knows where the API is mounted.
 """
@@ -9,10 +9,17 @@ from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 from pydantic import BaseModel
+from starlette.types import Scope
 
 from stylizer_service.models import Page, Style, Stylization, Upload
 
 R = TypeVar("R", bound=BaseModel)
+
+
+def inner_path(scope: Scope) -> str:
+    """The path of a request as the contract has it, without the prefix."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
 
 
 class Mount:

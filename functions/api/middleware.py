@@ -13,6 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from functions.api.context import is_form
+from functions.api.links import inner_path
 from functions.api.problem_json import ProblemResponse
 from stylizer_service.problems import problem
 
@@ -91,12 +93,15 @@ class BodyLimit:
         app: The next application.
         json_bytes: Most bytes of an ordinary body.
         form_bytes: Most bytes of a multipart form, all its files together.
+        form_paths: Those of the calls that take a form. Elsewhere a body is held in memory before anybody looks what it
+            says it is.
     """
 
-    def __init__(self, app: ASGIApp, json_bytes: int, form_bytes: int):
+    def __init__(self, app: ASGIApp, json_bytes: int, form_bytes: int, form_paths: re.Pattern[str]):
         self._app = app
         self._json_bytes = json_bytes
         self._form_bytes = form_bytes
+        self._form_paths = form_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -104,8 +109,8 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        is_form = headers.get("content-type", "").lower().startswith("multipart/")
-        limit = self._form_bytes if is_form else self._json_bytes
+        takes_form = is_form(headers) and self._form_paths.fullmatch(inner_path(scope))
+        limit = self._form_bytes if takes_form else self._json_bytes
         length = headers.get("content-length", "")
         announced = int(length) if length.isdecimal() else 0
         read = 0

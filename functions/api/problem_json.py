@@ -15,19 +15,14 @@ from starlette.responses import Response
 from starlette.routing import compile_path
 from starlette.types import Receive, Scope, Send
 
-from functions.api.contract_problems import MEDIA_TYPE
+from functions.api.context import is_form
+from functions.api.contract_problems import COME_AGAIN, MEDIA_TYPE
+from functions.api.links import inner_path
 from functions.api.validation import Schema, from_validation
 from stylizer_service.ports import StorageFull, Unavailable
 from stylizer_service.problems import Problem, ProblemError, problem
 
 log = logging.getLogger(__name__)
-
-_COME_AGAIN: dict[int, str] = {
-    HTTPStatus.TOO_MANY_REQUESTS: "10",
-    HTTPStatus.SERVICE_UNAVAILABLE: "10",
-    HTTPStatus.INSUFFICIENT_STORAGE: "60",  # the sweep makes room once a minute
-}
-"""By status, after how many seconds."""
 
 
 class ProblemResponse(Response):
@@ -39,7 +34,7 @@ class ProblemResponse(Response):
         said = problem.model_copy(update={"request_id": request_id}).model_dump()
         # What came can be half of a character ("\ud800" in JSON), which no answer can repeat.
         body = json.dumps(said, ensure_ascii=False).encode("utf-8", "replace")
-        super().__init__(body, status_code=problem.status, headers={**(headers or {}), "Cache-Control": "no-store"})
+        super().__init__(body, status_code=problem.status, headers=headers)
         self._code = problem.code
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,9 +47,7 @@ def install(app: FastAPI) -> None:
     """Have the app answer every exception of a request with a problem."""
 
     async def of_service(request: Request, error: Exception) -> Response:
-        problem = cast(ProblemError, error).problem
-        seconds = _COME_AGAIN.get(problem.status)
-        return _respond(request, problem, {"Retry-After": seconds} if seconds else None)
+        return _respond(request, cast(ProblemError, error).problem)
 
     async def of_store(request: Request, error: Exception) -> Response:
         log.error("request %s failed: %s", request.state.request_id, error)
@@ -62,7 +55,7 @@ def install(app: FastAPI) -> None:
             busy = problem("storage-full", "the disk of this service is full; try again later")
         else:
             busy = problem("unavailable", "a store that this service needs does not answer; try again later")
-        return _respond(request, busy, {"Retry-After": _COME_AGAIN[busy.status]})
+        return _respond(request, busy)
 
     async def of_validation(request: Request, error: Exception) -> Response:
         errors = cast(RequestValidationError, error).errors()
@@ -78,7 +71,9 @@ def install(app: FastAPI) -> None:
 
 
 def _respond(request: Request, problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
-    return ProblemResponse(problem, request.state.request_id, headers)
+    seconds = COME_AGAIN.get(problem.status)
+    again = {"Retry-After": str(seconds)} if seconds else {}
+    return ProblemResponse(problem, request.state.request_id, {**again, **(headers or {})})
 
 
 def _of_http(request: Request, error: HTTPException, app: FastAPI) -> Response:
@@ -90,11 +85,10 @@ def _of_http(request: Request, error: HTTPException, app: FastAPI) -> Response:
         detail = f"{path} does not take {method}"
         return _respond(request, problem("method-not-allowed", detail, allowed=allowed), {"Allow": ", ".join(allowed)})
     if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        is_form = request.headers.get("content-type", "").lower().startswith("multipart/")
-        detail = "the form is too long: send larger files by POST /v1/uploads, and name them by their ids"
-        return _respond(
-            request, problem("too-large", detail if is_form else "the body is too long", allowed=error.detail)
-        )
+        detail = "the body is too long"
+        if is_form(request.headers):
+            detail = "the form is too long: send larger files by POST /v1/uploads, and name them by their ids"
+        return _respond(request, problem("too-large", detail, allowed=error.detail))
     return _respond(request, problem("malformed-json", f"the body cannot be read: {error.detail}", allowed="JSON"))
 
 
@@ -109,7 +103,7 @@ def _operation(request: Request, app: FastAPI) -> Schema:
 
 def _calls_at(request: Request, app: FastAPI) -> dict[str, Schema]:
     """The calls that the contract has at the path of a request, by method."""
-    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    path = inner_path(request.scope)
     paths: dict[str, dict[str, Schema]] = app.openapi()["paths"]
     fitting = [calls for template, calls in paths.items() if compile_path(template)[0].match(path)]
     return {method: call for calls in fitting for method, call in calls.items()}

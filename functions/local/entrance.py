@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from functions.api.context import missing_key
 from functions.api.problem_json import ProblemResponse
 from functions.local.addresses import site
 from functions.local.hosts import Hosts
@@ -86,7 +87,7 @@ class WithKeys:
     async def _owner(self, scope: Scope) -> str:
         secret = Headers(scope=scope).get("x-api-key", "")
         if not secret:
-            raise _Refused(_missing())
+            raise _Refused(missing_key().problem)
         digest = hashlib.sha256(secret.encode()).digest()
         if digest not in self._known:
             grant = self._guesses.take(_caller(scope))
@@ -95,7 +96,7 @@ class WithKeys:
                 raise _Refused(problem("throttled", detail, field="X-Api-Key"), _retry_after(grant.wait))
         owner = await run_in_threadpool(self._keys.owner, secret)
         if owner is None:
-            raise _Refused(_missing())
+            raise _Refused(missing_key().problem)
         self._known.add(digest)
         return owner
 
@@ -130,13 +131,6 @@ class _Refused(Exception):
         super().__init__(problem.detail)
         self.problem = problem
         self.headers = headers or {}
-
-
-def _missing() -> Problem:
-    # The same for no key and for a wrong one, as the gateway on AWS has it.
-    return problem(
-        "missing-api-key", "this call needs an API key", field="X-Api-Key", allowed="a key that this service knows"
-    )
 
 
 def _retry_after(seconds: float) -> dict[str, str]:

@@ -107,7 +107,6 @@ def _has_ended(job: Stylization) -> bool:
 
 
 def _say_when_to_ask_again(job: Stylization, response: Response) -> None:
-    response.headers["Cache-Control"] = "no-store"
     if not _has_ended(job):
         response.headers["Retry-After"] = "1"
 
@@ -161,7 +160,7 @@ def get_stylization_preview(owner: Owner, service: Use, mount: Mounted, id: str)
 
 
 def _redirect(mount: Mount, url: str) -> Response:
-    return RedirectResponse(mount.link(url), status.HTTP_303_SEE_OTHER, headers={"Cache-Control": "no-store"})
+    return RedirectResponse(mount.link(url), status.HTTP_303_SEE_OTHER)
 
 
 @router.post("/{id}/cancel", summary="Stop a painting")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from functions.api.context import Owner, Use
@@ -20,7 +20,6 @@ class WebhookSecret(BaseModel):
 
 
 @router.get("", summary="Get the secret that your webhooks are signed with")
-def get_webhook_secret(owner: Owner, service: Use, response: Response) -> WebhookSecret:
+def get_webhook_secret(owner: Owner, service: Use) -> WebhookSecret:
     """It is your own, and stays the same. 404 where the service sends no webhooks."""
-    response.headers["Cache-Control"] = "no-store"
     return WebhookSecret(secret=service.webhook_secret(owner))

@@ -258,6 +258,12 @@ def test_a_body_that_says_it_is_too_long_is_refused_unread(client: httpx.Client)
     check(answer, 413, "too-large", None, "at most 262144 bytes")
 
 
+def test_a_form_sent_to_a_call_that_takes_none_is_no_longer_than_another_body(client: httpx.Client) -> None:
+    for path in ("/v1/uploads", "/v1/styles"):
+        answer = client.post(path, files={"file": b" " * 270_000})
+        check(answer, 413, "too-large", None, "at most 262144 bytes")
+
+
 def test_a_body_that_turns_out_too_long_is_refused_while_it_streams(client: httpx.Client) -> None:
     def endless() -> Iterator[bytes]:
         for _ in range(30):
