@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Collection
+from functools import partial
 from typing import Any, cast
 
 import h11
@@ -49,8 +50,7 @@ class Connections:
 
     def protocol(self) -> type[asyncio.Protocol]:
         """What uvicorn is to make a connection with."""
-        factory: Callable[..., Connection] = lambda **arguments: Connection(self, **arguments)  # noqa: E731
-        return cast(type[asyncio.Protocol], factory)
+        return cast(type[asyncio.Protocol], partial(Connection, self))
 
     def enter(self, connection: Connection) -> bool:
         """Count a new connection; whether it may stay."""
@@ -90,14 +90,14 @@ class Connection(H11Protocol):
     """One connection.
 
     Args:
-        all: Those it is one of.
+        connections: Those it is one of.
         **arguments: As uvicorn gives them.
     """
 
-    def __init__(self, all: Connections, **arguments: Any):  # noqa: A002
+    def __init__(self, connections: Connections, **arguments: Any):
         super().__init__(**arguments)
         self.conn = _Conversation(h11.SERVER, HEAD_BYTES)
-        self._all = all
+        self._connections = connections
         self._request: object = None  # what `_waited` is counted for
         self._came = 0  # bytes of it
         self._waited = 0.0  # seconds for the rest of it
@@ -108,9 +108,9 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, if there is room for one more."""
         super().connection_made(transport)
-        if self._all.enter(self):
+        if self._connections.enter(self):
             return
-        if self._all.are_flooding:
+        if self._connections.are_flooding:
             self.transport.abort()
         else:
             self._refuse("too-many-connections", "too many connections are open; try again in a moment")
@@ -118,7 +118,7 @@ class Connection(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
         super().connection_lost(exc)
-        self._all.leave(self)
+        self._connections.leave(self)
 
     def data_received(self, data: bytes) -> None:
         """Go on with the request."""
@@ -127,7 +127,7 @@ class Connection(H11Protocol):
         self._came += len(data)
         is_late = self.conn.their_state is h11.SEND_BODY and self.cycle is not None and self.cycle.response_complete
         self._late = self._late + len(data) if is_late else 0
-        if self._late > self._all.settings.max_bytes:
+        if self._late > self._connections.settings.max_bytes:
             self.transport.close()  # whoever would read the answer has had every chance
             return
         super().data_received(data)
@@ -148,7 +148,7 @@ class Connection(H11Protocol):
             seconds: Since the last time.
         """
         self._stalled = self._stalled + seconds if self.transport.get_write_buffer_size() else 0.0
-        if self._stalled > self._all.settings.send_timeout:
+        if self._stalled > self._connections.settings.send_timeout:
             self.transport.abort()
         elif self._leaving is not None:
             self._leaving += seconds
@@ -161,7 +161,7 @@ class Connection(H11Protocol):
         answered = self.cycle is not None and self.cycle.response_complete
         if self._request != (self.cycle, answered):
             self._request, self._came, self._waited = (self.cycle, answered), 0, 0.0
-        settings = self._all.settings
+        settings = self._connections.settings
         match self.conn.their_state:
             case h11.IDLE if self.cycle is None or self.conn.trailing_data[0]:
                 limit = settings.head_timeout

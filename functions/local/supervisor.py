@@ -29,10 +29,8 @@ class Supervisor:
     """
 
     def __init__(self, data_dir: Path):
-        self._command = [
-            *(sys.executable, "-m", "functions.painter.local_worker"),
-            *("--data-dir", str(data_dir), "--parent", str(os.getpid())),
-        ]
+        worker = [sys.executable, "-m", "functions.painter.local_worker"]
+        self._command = [*worker, "--data-dir", str(data_dir), "--parent", str(os.getpid())]
         self._stopping = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         # A thread of this process, and not a process of its own: nothing to find and to end later.
