@@ -26,7 +26,7 @@ from stylizer.tensors import to_image
 from training.feedforward import KEPT_DECODERS
 from training.quality import Pair, find_pairs
 from training.quality_distances import LONG_SIDE, Yardstick, read
-from training.teachers import load_teachers
+from training.teachers import add_teachers_flag, load_teachers
 
 
 class Candidate(NamedTuple):
@@ -68,7 +68,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--run", type=Path, required=True, help="the --out of training.feedforward")
     parser.add_argument("--content", type=Path, required=True, help="folder of photographs not trained on")
     parser.add_argument("--style", type=Path, required=True, help="folder of artworks not trained on")
-    parser.add_argument("--teachers", type=Path, help="folder of the teachers' state dicts (default: torchvision's)")
+    add_teachers_flag(parser)
     parser.add_argument("--content-limit", type=float, default=0.9, help="mean content distance (%(default)s)")
     parser.add_argument("--to", type=Path, default=networks.WEIGHTS, help="(%(default)s)")
     arguments = parser.parse_args(argv)

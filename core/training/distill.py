@@ -20,8 +20,8 @@ from stylizer.features.compact import CompactEncoder
 from training.canvases import Canvases
 from training.checkpoints import CHECKPOINT
 from training.pictures import Collection, disturb, find_pictures
-from training.pupil import Pupil, calibrate, losses, painting_loss
 from training.runs import Run, RunSettings, run_parser, schedule, train
+from training.student import Student, calibrate, losses, painting_loss
 from training.teachers import Teachers, load_teachers
 
 
@@ -50,10 +50,10 @@ class Settings(RunSettings):
 class Distillation(Run):
     """A distillation under way."""
 
-    def __init__(self, pupil: Pupil, teachers: Teachers, draw: Callable[[int], Tensor], settings: Settings) -> None:
-        self.pupil, self.teachers, self.draw, self.settings = pupil, teachers, draw, settings
-        _, *others = pupil.encoder.convolutions()
-        super().__init__(pupil, others, settings)
+    def __init__(self, student: Student, teachers: Teachers, draw: Callable[[int], Tensor], settings: Settings) -> None:
+        self.student, self.teachers, self.draw, self.settings = student, teachers, draw, settings
+        _, *others = student.encoder.convolutions()
+        super().__init__(student, others, settings)
         self.canvases = Canvases(settings.canvases, settings.side)
 
     def losses(self) -> tuple[Tensor, dict[str, object]]:
@@ -62,9 +62,9 @@ class Distillation(Run):
         with autocast(self.teachers.dtype, batch.device.type):
             self.canvases.renew(self.step, batch)
             if self.step >= self.settings.canvases_from:
-                painting = partial(painting_loss, self.pupil, self.teachers.layers)
+                painting = partial(painting_loss, self.student, self.teachers.layers)
                 batch[: self.settings.canvases] = self.canvases.paint(painting)
-            errors = losses(self.pupil, self.teachers, batch)
+            errors = losses(self.student, self.teachers, batch)
             features = torch.stack([error for error, _ in errors.values()]).mean()
             statistics = torch.stack([error for _, error in errors.values()]).mean()
             loss = features + self.settings.statistics * statistics
@@ -96,12 +96,12 @@ def drawer(content: Collection, style: Collection, settings: Settings) -> Callab
 def begin(teachers: Teachers, draw: Callable[[int], Tensor], settings: Settings, out: Path) -> Distillation:
     """A run at its last checkpoint in `out`, or at its beginning."""
     torch.manual_seed(settings.seed)
-    pupil = Pupil(CompactEncoder(), teachers.layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    student = Student(CompactEncoder(), teachers.layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     resumed = (out / CHECKPOINT).exists()
     if not resumed:
         # Steps before the first, so that no crop of it is seen again.
-        calibrate(pupil, teachers, [draw(-step) for step in range(1, 13)])
-    run = Distillation(pupil, teachers, draw, settings)
+        calibrate(student, teachers, [draw(-step) for step in range(1, 13)])
+    run = Distillation(student, teachers, draw, settings)
     if resumed:
         run.restore(out)
     return run

@@ -15,9 +15,9 @@ from torch.nn import functional
 from stylizer.features import compact
 from stylizer.features.compact import CompactFeatures, View
 from training.judges import Judge, by_student, by_teachers, content_distance, style_distance
-from training.pictures import find_pictures, read_picture
-from training.pupil import positions
-from training.teachers import Teachers, load_teachers
+from training.pictures import as_image, find_pictures, read_picture
+from training.student import positions
+from training.teachers import Teachers, add_teachers_flag, load_teachers
 
 SIDE = 256
 # A picture mixed with another by these shares: from a stranger to nearly the same, as a painting on its way is.
@@ -26,7 +26,7 @@ SHARES = (0.0, 0.3, 0.6, 0.85, 0.95)
 
 def middle(path: Path, side: int = SIDE) -> Tensor:
     """The middle square (1, 3, side, side) of a picture at `side` / 0.8 pixels of short side, in [0, 1]."""
-    picture = torch.from_numpy(read_picture(path).copy()).permute(2, 0, 1)[None].float() / 255
+    picture = as_image(read_picture(path))
     scale = side / 0.8 / min(picture.shape[2:])
     size = [max(side, round(x * scale)) for x in picture.shape[2:]]
     picture = functional.interpolate(picture, size, mode="bilinear", antialias=True).clamp(0, 1)
@@ -95,7 +95,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__)
     parser.add_argument("--content", type=Path, required=True, help="folder of photographs")
     parser.add_argument("--style", type=Path, required=True, help="folder of artworks")
-    parser.add_argument("--teachers", type=Path, help="folder of the teachers' state dicts (default: torchvision's)")
+    add_teachers_flag(parser)
     parser.add_argument("--pictures", type=int, default=40, help="of each folder at most (%(default)s)")
     arguments = parser.parse_args(argv)
     paths = [

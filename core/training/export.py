@@ -11,19 +11,19 @@ from safetensors.torch import save_file
 
 from stylizer.features.compact import WEIGHTS, CompactEncoder, CompactFeatures, View
 from training.checkpoints import read_checkpoint
-from training.pupil import Pupil
+from training.student import Student
 from training.teachers import LAYERS, Layer
 
 
 def features_of(run: Path, layers: Sequence[Layer] = LAYERS) -> CompactFeatures:
     """The encoder of a run's last checkpoint (the average of its weights) with its adapters as views."""
-    pupil = Pupil(CompactEncoder(), layers)
-    pupil.load_state_dict(read_checkpoint(run)["average"])
+    student = Student(CompactEncoder(), layers)
+    student.load_state_dict(read_checkpoint(run)["average"])
     views = {}
     for layer in layers:
-        adapter = pupil.adapter(layer)
+        adapter = student.adapter(layer)
         views[layer.name] = View(layer.tap, adapter.matrix.detach(), adapter.offset.detach())
-    return CompactFeatures(pupil.encoder, views)
+    return CompactFeatures(student.encoder, views)
 
 
 def export(features: CompactFeatures, path: Path) -> None:

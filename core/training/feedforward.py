@@ -23,8 +23,8 @@ from stylizer.feedforward.looks import Look
 from stylizer.losses import total_variation
 from training.checkpoints import CHECKPOINT
 from training.pictures import Collection, find_pictures
-from training.pupil import Moments
 from training.runs import Run, RunSettings, run_parser, schedule, train
+from training.student import Moments
 from training.style_library import Style, StyleLibrary
 from training.style_target import content_errors, moments_of, style_errors, toward
 from training.teachers import Teachers, load_teachers

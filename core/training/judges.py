@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from stylizer.features.compact import CompactFeatures, View
-from training.pupil import Moments, moments, positions, structure
+from training.student import Moments, moments, positions, structure
 from training.teachers import CONTENT_LAYERS, VGG19_LAYERS, Layer, Teachers
 
 Seen = tuple[list[Moments], list[Tensor]]

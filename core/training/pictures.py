@@ -44,6 +44,11 @@ def read_picture(path: Path, *, short_side: int = SHORT_SIDE) -> NDArray[np.uint
     return np.asarray(picture)
 
 
+def as_image(pixels: NDArray[np.uint8]) -> Tensor:
+    """Pixels (H, W, 3) as float32 (1, 3, H, W) in [0, 1]."""
+    return torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255
+
+
 @dataclass(frozen=True)
 class Collection:
     """Pictures in memory and how likely each is to be drawn."""
@@ -75,7 +80,7 @@ def crop(picture: NDArray[np.uint8], side: int, random: torch.Generator) -> Tens
     span = min(round(side / scale), height, width)
     top = int(torch.randint(height - span + 1, (), generator=random))
     left = int(torch.randint(width - span + 1, (), generator=random))
-    window = torch.from_numpy(picture[top : top + span, left : left + span].copy()).permute(2, 0, 1)[None].float() / 255
+    window = as_image(picture[top : top + span, left : left + span])
     if torch.rand((), generator=random) < 0.5:
         window = window.flip(3)
     return functional.interpolate(window, (side, side), mode="bilinear", antialias=True, align_corners=False)

@@ -26,7 +26,7 @@ from stylizer.options import QUALITIES, MethodName
 from stylizer.output import write_whole
 from training.pictures import SUFFIXES
 from training.quality_distances import Distance, Yardstick
-from training.teachers import load_teachers
+from training.teachers import add_teachers_flag, load_teachers
 
 STYLES_EACH = 4
 CELL = (320, 260)  # of a sheet, in pixels
@@ -157,7 +157,7 @@ def _parse(argv: Sequence[str] | None) -> _Flags:
     parser = argparse.ArgumentParser(prog="python -m training.quality", description=(__doc__ or "").split(":")[0])
     parser.add_argument("--content", type=Path, required=True, help="folder of photographs")
     parser.add_argument("--style", type=Path, required=True, help="folder of artworks")
-    parser.add_argument("--teachers", type=Path, help="folder of the teachers' state dicts (default: torchvision's)")
+    add_teachers_flag(parser)
     parser.add_argument("--methods", nargs="+", choices=METHOD_NAMES, default=METHOD_NAMES, help="(default: all)")
     parser.add_argument("--quality", choices=QUALITIES, default="standard", help="(%(default)s)")
     parser.add_argument("--size", type=int, default=512, help="long side of the paintings in pixels (%(default)s)")

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from training.checkpoints import CHECKPOINT, read_checkpoint, write_checkpoint
-from training.descent import Descent
+from training.optimizer import MuonAndAdam
+from training.teachers import add_teachers_flag
 
 LOG_EVERY = 10
 
@@ -57,7 +58,7 @@ class Run(ABC):
     def __init__(self, module: nn.Module, filters: Iterable[nn.Conv2d], settings: RunSettings) -> None:
         """Begin with `module`, whose `filters` learn by Muon and whose other parameters by Adam."""
         self.module, self._pace = module, settings
-        self.descent = Descent(module, filters, rate=settings.rate, filters_rate=settings.filters_rate)
+        self.optimizer = MuonAndAdam(module, filters, rate=settings.rate, filters_rate=settings.filters_rate)
         self.average = {key: value.clone() for key, value in module.state_dict().items()}
         self.step = 0
         self.seconds = 0.0
@@ -74,7 +75,7 @@ class Run(ABC):
         self.module.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.module.parameters(), self._pace.clip)
-        self.descent.step(share)
+        self.optimizer.step(share)
         self.step += 1
         # A short memory at first: the average would otherwise remember the random beginning for hundreds of steps.
         decay = min(self._pace.average, self.step / (self.step + 10))
@@ -89,7 +90,7 @@ class Run(ABC):
         return {
             "module": self.module.state_dict(),
             "average": self.average,
-            "descent": self.descent.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
             "step": self.step,
             "seconds": self.seconds,
         }
@@ -98,7 +99,7 @@ class Run(ABC):
         """Go on from what `state_dict` answered."""
         self.module.load_state_dict(state["module"])
         self.average = state["average"]
-        self.descent.load_state_dict(state["descent"])
+        self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds = state["step"], state["seconds"]
 
     def save(self, out: Path) -> None:
@@ -136,14 +137,30 @@ def run_parser(module: str, description: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
     parser.add_argument("--content", type=Path, required=True, help="folder of photographs")
     parser.add_argument("--style", type=Path, required=True, help="folder of artworks")
-    parser.add_argument("--teachers", type=Path, help="folder of the teachers' state dicts (default: torchvision's)")
+    add_teachers_flag(parser)
     parser.add_argument("--out", type=Path, required=True, help=f"folder for {CHECKPOINT} and log.jsonl")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of the processor (%(default)s)")
     end = parser.add_mutually_exclusive_group(required=True)
-    end.add_argument("--steps", type=int, help="train this many steps in all")
-    end.add_argument("--minutes", type=float, help="train this long in all; the learning rate falls by the clock")
+    end.add_argument("--steps", type=_above_zero(int), help="train this many steps in all")
+    end.add_argument("--minutes", type=_above_zero(float), help="train this long; the learning rate falls by the clock")
     end.add_argument("--until", type=clock_time, metavar="HH:MM", help="the same, until a time of day")
     return parser
+
+
+def _above_zero(kind: type[float]) -> Callable[[str], float]:
+    """How a flag takes a number that the run ends at."""
+
+    def parse(text: str) -> float:
+        try:
+            number = kind(text)
+        except ValueError:
+            number = 0
+        if not number > 0:
+            allowed = "a whole number above 0" if kind is int else "a number above 0"
+            raise argparse.ArgumentTypeError(f"it is {text!r}; it must be {allowed}")
+        return number
+
+    return parse
 
 
 def clock_time(text: str) -> datetime:

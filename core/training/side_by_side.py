@@ -7,11 +7,10 @@ judges see. The distances printed are the teachers', whoever painted.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -20,11 +19,20 @@ from torch.nn import functional
 from stylizer.compute import autocast_dtype
 from stylizer.descent import Descent
 from stylizer.features import compact
+from stylizer.features.compact import CompactFeatures
+from stylizer.tensors import to_image
 from training.judges import Judge, Seen, by_student, by_teachers, by_vgg, content_distance, style_distance
-from training.pictures import read_picture
-from training.teachers import load_teachers
+from training.pictures import as_image, read_picture
+from training.teachers import Teachers, add_teachers_flag, load_teachers
 
 CONTENT_WEIGHT = 0.15
+JUDGES: dict[str, Callable[[CompactFeatures, Teachers], Judge]] = {
+    "taps": lambda features, _: by_student(features, taps=True),
+    "views": lambda features, _: by_student(features, views=True),
+    "both": lambda features, _: by_student(features, taps=True, views=True),
+    "teachers": lambda _, teachers: by_teachers(teachers),
+    "vgg19": lambda _, teachers: by_vgg(teachers),
+}
 
 
 def paint(judge: Judge, photo: Tensor, style: Tensor, *, steps: Sequence[int], content_weight: float) -> Tensor:
@@ -61,8 +69,7 @@ def sheet(pictures: Sequence[Tensor]) -> Image.Image:
         functional.interpolate(x, (height, round(x.shape[3] * height / x.shape[2])), mode="bilinear", antialias=True)
         for x in pictures
     ]
-    pixels = torch.cat(resized, 3)[0].detach().clamp(0, 1).permute(1, 2, 0).mul(255).round()
-    return Image.fromarray(pixels.numpy().astype(np.uint8))
+    return to_image(torch.cat(resized, 3).detach())
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -70,33 +77,26 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m training.side_by_side", description=__doc__)
     parser.add_argument("photo", type=Path)
     parser.add_argument("style", type=Path)
-    parser.add_argument("--teachers", type=Path, help="folder of the teachers' state dicts (default: torchvision's)")
+    add_teachers_flag(parser)
     parser.add_argument("--side", type=int, default=256, help="short side in pixels (%(default)s)")
     parser.add_argument("--steps", type=int, nargs="+", default=[100, 80], help="of each level, coarse to fine")
     parser.add_argument("--content-weight", type=float, default=CONTENT_WEIGHT, help="(%(default)s)")
     parser.add_argument("--out", type=Path, required=True, help="picture to write: photo, style, then the paintings")
-    parser.add_argument("--judges", nargs="+", default=["taps", "views", "teachers", "vgg19"])
+    parser.add_argument("--judges", nargs="+", choices=JUDGES, default=["taps", "views", "teachers", "vgg19"])
     arguments = parser.parse_args(argv)
     precision = autocast_dtype()
     features, teachers = compact.load(), load_teachers(arguments.teachers)
-    judges = {
-        "taps": by_student(features, taps=True),
-        "views": by_student(features, views=True),
-        "both": by_student(features, taps=True, views=True),
-        "teachers": by_teachers(teachers),
-        "vgg19": by_vgg(teachers),
-    }
     photo, style = (
-        torch.from_numpy(read_picture(path, short_side=arguments.side).copy()).permute(2, 0, 1)[None].float() / 255
-        for path in (arguments.photo, arguments.style)
+        as_image(read_picture(path, short_side=arguments.side)) for path in (arguments.photo, arguments.style)
     )
-    pictures = [photo, style]
+    pictures, teachers_judge = [photo, style], by_teachers(teachers)
     for name in arguments.judges:
+        judge = JUDGES[name](features, teachers)
         with torch.autocast("cpu", precision, enabled=precision != torch.float32):
-            painted = paint(judges[name], photo, style, steps=arguments.steps, content_weight=arguments.content_weight)
+            painted = paint(judge, photo, style, steps=arguments.steps, content_weight=arguments.content_weight)
         pictures.append(painted)
         with torch.no_grad():
-            ours, wanted, kept = (judges["teachers"](x) for x in (painted, style, photo))
+            ours, wanted, kept = (teachers_judge(x) for x in (painted, style, photo))
         print(
             f"{name}: style {style_distance(ours, wanted):.4f}, content {content_distance(ours, kept):.4f}", flush=True
         )

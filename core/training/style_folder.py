@@ -35,7 +35,7 @@ def make(
     *,
     crop: Crop = (0, 0, 1, 1),
     steps: Sequence[int] = STEPS,
-) -> None:
+) -> float:
     """Make the folder of a style.
 
     Args:
@@ -45,6 +45,12 @@ def make(
         crop: The part of the picture that shows the work, without frame or margin: left, top, right and bottom as
             fractions of its sides.
         steps: Of the synthesis; see `training.style_synthesis`.
+
+    Returns:
+        What `synthesize_swatch` does.
+
+    Raises:
+        ValueError: The folder's name is no id.
     """
     if not styles.is_id(folder.name):
         raise ValueError(f"name is {folder.name!r}; it must be {styles.ID_FORM}")
@@ -53,13 +59,25 @@ def make(
     looks, palette = measure(work, SIDES)
     folder.mkdir(parents=True, exist_ok=True)
     stored_looks.save(folder / LOOK_FILE, looks, palette)
-    synthesize_swatch(folder, steps=steps)
+    away = synthesize_swatch(folder, steps=steps)
     # Last, since this makes it a style: whoever paints meanwhile sees none that is not finished.
     (folder / "style.toml").write_text(toml(facts), encoding="utf-8")
+    return away
 
 
 def synthesize_swatch(folder: Path, *, steps: Sequence[int] = STEPS) -> float:
-    """Make the swatch of a style from what is stored in its folder; its distance from that, at the largest size."""
+    """Make the swatch of a style from what is stored in its folder.
+
+    Args:
+        folder: Of the style.
+        steps: Of the synthesis; see `training.style_synthesis`.
+
+    Returns:
+        How far the swatch is from the work, at the largest size: 0 is the same, about 1 another style.
+
+    Raises:
+        ValueError: What is stored is of another encoder.
+    """
     looks = stored_looks.read(folder / LOOK_FILE)
     if not looks:
         raise ValueError(f"{folder / LOOK_FILE} is of another encoder: make the style anew from its picture")
@@ -86,13 +104,14 @@ def main(argv: list[str] | None = None) -> None:
     if given.file is None:
         if given.name not in styles.catalog():
             parser.error(f"there is no style {given.name!r} whose swatch could be made anew; give a picture")
-        synthesize_swatch(folder)
+        away = synthesize_swatch(folder)
     else:
         facts = {fact: getattr(given, fact) for fact in ("title", "artist", "year", "license", "description")}
         if missing := [f"--{fact}" for fact, value in facts.items() if not value]:
             parser.error(f"a style from a picture needs {', '.join(missing)}")
         with Image.open(given.file) as picture:
-            make(folder, picture, facts, crop=tuple(given.crop))
+            away = make(folder, picture, facts, crop=tuple(given.crop))
+    print(f"the swatch is {away:.3f} from the work")
     for file in sorted(folder.iterdir()):
         print(f"{file.name}: {file.stat().st_size / 1000:.0f} kB")
 

@@ -23,9 +23,9 @@ from stylizer.features.compact import CompactFeatures
 from stylizer.features.statistics import Statistics
 from stylizer.feedforward.looks import Look
 from stylizer.tensors import long_side_to
-from training.pictures import Collection
-from training.pupil import Moments
+from training.pictures import Collection, as_image
 from training.quality_distances import LONG_SIDE
+from training.student import Moments
 from training.style_target import moments_of
 from training.teachers import Teachers
 
@@ -104,7 +104,7 @@ def view(picture: NDArray[np.uint8], variant: Variant, name: str) -> Tensor:
     h, w = round(height * variant.share), round(width * variant.share)
     chance = hashlib.sha256(name.encode()).digest()
     top, left = chance[0] * (height - h) // 255, chance[1] * (width - w) // 255
-    part = torch.from_numpy(picture[top : top + h, left : left + w].copy()).permute(2, 0, 1)[None].float() / 255
+    part = as_image(picture[top : top + h, left : left + w])
     out_width, out_height = long_side_to(round(LONG_SIDE * variant.share * variant.scale), w, h)
     image = functional.interpolate(part, (out_height, out_width), mode="bicubic", antialias=True).clamp(0, 1)
     return image.contiguous(memory_format=torch.channels_last)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from stylizer.features.statistics import Statistics
 from stylizer.losses import style_loss, style_scales
-from training.pupil import Moments, positions, structure
+from training.student import Moments, positions, structure
 from training.teachers import CONTENT_LAYERS
 
 

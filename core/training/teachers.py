@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentParser
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +89,11 @@ class Teachers(nn.Module):
         offset = next(teacher.offset for teacher in self.teachers if layer in teacher.layers)
         start = -(-2 * offset // STRIDES[layer.tap]) if offset else 0
         return tap[:, :, start : start + features.shape[2], start : start + features.shape[3]]
+
+
+def add_teachers_flag(parser: ArgumentParser) -> None:
+    """Have a command take the folder of `load_teachers`."""
+    parser.add_argument("--teachers", type=Path, help="folder of the teachers' state dicts (default: torchvision's)")
 
 
 def load_teachers(folder: Path | None = None, dtype: torch.dtype = torch.float32) -> Teachers:

@@ -12,14 +12,14 @@ from stylizer.features import compact
 from stylizer.features.compact import CompactEncoder
 from training import distill
 from training.canvases import Canvases
-from training.descent import Descent
 from training.distill import Distillation, Settings, begin
 from training.evaluate import evaluate
 from training.export import export, features_of
 from training.judges import by_teachers, style_distance
-from training.pupil import Adapter, Pupil, calibrate, losses, moments
+from training.optimizer import MuonAndAdam
 from training.runs import train
 from training.side_by_side import paint
+from training.student import Adapter, Student, calibrate, losses, moments
 from training.teachers import Layer, Teacher, Teachers
 
 Draw = Callable[[int], Tensor]
@@ -27,7 +27,7 @@ SETTINGS = Settings(batch=4, side=48, warm_up=1, canvases=2, canvases_from=1)
 
 
 def weights(run: Distillation) -> dict[str, Tensor]:
-    return {**run.pupil.state_dict(), **{f"average {key}": value for key, value in run.average.items()}}
+    return {**run.student.state_dict(), **{f"average {key}": value for key, value in run.average.items()}}
 
 
 def take(steps: int, of: int, teachers: Teachers, draw: Draw, out: Path) -> Distillation:
@@ -50,16 +50,16 @@ def test_a_run_stopped_and_resumed_ends_with_the_weights_of_an_uninterrupted_one
 
 
 def test_the_student_learns(teachers: Teachers, draw: Draw, tmp_path: Path) -> None:
-    def error(pupil: Pupil) -> float:
+    def error(student: Student) -> float:
         with torch.no_grad():
-            return sum(float(features) for features, _ in losses(pupil, teachers, draw(0)).values())
+            return sum(float(features) for features, _ in losses(student, teachers, draw(0)).values())
 
     settings = Settings(batch=4, side=48, warm_up=5, canvases_from=1000, rate=1e-3)
     run = begin(teachers, lambda step: draw(min(step, 0)), settings, tmp_path)
-    before = error(run.pupil)
+    before = error(run.student)
     for step in range(40):
         run.advance(step / 40)
-    assert error(run.pupil) < 0.7 * before
+    assert error(run.student) < 0.7 * before
 
 
 def test_an_adapter_starts_at_the_exact_answer_where_there_is_one() -> None:
@@ -68,7 +68,7 @@ def test_an_adapter_starts_at_the_exact_answer_where_there_is_one() -> None:
     first, second = (encoder.get_submodule(f"stages.0.{index}") for index in range(2))
     chain = nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), nn.Conv2d(32, 5, 1))
     teachers = Teachers((Teacher(chain, (Layer("mapped", 4, 5, 0),)),))
-    left = calibrate(Pupil(encoder, teachers.layers), teachers, [torch.rand(2, 3, 32, 32) for _ in range(2)])
+    left = calibrate(Student(encoder, teachers.layers), teachers, [torch.rand(2, 3, 32, 32) for _ in range(2)])
     assert left["mapped"] < 1e-3
 
 
@@ -88,13 +88,12 @@ def test_moments_are_the_mean_and_covariance_of_each_picture() -> None:
 
 
 def test_muon_descends_by_orthogonal_steps_of_every_filter_bank_and_adam_by_the_rest() -> None:
-    torch.manual_seed(0)
     convolutions = [nn.Conv2d(3, 8, 3), nn.Conv2d(8, 16, 3)]
     chain = nn.Sequential(*convolutions).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     before = [convolution.weight.detach().clone() for convolution in convolutions]
-    descent = Descent(chain, convolutions[1:], rate=1e-3, filters_rate=1e-2)
+    optimizer = MuonAndAdam(chain, convolutions[1:], rate=1e-3, filters_rate=1e-2)
     chain(torch.rand(2, 3, 12, 12)).square().mean().backward()
-    descent.step(0.5)
+    optimizer.step(0.5)
     first, second = (c.weight.detach() - old for c, old in zip(convolutions, before, strict=True))
     torch.testing.assert_close(first.abs(), torch.full_like(first, 0.5e-3), rtol=1e-2, atol=0)
     singular = torch.linalg.svdvals(second.permute(0, 2, 3, 1).flatten(1))
@@ -127,10 +126,10 @@ def test_what_is_exported_sees_what_the_averaged_student_saw(teachers: Teachers,
     path = tmp_path / "weights" / "encoder.safetensors"
     export(features_of(tmp_path / "run", teachers.layers), path)
     shipped = compact.load(path)
-    run.pupil.load_state_dict(run.average)
+    run.student.load_state_dict(run.average)
     image = draw(0)
     with torch.no_grad():
-        pairs = list(zip(shipped(image), run.pupil.encoder(image), strict=True))
+        pairs = list(zip(shipped(image), run.student.encoder(image), strict=True))
     for ours, theirs in pairs:
         assert float((ours - theirs).square().mean() / theirs.var()) < 1e-4
     assert list(shipped.views) == [layer.name for layer in teachers.layers]

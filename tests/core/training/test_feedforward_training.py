@@ -13,10 +13,10 @@ from stylizer.feedforward import network
 from training import choose, feedforward
 from training.feedforward import MARGIN, Batch, DecoderTraining, Settings, begin, halos
 from training.pictures import find_pictures
-from training.pupil import positions, structure
 from training.quality import find_pairs
 from training.quality_distances import Yardstick
 from training.runs import train
+from training.student import positions, structure
 from training.style_library import VARIANTS, StyleLibrary, Variant, view
 from training.style_target import content_errors, moments_of, style_errors, toward
 from training.teachers import Teachers
@@ -118,7 +118,6 @@ def test_an_artwork_is_seen_in_its_own_proportions_at_the_scale_of_the_variant(v
 
 
 def test_errors_are_those_of_plain_formulas() -> None:
-    torch.manual_seed(0)
     ours, theirs = ({name: torch.rand(2, 5, 6, 7) for name in ("relu3_1", "fire5")} for _ in range(2))
     wanted = [{name: (m[i : i + 1], c[i : i + 1]) for name, (m, c) in moments_of(theirs).items()} for i in range(2)]
     for i, error in enumerate(style_errors(moments_of(ours), wanted)):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from training.checkpoints import CHECKPOINT, read_checkpoint, write_checkpoint
-from training.runs import share_at
+from training.runs import run_parser, share_at
 
 
 def test_the_learning_rate_warms_up_stays_and_falls_to_nearly_nothing() -> None:
@@ -15,6 +15,13 @@ def test_the_learning_rate_warms_up_stays_and_falls_to_nearly_nothing() -> None:
     assert rates[10:51] == [1.0] * 41
     assert rates[50:] == sorted(rates[50:], reverse=True)
     assert rates[100] == pytest.approx(1e-3)
+
+
+@pytest.mark.parametrize("end", ["--steps=0", "--steps=1.5", "--minutes=0", "--minutes=nan", "--minutes=soon"])
+def test_a_training_that_would_never_begin_is_refused(end: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        run_parser("training.distill", None).parse_args(["--content=a", "--style=b", "--out=c", end])
+    assert "number above 0" in capsys.readouterr().err
 
 
 def test_a_checkpoint_holds_nested_state_to_the_last_digit_and_as_it_lay_in_memory(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 
-class Descent:
+class MuonAndAdam:
     """Two optimizers that take their steps together, with one learning rate from 0 to 1 of each one's own peak.
 
     Muon (Jordan et al. 2024) turns the step of every filter bank into the nearest orthogonal matrix, so that no

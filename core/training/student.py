@@ -68,7 +68,7 @@ class Adapter(nn.Module):
     def moments(self, tap: Tensor) -> Moments:
         """The mean and covariance of `features`."""
         mean, covariance = moments(tap)
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast(tap.device.type, enabled=False):
             return self.expected(mean, covariance)
 
     def expected(self, mean: Tensor, covariance: Tensor) -> Moments:
@@ -76,7 +76,7 @@ class Adapter(nn.Module):
         return functional.linear(mean, self.matrix, self.offset), self.matrix @ covariance @ self.matrix.T
 
 
-class Pupil(nn.Module):
+class Student(nn.Module):
     """The encoder with one adapter a teacher's layer."""
 
     def __init__(self, encoder: CompactEncoder, layers: Sequence[Layer]) -> None:
@@ -107,14 +107,14 @@ def disagreement(ours: Moments, wanted: Moments, variance: Tensor) -> Tensor:
     return total
 
 
-def losses(pupil: Pupil, teachers: Teachers, batch: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+def losses(student: Student, teachers: Teachers, batch: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
     """For every layer the error of the features and of their statistics, both relative (0 = as the teacher's).
 
     The statistics count because paintings are made by matching them: a student whose features err by little but always
     the same way would paint wrongly.
     """
     targets = teachers(batch)
-    taps = pupil.encoder(batch)
+    taps = student.encoder(batch)
     result = {}
     for layer in teachers.layers:
         target = targets[layer.name]
@@ -123,7 +123,7 @@ def losses(pupil: Pupil, teachers: Teachers, batch: Tensor) -> dict[str, tuple[T
             # A quarter of the finest layer is 9,000 samples a crop already, and costs as much as all other layers.
             target, tap = (x[:, :, : x.shape[2] // 2, : x.shape[3] // 2] for x in (target, tap))
         target, tap = positions(target), positions(tap)
-        adapter = pupil.adapter(layer)
+        adapter = student.adapter(layer)
         difference = adapter.features(tap) - target
         error = torch.linalg.vector_norm(difference, dtype=torch.float32).square()
         # Every other crop says enough about the statistics, at half the price.
@@ -132,15 +132,15 @@ def losses(pupil: Pupil, teachers: Teachers, batch: Tensor) -> dict[str, tuple[T
     return result
 
 
-def painting_loss(pupil: Pupil, layers: Sequence[Layer], image: Tensor, style: Tensor, photo: Tensor) -> Tensor:
+def painting_loss(student: Student, layers: Sequence[Layer], image: Tensor, style: Tensor, photo: Tensor) -> Tensor:
     """What paintings are made by, as one number: `image` shall look like `style` and show `photo`, all (B, 3, H, W).
 
     Style is compared by the taps and by what the teachers are expected to see: paintings are made by the former, and
     the latter is where the teachers can say what is wrong with them.
     """
-    taps = pupil.encoder(image)
+    taps = student.encoder(image)
     with torch.no_grad():
-        of_style, of_photo = pupil.encoder(style), pupil.encoder(photo)
+        of_style, of_photo = student.encoder(style), student.encoder(photo)
     loss = torch.zeros(())
     for index, (tap, wanted) in enumerate(zip(taps, of_style, strict=True)):
         seen, sought = moments(positions(tap)), moments(positions(wanted))
@@ -149,7 +149,7 @@ def painting_loss(pupil: Pupil, layers: Sequence[Layer], image: Tensor, style: T
         for layer in layers:
             if layer.tap != index:
                 continue
-            adapter = pupil.adapter(layer)
+            adapter = student.adapter(layer)
             with torch.autocast(image.device.type, enabled=False):
                 expected = [adapter.expected(*pair) for pair in (seen, sought)]
                 loss = loss + 0.3 * disagreement(expected[0], expected[1], adapter.variance)
@@ -169,7 +169,7 @@ def structure(features: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def calibrate(pupil: Pupil, teachers: Teachers, batches: Sequence[Tensor]) -> dict[str, float]:
+def calibrate(student: Student, teachers: Teachers, batches: Sequence[Tensor]) -> dict[str, float]:
     """Set every adapter to the least-squares answer for the encoder as it is; answer each layer's unexplained variance.
 
     What the random filters of a new encoder cannot explain is what there is to learn, and gradients are of use from the
@@ -177,7 +177,7 @@ def calibrate(pupil: Pupil, teachers: Teachers, batches: Sequence[Tensor]) -> di
     """
     sums: dict[str, list[Tensor]] = {}
     for batch in batches:
-        targets, taps = teachers(batch), pupil.encoder(batch)
+        targets, taps = teachers(batch), student.encoder(batch)
         for layer in teachers.layers:
             tap = teachers.aligned(taps[layer.tap], layer, targets[layer.name])
             x, y = (positions(f).flatten(0, 1).double() for f in (tap, targets[layer.name]))
@@ -189,7 +189,7 @@ def calibrate(pupil: Pupil, teachers: Teachers, batches: Sequence[Tensor]) -> di
         xx, xy, variance = xx - x.outer(x), xy - x.outer(y), (yy - y.square()).sum()
         ridge = 1e-4 * xx.diagonal().mean() * torch.eye(len(x), dtype=xx.dtype)
         weights = torch.linalg.solve(xx + ridge, xy).T
-        adapter = pupil.adapter(layer)
+        adapter = student.adapter(layer)
         scale = (variance / len(y)).sqrt()
         adapter.scale.copy_(scale)
         adapter.mean.copy_(y)
