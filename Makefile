@@ -10,7 +10,7 @@ STAGE ?= dev
 CDK := npx --yes aws-cdk@2.1148.1
 BY_TEACHERS := $(if $(TEACHERS),--teachers "$(TEACHERS)")
 
-.PHONY: help run test chaos lint format bench fuzz load contract lock audit licenses sbom swatches train-encoder train-decoder quality synth diff deploy destroy clean
+.PHONY: help run test coverage chaos lint format bench fuzz load contract lock audit licenses sbom swatches train-encoder train-decoder quality synth diff deploy destroy clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-13s %s\n", $$1, $$2}'
 
@@ -19,6 +19,15 @@ run: .venv/.run ## start the local service and its page
 
 test: .venv/.dev ## run every test; those of the page need Chromium (Debian: the package chromium)
 	$(BIN)/python -m pytest
+
+coverage: .venv/.dev ## run every test and tell which branches they take; fails where it is too few
+	@mkdir -p build/coverage
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest --timeout 600
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage json --quiet
+	$(BIN)/python -m coverage report --show-missing --skip-covered
+	@PYTHONPATH=tests $(BIN)/python -m branches build/coverage/report.json
 
 chaos: .venv/.dev ## kill, fill up, hold and garble everything under a few hundred jobs, and count what is lost
 	PYTHONPATH=tests $(BIN)/python -m chaos $(CHAOS)
