@@ -268,12 +268,14 @@ def test_a_caller_out_of_reach_until_the_painting_is_gone_is_told_of_that(
     assert [(event["type"], event["data"]["result"]) for event in events] == [("stylization.expired", None)] * 2
 
 
+@pytest.mark.parametrize(("behind", "outcome"), [(0.5, "told"), (1.0, "told"), (1.5, "nothing")])
 def test_a_try_whose_clock_is_a_moment_behind_is_not_too_early(
-    service: Service, canceled: str, receiver: Receiver, clock: SteppedClock
+    service: Service, canceled: str, receiver: Receiver, clock: SteppedClock, behind: float, outcome: str
 ) -> None:
-    clock.advance(seconds=-0.5)
+    clock.advance(seconds=-behind)
 
-    assert told(service, canceled, receiver.sender()) == "told"
+    assert told(service, canceled, receiver.sender()) == outcome
+    assert len(receiver.heard) == (outcome == "told")
 
 
 def test_a_name_that_leads_inside_by_the_time_of_the_end_is_not_told(
