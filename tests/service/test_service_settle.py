@@ -256,9 +256,17 @@ def test_a_caller_who_was_not_told_in_time_is_told_by_a_later_try(
     assert rescue(service) == 1
 
 
+@pytest.fixture
+def woken(service: Service, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The jobs for which the messenger is woken."""
+    heard: list[str] = []
+    monkeypatch.setattr(type(service.ports.notifier), "send", lambda _, job_id, **__: heard.append(job_id))
+    return heard
+
+
 @pytest.mark.parametrize("end", ["succeeded", "failed", "canceled"])
 def test_whichever_way_a_job_ends_its_caller_is_to_be_told_from_that_moment(
-    service: Service, job_id: str, end: str
+    service: Service, job_id: str, end: str, woken: list[str]
 ) -> None:
     now = service.ports.clock.now()
     assert service.ports.jobs.untold(now, limit=10) == []
@@ -271,9 +279,11 @@ def test_whichever_way_a_job_ends_its_caller_is_to_be_told_from_that_moment(
 
     due = service.ports.jobs.untold(now, limit=10)
     assert [(job.id, job.status, job.notify_at) for job in due] == [(job_id, end, now)]
+    assert woken == [job_id]
 
 
-def test_a_job_without_a_webhook_leaves_nobody_to_tell(service: Service, order: Order) -> None:
+def test_a_job_without_a_webhook_leaves_nobody_to_tell(service: Service, order: Order, woken: list[str]) -> None:
     job_id = service.create_stylization("ann", order())[0].id
     service.cancel_stylization("ann", job_id)
     assert service.ports.jobs.untold(service.ports.clock.now(), limit=10) == []
+    assert woken == []
