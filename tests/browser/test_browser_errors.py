@@ -101,6 +101,17 @@ def test_a_server_that_is_away_is_told_and_the_photo_is_not_lost(open_page: Open
     expect_state(page, "done")
 
 
+def test_a_browser_that_keeps_nothing_of_a_page_can_paint(open_page: OpenPage, served: Served, photo: Path) -> None:
+    page = open_page("about:blank")
+    page.add_init_script(
+        """Object.defineProperty(window, "localStorage", { get() { throw new DOMException("no", "SecurityError"); } });
+           indexedDB.open = () => { throw new DOMException("no", "SecurityError"); };"""
+    )
+    page.goto(served.address)
+
+    paint(page, photo)
+
+
 def test_a_service_that_takes_no_more_for_a_moment_is_asked_again(open_page: OpenPage, served: Served) -> None:
     refusals = iter(2 * [{"type": "/problems/throttled", "title": "Too many requests at a time", "status": 429}])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from browser.steps import Ask, OpenPage, Served, begin_a_long_one, expect_state
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 
 def test_an_earlier_painting_is_opened_again_with_its_options(open_page: OpenPage, ask: Ask, served: Served) -> None:
@@ -25,6 +25,28 @@ def test_an_earlier_painting_is_opened_again_with_its_options(open_page: OpenPag
     expect(page.locator("input[name=preserve_color]:checked")).to_have_value("luminance")
     expect(page.get_by_role("slider", name="Before and after")).to_be_hidden()  # this browser never had the photo
     assert page.get_by_role("img", name="The painting").evaluate("image => image.naturalWidth") == 64
+
+
+def test_a_painting_that_comes_late_is_not_hung_in_place_of_one_opened_since(
+    open_page: OpenPage, ask: Ask, served: Served
+) -> None:
+    late, present = ask(), ask(size="96")
+    for job_id in (late, present):
+        served.wait_until_ended(job_id)
+    page = open_page()
+    held: list[Route] = []
+    page.route(f"**/v1/stylizations/{late}/image", lambda route: held.append(route))
+    with page.expect_request(f"**/v1/stylizations/{late}/image"):
+        page.locator(f"#history-list a[href='#{late}']").click()
+    page.locator(f"#history-list a[href='#{present}']").click()
+    expect(page.locator("#caption")).to_contain_text("96")
+
+    with page.expect_response("**/v1/files/**"):
+        held[0].continue_()
+    page.evaluate("new Promise((resolve) => setTimeout(resolve, 500))")  # for it to be decoded, and not to be hung
+
+    assert page.get_by_role("img", name="The painting").evaluate("image => image.naturalWidth") == 96
+    expect(page.locator("#caption")).to_contain_text("96")
 
 
 def test_earlier_ones_come_page_by_page(open_page: OpenPage, ask: Ask) -> None:

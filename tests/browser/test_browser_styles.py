@@ -27,6 +27,21 @@ def test_a_style_of_ones_own_is_kept_and_painted_with(open_page: OpenPage, photo
     expect(another_day.get_by_role("radio", name="Grandma's quilt")).to_be_attached()
 
 
+def test_styles_of_ones_own_come_first_the_newest_before_the_others(
+    open_page: OpenPage, photo: Path, served: Served
+) -> None:
+    form = served.api.post("/v1/uploads", json={"media_type": "image/jpeg"}).json()
+    served.api.post(form["url"], data=form["fields"], files={"file": photo.read_bytes()}).raise_for_status()
+    made = [
+        served.api.post("/v1/styles", json={"upload": form["id"], "title": title}).json()["id"]
+        for title in ("Older", "Newer")
+    ]
+    tiles = open_page().locator("input[name=style]")
+
+    expect(tiles.nth(0)).to_have_value(made[1])
+    expect(tiles.nth(1)).to_have_value(made[0])
+
+
 def test_two_styles_are_blended_by_a_slider(open_page: OpenPage, photo: Path, served: Served) -> None:
     page = open_page()
     style(page, "woodcut").check()

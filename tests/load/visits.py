@@ -17,7 +17,7 @@ import aiohttp
 OPTIONS = {"style": "woodcut", "size": 384}
 """What every painting of the crowd is to be: all cost the painter the same."""
 
-_PAGE = ("/", "/page/app.js", "/page/style.css")
+_PAGE = ("/", "/page/app.js", "/page/base.css")
 
 
 class Wishes(Protocol):

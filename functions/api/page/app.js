@@ -108,16 +108,17 @@ async function follow(id, signal, onFirst) {
     }
     await onFirst?.(job);
     onFirst = null;
+    signal.throwIfAborted(); // here and below: while something was waited for, the stage may have become another's
     if (isOver(job)) return finish(job, signal);
     tellOfJob(job);
-    if (job.preview && job.progress !== seen && (await showPreview(job))) seen = job.progress;
+    if (job.preview && job.progress !== seen && (await showPreview(job, signal))) seen = job.progress;
   }
 }
 
 /** Whether the preview could be shown: it is gone once the painting is there. */
-async function showPreview(job) {
+async function showPreview(job, signal) {
   const address = await pictureAddress(`${job.preview}?at=${job.progress}`).catch(() => null);
-  return address !== null && stage.showPainting(address);
+  return address !== null && stage.showPainting(address, signal);
 }
 
 async function finish(job, signal) {
@@ -131,9 +132,10 @@ async function finish(job, signal) {
 
 async function hangPainting(job, signal) {
   const address = await copyAddress(job.links.image);
+  signal.throwIfAborted();
   if (!photo.file) stage.setShape(job.result.width, job.result.height);
-  if (!(await stage.showPainting(address))) await showPreview(job); // few browsers show TIFF
-  if (signal.aborted) return;
+  if (!(await stage.showPainting(address, signal))) await showPreview(job, signal); // few browsers show TIFF
+  signal.throwIfAborted();
   settle("done", facts(job));
   const suffix = job.options.format === "jpeg" ? "jpg" : job.options.format;
   stage.offerDownload(address, `painting-${job.styles[0].style}.${suffix}`);
@@ -170,7 +172,7 @@ async function open(id) {
     await follow(id, signal, async (job) => {
       restore(job);
       chooseStyles(job.styles);
-      await usePhotoOf(job);
+      await usePhotoOf(job, signal);
       setBusy(!isOver(job));
       if (isBusy()) stage.setState("painting");
     });
@@ -179,9 +181,10 @@ async function open(id) {
   }
 }
 
-async function usePhotoOf(job) {
+async function usePhotoOf(job, signal) {
   if (photo?.upload === job.content) return;
   const file = await kept(job.content);
+  signal.throwIfAborted();
   photo = { name: file?.name ?? "", file, upload: job.content };
   stage.clearPainting();
   if (file) return stage.showPhoto(file);

@@ -6,7 +6,7 @@ import { $, element } from "./dom.js";
 const WORTH_FINDING = 9; // styles; fewer are seen at a glance
 const byId = new Map();
 
-/** Fill the grid: one's own first, then those that are built in. */
+/** Fill the grid: one's own first, the newest before the others, then those that are built in. */
 export async function loadCatalog() {
   const styles = [];
   let cursor = null;
@@ -15,7 +15,7 @@ export async function loadCatalog() {
     styles.push(...page.items);
     cursor = page.next_cursor;
   } while (cursor);
-  for (const style of [...styles.filter((s) => s.own).reverse(), ...styles.filter((s) => !s.own)]) {
+  for (const style of [...styles.filter((s) => s.own), ...styles.filter((s) => !s.own)]) {
     remember(style);
     $("tiles").append(tile(style));
   }

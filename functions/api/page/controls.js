@@ -1,6 +1,7 @@
 // The controls: what a person can ask for, with the method chosen.
 
-const $ = (id) => document.getElementById(id);
+import { $ } from "./dom.js";
+
 const panel = $("panel");
 const methods = panel.elements.method;
 let wishedSize = Number($("size").value); // asked for again as soon as the method takes it
@@ -46,7 +47,7 @@ export function restore(job) {
 }
 
 /** Offer what the chosen method honors and nothing else, and show the numbers. */
-export function adapt() {
+function adapt() {
   for (const control of panel.querySelectorAll("[data-only]")) {
     control.hidden = control.dataset.only !== methods.value;
     for (const input of control.querySelectorAll("input, select")) input.disabled = control.hidden;

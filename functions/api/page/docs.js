@@ -1,14 +1,9 @@
 // Shows the contract that the server itself gives at openapi.json: nothing to load from elsewhere, nothing to keep in step.
 
+import { $, element } from "./dom.js";
+
 const base = document.baseURI;
 const api = await (await fetch(new URL("openapi.json", base))).json();
-const $ = (id) => document.getElementById(id);
-
-function element(name, attributes = {}, ...children) {
-  const made = Object.assign(document.createElement(name), attributes);
-  made.append(...children);
-  return made;
-}
 
 /** Text in which `this` becomes code. */
 function prose(text) {

@@ -56,7 +56,7 @@ export async function showPage() {
 async function keepUp(id) {
   try {
     for await (const job of watch(id, new AbortController().signal)) {
-      if (!job || !isOver(job)) await sleep(1000);
+      if (!job || !isOver(job)) await sleep(1000); // a card shows no progress: less often than on the stage will do
       else if (cards.get(id).dataset.status !== job.status) record(job);
     }
   } catch (error) {

@@ -5,7 +5,23 @@ import { $ } from "./dom.js";
 const NAME = "api-key";
 let asking = null; // the promise of an answer, so that several calls ask once
 
-export const key = () => localStorage.getItem(NAME);
+let held = null; // the key, where the browser keeps nothing of a page: as long as this one is open
+
+export function key() {
+  try {
+    return localStorage.getItem(NAME);
+  } catch {
+    return held;
+  }
+}
+
+function setKey(value) {
+  try {
+    localStorage.setItem(NAME, value);
+  } catch {
+    held = value;
+  }
+}
 
 /** Have the person enter a key in place of the one that was refused; false if they would not. */
 export async function askForKey(refused) {
@@ -15,11 +31,12 @@ export async function askForKey(refused) {
 }
 
 function ask(refused) {
-  const [dialog, field] = [$("key-dialog"), $("key-field")];
+  const dialog = $("key-dialog");
+  const field = $("key-field");
   $("key-wrong").hidden = !refused;
   field.value = refused ?? "";
   return new Promise((resolve) => {
-    dialog.onsubmit = () => localStorage.setItem(NAME, field.value.trim());
+    dialog.onsubmit = () => setKey(field.value.trim());
     dialog.onclose = () => resolve(key() !== refused);
     dialog.showModal();
   });

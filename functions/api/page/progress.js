@@ -11,7 +11,7 @@ export function setCaption(text) {
 }
 
 /** Have a screen reader say something. */
-export function say(text) {
+function say(text) {
   $("spoken").textContent = text;
 }
 

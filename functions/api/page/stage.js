@@ -56,8 +56,12 @@ export function clearPainting() {
   painting.removeAttribute("src");
 }
 
-/** Show a state of the painting as soon as it is decoded, so that it never flickers; false if it is none. */
-export async function showPainting(address) {
+/**
+ * Show a state of the painting as soon as it is decoded, so that it never flickers; false if it is none.
+ *
+ * Throws if the signal says by then that the stage has been given to something else.
+ */
+export async function showPainting(address, signal) {
   const next = new Image();
   next.src = address;
   try {
@@ -65,6 +69,7 @@ export async function showPainting(address) {
   } catch {
     return false;
   }
+  signal.throwIfAborted();
   URL.revokeObjectURL(painting.src); // does nothing where it is no copy
   painting.src = next.src;
   if (!photo.naturalWidth) setShape(next.naturalWidth, next.naturalHeight);

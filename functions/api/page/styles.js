@@ -1,7 +1,7 @@
 // Which styles are chosen: one, or two with a balance between them.
 
 import { hang, madeBy, reveal, styleOf, titleOf } from "./catalog.js";
-import { $ } from "./dom.js";
+import { $, element } from "./dom.js";
 
 const slots = $("panel").elements.slot;
 let chosen = [null, null]; // ids; the second counts only in a blend
@@ -58,8 +58,7 @@ function show() {
 }
 
 function describe(style) {
-  const title = document.createElement("strong");
-  title.textContent = style?.title ?? "";
+  const title = element("strong", { textContent: style?.title ?? "" });
   const facts = style ? [madeBy(style), style.description, style.license] : [];
   $("about").replaceChildren(title, ...facts.filter(Boolean).map((fact) => ` · ${fact}`));
 }

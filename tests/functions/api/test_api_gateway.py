@@ -118,7 +118,7 @@ def test_pictures_are_sent_as_base64_and_all_text_as_text(ann: httpx.Client, loc
     assert swatch.content == local.service.catalog["ink"].swatch.read_bytes()
     assert gateway_of(ann).answers[-1]["isBase64Encoded"]
 
-    for path in ("/", "/docs", "/openapi.json", "/page/app.js", "/page/style.css", "/page/icon.svg", "/nothing"):
+    for path in ("/", "/docs", "/openapi.json", "/page/app.js", "/page/base.css", "/page/icon.svg", "/nothing"):
         assert ann.get(path).text
         assert not gateway_of(ann).answers[-1]["isBase64Encoded"], path
 

@@ -77,7 +77,7 @@ def test_the_page_is_asked_for_again_each_time_and_sent_only_when_changed(client
 
 
 def test_every_answer_says_not_to_guess_its_type_and_hides_the_server(client: httpx.Client) -> None:
-    for path in ("/", "/page/style.css", "/v1/styles", "/v1/styles/ink/image", "/nothing", "/openapi.json"):
+    for path in ("/", "/page/base.css", "/v1/styles", "/v1/styles/ink/image", "/nothing", "/openapi.json"):
         headers = client.get(path).headers
         assert headers["x-content-type-options"] == "nosniff"
         assert "content-security-policy" in headers
