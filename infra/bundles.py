@@ -27,7 +27,8 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from packaging.requirements import Requirement
 
-from infra.bundling_pip import MACHINES, PYTHON, BundleError, check_complete, install_wheels, strip
+from infra import wheels
+from infra.wheels import MACHINES, PYTHON, BundleError, check_complete, install_wheels, strip
 
 ROOT = Path(__file__).parents[1]
 MIB = 2**20
@@ -65,7 +66,7 @@ class Bundle:
 
     def key(self) -> str:
         """Changes exactly when something changes that the zip is made from, this code included."""
-        code = sorted(Path(__file__).parent.glob("bundl*.py"))
+        code = [Path(__file__), Path(wheels.__file__)]
         inputs = {
             "code": [_digest(path) for path in code],
             "files": {name: _digest(path) for name, path in self.files.items()},

@@ -21,7 +21,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from infra.bundles import ROOT, read_extra
-from infra.bundling_pip import MACHINES, PYTHON
+from infra.wheels import MACHINES, PYTHON
 
 HEADER = "# Written by `make lock`. docs/security.md says what locks are for.\n"
 UNHASHED = """\

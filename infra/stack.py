@@ -7,7 +7,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk.custom_resources import CustomResourceConfig
 from constructs import Construct
 
-from infra import bundling
+from infra import zips
 from infra.constructs.api import Api
 from infra.constructs.budget import Budget
 from infra.constructs.common import architecture, retention
@@ -42,14 +42,7 @@ class StylizerStack(Stack):
         CustomResourceConfig.of(self).add_log_retention_lifetime(retention(settings))  # of what the CDK brings itself
         Tags.of(self).add("service", "image-stylizer")
         Tags.of(self).add("stage", settings.stage)
-        layer = lambda_.LayerVersion(
-            self,
-            "Layer",
-            description="The service and what it is built on",
-            code=bundling.layer_code(settings.architecture),
-            compatible_runtimes=[lambda_.Runtime.PYTHON_3_13],
-            compatible_architectures=[architecture(settings)],
-        )
+        layer = self._make_layer(settings)
         storage = Storage(self, "Storage", settings=settings)
         jobs = Jobs(self, "Jobs", settings=settings)
         gpu = self._make_gpu(settings, storage, jobs)
@@ -68,40 +61,69 @@ class StylizerStack(Stack):
             endpoint_arn=endpoint_arn,
             topics=gpu.topics if gpu else [],
         )
-        watched = Watched(
-            name=settings.name,
-            rest_api=gateway.rest_api,
-            functions={"api": api.function, "painter": painter.function, "settle": settle.function},
-            painter_logs=painter.logs,
-            paint_queue=jobs.paint_queue,
-            dead_letters=jobs.dead_letters,
-            webhook_queue=jobs.webhook_queue,
-            undelivered=jobs.undelivered,
-            table=jobs.table,
-            buckets={"uploads": storage.uploads, "results": storage.results},
-            endpoint_name=settings.endpoint_name,
-        )
+        watched = _watched(settings, storage, jobs, gateway, api, painter, settle)
         monitoring = Monitoring(self, "Monitoring", watched=watched, alarm_email=settings.alarm_email)
         if settings.alarm_email and settings.monthly_budget_usd:
             Budget(self, "Budget", settings=settings, alarm_email=settings.alarm_email)
         if settings.waf:
             Waf(self, "Waf", settings=settings, rest_api=gateway.rest_api)
-        for name, value in {
-            "ApiUrl": gateway.url,
-            "ApiKeyId": gateway.key.key_id,
-            "UploadsBucket": storage.uploads.bucket_name,
-            "ResultsBucket": storage.results.bucket_name,
-            "PaintQueue": jobs.paint_queue.queue_url,
-            "DeadLetters": jobs.dead_letters.queue_url,
-            "Undelivered": jobs.undelivered.queue_url,
-            "Dashboard": settings.name,
-            "AlarmTopic": monitoring.topic.topic_arn,
-            **({"EndpointName": gpu.endpoint_name} if gpu else {}),
-            **({"DomainTarget": gateway.domain.domain_name_alias_domain_name} if gateway.domain else {}),
-        }.items():
+        for name, value in _outputs(settings, storage, jobs, gateway, monitoring).items():
             CfnOutput(self, name, value=value)
+
+    def _make_layer(self, settings: StageSettings) -> lambda_.LayerVersion:
+        return lambda_.LayerVersion(
+            self,
+            "Layer",
+            description="The service and what it is built on",
+            code=zips.layer_code(settings.architecture),
+            compatible_runtimes=[lambda_.Runtime.PYTHON_3_13],
+            compatible_architectures=[architecture(settings)],
+        )
 
     def _make_gpu(self, settings: StageSettings, storage: Storage, jobs: Jobs) -> Gpu | None:
         if settings.endpoint_name is None:
             return None
         return Gpu(self, "Gpu", settings=settings, endpoint_name=settings.endpoint_name, storage=storage, jobs=jobs)
+
+
+def _watched(
+    settings: StageSettings,
+    storage: Storage,
+    jobs: Jobs,
+    gateway: Gateway,
+    api: Api,
+    painter: Painter,
+    settle: Settle,
+) -> Watched:
+    return Watched(
+        name=settings.name,
+        rest_api=gateway.rest_api,
+        functions={"api": api.function, "painter": painter.function, "settle": settle.function},
+        painter_logs=painter.logs,
+        paint_queue=jobs.paint_queue,
+        dead_letters=jobs.dead_letters,
+        webhook_queue=jobs.webhook_queue,
+        undelivered=jobs.undelivered,
+        table=jobs.table,
+        buckets={"uploads": storage.uploads, "results": storage.results},
+        endpoint_name=settings.endpoint_name,
+    )
+
+
+def _outputs(
+    settings: StageSettings, storage: Storage, jobs: Jobs, gateway: Gateway, monitoring: Monitoring
+) -> dict[str, str]:
+    """What an owner needs to know of the stage once it is there."""
+    return {
+        "ApiUrl": gateway.url,
+        "ApiKeyId": gateway.key.key_id,
+        "UploadsBucket": storage.uploads.bucket_name,
+        "ResultsBucket": storage.results.bucket_name,
+        "PaintQueue": jobs.paint_queue.queue_url,
+        "DeadLetters": jobs.dead_letters.queue_url,
+        "Undelivered": jobs.undelivered.queue_url,
+        "Dashboard": settings.name,
+        "AlarmTopic": monitoring.topic.topic_arn,
+        **({"EndpointName": settings.endpoint_name} if settings.endpoint_name else {}),
+        **({"DomainTarget": gateway.domain.domain_name_alias_domain_name} if gateway.domain else {}),
+    }

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from infra import bundling
+from infra import zips
 from infra.constructs import environment
 from infra.constructs.common import acknowledge, acknowledge_runtime, allow, architecture, make_function_role, make_logs
 from infra.constructs.jobs import Jobs
@@ -50,7 +48,7 @@ class Api(Construct):
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=architecture(settings),
             handler="functions.api.lambda_handler.handler",
-            code=bundling.api_code(),
+            code=zips.api_code(),
             layers=[layer],
             memory_size=settings.api_memory,
             timeout=GATEWAY_PATIENCE,
@@ -58,16 +56,7 @@ class Api(Construct):
             tracing=lambda_.Tracing.ACTIVE,
             log_group=self.logs,
             role=role,
-            environment={
-                **environment.for_callers(settings, storage, jobs),
-                "STYLIZER_STYLES_DIR": "/var/task/styles",
-                "STYLIZER_UPLOAD_TTL": environment.upload_ttl(settings),
-                "STYLIZER_QUEUE_LIMIT": str(settings.queue_limit),
-                "STYLIZER_PAINTER_SECONDS": str(settings.painting_seconds),
-                "STYLIZER_PAINTER_MEMORY": str(settings.painter_memory),
-                "STYLIZER_GPU": json.dumps(settings.gpu),
-                "STYLIZER_ALLOWED_ORIGINS": json.dumps(settings.allowed_origins),
-            },
+            environment=environment.for_api(settings, storage, jobs),
         )
         acknowledge_runtime(self.function)
         acknowledge(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from infra.constructs.jobs import Jobs
 from infra.constructs.storage import Storage
 from infra.settings import StageSettings
@@ -9,7 +11,7 @@ from infra.settings import StageSettings
 METRICS_NAMESPACE = "POWERTOOLS_METRICS_NAMESPACE"
 """Metrics of each stage are told apart by it."""
 
-_DAY = 86_400
+_DAY = 86_400  # seconds
 
 
 def for_painters(settings: StageSettings, storage: Storage, jobs: Jobs) -> dict[str, str]:
@@ -39,6 +41,15 @@ def for_callers(settings: StageSettings, storage: Storage, jobs: Jobs) -> dict[s
     }
 
 
-def upload_ttl(settings: StageSettings) -> str:
-    """How long an upload can be used, seconds."""
-    return str(settings.upload_days * _DAY)
+def for_api(settings: StageSettings, storage: Storage, jobs: Jobs) -> dict[str, str]:
+    """What the API needs besides, to tell what it may accept."""
+    return {
+        **for_callers(settings, storage, jobs),
+        "STYLIZER_STYLES_DIR": "/var/task/styles",
+        "STYLIZER_UPLOAD_TTL": str(settings.upload_days * _DAY),
+        "STYLIZER_QUEUE_LIMIT": str(settings.queue_limit),
+        "STYLIZER_PAINTER_SECONDS": str(settings.painting_seconds),
+        "STYLIZER_PAINTER_MEMORY": str(settings.painter_memory),
+        "STYLIZER_GPU": json.dumps(settings.gpu),
+        "STYLIZER_ALLOWED_ORIGINS": json.dumps(settings.allowed_origins),
+    }

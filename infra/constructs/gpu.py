@@ -60,19 +60,7 @@ class Gpu(Construct):
             platform=assets.Platform.LINUX_AMD64,
             build_args=build_args(settings),
         )
-        role = self._make_role(storage, jobs, image)
-        model = sagemaker.CfnModel(
-            self,
-            "Model",
-            execution_role_arn=role.role_arn,
-            primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
-                image=image.image_uri,
-                environment={
-                    **environment.for_painters(settings, storage, jobs),
-                    **environment.for_dispatchers(settings),
-                },
-            ),
-        )
+        model = self._make_model(storage, jobs, image)
         endpoint = self._make_endpoint(model)
         GpuScaling(
             self,
@@ -87,6 +75,20 @@ class Gpu(Construct):
         # A key of AWS's own does: SageMaker tells in the name of the role, which the key lets in.
         key = kms.Alias.from_alias_name(self, f"{id}Key", "alias/aws/sns")
         return sns.Topic(self, id, master_key=key, enforce_ssl=True)
+
+    def _make_model(self, storage: Storage, jobs: Jobs, image: assets.DockerImageAsset) -> sagemaker.CfnModel:
+        return sagemaker.CfnModel(
+            self,
+            "Model",
+            execution_role_arn=self._make_role(storage, jobs, image).role_arn,
+            primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
+                image=image.image_uri,
+                environment={
+                    **environment.for_painters(self._settings, storage, jobs),
+                    **environment.for_dispatchers(self._settings),
+                },
+            ),
+        )
 
     def _make_endpoint(self, model: sagemaker.CfnModel) -> sagemaker.CfnEndpoint:
         done, failed = self.topics

@@ -14,7 +14,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from infra import bundling
+from infra import zips
 from infra.constructs import environment
 from infra.constructs.common import (
     acknowledge,
@@ -67,7 +67,7 @@ class Settle(Construct):
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=architecture(settings),
             handler="functions.settle.lambda_handler.handler",
-            code=bundling.settle_code(),
+            code=zips.settle_code(),
             layers=[layer],
             memory_size=_MEMORY,
             timeout=SETTLE_TIMEOUT,

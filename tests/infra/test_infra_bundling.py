@@ -25,8 +25,8 @@ from cloud.wheels import write_wheel
 from moto.server import ThreadedMotoServer
 
 from infra.bundles import ROOT, Bundle, api, layer, main, make, read_extra, settle
-from infra.bundling import api_code, layer_code, settle_code
-from infra.bundling_pip import BundleError
+from infra.wheels import BundleError
+from infra.zips import api_code, layer_code, settle_code
 
 pytestmark = pytest.mark.xdist_group("infra")
 

@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 
 from infra import locks
 from infra.bundles import ROOT, read_extra
-from infra.bundling_pip import MACHINES, applies
+from infra.wheels import MACHINES, applies
 
 LOCKS = ["layer", "painter", "torch-cpu", "torch-cuda", "vgg19"]
 CONSTRAINTS = {

@@ -14,7 +14,7 @@ from aws_cdk.aws_s3 import Location
 from constructs import Construct
 
 from infra.bundles import Bundle, api, find_compiler, layer, settle
-from infra.bundling_pip import PYTHON
+from infra.wheels import PYTHON
 
 
 class ZipCode(Code):
