@@ -27,7 +27,8 @@ from stylizer.images import (
     Picture,
     encode,
 )
-from stylizer.options import DEFAULT_METHOD, METHOD_NAMES, FeaturesName, MethodName, Options, check_choice
+from stylizer.images.encoding import DEFAULT_QUALITY
+from stylizer.options import DEFAULT_METHOD, METHOD_NAMES, FeaturesName, MethodName, Options, check_choice, check_weight
 from stylizer.output import format_of, write_whole
 from stylizer.progress import OnProgress, Progress
 from stylizer.synthesis.pyramid import resize
@@ -54,17 +55,22 @@ class Painting:
     method: MethodName
     options: Options
     seconds: float
-    features: str | None
+    features: FeaturesName | None
 
-    def encode(self, format: Format = "jpeg", quality: int = 90) -> bytes:  # noqa: A002 - as everywhere
-        """The painting as a file; `quality` (1-100) counts for formats that lose some."""
+    def encode(self, format: Format = "jpeg", quality: int = DEFAULT_QUALITY) -> bytes:  # noqa: A002 - as everywhere
+        """The painting as a file; `quality` (1-100) counts for formats that lose some.
+
+        Raises:
+            OptionError: An unknown format, or a quality out of range.
+        """
         return encode(self.image, format=format, quality=quality)
 
-    def save(self, path: str | os.PathLike[str], quality: int = 90) -> None:
+    def save(self, path: str | os.PathLike[str], quality: int = DEFAULT_QUALITY) -> None:
         """Write the painting to a file, in the format its suffix names.
 
         Raises:
-            OptionError: The suffix names no format; `allowed` lists those there are.
+            OptionError: The suffix names no format (`allowed` lists those there are), or the quality is out of range.
+            OSError: The file cannot be written.
         """
         write_whole(Path(path), self.encode(format_of(path), quality))
 
@@ -102,6 +108,7 @@ def stylize(
         OptionError: An option out of range, or one that the method cannot honor.
         UnknownStyle: A text that is neither a built-in style nor a file.
         ImageError: A picture that cannot be used; `field` says which.
+        MissingWeights: Those of `options.features` are not on this machine.
         OutOfMemory: The painting is too large for the device; see `stylizer.compute.device`.
     """
     try:
@@ -176,11 +183,7 @@ def _check_pair(entry: object) -> None:
     if not (isinstance(entry, Sequence) and len(entry) == 2 and not isinstance(entry, str | bytes)):
         allowed = "pairs of a style and its weight"
         raise OptionError(f"style is a list with {entry!r}; it must hold {allowed}", field="style", allowed=allowed)
-    weight = entry[1]
-    is_number = isinstance(weight, int | float) and not isinstance(weight, bool)
-    if not (is_number and math.isfinite(weight) and weight > 0):
-        allowed = "a number above 0"
-        raise OptionError(f"weight is {weight!r}; it must be {allowed}", field="weight", allowed=allowed)
+    check_weight(entry[1])
 
 
 def _check_honored(

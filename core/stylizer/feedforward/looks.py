@@ -80,8 +80,8 @@ def _square(lower: Tensor) -> Tensor:
     return square
 
 
-def _at(weight: Tensor | None, level: Tensor) -> Tensor | None:
+def _at(weight: Tensor, level: Tensor) -> Tensor:
     """`weight` at the resolution of `level`."""
-    if weight is None or weight.shape[2:] == level.shape[2:]:
+    if weight.shape[2:] == level.shape[2:]:
         return weight
     return functional.interpolate(weight, level.shape[2:], mode="area")

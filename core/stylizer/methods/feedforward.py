@@ -27,6 +27,7 @@ from stylizer.feedforward.looks import Look
 from stylizer.feedforward.tiles import tiles
 from stylizer.methods import Largest, Style, Task
 from stylizer.options import SIZE_RANGE, STYLE_SCALE_RANGE, FeaturesName
+from stylizer.synthesis import pyramid
 from stylizer.synthesis.pyramid import resize
 from stylizer.tensors import as_floats
 
@@ -84,7 +85,7 @@ def _paint_coarse_to_fine(task: Task) -> Tensor:
 def level_sizes(height: int, width: int) -> list[tuple[int, int]]:
     """Heights and widths to paint at: from a long side of about `LARGEST_STROKES`, each twice the one before."""
     doublings = max(0, round(math.log2(max(height, width) / LARGEST_STROKES)))
-    return [(max(1, round(height / 2**k)), max(1, round(width / 2**k))) for k in reversed(range(doublings + 1))]
+    return pyramid.level_sizes(height, width, doublings + 1)[::-1]
 
 
 def with_detail(painting: Tensor, photo: Tensor) -> Tensor:

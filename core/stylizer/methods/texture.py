@@ -36,6 +36,7 @@ NOISE = 50 / 255  # standard deviation, at the start
 EXPONENT = 0.8  # r of the robust aggregation
 CONTENT_WEIGHT = 0.75  # of the photo where the content mask is white, against 1 for the style
 LEAST_CONTENT = 0.01  # the same where it is black
+MOST_WEIGHT = 1e30  # of the photo, for lack of strength: a multiple of the photo that floats can hold
 SMOOTHING_SPACE = 5.0  # pixels at the reference side
 SMOOTHING_RANGE = 0.03
 
@@ -122,8 +123,8 @@ def _levels(task: Task, photo: Tensor) -> list[_Level]:
     masks = gaussian_pyramid(mask, LEVELS)
     photos = gaussian_pyramid(photo, LEVELS)
     styles = [(gaussian_pyramid(style[0], LEVELS), Usage(), share) for style, share in task.pictures()]
-    # Less strength is more weight for the photo: without bound, so that the dial ends at the photo itself.
-    weight = LEAST_CONTENT + (1 - task.options.strength) / task.options.strength
+    # Less strength is more weight for the photo, so much at last that the dial ends at the photo itself.
+    weight = LEAST_CONTENT + min(MOST_WEIGHT, (1 - task.options.strength) / task.options.strength)
     return [
         _Level(
             photos[depth],

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
+from torch.nn import functional
 
 from stylizer.color import to_oklab
 from stylizer.synthesis.pyramid import gaussian_blur
@@ -22,10 +22,10 @@ def find_content(photo: Tensor) -> Tensor:
     height, width = photo.shape[-2:]
     scale = min(1.0, WORKING_SIDE / max(height, width))
     small = (max(8, round(height * scale)), max(8, round(width * scale)))
-    lab = to_oklab(F.interpolate(photo[None], small, mode="bilinear", antialias=True)[0])
+    lab = to_oklab(functional.interpolate(photo[None], small, mode="bilinear", antialias=True)[0])
     importance = (0.65 * _edges(lab) + 0.5 * _saliency(lab)).clamp_(0, 1)
-    importance = gaussian_blur(importance, 1.5)
-    return F.interpolate(importance[None], (height, width), mode="bilinear", align_corners=False)[0].clamp_(0, 1)
+    soft = gaussian_blur(importance, 1.5)[None]
+    return functional.interpolate(soft, (height, width), mode="bilinear", align_corners=False)[0].clamp_(0, 1)
 
 
 def _edges(lab: Tensor) -> Tensor:

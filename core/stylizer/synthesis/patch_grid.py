@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
+from torch.nn import functional
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class PatchGrid:
         """Extend `image` (C, height, width) by its border pixels to `padded_size`."""
         height, width = self.padded_size
         bottom, right = height - self.height - self.top, width - self.width - self.left
-        return F.pad(image[None], (self.left, right, self.top, bottom), mode="replicate")[0]
+        return functional.pad(image[None], (self.left, right, self.top, bottom), mode="replicate")[0]
 
     def crop(self, padded: Tensor) -> Tensor:
         """Undo `pad`."""

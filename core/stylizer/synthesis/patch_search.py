@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
+from torch.nn import functional
 
 from stylizer.synthesis.patch_grid import PatchGrid
 from stylizer.synthesis.pyramid import gaussian_blur
@@ -46,7 +46,7 @@ class PatchBasis:
     def describe(self, image: Tensor, stride: int) -> Tensor:
         """Descriptors (N, dimensions) of all patches of `image` (3, H, W), `stride` apart, row by row."""
         kernels = self.axes.view(-1, 3, self.side, self.side)
-        described = F.conv2d(low_pass(image, self.step)[None], kernels, stride=stride, dilation=self.step)
+        described = functional.conv2d(low_pass(image, self.step)[None], kernels, stride=stride, dilation=self.step)
         # The kernel spans (side - 1) * step + 1 pixels, which may be a few less than the patch: drop what overhangs.
         rows, columns = ((n - self.patch) // stride + 1 for n in image.shape[-2:])
         # In memory one dimension after the other, as they come and as `nearest` multiplies them: nothing is turned.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
+from torch.nn import functional
 
 from stylizer.synthesis.patch_grid import PatchGrid
 from stylizer.synthesis.patch_search import fit_basis, nearest
@@ -25,7 +25,7 @@ take the same patch, and the grid shows as a weave."""
 
 def window_means(values: Tensor, side: int) -> Tensor:
     """Mean of each window of `side` x `side` values in (h, w): (h - side + 1, w - side + 1), by a summed-area table."""
-    table = F.pad(values.double().cumsum(0).cumsum(1), (1, 0, 1, 0))
+    table = functional.pad(values.double().cumsum(0).cumsum(1), (1, 0, 1, 0))
     sums = table[side:, side:] - table[:-side, side:] - table[side:, :-side] + table[:-side, :-side]
     return (sums / side**2).to(values.dtype)
 
@@ -67,7 +67,7 @@ class Usage:
         """The shares so far for the style at `size` (height, width); it changes from level to level only."""
         if self._share is None or self._share.shape == size:
             return self._share
-        return F.interpolate(self._share[None, None], size, mode="bilinear", align_corners=False)[0, 0]
+        return functional.interpolate(self._share[None, None], size, mode="bilinear", align_corners=False)[0, 0]
 
 
 class PatchSource:
@@ -107,7 +107,7 @@ class PatchSource:
     def _dither(self, queries: Tensor, grid: PatchGrid, values: int) -> Tensor:
         """Queries with noise on them, in proportion to how far from the style the picture was there before."""
         error = self._usage.error.to(queries.device)
-        error = F.interpolate(error[None, None], (grid.rows, grid.columns), mode="bilinear").flatten()
+        error = functional.interpolate(error[None, None], (grid.rows, grid.columns), mode="bilinear").flatten()
         spread = DITHER * (error * values / queries.shape[1]).sqrt()
         return queries + spread[:, None] * torch.randn(queries.shape, generator=self._generator).to(queries.device)
 
@@ -124,18 +124,18 @@ def share_out(padded: Tensor, grid: PatchGrid, offers: list[tuple[Tensor, float]
     Returns:
         What to paste, in the shape of an offer.
     """
-    chosen, left = offers[0]
+    chosen, shared = offers[0]
     owner = torch.zeros(grid.rows * grid.columns, dtype=torch.long, device=padded.device)
     for newcomer, (offer, share) in enumerate(offers[1:], 1):
-        left += share
+        shared += share
         # How much better the offer fits than what is chosen so far, smoothed so that the styles form regions.
         gain = _misfit(padded, grid, chosen) - _misfit(padded, grid, offer)
-        gain = F.avg_pool2d(gain[None], 3, 1, 1, count_include_pad=False)[0].flatten()
+        gain = functional.avg_pool2d(gain[None], 3, 1, 1, count_include_pad=False)[0].flatten()
         # Each of those before gives up the same part of its own, so that every one keeps its share.
         for earlier in range(newcomer):
             own = (owner == earlier).nonzero()[:, 0]
             order = own[gain[own].argsort(descending=True, stable=True)]
-            owner[order[: round(len(own) * share / left)]] = newcomer
+            owner[order[: round(len(own) * share / shared)]] = newcomer
         chosen = torch.where((owner == newcomer).view(1, grid.rows, grid.columns, 1, 1), offer, chosen)
     return chosen
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - the name everyone knows
 from torch import Tensor
+from torch.nn import functional
 
 
 def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
     """Resample `image` (C, H, W) to `size` (height, width): bicubic, low-passed when it shrinks, clamped to [0, 1]."""
     if image.shape[-2:] == size:
         return image
-    resized = F.interpolate(image[None], size, mode="bicubic", align_corners=False, antialias=True)
+    resized = functional.interpolate(image[None], size, mode="bicubic", align_corners=False, antialias=True)
     return resized[0].clamp_(0, 1)
 
 
@@ -23,15 +23,15 @@ def gaussian_blur(image: Tensor, sigma: float) -> Tensor:
     kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)
     kernel /= kernel.sum()
     stack = image[:, None]  # every channel is blurred alike: channels are the batch
-    stack = F.conv2d(_mirror(stack, radius, 0, width), kernel.view(1, 1, 1, -1))
-    stack = F.conv2d(_mirror(stack, 0, radius, height), kernel.view(1, 1, -1, 1))
+    stack = functional.conv2d(_mirror(stack, radius, 0, width), kernel.view(1, 1, 1, -1))
+    stack = functional.conv2d(_mirror(stack, 0, radius, height), kernel.view(1, 1, -1, 1))
     return stack[:, 0]
 
 
 def _mirror(stack: Tensor, horizontal: int, vertical: int, side: int) -> Tensor:
     """Pad by reflection, or by repetition where the picture is too small to be reflected so far."""
     padding = (horizontal, horizontal, vertical, vertical)
-    return F.pad(stack, padding, mode="reflect" if max(padding) < side else "replicate")
+    return functional.pad(stack, padding, mode="reflect" if max(padding) < side else "replicate")
 
 
 def level_sizes(height: int, width: int, levels: int) -> list[tuple[int, int]]:

@@ -50,6 +50,13 @@ def test_a_photo_that_is_the_style_stays_much_as_it_is(paint: Paint) -> None:
     assert (paint("texture", picture, (picture, 1.0)) - picture).abs().mean() < 0.1
 
 
+@pytest.mark.parametrize("strength", [1e-6, 1e-39, 5e-324])
+def test_hardly_any_strength_leaves_the_photo_however_little_it_is(paint: Paint, strength: float) -> None:
+    photo = torch.linspace(0.1, 0.9, 64).expand(1, 3, 64, 64)
+    painted = paint("texture", photo, (1 - photo.transpose(2, 3), 1.0), strength=strength)
+    assert (painted - photo).abs().max() < 0.02
+
+
 def test_a_style_of_vertical_lines_paints_vertical_lines(paint: Paint) -> None:
     lines = (torch.arange(64) % 6 < 3).float().expand(1, 3, 64, 64)
     down, across = torch.meshgrid(torch.linspace(0, 1, 64), torch.linspace(0, 1, 64), indexing="ij")
