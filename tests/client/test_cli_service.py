@@ -7,21 +7,20 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
 import pytest
-from cloud.faulty_line import faulty_line
+from cloud.faulty_line import faulty_line, lose, refuse
 from PIL import Image
+from waiting import PATIENCE, wait_for
 
 from stylizer_cli.main import run as run_command
 from stylizer_client import Client
 
 SMALL = ("--size", "64", "--quality", "draft")
-PATIENCE = 60.0
 Painting = Callable[[], AbstractContextManager[None]]
 Run = Callable[..., tuple[int, str, str]]
 
@@ -105,11 +104,7 @@ def test_what_was_interrupted_is_taken_up_by_the_same_command(
     process = subprocess.Popen(
         [sys.executable, "-m", "stylizer_cli", *command], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    deadline = time.monotonic() + PATIENCE
-    while len(client.jobs()) < 2:
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for(lambda: len(client.jobs()) == 2, "two jobs", process=process)
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=PATIENCE)
     assert (process.returncode, stdout) == (130, b"")
@@ -127,11 +122,7 @@ def test_a_job_that_came_to_nothing_is_asked_for_anew(
 ) -> None:
     command = ["paint", "cat.jpg", "--style", "woodcut", *SMALL, "-o", "out.jpg", "--api", address]
     process = subprocess.Popen([sys.executable, "-m", "stylizer_cli", *command], cwd=folder)
-    deadline = time.monotonic() + PATIENCE
-    while not client.jobs():
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for(client.jobs, "a job", process=process)
     process.kill()
     process.wait(PATIENCE)
     assert (folder / ".out.jpg.ticket").exists()
@@ -156,6 +147,7 @@ def test_a_job_that_came_to_nothing_is_asked_for_anew(
         ["--style-scale", "4", "--size", "2048", "--method", "texture"],
         ["--mask", "text.jpg"],
         ["--style", "text.jpg"],
+        ["--style", "woodcut=nan"],
         ["--format", "bmp"],
     ],
 )
@@ -187,6 +179,8 @@ def test_what_only_the_service_finds_wrong_ends_with_the_same_code(run: Run, add
     ("arguments", "code", "words"),
     [
         (["--api", "art.example.com"], 2, "api is 'art.example.com'; it must be an address such as https://"),
+        (["--api", "http://localhost:99999"], 2, "api is 'http://localhost:99999'; it must be an address such as"),
+        (["--api", "http://localhost", "--key", "a b"], 2, "key has other characters than printable ASCII"),
         (["--key", "k"], 2, "key is given, which only goes with --api"),
         (["--jobs", "3"], 2, "jobs is given, which only goes with --api"),
         (["--jobs", "0", "--api", "http://localhost"], 2, "jobs is 0; it must be a whole number from 1 to 64"),
@@ -251,6 +245,35 @@ def test_styles_of_ones_own_are_listed_added_and_painted_in(
     assert (code, stderr.startswith("stylizer: error: the style picture is text")) == (1, True)
 
 
+def test_whether_a_style_is_added_here_or_by_a_service_is_as_it_was_said_whatever_the_environment_says(
+    run: Run, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STYLIZER_API", "http://127.0.0.1:9")  # nobody there
+    assert run("styles", "add", "quilt", "cat.jpg", "--api", "")[:2] == (0, "quilt\n")
+    assert run("styles", "--api", "", "add", "patch", "cat.jpg")[:2] == (0, "patch\n")
+    for command in (
+        ("--api", address, "add", "Quilt", "cat.jpg"),
+        ("--api", address, "add", "Quilt", "cat.jpg", "--key", "k"),
+        ("add", "Quilt", "cat.jpg", "--api", address),
+    ):
+        code, added, stderr = run("styles", *command)
+        assert (code, added.startswith("sty_")) == (0, True), stderr
+
+
+def test_what_was_asked_for_is_not_asked_for_again_where_the_service_is_too_busy_to_tell(
+    run: Run, address: str, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stylizer_client.steps._FIRST_PAUSE", 0.001)
+    with faulty_line(address) as line:
+        command = ("paint", "cat.jpg", "--style", "woodcut", *SMALL, "-o", "out.jpg", "--api", line.address)
+        line.go_wrong("GET /v1/stylizations/", lose, times=6)
+        assert run(*command)[0] == 1
+        line.go_wrong("POST /v1/stylizations", refuse(503, b'{"detail": "too busy"}'), times=6)
+        code, _, stderr = run(*command)
+        assert (code, stderr) == (1, "stylizer: error: too busy\n")
+    assert len(client.jobs()) == 1
+
+
 def test_a_sheet_shows_the_photo_the_style_and_each_way_to_paint(
     run: Run, address: str, painting: Painting, folder: Path
 ) -> None:
@@ -270,24 +293,24 @@ def test_a_sheet_shows_the_photo_the_style_and_each_way_to_paint(
     assert run("compare", "cat.jpg", "--style", "woodcut", "--method", "magic")[0] == 2
 
 
-def test_a_painting_for_stdout_that_nobody_waits_for_any_more_is_canceled(
-    address: str, folder: Path, client: Client
+@pytest.mark.parametrize(
+    "arguments",
+    [["paint", "-", "--style", "woodcut", "-o", "-"], ["compare", "cat.jpg", "--style", "woodcut", "--strength", "1"]],
+)
+def test_a_painting_that_no_command_could_take_up_is_canceled_with_the_one_that_waited(
+    address: str, folder: Path, client: Client, arguments: list[str]
 ) -> None:
-    command = [sys.executable, "-m", "stylizer_cli", "paint", "-", "--style", "woodcut", "-o", "-", "--api"]
+    command = [sys.executable, "-m", "stylizer_cli", *arguments, "--api"]
     with faulty_line(address) as line, (folder / "cat.jpg").open("rb") as photo:
         process = subprocess.Popen(
-            [*command, line.address], stdin=photo, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            [*command, line.address], cwd=folder, stdin=photo, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
-        deadline = time.monotonic() + PATIENCE
-        while not line.count("GET /v1/stylizations/"):  # it knows of the job, and watches it
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_for(lambda: line.count("GET /v1/stylizations/"), "a look at the job that it knows of", process=process)
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=PATIENCE)
     assert (process.returncode, stdout) == (130, b"")
     assert stderr == b"stylizer: error: interrupted; nothing was written\n"
-    assert [job.status for job in client.jobs()] == ["canceled"]
+    assert {job.status for job in client.jobs()} == {"canceled"}
 
 
 def test_help_and_styles_load_neither_torch_nor_the_client() -> None:
