@@ -41,7 +41,7 @@ def save(path: Path, looks: Mapping[int, Look], palette: Tensor) -> None:
     """
     state = {f"{side}.{key}": value for side, look in looks.items() for key, value in look.packed().items()}
     save_file({**state, PALETTE: palette.contiguous()}, path, {"encoder": encoder_version()})
-    path.chmod(0o644)
+    path.chmod(0o644)  # by itself safetensors lets nobody but its owner read it
 
 
 def read(path: Path, device: torch.device = CPU) -> dict[int, Look]:

@@ -83,7 +83,7 @@ def _made_whole(folder: Path, replace: bool) -> Iterator[Path]:
     # Beside where it will be; no style is called that, so it is never taken for one.
     made = Path(tempfile.mkdtemp(prefix=".", dir=folder.parent))
     try:
-        made.chmod(0o755)
+        made.chmod(0o755)  # which mkdtemp keeps to its owner
         yield made
         if replace:
             shutil.rmtree(folder, ignore_errors=True)

@@ -32,7 +32,7 @@ def export(features: CompactFeatures, path: Path) -> None:
     taps = {name: view.tap for name, view in features.views.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(state, path, {"views": json.dumps(taps)})
-    path.chmod(0o644)
+    path.chmod(0o644)  # by itself safetensors lets nobody but its owner read it
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -140,7 +140,7 @@ class DecoderTraining(Run):
     def export(self, to: Path) -> None:
         """Write the average of the weights in half precision."""
         save_file({key: value.half().contiguous() for key, value in self.average.items()}, to)
-        to.chmod(0o644)
+        to.chmod(0o644)  # by itself safetensors lets nobody but its owner read it
 
 
 def _wanted(batch: Batch, theirs: dict[str, Moments]) -> list[dict[str, Moments]]:
