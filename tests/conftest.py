@@ -1,7 +1,8 @@
-"""A gateway for the tests of several suites."""
+"""What the tests of all suites share."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -9,6 +10,18 @@ from typing import Any
 import httpx
 import pytest
 from cloud.gateway import Gateway, Handler, event_loop, serving_gateway
+
+# Several test processes share the processors: with a thread for each, they would mostly wait for one another. Read
+# once, when torch loads.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """The same for programs that take every core there is, and would keep them for the tests that follow."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("stylizer.compute.available_cores", lambda: 1)
+        yield
 
 
 @pytest.fixture

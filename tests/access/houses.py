@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import io
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -12,13 +11,13 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import httpx
-from PIL import Image
+from pictures import slope
 from starlette.routing import BaseRoute, Mount
+from waiting import PATIENCE
 
 from stylizer_service.leases import claim
 from stylizer_service.usecases import Service
 
-PATIENCE = 60.0
 ANN, BEN, REMOVED = "ann", "ben", "removed"
 NEVER = {"upl": "upl_" + "n" * 26, "stz": "stz_" + "n" * 26, "sty": "sty_" + "n" * 26}
 """Ids that never were, by their prefixes."""
@@ -165,9 +164,7 @@ class Form:
 
 def photo() -> bytes:
     """A small JPEG."""
-    buffer = io.BytesIO()
-    Image.linear_gradient("L").resize((48, 32)).convert("RGB").save(buffer, "JPEG")
-    return buffer.getvalue()
+    return slope(format="JPEG")
 
 
 def over_http(address: str) -> Send:

@@ -12,8 +12,8 @@ from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
-from access.houses import ANN, BEN, PATIENCE, REMOVED, Belongings, Form, House
-from load.processes import wait_for
+from access.houses import ANN, BEN, REMOVED, Belongings, Form, House
+from waiting import wait_for
 
 from stylizer_service.models import UPLOAD_ID, new_id
 from stylizer_service.webhooks import NotSent, deliver
@@ -81,7 +81,7 @@ def be_busy(house: House) -> Iterator[str]:
 def test_no_log_holds_a_key_a_signature_a_policy_or_a_secret_of_webhooks(house: House) -> None:
     secrets = {text for secret in be_busy(house) for text in (secret, unquote(secret))}
     if house.name == "local":
-        wait_for(lambda: "webhook of" in house.log(), "the first try to tell a caller", PATIENCE)
+        wait_for(lambda: "webhook of" in house.log(), "the first try to tell a caller", log=house.log)
 
     log = house.log()
     assert log

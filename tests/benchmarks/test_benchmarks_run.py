@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as run
-from benchmarks import plan
+from benchmarks import machine, plan
 from benchmarks.measuring import Job, Measurement, measure
 from benchmarks.record import Record
 from stylizer import METHOD_NAMES, methods
@@ -48,6 +48,7 @@ def test_a_run_goes_on_where_it_was_stopped_and_repeats_what_others_disturbed(
 
     out = tmp_path / "bench.json"
     command = ["benchmarks", "--methods", "texture", "--sizes", "64", "--qualities", "draft", "--out", str(out)]
+    monkeypatch.setattr(machine, "REPEATS", 1)  # the machine is described at each start
     monkeypatch.setattr(run, "measure", measure_two)
     monkeypatch.setattr(sys, "argv", command)
     with pytest.raises(KeyboardInterrupt):

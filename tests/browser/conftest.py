@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -16,9 +14,11 @@ from typing import Any
 
 import httpx
 import pytest
-from browser.steps import DESKTOP, PATIENCE, Ask, OpenPage, Served
+from browser.steps import DESKTOP, Ask, OpenPage, Served
+from pictures import slope
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from waiting import PATIENCE, wait_for
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -47,13 +47,11 @@ def serve_data(tmp_path: Path) -> Callable[..., AbstractContextManager[str]]:
 def _serving(folder: Path, *options: str) -> Iterator[str]:
     log = folder / "log"
     command = [sys.executable, "-c", "from functions.local.server import main; main()"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*command, "--port", "0", "--data-dir", str(folder / "data"), *options],
             stdout=output,
             stderr=output,
-            env=environment,
         )
     try:
         yield _address_in(log, process)
@@ -63,12 +61,10 @@ def _serving(folder: Path, *options: str) -> Iterator[str]:
 
 
 def _address_in(log: Path, process: subprocess.Popen[bytes]) -> str:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline and process.poll() is None:
-        if found := re.search(r"Page +(http://\S+)/", log.read_text()):
-            return found[1]
-        time.sleep(0.05)
-    raise AssertionError(f"the server did not start:\n{log.read_text()}")
+    found = wait_for(
+        lambda: re.search(r"Page +(http://\S+)/", log.read_text()), "the address", process=process, log=log.read_text
+    )
+    return found[1]
 
 
 @pytest.fixture(autouse=True)
@@ -136,11 +132,9 @@ def ask(served: Served) -> Ask:
     """Ask the API for a painting, as another program would: `ask(style, **fields)` gives its id."""
 
     def ask(style: str = "woodcut", **fields: Any) -> str:
-        buffer = io.BytesIO()
-        Image.linear_gradient("L").resize((96, 72)).convert("RGB").save(buffer, "JPEG")
         answer = served.api.post(
             "/v1/stylizations",
-            files={"content": ("photo.jpg", buffer.getvalue())},
+            files={"content": ("photo.jpg", slope(96, 72, "JPEG"))},
             data={"style": style, "size": "64", "quality": "draft", **fields},
         )
         return str(answer.raise_for_status().json()["id"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import Any
 
 import httpx
 from playwright.sync_api import Locator, Page, ViewportSize, expect
+from waiting import wait_for
 
-PATIENCE = 60.0  # seconds that a thing may take on a busy machine; nothing here measures time
 PHONE: dict[str, Any] = {"viewport": ViewportSize(width=360, height=740), "is_mobile": True, "has_touch": True}
 DESKTOP: dict[str, Any] = {"viewport": ViewportSize(width=1440, height=900)}
 
@@ -36,10 +35,7 @@ class Served:
         return dict(self.api.get(f"/v1/stylizations/{job_id}").raise_for_status().json())
 
     def wait_until_ended(self, job_id: str) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while self.job(job_id)["status"] in ("queued", "running"):
-            assert time.monotonic() < deadline, f"waited in vain for {job_id}"
-            time.sleep(0.05)
+        wait_for(lambda: self.job(job_id)["status"] not in ("queued", "running"), f"the end of {job_id}")
 
     def styles(self) -> list[dict[str, Any]]:
         return list(self.api.get("/v1/styles?limit=100").raise_for_status().json()["items"])

@@ -6,15 +6,13 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+from waiting import wait_for
 
 from cloud.stage import Stage
-
-PATIENCE = 100.0
 
 
 class Container:
@@ -48,8 +46,4 @@ class Container:
 
     def wait_for(self, look: Callable[[], bool]) -> None:
         """Return when it is so. Fails if the process has ended, or it takes too long."""
-        deadline = time.monotonic() + PATIENCE
-        while not look():
-            assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.05)
+        wait_for(look, process=self.process, log=self.log.read_text)

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-PATIENCE = 100.0  # seconds that a thing may take on a busy machine; nothing here measures time
 
 Event = dict[str, Any]
 Handler = Callable[[Event, Any], Mapping[str, Any] | None]
@@ -134,12 +133,3 @@ class Running:
         while not self._stop.is_set():
             if source.deliver() is None:
                 self._stop.wait(0.05)
-
-
-def wait_for(look: Callable[[], bool]) -> None:
-    """Return when it is so."""
-    deadline = time.monotonic() + PATIENCE
-    while not look():
-        if time.monotonic() > deadline:
-            raise AssertionError("waited in vain")
-        time.sleep(0.05)

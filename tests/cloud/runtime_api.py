@@ -17,7 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-PATIENCE = 60.0
+from waiting import PATIENCE, wait_for
+
 ROOT = "/2018-06-01/runtime"
 SET_BY_LAMBDA = {
     "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
@@ -129,7 +130,6 @@ class Function:
     """A function that runs: its process, and the Runtime API between it and whoever invokes it.
 
     Attributes:
-        init_seconds: From the start of the process until it first asked for an event.
         process: The process.
         environment: What it was given, and nothing of the test's own.
         folder: Where it was started.
@@ -146,7 +146,6 @@ class Function:
         self.process = process
         self.environment = environment
         self.folder = folder
-        self.init_seconds = 0.0
         self._api = api
         self._log = log
 
@@ -162,33 +161,16 @@ class Function:
 
     def report(self) -> Report:
         """Wait for what it posts next."""
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            try:
-                return self._api.reports.get(timeout=0.1)
-            except queue.Empty:
-                self._check(deadline)
+        wait_for(lambda: not self._api.reports.empty(), "its answer", process=self.process, log=self.log)
+        return self._api.reports.get()
 
     def wait_until_ready(self) -> None:
         """Wait until it has asked for its first event."""
-        began = time.monotonic()
-        while not self._api.is_ready.wait(0.01):
-            self._check(began + PATIENCE)
-        self.init_seconds = time.monotonic() - began
+        wait_for(self._api.is_ready.is_set, "its first question", process=self.process, log=self.log)
 
     def log(self) -> str:
         """What it has written to stdout and stderr."""
         return self._log.read_text()
-
-    def peak_memory(self) -> float:
-        """The most memory that the process has had until now, MiB."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024
-
-    def _check(self, deadline: float) -> None:
-        assert self.process.poll() is None, f"it ended with {self.process.returncode}: {self.log()}"
-        assert time.monotonic() < deadline, f"it never answered: {self.log()}"
 
 
 @contextmanager

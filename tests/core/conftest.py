@@ -1,32 +1,30 @@
 from __future__ import annotations
 
-import io
-import os
 import struct
 from collections.abc import Callable
 
 import numpy as np
+import pictures
 import pytest
 from PIL import Image
 
 from stylizer.images import Picture
 
-# Several test processes share the processors: with a thread for each, they would mostly wait for one another.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-
 Save = Callable[..., bytes]
-
-
-@pytest.fixture(autouse=True)
-def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command line takes every core there is, and would keep them for the tests that follow it."""
-    monkeypatch.setattr("stylizer.compute.available_cores", lambda: 1)
 
 
 @pytest.fixture(autouse=True)
 def on_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests say the same on a machine with a GPU; `test_device.py` is about those."""
     monkeypatch.setenv("STYLIZER_DEVICE", "cpu")
+
+
+@pytest.fixture(autouse=True)
+def the_same_chance() -> None:
+    """What a test draws does not hang on the tests before it."""
+    import torch
+
+    torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")
@@ -38,9 +36,7 @@ def save() -> Save:
             import pillow_heif
 
             pillow_heif.register_heif_opener()
-        buffer = io.BytesIO()
-        image.save(buffer, name, **settings)
-        return buffer.getvalue()
+        return pictures.encoded(image, name, **settings)
 
     return encoded
 

@@ -6,12 +6,9 @@ import io
 import json
 import re
 import signal
-import struct
 import subprocess
 import sys
 import threading
-import time
-import zlib
 from collections.abc import Callable, Iterator
 from os import kill
 from pathlib import Path
@@ -19,10 +16,10 @@ from typing import Any, TypeVar
 
 import httpx
 import pytest
-from pictures import disk_photo, encoded
+from pictures import bomb, disk_photo, encoded
 from PIL import Image, ImageChops
+from waiting import PATIENCE, wait_for
 
-PATIENCE = 100.0  # seconds that a thing may take on a busy machine; nothing here measures time
 SMALL = {"size": "64", "quality": "draft"}
 LONG = {"size": "448", "quality": "standard", "method": "texture"}
 
@@ -80,13 +77,7 @@ class Server:
         return dict(answer.json())
 
     def wait_for(self, look: Callable[[], T | None], what: str) -> T:
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            found = look()
-            if found:
-                return found
-            time.sleep(0.05)
-        raise AssertionError(f"waited in vain for {what}:\n{self.log()}")
+        return wait_for(look, what, log=self.log)
 
     def wait_until_painting(self, job_id: str) -> None:
         """Return when some of a job, but not all, is painted."""
@@ -133,19 +124,6 @@ def mask(size: tuple[int, int]) -> bytes:
     image = Image.new("L", size)
     image.paste(255, (0, 0, size[0] // 2, size[1]))
     return encoded(image, "PNG")
-
-
-def bomb(side: int = 30_000) -> bytes:
-    """A PNG of side x side black pixels, in some 100 KB."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    packer = zlib.compressobj(9)
-    row = bytes(1 + side // 8)
-    packed = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()
-    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
 
 
 def test_one_form_gives_a_finished_painting(server: Server, photo: bytes) -> None:

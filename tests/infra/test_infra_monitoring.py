@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from PIL import Image
+from pictures import slope
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -79,10 +79,8 @@ def told(tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture
     settings = Settings(data_dir=tmp_path_factory.mktemp("data"))
     with closing(open_local(settings)) as local:
         ports = local.service.ports
-        file = io.BytesIO()
-        Image.radial_gradient("L").resize((96, 64)).save(file, "PNG")
         for ending in ("succeeded", "failed"):
-            content = local.service.add_upload("ann", file, field="content")
+            content = local.service.add_upload("ann", io.BytesIO(slope()), field="content")
             wish = StylizationRequest.model_validate({"content": content, "style": content})
             job_id = local.service.create_stylization("ann", wish)[0].id
             lease = claim(ports, settings, job_id)

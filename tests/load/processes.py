@@ -8,21 +8,16 @@ import os
 import re
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import httpx
 import psutil
+from waiting import PATIENCE, wait_for
 
 from load.crowd import Plan, Report
-
-T = TypeVar("T")
-PATIENCE = 120.0
-"""Seconds that anything may take before the run gives up on it."""
 
 SERVER = "from functions.local.server import main; main()"
 """What `stylizer-server` runs, for `python -c`."""
@@ -95,13 +90,11 @@ def serving(data_dir: Path, *options: str, **settings: str) -> Iterator[Server]:
         )
 
     def address() -> str | None:
-        if process.poll() is not None:
-            raise RuntimeError(f"the server did not start:\n{log.read_text()}")
         found = re.search(r"Page +(http://\S+)/", log.read_text()[begin:])
         return found[1].replace("localhost", "127.0.0.1") if found else None
 
     try:
-        at = wait_for(address, "the server")
+        at = wait_for(address, "the server", process=process, log=log.read_text)
         with httpx.Client(base_url=at, timeout=PATIENCE) as api:
             yield Server(at, api, psutil.Process(process.pid), log)
     finally:
@@ -145,16 +138,6 @@ def painter_held(data_dir: Path) -> Iterator[None]:
     with (data_dir / "worker.lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def wait_for(look: Callable[[], T | None], what: str, seconds: float = PATIENCE) -> T:
-    """Look until there is something to see. Raises TimeoutError."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := look():
-            return found
-        time.sleep(0.05)
-    raise TimeoutError(f"waited in vain for {what}")
 
 
 def _answers(address: str) -> bool:

@@ -13,10 +13,11 @@ from http import HTTPStatus
 from pathlib import Path
 
 import httpx
+from waiting import wait_for
 
 from load.attacks import HalfOpen, flood
 from load.crowd import Plan
-from load.processes import SERVER, Server, crowd, painter_held, serving, wait_for
+from load.processes import SERVER, Server, crowd, painter_held, serving
 
 _CHEAP = {"style": "woodcut", "size": "64", "quality": "draft"}
 _BUFFERS = 16 * 2**20

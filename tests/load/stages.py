@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from PIL import Image
+from waiting import wait_for
 
 from load.crowd import Plan, Report
-from load.processes import Server, Usage, crowd, painter_held, serving, wait_for, yardstick
+from load.processes import Server, Usage, crowd, painter_held, serving, yardstick
 from load.visits import OPTIONS
 
 MIX = {

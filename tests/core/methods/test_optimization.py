@@ -67,8 +67,8 @@ def test_a_style_is_painted_by_what_is_stored_of_it_and_not_by_its_likeness(tmp_
         def look(part: float) -> Look | None:
             return stored_looks.look_at(file, 128 * part) if stored else None
 
-        given = Options(size=128, quality="draft", **options)
-        task = Task(photo, (Style(lambda: picture, 1.0, look),), given, None, None, lambda *_: None)
+        given: dict[str, Any] = {"size": 128, "quality": "draft"} | options
+        task = Task(photo, (Style(lambda: picture, 1.0, look),), Options(**given), None, None, lambda *_: None)
         return methods.load("optimization").paint(task)
 
     by_work, by_likeness, by_stored = (
@@ -77,17 +77,17 @@ def test_a_style_is_painted_by_what_is_stored_of_it_and_not_by_its_likeness(tmp_
     )
     assert by_stored < 1.1 * by_work < 0.5 * by_likeness
     # In gray nothing is stored, and the picture is what there is.
-    gray = [painted(likeness, stored=stored, preserve_color="luminance") for stored in (True, False)]
+    gray = [painted(likeness, stored=stored, preserve_color="luminance", size=64) for stored in (True, False)]
     assert torch.equal(*gray)
 
 
 def test_better_quality_comes_nearer_to_the_style(paint: Paint) -> None:
-    photo, style = _hills(96, 128), _checks(120, 120)
+    photo, style = _hills(), _checks()
     draft, standard = (
-        _distance(paint("optimization", photo, (style, 1.0), quality=quality, size=128), style)
+        _distance(paint("optimization", photo, (style, 1.0), quality=quality), style)
         for quality in ("draft", "standard")
     )
-    assert standard < draft
+    assert standard < 0.95 * draft
 
 
 def test_inside_a_mask_the_style_is_found_as_if_there_were_nothing_else(paint: Paint) -> None:

@@ -103,14 +103,6 @@ def moto() -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="session", autouse=True)
-def one_thread() -> None:
-    """Tests share the processor, and threads that wait for each other there wait long."""
-    import torch
-
-    torch.set_num_threads(1)
-
-
 @pytest.fixture
 def stage(moto: str, monkeypatch: pytest.MonkeyPatch) -> Stage:
     """Stores, and an environment in which functions find them."""

@@ -5,10 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
-import struct
 import threading
-import time
-import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
@@ -18,9 +15,12 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.client import BaseClient
 from botocore.compat import HTTPHeaders
+from clocks import go_ahead
 from cloud.processes import FunctionProcess
-from cloud.pump import QueueSource, wait_for
+from cloud.pump import QueueSource
 from cloud.stage import PAST, TRIES, Stage
+from pictures import bomb
+from waiting import wait_for
 
 from stylizer_service.aws import open_ports
 from stylizer_service.aws.settings import PainterSettings
@@ -65,7 +65,6 @@ def test_a_message_that_comes_twice_is_painted_once(world: World, photo: bytes) 
 def test_a_painter_that_is_killed_is_followed_by_another_and_the_painting_is_made_once(
     world: World, photo: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("STYLIZER_LEASE_SECONDS", "2")
     job_id = world.accept(world.upload(photo), method="texture", size=256)
     painter = FunctionProcess(PAINTER, world.stage.environment)
     source = QueueSource(world.stage.sqs, world.stage.paint_queue, painter)
@@ -79,7 +78,7 @@ def test_a_painter_that_is_killed_is_followed_by_another_and_the_painting_is_mad
     assert ended == [False]
     # Its message is hidden for as long as a painting may take: it is the sweep that finds the job.
     assert world.painter.deliver() is None
-    time.sleep(2)
+    go_ahead(monkeypatch, minutes=1)
     world.settle()
 
     assert world.painter.drain() == [True]
@@ -175,18 +174,6 @@ def test_messages_that_no_painter_can_deal_with_end_among_the_dead_letters_and_t
     job = world.job(job_id)
     assert (job["status"], job["error"]["type"]) == ("failed", "/problems/painting-failed")
     assert job["error"]["detail"] == "several painters failed at this in a row; the log says why"
-
-
-def bomb(side: int = 30_000) -> bytes:
-    """A PNG of side x side black pixels, in some 100 KB."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
-    packer = zlib.compressobj(9)
-    rows = b"".join(packer.compress(bytes(side // 8 + 1)) for _ in range(side)) + packer.flush()
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
 @pytest.mark.parametrize(

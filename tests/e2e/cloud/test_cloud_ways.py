@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trustme
-from cloud.pump import wait_for
 from cloud.receiver import stranger
+from pictures import encoded
 from PIL import Image, ImageChops
 from standardwebhooks import Webhook, WebhookVerificationError
+from waiting import wait_for
 
 from stylizer_service.rows import stamp
 
@@ -62,15 +63,14 @@ def test_a_photo_sent_with_the_request_is_painted_while_the_caller_waits(world: 
 def test_a_style_of_ones_own_and_a_mask_go_the_same_way(world: World, photo: bytes) -> None:
     made = world.ann.post("v1/styles", json={"upload": world.upload(photo), "title": "Mine"})
     assert made.status_code == 201, made.text
-    white = io.BytesIO()
-    Image.new("L", (96, 72), 255).save(white, "PNG")
+    white = encoded(Image.new("L", (96, 72), 255), "PNG")
     blend = [{"style": made.json()["id"], "weight": 2}, {"style": "woodcut", "weight": 1}]
     answer = world.ann.post(
         "v1/stylizations",
         json={
             "content": world.upload(photo),
             "styles": blend,
-            "mask": world.upload(white.getvalue(), "image/png"),
+            "mask": world.upload(white, "image/png"),
             "size": 64,
             "quality": "draft",
         },

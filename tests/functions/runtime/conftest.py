@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
@@ -21,7 +20,7 @@ from cloud.runtime_api import Function, start
 from cloud.stage import Stage, build
 from moto.server import ThreadedMotoServer
 from packaging.requirements import Requirement
-from PIL import Image as Picture
+from pictures import disk_photo
 
 Start = Callable[..., AbstractContextManager[Function]]
 
@@ -120,10 +119,8 @@ def start_image(lambda_image: Image, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="session")
 def photo() -> bytes:
-    """A small JPEG with some structure."""
-    buffer = io.BytesIO()
-    Picture.radial_gradient("L").resize((96, 64)).convert("RGB").save(buffer, "JPEG")
-    return buffer.getvalue()
+    """A disk before a slope of light, 96 x 72."""
+    return disk_photo()
 
 
 @pytest.fixture(scope="module")

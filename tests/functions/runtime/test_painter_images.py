@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,10 +17,9 @@ import torch
 from cloud.layouts import CHECKOUT, DOCKERFILE, Builder, Image, context_files, read_stages
 from cloud.stage import Stage
 from packaging.utils import canonicalize_name
+from waiting import PATIENCE, wait_for
 
 from infra import locks
-
-PATIENCE = 60
 
 
 def run(stage: str) -> str:
@@ -136,11 +134,7 @@ def test_the_endpoint_starts_the_way_sagemaker_starts_it_and_ends_when_told(
         command = sagemaker_image.start("serve")
         server = subprocess.Popen(command, cwd=sagemaker_image.folder, env=environment, stdout=log, stderr=log)
     try:
-        deadline = time.monotonic() + PATIENCE
-        while not answers(port):
-            assert server.poll() is None, (tmp_path / "log").read_text()
-            assert time.monotonic() < deadline, "it never answered"
-            time.sleep(0.1)
+        wait_for(lambda: answers(port), "an answer", process=server, log=(tmp_path / "log").read_text)
         server.send_signal(signal.SIGTERM)
         assert server.wait(PATIENCE) == 0, (tmp_path / "log").read_text()
     finally:
