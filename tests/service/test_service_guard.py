@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from waiting import is_running, wait_for
 
 from stylizer_service.guard import Bounds, Crashed, Guard, GuardError, KeeperDied, Late, TooMuchMemory, TooSlow
 
@@ -45,6 +46,7 @@ def test_work_gets_the_data_and_its_answer_comes_back(guard: Guard) -> None:
         ("abort", Crashed),
         ("exit", Crashed),
         ("answer too long", Crashed),
+        ("answer in a hundred thousand brackets", Crashed),
         ("loop in C", TooSlow),
         ("fill the memory", TooMuchMemory),
         ("kill itself", TooMuchMemory),
@@ -86,6 +88,18 @@ def test_a_keeper_that_was_killed_is_replaced(guard: Guard) -> None:
 def test_data_is_not_blamed_for_the_death_of_keepers(guard: Guard) -> None:
     with pytest.raises(KeeperDied):
         do(guard, "kill the keeper")
+
+    assert do(guard, "answer", b"ab")[1] == b"ba"
+
+
+def test_data_is_not_blamed_where_the_system_has_no_handles_left(guard: Guard, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("stylizer_service.guard.socket.socketpair", refuse)
+        with pytest.raises(KeeperDied, match="Too many open files"):
+            do(guard, "answer")
 
     assert do(guard, "answer", b"ab")[1] == b"ba"
 
@@ -143,17 +157,4 @@ def test_the_keeper_ends_with_the_process_that_it_works_for() -> None:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=60)
 
-    keeper = int(process.stdout)
-    deadline = time.monotonic() + 30
-    while is_running(keeper) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not is_running(keeper)
-
-
-def is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    # Where nobody collects orphans they stay as what is left of them.
-    return not (Path(f"/proc/{pid}/stat").exists() and Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z")
+    wait_for(lambda: not is_running(int(process.stdout)), "the end of the keeper")

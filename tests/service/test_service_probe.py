@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import struct
 import zlib
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from fuzz.corpus import WEAPONS
+from pictures import chunk, png
 from PIL import Image, PngImagePlugin
 
 from stylizer.errors import ImageError
@@ -33,15 +35,9 @@ def probe(data: bytes, field: str = "content", **limits: int) -> ProbedImage | P
         return error.problem
 
 
-def chunk(name: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-
 def png_of(width: int, height: int) -> bytes:
     """A PNG that says it is that large, in a few bytes."""
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    data = zlib.compress(bytes(100_000), 9)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    return png((width, height), 8, 2, zlib.compress(bytes(100_000), 9))
 
 
 @pytest.fixture(scope="session")
@@ -236,6 +232,15 @@ def test_what_was_looked_at_once_is_known_and_judged_anew(picture: Picture, monk
         with pytest.raises(ProblemError, match="at least 16 pixels"):
             probe.check(io.BytesIO(narrow), field="content")
     assert looks == 2
+
+
+def test_a_file_that_cannot_be_read_now_is_not_called_broken(picture: Picture) -> None:
+    class Failing(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:  # noqa: ARG002
+            raise OSError(errno.EIO, "Input/output error")
+
+    with pytest.raises(Unavailable, match="the mask cannot be read"):
+        Probe(Settings()).check(Failing(picture()), field="mask")
 
 
 def test_a_machine_too_busy_to_look_at_a_picture_blames_the_machine(
