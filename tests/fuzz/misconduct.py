@@ -47,7 +47,10 @@ def _die_while_answering(_: bytes) -> tuple[Any, bytes]:
 
 
 def _answer_a_hundred_thousand_brackets(_: bytes) -> tuple[Any, bytes]:
-    json.dumps = lambda _: "[" * 100_000  # type: ignore[assignment]
+    def dump(_: object) -> str:
+        return "[" * 100_000
+
+    json.dumps = dump  # type: ignore[assignment]
     return None, b""
 
 
