@@ -57,9 +57,6 @@ def painting(local: Local) -> Callable[[], AbstractContextManager[None]]:
 
     @contextmanager
     def at_work() -> Iterator[None]:
-        import torch
-
-        torch.set_num_threads(1)  # tests share the processor
         stop = threading.Event()
 
         def run() -> None:

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import struct
 import zlib
 from collections.abc import Callable
 
 import numpy as np
 import pytest
+from pictures import png
 from PIL import Image, ImageCms, ImageOps
 
 from stylizer.errors import (
@@ -16,15 +16,6 @@ from stylizer.images import Limits, Picture, decode, decode_mask
 
 Save = Callable[..., bytes]
 AssertQuarters = Callable[[Picture, Image.Image, int], None]
-
-
-def chunk(name: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-
-def png(width: int, height: int, depth: int, color: int, data: bytes, extra: bytes = b"") -> bytes:
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + extra + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
 @pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF", "TIFF-LZW", "HEIF"])
@@ -135,7 +126,7 @@ def test_sixteen_bit_gray_is_scaled_and_not_clipped(save: Save) -> None:
 def test_sixteen_bit_color_is_scaled(assert_quarters: AssertQuarters, quarters: Image.Image) -> None:
     deep = np.asarray(quarters).astype(">u2") * 257
     rows = b"".join(b"\0" + row.tobytes() for row in deep)
-    assert_quarters(decode(png(64, 32, 16, 2, zlib.compress(rows))), quarters, 0)
+    assert_quarters(decode(png((64, 32), 16, 2, zlib.compress(rows))), quarters, 0)
 
 
 def test_floating_point_within_0_to_1_is_black_to_white_and_any_other_is_stretched(save: Save) -> None:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import io
 import struct
 import sys
-import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pictures import bomb, encoded
 from PIL import Image
 
 from stylizer.errors import (
@@ -39,15 +39,6 @@ NAMES = {
     "GIF": "gif",
     "HEIF": "heic",
 }
-
-
-def chunk(name: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-
-def png(width: int, height: int, depth: int, color: int, data: bytes, extra: bytes = b"") -> bytes:
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + extra + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -83,9 +74,7 @@ def test_a_path_a_file_a_stream_and_a_picture_in_memory_are_all_taken(
 
 
 def test_a_png_of_30000_by_30000_in_100_kb_is_refused_before_it_unpacks() -> None:
-    squeeze = zlib.compressobj(9)
-    row = bytes(1 + 30_000 // 8)
-    data = png(30_000, 30_000, 1, 0, b"".join(squeeze.compress(row) for _ in range(30_000)) + squeeze.flush())
+    data = bomb()
     assert 100_000 < len(data) < 120_000
     with pytest.raises(TooManyPixels) as caught:
         decode(data)
@@ -209,12 +198,7 @@ def test_heic_without_its_library_names_what_is_accepted(
 
 def _samples() -> list[bytes]:
     noise = Image.effect_noise((40, 30), 60).convert("RGB")
-    samples = []
-    for name in ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "GIF"):
-        buffer = io.BytesIO()
-        noise.save(buffer, name)
-        samples.append(buffer.getvalue())
-    return samples
+    return [encoded(noise, name) for name in ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "GIF")]
 
 
 SAMPLES = _samples()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pictures import encoded
 from PIL import Image
 
 from stylizer import (
@@ -223,12 +223,6 @@ def test_a_transparent_photo_is_painted_over_and_stays_as_transparent(method: Me
     assert _distance(painting.image.convert("RGB"), _paint(method).image) == 0
 
 
-def _bytes(image: Image.Image, name: str = "PNG") -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, name)
-    return buffer.getvalue()
-
-
 @pytest.mark.parametrize(
     ("arguments", "error", "field", "allowed"),
     [
@@ -257,7 +251,7 @@ def _bytes(image: Image.Image, name: str = "PNG") -> bytes:
         ({"style": b"not a picture"}, UnsupportedImage, "style", ""),
         ({"style": Image.new("RGB", (15, 40))}, ImageTooSmall, "style", "16"),
         ({"content": b""}, EmptyImage, "content", ""),
-        ({"content": _bytes(_photo())[:-60]}, CorruptImage, "content", ""),
+        ({"content": encoded(_photo(), "PNG")[:-60]}, CorruptImage, "content", ""),
         ({"content": Image.new("RGB", (400, 20))}, ExtremeAspectRatio, "content", "16"),
         ({"limits": Limits(max_pixels=6000)}, TooManyPixels, "content", "0.006 megapixels"),
         ({"mask": b"not a picture"}, UnsupportedImage, "mask", ""),

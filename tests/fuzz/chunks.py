@@ -6,7 +6,9 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 
-from fuzz.seeds import chunk, make, png
+from pictures import bomb, chunk
+
+from fuzz.seeds import make, png
 
 MOST = 32 * 2**20  # the longest file that is taken, bytes
 HUGE = 7071  # a square of such a side has the most pixels that are taken
@@ -91,14 +93,6 @@ def _jpegs() -> Iterator[tuple[str, Weapon]]:
         yield f"EXIF {name}", lambda exif=exif: _jpeg(segment(0xE1, (b"Exif\0\0" + exif)[:65_000]))  # type: ignore[misc]
 
 
-def _zeros(side: int, depth: int, color: int, planes: int) -> bytes:
-    squeeze = zlib.compressobj(9)
-    row = bytes(1 + (side * depth * planes + 7) // 8)
-    rows = b"".join(squeeze.compress(row) for _ in range(side)) + squeeze.flush()
-    header = struct.pack(">IIBBBBB", side, side, depth, color, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
-
-
 def _png(before: bytes = b"", seed: str = "png rgb") -> bytes:
     whole = make(seed)
     return whole[:33] + before + whole[33:]
@@ -114,8 +108,8 @@ def _sized_png(width: int, height: int) -> bytes:
 
 
 def _pngs() -> Iterator[tuple[str, Weapon]]:
-    yield "a bomb of 900 megapixels", lambda: _zeros(30_000, 1, 0, 1)
-    yield "a bomb within the limits", lambda: _zeros(HUGE, 16, 6, 4)
+    yield "a bomb of 900 megapixels", bomb
+    yield "a bomb within the limits", lambda: bomb(HUGE, 16, 6, 4)
     yield "texts to unpack", lambda: _png(chunk(b"zTXt", b"a\0\0" + _bomb(2**20)) * 200)
     yield "a text of a gigabyte", lambda: _png(chunk(b"zTXt", b"a\0\0" + _bomb(2**30)))
     yield "an international text of a gigabyte", lambda: _png(chunk(b"iTXt", b"a\0\1\0\0\0" + _bomb(2**30)))
@@ -139,7 +133,7 @@ def _pngs() -> Iterator[tuple[str, Weapon]]:
         "a second header",
         lambda: _png(make("png rgb")[8:16] + struct.pack(">II", 60_000, 60_000) + b"\x08\2\0\0\0\0"),
     )
-    yield "a second header that fits", lambda: _png(_zeros(30_000, 1, 0, 1)[8:33])
+    yield "a second header that fits", lambda: _png(bomb()[8:33])
     yield "a chunk beyond the end", lambda: _png(b"\xff\xff\xff\xfftEXt")
     yield "data for more rows than there are", lambda: png((20, 20), 8, 0, bytes(2**28))
     yield "an unknown depth", lambda: png((20, 20), 77, 99, bytes(400))

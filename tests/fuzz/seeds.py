@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import cache
 
 import numpy as np
+import pictures
 from PIL import Image, ImageCms
 
 SIZE = (48, 40)
@@ -62,16 +63,9 @@ def save(image: Image.Image, format: str, **settings: object) -> bytes:  # noqa:
     return buffer.getvalue()
 
 
-def chunk(name: bytes, data: bytes) -> bytes:
-    """A chunk of a PNG."""
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-
 def png(size: tuple[int, int], depth: int, color: int, rows: bytes, before: bytes = b"", interlace: int = 0) -> bytes:
     """A PNG from its uncompressed rows, each with its filter in front; `before` comes before the data."""
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", *size, depth, color, 0, 0, interlace))
-    body = chunk(b"IDAT", zlib.compress(rows, 1))
-    return b"\x89PNG\r\n\x1a\n" + header + before + body + chunk(b"IEND", b"")
+    return pictures.png(size, depth, color, zlib.compress(rows, 1), before, interlace)
 
 
 _PLANES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -87,7 +81,7 @@ def _raw_png(depth: int, color: int, interlace: bool = False) -> Callable[[tuple
             if width
             for _ in range(height)
         )
-        palette = chunk(b"PLTE", rng.bytes(3 * 2**depth)) if color == 3 else b""
+        palette = pictures.chunk(b"PLTE", rng.bytes(3 * 2**depth)) if color == 3 else b""
         return png(size, depth, color, rows, palette, int(interlace))
 
     return make_png

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import socket
@@ -16,7 +15,7 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from PIL import Image
+from pictures import slope
 
 from functions.local.wiring import create_local_app
 from stylizer_service.leases import claim
@@ -24,12 +23,6 @@ from stylizer_service.local import Local, open_local
 from stylizer_service.settings import Settings
 
 MAX_BYTES = 100_000
-
-
-def encoded(size: tuple[int, int] = (48, 32), format: str = "JPEG") -> bytes:  # noqa: A002
-    buffer = io.BytesIO()
-    Image.linear_gradient("L").resize(size).convert("RGB").save(buffer, format)
-    return buffer.getvalue()
 
 
 def hold_to_contract(answer: httpx.Response, contract: dict[str, Any]) -> None:
@@ -86,7 +79,7 @@ def settings_in() -> Callable[[Path], Settings]:
             style = folder / "styles" / name
             style.mkdir(parents=True)
             (style / "style.toml").write_text(f'title = "In {name}"\n')
-            (style / "swatch.webp").write_bytes(encoded(format="WEBP"))
+            (style / "swatch.webp").write_bytes(slope(format="WEBP"))
         data_dir, styles_dir = folder / "data", folder / "styles"
         return Settings(data_dir=data_dir, styles_dir=styles_dir, max_bytes=MAX_BYTES, max_wait=5)
 
@@ -118,7 +111,7 @@ def serve() -> Callable[[FastAPI], object]:
 
 @pytest.fixture(scope="session")
 def photo() -> bytes:
-    return encoded()
+    return slope(format="JPEG")
 
 
 @pytest.fixture
@@ -140,6 +133,6 @@ def finish(local: Local) -> Callable[[str], None]:
     def finished(job_id: str) -> None:
         lease = claim(local.service.ports, local.service.settings, job_id)
         assert lease is not None
-        lease.succeed(encoded((64, 43)), preview=encoded((32, 21)), width=64, height=43)
+        lease.succeed(slope(64, 43, "JPEG"), preview=slope(32, 21, "JPEG"), width=64, height=43)
 
     return finished

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 import uvicorn
+from pictures import slope
 from PIL import Image
 
 from functions.local.serving import serving_config
@@ -88,6 +88,4 @@ def serve(tmp_path: Path) -> Callable[..., object]:
 @pytest.fixture(scope="session")
 def photo() -> bytes:
     """A small PNG."""
-    file = io.BytesIO()
-    Image.linear_gradient("L").resize((48, 32)).save(file, "PNG")
-    return file.getvalue()
+    return slope()

@@ -6,16 +6,15 @@ import itertools
 import json
 import logging
 import socket
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, suppress
 from typing import Any
 
 import pytest
+from waiting import PATIENCE, wait_for
 
 Serve = Callable[..., AbstractContextManager[Any]]
 
-PATIENCE = 60.0  # seconds that a thing may take on a busy machine; nothing here measures time
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 POST = b"POST /v1/stylizations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 FORM = b"POST /v1/stylizations HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=X\r\n"
@@ -73,13 +72,6 @@ def crumbs(text: bytes) -> Iterator[bytes]:
     return (text[index : index + 1] for index in range(len(text)))
 
 
-def wait_until(look: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not look():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 @pytest.mark.parametrize("answered_before", [0, 2])
 def test_a_head_that_comes_byte_by_byte_is_cut_off(serve: Serve, answered_before: int) -> None:
     with serve(head_timeout=1) as running, running.connect() as connection:
@@ -115,7 +107,7 @@ def test_a_body_that_comes_too_slowly_or_takes_too_long_is_cut_off(
         send(connection, itertools.chain([head], itertools.repeat(piece)), pause=0.05)
 
         assert answer(connection) == (408, "request-timeout")
-        wait_until(lambda: running.connections == 0)
+        wait_for(lambda: running.connections == 0)
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
@@ -131,8 +123,8 @@ def test_who_goes_away_in_the_middle_leaves_no_trace(serve: Serve, caplog: pytes
         for head in (GET[:20], POST + b"Content-Length: 9\r\n\r\n[", FORM + CHUNKED + b"5\r\n--X\r\n\r\n"):
             with running.connect() as connection:
                 connection.sendall(head)
-                wait_until(lambda: running.connections == 1)
-            wait_until(lambda: running.connections == 0)
+                wait_for(lambda: running.connections == 1)
+            wait_for(lambda: running.connections == 0)
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
@@ -152,7 +144,7 @@ def test_what_still_comes_after_a_refusal_is_thrown_away_for_a_while_only(
     with serve(max_bytes=100_000) as running, running.connect() as connection:
         connection.sendall(POST + b"Content-Length: 999999999\r\n\r\n")
         send(connection, itertools.repeat(b"[" * 4096))
-        wait_until(lambda: running.connections == 0)
+        wait_for(lambda: running.connections == 0)
 
 
 def test_a_length_that_is_a_lie_is_found_out(serve: Serve) -> None:
@@ -207,7 +199,7 @@ def test_who_does_not_take_the_answer_is_cut_off(serve: Serve) -> None:
 
         connection.sendall(f"GET {link} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
 
-        wait_until(lambda: running.connections == 0)
+        wait_for(lambda: running.connections == 0)
 
 
 def test_only_so_many_connections_are_open_at_a_time(serve: Serve) -> None:
@@ -216,7 +208,7 @@ def test_only_so_many_connections_are_open_at_a_time(serve: Serve) -> None:
             assert answer(third) == (503, "too-many-connections")
             one.sendall(GET)
             assert read_one(one) == 200
-        wait_until(lambda: running.connections == 0)
+        wait_for(lambda: running.connections == 0)
         with running.connect() as again:
             again.sendall(GET)
             assert read_one(again) == 200

@@ -4,14 +4,14 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from waiting import PATIENCE, wait_for
 
 from functions.local.messenger import Messenger
 from stylizer_service.local import Local, open_local
@@ -21,8 +21,6 @@ from stylizer_service.ports import Ports
 from stylizer_service.records import Job
 from stylizer_service.settings import Settings
 from stylizer_service.webhooks import NotSent, Sender
-
-PATIENCE = 100.0  # seconds that a thing may take on a busy machine; nothing here measures time
 
 
 class Recorder:
@@ -78,13 +76,6 @@ def stored(ports: Ports, job_id: str) -> Job:
     job = ports.jobs.get(job_id)
     assert job is not None
     return job
-
-
-def wait_for(look: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not look():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @contextmanager
@@ -159,7 +150,7 @@ def test_the_server_goes_on_telling_what_an_earlier_one_left_and_never_leads_ins
         data_dir = str(local.service.settings.data_dir)
         process = subprocess.Popen([*command, "--port", "0", "--data-dir", data_dir], stdout=file, stderr=file)
     try:
-        wait_for(lambda: f"webhook of {job_id}: " in log.read_text() or process.poll() is not None)
+        wait_for(lambda: f"webhook of {job_id}: " in log.read_text(), "a try", process=process, log=log.read_text)
         process.terminate()
         assert process.wait(PATIENCE) == 0
     finally:

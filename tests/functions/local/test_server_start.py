@@ -9,7 +9,6 @@ import socket
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 from pictures import disk_photo
+from waiting import wait_for
 
 from functions.local.server import main
 from stylizer_service.local import open_local
@@ -128,10 +128,9 @@ def test_keys_come_and_go_while_the_server_runs_and_it_has_files_for_all_its_con
             ["sh", "-c", 'ulimit -Sn 100 && exec "$@"', "sh", *command, "--port", "0"], stdout=log, stderr=log
         )
     try:
-        deadline = time.monotonic() + 60
-        while not (found := re.search(r"Page +(\S+)", (tmp_path / "log").read_text())):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        found = wait_for(
+            lambda: re.search(r"Page +(\S+)", (tmp_path / "log").read_text()), "the address", process=process
+        )
         with httpx.Client(base_url=found[1], timeout=60) as client:
 
             def status(key: str) -> int:
