@@ -190,7 +190,9 @@ def test_a_list_can_be_of_one_status(jobs: Jobs, new_job: Callable[..., Job], se
     assert {job.id for job in page} == {made[0].id, made[2].id}
 
 
-@pytest.mark.parametrize("cursor", ["x", "bm90IGpzb24", "WzEsMl0", "WyJhIl0", "ü", "", "eyJhIjogMX0"])
+@pytest.mark.parametrize(
+    "cursor", ["x", "bm90IGpzb24", "WzEsMl0", "WyJhIl0", "ü", "", "eyJhIjogMX0", "WyJh!!!!IiwiYiJd"]
+)
 def test_a_cursor_that_no_list_gave_out_is_refused(jobs: Jobs, cursor: str) -> None:
     with pytest.raises(BadCursor):
         jobs.page("ann", limit=2, cursor=cursor, status=None)

@@ -7,6 +7,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import psutil
 import pytest
 
 from stylizer_service.catalog import Catalog, installed_styles
@@ -60,6 +61,22 @@ def test_the_installed_styles_are_those_of_the_core() -> None:
 def test_a_folder_of_styles_that_is_not_there_is_said_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no folder of styles"):
         open_local(Settings(data_dir=tmp_path, styles_dir=tmp_path / "nowhere"))
+
+
+def test_without_the_core_the_folder_of_the_styles_has_to_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+
+    with pytest.raises(FileNotFoundError, match="set STYLIZER_STYLES_DIR"):
+        installed_styles()
+
+
+def test_who_has_closed_the_service_holds_none_of_its_files(tmp_path: Path) -> None:
+    local = open_local(Settings(data_dir=tmp_path))
+    assert local.service.list_stylizations("ann").items == []
+    for _ in range(2):
+        local.close()
+
+    assert [file.path for file in psutil.Process().open_files() if file.path.startswith(str(tmp_path))] == []
 
 
 _START = """
