@@ -173,7 +173,13 @@ def test_a_key_that_cannot_be_made_or_removed_is_one_line(keys: Keys) -> None:
     assert_one_line(keys("remove", "bob"), "'bob'")
 
 
-def test_every_setting_of_the_server_is_told_of_in_its_page() -> None:
+def test_every_setting_of_the_server_is_told_of_in_its_page_with_its_default() -> None:
     page = (Path(__file__).parents[3] / "docs" / "server.md").read_text()
+    told: dict[str, str] = {}
+    for names, defaults in re.findall(r"^\| (`.*?`) \| (.*?) \|", page, re.MULTILINE):
+        told.update(zip(re.findall(r"`(\w+)`", names), defaults.split(", "), strict=False))
     own = LocalSettings.model_fields.keys() - Settings.model_fields.keys()
-    assert [name for name in own if f"`{name}`" not in page] == []
+    assert own - told.keys() == set()
+    numbers = {name: LocalSettings.model_fields[name].default for name in own}
+    numbers = {name: number for name, number in numbers.items() if number is not None}
+    assert {name: float(told[name].replace(",", "")) for name in numbers} == numbers
