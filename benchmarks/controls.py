@@ -1,0 +1,189 @@
+"""Paint the pictures of docs/methods.md: what each control does to one photo, a sheet for each method.
+
+    python -m benchmarks.controls [METHOD ...]
+
+The photo is docs/pictures/cat.jpg: the cat Chelsea, CC0, of scikit-image's samples.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
+
+from benchmarks.plan import PHOTO
+from stylizer import methods, styles
+from stylizer.compute import set_up_process
+from stylizer.options import METHOD_NAMES, PRESERVE_COLOR, QUALITIES, MethodName, Options, check_choice
+from stylizer_cli.contact_sheet import Block, Cell, compose
+
+PLAIN = Options(size=384)
+CELL = (240, 160)  # pixels of each picture on the sheet
+STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
+SCALES = (0.5, 1.0, 2.0, 4.0)
+SHARES = (1.0, 0.75, 0.5, 0.25, 0.0)
+
+# Found by looking: the styles that show a control best,
+STRENGTH, SCALE, COLOR, MASK, QUALITY = "impasto-swirls", "mosaic", "great-wave", "pointillism", "starry-night"
+BLEND = ("woodcut", "watercolor")
+# and where the cat's head is, and the middle between its eyes, as shares of width and height.
+HEAD = (0.08, -0.1, 0.86, 1.1)
+EYES = (0.35, 0.45)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A painting to come: what `stylize` is asked for."""
+
+    styles: Sequence[tuple[str, float]]
+    options: Options = PLAIN
+    mask: Image.Image | None = None
+    content_mask: Image.Image | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one control does.
+
+    Attributes:
+        control: Its name.
+        about: What else is said of it.
+        cells: Captions, with pictures as they are or paintings to come.
+        is_detail: Whether a part of each painting is shown pixel by pixel, where the whole would not show it.
+    """
+
+    control: str
+    about: str
+    cells: Sequence[tuple[str, Image.Image | Wish]]
+    is_detail: bool = False
+
+
+def main() -> None:
+    """Paint, and write a sheet for each method that is named, or for all."""
+    set_up_process()
+    photo = _opened(PHOTO)
+    for name in sys.argv[1:] or METHOD_NAMES:
+        check_choice("method", name, METHOD_NAMES)
+        method = cast(MethodName, name)
+        sheet(method, photo).save(target(method), quality=54, method=6)
+
+
+def target(method: MethodName) -> Path:
+    """Where the sheet of a method lies."""
+    return PHOTO.with_name(f"controls-{method}.webp")
+
+
+def sheet(method: MethodName, photo: Image.Image) -> Image.Image:
+    """All rows of a method, painted."""
+    blocks = []
+    for row in rows(method, photo):
+        cells = [Cell(caption, _shown(method, photo, what, row.is_detail)) for caption, what in row.cells]
+        blocks.append(Block(f"{row.control}: {row.about}", [cells]))
+    return compose(blocks, CELL)
+
+
+def rows(method: MethodName, photo: Image.Image) -> Iterator[Row]:
+    """A row for each control that the method honors."""
+    yield Row("strength", _title(STRENGTH), [(f"{x:g}", _wish(STRENGTH, strength=x)) for x in STRENGTHS])
+    scales = [(f"{x:g}", _wish(SCALE, style_scale=x)) for x in SCALES]
+    yield Row("style_scale", _title(SCALE), [("the style", _swatch(SCALE)), *scales])
+    kept = [(kind, _wish(COLOR, preserve_color=kind)) for kind in PRESERVE_COLOR]
+    yield Row("preserve_color", _title(COLOR), [("the photo", photo), ("the style", _swatch(COLOR)), *kept])
+    yield _blended()
+    yield _masked(photo)
+    if methods.load(method).TAKES_CONTENT_MASK:
+        yield _content_masked(photo)
+    qualities = [(quality, _wish(QUALITY, quality=quality)) for quality in QUALITIES]
+    yield Row("quality", f"{_title(QUALITY)}, a detail", qualities, is_detail=True)
+
+
+def _blended() -> Row:
+    first, second = BLEND
+    blends = [[(first, share), (second, 1 - share)] for share in SHARES]
+    cells = [
+        (", ".join(f"{weight:g} {name}" for name, weight in blend if weight), Wish([pair for pair in blend if pair[1]]))
+        for blend in blends
+    ]
+    return Row("styles", f"{_title(first)} and {_title(second)}", cells)
+
+
+def _masked(photo: Image.Image) -> Row:
+    style, head = [(MASK, 1.0)], _head(photo)
+    rest = ImageOps.invert(head)
+    return Row(
+        "mask",
+        f"{_title(MASK)} where it is white",
+        [
+            ("a mask", head),
+            ("painted with it", Wish(style, mask=head)),
+            ("its negative", rest),
+            ("painted with that", Wish(style, mask=rest)),
+        ],
+    )
+
+
+def _content_masked(photo: Image.Image) -> Row:
+    style, head = [(MASK, 1.0)], _head(photo)
+    rest = ImageOps.invert(head)
+    return Row(
+        "content_mask",
+        f"{_title(MASK)}, free where it is black",
+        [
+            ("none: found in the photo", Wish(style)),
+            ("a content mask", head),
+            ("painted with it", Wish(style, content_mask=head)),
+            ("its negative", rest),
+            ("painted with that", Wish(style, content_mask=rest)),
+        ],
+    )
+
+
+def _wish(style: str, **changes: Any) -> Wish:
+    return Wish([(style, 1.0)], replace(PLAIN, **changes))
+
+
+def _title(style: str) -> str:
+    return styles.get(style).title
+
+
+def _swatch(style: str) -> Image.Image:
+    return _opened(styles.get(style).swatch)
+
+
+def _opened(file: Path) -> Image.Image:
+    with Image.open(file) as image:
+        return image.convert("RGB")
+
+
+def _head(photo: Image.Image) -> Image.Image:
+    """A soft mask of the cat's head."""
+    mask = Image.new("L", photo.size)
+    width, height = photo.size
+    left, top, right, below = HEAD
+    ImageDraw.Draw(mask).ellipse((left * width, top * height, right * width, below * height), fill=255)
+    return mask.filter(ImageFilter.GaussianBlur(width / 50))
+
+
+def _shown(method: MethodName, photo: Image.Image, what: Image.Image | Wish, is_detail: bool) -> Image.Image:
+    """A picture as it is, or the painting that is wished for, or the part of it around the eyes."""
+    if isinstance(what, Image.Image):
+        return what
+    from stylizer import stylize  # brings torch, which `set_up_process` is to load
+
+    painting = stylize(
+        photo,
+        list(what.styles),
+        method=method,
+        options=what.options,
+        mask=what.mask,
+        content_mask=what.content_mask,
+    ).image
+    if not is_detail:
+        return painting
+    (x, y), (width, height) = EYES, CELL
+    left, top = round(x * painting.width - width / 2), round(y * painting.height - height / 2)
+    return painting.crop((left, top, left + width, top + height))

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from benchmarks import controls
+from stylizer.options import METHOD_NAMES, MethodName, Options
+
+METHODS_MD = (Path(__file__).parents[2] / "docs" / "methods.md").read_text()
+PHOTO = Image.linear_gradient("L").resize((96, 64)).convert("RGB")
+
+
+@pytest.mark.parametrize("method", METHOD_NAMES)
+def test_every_control_that_a_method_honors_has_a_row(method: MethodName) -> None:
+    rows = [row.control for row in controls.rows(method, PHOTO)]
+    masks = ["mask", "content_mask"] if method == "texture" else ["mask"]
+    not_to_be_seen = {"size", "seed", "features"}
+    options = {field.name for field in fields(Options)} - not_to_be_seen
+    assert sorted(rows) == sorted([*options, *masks, "styles"])
+
+
+@pytest.mark.parametrize("method", METHOD_NAMES)
+def test_the_sheet_of_a_method_stands_in_methods_md_with_words_for_who_cannot_see_it(method: MethodName) -> None:
+    sheet = controls.target(method)
+    assert re.search(rf"!\[[^]]{{60,}}\]\(pictures/{sheet.name}\)", METHODS_MD)
+    assert sheet.stat().st_size < 250_000
+    with Image.open(sheet) as picture:
+        assert picture.width > 5 * controls.CELL[0]
+
+
+def test_a_sheet_is_painted_by_one_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    PHOTO.save(tmp_path / "photo.png")
+    monkeypatch.setattr(controls, "PHOTO", tmp_path / "photo.png")
+    monkeypatch.setattr(controls, "PLAIN", Options(size=64))
+    monkeypatch.setattr(sys, "argv", ["controls", "feedforward"])
+    controls.main()
+    assert [path.name for path in tmp_path.glob("*.webp")] == ["controls-feedforward.webp"]
