@@ -81,8 +81,12 @@ def rescue(ports: Ports, settings: Settings) -> list[str]:
 
     Returns:
         The ids of those jobs.
+
+    Raises:
+        Exception: What kept it from seeing to one of them; all others have been seen to by then.
     """
     now = ports.clock.now()
+    failures: list[Exception] = []
     hours = settings.result_ttl.total_seconds() / 3600
     late = problem("not-painted", f"no painter came to it in {hours:g} hours")
 
@@ -91,25 +95,29 @@ def rescue(ports: Ports, settings: Settings) -> list[str]:
             ports.dispatcher.send(job)
         return job.way == "queue"
 
-    found = _seen_to(ports.jobs.bereft(now, limit=_BATCH), lambda job: resume(ports, settings, job))
-    found += _seen_to(ports.jobs.due("queued", now, limit=_BATCH), lambda job: fail(ports, settings, job.id, late))
+    found = _seen_to(ports.jobs.bereft(now, limit=_BATCH), lambda job: resume(ports, settings, job), failures)
+    overdue = ports.jobs.due("queued", now, limit=_BATCH)
+    found += _seen_to(overdue, lambda job: fail(ports, settings, job.id, late), failures)
     if ports.dispatcher.depth() == 0:
         # `due` goes by the end of a job's time, which a job that waits was given when it was made.
         since = now + settings.result_ttl - settings.requeue_after
-        found += _seen_to(ports.jobs.due("queued", since, limit=_BATCH), send)
+        found += _seen_to(ports.jobs.due("queued", since, limit=_BATCH), send, failures)
     for job in ports.jobs.untold(now - _UNTOLD_AFTER, limit=_BATCH):
         wake(ports, job.id)
         found.append(job.id)
+    if failures:
+        raise failures[0]
     return found
 
 
-def _seen_to(jobs: Iterable[Job], see_to: Callable[[Job], bool]) -> list[str]:
+def _seen_to(jobs: Iterable[Job], see_to: Callable[[Job], bool], failures: list[Exception]) -> list[str]:
     """The ids of those that something was done about. One that cannot be helped now keeps no other waiting."""
     found = []
     for job in jobs:
         try:
             if see_to(job):
                 found.append(job.id)
-        except Exception:
+        except Exception as error:
             log.exception("%s cannot be seen to now; the next time it may", job.id)
+            failures.append(error)
     return found
