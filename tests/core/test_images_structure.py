@@ -9,6 +9,7 @@ import pytest
 from fuzz import seeds
 from fuzz.chunks import segment
 from fuzz.corpus import WEAPONS
+from pictures import chunk
 
 from stylizer.errors import CorruptImage, TooManyPixels
 from stylizer.images import decode
@@ -58,7 +59,7 @@ def test_pictures_with_as_many_parts_as_there_are_reasons_for_are_taken() -> Non
     padded = jpeg[:2] + b"\xff" * 60_000 + jpeg[2:]
     with_film = jpeg + b"\xff\xda" * 1000
     png = seeds.make("png rgb")
-    many_texts = png[:33] + seeds.chunk(b"tEXt", b"a\0b") * 900 + png[33:]
+    many_texts = png[:33] + chunk(b"tEXt", b"a\0b") * 900 + png[33:]
     gif = seeds.make("gif plain")
     at = 13 + (3 << (gif[10] & 7) + 1)
     commented = gif[:at] + b"!\xfe" + b"\x01x" * 90_000 + b"\0" + gif[at:]
