@@ -211,6 +211,16 @@ def test_a_file_that_is_there_is_replaced_only_by_force(run: Run, folder: Path) 
     assert decode(folder / "out.jpg").format == "jpeg"
 
 
+def test_who_wants_quiet_hears_only_what_went_wrong(run: Run) -> None:
+    common = ("--style", "woodcut", *SMALL, "--quiet")
+    many = ("cat.png", "left.png", "--to", "out")
+    for arguments in (("cat.png", "-o", "one.jpg"), many, many):  # the last time they are there already
+        assert run("paint", *arguments, *common) == (0, "", "")
+    code, stdout, stderr = run("paint", "cat.png", "text.jpg", "--to", "other", *common)
+    assert (code, stdout, stderr.count("\n")) == (1, "", 1)
+    assert "text.jpg" in stderr
+
+
 def test_help_names_every_control_with_its_range_and_default(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "160")
     code, stdout, _ = run("paint", "--help")
