@@ -11,7 +11,6 @@ import random
 import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Protocol, TypeVar
 
 from stylizer_client.errors import Unreachable
@@ -95,7 +94,8 @@ def insist(call: Call, retries: int) -> Conversation[Answer]:
     Raises:
         Unreachable: There is no answer, to the last try either.
     """
-    for tried in count():
+    tried = 0
+    while True:
         backoff = min(_LONGEST_BACKOFF, _FIRST_PAUSE * 2**tried) * random.uniform(0.5, 1)  # noqa: S311 - no secret
         try:
             answer = yield call
@@ -110,7 +110,7 @@ def insist(call: Call, retries: int) -> Conversation[Answer]:
             if not may_pass or tried == retries or pause > LONGEST_PAUSE:
                 return answer
         yield Pause(pause)
-    raise AssertionError  # count() does not end
+        tried += 1
 
 
 def retry_after(answer: Answer) -> float | None:

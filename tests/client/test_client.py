@@ -23,6 +23,7 @@ from stylizer_client import (
     Client,
     ClientError,
     Conflict,
+    Expired,
     Invalid,
     NotFound,
     Options,
@@ -97,6 +98,8 @@ def test_whatever_was_sent_or_painted_can_be_deleted(client: Client, folder: Pat
     for _ in range(2):
         client.delete(job)
     assert client.job(job.id).status == "expired"
+    with pytest.raises(Expired, match=f"{job.id} has expired"):
+        client.wait(job)
     for thing in (photo, own.id):
         client.delete(thing)
         with pytest.raises(NotFound):
@@ -227,6 +230,18 @@ def test_a_service_that_is_not_there_is_told_in_a_sentence(no_pauses: list[float
     assert len(no_pauses) == 5
 
 
+def test_of_a_service_that_is_too_slow_it_is_told_that_it_may_have_heard() -> None:
+    def answer(_: httpx.Request) -> httpx.Response:
+        raise httpx.ReadTimeout("")
+
+    transport = httpx.MockTransport(answer)
+    client = Client("https://art.example.com/prod", retries=0, transport=transport)
+    with client, pytest.raises(Unreachable) as caught:
+        client.styles()
+    assert caught.value.detail == "https://art.example.com does not answer: its time is over"
+    assert caught.value.was_sent
+
+
 @pytest.mark.parametrize(
     "wrong", ["localhost:8000", "http://", "http://localhost:80a", "http://localhost:99999", "http://1.2.3.999"]
 )
@@ -270,7 +285,7 @@ def test_of_a_file_the_service_is_told_the_name_alone_even_if_that_is_no_text(ph
 
 def test_a_site_that_is_no_stylizer_is_told_from_one() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
-        body = {"/v1/styles": "<html>", "/v1/styles/x": '{"id": "x"}'}[request.url.path]
+        body = {"/v1/styles": "<html>", "/v1/styles/x": '{"id": "x"}', "/v1/stylizations": "[]"}[request.url.path]
         return httpx.Response(200, text=body)
 
     with Client("https://blog.example.com", transport=httpx.MockTransport(answer)) as client:
@@ -278,6 +293,8 @@ def test_a_site_that_is_no_stylizer_is_told_from_one() -> None:
             client.styles()
         with pytest.raises(BadAnswer, match="title"):
             client.style("x")
+        with pytest.raises(BadAnswer, match="no list"):
+            client.jobs()
 
 
 def test_the_key_goes_to_the_service_and_to_nobody_else(photo: bytes) -> None:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import pty
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -50,13 +53,36 @@ def test_the_suffix_says_the_format_and_without_one_the_option_does() -> None:
         ("a.png", "jpeg", "format is jpeg, but the suffix of 'a.png' says png"),
         ("there.jpg", None, "output 'there.jpg' is already there; --force replaces it"),
         ("no/a.jpg", None, "output 'no/a.jpg' is in a folder that does not exist"),
+        ("full", None, "output 'full/cat-woodcut.jpg' is not a file"),
+        ("locked/a.jpg", None, "output 'locked/a.jpg' is in a folder that may not be written to"),
     ],
 )
-def test_an_output_that_cannot_work_is_refused(folder: Path, output: str, wanted: Format | None, words: str) -> None:
+def test_an_output_that_cannot_work_is_refused(
+    folder: Path, output: str, wanted: Format | None, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (folder / "there.jpg").write_bytes(b"mine")
+    (folder / "full" / "cat-woodcut.jpg").mkdir(parents=True)
+    (folder / "locked").mkdir()
+    # Root may write anywhere: the answer of a system that says otherwise is made up.
+    monkeypatch.setattr(os, "access", lambda path, mode: not (path == Path("locked") and mode == os.W_OK))
     with pytest.raises(OptionError, match=words):
         choose_target("cat.jpg", ["woodcut"], output, wanted, force=False)
     assert (folder / "there.jpg").read_bytes() == b"mine"
+
+
+def test_a_photo_from_stdin_is_given_a_name_or_goes_to_stdout() -> None:
+    with pytest.raises(OptionError, match="the photo from stdin has no name: give one with -o FILE"):
+        choose_target("-", ["woodcut"], None, None, force=False)
+    assert choose_target("-", ["woodcut"], "-", "webp", force=False) == (None, "webp")
+
+
+def test_no_picture_is_written_to_a_screen() -> None:
+    screen, terminal = pty.openpty()
+    refused = pytest.raises(OptionError, match="stdout is a screen; redirect it to a file")
+    with os.fdopen(terminal, "w") as stdout, redirect_stdout(stdout), refused as caught:
+        choose_target("cat.jpg", ["woodcut"], "-", None, force=False)
+    os.close(screen)
+    assert caught.value.field == "output"
 
 
 def test_encoder_quality_is_refused_where_it_would_mean_nothing() -> None:

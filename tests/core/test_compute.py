@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from stylizer import Canceled, OptionError, Options, Progress, stylize
-from stylizer.compute import available_cores, device
+from stylizer.compute import autocast_dtype, available_cores, device
 
 
 def test_a_container_may_use_the_cores_of_its_quota(tmp_path: Path) -> None:
@@ -75,6 +75,32 @@ print(round((before - held()) / 400))
     done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     expected = ["0", "1", "0", "1", "1"] if platform.libc_ver()[0] == "glibc" else ["0"] * 5
     assert done.stdout.split() == expected
+
+
+def test_where_the_c_library_is_not_gnus_a_process_is_set_up_all_the_same() -> None:
+    script = """
+import platform
+platform.libc_ver = lambda: ("", "")  # as it is with musl
+from stylizer import compute
+compute.set_up_process()
+with compute.large_pieces_given_back():
+    compute.give_back_memory()
+import torch
+print(torch.get_num_threads() == compute.available_cores())
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
+
+
+@pytest.mark.parametrize(("in_hardware", "dtype"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_a_gpu_computes_in_bfloat16_only_where_it_need_not_emulate_it(
+    in_hardware: bool, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def is_supported(including_emulation: bool = True) -> bool:
+        return in_hardware or including_emulation
+
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", is_supported)
+    assert autocast_dtype("cuda") == dtype
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 import zlib
 from collections.abc import Callable
 
@@ -123,6 +124,15 @@ def test_sixteen_bit_gray_is_scaled_and_not_clipped(save: Save) -> None:
         np.testing.assert_allclose(rgb[..., 1], ramp / 257, atol=0.51)
 
 
+def test_gray_whose_zero_is_white_is_turned_over_also_where_it_has_sixteen_bits(save: Save) -> None:
+    ramp = np.linspace(0, 65535, 64 * 32).reshape(32, 64).astype(np.uint16)
+    black_is_zero, white_is_zero = (struct.pack("<HHIHH", 262, 3, 1, meaning, 0) for meaning in (1, 0))
+    before, tag, after = save(Image.fromarray(ramp), "TIFF").partition(black_is_zero)
+    assert tag
+    rgb = decode(before + white_is_zero + after).rgb
+    np.testing.assert_allclose(rgb[..., 1], 255 - ramp / 257, atol=0.51)
+
+
 def test_sixteen_bit_color_is_scaled(assert_quarters: AssertQuarters, quarters: Image.Image) -> None:
     deep = np.asarray(quarters).astype(">u2") * 257
     rows = b"".join(b"\0" + row.tobytes() for row in deep)
@@ -148,6 +158,15 @@ def test_alpha_is_kept_apart(assert_quarters: AssertQuarters, name: str, quarter
     assert picture.alpha is not None
     np.testing.assert_allclose(picture.alpha, np.asarray(alpha), atol=4)
     assert_quarters(picture, quarters, 8)
+
+
+def test_gray_that_was_multiplied_by_its_alpha_is_as_light_as_before(quarters: Image.Image) -> None:
+    gray = quarters.convert("LA")
+    gray.putalpha(128)
+    picture = decode(gray.convert("La"))  # as other programs keep it in memory
+    assert picture.alpha is not None
+    assert (picture.alpha == 128).all()
+    np.testing.assert_allclose(picture.rgb[..., 0], np.asarray(quarters.convert("L")), atol=2)
 
 
 def test_a_transparent_color_becomes_alpha(quarters: Image.Image, save: Save) -> None:

@@ -220,6 +220,13 @@ def test_weights_in_another_form_are_refused_rather_than_misread(
         read_tensors(opened, ["a"])
 
 
+def test_weights_that_end_too_early_are_refused(tmp_path: Path) -> None:
+    torch.save({"a": torch.ones(3)}, tmp_path / NAME, _use_new_zipfile_serialization=False)  # noqa: TID251 - as published
+    (tmp_path / NAME).write_bytes((tmp_path / NAME).read_bytes()[:-1])
+    with (tmp_path / NAME).open("rb") as opened, pytest.raises(ValueError, match="the file ends too early"):
+        read_tensors(opened, ["a"])
+
+
 @pytest.mark.usefixtures("expected")
 def test_a_broken_copy_does_not_hide_an_intact_one(file: Path, own: Path, cache: Path) -> None:
     own.mkdir()
