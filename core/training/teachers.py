@@ -76,12 +76,10 @@ class Teachers(nn.Module):
             x = image[:, :, teacher.offset :, teacher.offset :].to(self.dtype, memory_format=torch.channels_last)
             x = (x - self.rgb_mean) / self.rgb_std
             names = {layer.index: layer.name for layer in teacher.layers}
-            for index, module in enumerate(teacher.chain):
+            for index, module in enumerate(list(teacher.chain)[: max(names) + 1]):
                 x = module(x)
                 if index in names:
                     features[names[index]] = x
-                if index == max(names):
-                    break
         return features
 
     def aligned(self, tap: Tensor, layer: Layer, features: Tensor) -> Tensor:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import io
+import runpy
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from pictures import encoded
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from stylizer.styles import catalog
-from swatches.__main__ import MAX_BYTES, STYLES, webp
+from swatches import __main__ as program
+from swatches.__main__ import MAX_BYTES, STYLES
 from swatches.sheet import Sheet
 from swatches.works import WORKS
 
@@ -71,8 +76,42 @@ def test_a_swatch_is_a_small_file(name: str) -> None:
     assert swatch(name).stat().st_size <= MAX_BYTES
 
 
-def test_a_picture_too_rich_for_the_file_size_is_stored_at_a_lower_quality() -> None:
-    flecks = np.random.default_rng(0).integers(60, 200, (300, 400, 3), dtype=np.uint8)
-    data = webp(Image.fromarray(flecks))
-    assert len(data) <= MAX_BYTES
-    assert Image.open(io.BytesIO(data)).size == (400, 300)
+def test_a_picture_too_rich_for_the_file_size_is_stored_at_the_best_quality_that_fits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    flecks = Image.fromarray(np.random.default_rng(0).integers(60, 200, (60, 80, 3), dtype=np.uint8))
+    best, fair, worst = (len(encoded(flecks, "WEBP", quality=quality, method=6)) for quality in (95, 80, 41))
+    assert best > fair > worst
+    for most in (best, fair, worst):
+        monkeypatch.setattr(program, "MAX_BYTES", most)
+        data = program.webp(flecks)
+        assert len(data) == most
+        assert Image.open(io.BytesIO(data)).size == (80, 60)
+    monkeypatch.setattr(program, "MAX_BYTES", worst - 1)
+    with pytest.raises(ValueError, match=f"does not fit in {worst - 1} bytes at a quality worth having"):
+        program.webp(flecks)
+
+
+def test_the_program_paints_the_works_that_are_named_or_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = {name: replace(WORKS[name], size=(160, 120)) for name in ("stained-glass", "woodcut")}
+    monkeypatch.setattr(program, "STYLES", tmp_path)
+    monkeypatch.setattr(program, "WORKS", small)
+    for named, painted in ((["woodcut"], ["woodcut"]), ([], list(small))):
+        monkeypatch.setattr(sys, "argv", ["swatches", *named])
+        program.main()
+        assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == painted
+        assert sorted(path.parent.name for path in tmp_path.glob("*/swatch.webp")) == painted
+    for name, work in small.items():
+        stored = np.asarray(Image.open(tmp_path / name / "swatch.webp").convert("RGB"), dtype=np.float64)
+        assert np.abs(stored - work.render()).mean() < 12, "it is the work, but for its compression"
+
+
+def test_a_work_that_there_is_none_of_is_told_with_those_there_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["swatches", "woodcat"])
+    with pytest.raises(SystemExit, match="2"):
+        runpy.run_path(program.__file__, run_name="__main__")
+    assert f"there is no work 'woodcat'; the works are {', '.join(WORKS)}" in capsys.readouterr().err

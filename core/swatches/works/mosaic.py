@@ -118,8 +118,7 @@ def _cut(sheet: Sheet, cartoon: Cartoon, stones: Array, turns: Array) -> npt.NDA
     parts = sheet.pick(cartoon.part, stones)
     for index, (middle, turn) in enumerate(zip(stones, turns, strict=True)):
         found = footprint(sheet, Dab(middle[0], middle[1], turn, 2.6 * TILE, 2.6 * TILE))
-        if found is None:
-            continue
+        assert found is not None  # no stone lies as far off the sheet as it reaches
         window, along, across = found
         distance = np.maximum(np.abs(along), np.abs(across)) + 9.0 * (cartoon.part[window] != parts[index])
         closer = distance < best[window]

@@ -4,13 +4,15 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image, ImageOps
 from torch import Tensor, nn
 
 from stylizer.features import compact
 from stylizer.features.compact import CompactEncoder
-from training import distill
+from training import distill, side_by_side
 from training.canvases import Canvases
 from training.distill import Distillation, Settings, begin
 from training.evaluate import evaluate
@@ -161,6 +163,29 @@ def test_painting_by_the_teachers_brings_the_style_nearer(teachers: Teachers, dr
         after = float(style_distance(judge(painted), wanted))
     assert painted.shape == photo.shape
     assert after < 0.5 * before
+
+
+def test_the_command_shows_the_paintings_of_each_judge_beside_photo_and_style(
+    teachers: Teachers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(side_by_side, "load_teachers", lambda _: teachers)
+    photo, style, slope = tmp_path / "photo.png", tmp_path / "style.png", Image.linear_gradient("L")
+    ImageOps.colorize(slope.resize((96, 64)), "black", "white").save(photo)
+    ImageOps.colorize(slope.resize((80, 80)), "navy", "orange").save(style)
+    out = tmp_path / "sheet.png"
+    judges = ["taps", "both", "vgg19", "teachers"]
+    command = [str(photo), str(style), "--side", "64", "--steps", "1", "6", "--out", str(out), "--judges", *judges]
+    side_by_side.main(command)
+    told = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [words[0] for words in told] == [f"{name}:" for name in judges]
+    away = {words[0]: float(words[2].strip(",")) for words in told}
+    assert away["teachers:"] < min(away["taps:"], away["both:"]), "who paints by a yardstick does best by it"
+    with Image.open(out) as sheet, Image.open(photo) as file:
+        assert sheet.size == (96 + 64 + len(judges) * 96, 64)
+        panels, shown = np.asarray(sheet, int), np.asarray(file, int)
+    np.testing.assert_array_equal(panels[:, :96], shown)
+    for left in range(160, panels.shape[1], 96):
+        assert np.abs(panels[:, left : left + 96] - shown).mean() > 1
 
 
 def test_the_command_trains_from_folders_and_goes_on_where_it_stopped(

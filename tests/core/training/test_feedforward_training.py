@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from stylizer.features import compact
 from stylizer.feedforward import network
 from training import choose, feedforward
-from training.feedforward import MARGIN, Batch, DecoderTraining, Settings, begin, halos
+from training.feedforward import KEEP_EVERY, KEPT_DECODERS, MARGIN, Batch, DecoderTraining, Settings, begin, halos
 from training.pictures import find_pictures
 from training.quality import find_pairs
 from training.quality_distances import Yardstick
@@ -76,8 +76,12 @@ def test_the_decoder_learns_and_what_ships_is_its_average(teachers: Teachers, ba
     train(run, lambda: run.step / 30, tmp_path)
     run.step -= run.step % 2
     assert loss() < 0.8 * before
-    run.export(tmp_path / "decoder.safetensors")
-    shipped = network.load(tmp_path / "decoder.safetensors").decoder.state_dict()
+    for step in (KEEP_EVERY - 1, KEEP_EVERY):  # of which only the second is kept to be chosen from
+        run.step = step
+        run.save(tmp_path)
+    (kept,) = tmp_path.glob(KEPT_DECODERS)
+    assert kept.name == f"decoder-{KEEP_EVERY:06}.safetensors"
+    shipped = network.load(kept).decoder.state_dict()
     assert set(shipped) == set(run.average)
     for key, value in shipped.items():
         torch.testing.assert_close(value, run.average[key], rtol=1e-3, atol=1e-4)

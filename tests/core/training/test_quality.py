@@ -104,6 +104,13 @@ def test_with_few_artworks_no_pair_counts_twice(evaluation: tuple[Path, Path]) -
     ]
 
 
+def test_a_folder_without_pictures_is_named(evaluation: tuple[Path, Path], tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "notes.txt").touch()
+    with pytest.raises(FileNotFoundError, match=r"no pictures in .*notes"):
+        find_pairs(evaluation[0], tmp_path / "notes")
+
+
 def test_pictures_whose_paintings_would_share_a_name_are_refused(evaluation: tuple[Path, Path]) -> None:
     photos, artworks = evaluation
     (photos / "a.jpg").touch()
@@ -144,5 +151,7 @@ def test_the_command_paints_measures_and_goes_on_where_it_stopped(
     assert second.count("painted earlier") == 1
     assert second.splitlines()[-1].split("|")[3:5] == row[3:5]
 
-    quality.main([*command, "--again"])
-    assert "painted earlier" not in capsys.readouterr().out
+    quality.main([*(argument for argument in command if argument != "--layers"), "--again"])
+    third = capsys.readouterr().out
+    assert "painted earlier" not in third
+    assert "relu1_1" not in third

@@ -1,17 +1,26 @@
 from __future__ import annotations
 
+import shutil
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
+from torch import Tensor
 
 from stylizer import stored_looks, styles
+from stylizer.feedforward.looks import Look
 from stylizer.style_folder import measure
 from stylizer.tensors import to_tensor
+from training import style_folder, style_looks
 from training.style_folder import SIDES, make
-from training.style_synthesis import distance, synthesize
+from training.style_synthesis import STEPS, distance, synthesize
+
+FACTS = ["--title", "Checks", "--artist", "A", "--year", "1900", "--description", "D."]
 
 
 def _checks(side: int = 64) -> Image.Image:
@@ -56,3 +65,91 @@ def test_a_style_of_a_wrong_name_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="name is 'Checks'; it must be 1 to 64 lowercase"):
         make(tmp_path / "Checks", _checks(), {})
     assert not (tmp_path / "Checks").exists()
+
+
+@pytest.fixture
+def built_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in place of the one of the built-in styles, and a synthesis that takes one step instead of many."""
+
+    def hasty(looks: dict[int, Look], palette: Tensor, *, steps: Sequence[int]) -> Tensor:
+        assert steps == STEPS
+        return synthesize(looks, palette, steps=(1, 0))
+
+    (tmp_path / "styles").mkdir()
+    monkeypatch.setattr(style_folder, "STYLES", tmp_path / "styles")
+    monkeypatch.setattr(style_folder, "synthesize", hasty)
+    return tmp_path / "styles"
+
+
+def test_the_command_makes_a_style_from_the_part_of_a_picture_that_shows_the_work(
+    built_in: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    framed = Image.new("RGB", (100, 64), (255, 0, 255))
+    framed.paste(_checks(), (4, 0))
+    framed.save(tmp_path / "work.png")
+    style_folder.main(["checks", str(tmp_path / "work.png"), *FACTS, "--crop", "0.04", "0", "1", "1"])
+    (style,) = styles.load(built_in).values()
+    assert (style.id, style.title, style.year, style.license) == ("checks", "Checks", "1900", style_folder.LICENSE)
+    assert style.look is not None
+    assert not (stored_looks.read_palette(style.look)[:, [0, 2]] > 240).all(1).any(), "the frame was cut off"
+    away, *files = capsys.readouterr().out.splitlines()
+    assert away.startswith("the swatch is ")
+    assert [line.split(":")[0] for line in files] == ["look.safetensors", "style.toml", "swatch.webp"]
+
+
+def test_the_command_makes_the_swatch_of_a_style_anew_from_what_is_stored(
+    built_in: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(styles.get("great-wave").swatch.parent, built_in / "great-wave")
+    swatch, look = (built_in / "great-wave" / name for name in ("swatch.webp", styles.LOOK_FILE))
+    before = swatch.read_bytes(), look.read_bytes()
+    style_folder.main(["great-wave"])
+    assert swatch.read_bytes() != before[0]
+    assert look.read_bytes() == before[1]
+    with Image.open(swatch) as made:
+        away = distance(to_tensor(made.convert("RGB")), stored_looks.read(look)[styles.LOOK_SIDE])
+    told = capsys.readouterr().out.split()[3]  # of the swatch as it was before it was compressed
+    assert float(told) == pytest.approx(away, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["Checks"], "name is 'Checks'; it must be 1 to 64 lowercase"),
+        (["checks"], "there is no style 'checks' whose swatch could be made anew; give a picture"),
+        (["checks", "work.png", "--title", "Checks"], "a style from a picture needs --artist, --year, --description"),
+    ],
+)
+def test_what_the_command_lacks_is_told_before_anything_is_made(
+    built_in: Path, arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        style_folder.main(arguments)
+    assert words in capsys.readouterr().err
+    assert not list(built_in.iterdir())
+
+
+def test_a_swatch_is_not_made_from_what_another_encoder_saw(tmp_path: Path) -> None:
+    save_file({"palette": torch.zeros(1, 3, dtype=torch.uint8)}, tmp_path / styles.LOOK_FILE, {"encoder": "0" * 64})
+    with pytest.raises(ValueError, match="is of another encoder: make the style anew from its picture"):
+        style_folder.synthesize_swatch(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [styles.LOOK_FILE]
+
+
+def test_looks_are_stored_anew_of_works_that_are_painted_by_code_and_of_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("woodcut", "great-wave"):
+        shutil.copytree(styles.get(name).swatch.parent, tmp_path / name)
+        (tmp_path / name / styles.LOOK_FILE).unlink()
+    monkeypatch.setattr(style_looks, "catalog", partial(styles.load, tmp_path))
+    style_looks.main([])
+    assert [path.parent.name for path in tmp_path.glob(f"*/{styles.LOOK_FILE}")] == ["woodcut"]
+    stored = stored_looks.read(tmp_path / "woodcut" / styles.LOOK_FILE)
+    committed = styles.get("woodcut").look
+    assert committed is not None
+    assert stored.keys() == {styles.LOOK_SIDE}
+    for ours, theirs in zip(
+        stored[styles.LOOK_SIDE].levels, stored_looks.read(committed)[styles.LOOK_SIDE].levels, strict=True
+    ):
+        torch.testing.assert_close(ours.mean, theirs.mean, rtol=1e-2, atol=1e-2)
