@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import socket
@@ -56,6 +57,27 @@ def test_a_service_paints_what_this_machine_would(run: Run, address: str, painti
     # Not to the bit: the one painted with more threads than the other.
     assert np.abs(pixels(folder / "here.png") - pixels(folder / "there.png")).mean() < 0.5
     assert not list(folder.glob(".*")), "no ticket is left"
+
+
+def test_a_photo_from_stdin_is_painted_by_a_service_and_goes_to_stdout(
+    address: str, painting: Painting, folder: Path
+) -> None:
+    before = set(folder.iterdir())
+    command = [sys.executable, "-m", "stylizer_cli", "paint", "-", "--style", "woodcut", *SMALL, "-o", "-"]
+    with painting():
+        done = subprocess.run(
+            [*command, "--api", address],
+            cwd=folder,
+            input=(folder / "cat.jpg").read_bytes(),
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    with Image.open(io.BytesIO(done.stdout)) as painted:
+        assert (painted.format, painted.size) == ("JPEG", (64, 48))
+    assert done.stderr.startswith(b"painted 64 x 48 pixels in ")
+    assert set(folder.iterdir()) == before
 
 
 def test_many_are_painted_at_once_and_one_that_fails_stops_no_other(
@@ -199,6 +221,13 @@ def test_wrong_usage_is_told_before_anything_is_sent(run: Run, arguments: list[s
     assert found[2].count("\n") == 1
 
 
+def test_where_the_client_is_not_installed_it_is_said_what_would_be(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "httpx", None)  # how Python is told that there is none
+    code, stdout, stderr = run("paint", "cat.jpg", "--style", "woodcut", "--api", "http://localhost")
+    assert (code, stdout) == (2, "")
+    assert "the client is not installed: it is the extra 'client' of image-stylizer" in stderr
+
+
 def test_an_unknown_style_stops_all_before_anything_is_sent(run: Run, address: str, client: Client) -> None:
     command = ("paint", "cat.jpg", "left.png", "--style", "wodcut", "--to", "out")
     for place in ([], ["--api", address]):
@@ -241,6 +270,8 @@ def test_styles_of_ones_own_are_listed_added_and_painted_in(
         # The service does not know it by this name, and is sent its picture.
         assert run("paint", "left.png", "--style", "quilt", *SMALL, "--api", address, "-o", "c.png")[0] == 0
     assert client.jobs(limit=1)[0].styles[0].style.startswith("upl_")
+    code, _, stderr = run("styles", "add", "quilt", "cat.jpg", "--force", "--api", address)
+    assert (code, "force is given, which a service has no use for" in stderr) == (2, True)
     code, _, stderr = run("styles", "add", "quilt", "text.jpg", "--api", address)
     assert (code, stderr.startswith("stylizer: error: the style picture is text")) == (1, True)
 

@@ -20,6 +20,7 @@ from stylizer.styles import catalog
 from stylizer_cli import main as cli
 
 SMALL = ("--size", "64", "--quality", "draft")
+ONE_WAY = ("--style", "woodcut", "--method", "feedforward", "--strength", "1", *SMALL)
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -87,6 +88,15 @@ def test_a_photo_from_stdin_goes_to_stdout(folder: Path) -> None:
     done = process(*arguments, given=photo)
     assert (done.returncode, done.stderr) == (0, b"")
     assert decode(done.stdout).format == "webp"
+
+
+def test_of_a_painting_to_stdout_no_path_is_told(folder: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    before = set(folder.iterdir())
+    assert cli.run(["paint", "cat.png", "--style", "woodcut", *SMALL, "-o", "-"]) == 0
+    painting, told = capfdbinary.readouterr()
+    assert (decode(painting).format, decode(painting).rgb.shape) == ("jpeg", (43, 64, 3))
+    assert (told.startswith(b"painted 64 x 43 pixels in "), told.count(b"\n")) == (True, 1)
+    assert set(folder.iterdir()) == before
 
 
 def test_an_interrupted_painting_leaves_nothing_and_shows_progress_until_then(folder: Path) -> None:
@@ -216,9 +226,42 @@ def test_who_wants_quiet_hears_only_what_went_wrong(run: Run) -> None:
     many = ("cat.png", "left.png", "--to", "out")
     for arguments in (("cat.png", "-o", "one.jpg"), many, many):  # the last time they are there already
         assert run("paint", *arguments, *common) == (0, "", "")
+    assert run("compare", "cat.png", *ONE_WAY, "--quiet") == (0, "", "")
     code, stdout, stderr = run("paint", "cat.png", "text.jpg", "--to", "other", *common)
     assert (code, stdout, stderr.count("\n")) == (1, "", 1)
     assert "text.jpg" in stderr
+
+
+def test_on_a_sheet_transparent_parts_of_the_photo_are_paper(
+    folder: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    photo = Image.open("cat.png")
+    clear = photo.copy()
+    clear.putalpha(Image.open("left.png"))
+    clear.save("clear.png")
+    before = set(folder.iterdir())
+    assert cli.run(["compare", "clear.png", *ONE_WAY, "-o", "-"]) == 0
+    data, told = capfdbinary.readouterr()
+    assert told == b"compared 1 paintings\n"
+    sheet = decode(data).rgb.astype(int)
+    paper, shown = sheet[0, 0], sheet[86:126, 28:92]  # the first place
+    small = np.asarray(photo.resize((64, 43), Image.Resampling.LANCZOS))[:40]
+    assert np.abs(shown[:, 40:] - paper).max() < 10
+    assert np.abs(shown[:, :24] - small[:, :24]).mean() < 8
+    assert set(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("photo", "code", "words"),
+    [("-", 2, "photo is -, which can be read only once; give a file"), ("text.jpg", 1, "the photo is text")],
+)
+def test_of_a_photo_that_cannot_be_compared_there_is_no_sheet(
+    run: Run, folder: Path, photo: str, code: int, words: str
+) -> None:
+    found = run("compare", photo, *ONE_WAY, "-o", "sheet.png")
+    assert found[:2] == (code, "")
+    assert found[2].startswith(f"stylizer: error: {words}")
+    assert not (folder / "sheet.png").exists()
 
 
 def test_help_names_every_control_with_its_range_and_default(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,6 +51,15 @@ def test_every_accepted_format_decodes_to_the_same_picture(
     assert picture.alpha is None
 
 
+@pytest.mark.parametrize("name", ["AVIF", "HEIF"])
+def test_a_size_that_a_file_promises_where_it_ends_is_none(
+    assert_quarters: AssertQuarters, name: str, quarters: Image.Image, save: Save
+) -> None:
+    cut_short = b"\0\0\0\x14ispe" + bytes(4) + b"\xff" * 4  # a width without a height
+    unused = struct.pack(">I", 8 + len(cut_short)) + b"free" + cut_short
+    assert_quarters(decode(save(quarters, name) + unused), quarters, 6)
+
+
 def test_of_an_animation_the_first_frame_counts(
     assert_quarters: AssertQuarters, quarters: Image.Image, save: Save
 ) -> None:
