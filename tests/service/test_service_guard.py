@@ -9,10 +9,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
+from itertools import chain, repeat
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 from waiting import is_running, wait_for
 
@@ -63,10 +66,46 @@ def test_a_fork_that_goes_wrong_is_told_by_its_kind_and_harms_nothing_else(
     assert do(guard, "tell the pid") == keeper
 
 
+def running_in_group(leader: int) -> list[int]:
+    """A process and those that it has forked, as far as they have not ended."""
+    found = []
+    for pid in psutil.pids():
+        with suppress(OSError):  # it has ended meanwhile, or is not ours to ask
+            if os.getpgid(pid) == leader and is_running(pid):
+                found.append(pid)
+    return found
+
+
 @pytest.mark.parametrize("conduct", ["sleep", "die while answering"])
 def test_what_uses_no_processor_is_ended_by_the_clock(guard: Guard, conduct: str) -> None:
     with pytest.raises(Late):
         do(guard, conduct, bounds=replace(BOUNDS, seconds=1, body=2**28, memory=2**30))
+
+
+def test_a_fork_that_its_own_limits_do_not_end_is_ended_from_here_with_its_keeper(
+    guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (keeper, _) = do(guard, "tell the pid")
+    assert isinstance(keeper, int)
+    with monkeypatch.context() as patch:
+        patch.setattr("stylizer_service.guard._GRACE", 0.5 - BOUNDS.seconds)
+        with pytest.raises(Late, match="no answer within 30 s"):
+            do(guard, "sleep")
+
+    wait_for(lambda: not running_in_group(keeper), "the end of the keeper and of the fork")
+    assert do(guard, "answer", b"ab")[1] == b"ba"
+
+
+def test_work_whose_time_is_over_before_it_is_handed_on_is_late_and_the_next_is_not(
+    guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readings = chain([0.0], repeat(3600.0))  # the machine stood still in between
+    with monkeypatch.context() as patch:
+        patch.setattr("stylizer_service.guard.time", SimpleNamespace(monotonic=lambda: next(readings)))
+        with pytest.raises(Late, match="no answer within 30 s"):
+            do(guard, "answer")
+
+    assert do(guard, "answer", b"ab")[1] == b"ba"
 
 
 def test_work_that_was_killed_from_outside_once_is_done_again(guard: Guard, tmp_path: Path) -> None:

@@ -33,7 +33,16 @@ def test_the_same_request_under_the_same_key_is_one_job(service: Service, order:
     assert [item.id for item in service.list_stylizations("ann").items] == [job.id]
 
 
-@pytest.mark.parametrize("other", [{"size": 512}, {"style": "oil"}, {"seed": 1}, {"method": "optimization"}])
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"size": 512},
+        {"style": "oil"},
+        {"seed": 1},
+        {"method": "optimization"},
+        {"webhook": "https://example.com/painted"},
+    ],
+)
 def test_another_request_under_the_same_key_is_refused(
     service: Service, order: Order, refusal: Refusal, other: dict[str, object]
 ) -> None:

@@ -83,7 +83,10 @@ def test_a_change_happens_only_while_every_part_of_its_condition_holds(
     assert changed is not None
     assert (changed.status, changed.lease_token, changed.progress) == ("failed", None, 0.0)
     assert jobs.get(job.id) == changed
-    assert jobs.update(new_id("stz"), When(statuses=("queued",)), progress=0.5) is None
+    nobodys = new_id("stz")
+    assert jobs.update(nobodys, When(statuses=("queued",)), progress=0.5) is None
+    assert jobs.update(nobodys, When(statuses=("queued",)), status="running") is None
+    assert jobs.get(nobodys) is None
 
 
 def test_of_many_changes_on_the_same_condition_one_happens(

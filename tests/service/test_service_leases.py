@@ -5,6 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from clocks import SteppedClock
@@ -13,6 +16,7 @@ from stylizer_service.leases import GivenUp, Lease, LeaseLost, claim
 from stylizer_service.models import StylizationRequest
 from stylizer_service.ports import Unavailable
 from stylizer_service.problems import problem
+from stylizer_service.records import Job
 from stylizer_service.usecases import Service
 
 Order = Callable[..., StylizationRequest]
@@ -118,6 +122,27 @@ def test_a_job_whose_painters_all_died_is_given_up(service: Service, job_id: str
     assert failed.error is not None
     assert (failed.error.code, failed.error.status) == ("painter-died", 500)
     assert claim(service.ports, service.settings, job_id) is None
+
+
+def test_a_job_that_another_gives_up_a_moment_before_is_given_up_once(
+    service: Service, job_id: str, clock: SteppedClock
+) -> None:
+    for _ in range(service.settings.max_attempts):
+        take(service, job_id)
+        clock.advance(seconds=30)
+
+    def read_and_be_overtaken(name: str) -> Job | None:
+        job = service.ports.jobs.get(name)
+        with pytest.raises(GivenUp):
+            claim(service.ports, service.settings, name)
+        clock.advance(seconds=1)
+        return job
+
+    late: Any = SimpleNamespace(get=read_and_be_overtaken, update=service.ports.jobs.update)
+    before = clock.now()
+    assert claim(replace(service.ports, jobs=late), service.settings, job_id) is None
+    failed = service.get_stylization("ann", job_id)
+    assert (failed.status, failed.finished_at) == ("failed", before)
 
 
 def test_a_job_that_is_handed_back_waits_again_and_nothing_is_held_against_it(service: Service, job_id: str) -> None:

@@ -215,23 +215,39 @@ def test_pictures_that_take_forever_to_open_or_crash_what_opens_them_are_refused
     assert (crashing.code, crashing.field) == ("corrupt-image", "mask")
 
 
-def test_what_was_looked_at_once_is_known_and_judged_anew(picture: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
-    looks = 0
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Each file that was examined in a fork, as often as it was."""
+    examined: list[bytes] = []
     run = Guard.run
 
-    def counted(*arguments: Any) -> Any:
-        nonlocal looks
-        looks += 1
-        return run(*arguments)
+    def noted(guard: Guard, request: Any, data: bytes, bounds: Any) -> Any:
+        examined.append(data)
+        return run(guard, request, data, bounds)
 
-    monkeypatch.setattr(Guard, "run", counted)
+    monkeypatch.setattr(Guard, "run", noted)
+    return examined
+
+
+def test_what_was_looked_at_once_is_known_and_judged_anew(picture: Picture, looks: list[bytes]) -> None:
     probe, narrow, other = Probe(Settings()), picture(8, 64), picture(64, 64)
     for _ in range(3):
         assert probe.check(io.BytesIO(narrow), field="mask").width == 8
         assert probe.check(io.BytesIO(other), field="content").width == 64
         with pytest.raises(ProblemError, match="at least 16 pixels"):
             probe.check(io.BytesIO(narrow), field="content")
-    assert looks == 2
+    assert looks == [narrow, other]
+
+
+def test_what_was_looked_at_longest_ago_is_forgotten_first(
+    picture: Picture, looks: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stylizer_service.probe._KNOWN", 2)
+    probe, files = Probe(Settings()), [picture(side, side) for side in (20, 30, 40)]
+    for file in (*files, files[2], files[1], files[0]):
+        probe.check(io.BytesIO(file), field="content")
+
+    assert looks == [*files, files[0]]
 
 
 def test_a_file_that_cannot_be_read_now_is_not_called_broken(picture: Picture) -> None:

@@ -89,6 +89,27 @@ def test_of_many_rescuers_one_has_the_job_painted_again(service: Service, job_id
         assert sum(pool.map(attempt, range(8))) == 1
 
 
+def test_a_job_that_waits_or_whose_painter_was_heard_of_is_not_given_to_another(
+    service: Service, job_id: str, clock: SteppedClock
+) -> None:
+    queue = Queue()
+    ports = replace(service.ports, dispatcher=queue)
+
+    def is_resumed() -> bool:
+        job = ports.jobs.get(job_id)
+        assert job is not None
+        return settle.resume(ports, service.settings, job)
+
+    assert not is_resumed()
+    lease = take(service, job_id)
+    clock.advance(seconds=29)
+    lease.report(0.5)
+    clock.advance(seconds=29)
+    assert not is_resumed()
+    assert queue.sent == []
+    lease.renew()  # it is still this painter's
+
+
 def test_a_failure_told_late_ends_only_a_job_that_nobody_is_at(service: Service, job_id: str) -> None:
     lease = take(service, job_id)
     assert not settle.fail(service.ports, service.settings, job_id, FAILED)

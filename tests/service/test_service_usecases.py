@@ -325,6 +325,17 @@ def test_a_page_has_between_1_and_100_entries(service: Service, refusal: Refusal
         assert (problem.field, problem.allowed) == ("limit", "a whole number from 1 to 100")
 
 
+def test_a_cursor_of_the_paintings_is_no_place_in_the_styles(service: Service, order: Order, refusal: Refusal) -> None:
+    for _ in range(2):
+        service.create_stylization("ann", order())
+    cursor = service.list_stylizations("ann", limit=1).next_cursor
+    assert cursor is not None
+
+    problem = refusal(service.list_styles, "ann", cursor=cursor)
+
+    assert (problem.code, problem.field) == ("invalid-request", "cursor")
+
+
 def test_a_bad_cursor_is_the_callers_mistake(service: Service, refusal: Refusal) -> None:
     for call in (service.list_stylizations, service.list_styles):
         problem = refusal(call, "ann", cursor="nonsense")

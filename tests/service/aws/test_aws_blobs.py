@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+from botocore.exceptions import ClientError
 from cloud.faulty_line import THROTTLED, Answer, Carry, Line, break_off, lose, refuse
 
 from stylizer_service.aws import open_ports
@@ -26,6 +27,7 @@ from stylizer_service.ports import Blobs, Unavailable
 from stylizer_service.usecases import Service
 
 KEY = "jobs/a/b/result.webp"
+FORBIDDEN = refuse(403, b"<Error><Code>AccessDenied</Code><Message>not yours</Message></Error>")
 FAILED = refuse(500, b"<Error><Code>InternalError</Code><Message>We encountered an error.</Message></Error>")
 
 
@@ -176,6 +178,22 @@ def test_what_is_read_is_one_file_or_an_error(blobs: Blobs) -> None:
         blobs.put(KEY, bytes(range(256)) * 2048, "image/webp")
         with pytest.raises(OSError, match="was replaced or deleted while it was read"):
             file.read()
+
+
+def test_a_file_that_may_not_be_read_is_not_taken_for_one_that_is_gone(blobs: Blobs, line: Line) -> None:
+    blobs.put(KEY, bytes(2 * FIRST_BLOCK), "image/webp")
+    with blobs.open(KEY) as file:
+        line.go_wrong("GET", FORBIDDEN)
+        with pytest.raises(ClientError, match="AccessDenied"):
+            file.read()
+    for request, call in (
+        ("GET", lambda: blobs.open(KEY)),
+        ("HEAD", lambda: blobs.size(KEY)),
+        ("PUT", lambda: blobs.copy(KEY, "jobs/b/content")),
+    ):
+        line.go_wrong(request, FORBIDDEN)
+        with pytest.raises(ClientError, match=r"AccessDenied|403"):
+            call()
 
 
 def test_an_answer_that_breaks_off_is_asked_for_again(blobs: Blobs, line: Line) -> None:

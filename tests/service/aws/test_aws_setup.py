@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import Any
 
 import pytest
+from botocore.exceptions import NoCredentialsError
 from pydantic import ValidationError
 
 from stylizer_service.aws.clients import Clients
@@ -79,6 +81,20 @@ def test_one_answer_that_never_comes_leaves_time_for_another_before_the_gateway_
         assert config.retries["total_max_attempts"] == 4
         assert config.connect_timeout == 2
         assert 2 * (config.connect_timeout + config.read_timeout) < 29
+
+
+def test_a_request_that_never_could_be_sent_is_not_told_as_a_failure_that_passes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, os.devnull)
+
+    with pytest.raises(NoCredentialsError):
+        Clients().dynamodb.describe_table(TableName="jobs")
 
 
 def test_to_begin_loads_neither_torch_nor_a_server_and_asks_nobody() -> None:

@@ -185,6 +185,16 @@ def test_a_transaction_that_cannot_be_is_an_error(
     assert jobs.get(job.id) is None
 
 
+def test_a_write_that_is_forbidden_is_not_taken_for_one_that_came_too_late(jobs: Jobs, stored: Job, line: Line) -> None:
+    line.go_wrong("", refuse(400, b'{"__type": "x#AccessDeniedException", "message": "not yours"}'), times=2)
+
+    with pytest.raises(ClientError, match="AccessDenied"):
+        jobs.update(stored.id, When(statuses=("queued",)), progress=0.5)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        jobs.create(stored, None, stored.created_at)
+    assert (len(line.seen), jobs.get(stored.id)) == (2, stored), "and nobody asks twice"
+
+
 def test_a_key_that_was_taken_leaves_no_job(jobs: Jobs, new_job: NewJob, clock: Clock) -> None:
     first, second = new_job(), new_job()
     jobs.create(first, key_for(first, clock), clock.now())

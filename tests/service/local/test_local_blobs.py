@@ -131,6 +131,40 @@ def test_a_system_without_handles_is_told_as_one_that_passes(local: Local, monke
             call()
 
 
+def test_a_file_is_kept_although_its_folder_is_deleted_while_it_is_put_there(
+    local: Local, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = Path.replace
+
+    def be_overtaken(draft: Path, target: Path) -> Path:
+        monkeypatch.setattr(Path, "replace", replace)
+        local.blobs.delete_folder("uploads/upl_x/")
+        return replace(draft, target)
+
+    local.blobs.put(KEY, b"earlier", "image/png")
+    monkeypatch.setattr(Path, "replace", be_overtaken)
+    local.blobs.put(KEY, b"photo", "image/png")
+
+    with local.blobs.open(KEY) as file:
+        assert file.read() == b"photo"
+
+
+def test_a_file_that_is_tidied_away_while_it_arrives_is_an_error_and_the_earlier_one_stays(
+    local: Local, clock: SteppedClock
+) -> None:
+    local.blobs.put(KEY, b"earlier", "image/png")
+
+    def stream() -> None:
+        with local.blobs.writer(KEY, max_bytes=None) as writer:
+            writer.write(b"later")
+            assert local.blobs.remove_drafts(clock.now() + timedelta(days=1)) == 1
+
+    with pytest.raises(FileNotFoundError):
+        stream()
+    with local.blobs.open(KEY) as file:
+        assert file.read() == b"earlier"
+
+
 def test_an_upload_over_the_limit_is_refused_while_it_streams_and_leaves_nothing(
     local: Local, settings: Settings, refusal: Refusal
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -143,6 +144,35 @@ def test_a_file_that_was_damaged_is_named_at_the_start(database: Database, path:
 
     with pytest.raises(RuntimeError, match=r"stylizer\.db cannot be used: .*; put back a copy of it"):
         Database(path)
+
+
+@contextmanager
+def begun(path: Path) -> Iterator[sqlite3.Connection]:
+    """Another is about to write to a new file, and so stands in the way of its being turned to WAL."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield other
+
+
+def test_a_new_file_that_another_has_begun_to_write_is_opened_once_that_is_done(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with begun(path) as other:
+        monkeypatch.setattr(time, "sleep", lambda _: other.execute("COMMIT"))  # while it waits for its turn
+        with closing(Database(path)) as database:
+            assert not other.in_transaction
+            database.run(ADD, ["one"])
+            assert ids(database) == ["one"]
+            assert database.all("PRAGMA journal_mode")[0][0] == "wal"
+
+
+def test_a_new_file_that_another_keeps_for_itself_is_unavailable(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_PATIENCE", 0.2)
+    with begun(path), pytest.raises(Unavailable, match="locked"):
+        Database(path)
+
+    with closing(Database(path)) as database:
+        assert ids(database) == []
 
 
 def test_of_many_who_open_a_new_file_at_once_none_is_sent_away(tmp_path: Path) -> None:

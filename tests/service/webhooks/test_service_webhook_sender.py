@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler
 from ipaddress import ip_address
+from types import SimpleNamespace
 from typing import Any, Protocol
 
 import pytest
@@ -192,6 +193,21 @@ def test_a_name_that_takes_too_long_to_resolve_is_cut_off(receiver: Receiver, ha
 
     with pytest.raises(NotSent, match="not resolved in time"):
         receiver.sender(SOON, resolve=resolve).post(receiver.url, HEADERS, b"{}")
+
+
+def test_a_name_that_is_resolved_when_the_time_is_over_is_not_connected_to(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = [0.0]
+
+    def resolve(*_: object) -> list[Address]:
+        seconds.append(30.0)
+        return [ip_address("127.0.0.1")]
+
+    monkeypatch.setattr("stylizer_service.webhook_sender.time", SimpleNamespace(monotonic=lambda: seconds[-1]))
+    with pytest.raises(NotSent, match="no answer in time"):
+        receiver.sender(30, resolve=resolve).post(receiver.url, HEADERS, b"{}")
+    assert receiver.heard == []
 
 
 def endless(start: bytes, piece: bytes) -> Callable[[BaseHTTPRequestHandler], None]:

@@ -310,6 +310,16 @@ def test_without_a_key_webhooks_are_refused_and_nothing_else_is(
     assert keyless.create_stylization("ann", order())[1]
 
 
+def test_who_is_to_be_told_is_told_once_the_key_that_was_missing_is_back(
+    service: Service, canceled: str, receiver: Receiver
+) -> None:
+    with pytest.raises(RuntimeError, match=f"{canceled} has a webhook, and there is no key"):
+        deliver(replace(service.ports, webhook_key=None), service.settings, canceled, receiver.sender())
+    assert (receiver.heard, untold(service)) == ([], [canceled])
+
+    assert told(service, canceled, receiver.sender()) == "told"
+
+
 def test_the_secret_of_an_owner_outlives_the_process_and_is_of_no_other_use(local: Local, settings: Settings) -> None:
     secret = local.service.webhook_secret("ann")
     with closing(open_local(settings)) as again:

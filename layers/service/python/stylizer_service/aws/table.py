@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -127,11 +126,12 @@ class Table:
             None when they are stored; otherwise, for each row, what stands in its way.
         """
         writes = [self._put_if(row, condition) for row, condition in rows]
-        for attempt in itertools.count():
+        attempt = 0
+        while True:
             try:
                 # botocore gives it a token, by which DynamoDB knows a repeated request for what it is.
                 self._client.transact_write_items(TransactItems=writes)
-                break
+                return None
             except ClientError as error:
                 obstacles = _obstacles(error)
                 if obstacles is not None:
@@ -139,7 +139,7 @@ class Table:
                 if attempt == _TRIES - 1:
                     raise Unavailable(f"{_TRIES} transactions on {self._name} were canceled") from error
             _pause(attempt)
-        return None
+            attempt += 1
 
     def _put_if(self, row: Mapping[str, Value], condition: ConditionBase) -> TransactWriteItemTypeDef:
         where = ConditionExpressionBuilder().build_expression(condition)
