@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from disks import full_disk
@@ -158,7 +159,8 @@ def test_a_new_file_that_another_has_begun_to_write_is_opened_once_that_is_done(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with begun(path) as other:
-        monkeypatch.setattr(time, "sleep", lambda _: other.execute("COMMIT"))  # while it waits for its turn
+        waiting = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: other.execute("COMMIT"))
+        monkeypatch.setattr(module, "time", waiting)
         with closing(Database(path)) as database:
             assert not other.in_transaction
             database.run(ADD, ["one"])
