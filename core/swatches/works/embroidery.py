@@ -118,8 +118,6 @@ def _stitch(sheet: Sheet, rng: np.random.Generator, design: Design, point: Array
 
 def _stem_stitches(curve: Array) -> list[Dab]:
     """Short stitches along a line, each beginning half way back beside the one before, like a rope."""
-    if len(curve) < 4:
-        return []
     lengths = arc_lengths(curve)
     at = np.arange(4, lengths[-1], 7.0)
     place, ahead, behind = (points_at(curve, lengths, at + step) for step in (0, 3, -3))
