@@ -24,7 +24,7 @@ DEVICE_VARIABLE = "STYLIZER_DEVICE"
 # The C library of this process where it is GNU's; other systems manage memory otherwise.
 _GLIBC = ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # as malloc.h has them
-_ALL, _LARGE = 2**31 - 1, 64 * 2**20  # bytes
+_ALL = 2**31 - 1  # bytes, and the most that can be said
 _is_set_up = False
 
 
@@ -85,15 +85,19 @@ def give_back_memory() -> None:
 
 
 @contextmanager
-def large_pieces_given_back() -> Iterator[None]:
-    """Keep less memory than a process that is set up otherwise does; for work on many pieces of unlike sizes.
+def large_pieces_given_back(over: int) -> Iterator[None]:
+    """Keep less memory than a process that is set up otherwise does, for the sake of large paintings.
 
-    Between those kept, gaps add up that no other fits into. This costs time, but much less than keeping none.
+    Between pieces of unlike sizes that are kept, gaps add up that no other fits into. Giving the large ones back takes
+    time.
+
+    Args:
+        over: From how many bytes on a piece is a large one.
     """
     if not _is_set_up:
         yield
         return
-    _keep_memory(_LARGE)
+    _keep_memory(over)
     try:
         yield
     finally:

@@ -6,6 +6,7 @@ import math
 import os
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -144,7 +145,7 @@ def _stylize(
     height, width = picture.rgb.shape[:2]
     out_size = long_side_to(options.size, width, height)
     _check_pixels(options.size, out_size, limits)
-    with torch.inference_mode(), compute.exact_float32():
+    with torch.inference_mode(), compute.exact_float32(), _memory_for(chosen, math.prod(out_size)):
         photo = _load(picture, out_size, device)
         load_mask = partial(_load_mask, decoder, (height, width), photo, limits)
         region = load_mask(mask, "mask")
@@ -221,6 +222,11 @@ def _check_pixels(size: int, out_size: tuple[int, int], limits: Limits) -> None:
         allowed = f"at most {math.floor(size * math.sqrt(limits.max_pixels / pixels))} for a photo of this shape"
         detail = f"size is {size}, which makes {pixels / 1e6:,.1f} megapixels of this photo; allowed is {allowed}"
         raise OptionError(detail, field="size", allowed=allowed)
+
+
+def _memory_for(method: methods.Method, pixels: int) -> AbstractContextManager[None]:
+    """How memory is kept while so many pixels are painted."""
+    return compute.large_pieces_given_back(method.SPARING.piece) if pixels > method.SPARING.pixels else nullcontext()
 
 
 def _load(picture: Picture, size: tuple[int, int], device: torch.device) -> Tensor:

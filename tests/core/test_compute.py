@@ -62,11 +62,11 @@ def kept(mebibytes, way):  # of a piece that is let go of
         return round((held() - before) / mebibytes)
 
 import torch
-print(kept(200, compute.large_pieces_given_back()))
+print(kept(200, compute.large_pieces_given_back(64 << 20)))
 compute.set_up_process()
 print(kept(200, nullcontext()))
 compute.give_back_memory()
-print(kept(300, compute.large_pieces_given_back()))
+print(kept(300, compute.large_pieces_given_back(64 << 20)))
 print(kept(400, nullcontext()))
 before = held()
 compute.give_back_memory()
@@ -83,7 +83,7 @@ import platform
 platform.libc_ver = lambda: ("", "")  # as it is with musl
 from stylizer import compute
 compute.set_up_process()
-with compute.large_pieces_given_back():
+with compute.large_pieces_given_back(64 << 20):
     compute.give_back_memory()
 import torch
 print(torch.get_num_threads() == compute.available_cores())

@@ -91,6 +91,18 @@ class Largest(NamedTuple):
     style_size: int
 
 
+class Sparing(NamedTuple):
+    """When memory is spared at the price of time (`stylizer.compute.large_pieces_given_back`).
+
+    Attributes:
+        pixels: Above so many of the output.
+        piece: From how many bytes on a piece of memory is a large one.
+    """
+
+    pixels: int
+    piece: int
+
+
 class Method(Protocol):
     """What the module of a method has."""
 
@@ -99,6 +111,7 @@ class Method(Protocol):
     TAKES_CONTENT_MASK: bool
     LARGEST_STROKES: int
     """Styles are shown at the scale of the output, but of no larger one than this (long side, pixels)."""
+    SPARING: Sparing
 
     def paint(self, task: Task) -> Tensor:
         """The painting, (1, 3, H, W), sRGB in [0, 1]."""

@@ -24,7 +24,7 @@ from stylizer.color import Palette, match_distribution, without_chroma
 from stylizer.descent import Descent
 from stylizer.features.statistics import Statistics
 from stylizer.feedforward.looks import Look
-from stylizer.methods import Current, Largest, Style, Task
+from stylizer.methods import Current, Largest, Sparing, Style, Task
 from stylizer.objective import Objective
 from stylizer.options import SIZE_RANGE, FeaturesName
 from stylizer.synthesis.pyramid import resize
@@ -36,6 +36,8 @@ LARGEST: dict[FeaturesName | None, Largest] = {
 }
 TAKES_CONTENT_MASK = False
 LARGEST_STROKES = SIZE_RANGE[1]
+# At 1562 x 1562 pixels keeping memory took 0.8 GiB more.
+SPARING = Sparing(pixels=1_500_000, piece=32 * 2**20)
 
 NOISE = 0.05  # standard deviation, at the start
 COARSEST = 128  # long side in pixels of the coarsest level, about

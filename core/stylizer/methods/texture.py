@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from stylizer.color import Palette, match_distribution, match_moments
-from stylizer.methods import Largest, Task
+from stylizer.methods import Largest, Sparing, Task
 from stylizer.options import SIZE_RANGE, FeaturesName
 from stylizer.synthesis.content_mask import find_content
 from stylizer.synthesis.domain_transform import domain_transform
@@ -28,6 +28,8 @@ from stylizer.synthesis.robust_aggregation import aggregate
 LARGEST: dict[FeaturesName | None, Largest] = {None: Largest(size=2048, style_size=4096)}
 TAKES_CONTENT_MASK = True
 LARGEST_STROKES = SIZE_RANGE[1]
+# At 2048 x 2048 pixels keeping memory took up to 1.5 GiB more.
+SPARING = Sparing(pixels=1_500_000, piece=32 * 2**20)
 
 REFERENCE_SIDE = 400  # long side in pixels for which the paper's patches are meant
 PATCHES = ((33, 28), (21, 18), (13, 8), (9, 5))  # side and gap, in pixels at the reference side

@@ -34,9 +34,9 @@ class Cost(NamedTuple):
 
 COSTS: dict[tuple[MethodName, FeaturesName | None], dict[Quality, Cost]] = {
     ("feedforward", "compact"): {
-        "draft": Cost(0.2, 0.3, 1300, 45),
-        "standard": Cost(0.3, 1.2, 1300, 45),
-        "high": Cost(3.5, 1.2, 1300, 45),
+        "draft": Cost(0.2, 0.3, 1300, 50),
+        "standard": Cost(0.3, 1.2, 1300, 50),
+        "high": Cost(3.5, 1.2, 1300, 50),
     },
     ("optimization", "compact"): {
         "draft": Cost(3, 11, 1300, 700),
