@@ -94,9 +94,10 @@ def rows(method: MethodName, photo: Image.Image) -> Iterator[Row]:
     kept = [(kind, _wish(COLOR, preserve_color=kind)) for kind in PRESERVE_COLOR]
     yield Row("preserve_color", _title(COLOR), [("the photo", photo), ("the style", _swatch(COLOR)), *kept])
     yield _blended()
-    yield _masked(photo)
+    yield _masked(photo, "mask", " where it is white")
     if methods.load(method).TAKES_CONTENT_MASK:
-        yield _content_masked(photo)
+        plain = ("none: found in the photo", _wish(MASK))
+        yield _masked(photo, "content_mask", ", free where it is black", plain)
     qualities = [(quality, _wish(QUALITY, quality=quality)) for quality in QUALITIES]
     yield Row("quality", f"{_title(QUALITY)}, a detail", qualities, is_detail=True)
 
@@ -111,35 +112,19 @@ def _blended() -> Row:
     return Row("styles", f"{_title(first)} and {_title(second)}", cells)
 
 
-def _masked(photo: Image.Image) -> Row:
-    style, head = [(MASK, 1.0)], _head(photo)
+def _masked(photo: Image.Image, control: str, about: str, *before: tuple[str, Wish]) -> Row:
+    """A row of a control that takes a mask: with one and with its negative."""
+    head, plain = _head(photo), _wish(MASK)
     rest = ImageOps.invert(head)
-    return Row(
-        "mask",
-        f"{_title(MASK)} where it is white",
-        [
-            ("a mask", head),
-            ("painted with it", Wish(style, mask=head)),
-            ("its negative", rest),
-            ("painted with that", Wish(style, mask=rest)),
-        ],
-    )
-
-
-def _content_masked(photo: Image.Image) -> Row:
-    style, head = [(MASK, 1.0)], _head(photo)
-    rest = ImageOps.invert(head)
-    return Row(
-        "content_mask",
-        f"{_title(MASK)}, free where it is black",
-        [
-            ("none: found in the photo", Wish(style)),
-            ("a content mask", head),
-            ("painted with it", Wish(style, content_mask=head)),
-            ("its negative", rest),
-            ("painted with that", Wish(style, content_mask=rest)),
-        ],
-    )
+    with_head, with_rest = (replace(plain, **cast(dict[str, Any], {control: mask})) for mask in (head, rest))
+    cells: list[tuple[str, Image.Image | Wish]] = [
+        *before,
+        (f"a {control.replace('_', ' ')}", head),
+        ("painted with it", with_head),
+        ("its negative", rest),
+        ("painted with that", with_rest),
+    ]
+    return Row(control, f"{_title(MASK)}{about}", cells)
 
 
 def _wish(style: str, **changes: Any) -> Wish:
