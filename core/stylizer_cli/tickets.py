@@ -32,7 +32,7 @@ class Picture:
         field: Which input it is.
 
     Attributes:
-        name: Of the file, without its folders, which are nobody's business.
+        name: Of the file.
         content: Its bytes.
 
     Raises:
@@ -40,7 +40,7 @@ class Picture:
     """
 
     def __init__(self, source: str, field: str):
-        self.name = Path(source).name
+        self.name = source
         try:
             self.content = sys.stdin.buffer.read() if source == STANDARD_STREAM else Path(source).read_bytes()
         except OSError as error:
