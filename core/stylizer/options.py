@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from stylizer.errors import OptionError
 
-MethodName = Literal["feedforward", "optimization", "texture"]
+MethodName = Literal["neighbor", "feedforward", "optimization", "texture"]
 FeaturesName = Literal["compact", "vgg19"]
 PreserveColor = Literal["none", "luminance", "histogram"]
 Quality = Literal["draft", "standard", "high"]

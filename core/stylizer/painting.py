@@ -153,7 +153,7 @@ def _stylize(
         painted = chosen.paint(
             methods.Task(
                 photo=photo,
-                styles=tuple(_styles(weighted, photo, options, limits, chosen.LARGEST_STROKES, decoder)),
+                styles=tuple(_styles(weighted, photo, options, limits, chosen, decoder)),
                 options=options,
                 mask=region,
                 content_mask=load_mask(content_mask, "content_mask"),
@@ -239,15 +239,16 @@ def _styles(
     photo: Tensor,
     options: Options,
     limits: Limits,
-    largest: int,
+    method: methods.Method,
     decoder: Decoder,
 ) -> Iterator[methods.Style]:
     """The styles at the scale asked for, in the photo's palette where its colors are to be kept."""
-    side = max(16, round(min(options.size, largest) * options.style_scale))
+    side = max(16, round(min(options.size, method.LARGEST_STROKES) * options.style_scale))
+    enlarged = max(16, round(min(options.size, method.ENLARGES_STYLES_TO) * options.style_scale))
     kept = color.Palette.of(photo[0]) if options.preserve_color == "histogram" else None
     for source, share in weighted:
         file, known = _style_file(source)
-        picture = partial(load_style, file, side, kept, limits, photo.device, decoder)
+        picture = partial(load_style, file, side, kept, limits, photo.device, decoder, enlarged)
         if known is None or known.look is None or kept is not None:
             yield methods.Style(picture, share)
         else:
@@ -266,10 +267,15 @@ def load_style(
     limits: Limits,
     device: torch.device,
     decoder: Decoder = images,
+    enlarged: int | None = None,
 ) -> Tensor:
-    """A style's picture (1, 3, h, w) with `side` pixels on the long side; in the palette `kept`, if there is one."""
+    """A style's picture (1, 3, h, w) with `side` pixels on the long side; in the palette `kept`, if there is one.
+
+    One that has fewer pixels is enlarged to no more than `enlarged` of them, by default to `side`.
+    """
     picture = decoder.decode(file, limits=limits, field="style")
     height, width = picture.rgb.shape[:2]
+    side = side if enlarged is None else min(side, max(enlarged, height, width))
     style = _load(_over_white(picture), long_side_to(side, width, height), device)
     return style if kept is None else color.match_distribution(style[0], kept)[None]
 

@@ -20,9 +20,9 @@ from stylizer.compute import set_up_process
 from stylizer.feedforward import network as networks
 from stylizer.feedforward.grain import Grain
 from stylizer.feedforward.network import Network
-from stylizer.feedforward.tiles import tiles
 from stylizer.methods.feedforward import FULL
 from stylizer.tensors import to_image
+from stylizer.tiles import tiles
 from training.feedforward import KEPT_DECODERS
 from training.quality import Pair, find_pairs
 from training.quality_distances import LONG_SIDE, Yardstick, read

@@ -16,8 +16,8 @@ from stylizer.features.compact import CompactEncoder, load_encoder
 from stylizer.feedforward.decoder import Decoder, Recipe
 from stylizer.feedforward.grain import Grain
 from stylizer.feedforward.looks import Look
-from stylizer.feedforward.tiles import STRIDE, Tile
 from stylizer.tensors import CPU, as_floats
+from stylizer.tiles import STRIDE, Tile
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "feedforward_decoder.safetensors"
 

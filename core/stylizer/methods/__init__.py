@@ -111,6 +111,8 @@ class Method(Protocol):
     TAKES_CONTENT_MASK: bool
     LARGEST_STROKES: int
     """Styles are shown at the scale of the output, but of no larger one than this (long side, pixels)."""
+    ENLARGES_STYLES_TO: int
+    """Size of the output (long side, pixels) above which styles are shown at no more pixels than they have."""
     SPARING: Sparing
 
     def paint(self, task: Task) -> Tensor:
@@ -119,6 +121,7 @@ class Method(Protocol):
 
 
 METHODS: dict[MethodName, str] = {
+    "neighbor": "stylizer.methods.neighbor",
     "feedforward": "stylizer.methods.feedforward",
     "optimization": "stylizer.methods.optimization",
     "texture": "stylizer.methods.texture",

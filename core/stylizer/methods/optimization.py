@@ -36,6 +36,7 @@ LARGEST: dict[FeaturesName | None, Largest] = {
 }
 TAKES_CONTENT_MASK = False
 LARGEST_STROKES = SIZE_RANGE[1]
+ENLARGES_STYLES_TO = LARGEST_STROKES
 # At 1562 x 1562 pixels keeping memory took 0.8 GiB more.
 SPARING = Sparing(pixels=1_500_000, piece=32 * 2**20)
 
