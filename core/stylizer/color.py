@@ -58,18 +58,23 @@ _ROTATIONS: tuple[Matrix, ...] = (
 )
 
 
+def _on(image: Tensor, matrix: Matrix) -> Tensor:
+    """`matrix` as a tensor of the dtype and on the device of `image`."""
+    return torch.tensor(matrix, dtype=image.dtype, device="cpu").to(image.device)
+
+
 def to_oklab(image: Tensor) -> Tensor:
     """Convert sRGB (3, ...) in [0, 1] to Oklab (3, ...): lightness 0-1, then green-red and blue-yellow."""
     linear = torch.where(image <= 0.04045, image / 12.92, ((image.clamp(min=0) + 0.055) / 1.055) ** 2.4)
-    cone = torch.tensordot(linear.new_tensor(_LINEAR_TO_CONE), linear, 1)
-    lab: Tensor = torch.tensordot(cone.new_tensor(_CONE_TO_OKLAB), cone.clamp_(min=0).pow_(1 / 3), 1)
+    cone = torch.tensordot(_on(linear, _LINEAR_TO_CONE), linear, 1)
+    lab: Tensor = torch.tensordot(_on(cone, _CONE_TO_OKLAB), cone.clamp_(min=0).pow_(1 / 3), 1)
     return lab
 
 
 def from_oklab(lab: Tensor) -> Tensor:
     """Convert Oklab (3, ...) to sRGB (3, ...), clamped to [0, 1]."""
-    cone = torch.tensordot(lab.new_tensor(_OKLAB_TO_CONE), lab, 1)
-    linear = torch.tensordot(cone.new_tensor(_CONE_TO_LINEAR), cone**3, 1).clamp_(0, 1)
+    cone = torch.tensordot(_on(lab, _OKLAB_TO_CONE), lab, 1)
+    linear = torch.tensordot(_on(cone, _CONE_TO_LINEAR), cone**3, 1).clamp_(0, 1)
     return torch.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055).clamp_(0, 1)
 
 
@@ -126,7 +131,7 @@ def match_distribution(image: Tensor, palette: Palette, amount: float = 1.0) -> 
     lab = to_oklab(image)
     matched = _match_moments(lab, palette, 1.0)
     for axes in _ROTATIONS:
-        matched = _match_histograms(matched, palette, lab.new_tensor(axes))
+        matched = _match_histograms(matched, palette, _on(lab, axes))
     return from_oklab(lab + amount * (matched - lab))
 
 
