@@ -145,7 +145,12 @@ def _stylize(
     height, width = picture.rgb.shape[:2]
     out_size = long_side_to(options.size, width, height)
     _check_pixels(options.size, out_size, limits)
-    with torch.inference_mode(), compute.exact_float32(), _memory_for(chosen, math.prod(out_size)):
+    with (
+        compute.independent_of_caller(),
+        torch.inference_mode(),
+        compute.exact_float32(),
+        _memory_for(chosen, math.prod(out_size)),
+    ):
         photo = _load(picture, out_size, device)
         load_mask = partial(_load_mask, decoder, (height, width), photo, limits)
         region = load_mask(mask, "mask")
@@ -226,7 +231,7 @@ def _check_pixels(size: int, out_size: tuple[int, int], limits: Limits) -> None:
 
 def _memory_for(method: methods.Method, pixels: int) -> AbstractContextManager[None]:
     """How memory is kept while so many pixels are painted."""
-    return compute.large_pieces_given_back(method.SPARING.piece) if pixels > method.SPARING.pixels else nullcontext()
+    return compute.trim_large_allocations(method.SPARING.piece) if pixels > method.SPARING.pixels else nullcontext()
 
 
 def _load(picture: Picture, size: tuple[int, int], device: torch.device) -> Tensor:

@@ -92,7 +92,7 @@ class Largest(NamedTuple):
 
 
 class Sparing(NamedTuple):
-    """When memory is spared at the price of time (`stylizer.compute.large_pieces_given_back`).
+    """When memory is spared at the price of time (`stylizer.compute.trim_large_allocations`).
 
     Attributes:
         pixels: Above so many of the output.

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from stylizer.compute import give_back_memory
+from stylizer.compute import trim_malloc
 from stylizer.feedforward import network as networks
 from stylizer.feedforward.grain import Grain
 from stylizer.feedforward.looks import Look
@@ -124,7 +124,7 @@ class _Brush:
         painting = as_floats(photo).clone()
         for number, tile in enumerate(cut):
             if number and number % TILES_AT_A_STRETCH == 0:
-                give_back_memory()
+                trim_malloc()
             if len(cut) > 1:
                 sight = self._network.see(photo, tile, self._grain)
             tile.of(painting).copy_(self._network.paint(sight, recipe))

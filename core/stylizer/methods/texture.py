@@ -101,7 +101,7 @@ def paint(task: Task) -> Tensor:
     tell = _Steps(task, budget.passes)
 
     picture = levels[-1].photo
-    noise = torch.randn(picture.shape, generator=generator).to(picture.device)
+    noise = torch.randn(picture.shape, generator=generator, dtype=torch.float32).to(picture.device)
     picture = picture + options.strength * NOISE * noise
     for depth, level in reversed(list(enumerate(levels))):
         picture = resize(picture, (level.photo.shape[1], level.photo.shape[2]))

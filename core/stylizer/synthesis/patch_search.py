@@ -96,7 +96,7 @@ def _random_patches(image: Tensor, patch: int, step: int, generator: torch.Gener
 
 def leading_axes(samples: Tensor, rank: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """The `rank` largest sums of squares along orthonormal axes, and these axes as rows, largest first."""
-    chance = torch.randn(len(samples), rank, generator=generator).to(samples.device)
+    chance = torch.randn(len(samples), rank, generator=generator, dtype=samples.dtype).to(samples.device)
     sketch = torch.linalg.qr(samples.t() @ chance).Q
     for _ in range(2):
         sketch = torch.linalg.qr(samples.t() @ (samples @ sketch)).Q

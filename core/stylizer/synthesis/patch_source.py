@@ -42,7 +42,7 @@ class Usage:
 
     def __init__(self) -> None:
         self._share: Tensor | None = None  # (h, w), mean 1
-        self.error: Tensor = torch.zeros(1, 1)
+        self.error: Tensor = torch.zeros(1, 1, dtype=torch.float32)
         """How far the last patches were from their nearest: mean squared difference of a value, (rows, columns)."""
 
     def penalty(self, size: tuple[int, int], patch: int, stride: int, values: int) -> Tensor | None:
@@ -111,7 +111,8 @@ class PatchSource:
         error = self._usage.error.to(queries.device)
         error = functional.interpolate(error[None, None], (grid.rows, grid.columns), mode="bilinear").flatten()
         spread = DITHER * (error * values / queries.shape[1]).sqrt()
-        return queries + spread[:, None] * torch.randn(queries.shape, generator=self._generator).to(queries.device)
+        noise = torch.randn(queries.shape, generator=self._generator, dtype=queries.dtype)
+        return queries + spread[:, None] * noise.to(queries.device)
 
 
 def share_out(padded: Tensor, grid: PatchGrid, offers: list[tuple[Tensor, float]]) -> Tensor:

@@ -48,5 +48,5 @@ def aggregate(
 
 def _window(patch: int) -> Tensor:
     """Weight of a patch's pixels, (patch, patch): falling toward the borders, so that no seam shows where it ends."""
-    ramp = torch.hann_window(patch + 2, periodic=False)[1:-1] + 0.02
+    ramp = torch.hann_window(patch + 2, periodic=False, dtype=torch.float32)[1:-1] + 0.02
     return torch.outer(ramp, ramp)
