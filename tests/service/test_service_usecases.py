@@ -147,7 +147,7 @@ def test_options_left_out_take_their_defaults_and_are_echoed(service: Service, o
         "format": "jpeg",
         "format_quality": 90,
     }
-    assert (job.status, job.progress, job.method) == ("queued", 0, "feedforward")
+    assert (job.status, job.progress, job.method) == ("queued", 0, "neighbor")
     assert [(entry.style, entry.weight) for entry in job.styles] == [("ink", 1.0)]
     assert (job.preview, job.result, job.error, job.started_at, job.finished_at) == (None,) * 5
     assert service.get_stylization("ann", job.id) == job

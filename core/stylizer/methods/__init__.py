@@ -119,6 +119,7 @@ class Method(Protocol):
 
 
 METHODS: dict[MethodName, str] = {
+    "neighbor": "stylizer.methods.neighbor",
     "feedforward": "stylizer.methods.feedforward",
     "optimization": "stylizer.methods.optimization",
     "texture": "stylizer.methods.texture",
