@@ -28,7 +28,7 @@ from benchmarks.measuring import Job, measure
 from benchmarks.plan import PHOTO, STYLE, chosen, everything
 from benchmarks.record import Entry, Record
 from stylizer.compute import configure_process
-from stylizer.options import METHOD_NAMES, QUALITIES, MethodName, Quality
+from stylizer.options import DEFAULT_METHOD, METHOD_NAMES, QUALITIES, MethodName, Quality
 
 OUT = Path(__file__).parents[1] / "build" / "bench.json"
 
@@ -92,7 +92,7 @@ def _is_whole(arguments: _Flags) -> bool:
 def _jobs(arguments: _Flags) -> list[Job]:
     teachers = str(arguments.teachers.resolve()) if arguments.teachers else ""
     photo = str(arguments.photo.resolve())
-    first = Job("painting", photo, arguments.style, 0, "feedforward", float32=arguments.float32, teachers=teachers)
+    first = Job("painting", photo, arguments.style, 0, DEFAULT_METHOD, float32=arguments.float32, teachers=teachers)
     if _is_whole(arguments):
         return everything(first)
     return chosen(first, arguments.methods or METHOD_NAMES, arguments.sizes, arguments.qualities)

@@ -19,7 +19,7 @@ TEXTBOOK: Mapping[MethodName, Subject] = {
     "optimization": "textbook-gatys",
     "texture": "textbook-search",
 }
-"""What stands beside each method."""
+"""The yardstick of each method that has one."""
 TEXTBOOK_NAMES: Mapping[MethodName, str] = {
     "feedforward": "Johnson's network",
     "optimization": "Gatys's loop",
@@ -75,9 +75,13 @@ class Figures:
                 groups[NO_PAINTINGS.get(entry.job.subject, f"`{entry.job.method}`")].append(entry)
         return {name: entries for name, entries in groups.items() if entries}
 
+    def textbook(self, method: MethodName) -> list[Entry]:
+        """Measurements of a method's yardstick, by size; empty for a method without one."""
+        return self.of(TEXTBOOK[method], method) if method in TEXTBOOK else []
+
     def beside(self, method: MethodName) -> list[Beside]:
         """A method and its textbook, size by size; beyond what was measured, the textbook by the power law."""
-        textbook = {entry.job.size: entry for entry in self.of(TEXTBOOK[method], method)}
+        textbook = {entry.job.size: entry for entry in self.textbook(method)}
         laws = []
         if len(textbook) > 1:
             values = [(entry.pixels, entry.measured) for entry in textbook.values()]

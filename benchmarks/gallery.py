@@ -1,4 +1,4 @@
-"""Paint the picture in the README: three free photos, each in two built-in styles by all three methods.
+"""Paint the picture in the README: three free photos, each in two built-in styles by every method.
 
     python -m benchmarks.gallery
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from benchmarks import costs
 from benchmarks.costs import Painter, gpu_pays_from, gpu_seconds, gpu_usd, lambda_seconds, lambda_usd, painter_for
-from benchmarks.figures import TEXTBOOK, TEXTBOOK_NAMES, Figures, markdown_table, number, prose
+from benchmarks.figures import TEXTBOOK_NAMES, Figures, markdown_table, number, prose
 from benchmarks.growth import fit, seconds_until_done
 from benchmarks.record import Entry
 from stylizer.options import METHOD_NAMES
@@ -28,7 +28,7 @@ def growth(figures: Figures) -> Iterator[str]:
     rows: list[tuple[str, ...]] = []
     for method in METHOD_NAMES:
         rows += _law(f"`{method}`", figures.of("painting", method, "standard"))
-        rows += _law(TEXTBOOK_NAMES[method], figures.of(TEXTBOOK[method], method))
+        rows += _law(TEXTBOOK_NAMES.get(method, ""), figures.textbook(method))
     yield markdown_table((" :", "c, seconds at 1 MP", "a", "twice the long side", "measured at:"), rows)
     yield from _jobs(figures)
 

@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.figures import TEXTBOOK, TEXTBOOK_NAMES, Figures
+from benchmarks.figures import TEXTBOOK_NAMES, Figures
 from benchmarks.growth_sections import growth, thousand
 from benchmarks.measured_sections import api, machine, paintings, quality, textbooks
 from benchmarks.plot import Panel, Series, draw
@@ -51,7 +51,7 @@ def plot(figures: Figures) -> str:
         lines = []
         for color, method in enumerate(METHOD_NAMES):
             ours = figures.of("painting", method, "standard"), method, False
-            textbook = figures.of(TEXTBOOK[method], method), TEXTBOOK_NAMES[method], True
+            textbook = figures.textbook(method), TEXTBOOK_NAMES.get(method, ""), True
             for entries, name, dashed in (ours, textbook):
                 points = [(entry.pixels, getattr(entry.measured, value)) for entry in entries]
                 if points:

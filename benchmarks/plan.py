@@ -16,6 +16,7 @@ MORE_STYLES = ("starry-night", "great-wave", "mosaic")
 
 SIZES = (512, 1024, 2048, 4096)
 LARGEST: Mapping[MethodName, Mapping[Quality, int]] = {
+    "neighbor": {"draft": 4096, "standard": 4096, "high": 1024},
     "feedforward": {"draft": 4096, "standard": 4096, "high": 1024},
     "optimization": {"draft": 1024, "standard": 2048, "high": 512},
     "texture": {"draft": 2048, "standard": 2048, "high": 512},
@@ -23,6 +24,7 @@ LARGEST: Mapping[MethodName, Mapping[Quality, int]] = {
 """Long sides, pixels, up to which the run of everything goes: beyond, one painting would take minutes."""
 
 TEXTBOOKS: Mapping[MethodName, Sequence[Subject]] = {
+    "neighbor": (),  # no textbook implementation of the same task
     "feedforward": ("textbook-johnson",),
     "optimization": ("textbook-gatys",),
     "texture": ("search", "textbook-search"),

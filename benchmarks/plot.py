@@ -49,8 +49,10 @@ text{font:12px system-ui,sans-serif;fill:#57606a}.b{font-weight:600}.h{font-size
 .bg{fill:#fff}.g{stroke:#d8dee4;fill:none}.l{fill:none;stroke-width:2.2;stroke-linejoin:round}
 .d{stroke-dasharray:5 4}.k{stroke-width:.8;opacity:.5}
 .s0{stroke:#0969da}.f0{fill:#0969da}.s1{stroke:#bc4c00}.f1{fill:#bc4c00}.s2{stroke:#1a7f37}.f2{fill:#1a7f37}
+.s3{stroke:#8250df}.f3{fill:#8250df}
 @media(prefers-color-scheme:dark){text{fill:#9198a1}.h{fill:#f0f6fc}.bg{fill:#0d1117}.g{stroke:#30363d}
-.s0{stroke:#58a6ff}.f0{fill:#58a6ff}.s1{stroke:#f0883e}.f1{fill:#f0883e}.s2{stroke:#3fb950}.f2{fill:#3fb950}}
+.s0{stroke:#58a6ff}.f0{fill:#58a6ff}.s1{stroke:#f0883e}.f1{fill:#f0883e}.s2{stroke:#3fb950}.f2{fill:#3fb950}
+.s3{stroke:#bc8cff}.f3{fill:#bc8cff}}
 """.strip()
 
 

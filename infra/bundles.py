@@ -104,7 +104,7 @@ def layer(architecture: str, *, root: Path = ROOT, compiler: str | None = None) 
 
 def api(*, root: Path = ROOT, compiler: str | None = None) -> Bundle:
     """The API with its page, and the built-in styles as far as it shows them, in the folder `styles`."""
-    shown = {"style.toml", "swatch.webp"}
+    shown = {"style.toml", "swatch.webp", "order.toml"}
     styles = {name: path for name, path in _tree(root / "core/stylizer/styles", "styles") if path.name in shown}
     return _function("api", root, compiler, styles)
 

@@ -14,7 +14,7 @@ FeaturesName = Literal["compact", "vgg19"]
 PreserveColor = Literal["none", "luminance", "histogram"]
 Quality = Literal["draft", "standard", "high"]
 
-DEFAULT_METHOD: MethodName = "feedforward"
+DEFAULT_METHOD: MethodName = "neighbor"
 METHOD_NAMES: tuple[MethodName, ...] = get_args(MethodName)
 FEATURES: tuple[FeaturesName, ...] = get_args(FeaturesName)
 PRESERVE_COLOR: tuple[PreserveColor, ...] = get_args(PreserveColor)

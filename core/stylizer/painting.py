@@ -215,7 +215,8 @@ def _check_honored(
         detail = f"style_scale is {options.style_scale:g}; allowed is {allowed}"
         raise OptionError(detail, field="style_scale", allowed=allowed)
     if content_mask is not None and not method.TAKES_CONTENT_MASK:
-        detail = f"content_mask cannot be honored by method {name}; leave it out, or choose method texture"
+        able = [other for other in METHOD_NAMES if methods.load(other).TAKES_CONTENT_MASK]
+        detail = f"content_mask cannot be honored by method {name}; leave it out, or choose method {' or '.join(able)}"
         raise OptionError(detail, field="content_mask", allowed="nothing with this method")
     return features
 

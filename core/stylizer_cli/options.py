@@ -65,7 +65,8 @@ Styles = Annotated[
 Size = Annotated[
     int,
     typer.Option(
-        help=f"Long side of the painting, {_between(options.SIZE_RANGE)} pixels; up to 2048 by a slower method.",
+        help=f"Long side of the painting, {_between(options.SIZE_RANGE)} pixels; up to 2048 by methods "
+        "optimization and texture.",
         **number(int),
         **_PAINTING,
     ),
@@ -107,16 +108,17 @@ ContentMask = Annotated[
     typer.Option(
         metavar="FILE",
         help="White keeps the photo's structure, black is free to become pure style. Found in the photo if left out. "
-        "Method texture only.",
+        "Methods neighbor and texture only.",
         **_PAINTING,
     ),
 ]
 Method = Annotated[
     options.MethodName,
     typer.Option(
-        help="[bold]feedforward[/] paints in one pass of a neural network, in a fraction of a second; "
-        "[bold]optimization[/] changes the pixels until a neural network sees the style in them, which is finer and "
-        "slower; [bold]texture[/] lays real pieces of the style over the photo.",
+        help="[bold]neighbor[/] paints with the pieces of the style whose learned features are nearest to the photo's; "
+        "[bold]feedforward[/] paints in one pass of a neural network, in a fraction of a second, for previews; "
+        "[bold]optimization[/] changes the pixels until a neural network sees the style in them, which is the "
+        "slowest; [bold]texture[/] finds pieces of the style by their pixels, without a network.",
         **choice(options.METHOD_NAMES),
         **_PAINTING,
     ),

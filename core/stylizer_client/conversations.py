@@ -47,7 +47,7 @@ R = TypeVar("R")
 class Options(TypedDict, total=False):
     """The controls of a painting; those left out take the defaults of the service, which its `/docs` describes."""
 
-    method: Literal["feedforward", "optimization", "texture"]
+    method: Literal["neighbor", "feedforward", "optimization", "texture"]
     size: int
     strength: float
     style_scale: float

@@ -55,7 +55,7 @@ _QUEUED = Stylization(
     id=_JOB_ID,
     status="queued",
     progress=0.0,
-    method="feedforward",
+    method="neighbor",
     options=PaintingOptions(),
     content="upl_abcdefghijklmnopqrstuvwxyz",
     styles=[StyleWeight(style="woodcut")],
@@ -83,7 +83,7 @@ _DONE = _RUNNING.model_copy(
     update={
         "status": "succeeded",
         "progress": 1.0,
-        "finished_at": _THEN + timedelta(milliseconds=750),
+        "finished_at": _THEN + timedelta(milliseconds=2250),
         "result": Result(
             width=1024,
             height=683,
@@ -91,7 +91,7 @@ _DONE = _RUNNING.model_copy(
             bytes=184_233,
             sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
             url=f"/v1/files/jobs/{_JOB_ID}/5be1c2d3a4f60718/result.jpg?expires=1795342530&signature=…",
-            seconds=Seconds(queued=0.2, painting=0.55),
+            seconds=Seconds(queued=0.2, painting=2.05),
             features="compact",
         ),
     }

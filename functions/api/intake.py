@@ -23,7 +23,7 @@ FILES = {
     "content": "The photo: a file, or the id of an upload.",
     "style": "A built-in id, the id of your own style or of an upload, or a file. Or give `styles`.",
     "mask": "Painted only where this is white: a file, or the id of an upload. Same shape as the photo.",
-    "content_mask": "Method texture only: white keeps the photo's structure, black may become pure style. "
+    "content_mask": "Methods neighbor and texture: white keeps the photo's structure, black may become pure style. "
     "A file, or the id of an upload.",
 }
 """The fields of the form that may be a file."""

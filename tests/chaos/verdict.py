@@ -145,6 +145,6 @@ def _expected_shape(wish: Wish, job: Mapping[str, Any]) -> tuple[int, int, str |
 def _painted_in_peace(wish: Wish) -> bytes:
     fields = wish.fields
     options = stylizer.Options(size=fields["size"], quality=fields["quality"], seed=fields["seed"])
-    method = fields.get("method", "feedforward")
+    method = fields.get("method", stylizer.DEFAULT_METHOD)
     painting = stylizer.stylize(io.BytesIO(wish.photo), fields["style"], method=method, options=options)
     return painting.encode(fields["format"], 90)

@@ -182,11 +182,13 @@ def lay_out_zip(folder: Path, function: str) -> Path:
 
 
 def lay_out_styles(folder: Path) -> Path:
-    """What the zip of the API holds besides, to list the built-in styles: of each its texts and its swatch."""
-    for path in (CHECKOUT / "core/stylizer/styles").glob("*/*"):
+    """Built-in styles as the zip of the API has them: order, texts and swatches."""
+    styles = CHECKOUT / "core/stylizer/styles"
+    for path in styles.glob("*/*"):
         if path.name in {"style.toml", "swatch.webp"}:
             (folder / path.parent.name).mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, folder / path.parent.name)
+    shutil.copy2(styles / "order.toml", folder)
     return folder
 
 

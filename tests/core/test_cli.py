@@ -75,7 +75,7 @@ def test_a_photo_whose_name_is_no_text_is_painted_and_told_in_the_bytes_it_has(
     assert (done.returncode, done.stdout) == (0, b"caf\xe9-woodcut.png\n"), done.stderr
 
 
-@pytest.mark.parametrize(("method", "told"), [("feedforward", " s (compact features)\n"), ("texture", " s\n")])
+@pytest.mark.parametrize(("method", "told"), [("neighbor", " s (compact features)\n"), ("texture", " s\n")])
 def test_the_features_a_painting_was_made_by_are_told(run: Run, method: str, told: str) -> None:
     code, _, stderr = run("paint", "cat.png", "-s", "woodcut", *SMALL, "--method", method, "-o", "a.png")
     assert code == 0, stderr
@@ -137,7 +137,7 @@ def test_every_control_reaches_the_painting(run: Run, folder: Path) -> None:
 
     woodcut, texture = ["--style", "woodcut"], ["--style", "woodcut", "--method", "texture"]
     np.testing.assert_array_equal(paint(*woodcut), paint("--style", "woodcut=3", "--seed", "0"))
-    np.testing.assert_array_equal(paint(*woodcut), paint(*woodcut, "--method", "feedforward"))
+    np.testing.assert_array_equal(paint(*woodcut), paint(*woodcut, "--method", "neighbor"))
     for plain, arguments in (
         (woodcut, ["--style", "mosaic"]),
         (woodcut, ["--style", "woodcut=0.7", "--style", "mosaic=0.3"]),
@@ -165,10 +165,13 @@ def test_every_control_reaches_the_painting(run: Run, folder: Path) -> None:
         (["--size", "12"], "size is 12; it must be a whole number from 64 to 8192 pixels"),
         (["--seed", "1.5"], "seed is '1.5'; it must be a whole number from 0 to 4294967295"),
         (["--quality", "best"], "quality is 'best'; it must be one of draft, standard, high"),
-        (["--method", "magic"], "method is 'magic'; it must be one of feedforward, optimization, texture"),
+        (["--method", "magic"], "method is 'magic'; it must be one of neighbor, feedforward, optimization, texture"),
         (["--features", "magic"], "features is 'magic'; it must be one of compact, vgg19"),
-        (["--features", "vgg19"], "features is 'vgg19', which method feedforward cannot use; allowed is compact"),
-        (["--content-mask", "left.png"], "content_mask cannot be honored by method feedforward"),
+        (["--features", "vgg19"], "features is 'vgg19', which method neighbor cannot use; allowed is compact"),
+        (
+            ["--method", "feedforward", "--content-mask", "left.png"],
+            "content_mask cannot be honored by method feedforward; leave it out, or choose method neighbor or texture",
+        ),
         (["--method", "texture", "--size", "2049"], "size is 2049; it must be 64 to 2048 pixels with method texture"),
         (["--format-quality", "0"], "format_quality is 0; it must be a whole number from 1 to 100"),
         (["--format", "bmp"], "format is 'bmp'; it must be one of jpeg, png, webp, avif, tiff"),
@@ -277,7 +280,7 @@ def test_help_names_every_control_with_its_range_and_default(run: Run, monkeypat
         "0 to 1",
         "0.25 to 4",
         "draft|standard|high",
-        "feedforward|optimization|texture",
+        "neighbor|feedforward|optimization|texture",
         "compact|vgg19",
         "stylizer paint cat.jpg --style",
     ):

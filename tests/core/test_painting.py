@@ -126,7 +126,7 @@ def test_the_long_side_is_what_was_asked_for_and_the_short_one_follows_the_photo
 
 def test_a_painting_tells_how_it_came_about() -> None:
     painting = _paint()
-    assert painting.method == DEFAULT_METHOD == "feedforward"
+    assert painting.method == DEFAULT_METHOD == "neighbor"
     assert painting.options == Options(size=64)
     assert painting.features == "compact"
     assert painting.seconds > 0
@@ -157,7 +157,7 @@ def test_strength_0_gives_the_photo_back(method: MethodName) -> None:
 
 
 # Feedforward draws strokes of several pixels, whatever the size: in 64 pixels it has no room for them.
-ROOM: dict[MethodName, int] = {"feedforward": 192, "optimization": 64, "texture": 64}
+ROOM: dict[MethodName, int] = {"neighbor": 192, "feedforward": 192, "optimization": 64, "texture": 64}
 
 
 @by_every_method

@@ -226,7 +226,7 @@ def test_a_transparent_photo_is_painted_over_and_stays_as_transparent(method: Me
 @pytest.mark.parametrize(
     ("arguments", "error", "field", "allowed"),
     [
-        ({"method": "neural"}, OptionError, "method", ["feedforward", "optimization", "texture"]),
+        ({"method": "neural"}, OptionError, "method", ["neighbor", "feedforward", "optimization", "texture"]),
         (TEXTURE | {"options": Options(size=8192)}, OptionError, "size", "64 to 2048 pixels with method texture"),
         (
             TEXTURE | {"options": Options(size=2048, style_scale=4.0)},

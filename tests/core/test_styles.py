@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,37 @@ from stylizer.images import decode
 CATALOG = styles.catalog()
 
 
-def test_there_are_styles_in_the_order_of_their_ids() -> None:
-    assert {"woodcut", "mosaic", "great-wave", "starry-night"} <= CATALOG.keys()
-    assert list(CATALOG) == sorted(CATALOG)
+def test_catalog_order_ranks_each_built_in_style_once() -> None:
+    folder = Path(styles.__file__).parent
+    ranked = tomllib.loads((folder / styles.ORDER_FILE).read_text())["order"]
+    assert list(CATALOG) == ranked
+    assert sorted(ranked) == sorted(path.parent.name for path in folder.glob("*/style.toml"))
+
+
+def _made(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).mkdir()
+        facts = ("title", "artist", "year", "license", "description")
+        (folder / name / "style.toml").write_text("".join(f'{fact} = "x"\n' for fact in facts))
+        (folder / name / "swatch.webp").write_bytes(b"")
+    return folder
+
+
+def test_order_file_ranks_styles_and_others_follow_by_id(tmp_path: Path) -> None:
+    folder = _made(tmp_path, "ink", "oil", "chalk", "wax")
+    (folder / styles.ORDER_FILE).write_text('order = ["wax", "gone", "ink"]')
+    assert list(styles.load(folder)) == ["wax", "ink", "chalk", "oil"]
+
+
+def test_without_order_file_styles_are_sorted_by_id(tmp_path: Path) -> None:
+    assert list(styles.load(_made(tmp_path, "oil", "ink"))) == ["ink", "oil"]
+
+
+@pytest.mark.parametrize("text", ["order = ", "ranks = []", "order = 3"])
+def test_broken_order_file_is_reported_by_name(tmp_path: Path, text: str) -> None:
+    (tmp_path / styles.ORDER_FILE).write_text(text)
+    with pytest.raises(ValueError, match=r"order\.toml must have a list of ids called order"):
+        styles.load(tmp_path)
 
 
 def test_at_least_sixteen_styles_are_after_works_in_the_public_domain_and_none_shows_the_work() -> None:

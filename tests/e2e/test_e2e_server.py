@@ -137,7 +137,7 @@ def test_one_form_gives_a_finished_painting(server: Server, photo: bytes) -> Non
     job = answer.json()
     assert answer.status_code == 200, answer.text
     assert (job["status"], job["progress"], job["error"]) == ("succeeded", 1.0, None)
-    assert (job["method"], job["result"]["features"]) == ("feedforward", "compact")
+    assert (job["method"], job["result"]["features"]) == ("neighbor", "compact")
     painting = server.image(job["id"])
     assert painting.format == "JPEG"
     assert painting.size == (job["result"]["width"], job["result"]["height"]) == (64, 48)

@@ -219,7 +219,8 @@ def test_the_zips_hold_the_code_of_their_function_and_no_other(tmp_path: Path) -
     assert {"functions/__init__.py", "functions/api/lambda_handler.py", "functions/api/page/index.html"} <= of_api
     styles = [folder.name for folder in (ROOT / "core/stylizer/styles").iterdir() if (folder / "style.toml").exists()]
     assert {name for name in of_api if name.startswith("styles/")} == {
-        f"styles/{style}/{name}" for style in styles for name in ("style.toml", "swatch.webp")
+        "styles/order.toml",
+        *(f"styles/{style}/{name}" for style in styles for name in ("style.toml", "swatch.webp")),
     }
     assert {name.split("/")[1] for name in of_api if not name.startswith("styles/")} == {"__init__.py", "api"}
 

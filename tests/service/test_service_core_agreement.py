@@ -86,6 +86,7 @@ def test_what_each_method_can_honor_is_what_it_says_in_the_core() -> None:
 @pytest.mark.parametrize(
     ("method", "wish"),
     [
+        ("neighbor", {"features": "vgg19"}),
         ("feedforward", {"features": "vgg19"}),
         ("feedforward", {"content_mask": "upl_" + "a" * 26}),
         ("texture", {"size": 2049}),
@@ -121,6 +122,8 @@ def test_what_a_method_cannot_honor_is_refused_in_the_words_of_the_core(
 @pytest.mark.parametrize(
     ("method", "wish"),
     [
+        ("neighbor", {"size": 8192, "style_scale": 4.0, "features": "compact"}),
+        ("neighbor", {"content_mask": "upl_" + "a" * 26}),
         ("feedforward", {"size": 8192, "style_scale": 4.0, "features": "compact"}),
         ("texture", {"size": 2048, "style_scale": 2.0, "content_mask": "upl_" + "a" * 26}),
         ("optimization", {"size": 2048, "style_scale": 2.0}),

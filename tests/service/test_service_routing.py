@@ -33,6 +33,8 @@ def test_a_machine_that_limits_nothing_takes_all_that_the_method_can_do(method: 
 @pytest.mark.parametrize(
     ("method", "size", "quality", "way"),
     [
+        ("neighbor", 2048, "standard", "queue"),
+        ("neighbor", 4096, "standard", "gpu"),
         ("feedforward", 8192, "standard", "gpu"),
         ("feedforward", 4096, "standard", "queue"),
         ("optimization", 512, "standard", "queue"),

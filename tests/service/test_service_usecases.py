@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from clocks import SteppedClock
 from PIL import Image
 
+from stylizer_service.catalog import Catalog
 from stylizer_service.leases import claim
 from stylizer_service.models import Page, StylizationRequest, new_id
 from stylizer_service.ports import Unavailable
@@ -104,6 +106,34 @@ def test_styles_are_the_built_in_ones_by_id_and_then_ones_own_newest_first(
     assert service.list_styles("ben", limit=2).next_cursor is None
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3, 50])
+def test_style_pages_follow_catalog_order_without_gaps(
+    service: Service, picture: Picture, tmp_path: Path, limit: int
+) -> None:
+    for name in ("ink", "oil", "wax", "chalk"):
+        (tmp_path / "ranked" / name).mkdir(parents=True)
+        (tmp_path / "ranked" / name / "style.toml").write_text("")
+    (tmp_path / "ranked" / "order.toml").write_text('order = ["wax", "gone", "ink"]')
+    service.catalog = Catalog(tmp_path / "ranked")
+    own = service.create_style("ann", service.add_upload("ann", io.BytesIO(picture()), field="file"), "mine").id
+
+    ids: list[str] = []
+    cursor = None
+    while not ids or cursor:
+        page = service.list_styles("ann", limit=limit, cursor=cursor)
+        ids += [style.id for style in page.items]
+        cursor = page.next_cursor
+    assert ids == ["wax", "ink", "chalk", "oil", own]
+
+
+def test_cursor_at_a_style_that_is_gone_is_refused(service: Service, refusal: Refusal, tmp_path: Path) -> None:
+    cursor = service.list_styles("ann", limit=1).next_cursor
+    (tmp_path / "empty").mkdir()
+    service.catalog = Catalog(tmp_path / "empty")
+    problem = refusal(service.list_styles, "ann", cursor=cursor)
+    assert (problem.code, problem.field) == ("invalid-request", "cursor")
+
+
 def test_a_style_of_ones_own_can_be_painted_with_and_outlives_its_upload(
     service: Service, order: Order, picture: Picture, clock: SteppedClock
 ) -> None:
@@ -147,7 +177,7 @@ def test_options_left_out_take_their_defaults_and_are_echoed(service: Service, o
         "format": "jpeg",
         "format_quality": 90,
     }
-    assert (job.status, job.progress, job.method) == ("queued", 0, "feedforward")
+    assert (job.status, job.progress, job.method) == ("queued", 0, "neighbor")
     assert [(entry.style, entry.weight) for entry in job.styles] == [("ink", 1.0)]
     assert (job.preview, job.result, job.error, job.started_at, job.finished_at) == (None,) * 5
     assert service.get_stylization("ann", job.id) == job

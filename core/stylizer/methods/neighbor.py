@@ -28,7 +28,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from stylizer.color import Palette, PaletteTransfer
-from stylizer.compute import autocast_dtype, give_back_memory
+from stylizer.compute import autocast_dtype, trim_malloc
 from stylizer.methods import Largest, Sparing, Task
 from stylizer.options import SIZE_RANGE, STYLE_SCALE_RANGE, FeaturesName
 from stylizer.synthesis import pyramid
@@ -189,7 +189,7 @@ class _Painter:
         painting = None if before is None else self._enlarged(before.painting, guide, tile, level)
         for _ in range(self._passes(level)):
             query = guide if painting is None else torch.lerp(painting, guide, PHOTO_IN_QUERY)
-            if DITHERS[min(level.depth,3)]:
+            if DITHERS[min(level.depth, 3)]:
                 query = query + self._dither(level, tile, banks)
             columns = area.cells(hypercolumns(query.clamp(0, 1)))
             statistics = columns.mean((1, 2)), columns.std((1, 2), correction=0)
@@ -234,7 +234,7 @@ class _Painter:
             for part_of, whole in zip((*found, own), (*matches, owner), strict=True):
                 area.store(part_of, whole)
             self._tell(painting)
-            give_back_memory()
+            trim_malloc()
         return State(painting, banks, matches, owner, before.statistics)
 
     def _matches(self, bank: StyleBank, columns: Tensor, colors: Tensor, statistics: tuple[Tensor, Tensor]) -> Tensor:
@@ -244,9 +244,7 @@ class _Painter:
         dtype = autocast_dtype(queries.device.type)
         matches, queries, keys = search(queries, bank.keys, len(bank.encoding.axes), dtype, self._generator)
         for spacing in SEED_SPACINGS:
-            matches = grow_pieces(
-                matches, queries, keys, bonus=SEED_BONUS, spacing=spacing, generator=self._generator
-            )
+            matches = grow_pieces(matches, queries, keys, bonus=SEED_BONUS, spacing=spacing, generator=self._generator)
         return continue_matches(matches, queries, keys, bonus=BONUS, sweeps=SWEEPS)
 
     def _merged(self, start: Tensor, pieces: Tensor, guide: Tensor, weight: Tensor) -> Tensor:
@@ -266,7 +264,7 @@ class _Painter:
         noise = torch.randn(1, 1, *level.size, generator=self._generator).to(self._photo.device)
         detail = sum(share * bank.detail for bank, share in zip(banks, self._shares, strict=True))
         free = (1 - 1.5 * tile.resample(self._guide.mask, level.size)).clamp_(0, 1)
-        return DITHERS[min(level.depth,3)] * self._options.strength * detail * free * tile.cut(noise)
+        return DITHERS[min(level.depth, 3)] * self._options.strength * detail * free * tile.cut(noise)
 
     def _weight(self, level: Level, tile: Tile) -> Tensor:
         """Weight of the photo against the pieces, over all that `tile` sees: (1, 1, h, w)."""

@@ -9,6 +9,8 @@ methods do without, by looking at the swatch) and a `style.toml`:
     year = "2026"
     license = "MIT"
     description = "Black lines cut along the light."
+
+`order.toml` beside the built-in folders ranks them for the catalog.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from stylizer.errors import UnknownStyle
 FOLDER_VARIABLE = "STYLIZER_STYLES"
 ID_FORM = "1 to 64 lowercase letters and digits, with single hyphens between them"
 LOOK_FILE = "look.safetensors"
+ORDER_FILE = "order.toml"
 LOOK_SIDE = 512  # pixels on the long side, the largest that looks are stored of
 _FOLDER = Path(__file__).parent
 _ID = re.compile(r"(?=.{1,64}\Z)[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -60,7 +63,7 @@ _FACTS = tuple(field.name for field in fields(Style) if field.name not in ("id",
 
 
 def catalog() -> dict[str, Style]:
-    """All built-in styles by id, in the order of their ids."""
+    """All built-in styles by id: those that paint best first, as `order.toml` ranks them."""
     return dict(load(_FOLDER))
 
 
@@ -121,12 +124,25 @@ def get(id: str) -> Style:  # noqa: A002
 
 @cache
 def load(folder: Path) -> dict[str, Style]:
-    """Read every style in a folder, once.
+    """Read every style in a folder, once: in the order of its `order.toml`, then by id.
 
     Raises:
         ValueError: One of them is incomplete or wrong; the message names the file and what is the matter.
     """
-    return {path.parent.name: _load_style(path) for path in sorted(folder.glob("*/style.toml"))}
+    order = _order(folder / ORDER_FILE)
+    found = {path.parent.name: path for path in sorted(folder.glob("*/style.toml"))}
+    ranked = [name for name in order if name in found]
+    return {name: _load_style(found[name]) for name in dict.fromkeys([*ranked, *found])}
+
+
+def _order(path: Path) -> list[str]:
+    """Ids in the order of an `order.toml`; none where there is no such file."""
+    if not path.is_file():
+        return []
+    try:
+        return [str(name) for name in tomllib.loads(path.read_text(encoding="utf-8"))["order"]]
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} must have a list of ids called order: {error!r}") from error
 
 
 def _load_style(path: Path) -> Style:

@@ -49,7 +49,7 @@ export function restore(job) {
 /** Offer what the chosen method honors and nothing else, and show the numbers. */
 function adapt() {
   for (const control of panel.querySelectorAll("[data-only]")) {
-    control.hidden = control.dataset.only !== methods.value;
+    control.hidden = !control.dataset.only.split(" ").includes(methods.value);
     for (const input of control.querySelectorAll("input, select")) input.disabled = control.hidden;
   }
   $("vgg19-note").hidden = $("features").value !== "vgg19";

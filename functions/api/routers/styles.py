@@ -18,7 +18,7 @@ router = APIRouter(prefix="/v1/styles", tags=["Styles"])
 
 @router.get("", summary="List the styles")
 def list_styles(owner: Owner, service: Use, mount: Mounted, query: Annotated[PageQuery, Query()]) -> Page[Style]:
-    """The built-in styles, then those of your own, newest first."""
+    """The built-in styles, those that paint best first, then your own, newest first."""
     return mount.resource(service.list_styles(owner, limit=query.limit, cursor=query.cursor))
 
 

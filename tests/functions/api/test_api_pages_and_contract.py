@@ -63,7 +63,7 @@ def test_the_page_offers_every_method_and_network_up_to_the_size_they_can_paint(
     assert [int(size) for _, size in networks] == largest["optimization"]
     assert [name for name, _ in networks] == list(METHODS["optimization"].largest)
     assert sizes >= set().union(*largest.values())  # what is left to choose when one of them is the limit
-    assert set(re.findall(r'data-only="(\w+)"', page)) == {"texture", "optimization"}
+    assert set(re.findall(r'data-only="([\w ]+)"', page)) == {"neighbor texture", "optimization"}
 
 
 def test_the_page_is_asked_for_again_each_time_and_sent_only_when_changed(client: httpx.Client) -> None:

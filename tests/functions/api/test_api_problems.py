@@ -59,7 +59,7 @@ def check(answer: httpx.Response, status: int, code: str, field: str | None, all
         ({"seed": -1}, "seed", "a whole number from 0 to 4294967295"),
         ({"style_scale": 9}, "style_scale", "a number from 0.25 to 4"),
         ({"preserve_color": "some"}, "preserve_color", OPTIONS),
-        ({"method": "magic"}, "method", ["feedforward", "optimization", "texture"]),
+        ({"method": "magic"}, "method", ["neighbor", "feedforward", "optimization", "texture"]),
         ({"features": "vgg16"}, "features", ["compact", "vgg19"]),
         ({"content": "cat.jpg"}, "content", UPLOAD_WORDS),
         ({"mask": 5}, "mask", UPLOAD_WORDS),
@@ -87,7 +87,7 @@ OF_TEXTURE = {"method": "texture"}
     ("wish", "field", "allowed"),
     [
         ({"features": "vgg19"}, "features", ["compact"]),
-        ({"content_mask": UPLOAD}, "content_mask", "nothing with this method"),
+        ({"method": "feedforward", "content_mask": UPLOAD}, "content_mask", "nothing with this method"),
         (OF_TEXTURE | {"features": "vgg19"}, "features", "nothing with this method"),
         (OF_TEXTURE | {"size": 2049}, "size", "64 to 2048 pixels with method texture"),
         (OF_OPTIMIZATION | {"size": 2049}, "size", "64 to 2048 pixels with method optimization and features compact"),

@@ -28,7 +28,7 @@ def test_a_form_with_a_photo_is_accepted_with_its_place_and_its_defaults(client:
     assert answer.status_code == 202
     assert answer.headers["location"] == job["links"]["self"] == f"/v1/stylizations/{job['id']}"
     assert answer.headers["retry-after"] == "1"
-    assert (job["status"], job["method"]) == ("queued", "feedforward")
+    assert (job["status"], job["method"]) == ("queued", "neighbor")
     assert job["styles"] == [{"style": "ink", "weight": 1.0}]
     assert job["options"] == {
         "size": 1024,

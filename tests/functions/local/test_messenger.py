@@ -56,7 +56,7 @@ def ended(ports: Ports, webhook: str = "https://hooks.example/painted") -> str:
         id=new_id("stz"),
         owner="local",
         status="canceled",
-        method="feedforward",
+        method="neighbor",
         options=PaintingOptions(),
         content=new_id("upl"),
         styles=(StyleWeight(style="ink"),),

@@ -1,4 +1,4 @@
-"""Data folders of earlier versions, which knew fewer options and methods, and painted by texture if none was named."""
+"""Data folders of earlier versions, which knew fewer options and methods, and had other default methods."""
 
 from __future__ import annotations
 
@@ -86,9 +86,46 @@ def test_a_request_sent_again_under_its_key_is_the_same_job_whether_or_not_it_na
     assert local.service.create_stylization("ann", named, "old") == (old, False)
 
 
+def test_key_stored_under_feedforward_default_replays(local: Local, content: str) -> None:
+    """The version whose default was `feedforward` stored the fingerprint of that method for a request without one."""
+    before = StylizationRequest(content=content, style="woodcut", method="feedforward")
+    job, _ = local.service.create_stylization("ann", before, "stored")
+
+    repeated = StylizationRequest(content=content, style="woodcut")
+    assert local.service.create_stylization("ann", repeated, "stored") == (job, False)
+    assert local.service.create_stylization("ann", before, "stored") == (job, False)
+    assert local.service.get_stylization("ann", job.id).method == "feedforward"
+
+
+@pytest.mark.parametrize("change", [{"method": "neighbor"}, {"method": "texture"}, {"size": 512}], ids=str)
+def test_key_of_feedforward_default_refuses_other_request(
+    local: Local, content: str, change: dict[str, object]
+) -> None:
+    before = StylizationRequest(content=content, style="woodcut", method="feedforward")
+    local.service.create_stylization("ann", before, "stored")
+
+    other = StylizationRequest.model_validate({"content": content, "style": "woodcut"} | change)
+    with pytest.raises(ProblemError) as caught:
+        local.service.create_stylization("ann", other, "stored")
+    assert caught.value.problem.code == "idempotency-mismatch"
+
+
+def test_new_key_without_method_is_stored_as_neighbor(local: Local, content: str) -> None:
+    plain = StylizationRequest(content=content, style="woodcut")
+    job, _ = local.service.create_stylization("ann", plain, "new")
+    assert job.method == "neighbor"
+
+    named = StylizationRequest(content=content, style="woodcut", method="neighbor")
+    assert local.service.create_stylization("ann", named, "new") == (job, False)
+    former = StylizationRequest(content=content, style="woodcut", method="feedforward")
+    with pytest.raises(ProblemError) as caught:
+        local.service.create_stylization("ann", former, "new")
+    assert caught.value.problem.code == "idempotency-mismatch"
+
+
 def test_another_request_under_an_old_key_is_refused(local: Local, old: Stylization, content: str) -> None:
     assert old.method == "texture"
-    for other in ({"method": "optimization"}, {"method": "feedforward"}, {"size": 512}):
+    for other in ({"method": "optimization"}, {"method": "feedforward"}, {"method": "neighbor"}, {"size": 512}):
         request = StylizationRequest.model_validate(
             {"content": content, "style": "woodcut", "content_mask": content} | other
         )

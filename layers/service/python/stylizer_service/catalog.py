@@ -23,10 +23,10 @@ class BuiltinStyle:
 
 
 class Catalog(Mapping[str, BuiltinStyle]):
-    """Built-in styles by id, in order of their ids.
+    """Built-in styles by id: in the order of the folder's `order.toml`, then by id.
 
     Args:
-        folder: Holds one folder a style, each with `style.toml` and `swatch.webp`.
+        folder: Holds one folder a style, each with `style.toml` and `swatch.webp`; and `order.toml`, if any.
 
     Raises:
         FileNotFoundError: There is no such folder.
@@ -35,7 +35,9 @@ class Catalog(Mapping[str, BuiltinStyle]):
     def __init__(self, folder: Path):
         if not folder.is_dir():
             raise FileNotFoundError(f"there is no folder of styles at {folder}")
-        self._styles = {path.parent.name: _read(path.parent) for path in sorted(folder.glob("*/style.toml"))}
+        found = {path.parent.name: path.parent for path in sorted(folder.glob("*/style.toml"))}
+        order = dict.fromkeys([*_order(folder), *found])
+        self._styles = {name: _read(found[name]) for name in order if name in found}
 
     def __getitem__(self, style_id: str) -> BuiltinStyle:
         return self._styles[style_id]
@@ -45,6 +47,17 @@ class Catalog(Mapping[str, BuiltinStyle]):
 
     def __len__(self) -> int:
         return len(self._styles)
+
+    def after(self, style_id: str) -> list[BuiltinStyle]:
+        """Return the styles that follow one of them in the catalog's order.
+
+        Raises:
+            KeyError: There is no such style.
+        """
+        names = list(self._styles)
+        if style_id not in self._styles:
+            raise KeyError(style_id)
+        return [self._styles[name] for name in names[names.index(style_id) + 1 :]]
 
 
 def installed_styles() -> Path:
@@ -57,6 +70,11 @@ def installed_styles() -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise FileNotFoundError("the core is not installed here: set STYLIZER_STYLES_DIR to the folder of the styles")
     return Path(spec.submodule_search_locations[0]) / "styles"
+
+
+def _order(folder: Path) -> list[str]:
+    file = folder / "order.toml"
+    return tomllib.loads(file.read_text(encoding="utf-8"))["order"] if file.is_file() else []
 
 
 def _read(folder: Path) -> BuiltinStyle:

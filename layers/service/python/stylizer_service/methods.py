@@ -34,6 +34,7 @@ class MethodLimits:
 
 
 METHODS: dict[MethodName, MethodLimits] = {
+    "neighbor": MethodLimits({"compact": Largest(8192, 32768)}, takes_content_mask=True),
     "feedforward": MethodLimits({"compact": Largest(8192, 32768)}, takes_content_mask=False),
     "optimization": MethodLimits(
         {"compact": Largest(2048, 4096), "vgg19": Largest(1024, 2048)}, takes_content_mask=False
@@ -58,7 +59,8 @@ def check_honored(request: StylizationRequest) -> None:
         detail = f"style_scale is {request.style_scale:g}; allowed is {allowed}"
         raise failure("invalid-option", detail, field="style_scale", allowed=allowed)
     if request.content_mask is not None and not limits.takes_content_mask:
-        detail = f"content_mask cannot be honored by method {name}; leave it out, or choose method texture"
+        able = [other for other, its in METHODS.items() if its.takes_content_mask]
+        detail = f"content_mask cannot be honored by method {name}; leave it out, or choose method {' or '.join(able)}"
         raise failure("invalid-option", detail, field="content_mask", allowed="nothing with this method")
 
 

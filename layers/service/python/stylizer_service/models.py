@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from stylizer_service.problems import Problem
 
 Status = Literal["queued", "running", "succeeded", "failed", "canceled", "expired"]
-MethodName = Literal["feedforward", "optimization", "texture"]
+MethodName = Literal["neighbor", "feedforward", "optimization", "texture"]
 FeaturesName = Literal["compact", "vgg19"]
 PreserveColor = Literal["none", "luminance", "histogram"]
 Quality = Literal["draft", "standard", "high"]
@@ -80,8 +80,8 @@ class PaintingOptions(BaseModel):
         default=1024,
         ge=64,
         le=8192,
-        description="Long side of the painting, pixels: with method feedforward as large as can be asked for, with the "
-        "others up to 2048.",
+        description="Long side of the painting, pixels: up to 8192 with methods neighbor and feedforward, up to 2048 "
+        "with the others.",
     )
     strength: float = Field(
         default=1.0, ge=0, le=1, allow_inf_nan=False, description="0 gives the photo back, 1 paints fully."
@@ -97,8 +97,8 @@ class PaintingOptions(BaseModel):
     quality: Quality = Field(default="standard", description="How much time to spend.")
     features: FeaturesName | None = Field(
         default=None,
-        description='The network that looks at the pictures. "compact" is always there, and what feedforward and '
-        'optimization take by themselves; "vgg19", for optimization only, is slower, paints up to 1024 pixels, and has '
+        description='The network that looks at the pictures. "compact" is always there, and the default of every '
+        'method that uses one; "vgg19", for optimization only, is slower, paints up to 1024 pixels, and has '
         "to be fetched once by whoever runs this service. Method texture uses none.",
     )
     seed: int = Field(
@@ -136,13 +136,15 @@ class StylizationRequest(PaintingOptions):
     )
     content_mask: UploadId | None = Field(
         default=None,
-        description="Method texture only: white keeps the photo's structure, black may become pure style.",
+        description="Methods neighbor and texture: white keeps the photo's structure, black may become pure style.",
     )
     method: MethodName = Field(
-        default="feedforward",
-        description='How to paint: "feedforward" in one pass of a neural network, any style in a fraction of a second, '
-        'up to 8192 pixels; "optimization" by changing the photo until a neural network sees the style in it, which is '
-        'finer and takes longer; "texture" by laying real pieces of the style over the photo.',
+        default="neighbor",
+        description='How to paint: "neighbor" with pieces of the style whose learned features are nearest to those of '
+        'the photo, in one or two seconds, up to 8192 pixels; "feedforward" in one pass of a neural network, in a '
+        'fraction of a second, for previews; "optimization" by changing the photo until a neural network sees the '
+        'style in it, which takes longest; "texture" with pieces of the style found by their pixels, without any '
+        "network.",
     )
 
     webhook: str | None = Field(

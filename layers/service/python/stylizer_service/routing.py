@@ -33,6 +33,12 @@ class Cost(NamedTuple):
 
 
 COSTS: dict[tuple[MethodName, FeaturesName | None], dict[Quality, Cost]] = {
+    # Budgets of the method, to be replaced by what `make bench` measures.
+    ("neighbor", "compact"): {
+        "draft": Cost(0.6, 1.0, 1300, 70),
+        "standard": Cost(1.0, 3.0, 1300, 70),
+        "high": Cost(4, 9, 1300, 70),
+    },
     ("feedforward", "compact"): {
         "draft": Cost(0.2, 0.3, 1300, 50),
         "standard": Cost(0.3, 1.2, 1300, 50),

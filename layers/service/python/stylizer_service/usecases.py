@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from stylizer_service import cursors, views
-from stylizer_service.catalog import Catalog
+from stylizer_service.catalog import BuiltinStyle, Catalog
 from stylizer_service.discarding import discard
 from stylizer_service.endings import end
 from stylizer_service.erasing import erase_job, erase_style, erase_upload
@@ -149,12 +149,12 @@ class Service:
         return views.own_style(record)
 
     def list_styles(self, owner: str, *, limit: int = 50, cursor: str | None = None) -> Page[Style]:
-        """The built-in styles by id, then the caller's own, newest first."""
+        """The built-in styles in the catalog's order, then the caller's own, newest first."""
         _check_limit(limit)
         kind, place = _style_place(cursor)
         items: list[Style] = []
         if kind == "built-in":
-            rest = [style for style in self.catalog.values() if style.id > place]
+            rest = self._built_in_after(place)
             items = [views.builtin_style(style) for style in rest[:limit]]
             if len(rest) > limit:
                 return Page(items=items, next_cursor=cursors.encode("built-in", items[-1].id))
@@ -166,6 +166,15 @@ class Service:
         own, following = _with_cursor(lambda: self.ports.styles.page(owner, limit=room, cursor=place or None))
         items += [views.own_style(record) for record in own]
         return Page(items=items, next_cursor=cursors.encode("own", following) if following else None)
+
+    def _built_in_after(self, place: str) -> list[BuiltinStyle]:
+        """The built-in styles after the one whose id a cursor has; all of them without a cursor."""
+        if not place:
+            return list(self.catalog.values())
+        try:
+            return self.catalog.after(place)
+        except KeyError:  # of another list, or of a version that had other styles
+            raise _bad_cursor() from None
 
     def get_style(self, owner: str, style_id: str) -> Style:
         """One style, built in or the caller's own."""
