@@ -152,7 +152,7 @@ class PaletteTransfer:
     @classmethod
     def estimate(cls, image: Tensor, palette: Palette, amount: float = 1.0) -> PaletteTransfer:
         """Estimate the transfer of `match_distribution` from `image` (3, H, W) to `palette`, by `amount` 0-1."""
-        axis = torch.linspace(0, 1, TABLE_SIDE, device=image.device)
+        axis = torch.linspace(0, 1, TABLE_SIDE, dtype=image.dtype, device=image.device)
         grid = to_oklab(torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij")).flatten(1))
         sample = to_oklab(_sample(image, TABLE_PIXELS))
         matched = _match_distribution(torch.cat((sample, grid), 1), palette, sample.shape[1])[:, sample.shape[1] :]
@@ -211,7 +211,7 @@ def _match_histograms(flat: Tensor, palette: Palette, axes: Tensor, count: int) 
     """Give the first `count` colors the palette's distribution along each of three orthonormal `axes` (rows)."""
     turned = axes @ flat
     sources = _quantiles(_sample(turned[:, :count], PALETTE_PIXELS))
-    targets = _quantiles(axes @ palette.pixels)
+    targets = _quantiles(axes @ _sample(palette.pixels, max(count, TABLE_PIXELS)))
     mapped = torch.stack([_map_monotone(*row) for row in zip(turned, sources, targets, strict=True)])
     return axes.t() @ mapped
 

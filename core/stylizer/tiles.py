@@ -49,7 +49,7 @@ class Tile:
         """
         top, left, bottom, right = self.seen
         place = [
-            (2 * mirrored_indices(begin, end, length) + 1) / length - 1
+            (2 * mirrored_indices(begin, end, length).float() + 1) / length - 1
             for begin, end, length in ((left, right, size[1]), (top, bottom, size[0]))
         ]
         across, down = (part.to(image.device) for part in place)

@@ -5,8 +5,8 @@ coarse picture to a fine one, as in Elad & Milanfar, "Style Transfer via Texture
 1609.03057); but similarity is that of a network's features, as in Kolkin et al., "Neural Neighbor Style Transfer", 2022
 (arXiv 2203.13215, section 3). Nothing is trained for it, and nothing descends. The parts of a pass, in their order:
 
-- search (`most_similar`): one matrix product over all cells, less a cost for colors far from the photo's (in the style's
-  palette), and for hubs, which are similar to everything;
+- search (`most_similar`): one matrix product over all cells, less a cost for colors far from the photo's (in the
+  style's palette), and for hubs, which are similar to everything;
 - coherence (`continue_matches`): cells continue their neighbors' pieces (Ashikhmin 2001; PatchMatch, Barnes et al.
   2009), so that strokes stay whole;
 - voting (`aggregate`): overlapping pieces are merged by reweighted least squares (Kwatra et al. 2005);
@@ -192,7 +192,8 @@ class _Painter:
             if DITHERS[min(level.depth, 3)]:
                 query = query + self._dither(level, tile, banks)
             columns = area.cells(hypercolumns(query.clamp(0, 1)))
-            statistics = columns.mean((1, 2)), columns.std((1, 2), correction=0)
+            deviation, mean = torch.std_mean(columns, (1, 2), correction=0)
+            statistics = mean, deviation
             matches = [self._matches(bank, columns, colors, statistics) for bank in banks]
             pieces = [bank.pieces(match) for bank, match in zip(banks, matches, strict=True)]
             owner = assign_patches([_misfit(target, offer) for offer in pieces], self._shares)
@@ -219,13 +220,13 @@ class _Painter:
             enlarged = tile.resample(before.painting, level.size)
             query = torch.lerp(self._enlarged(before.painting, guide, tile, level), guide, PHOTO_IN_QUERY)
             columns, colors = area.cells(hypercolumns(query.clamp(0, 1))), area.cells(cell_colors(guide))
-            parent, part = (index.to(owner.device) for index in area.parents(cells, tuple(before.owner.shape)))
+            parent, part = (index.to(owner.device) for index in area.parents(cells, (before.owner.shape[0], before.owner.shape[1])))
             own = before.owner[parent[0], parent[1]]
             found = []
             for bank, coarse, match in zip(banks, before.banks, before.matches, strict=True):
                 start = _finer(match[:, parent[0], parent[1]], part, coarse, bank)
                 queries = bank.encoding.queries(as_rows(columns), as_rows(colors), before.statistics)
-                queries = queries.unflatten(0, area.size)
+                queries = torch.unflatten(queries, 0, area.size)
                 found.append(continue_matches(start, queries, bank.keys, bonus=BONUS, sweeps=REFINING_SWEEPS))
             pieces = choose([bank.pieces(match) for bank, match in zip(banks, found, strict=True)], own)
             weight = area.pixels(self._weight(level, tile))
@@ -240,7 +241,7 @@ class _Painter:
     def _matches(self, bank: StyleBank, columns: Tensor, colors: Tensor, statistics: tuple[Tensor, Tensor]) -> Tensor:
         """Find cells of `bank` for hypercolumns (C, rows, columns) and cell colors: (2, rows, columns)."""
         queries = bank.encoding.queries(as_rows(columns), as_rows(colors), statistics)
-        queries = queries.unflatten(0, columns.shape[1:])
+        queries = torch.unflatten(queries, 0, columns.shape[1:])
         dtype = autocast_dtype(queries.device.type)
         matches, queries, keys = search(queries, bank.keys, len(bank.encoding.axes), dtype, self._generator)
         for spacing in SEED_SPACINGS:
@@ -261,7 +262,7 @@ class _Painter:
 
     def _dither(self, level: Level, tile: Tile, banks: Sequence[StyleBank]) -> Tensor:
         """Noise where the photo is flat: without it all of a sky finds the blandest piece that the style has."""
-        noise = torch.randn(1, 1, *level.size, generator=self._generator).to(self._photo.device)
+        noise = torch.randn(1, 1, *level.size, generator=self._generator, dtype=torch.float32).to(self._photo.device)
         detail = sum(share * bank.detail for bank, share in zip(banks, self._shares, strict=True))
         free = (1 - 1.5 * tile.resample(self._guide.mask, level.size)).clamp_(0, 1)
         return DITHERS[min(level.depth, 3)] * self._options.strength * detail * free * tile.cut(noise)
@@ -277,7 +278,7 @@ class _Painter:
         """The painting with the distribution of the style's colors, most of the way."""
         amount = PALETTE * self._options.strength
         transfer = PaletteTransfer.estimate(resize(painting[0], self._base), self._palette, amount)
-        for band in painting[0].split(256, dim=1):
+        for band in torch.split(painting[0], 256, dim=1):
             band.copy_(transfer(band))
         return painting
 
@@ -309,7 +310,7 @@ def _finer(matches: Tensor, part: Tensor, coarse: StyleBank, fine: StyleBank) ->
     """
     sizes = (torch.tensor(bank.keys.shape[:2], device=matches.device).view(2, 1, 1) for bank in (coarse, fine))
     old, new = sizes
-    return torch.minimum((matches * (new / old)).round().long() + part, new - 1)
+    return torch.minimum((matches.float() * new / old).round().long() + part, new - 1)
 
 
 def _low_passed(picture: Tensor) -> Tensor:
@@ -326,6 +327,6 @@ def _misfit(target: Tensor, pieces: Tensor) -> Tensor:
 
 
 def _piece_grid(picture: Tensor) -> tuple[PatchGrid, Tensor]:
-    """Where the pieces of the cells of `picture` (1, 3, H, W) lie, and the picture with as much around it, (3, H, W)."""
+    """Where the pieces of the cells of `picture` (1, 3, H, W) lie, and the picture with a cell around it, (3, H, W)."""
     surrounded = functional.pad(picture, (CELL, CELL, CELL, CELL), mode="replicate")[0]
     return PatchGrid(surrounded.shape[1], surrounded.shape[2], PIECE, CELL), surrounded

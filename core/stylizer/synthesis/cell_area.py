@@ -78,7 +78,7 @@ class CellArea:
             Row and column of the coarser cell, (2, rows, columns); and 0 or 1 for its first or second half, likewise.
         """
         rows, columns = (
-            (torch.arange(begin, end) + 0.5) * (fewer / many)
+            (torch.arange(begin, end, dtype=torch.float32) + 0.5) * (fewer / many)
             for begin, end, fewer, many in (
                 (self.top, self.bottom, coarse[0], whole[0]),
                 (self.left, self.right, coarse[1], whole[1]),

@@ -1,7 +1,7 @@
 """Hypercolumns: at each cell of a picture the compact encoder's features of several strides, side by side.
 
-After Hariharan et al., "Hypercolumns for Object Segmentation and Fine-grained Localization", CVPR 2015, as Kolkin et al.
-2022 (arXiv 2203.13215, section 3.1) compare pictures by them.
+After Hariharan et al., "Hypercolumns for Object Segmentation and Fine-grained Localization", CVPR 2015, as Kolkin et
+al. 2022 (arXiv 2203.13215, section 3.1) compare pictures by them.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def hypercolumns(picture: Tensor) -> Tensor:
 def tap_scales(columns: Tensor) -> Tensor:
     """Factors (C,) that give each tap its weight in the variance of `columns` (N, C), whatever its own variance."""
     scales = []
-    for part, weight in zip(columns.split(CHANNELS_OF_TAPS, dim=1), WEIGHTS, strict=True):
+    for part, weight in zip(torch.split(columns, CHANNELS_OF_TAPS, dim=1), WEIGHTS, strict=True):
         variance = part.var(0, correction=0).sum()
         # A style of one color varies by rounding alone, which must not be blown up to the size of features.
         floor = 1e-4 * part.square().mean() * part.shape[1] + 1e-8

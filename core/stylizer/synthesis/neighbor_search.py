@@ -14,7 +14,7 @@ from torch.nn import functional
 
 HUBNESS = 0.3  # weight of a key's mean similarity to the queries most like it
 HUB_NEIGHBORS = 8
-HUB_QUERIES = 512  # drawn from all
+HUB_QUERIES = 256  # drawn from all
 ROWS = 1024  # queries in a block of the product
 MAX_KEYS = 2**15  # that all queries are compared with
 BLOCK = 128  # keys of which only the best similarity is kept in the first pass
@@ -31,7 +31,7 @@ def most_similar(queries: Tensor, keys: Tensor, dtype: torch.dtype) -> Tensor:
     count = len(keys)
     padded = functional.pad(keys, (0, 0, 0, -count % BLOCK)).to(dtype).T.contiguous()
     found = []
-    for part in queries.to(dtype).split(ROWS):
+    for part in torch.split(queries.to(dtype), ROWS):
         blocks = (part @ padded).view(len(part), -1, BLOCK)
         if count % BLOCK:
             blocks[:, -1, count % BLOCK :] = float("-inf")
@@ -71,7 +71,8 @@ def search(
     searched = keys[::step, ::step]
     best = most_similar(queries.flatten(0, 1), searched.flatten(0, 1), dtype)
     columns = searched.shape[1]
-    return torch.stack((best // columns, best % columns)).mul_(step).unflatten(1, size), queries, keys
+    matches = torch.stack((best // columns, best % columns)).mul_(step)
+    return torch.unflatten(matches, 1, size), queries, keys
 
 
 def hubness_cost(queries: Tensor, keys: Tensor, generator: torch.Generator) -> Tensor:
@@ -112,7 +113,7 @@ def continue_matches(matches: Tensor, queries: Tensor, keys: Tensor, *, bonus: f
             shown.append(neighbor[0] * width + neighbor[1])
             options.append(torch.minimum((neighbor + move).clamp_(min=0), last))
         flat = [option[0] * width + option[1] for option in options]
-        best = torch.full(matches.shape[1:], float("-inf"), device=matches.device)
+        best = torch.full(matches.shape[1:], float("-inf"), dtype=torch.float32, device=matches.device)
         chosen = flat[0]
         for option in flat:
             agreeing = torch.stack([option == neighbor for neighbor in flat[1:]]).sum(0)
@@ -160,7 +161,8 @@ def _nearest_seeds(rows: int, columns: int, spacing: int, generator: torch.Gener
     seeds = torch.minimum(seeds, torch.tensor([rows - 1, columns - 1]).view(2, 1, 1))
     cell = torch.stack(torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij"))
     square = cell // spacing
-    best, nearest = torch.full((rows, columns), float("inf")), torch.empty(2, rows, columns, dtype=torch.long)
+    best = torch.full((rows, columns), float("inf"), dtype=torch.float32)
+    nearest = torch.empty_like(cell)
     for step in ((i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)):
         row, column = (square[0] + step[0]).clamp(0, down - 1), (square[1] + step[1]).clamp(0, across - 1)
         candidate = seeds[:, row, column]

@@ -21,8 +21,8 @@ MASK_GAIN = 1.3
 class PhotoGuide:
     """A photo recolored to a palette, at any size and tile by tile.
 
-    A palette of few tones (ink on paper, a pale sky) would make what differs in the photo alike, and a mountain before a
-    sky disappear. So where the content mask is high, differences of lightness to the neighborhood stay as large as in
+    A palette of few tones (ink on paper, a pale sky) would make what differs in the photo alike, and a mountain before
+    a sky disappear. So where the content mask is high, differences of lightness to the neighborhood stay as large as in
     the photo.
 
     Attributes:

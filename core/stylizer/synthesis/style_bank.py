@@ -108,7 +108,7 @@ class StyleBank:
         rows, columns = -(-height // CELL), -(-width // CELL)
         keys = None
         for top, left, encoded, colors in _encoded(style):
-            part = encoding.keys(as_rows(encoded), as_rows(colors)).unflatten(0, encoded.shape[1:])
+            part = torch.unflatten(encoding.keys(as_rows(encoded), as_rows(colors)), 0, encoded.shape[1:])
             if keys is None:
                 keys = part.new_empty(rows, columns, part.shape[2], dtype=precision)
             keys[top : top + part.shape[0], left : left + part.shape[1]] = part
@@ -127,7 +127,7 @@ class StyleBank:
 def cell_colors(picture: Tensor) -> Tensor:
     """Mean color of each cell of `picture` (1, 3, H, W): (3, H / 4, W / 4), Oklab with `COLOR_SCALE`."""
     colors = functional.avg_pool2d(to_oklab(picture[0])[None], CELL)[0]
-    return colors * torch.tensor(COLOR_SCALE, device=picture.device).view(3, 1, 1)
+    return colors * torch.tensor(COLOR_SCALE, dtype=colors.dtype, device=picture.device).view(3, 1, 1)
 
 
 def _fitted(style: Tensor) -> Encoding:
