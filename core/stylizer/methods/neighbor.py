@@ -61,7 +61,7 @@ CONTENT = (0.6, 0.7, 0.35, 0.0)  # weight of the photo where the mask is 1, from
 CONTENT_REFINED = 0.5  # the same above it
 PHOTO_IN_QUERY = 0.75  # share of the photo in what is searched for; the rest is the painting so far
 DETAIL_IN_QUERY = 0.9  # of the photo's finest detail, given to a painting that was enlarged
-DITHERS = (0.0, 2.0, 2.0, 2.0)  # noise on what is searched for in flat areas, relative to the style's own detail
+DITHER = 2.0  # noise on what is searched for in flat areas below `BASE_SIDE`, relative to the style's own detail
 EXPONENT, SMALLEST_RESIDUAL = 0.8, 1e-4  # of the robust aggregation
 BONUS, SWEEPS, REFINING_SWEEPS = 0.25, 6, 3  # of `continue_matches`
 SEED_SPACINGS, SEED_BONUS = (16, 8, 4), 0.5  # of `grow_pieces`
@@ -124,6 +124,11 @@ class State:
     matches: Sequence[Tensor]
     owner: Tensor
     statistics: tuple[Tensor, Tensor]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the painting."""
+        return self.painting.shape[2], self.painting.shape[3]
 
 
 def paint(task: Task) -> Tensor:
@@ -189,7 +194,7 @@ class _Painter:
         painting = None if before is None else self._enlarged(before.painting, guide, tile, level)
         for _ in range(self._passes(level)):
             query = guide if painting is None else torch.lerp(painting, guide, PHOTO_IN_QUERY)
-            if DITHERS[min(level.depth, 3)]:
+            if level.depth > 0:
                 query = query + self._dither(level, tile, banks)
             columns = area.cells(hypercolumns(query.clamp(0, 1)))
             deviation, mean = torch.std_mean(columns, (1, 2), correction=0)
@@ -220,7 +225,7 @@ class _Painter:
             enlarged = tile.resample(before.painting, level.size)
             query = torch.lerp(self._enlarged(before.painting, guide, tile, level), guide, PHOTO_IN_QUERY)
             columns, colors = area.cells(hypercolumns(query.clamp(0, 1))), area.cells(cell_colors(guide))
-            parent, part = (index.to(owner.device) for index in area.parents(cells, (before.owner.shape[0], before.owner.shape[1])))
+            parent, part = (index.to(owner.device) for index in area.parents(cells, cells_in(before.size)))
             own = before.owner[parent[0], parent[1]]
             found = []
             for bank, coarse, match in zip(banks, before.banks, before.matches, strict=True):
@@ -265,7 +270,7 @@ class _Painter:
         noise = torch.randn(1, 1, *level.size, generator=self._generator, dtype=torch.float32).to(self._photo.device)
         detail = sum(share * bank.detail for bank, share in zip(banks, self._shares, strict=True))
         free = (1 - 1.5 * tile.resample(self._guide.mask, level.size)).clamp_(0, 1)
-        return DITHERS[min(level.depth, 3)] * self._options.strength * detail * free * tile.cut(noise)
+        return DITHER * self._options.strength * detail * free * tile.cut(noise)
 
     def _weight(self, level: Level, tile: Tile) -> Tensor:
         """Weight of the photo against the pieces, over all that `tile` sees: (1, 1, h, w)."""

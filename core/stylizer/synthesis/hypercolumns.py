@@ -44,7 +44,7 @@ def hypercolumns(picture: Tensor) -> Tensor:
 def tap_scales(columns: Tensor) -> Tensor:
     """Factors (C,) that give each tap its weight in the variance of `columns` (N, C), whatever its own variance."""
     scales = []
-    for part, weight in zip(torch.split(columns, CHANNELS_OF_TAPS, dim=1), WEIGHTS, strict=True):
+    for part, weight in zip(torch.split(columns, list(CHANNELS_OF_TAPS), dim=1), WEIGHTS, strict=True):
         variance = part.var(0, correction=0).sum()
         # A style of one color varies by rounding alone, which must not be blown up to the size of features.
         floor = 1e-4 * part.square().mean() * part.shape[1] + 1e-8
