@@ -47,8 +47,8 @@ def _edges(lab: Tensor) -> Tensor:
 def _skin(image: Tensor) -> Tensor:
     """Where `image` (3, H, W), sRGB in [0, 1], has the color of skin, light or dark: (1, H, W), 0-1.
 
-    Skin of all people is alike in chroma and differs in brightness: Chai & Ngan, "Face Segmentation Using Skin-Color Map
-    in Videophone Applications", 1999, whose bounds in Cb and Cr (of 8 bits) these are.
+    Skin of all people is alike in chroma and differs in brightness: Chai & Ngan, "Face Segmentation Using Skin-Color
+    Map in Videophone Applications", 1999, whose bounds in Cb and Cr (of 8 bits) these are.
     """
     red, green, blue = image[0:1], image[1:2], image[2:3]
     luma = 0.299 * red + 0.587 * green + 0.114 * blue
