@@ -1,26 +1,39 @@
 # `make run` and `make test` do all the set-up on a machine that has Python >= 3.11 and nothing else.
-PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(if $(shell $(p) -c 'import sys, venv, ensurepip; print(sys.version_info >= (3, 11) or "")' 2>/dev/null | grep True),$(p))))
+# Of $(1), the first Python that serves; pyenv's are found even where they are not enabled.
+serving = $(shell for p in $(foreach name,$(1),$(name) $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/*/bin/$(name))); do "$$p" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+CHOSEN := $(call serving,$(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11))
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+INSTALL := $(BIN)/python tools/install.py
+# A PYTHON that is named and of another version than that of .venv replaces it.
+version = $(shell "$(1)" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+OTHER := $(and $(PYTHON),$(wildcard $(BIN)/python),$(filter-out $(call version,$(or $(CHOSEN),none)),$(call version,$(BIN)/python)))
 HOST ?= 127.0.0.1
 PORT ?= 8000
 MINUTES ?= 100
 STAGE ?= dev
+# The tests of `make test-isa`: all whose outcome is computed by torch.
+NUMERICAL ?= $(addprefix tests/core/,features feedforward methods synthesis training $(foreach of,color descent losses objective painting painting_runs stored_looks strips style_folder swatches,test_$(of).py))
 # The command line whose schema fits aws-cdk-lib; CDK_FLAGS is passed on to it.
 CDK := npx --yes aws-cdk@2.1148.1
 BY_TEACHERS := $(if $(TEACHERS),--teachers "$(TEACHERS)")
 
-.PHONY: help run test coverage chaos lint format bench fuzz load contract lock audit licenses sbom swatches train-encoder train-decoder quality synth diff deploy destroy clean
+.PHONY: help other-python run chromium test test-isa coverage chaos lint format bench fuzz load contract lock audit licenses sbom swatches train-encoder train-decoder quality synth diff deploy destroy clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-13s %s\n", $$1, $$2}'
 
 run: .venv/.run ## start the local service and its page
 	$(BIN)/stylizer-server --host $(HOST) --port $(PORT)
 
-test: .venv/.dev ## run every test; those of the page need Chromium (Debian: the package chromium)
+chromium: .venv/.dev ## see to a Chromium for the tests of the page: the system's, its package, or Playwright's download
+	@$(BIN)/python -m tools.chromium
+
+test: .venv/.dev chromium ## run every test [PYTHON=python3.13]
 	$(BIN)/python -m pytest
 
-coverage: .venv/.dev ## run every test and tell which branches they take; fails where it is too few
+test-isa: .venv/.dev ## run the numerical tests by the kernels of other processors, as far as this one has them
+	@failed=; for kernels in ONEDNN_MAX_CPU_ISA=AVX2 ONEDNN_MAX_CPU_ISA=AVX512_CORE ONEDNN_MAX_CPU_ISA=AVX512_CORE_BF16 ONEDNN_MAX_CPU_ISA=AVX512_CORE_AMX ATEN_CPU_CAPABILITY=avx2; do echo "== $$kernels"; env $$kernels $(BIN)/python -m pytest $(NUMERICAL) || failed="$$failed $$kernels"; done; test -z "$$failed" || { echo "failed with$$failed" >&2; exit 1; }
+
+coverage: .venv/.dev chromium ## run every test and tell which branches they take; fails where it is too few
 	@mkdir -p build/coverage
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m coverage run -m pytest --timeout 600
@@ -103,22 +116,22 @@ clean: ## remove the virtual environment and every cache
 	rm -rf .venv build cdk.out dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.venv/bin/python:
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer with venv is needed, and none was found: name one with 'make PYTHON=/path/to/python3 ...'" >&2; exit 1; }
-	$(PYTHON) -m venv .venv
+.venv/bin/python: $(if $(OTHER),other-python)
+	@test -n "$(CHOSEN)" || { echo "Python 3.11 or newer with venv is needed, and $(or $(PYTHON),none) was found wanting: name one with 'make PYTHON=/path/to/python3 ...'" >&2; exit 1; }
+	$(CHOSEN) -m venv --clear .venv
 
-.venv/.run: .venv/bin/python pyproject.toml constraints.txt
-	$(PIP) --editable '.[local]'
+.venv/.run: .venv/bin/python pyproject.toml constraints.txt tools/install.py
+	$(INSTALL) --editable '.[local]'
 	@touch $@
 
-.venv/.infra: .venv/bin/python pyproject.toml constraints.txt
-	$(PIP) --editable '.[infra]'
+.venv/.infra: .venv/bin/python pyproject.toml constraints.txt tools/install.py
+	$(INSTALL) --group infra
 	@touch $@
 
-.venv/.dev: .venv/bin/python pyproject.toml constraints.txt
-	$(PIP) --editable '.[dev,swatches]'
+.venv/.dev: .venv/bin/python pyproject.toml constraints.txt tools/install.py
+	$(INSTALL) --editable '.[layer,local,painter,vgg19]' --group dev --group swatches
 	@touch $@ .venv/.run .venv/.infra
 
-.venv/.training: .venv/bin/python pyproject.toml constraints.txt
-	$(PIP) --editable '.[local,training]'
+.venv/.training: .venv/bin/python pyproject.toml constraints.txt tools/install.py
+	$(INSTALL) --editable '.[local,vgg19]' --group training
 	@touch $@ .venv/.run

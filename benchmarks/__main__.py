@@ -27,7 +27,7 @@ from benchmarks.machine import Others, describe_machine
 from benchmarks.measuring import Job, measure
 from benchmarks.plan import PHOTO, STYLE, chosen, everything
 from benchmarks.record import Entry, Record
-from stylizer.compute import set_up_process
+from stylizer.compute import configure_process
 from stylizer.options import DEFAULT_METHOD, METHOD_NAMES, QUALITIES, MethodName, Quality
 
 OUT = Path(__file__).parents[1] / "build" / "bench.json"
@@ -49,7 +49,7 @@ class _Flags(argparse.Namespace):
 def main() -> None:
     """Measure, and keep what was measured."""
     arguments = _parse()
-    set_up_process()
+    configure_process()
     jobs = _jobs(arguments)
     record = _begin(arguments)
     done = {entry.job for entry in record.entries}

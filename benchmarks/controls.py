@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from benchmarks.plan import PHOTO
 from stylizer import methods, styles
-from stylizer.compute import set_up_process
+from stylizer.compute import configure_process
 from stylizer.options import METHOD_NAMES, PRESERVE_COLOR, QUALITIES, MethodName, Options, check_choice
 from stylizer_cli.contact_sheet import Block, Cell, compose
 
@@ -64,7 +64,7 @@ class Row:
 
 def main() -> None:
     """Paint, and write a sheet for each method that is named, or for all."""
-    set_up_process()
+    configure_process()
     photo = _opened(PHOTO)
     for name in sys.argv[1:] or METHOD_NAMES:
         check_choice("method", name, METHOD_NAMES)
@@ -157,7 +157,7 @@ def _shown(method: MethodName, photo: Image.Image, what: Image.Image | Wish, is_
     """A picture as it is, or the painting that is wished for, or the part of it around the eyes."""
     if isinstance(what, Image.Image):
         return what
-    from stylizer import stylize  # brings torch, which `set_up_process` is to load
+    from stylizer import stylize  # brings torch, which `configure_process` is to load
 
     painting = stylize(
         photo,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
-from stylizer.compute import set_up_process
+from stylizer.compute import configure_process
 from stylizer.options import METHOD_NAMES
 
 TARGET = Path(__file__).parents[1] / "docs" / "pictures" / "gallery.webp"
@@ -26,7 +26,7 @@ WIDTH, HEIGHT, GAP = 250, 180, 5
 
 def main() -> None:
     """Paint, and write one sheet: a row a photo, the photo first."""
-    set_up_process()
+    configure_process()
     from PIL import Image, ImageOps
 
     from stylizer import Options, stylize

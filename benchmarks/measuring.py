@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from stylizer.compute import set_up_process
+from stylizer.compute import configure_process
 from stylizer.options import MethodName, Quality
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _measure_once(job: Job) -> Measurement:
 
 def main() -> None:
     """Do the job named on the command line here, and print what was measured."""
-    set_up_process()
+    configure_process()
     job, started = Job(**json.loads(sys.argv[1])), float(sys.argv[2])
     if job.float32:
         _forget_bfloat16()

@@ -5,13 +5,15 @@
     painting = stylize("cat.jpg", "woodcut", options=Options(size=1024))
     painting.save("painted.jpg")
 
-Importing this package is quick: torch is loaded when something is painted.
+Importing this package is quick: torch is loaded when something is painted. How OpenMP's threads wait (GOMP_SPINCOUNT,
+OMP_WAIT_POLICY) is set in the environment for it, unless it says so already.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stylizer.compute import load_torch, set_thread_defaults
 from stylizer.errors import (
     Canceled,
     CorruptImage,
@@ -65,9 +67,12 @@ __all__ = [
     "stylize",
 ]
 
+set_thread_defaults()  # before any module of this package loads torch
+
 
 def __getattr__(name: str) -> object:
     if name in {"Painting", "stylize"}:
+        load_torch()
         from stylizer import painting
 
         return getattr(painting, name)

@@ -18,37 +18,66 @@ SAME_COLOR = 1e-4  # distance in Oklab far below a step of 8 bits
 TABLE_SIDE = 33  # colors along an axis of a lookup table; between them the transfer is interpolated
 TABLE_PIXELS = 8192  # pixels from which the transfer of a lookup table is estimated
 
+Matrix = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
+
+# Everything below is numbers, not tensors: importing this module computes nothing, so it starts no threads (which a
+# fork would lose) and does not depend on torch's default dtype and device. Inverses and rotations were computed once in
+# float32 and are written with all their digits.
+
 # Oklab (Ottosson 2020): distances and mixtures as the eye sees them, from two matrices and a cube root.
-_LINEAR_TO_CONE = torch.tensor(
-    [
-        [0.4122214708, 0.5363325363, 0.0514459929],
-        [0.2119034982, 0.6806995451, 0.1073969566],
-        [0.0883024619, 0.2817188376, 0.6299787005],
-    ]
+_LINEAR_TO_CONE: Matrix = (
+    (0.4122214708, 0.5363325363, 0.0514459929),
+    (0.2119034982, 0.6806995451, 0.1073969566),
+    (0.0883024619, 0.2817188376, 0.6299787005),
 )
-_CONE_TO_OKLAB = torch.tensor(
-    [
-        [0.2104542553, 0.7936177850, -0.0040720468],
-        [1.9779984951, -2.4285922050, 0.4505937099],
-        [0.0259040371, 0.7827717662, -0.8086757660],
-    ]
+_CONE_TO_LINEAR: Matrix = (
+    (4.0767417, -3.307712, 0.23096992),
+    (-1.2684381, 2.6097577, -0.34131938),
+    (-0.004196004, -0.7034187, 1.7076145),
 )
-_CONE_TO_LINEAR = torch.linalg.inv(_LINEAR_TO_CONE)
-_OKLAB_TO_CONE = torch.linalg.inv(_CONE_TO_OKLAB)
+_CONE_TO_OKLAB: Matrix = (
+    (0.2104542553, 0.7936177850, -0.0040720468),
+    (1.9779984951, -2.4285922050, 0.4505937099),
+    (0.0259040371, 0.7827717662, -0.8086757660),
+)
+_OKLAB_TO_CONE: Matrix = (
+    (0.99999994, 0.39633778, 0.21580377),
+    (1.0, -0.10556134, -0.06385417),
+    (1.0000001, -0.089484185, -1.2914855),
+)
+# Axes for the distribution transfer, one set a round: Oklab's own, then two random rotations.
+_ROTATIONS: tuple[Matrix, ...] = (
+    ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
+    (
+        (-0.91113484, 0.07513042, -0.40520182),
+        (-0.3360927, -0.70446324, 0.62511873),
+        (-0.23848432, 0.7057529, 0.66711175),
+    ),
+    (
+        (-0.42244005, 0.84418875, -0.32998452),
+        (-0.8972343, -0.3378569, 0.2842944),
+        (0.1285106, 0.41617078, 0.9001594),
+    ),
+)
+
+
+def _on(image: Tensor, matrix: Matrix) -> Tensor:
+    """`matrix` as a tensor of the dtype and on the device of `image`."""
+    return torch.tensor(matrix, dtype=image.dtype, device="cpu").to(image.device)
 
 
 def to_oklab(image: Tensor) -> Tensor:
     """Convert sRGB (3, ...) in [0, 1] to Oklab (3, ...): lightness 0-1, then green-red and blue-yellow."""
     linear = torch.where(image <= 0.04045, image / 12.92, ((image.clamp(min=0) + 0.055) / 1.055) ** 2.4)
-    cone = torch.tensordot(_LINEAR_TO_CONE.to(image.device), linear, 1)
-    lab: Tensor = torch.tensordot(_CONE_TO_OKLAB.to(image.device), cone.clamp_(min=0).pow_(1 / 3), 1)
+    cone = torch.tensordot(_on(linear, _LINEAR_TO_CONE), linear, 1)
+    lab: Tensor = torch.tensordot(_on(cone, _CONE_TO_OKLAB), cone.clamp_(min=0).pow_(1 / 3), 1)
     return lab
 
 
 def from_oklab(lab: Tensor) -> Tensor:
     """Convert Oklab (3, ...) to sRGB (3, ...), clamped to [0, 1]."""
-    cone = torch.tensordot(_OKLAB_TO_CONE.to(lab.device), lab, 1)
-    linear = torch.tensordot(_CONE_TO_LINEAR.to(lab.device), cone**3, 1).clamp_(0, 1)
+    cone = torch.tensordot(_on(lab, _OKLAB_TO_CONE), lab, 1)
+    linear = torch.tensordot(_on(cone, _CONE_TO_LINEAR), cone**3, 1).clamp_(0, 1)
     return torch.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055).clamp_(0, 1)
 
 
@@ -123,7 +152,7 @@ class PaletteTransfer:
     @classmethod
     def estimate(cls, image: Tensor, palette: Palette, amount: float = 1.0) -> PaletteTransfer:
         """Estimate the transfer of `match_distribution` from `image` (3, H, W) to `palette`, by `amount` 0-1."""
-        axis = torch.linspace(0, 1, TABLE_SIDE, device=image.device)
+        axis = torch.linspace(0, 1, TABLE_SIDE, dtype=image.dtype, device=image.device)
         grid = to_oklab(torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij")).flatten(1))
         sample = to_oklab(_sample(image, TABLE_PIXELS))
         matched = _match_distribution(torch.cat((sample, grid), 1), palette, sample.shape[1])[:, sample.shape[1] :]
@@ -153,7 +182,7 @@ def _match_distribution(flat: Tensor, palette: Palette, count: int) -> Tensor:
     """Map colors (3, N) in Oklab by the transfer that gives the first `count` of them the colors of `palette`."""
     matched = _match_moments(flat, palette, 1.0, count)
     for axes in _ROTATIONS:
-        matched = _match_histograms(matched, palette, axes.to(flat.device), count)
+        matched = _match_histograms(matched, palette, _on(flat, axes), count)
     return matched
 
 
@@ -162,7 +191,7 @@ def _match_moments(lab: Tensor, palette: Palette, amount: float, count: int | No
     flat = lab.flatten(1)
     mean = flat[:, :count].mean(1, keepdim=True)
     # A little noise variance in both: a picture of one color has no covariance to invert.
-    floor = 1e-5 * torch.eye(3, device=lab.device)
+    floor = 1e-5 * torch.eye(3, dtype=lab.dtype, device=lab.device)
     source, target = torch.cov(flat[:, :count]) + floor, palette.covariance + floor
     root = _matrix_power(source, 0.5)
     inverse_root = _matrix_power(source, -0.5)
@@ -182,7 +211,7 @@ def _match_histograms(flat: Tensor, palette: Palette, axes: Tensor, count: int) 
     """Give the first `count` colors the palette's distribution along each of three orthonormal `axes` (rows)."""
     turned = axes @ flat
     sources = _quantiles(_sample(turned[:, :count], PALETTE_PIXELS))
-    targets = _quantiles(axes @ palette.pixels)
+    targets = _quantiles(axes @ _sample(palette.pixels, max(count, TABLE_PIXELS)))
     mapped = torch.stack([_map_monotone(*row) for row in zip(turned, sources, targets, strict=True)])
     return axes.t() @ mapped
 
@@ -195,7 +224,9 @@ def _quantiles(values: Tensor) -> Tensor:
 def _spread(length: int, count: int, device: torch.device) -> Tensor:
     """Indices (count,) from the first to the last of `length`, evenly spaced."""
     # Above 2^24 floats skip numbers, and the last one may be rounded to beyond the end.
-    return torch.linspace(0, length - 1, count, device=device).round().long().clamp_(max=length - 1)
+    return (
+        torch.linspace(0, length - 1, count, dtype=torch.float32, device=device).round().long().clamp_(max=length - 1)
+    )
 
 
 def _map_monotone(values: Tensor, source: Tensor, target: Tensor) -> Tensor:
@@ -217,13 +248,3 @@ def _level_plateaus(source: Tensor, target: Tensor) -> Tensor:
     end = torch.searchsorted(source, source + SAME_COLOR, right=True)
     sums = torch.cat((target.new_zeros(1), target.cumsum(0)))
     return (sums[end] - sums[begin]) / (end - begin)
-
-
-def _rotations() -> list[Tensor]:
-    """Axes for the distribution transfer, one set a round: Oklab's own, then two turned at random."""
-    generator = torch.Generator().manual_seed(0)
-    turned = [torch.linalg.qr(torch.randn(3, 3, generator=generator)).Q for _ in range(2)]
-    return [torch.eye(3), *turned]
-
-
-_ROTATIONS = _rotations()

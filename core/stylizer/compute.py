@@ -4,70 +4,89 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import math
 import os
 import platform
 import re
+import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stylizer.cores import available_cores
 from stylizer.errors import OptionError
 
 if TYPE_CHECKING:
     import torch
 
-CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 DEVICE_VARIABLE = "STYLIZER_DEVICE"
+_TASKS = Path("/proc/self/task")  # one entry a thread
+SPIN_COUNT = "100"  # iterations of GNU OpenMP's busy wait
 
 # The C library of this process where it is GNU's; other systems manage memory otherwise.
 _GLIBC = ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # as malloc.h has them
 _ALL = 2**31 - 1  # bytes, and the most that can be said
-_is_set_up = False
+_is_configured = False
+_threads_of_imports = 0
+_has_threads = False
+_has_lost_threads = False
 
 
-def available_cores(quota_file: Path = CGROUP_QUOTA) -> int:
-    """Cores this process may keep busy: those it may run on, cut down to the container's quota; at least 1."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = quota_file.read_text().split()
-    except (OSError, ValueError):
-        return cores
-    return cores if quota == "max" else max(1, min(cores, math.floor(int(quota) / int(period))))
+def set_thread_defaults() -> None:
+    """Make waiting OpenMP threads sleep soon, unless the user's environment says how they shall wait.
 
+    GNU OpenMP's threads spin at every barrier. Beside a process that uses a core, they take the processor from the
+    thread they wait for, and a painting takes many times as long (docs/benchmarks.md, "Beside busy processes"). A short
+    spin avoids that, and is free on an idle machine. GOMP_SPINCOUNT is for GNU's runtime, which torch's builds for
+    Linux use, and overrides OMP_WAIT_POLICY there; the latter is for other runtimes.
 
-def set_up_process() -> None:
-    """Make this process a good one to paint in: its threads, its garbage, its memory.
-
-    For programs to call once, before torch is loaded; the library never does, since all of it holds for the whole
-    process. Torch itself counts the machine's cores, and in a container with a quota its threads then wait for each
-    other: here they are `available_cores()`.
+    Both are read once, when torch is loaded. Importing `stylizer` calls this; in a program that loads torch earlier
+    they have no effect.
     """
-    # By default threads spin for long while they wait, and take the processor from those that work: on a busy machine
-    # that made painting several times as slow. A short spin costs little there and saves a third on a quiet machine.
-    # Read once, when torch loads; the second is for GNU's library and overrides the first.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
+        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+
+
+def load_torch() -> None:
+    """Import torch, and note how many threads NumPy and torch have started by that alone."""
+    global _threads_of_imports
+    if "torch" not in sys.modules:
+        import numpy  # noqa: F401 - for its BLAS, which starts threads and survives a fork
+        import torch  # noqa: F401
+
+        _threads_of_imports = _native_threads()
+
+
+def configure_process() -> None:
+    """Configure this process for painting: threads, garbage collection, malloc.
+
+    For programs to call once, before torch is loaded. The library does not call it, since all of it holds for the whole
+    process. Torch itself counts the machine's cores and knows no quota; where OMP_NUM_THREADS does not say otherwise,
+    there are as many threads as `available_cores()`.
+    """
     # What torch makes when it is imported is a million objects that stay: looking through them for garbage, while they
     # are made and ever after, took a tenth of a second of the first painting.
     gc.disable()
+    load_torch()
     import torch
 
     gc.freeze()
     gc.enable()
-    torch.set_num_threads(available_cores())
+    if not os.environ.get("OMP_NUM_THREADS"):
+        torch.set_num_threads(available_cores())
     _keep_memory(_ALL)
-    global _is_set_up
-    _is_set_up = True
+    global _is_configured
+    _is_configured = True
 
 
 def _keep_memory(up_to: int) -> None:
-    """Have pieces of memory of so many bytes that were let go of used again, instead of given back and asked for anew.
+    """Make malloc reuse freed blocks up to `up_to` bytes instead of returning them to the system.
 
-    By itself GNU's library asks the system for every larger piece, and the system fills each with zeros, page by page,
-    when it is first written to. A painting makes and drops such pieces by the thousand: that was a sixth to a third of
+    By itself GNU's library asks the system for every larger block, and the system fills each with zeros, page by page,
+    when it is first written to. A painting makes and drops such blocks by the thousand: that was a sixth to a third of
     its time.
     """
     if _GLIBC is not None:
@@ -75,26 +94,26 @@ def _keep_memory(up_to: int) -> None:
         _GLIBC.mallopt(_M_TRIM_THRESHOLD, _ALL)
 
 
-def give_back_memory() -> None:
-    """Give memory that holds nothing back to the system, which a process that is set up does not do by itself.
+def trim_malloc() -> None:
+    """Return free memory to the system, which a configured process does not do by itself.
 
-    Between paintings, so that a process which waits is a small one; and in large ones.
+    Between paintings, so that an idle process is a small one; and in large ones.
     """
     if _GLIBC is not None:
         _GLIBC.malloc_trim(0)
 
 
 @contextmanager
-def large_pieces_given_back(over: int) -> Iterator[None]:
-    """Keep less memory than a process that is set up otherwise does, for the sake of large paintings.
+def trim_large_allocations(over: int) -> Iterator[None]:
+    """Return large blocks to the system as soon as they are freed, which a configured process does not do otherwise.
 
-    Between pieces of unlike sizes that are kept, gaps add up that no other fits into. Giving the large ones back takes
-    time.
+    For large paintings: between kept blocks of unlike sizes, gaps add up that no other block fits into. Returning them
+    takes time.
 
     Args:
-        over: From how many bytes on a piece is a large one.
+        over: Size in bytes from which on a block is large.
     """
-    if not _is_set_up:
+    if not _is_configured:
         yield
         return
     _keep_memory(over)
@@ -102,6 +121,58 @@ def large_pieces_given_back(over: int) -> Iterator[None]:
         yield
     finally:
         _keep_memory(_ALL)
+
+
+@contextmanager
+def independent_of_caller() -> Iterator[None]:
+    """Compute the same whatever the calling program set, and wherever it was forked.
+
+    - New tensors are on the CPU unless a device is named, even if `torch.set_default_device` says otherwise. That
+      default belongs to the thread, and so does this context. The default dtype belongs to the process: code in this
+      package names its dtypes instead.
+    - In a child forked after OpenMP's threads were started there is one thread: GNU OpenMP's other threads do not exist
+      in the child, and waiting for them would never end.
+    """
+    import torch
+
+    on_cpu = nullcontext() if torch.get_default_device().type == "cpu" else torch.device("cpu")
+    threads = torch.get_num_threads()
+    with on_cpu:
+        if not _has_lost_threads or threads == 1:
+            yield
+            return
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+
+
+def _native_threads() -> int:
+    """Count the threads that Python did not start, such as OpenMP's; 0 where there is no procfs, nor GNU OpenMP."""
+    try:
+        return len(list(_TASKS.iterdir())) - threading.active_count()
+    except OSError:
+        return 0
+
+
+def _note_threads() -> None:
+    """Before a fork: note whether more threads than those of the imports run, which the child would wait for.
+
+    In a program that had loaded torch before this package did, nothing is known of the imports, and any thread counts.
+    """
+    global _has_threads
+    _has_threads = "torch" in sys.modules and _native_threads() > _threads_of_imports
+
+
+def _note_lost_threads() -> None:
+    """In the child of a fork: remember what the parent noted."""
+    global _has_lost_threads
+    _has_lost_threads = _has_lost_threads or _has_threads
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_note_threads, after_in_child=_note_lost_threads)
 
 
 def device() -> torch.device:

@@ -145,7 +145,12 @@ def _stylize(
     height, width = picture.rgb.shape[:2]
     out_size = long_side_to(options.size, width, height)
     _check_pixels(options.size, out_size, limits)
-    with torch.inference_mode(), compute.exact_float32(), _memory_for(chosen, math.prod(out_size)):
+    with (
+        compute.independent_of_caller(),
+        torch.inference_mode(),
+        compute.exact_float32(),
+        _memory_for(chosen, math.prod(out_size)),
+    ):
         photo = _load(picture, out_size, device)
         load_mask = partial(_load_mask, decoder, (height, width), photo, limits)
         region = load_mask(mask, "mask")
@@ -153,7 +158,7 @@ def _stylize(
         painted = chosen.paint(
             methods.Task(
                 photo=photo,
-                styles=tuple(_styles(weighted, photo, options, limits, chosen.LARGEST_STROKES, decoder)),
+                styles=tuple(_styles(weighted, photo, options, limits, chosen, decoder)),
                 options=options,
                 mask=region,
                 content_mask=load_mask(content_mask, "content_mask"),
@@ -227,7 +232,7 @@ def _check_pixels(size: int, out_size: tuple[int, int], limits: Limits) -> None:
 
 def _memory_for(method: methods.Method, pixels: int) -> AbstractContextManager[None]:
     """How memory is kept while so many pixels are painted."""
-    return compute.large_pieces_given_back(method.SPARING.piece) if pixels > method.SPARING.pixels else nullcontext()
+    return compute.trim_large_allocations(method.SPARING.piece) if pixels > method.SPARING.pixels else nullcontext()
 
 
 def _load(picture: Picture, size: tuple[int, int], device: torch.device) -> Tensor:
@@ -240,15 +245,16 @@ def _styles(
     photo: Tensor,
     options: Options,
     limits: Limits,
-    largest: int,
+    method: methods.Method,
     decoder: Decoder,
 ) -> Iterator[methods.Style]:
     """The styles at the scale asked for, in the photo's palette where its colors are to be kept."""
-    side = max(16, round(min(options.size, largest) * options.style_scale))
+    side = max(16, round(min(options.size, method.LARGEST_STROKES) * options.style_scale))
+    enlarged = max(16, round(min(options.size, method.ENLARGES_STYLES_TO) * options.style_scale))
     kept = color.Palette.of(photo[0]) if options.preserve_color == "histogram" else None
     for source, share in weighted:
         file, known = _style_file(source)
-        picture = partial(load_style, file, side, kept, limits, photo.device, decoder)
+        picture = partial(load_style, file, side, kept, limits, photo.device, decoder, enlarged)
         if known is None or known.look is None or kept is not None:
             yield methods.Style(picture, share)
         else:
@@ -273,10 +279,15 @@ def load_style(
     limits: Limits,
     device: torch.device,
     decoder: Decoder = images,
+    enlarged: int | None = None,
 ) -> Tensor:
-    """A style's picture (1, 3, h, w) with `side` pixels on the long side; in the palette `kept`, if there is one."""
+    """A style's picture (1, 3, h, w) with `side` pixels on the long side; in the palette `kept`, if there is one.
+
+    One that has fewer pixels is enlarged to no more than `enlarged` of them, by default to `side`.
+    """
     picture = decoder.decode(file, limits=limits, field="style")
     height, width = picture.rgb.shape[:2]
+    side = side if enlarged is None else min(side, max(enlarged, height, width))
     style = _load(_over_white(picture), long_side_to(side, width, height), device)
     return style if kept is None else color.match_distribution(style[0], kept)[None]
 

@@ -132,7 +132,7 @@ def measure(
 def _palette(image: Tensor) -> Tensor:
     """Some of the colors of `image` (1, 3, h, w), sorted: (N, 3), uint8."""
     colors = image[0].flatten(1).T.mul(255).round().to(torch.uint8)
-    chosen = colors[torch.linspace(0, len(colors) - 1, PALETTE_COLORS).round().long()]
+    chosen = colors[torch.linspace(0, len(colors) - 1, PALETTE_COLORS, dtype=torch.float32).round().long()]
     place = chosen.long() @ torch.tensor([256**2, 256, 1])
     return chosen[place.argsort()]
 

@@ -6,13 +6,13 @@ import sys
 from collections.abc import Iterable
 from functools import cache
 
-from stylizer.compute import set_up_process
+from stylizer.compute import configure_process
 from stylizer.errors import StylizerError
 from stylizer_cli.errands import Errand, OnEnd, Painted
 from stylizer_cli.screen import Bars, Show
 from stylizer_cli.targets import STANDARD_STREAM, write
 
-_set_up_once = cache(set_up_process)
+_configure_once = cache(configure_process)
 
 
 def paint(errands: Iterable[Errand], bars: Bars, on_end: OnEnd) -> None:
@@ -28,7 +28,7 @@ def paint(errands: Iterable[Errand], bars: Bars, on_end: OnEnd) -> None:
 
 
 def _paint_one(errand: Errand, show: Show) -> Painted:
-    _set_up_once()
+    _configure_once()
     from stylizer import stylize  # brings torch, which takes seconds: after all that can be said without
 
     wish = errand.wish

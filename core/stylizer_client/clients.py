@@ -117,7 +117,8 @@ class Client:
             content: The photo.
             style: The id of a style, a picture, or a list of up to four of them with weights (only ratios matter).
             mask: Paint only where it is white; of the photo's shape.
-            content_mask: Methods neighbor and texture: keep the photo's structure where it is white; same shape.
+            content_mask: Methods neighbor and texture: keep the photo's structure where it is white; of the photo's
+                shape.
             idempotency_key: Called again with the same key and the same uploads, this gives the same job. By itself
                 each call has a key of its own.
             options: See `Options`.

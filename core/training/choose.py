@@ -16,13 +16,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from stylizer.compute import set_up_process
+from stylizer.compute import configure_process
 from stylizer.feedforward import network as networks
 from stylizer.feedforward.grain import Grain
 from stylizer.feedforward.network import Network
-from stylizer.feedforward.tiles import tiles
 from stylizer.methods.feedforward import FULL
 from stylizer.tensors import to_image
+from stylizer.tiles import tiles
 from training.feedforward import KEPT_DECODERS
 from training.quality import Pair, find_pairs
 from training.quality_distances import LONG_SIDE, Yardstick, read
@@ -72,7 +72,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--content-limit", type=float, default=0.9, help="mean content distance (%(default)s)")
     parser.add_argument("--to", type=Path, default=networks.WEIGHTS, help="(%(default)s)")
     arguments = parser.parse_args(argv)
-    set_up_process()
+    configure_process()
     pairs = find_pairs(arguments.content, arguments.style)
     yardstick = Yardstick(load_teachers(arguments.teachers))
     candidates = []

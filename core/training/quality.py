@@ -21,7 +21,7 @@ from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
 from stylizer import METHOD_NAMES, Options, stylize
-from stylizer.compute import set_up_process
+from stylizer.compute import configure_process
 from stylizer.options import QUALITIES, MethodName
 from stylizer.output import write_whole
 from training.pictures import SUFFIXES
@@ -170,7 +170,7 @@ def _parse(argv: Sequence[str] | None) -> _Flags:
 def main(argv: Sequence[str] | None = None) -> None:
     """Paint, measure, and print the table."""
     arguments = _parse(argv)
-    set_up_process()
+    configure_process()
     pairs = find_pairs(arguments.content, arguments.style)
     yardstick = Yardstick(load_teachers(arguments.teachers))
     options = Options(size=arguments.size, quality=arguments.quality)  # type: ignore[arg-type] # argparse checked it

@@ -17,7 +17,7 @@ from pathlib import Path
 import stylizer
 from functions.painter.decoding import GUARDED
 from functions.painter.painting import paint_job
-from stylizer.compute import give_back_memory, set_up_process
+from stylizer.compute import configure_process, trim_malloc
 from stylizer_service.local import Local, open_local
 from stylizer_service.local.orphans import remove_orphans
 from stylizer_service.ports import Unavailable
@@ -86,7 +86,7 @@ def _only_one(path: Path, should_stop: Callable[[], bool]) -> Iterator[bool]:
 
 def _work(local: Local, should_stop: Callable[[], bool]) -> None:
     GUARDED.start()
-    set_up_process()
+    configure_process()
     stylizer.stylize  # noqa: B018 - loads torch now, so that the first job need not wait for it
     # Holding the lock means that every earlier painter is dead, whatever its lease says.
     has_lost_jobs, counts = True, True
@@ -125,7 +125,7 @@ def _paint_next(local: Local, should_stop: Callable[[], bool]) -> bool:
     log.info("%s: taken", job_id)
     outcome = paint_job(local.service.ports, local.service.settings, job_id, should_stop=should_stop)
     log.info("%s: %s", job_id, outcome)
-    give_back_memory()
+    trim_malloc()
     return True
 
 

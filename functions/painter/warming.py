@@ -6,7 +6,7 @@ from PIL import Image
 
 import stylizer
 from functions.painter.decoding import GUARDED
-from stylizer.compute import set_up_process
+from stylizer.compute import configure_process
 
 _SIDE = 64
 
@@ -14,6 +14,6 @@ _SIDE = 64
 def warm_up() -> None:
     """Load everything that a painting by the default method takes, by making one; safe to call again."""
     GUARDED.start()
-    set_up_process()
+    configure_process()
     gray = Image.new("RGB", (_SIDE, _SIDE), "gray")
     stylizer.stylize(gray, gray, options=stylizer.Options(size=_SIDE, quality="draft"))

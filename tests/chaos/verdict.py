@@ -16,7 +16,7 @@ import stylizer
 from chaos.clients import Client, Ledger
 from chaos.figures import Figures, counted
 from chaos.wishes import Wish
-from stylizer.compute import set_up_process
+from stylizer.compute import configure_process
 
 _SAMPLES = 12
 _REASONS = {
@@ -107,7 +107,7 @@ def _strange_ends(wishes: Sequence[Wish], ends: Mapping[int, dict[str, Any]]) ->
 def _bad_results(wishes: Sequence[Wish], ends: Mapping[int, dict[str, Any]], client: Client) -> list[str]:
     """Results that do not open, are not the file that the job tells of, or not what is painted in peace."""
     found = []
-    set_up_process()
+    configure_process()
     done = [wish for wish in wishes if wish.number in ends and ends[wish.number]["status"] == "succeeded"]
     every = max(1, len(done) // _SAMPLES)
     for index, wish in enumerate(done):

@@ -5,45 +5,53 @@ import platform
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
 
 from stylizer import Canceled, OptionError, Options, Progress, stylize
-from stylizer.compute import autocast_dtype, available_cores, device
+from stylizer.compute import autocast_dtype, device
+from stylizer.cores import available_cores
 
 
-def test_a_container_may_use_the_cores_of_its_quota(tmp_path: Path) -> None:
-    everything = available_cores(tmp_path / "there-is-no-quota")
-    assert everything >= 1
-    for quota, cores in (
-        ("max 100000", everything),
-        ("100000 100000", 1),
-        ("50000 100000", 1),
-        ("99900000 100000", everything),
-    ):
-        (tmp_path / "cpu.max").write_text(f"{quota}\n")
-        assert available_cores(tmp_path / "cpu.max") == cores
-
-
-@pytest.mark.parametrize("given", [None, "ACTIVE"])
-def test_waiting_threads_sleep_unless_the_caller_says_otherwise(given: str | None) -> None:
-    script = (
-        "import os, stylizer.compute as c; c.set_up_process(); import torch;"
-        "print(os.environ['OMP_WAIT_POLICY'], torch.get_num_threads() == c.available_cores())"
-    )
-    environment = {
-        name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY", "OMP_NUM_THREADS")
-    }
-    if given:
-        environment["OMP_WAIT_POLICY"] = given
+def _output(script: str, **variables: str) -> list[str]:
+    """The words a new Python prints; of OpenMP's variables it has those given."""
+    ours = ("OMP_WAIT_POLICY", "OMP_NUM_THREADS", "GOMP_SPINCOUNT")
+    environment = {name: value for name, value in os.environ.items() if name not in ours} | variables
     done = subprocess.run([sys.executable, "-c", script], env=environment, check=True, capture_output=True, text=True)
-    assert done.stdout.split() == [given or "PASSIVE", "True"]
+    return done.stdout.split()
 
 
-def test_a_process_that_is_set_up_keeps_its_memory_until_it_gives_it_back() -> None:
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, ["100", "PASSIVE"]),
+        ({"GOMP_SPINCOUNT": "7"}, ["7", "PASSIVE"]),
+        ({"OMP_WAIT_POLICY": "ACTIVE"}, ["None", "ACTIVE"]),
+        ({"OMP_WAIT_POLICY": "ACTIVE", "GOMP_SPINCOUNT": "9"}, ["9", "ACTIVE"]),
+    ],
+)
+def test_import_sets_how_threads_wait_unless_set(given: dict[str, str], expected: list[str]) -> None:
+    script = """
+import os, sys, stylizer
+assert "torch" not in sys.modules
+print(os.environ.get("GOMP_SPINCOUNT"), os.environ.get("OMP_WAIT_POLICY"))
+"""
+    assert _output(script, **given) == expected
+
+
+def test_threads_of_a_configured_process_are_the_cores_at_hand() -> None:
+    script = "from stylizer import compute as c; c.configure_process(); import torch; print(torch.get_num_threads())"
+    assert _output(script) == [str(available_cores())]
+
+
+def test_threads_of_a_configured_process_follow_omp_num_threads() -> None:
+    script = "from stylizer import compute as c; c.configure_process(); import torch; print(torch.get_num_threads())"
+    assert _output(script, OMP_NUM_THREADS="1") == ["1"]
+
+
+def test_configured_process_keeps_memory_until_trimmed() -> None:
     script = """
 import os
 from contextlib import nullcontext
@@ -62,14 +70,14 @@ def kept(mebibytes, way):  # of a piece that is let go of
         return round((held() - before) / mebibytes)
 
 import torch
-print(kept(200, compute.large_pieces_given_back(64 << 20)))
-compute.set_up_process()
+print(kept(200, compute.trim_large_allocations(64 << 20)))
+compute.configure_process()
 print(kept(200, nullcontext()))
-compute.give_back_memory()
-print(kept(300, compute.large_pieces_given_back(64 << 20)))
+compute.trim_malloc()
+print(kept(300, compute.trim_large_allocations(64 << 20)))
 print(kept(400, nullcontext()))
 before = held()
-compute.give_back_memory()
+compute.trim_malloc()
 print(round((before - held()) / 400))
 """
     done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
@@ -77,19 +85,18 @@ print(round((before - held()) / 400))
     assert done.stdout.split() == expected
 
 
-def test_where_the_c_library_is_not_gnus_a_process_is_set_up_all_the_same() -> None:
+def test_process_without_glibc_is_configured_all_the_same() -> None:
     script = """
 import platform
 platform.libc_ver = lambda: ("", "")  # as it is with musl
 from stylizer import compute
-compute.set_up_process()
-with compute.large_pieces_given_back(64 << 20):
-    compute.give_back_memory()
+compute.configure_process()
+with compute.trim_large_allocations(64 << 20):
+    compute.trim_malloc()
 import torch
 print(torch.get_num_threads() == compute.available_cores())
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
+    assert _output(script) == ["True"]
 
 
 @pytest.mark.parametrize(("in_hardware", "dtype"), [(True, torch.bfloat16), (False, torch.float32)])

@@ -38,8 +38,8 @@ class CompactEncoder(nn.Module):
 
     def __init__(self, widths: Sequence[Sequence[int]] = WIDTHS) -> None:
         super().__init__()
-        self.register_buffer("rgb_mean", torch.tensor(RGB_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("rgb_std", torch.tensor(RGB_STD).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("rgb_mean", torch.tensor(RGB_MEAN, dtype=torch.float32).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("rgb_std", torch.tensor(RGB_STD, dtype=torch.float32).view(1, 3, 1, 1), persistent=False)
         self.channels = tuple(outs[-1] for outs in widths)
         self.stages = nn.ModuleList()
         for before, outs in zip((3, *self.channels), widths, strict=False):
@@ -160,7 +160,7 @@ def load_encoder(path: Path = WEIGHTS) -> CompactEncoder:
 def _encoder(state: dict[str, Tensor]) -> CompactEncoder:
     """The encoder with its part of the weights."""
     with torch.random.fork_rng(devices=[]):  # whose first weights, drawn by chance, are nothing to the caller
-        encoder = CompactEncoder()
+        encoder = CompactEncoder().float()
     prefix = "encoder."
     own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
     encoder.load_state_dict(own)

@@ -43,8 +43,8 @@ class Vgg19Features(nn.Module):
         with torch.device("meta"):  # no time spent, and no random numbers drawn, for weights that are replaced at once
             self.features = _chain()
         self.load_state_dict({key: weights[key] for key in self.state_dict()}, assign=True)
-        self.rgb_mean = nn.Buffer(torch.tensor(RGB_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.rgb_std = nn.Buffer(torch.tensor(RGB_STD).view(1, 3, 1, 1), persistent=False)
+        self.rgb_mean = nn.Buffer(torch.tensor(RGB_MEAN, dtype=torch.float32).view(1, 3, 1, 1), persistent=False)
+        self.rgb_std = nn.Buffer(torch.tensor(RGB_STD, dtype=torch.float32).view(1, 3, 1, 1), persistent=False)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.requires_grad_(False).eval()
 

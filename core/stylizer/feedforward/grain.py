@@ -17,7 +17,7 @@ class Grain:
     def __init__(self, seed: int, device: torch.device = CPU) -> None:
         # Drawn on the CPU, so that a seed means the same grain on every device.
         generator = torch.Generator().manual_seed(seed)
-        self._plane = GRAIN * torch.randn(1, 1, SIDE, SIDE, generator=generator).to(device)
+        self._plane = GRAIN * torch.randn(1, 1, SIDE, SIDE, generator=generator, dtype=torch.float32).to(device)
 
     def at(self, top: int, left: int, height: int, width: int) -> Tensor:
         """The grain (1, 1, height, width) of an area that begins at `top` and `left`, which may be below 0."""

@@ -16,8 +16,8 @@ from stylizer.features.compact import CompactEncoder, load_encoder
 from stylizer.feedforward.decoder import Decoder, Recipe
 from stylizer.feedforward.grain import Grain
 from stylizer.feedforward.looks import Look
-from stylizer.feedforward.tiles import STRIDE, Tile
 from stylizer.tensors import CPU, as_floats
+from stylizer.tiles import STRIDE, Tile
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "feedforward_decoder.safetensors"
 
@@ -68,7 +68,7 @@ class Network:
 def load(path: Path = WEIGHTS, device: torch.device = CPU) -> Network:
     """The shipped network on `device`; loaded once for each, and kept."""
     with torch.random.fork_rng(devices=[]):  # whose first weights, drawn by chance, are nothing to the caller
-        decoder = Decoder()
+        decoder = Decoder().float()
     decoder.load_state_dict({key: value.float() for key, value in load_file(path).items()})
     decoder = decoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     decoder = decoder.to(device).requires_grad_(False).eval()

@@ -3,8 +3,8 @@
 What comes in may be anything: a photo straight from a phone, a scan made for print, a hostile file. What
 comes out is always upright 8-bit sRGB with its alpha beside it, or one `ImageError` that says what is
 wrong. Limits on size are checked on the header, before a pixel is decoded. Only the decoders named in
-`reading` ever see the data, and Pillow's global registry and settings are neither used nor changed, so that
-everything here may be called from many threads.
+`reading` ever see the data. Pillow's global registry is not used, and its global settings count as if they had their
+defaults (`pillow_settings`); everything here may be called from many threads.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy.typing as npt
 from stylizer.errors import MaskMismatch
 from stylizer.images.encoding import FORMATS, LOSSY, MEDIA_TYPES, Format, encode
 from stylizer.images.limits import DEFAULT_LIMITS, Limits, check_dimensions, check_pixels, dimensions, noun
+from stylizer.images.pillow_settings import default_pillow_settings
 from stylizer.images.pixels import load_upright, split_alpha, to_srgb
 from stylizer.images.reading import ImageSource, open_header, translated_errors
 
@@ -63,6 +64,7 @@ class Decoder(Protocol):
     ) -> npt.NDArray[np.uint8]: ...
 
 
+@default_pillow_settings()
 def decode(source: ImageSource, *, limits: Limits = DEFAULT_LIMITS, field: str = "content") -> Picture:
     """Read a picture whatever it comes as: turned upright, in sRGB, 8 bits a channel, alpha apart.
 
@@ -92,6 +94,7 @@ def decode(source: ImageSource, *, limits: Limits = DEFAULT_LIMITS, field: str =
         return Picture(np.asarray(image), None if opaque else np.asarray(alpha), name)
 
 
+@default_pillow_settings()
 def decode_mask(
     source: ImageSource, *, shape: tuple[int, int], limits: Limits = DEFAULT_LIMITS, field: str = "mask"
 ) -> npt.NDArray[np.uint8]:

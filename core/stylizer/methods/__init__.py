@@ -102,7 +102,7 @@ class Largest(NamedTuple):
 
 
 class Sparing(NamedTuple):
-    """When memory is spared at the price of time (`stylizer.compute.large_pieces_given_back`).
+    """When memory is spared at the price of time (`stylizer.compute.trim_large_allocations`).
 
     Attributes:
         pixels: Above so many of the output.
@@ -121,6 +121,8 @@ class Method(Protocol):
     TAKES_CONTENT_MASK: bool
     LARGEST_STROKES: int
     """Styles are shown at the scale of the output, but of no larger one than this (long side, pixels)."""
+    ENLARGES_STYLES_TO: int
+    """Size of the output (long side, pixels) above which styles are shown at no more pixels than they have."""
     SPARING: Sparing
 
     def paint(self, task: Task) -> Tensor:

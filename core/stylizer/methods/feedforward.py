@@ -21,16 +21,16 @@ from torch import Tensor
 from torch.nn import functional
 
 from stylizer.color import Palette, PaletteTransfer
-from stylizer.compute import give_back_memory
+from stylizer.compute import trim_malloc
 from stylizer.feedforward import network as networks
 from stylizer.feedforward.grain import Grain
 from stylizer.feedforward.looks import Look
-from stylizer.feedforward.tiles import tiles
 from stylizer.methods import Largest, Sparing, Style, Task
 from stylizer.options import SIZE_RANGE, STYLE_SCALE_RANGE, FeaturesName
 from stylizer.synthesis import pyramid
 from stylizer.synthesis.pyramid import resize
 from stylizer.tensors import as_floats
+from stylizer.tiles import tiles
 
 LARGEST: dict[FeaturesName | None, Largest] = {
     "compact": Largest(size=SIZE_RANGE[1], style_size=round(SIZE_RANGE[1] * STYLE_SCALE_RANGE[1]))
@@ -39,6 +39,7 @@ TAKES_CONTENT_MASK = False
 # The network draws strokes of a certain number of pixels, learned from styles of this size; so pictures much larger
 # are painted at about this size first.
 LARGEST_STROKES = 512
+ENLARGES_STYLES_TO = LARGEST_STROKES
 
 TILE = 1024  # pixels a side
 # Tiles are of several sizes, and so is what is made of them: gaps in memory, which are given back after so many tiles.
@@ -169,7 +170,7 @@ class _Brush:
         painting = as_floats(photo).clone()
         for number, tile in enumerate(cut):
             if number and number % TILES_AT_A_STRETCH == 0:
-                give_back_memory()
+                trim_malloc()
             if len(cut) > 1:
                 sight = self._network.see(photo, tile, self._grain)
             tile.of(painting).copy_(self._network.paint(sight, recipe))

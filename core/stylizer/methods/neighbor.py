@@ -1,94 +1,337 @@
-"""Texture synthesis on learned features: temporary draft, replaced by the complete method when the branches merge.
+"""Style transfer by texture synthesis on learned features: the style's own pixels, found by the eye of an encoder.
 
-After Kolkin et al. 2022 (Neural Neighbor Style Transfer, arXiv 2203.13215).
+For each small cell of the photo the most similar cell of the style is searched for and its pixels are pasted, from a
+coarse picture to a fine one, as in Elad & Milanfar, "Style Transfer via Texture Synthesis", IEEE TIP 2017 (arXiv
+1609.03057); but similarity is that of a network's features, as in Kolkin et al., "Neural Neighbor Style Transfer", 2022
+(arXiv 2203.13215, section 3). Nothing is trained for it, and nothing descends. The parts of a pass, in their order:
+
+- search (`most_similar`): one matrix product over all cells, less a cost for colors far from the photo's (in the
+  style's palette), and for hubs, which are similar to everything;
+- coherence (`continue_matches`): cells continue their neighbors' pieces (Ashikhmin 2001; PatchMatch, Barnes et al.
+  2009), so that strokes stay whole;
+- voting (`aggregate`): overlapping pieces are merged by reweighted least squares (Kwatra et al. 2005);
+- fusion with the photo, by the content mask (Elad & Milanfar, section III-C).
+
+The painting is finished by the style's palette. Above `BASE_SIDE` nothing is searched for: matches are kept, enlarged
+and refined tile by tile, and the style is read at its full resolution, so that large paintings show its detail instead
+of an enlarged blur.
 """
 
 from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from stylizer.color import Palette, match_distribution
-from stylizer.compute import autocast, autocast_dtype
-from stylizer.features.compact import load
+from stylizer.color import Palette, PaletteTransfer
+from stylizer.compute import autocast_dtype, trim_malloc
 from stylizer.methods import Largest, Sparing, Task
 from stylizer.options import SIZE_RANGE, STYLE_SCALE_RANGE, FeaturesName
+from stylizer.synthesis import pyramid
+from stylizer.synthesis.bank_cache import ScaledStyle
+from stylizer.synthesis.cell_area import CellArea, cells_in
 from stylizer.synthesis.content_mask import find_content
+from stylizer.synthesis.hypercolumns import CELL, hypercolumns
+from stylizer.synthesis.neighbor_search import continue_matches, grow_pieces, search
+from stylizer.synthesis.patch_grid import PatchGrid
+from stylizer.synthesis.patch_source import assign_patches, choose
+from stylizer.synthesis.photo_guide import PhotoGuide
 from stylizer.synthesis.pyramid import resize
+from stylizer.synthesis.robust_aggregation import aggregate
+from stylizer.synthesis.style_bank import PIECE, REACH, StyleBank, as_rows, cell_colors
+from stylizer.tensors import as_floats
+from stylizer.tiles import STRIDE, Tile, tiles
 
 LARGEST: dict[FeaturesName | None, Largest] = {
     "compact": Largest(size=SIZE_RANGE[1], style_size=round(SIZE_RANGE[1] * STYLE_SCALE_RANGE[1]))
 }
 TAKES_CONTENT_MASK = True
-LARGEST_STROKES = 512
-SPARING = Sparing(pixels=4_000_000, piece=64 * 2**20)
+LARGEST_STROKES = SIZE_RANGE[1]
+BASE_SIDE = 512  # long side in pixels, about, up to which cells are searched for
+ENLARGES_STYLES_TO = round(BASE_SIDE * math.sqrt(2))  # the longest side that is about `BASE_SIDE`
+SPARING = Sparing(pixels=4 * 2**20, piece=64 * 2**20)
 
-LEVELS = (64, 128, 256, 512)
-PATCH = 12
+COARSEST_SIDE = 64
+TILE = 768  # pixels a side that are refined at once
+CONTENT = (0.6, 0.7, 0.35, 0.0)  # weight of the photo where the mask is 1, from `BASE_SIDE` downward by halves
+CONTENT_REFINED = 0.5  # the same above it
+PHOTO_IN_QUERY = 0.75  # share of the photo in what is searched for; the rest is the painting so far
+DETAIL_IN_QUERY = 0.9  # of the photo's finest detail, given to a painting that was enlarged
+DITHER = 2.0  # noise on what is searched for in flat areas below `BASE_SIDE`, relative to the style's own detail
+EXPONENT, SMALLEST_RESIDUAL = 0.8, 1e-4  # of the robust aggregation
+BONUS, SWEEPS, REFINING_SWEEPS = 0.25, 6, 3  # of `continue_matches`
+SEED_SPACINGS, SEED_BONUS = (16, 8, 4), 0.5  # of `grow_pieces`
+PALETTE = 0.8  # how far the finished painting is brought to the style's palette
+MAX_WEIGHT = 1e6  # of the photo for lack of strength
 
 
-@torch.inference_mode()
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What a quality spends.
+
+    Attributes:
+        passes: Over a picture at `BASE_SIDE`, at half of it and so on; the last holds for all below.
+        rounds: Of the robust aggregation.
+    """
+
+    passes: tuple[int, ...]
+    rounds: int
+
+    @property
+    def halo(self) -> int:
+        """How many cells around a tile take part in its pixels: in a round or a sweep each cell reaches its next."""
+        return REFINING_SWEEPS + 3 * self.rounds + 1
+
+
+EFFORTS = {
+    "draft": Effort(passes=(1, 2, 2, 3), rounds=3),  # at half the size
+    "standard": Effort(passes=(1, 2, 2, 3), rounds=3),
+    "high": Effort(passes=(3, 4, 4, 5), rounds=5),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One scale.
+
+    Attributes:
+        size: Height and width of the painting in pixels.
+        depth: 0 where its long side is about `BASE_SIDE`, 1 at half of it and so on; below 0 above it.
+    """
+
+    size: tuple[int, int]
+    depth: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """What is handed on from level to level.
+
+    Attributes:
+        painting: (1, 3, h, w) in [0, 1], or in bytes.
+        banks: Of each style.
+        matches: Row and column in each bank of what a cell shows of the style, (2, rows, columns).
+        owner: Index of the style that a cell shows, (rows, columns).
+        statistics: Mean and deviation (C,) of the photo's hypercolumns.
+    """
+
+    painting: Tensor
+    banks: Sequence[StyleBank]
+    matches: Sequence[Tensor]
+    owner: Tensor
+    statistics: tuple[Tensor, Tensor]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the painting."""
+        return self.painting.shape[2], self.painting.shape[3]
+
+
 def paint(task: Task) -> Tensor:
-    """Paint `task.photo`: (1, 3, H, W)."""
-    photo, strength = task.photo, task.options.strength
-    if strength == 0 or (task.mask is not None and not task.mask.any()):
-        task.report(1, 1, lambda: photo)
-        return photo
-    size = photo.shape[2], photo.shape[3]
-    mask = find_content(photo[0]) if task.content_mask is None else task.content_mask[0]
-    painting = torch.zeros_like(photo)
-    for picture, share in task.pictures():
-        painting += share * _paint(task, picture, mask, size)
-    palette = Palette.mix([(style[0], share) for style, share in task.pictures()])
-    return torch.lerp(photo, match_distribution(painting[0], palette, 0.8)[None], strength)
+    """Paint `task.photo` with pieces of `task.styles`: (1, 3, H, W)."""
+    nothing_to_paint = task.mask is not None and not task.mask.any()
+    if task.options.strength == 0 or nothing_to_paint:
+        task.report(1, 1, lambda: task.photo)
+        return task.photo
+    if task.options.quality != "draft":
+        return _Painter(task).paint()
+    height, width = task.photo.shape[2:]
+    half = resize(task.photo[0], (max(1, round(height / 2)), max(1, round(width / 2))))[None]
+    painting = _Painter(replace(task, photo=half)).paint()
+    return functional.interpolate(painting, (height, width), mode="bicubic", align_corners=False).clamp_(0, 1)
 
 
-def _paint(task: Task, style: Tensor, mask: Tensor, full: tuple[int, int]) -> Tensor:
-    photo = match_distribution(task.photo[0], Palette.of(style[0]))
-    out: Tensor | None = None
-    for number, level in enumerate(LEVELS):
-        size = _fit(full, level)
-        here, weight = resize(photo, size)[None], resize(mask, size)[None] * (0, 0.6, 1.2, 1.2)[number]
-        small = resize(style[0], _fit((style.shape[2], style.shape[3]), level))[None]
-        query = here if out is None else 0.75 * here + 0.25 * functional.interpolate(out, size, mode="bilinear")
-        index, grid, style_grid = _nearest(query, small)
-        out = _vote(small, index, grid, style_grid)
-        out = (out + weight * here) / (1 + weight)
-        state = out
-        task.report(number + 1, len(LEVELS), lambda state=state: state)  # type: ignore[misc]
-    assert out is not None
-    return functional.interpolate(out, full, mode="bicubic").clamp(0, 1)
+def levels_for(height: int, width: int) -> list[Level]:
+    """The scales to paint at, from a long side of about `COARSEST_SIDE` by doublings to the output's."""
+    side = max(height, width)
+    count = 1 + max(0, round(math.log2(side / COARSEST_SIDE)))
+    above = max(0, round(math.log2(side / BASE_SIDE)))
+    return [Level(size, depth) for depth, size in enumerate(pyramid.level_sizes(height, width, count), -above)][::-1]
 
 
-def _fit(full: tuple[int, int], level: int) -> tuple[int, int]:
-    height, width = (max(16, round(side * level / max(full) / 8) * 8) for side in full)
-    return height, width
+class _Painter:
+    """One painting."""
+
+    def __init__(self, task: Task) -> None:
+        self._photo, self._options, self._report = task.photo, task.options, task.report
+        self._effort = EFFORTS[task.options.quality]
+        self._generator = torch.Generator().manual_seed(task.options.seed)
+        self._levels = levels_for(task.photo.shape[2], task.photo.shape[3])
+        self._base = next(level.size for level in reversed(self._levels) if level.depth >= 0)
+        self._shares = [style.share for style in task.styles]
+        self._styles = [ScaledStyle(style.picture) for style in task.styles]
+        self._palette = Palette.mix([(picture[0], share) for picture, share in task.pictures()])
+        photo = resize(task.photo[0], self._base)
+        mask = find_content(photo) if task.content_mask is None else resize(task.content_mask[0], self._base)
+        self._guide = PhotoGuide.of(photo[None], mask[None], self._palette, task.options.strength)
+        self._done = 0
+        self._total = sum(len(list(_parts(level))) * self._passes(level) for level in self._levels)
+
+    def paint(self) -> Tensor:
+        """The painting, (1, 3, H, W)."""
+        state: State | None = None
+        for level in self._levels:
+            photo = resize(self._photo[0], level.size)[None]
+            if level.depth >= 0 or state is None:
+                state = self._search(level, photo, state)
+            else:
+                state = self._refine(level, photo, state)
+        assert state is not None
+        return self._in_palette(as_floats(state.painting))
+
+    def _search(self, level: Level, photo: Tensor, before: State | None) -> State:
+        """Paint a level as a whole, searching all of each style for its cells."""
+        (tile,) = _parts(level)
+        area = CellArea.of(tile, level.size)
+        guide = self._guide.cut(photo, tile)
+        target, weight = area.pixels(guide), area.pixels(self._weight(level, tile))
+        colors = area.cells(cell_colors(guide))
+        banks = [style.bank(max(level.size) * self._options.style_scale) for style in self._styles]
+        painting = None if before is None else self._enlarged(before.painting, guide, tile, level)
+        for _ in range(self._passes(level)):
+            query = guide if painting is None else torch.lerp(painting, guide, PHOTO_IN_QUERY)
+            if level.depth > 0:
+                query = query + self._dither(level, tile, banks)
+            columns = area.cells(hypercolumns(query.clamp(0, 1)))
+            deviation, mean = torch.std_mean(columns, (1, 2), correction=0)
+            statistics = mean, deviation
+            matches = [self._matches(bank, columns, colors, statistics) for bank in banks]
+            pieces = [bank.pieces(match) for bank, match in zip(banks, matches, strict=True)]
+            owner = assign_patches([_misfit(target, offer) for offer in pieces], self._shares)
+            start = target if painting is None else area.pixels(painting)
+            finished = self._merged(start, choose(pieces, owner), target, weight)[:, :, : tile.bottom, : tile.right]
+            self._tell(finished)
+            painting = tile.cut(finished)
+        return State(finished, banks, matches, owner, statistics)
+
+    def _refine(self, level: Level, photo: Tensor, before: State) -> State:
+        """Paint a level tile by tile: a cell continues what its parent at half the size shows, in more detail."""
+        banks = [
+            style.bank(max(level.size) * self._options.style_scale, bank.encoding)
+            for style, bank in zip(self._styles, before.banks, strict=True)
+        ]
+        cells = cells_in(level.size)
+        painting = torch.empty(photo.shape, dtype=torch.uint8, device=photo.device)
+        matches = [before.owner.new_empty(2, *cells) for _ in banks]
+        owner = before.owner.new_empty(cells)
+        before = replace(before, painting=as_floats(before.painting))
+        for tile in _parts(level, self._effort.halo):
+            area = CellArea.of(tile, level.size, self._effort.halo)
+            guide = self._guide.cut(photo, tile)
+            enlarged = tile.resample(before.painting, level.size)
+            query = torch.lerp(self._enlarged(before.painting, guide, tile, level), guide, PHOTO_IN_QUERY)
+            columns, colors = area.cells(hypercolumns(query.clamp(0, 1))), area.cells(cell_colors(guide))
+            parent, part = (index.to(owner.device) for index in area.parents(cells, cells_in(before.size)))
+            own = before.owner[parent[0], parent[1]]
+            found = []
+            for bank, coarse, match in zip(banks, before.banks, before.matches, strict=True):
+                start = _finer(match[:, parent[0], parent[1]], part, coarse, bank)
+                queries = bank.encoding.queries(as_rows(columns), as_rows(colors), before.statistics)
+                queries = torch.unflatten(queries, 0, area.size)
+                found.append(continue_matches(start, queries, bank.keys, bonus=BONUS, sweeps=REFINING_SWEEPS))
+            pieces = choose([bank.pieces(match) for bank, match in zip(banks, found, strict=True)], own)
+            weight = area.pixels(self._weight(level, tile))
+            merged = self._merged(area.pixels(enlarged), pieces, area.pixels(guide), weight)
+            tile.of(painting).copy_(area.own_pixels(merged).mul(255).round_())
+            for part_of, whole in zip((*found, own), (*matches, owner), strict=True):
+                area.store(part_of, whole)
+            self._tell(painting)
+            trim_malloc()
+        return State(painting, banks, matches, owner, before.statistics)
+
+    def _matches(self, bank: StyleBank, columns: Tensor, colors: Tensor, statistics: tuple[Tensor, Tensor]) -> Tensor:
+        """Find cells of `bank` for hypercolumns (C, rows, columns) and cell colors: (2, rows, columns)."""
+        queries = bank.encoding.queries(as_rows(columns), as_rows(colors), statistics)
+        queries = torch.unflatten(queries, 0, columns.shape[1:])
+        dtype = autocast_dtype(queries.device.type)
+        matches, queries, keys = search(queries, bank.keys, len(bank.encoding.axes), dtype, self._generator)
+        for spacing in SEED_SPACINGS:
+            matches = grow_pieces(matches, queries, keys, bonus=SEED_BONUS, spacing=spacing, generator=self._generator)
+        return continue_matches(matches, queries, keys, bonus=BONUS, sweeps=SWEEPS)
+
+    def _merged(self, start: Tensor, pieces: Tensor, guide: Tensor, weight: Tensor) -> Tensor:
+        """One picture of overlapping pieces, and the guide laid over it by its weight; all of an area's size."""
+        grid, surrounded = _piece_grid(start)
+        rounds, floor = self._effort.rounds, SMALLEST_RESIDUAL
+        voted = aggregate(surrounded, pieces, grid, exponent=EXPONENT, rounds=rounds, smallest_residual=floor)
+        voted = voted[None, :, CELL:-CELL, CELL:-CELL]
+        return ((voted + weight * guide) / (1 + weight)).clamp_(0, 1)
+
+    def _enlarged(self, painting: Tensor, guide: Tensor, tile: Tile, level: Level) -> Tensor:
+        """A painting of half the size as `tile` sees it, with the finest detail of the photo that it lacks."""
+        return tile.resample(as_floats(painting), level.size) + DETAIL_IN_QUERY * (guide - _low_passed(guide))
+
+    def _dither(self, level: Level, tile: Tile, banks: Sequence[StyleBank]) -> Tensor:
+        """Noise where the photo is flat: without it all of a sky finds the blandest piece that the style has."""
+        noise = torch.randn(1, 1, *level.size, generator=self._generator, dtype=torch.float32).to(self._photo.device)
+        detail = sum(share * bank.detail for bank, share in zip(banks, self._shares, strict=True))
+        free = (1 - 1.5 * tile.resample(self._guide.mask, level.size)).clamp_(0, 1)
+        return DITHER * self._options.strength * detail * free * tile.cut(noise)
+
+    def _weight(self, level: Level, tile: Tile) -> Tensor:
+        """Weight of the photo against the pieces, over all that `tile` sees: (1, 1, h, w)."""
+        content = CONTENT_REFINED if level.depth < 0 else CONTENT[min(level.depth, len(CONTENT) - 1)]
+        strength = self._options.strength
+        # Less strength is more weight for the photo, so much at last that the dial ends at the photo itself.
+        return min(MAX_WEIGHT, (1 - strength) / strength) + content * tile.resample(self._guide.mask, level.size)
+
+    def _in_palette(self, painting: Tensor) -> Tensor:
+        """The painting with the distribution of the style's colors, most of the way."""
+        amount = PALETTE * self._options.strength
+        transfer = PaletteTransfer.estimate(resize(painting[0], self._base), self._palette, amount)
+        for band in torch.split(painting[0], 256, dim=1):
+            band.copy_(transfer(band))
+        return painting
+
+    def _passes(self, level: Level) -> int:
+        return 1 if level.depth < 0 else self._effort.passes[min(level.depth, len(self._effort.passes) - 1)]
+
+    def _tell(self, painting: Tensor) -> None:
+        self._done += 1
+        self._report(self._done, self._total, lambda: as_floats(painting))
 
 
-def _nearest(query: Tensor, style: Tensor) -> tuple[Tensor, tuple[int, int], tuple[int, int]]:
-    encoder = load().encoder
-    rows = []
-    for picture in (query, style):
-        with autocast(autocast_dtype(picture.device.type), picture.device.type):
-            taps = encoder(picture.contiguous(memory_format=torch.channels_last))
-        grid = taps[2].shape[-2:]
-        wide = [functional.adaptive_avg_pool2d(taps[1].float(), grid), taps[2].float()]
-        row = torch.cat([level.flatten(2)[0].T for level in wide], 1)
-        rows.append((functional.normalize(row - row.mean(0), dim=1), (grid[0], grid[1])))
-    (ours, grid), (theirs, style_grid) = rows
-    found = [(part @ theirs.T).argmax(1) for part in ours.split(2048)]
-    return torch.cat(found), grid, style_grid
+def _parts(level: Level, halo: int = 0) -> list[Tile]:
+    """What is painted at once: all of a level that is searched for, tiles of one that is refined."""
+    side = STRIDE * -(-max(level.size) // STRIDE) if level.depth >= 0 else TILE
+    reach = REACH + STRIDE * -(-CELL * halo // STRIDE)
+    return list(tiles(level.size, side, reach=reach))
 
 
-def _vote(style: Tensor, index: Tensor, grid: tuple[int, int], style_grid: tuple[int, int]) -> Tensor:
-    pad, half = PATCH // 2, (PATCH - 4) // 2
-    y, x = (index // style_grid[1]) * 4 + 2, (index % style_grid[1]) * 4 + 2
-    pieces = functional.pad(style, (pad,) * 4, mode="reflect").unfold(2, PATCH, 1).unfold(3, PATCH, 1)[0][:, y, x]
-    pieces = pieces.permute(0, 2, 3, 1).reshape(1, 3 * PATCH**2, -1)
-    height, width = grid[0] * 4, grid[1] * 4
-    size = (height + PATCH - 4, width + PATCH - 4)
-    out = functional.fold(pieces, size, PATCH, stride=4) / functional.fold(
-        torch.ones_like(pieces), size, PATCH, stride=4
+def _finer(matches: Tensor, part: Tensor, coarse: StyleBank, fine: StyleBank) -> Tensor:
+    """Matches (2, rows, columns) in the bank of a style at one scale as matches in its bank at the next.
+
+    Where the style has no more detail to show, its pieces are continued at their size.
+
+    Args:
+        matches: Of each cell's parent.
+        part: Which half of its parent a cell is, down and across: (2, rows, columns), 0 or 1.
+        coarse: What `matches` point into.
+        fine: What the answer points into.
+    """
+    sizes = (torch.tensor(bank.keys.shape[:2], device=matches.device).view(2, 1, 1) for bank in (coarse, fine))
+    old, new = sizes
+    return torch.minimum((matches.float() * new / old).round().long() + part, new - 1)
+
+
+def _low_passed(picture: Tensor) -> Tensor:
+    """`picture` (1, C, H, W), sides even, without what it would lose at half the size."""
+    return functional.interpolate(
+        functional.avg_pool2d(picture, 2), scale_factor=2, mode="bilinear", align_corners=False
     )
-    return out[:, :, half : half + height, half : half + width]
+
+
+def _misfit(target: Tensor, pieces: Tensor) -> Tensor:
+    """Mean squared difference of each piece (3, rows, columns, 12, 12) from `target` (1, 3, H, W) under it."""
+    grid, surrounded = _piece_grid(target)
+    return (grid.cut(surrounded) - pieces).square_().mean(dim=(0, 3, 4))
+
+
+def _piece_grid(picture: Tensor) -> tuple[PatchGrid, Tensor]:
+    """Where the pieces of the cells of `picture` (1, 3, H, W) lie, and the picture with a cell around it, (3, H, W)."""
+    surrounded = functional.pad(picture, (CELL, CELL, CELL, CELL), mode="replicate")[0]
+    return PatchGrid(surrounded.shape[1], surrounded.shape[2], PIECE, CELL), surrounded

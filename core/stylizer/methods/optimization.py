@@ -36,6 +36,7 @@ LARGEST: dict[FeaturesName | None, Largest] = {
 }
 TAKES_CONTENT_MASK = False
 LARGEST_STROKES = SIZE_RANGE[1]
+ENLARGES_STYLES_TO = LARGEST_STROKES
 # At 1562 x 1562 pixels keeping memory took 0.8 GiB more.
 SPARING = Sparing(pixels=1_500_000, piece=32 * 2**20)
 
@@ -123,7 +124,7 @@ def levels_for(long_side: int) -> int:
 def _start(photo: Tensor, styles: Sequence[tuple[Tensor, float]], task: Task) -> Tensor:
     """The photo in the styles' palette, with a little noise from which flat areas can go different ways."""
     generator = torch.Generator().manual_seed(task.options.seed)
-    noise = torch.randn(photo.shape, generator=generator).to(photo.device)
+    noise = torch.randn(photo.shape, generator=generator, dtype=torch.float32).to(photo.device)
     palette = Palette.mix([(style[0], share) for style, share in styles])
     recolored = match_distribution(photo[0], palette, task.options.strength)
     return (recolored + task.options.strength * NOISE * noise).clamp(0, 1)

@@ -28,6 +28,7 @@ from stylizer.synthesis.robust_aggregation import aggregate
 LARGEST: dict[FeaturesName | None, Largest] = {None: Largest(size=2048, style_size=4096)}
 TAKES_CONTENT_MASK = True
 LARGEST_STROKES = SIZE_RANGE[1]
+ENLARGES_STYLES_TO = LARGEST_STROKES
 # At 2048 x 2048 pixels keeping memory took up to 1.5 GiB more.
 SPARING = Sparing(pixels=1_500_000, piece=32 * 2**20)
 
@@ -100,7 +101,7 @@ def paint(task: Task) -> Tensor:
     tell = _Steps(task, budget.passes)
 
     picture = levels[-1].photo
-    noise = torch.randn(picture.shape, generator=generator).to(picture.device)
+    noise = torch.randn(picture.shape, generator=generator, dtype=torch.float32).to(picture.device)
     picture = picture + options.strength * NOISE * noise
     for depth, level in reversed(list(enumerate(levels))):
         picture = resize(picture, (level.photo.shape[1], level.photo.shape[2]))

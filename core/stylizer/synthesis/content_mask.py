@@ -46,8 +46,8 @@ def _saliency(lab: Tensor) -> Tensor:
     """How far the color of each place lies from the picture's mean color (1, H, W), 0-1, weighted to the middle."""
     height, width = lab.shape[-2:]
     distance = (gaussian_blur(lab, 4.0) - lab.mean(dim=(1, 2), keepdim=True)).square().sum(0, keepdim=True).sqrt()
-    down = torch.linspace(-1, 1, height, device=lab.device).view(1, -1, 1)
-    across = torch.linspace(-1, 1, width, device=lab.device).view(1, 1, -1)
+    down = torch.linspace(-1, 1, height, dtype=lab.dtype, device=lab.device).view(1, -1, 1)
+    across = torch.linspace(-1, 1, width, dtype=lab.dtype, device=lab.device).view(1, 1, -1)
     middle = torch.exp(-(down.square() + across.square()) / 1.2)
     weighted = distance * (0.4 + 0.6 * middle)
     return (weighted / weighted.max().clamp(min=0.05)).clamp_(0, 1)

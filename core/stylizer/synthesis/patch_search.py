@@ -77,7 +77,7 @@ def fit_basis(image: Tensor, patch: int, energy: float, generator: torch.Generat
     rank, full_rank = 32, min(samples.shape)
     while True:
         rank = min(rank, full_rank)
-        values, axes = _leading_axes(samples, rank, generator)
+        values, axes = leading_axes(samples, rank, generator)
         kept = values.cumsum(0) >= energy * variance
         if kept.any() or rank == full_rank:
             dimensions = rank if not kept.any() else int(kept.to(torch.uint8).argmax()) + 1
@@ -94,9 +94,9 @@ def _random_patches(image: Tensor, patch: int, step: int, generator: torch.Gener
     return views[:, chosen // columns, chosen % columns].transpose(0, 1).reshape(count, -1)
 
 
-def _leading_axes(samples: Tensor, rank: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def leading_axes(samples: Tensor, rank: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """The `rank` largest sums of squares along orthonormal axes, and these axes as rows, largest first."""
-    chance = torch.randn(len(samples), rank, generator=generator).to(samples.device)
+    chance = torch.randn(len(samples), rank, generator=generator, dtype=samples.dtype).to(samples.device)
     sketch = torch.linalg.qr(samples.t() @ chance).Q
     for _ in range(2):
         sketch = torch.linalg.qr(samples.t() @ (samples @ sketch)).Q

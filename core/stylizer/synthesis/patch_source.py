@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -40,7 +42,7 @@ class Usage:
 
     def __init__(self) -> None:
         self._share: Tensor | None = None  # (h, w), mean 1
-        self.error: Tensor = torch.zeros(1, 1)
+        self.error: Tensor = torch.zeros(1, 1, dtype=torch.float32)
         """How far the last patches were from their nearest: mean squared difference of a value, (rows, columns)."""
 
     def penalty(self, size: tuple[int, int], patch: int, stride: int, values: int) -> Tensor | None:
@@ -109,7 +111,8 @@ class PatchSource:
         error = self._usage.error.to(queries.device)
         error = functional.interpolate(error[None, None], (grid.rows, grid.columns), mode="bilinear").flatten()
         spread = DITHER * (error * values / queries.shape[1]).sqrt()
-        return queries + spread[:, None] * torch.randn(queries.shape, generator=self._generator).to(queries.device)
+        noise = torch.randn(queries.shape, generator=self._generator, dtype=queries.dtype)
+        return queries + spread[:, None] * noise.to(queries.device)
 
 
 def share_out(padded: Tensor, grid: PatchGrid, offers: list[tuple[Tensor, float]]) -> Tensor:
@@ -124,19 +127,46 @@ def share_out(padded: Tensor, grid: PatchGrid, offers: list[tuple[Tensor, float]
     Returns:
         What to paste, in the shape of an offer.
     """
-    chosen, shared = offers[0]
-    owner = torch.zeros(grid.rows * grid.columns, dtype=torch.long, device=padded.device)
-    for newcomer, (offer, share) in enumerate(offers[1:], 1):
+    patches = [offer for offer, _ in offers]
+    if len(patches) == 1:
+        return patches[0]
+    costs = [_misfit(padded, grid, offer) for offer in patches]
+    return choose(patches, assign_patches(costs, [share for _, share in offers]))
+
+
+def assign_patches(costs: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
+    """Give each of several styles its share of the places, where it costs least: index of the style, (rows, columns).
+
+    Args:
+        costs: Of each style at each place, (rows, columns).
+        shares: Of the whole; they sum to 1.
+    """
+    size = costs[0].shape
+    owner = torch.zeros(size.numel(), dtype=torch.long, device=costs[0].device)
+    chosen, shared = costs[0], shares[0]
+    for newcomer, (cost, share) in enumerate(zip(costs[1:], shares[1:], strict=True), 1):
         shared += share
-        # How much better the offer fits than what is chosen so far, smoothed so that the styles form regions.
-        gain = _misfit(padded, grid, chosen) - _misfit(padded, grid, offer)
-        gain = functional.avg_pool2d(gain[None], 3, 1, 1, count_include_pad=False)[0].flatten()
+        # How much less the newcomer costs than what is chosen so far, smoothed so that the styles form regions.
+        gain = functional.avg_pool2d((chosen - cost)[None], 3, 1, 1, count_include_pad=False)[0].flatten()
         # Each of those before gives up the same part of its own, so that every one keeps its share.
         for earlier in range(newcomer):
             own = (owner == earlier).nonzero()[:, 0]
             order = own[gain[own].argsort(descending=True, stable=True)]
             owner[order[: round(len(own) * share / shared)]] = newcomer
-        chosen = torch.where((owner == newcomer).view(1, grid.rows, grid.columns, 1, 1), offer, chosen)
+        chosen = torch.where(owner.view(size) == newcomer, cost, chosen)
+    return owner.view(size)
+
+
+def choose(patches: Sequence[Tensor], owner: Tensor) -> Tensor:
+    """Take each place's patch from the style that owns it.
+
+    Args:
+        patches: Of each style, (3, rows, columns, patch, patch).
+        owner: Index of the style, (rows, columns).
+    """
+    chosen = patches[0]
+    for style, offer in enumerate(patches[1:], 1):
+        chosen = torch.where((owner == style)[None, :, :, None, None], offer, chosen)
     return chosen
 
 

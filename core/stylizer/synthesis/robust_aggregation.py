@@ -10,7 +10,15 @@ from stylizer.synthesis.patch_grid import PatchGrid
 SMALLEST_RESIDUAL = 1e-6  # mean squared difference below which patches count as equal: keeps the weights finite
 
 
-def aggregate(image: Tensor, patches: Tensor, grid: PatchGrid, *, exponent: float, rounds: int) -> Tensor:
+def aggregate(
+    image: Tensor,
+    patches: Tensor,
+    grid: PatchGrid,
+    *,
+    exponent: float,
+    rounds: int,
+    smallest_residual: float = SMALLEST_RESIDUAL,
+) -> Tensor:
     """The picture X that minimizes the sum over patches of |X_i - Q_i|^exponent, by reweighted least squares.
 
     An exponent below 1 lets the majority win where patches overlap, instead of blurring all into a mean: outlying
@@ -22,6 +30,7 @@ def aggregate(image: Tensor, patches: Tensor, grid: PatchGrid, *, exponent: floa
         grid: Their places.
         exponent: r of the paper, 0 < r <= 2.
         rounds: Rounds of reweighting, at least 1.
+        smallest_residual: Mean squared difference below which patches count as equal.
 
     Returns:
         The picture, (C, height, width).
@@ -32,12 +41,12 @@ def aggregate(image: Tensor, patches: Tensor, grid: PatchGrid, *, exponent: floa
     for _ in range(rounds):
         # Measured under the window, as the sum below is: only then does every round come nearer to the minimum.
         residual = (grid.cut(padded) - patches).square_().mul_(share).sum(dim=(0, 3, 4))  # (rows, columns)
-        weight = residual.clamp_(min=SMALLEST_RESIDUAL).pow_(exponent / 2 - 1)[None, :, :, None, None] * window
+        weight = residual.clamp_(min=smallest_residual).pow_(exponent / 2 - 1)[None, :, :, None, None] * window
         padded = grid.overlap_add(patches * weight) / grid.overlap_add(weight)
     return grid.crop(padded)
 
 
 def _window(patch: int) -> Tensor:
     """Weight of a patch's pixels, (patch, patch): falling toward the borders, so that no seam shows where it ends."""
-    ramp = torch.hann_window(patch + 2, periodic=False)[1:-1] + 0.02
+    ramp = torch.hann_window(patch + 2, periodic=False, dtype=torch.float32)[1:-1] + 0.02
     return torch.outer(ramp, ramp)

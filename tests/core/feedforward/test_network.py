@@ -10,7 +10,7 @@ from stylizer.features.compact import load_encoder
 from stylizer.feedforward import network
 from stylizer.feedforward.grain import Grain
 from stylizer.feedforward.network import Network
-from stylizer.feedforward.tiles import tiles
+from stylizer.tiles import tiles
 
 
 def _photo(height: int = 330, width: int = 410) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor
 from stylizer import Options, stylize
 from stylizer.errors import ImageError
 from stylizer.feedforward import network
-from stylizer.feedforward.tiles import tiles
+from stylizer.tiles import tiles
 from stylizer.losses import style_loss, style_scales
 from stylizer.methods import Style, Task, feedforward
 from stylizer.styles import LOOK_SIDE, catalog

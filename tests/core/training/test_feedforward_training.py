@@ -179,7 +179,7 @@ def test_of_the_decoders_kept_the_nearest_to_the_styles_ships_if_it_still_shows_
     for step in distances:
         (tmp_path / f"decoder-{step:>06}.safetensors").write_text(step)
     monkeypatch.setattr(choose, "load_teachers", lambda _: teachers)
-    monkeypatch.setattr(choose, "set_up_process", lambda: None)
+    monkeypatch.setattr(choose, "configure_process", lambda: None)
     monkeypatch.setattr(choose, "measure", lambda path, *_: choose.Candidate(path, *distances[path.read_text()]))
     command = ["--run", str(tmp_path), "--content", str(folders[0]), "--style", str(folders[1])]
     for limit, chosen in (("2", "1200"), ("0.9", "800"), ("0.1", "400")):

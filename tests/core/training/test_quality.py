@@ -126,7 +126,7 @@ def test_the_command_paints_measures_and_goes_on_where_it_stopped(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(quality, "load_teachers", lambda _: teachers)
-    monkeypatch.setattr(quality, "set_up_process", lambda: None)
+    monkeypatch.setattr(quality, "configure_process", lambda: None)
     photos, artworks = evaluation
     command = ["--content", str(photos), "--style", str(artworks), "--out", str(tmp_path / "out")]
     command += ["--methods", "feedforward", "--size", "64", "--quality", "draft", "--layers"]

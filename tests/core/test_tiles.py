@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from stylizer.feedforward.tiles import MARGIN, REACH, tiles
+from stylizer.tiles import MARGIN, REACH, tiles
 
 SHAPES = [(64, 64), (8, 64), (63, 1001), (1001, 63), (300, 515), (1, 40)]
 

@@ -1,0 +1,158 @@
+"""A style as a bank of cells: what each looks like to the encoder, its color, and its pixels to be pasted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from stylizer.color import to_oklab
+from stylizer.synthesis.hypercolumns import CELL, hypercolumns, tap_scales
+from stylizer.synthesis.patch_search import leading_axes
+from stylizer.synthesis.pyramid import resize
+from stylizer.tiles import mirrored_indices, tiles
+
+DIMENSIONS = 64  # principal components of the hypercolumns that are compared
+SAMPLES = 3000  # cells from which scales and components are estimated
+TILE = 1024  # pixels a side that are encoded at once
+REACH = 56  # pixels: how far the encoder looks
+PIECE = 3 * CELL  # pixels a side of what is pasted for a cell: the cell and one around it
+COLOR_COST = 15.0  # of a squared distance of 1 in `cell_colors`, against similarities of at most 1
+COLOR_SCALE = (1.0, 2.0, 2.0)  # of lightness, green-red and blue-yellow in Oklab
+ADAPTATION = (0.3, 3.0)  # bounds of how much a photo's features are scaled toward the style's deviation
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoding:
+    """How hypercolumns become short descriptors, fitted to one style: the same at all its scales.
+
+    Attributes:
+        scale: Of each channel, (C,).
+        mean: Of the scaled hypercolumns, (C,).
+        deviation: Likewise.
+        axes: Leading principal axes as rows, (D, C).
+        color: Mean of `cell_colors`, (3,).
+    """
+
+    scale: Tensor
+    mean: Tensor
+    deviation: Tensor
+    axes: Tensor
+    color: Tensor
+
+    @classmethod
+    def fit(cls, columns: Tensor, colors: Tensor, generator: torch.Generator) -> Encoding:
+        """Fit to hypercolumns (N, C) and cell colors (N, 3) of a style."""
+        drawn = torch.randperm(len(columns), generator=generator)[:SAMPLES].to(columns.device)
+        scale = tap_scales(columns[drawn])
+        sample = columns[drawn] * scale
+        mean = sample.mean(0)
+        axes = leading_axes(sample - mean, DIMENSIONS, generator)[1]
+        return cls(scale, mean, sample.std(0, correction=0), axes, colors.mean(0))
+
+    def keys(self, columns: Tensor, colors: Tensor) -> Tensor:
+        """Describe cells of the style: (N, D + 4) from hypercolumns (N, C) and colors (N, 3)."""
+        unit = functional.normalize((columns * self.scale - self.mean) @ self.axes.T, dim=1)
+        colors = colors - self.color
+        cost = -COLOR_COST * colors.square().sum(1, keepdim=True)
+        return torch.cat([unit, (2 * COLOR_COST) ** 0.5 * colors, cost], 1)
+
+    def queries(self, columns: Tensor, colors: Tensor, photo: tuple[Tensor, Tensor]) -> Tensor:
+        """Describe cells of a photo, whose products with `keys` are similarity less color cost, up to a constant.
+
+        Args:
+            columns: Hypercolumns, (N, C).
+            colors: (N, 3).
+            photo: Mean and deviation (C,) of the photo's hypercolumns, by which they are centered and brought half-way
+                to the style's deviation.
+        """
+        mean, deviation = photo
+        low, high = ADAPTATION
+        adapted = (self.deviation / (deviation * self.scale + 1e-4)).clamp(low, high).sqrt()
+        unit = functional.normalize(((columns - mean) * self.scale * adapted) @ self.axes.T, dim=1)
+        colors = (2 * COLOR_COST) ** 0.5 * (colors - self.color)
+        return torch.cat([unit, colors, torch.ones_like(colors[:, :1])], 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StyleBank:
+    """The cells of one style at one scale.
+
+    Attributes:
+        encoding: What `keys` are made by.
+        keys: Of each cell, (rows, columns, D + 4).
+        pixels: The style with a cell mirrored around it, (3, 4 * rows + 8, 4 * columns + 8).
+        detail: Standard deviation of what is lost at half the resolution: how busy the style is at this scale.
+    """
+
+    encoding: Encoding
+    keys: Tensor
+    pixels: Tensor
+    detail: float
+
+    @classmethod
+    def of(cls, style: Tensor, encoding: Encoding | None = None) -> StyleBank:
+        """Make the bank of `style` (1, 3, h, w), tile by tile.
+
+        Args:
+            style: sRGB in [0, 1].
+            encoding: To describe cells by, in half precision, since such a bank is a large one; without it one is
+                fitted to the style.
+        """
+        precision = torch.float32 if encoding is None else torch.float16
+        encoding = encoding or _fitted(style)
+        height, width = style.shape[2:]
+        rows, columns = -(-height // CELL), -(-width // CELL)
+        keys = None
+        for top, left, encoded, colors in _encoded(style):
+            part = torch.unflatten(encoding.keys(as_rows(encoded), as_rows(colors)), 0, encoded.shape[1:])
+            if keys is None:
+                keys = part.new_empty(rows, columns, part.shape[2], dtype=precision)
+            keys[top : top + part.shape[0], left : left + part.shape[1]] = part
+        assert keys is not None
+        down = mirrored_indices(-CELL, (rows + 1) * CELL, height).to(style.device)
+        across = mirrored_indices(-CELL, (columns + 1) * CELL, width).to(style.device)
+        pixels = style[0].index_select(1, down).index_select(2, across)
+        low = resize(resize(style[0], (-(-height // 2), -(-width // 2))), (height, width))
+        return cls(encoding, keys, pixels, float((style[0] - low).std(correction=0)))
+
+    def pieces(self, matches: Tensor) -> Tensor:
+        """Cut the pieces at `matches` (2, rows, columns): (3, rows, columns, 12, 12)."""
+        return self.pixels.unfold(1, PIECE, CELL).unfold(2, PIECE, CELL)[:, matches[0], matches[1]]
+
+
+def cell_colors(picture: Tensor) -> Tensor:
+    """Mean color of each cell of `picture` (1, 3, H, W): (3, H / 4, W / 4), Oklab with `COLOR_SCALE`."""
+    colors = functional.avg_pool2d(to_oklab(picture[0])[None], CELL)[0]
+    return colors * torch.tensor(COLOR_SCALE, dtype=colors.dtype, device=picture.device).view(3, 1, 1)
+
+
+def _fitted(style: Tensor) -> Encoding:
+    # Not the caller's seed: the bank of a style is the same in every painting, and can be kept.
+    generator = torch.Generator().manual_seed(0)
+    sampled = []
+    total = style.shape[2] * style.shape[3] / CELL**2
+    for _, _, encoded, colors in _encoded(style):
+        both = torch.cat([as_rows(encoded), as_rows(colors)], 1)
+        share = max(1, round(2 * SAMPLES * len(both) / total))
+        sampled.append(both[torch.randperm(len(both), generator=generator)[:share].to(both.device)])
+    both = torch.cat(sampled)
+    return Encoding.fit(both[:, :-3], both[:, -3:], generator)
+
+
+def _encoded(style: Tensor) -> Iterator[tuple[int, int, Tensor, Tensor]]:
+    """Row, column, hypercolumns (C, rows, columns) and colors (3, rows, columns) of each tile of `style`."""
+    for tile in tiles((style.shape[2], style.shape[3]), TILE, reach=REACH):
+        seen = tile.cut(style)
+        top, left = (tile.top - tile.seen[0]) // CELL, (tile.left - tile.seen[1]) // CELL
+        rows, columns = -(-(tile.bottom - tile.top) // CELL), -(-(tile.right - tile.left) // CELL)
+        own = (slice(None), slice(top, top + rows), slice(left, left + columns))
+        yield tile.top // CELL, tile.left // CELL, hypercolumns(seen)[own], cell_colors(seen)[own]
+
+
+def as_rows(grid: Tensor) -> Tensor:
+    """(C, rows, columns) as (rows * columns, C)."""
+    return grid.flatten(1).T.contiguous()

@@ -1,0 +1,1 @@
+"""Set-up of a checkout: what the Makefile calls before anything else can run."""
