@@ -71,7 +71,7 @@ def paint(task: Task) -> Tensor:
         return task.photo
     with torch.inference_mode():
         if task.options.quality == "draft":
-            painting = enlarged(_paint_coarse_to_fine(_halved(task)), _size(task.photo))
+            painting = enlarged(_paint_coarse_to_fine(_halved(task)), _size(task.photo)).clamp_(0, 1)
         else:
             painting = _paint_coarse_to_fine(task)
         return painting if strength >= FAINT else torch.lerp(task.photo, painting, strength / FAINT)
@@ -110,7 +110,7 @@ class _Recoloring:
     def __call__(self, painting: Tensor) -> Tensor:
         """Recolor `painting` (1, 3, h, w), of any size, in place: once for each level, since every pass dilutes it."""
         transfer = self._transfer(painting)
-        for rows in painting[0].split(BAND, 1):  # to spare memory
+        for rows in torch.split(painting[0], BAND, dim=1):  # to spare memory
             rows.copy_(transfer(rows))
         return painting
 
