@@ -59,8 +59,8 @@ def _stripes(width: int = 90, height: int = 90) -> Image.Image:
 
 
 def _small(method: MethodName = DEFAULT_METHOD, **options: Any) -> Options:
-    """A painting of 64 pixels: a draft, but by feedforward, whose drafts are enlarged from 32 pixels."""
-    small: dict[str, Any] = {"size": 64, "quality": "standard" if method == "feedforward" else "draft"}
+    """A painting of 64 pixels: a draft, unless the method enlarges its drafts from 32 pixels."""
+    small: dict[str, Any] = {"size": 64, "quality": "standard" if method in ("neighbor", "feedforward") else "draft"}
     return Options(**(small | options))
 
 
@@ -235,7 +235,12 @@ def test_a_transparent_photo_is_painted_over_and_stays_as_transparent(method: Me
             "at most 2 at size 2048 with method texture",
         ),
         ({"options": Options(features="vgg19")}, OptionError, "features", ["compact"]),
-        ({"content_mask": Image.new("L", (96, 72))}, OptionError, "content_mask", "nothing with this method"),
+        (
+            {"method": "feedforward", "content_mask": Image.new("L", (96, 72))},
+            OptionError,
+            "content_mask",
+            "nothing with this method",
+        ),
         ({"style": []}, OptionError, "style", "1 to 4 styles"),
         ({"style": [(_stripes(), 1.0)] * 5}, OptionError, "style", "1 to 4 styles"),
         ({"style": [(_stripes(), 0.0)]}, OptionError, "weight", "a number above 0"),
