@@ -172,3 +172,7 @@ def _shown(method: MethodName, photo: Image.Image, what: Image.Image | Wish, is_
     (x, y), (width, height) = EYES, CELL
     left, top = round(x * painting.width - width / 2), round(y * painting.height - height / 2)
     return painting.crop((left, top, left + width, top + height))
+
+
+if __name__ == "__main__":
+    main()
