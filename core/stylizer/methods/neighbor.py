@@ -220,7 +220,7 @@ class _Painter:
         self._base = next(level.size for level in reversed(self._levels) if level.depth >= 0)
         self._shares = [style.share for style in task.styles]
         self._styles = [ScaledStyle(style.picture) for style in task.styles]
-        self._palette = Palette.mix([(picture[0], share) for picture, share in task.pictures()])
+        self._palette = Palette.mix([(style.colors, style.share) for style in task.styles])
         photo = resize(task.photo[0], self._base)
         mask = find_content(photo) if task.content_mask is None else resize(task.content_mask[0], self._base)
         self._guide = PhotoGuide.of(photo[None], mask[None], self._palette, task.options.strength)
