@@ -38,6 +38,7 @@ from stylizer import (
 from stylizer.images import Limits
 from stylizer.options import MethodName
 
+FEEDFORWARD: dict[str, Any] = {"method": "feedforward"}
 TEXTURE: dict[str, Any] = {"method": "texture"}
 
 by_every_method = pytest.mark.parametrize("method", METHOD_NAMES)
@@ -59,8 +60,9 @@ def _stripes(width: int = 90, height: int = 90) -> Image.Image:
 
 
 def _small(method: MethodName = DEFAULT_METHOD, **options: Any) -> Options:
-    """A painting of 64 pixels: a draft, but by feedforward, whose drafts are enlarged from 32 pixels."""
-    small: dict[str, Any] = {"size": 64, "quality": "standard" if method == "feedforward" else "draft"}
+    """A painting of 64 pixels: a draft, except by methods whose drafts are enlarged from 32 pixels."""
+    enlarged = method in ("neighbor", "feedforward")
+    small: dict[str, Any] = {"size": 64, "quality": "standard" if enlarged else "draft"}
     return Options(**(small | options))
 
 

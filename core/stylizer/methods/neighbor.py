@@ -43,7 +43,7 @@ from stylizer.synthesis.photo_guide import PhotoGuide
 from stylizer.synthesis.pyramid import resize
 from stylizer.synthesis.robust_aggregation import aggregate
 from stylizer.synthesis.style_bank import PIECE, REACH, StyleBank, as_rows, cell_colors
-from stylizer.tensors import as_floats
+from stylizer.tensors import as_bytes, as_floats
 from stylizer.tiles import STRIDE, Tile, tiles
 
 LARGEST: dict[FeaturesName | None, Largest] = {
@@ -215,7 +215,8 @@ class _Painter:
             for style, bank in zip(self._styles, before.banks, strict=True)
         ]
         cells = cells_in(level.size)
-        painting = torch.empty(photo.shape, dtype=torch.uint8, device=photo.device)
+        # Previews show the coarser painting where no tile is finished yet.
+        painting = functional.interpolate(as_bytes(before.painting), level.size, mode="nearest")
         matches = [before.owner.new_empty(2, *cells) for _ in banks]
         owner = before.owner.new_empty(cells)
         before = replace(before, painting=as_floats(before.painting))
@@ -236,7 +237,7 @@ class _Painter:
             pieces = choose([bank.pieces(match) for bank, match in zip(banks, found, strict=True)], own)
             weight = area.pixels(self._weight(level, tile))
             merged = self._merged(area.pixels(enlarged), pieces, area.pixels(guide), weight)
-            tile.of(painting).copy_(area.own_pixels(merged).mul(255).round_())
+            tile.of(painting).copy_(as_bytes(area.own_pixels(merged)))
             for part_of, whole in zip((*found, own), (*matches, owner), strict=True):
                 area.store(part_of, whole)
             self._tell(painting)
