@@ -237,7 +237,12 @@ def test_a_transparent_photo_is_painted_over_and_stays_as_transparent(method: Me
             "at most 2 at size 2048 with method texture",
         ),
         ({"options": Options(features="vgg19")}, OptionError, "features", ["compact"]),
-        ({"content_mask": Image.new("L", (96, 72))}, OptionError, "content_mask", "nothing with this method"),
+        (
+            FEEDFORWARD | {"content_mask": Image.new("L", (96, 72))},
+            OptionError,
+            "content_mask",
+            "nothing with this method",
+        ),
         ({"style": []}, OptionError, "style", "1 to 4 styles"),
         ({"style": [(_stripes(), 1.0)] * 5}, OptionError, "style", "1 to 4 styles"),
         ({"style": [(_stripes(), 0.0)]}, OptionError, "weight", "a number above 0"),
