@@ -18,6 +18,7 @@ from torch.nn import functional
 from stylizer import Options, stylize
 from stylizer.methods import Current, Style, Task, neighbor
 from stylizer.methods.neighbor import COARSEST_SIDE, Level, levels_for
+from stylizer.options import Quality
 from stylizer.styles import catalog
 from stylizer.synthesis import bank_cache, hypercolumns
 from stylizer.synthesis.pyramid import gaussian_blur, resize
@@ -270,7 +271,7 @@ def _reported(photo: Tensor, style: Tensor, options: Options) -> tuple[Tensor, l
 
 @pytest.mark.usefixtures("small_levels")
 @pytest.mark.parametrize("quality", ["draft", "standard", "high"])
-def test_progress_counts_every_step_to_its_total(cat: Tensor, swirls: Tensor, quality: str) -> None:
+def test_progress_counts_every_step_to_its_total(cat: Tensor, swirls: Tensor, quality: Quality) -> None:
     _, reports = _reported(resize(cat[0], (110, 150))[None], swirls, Options(size=150, quality=quality))
     total = reports[0][1]
     assert [step for step, _, _ in reports] == list(range(1, total + 1))
@@ -333,7 +334,7 @@ def test_tiles_of_a_blend_show_no_seam(painted: Paint, swirls: Tensor, monkeypat
 @pytest.mark.usefixtures("small_levels")
 def test_what_is_computed_at_once_does_not_grow_with_size(swirls: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
-    encode = neighbor.hypercolumns
+    encode = hypercolumns.hypercolumns
 
     def record(picture: Tensor) -> Tensor:
         seen.append(max(picture.shape[2:]))
