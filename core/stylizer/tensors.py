@@ -29,6 +29,11 @@ def as_floats(picture: Tensor) -> Tensor:
     return picture.to(torch.float32).div_(255) if picture.dtype == torch.uint8 else picture
 
 
+def as_bytes(picture: Tensor) -> Tensor:
+    """`picture` in 0-255, rounded to the nearest value, if it is in floats."""
+    return picture if picture.dtype == torch.uint8 else picture.clamp(0, 1).mul_(255).round_().to(torch.uint8)
+
+
 def long_side_to(size: int, width: int, height: int) -> tuple[int, int]:
     """Width and height in the same proportion, with `size` pixels on the long side and at least one on the short."""
     scale = size / max(width, height)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
@@ -23,7 +24,9 @@ from stylizer import (
     Progress,
     stylize,
 )
+from stylizer.images import DEFAULT_LIMITS
 from stylizer.options import MethodName
+from stylizer.painting import load_style
 
 Pixels = NDArray[np.float64]
 
@@ -313,3 +316,12 @@ def test_a_painting_shows_the_photo(method: MethodName) -> None:
 
     painted = shapes(_paint(method, quality="standard").image)
     assert (painted * shapes(_resized())).mean() > 0.6
+
+
+@pytest.mark.parametrize(
+    ("side", "enlarged", "expected"),
+    [(40, 80, 40), (80, 80, 80), (400, None, 400), (400, 80, 90), (400, 120, 120), (400, 800, 400)],
+)
+def test_a_small_style_is_enlarged_no_more_than_asked(side: int, enlarged: int | None, expected: int) -> None:
+    style = load_style(_stripes(90, 45), side, None, DEFAULT_LIMITS, torch.device("cpu"), enlarged=enlarged)
+    assert style.shape[3] == expected

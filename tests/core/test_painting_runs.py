@@ -38,6 +38,7 @@ from stylizer import (
 from stylizer.images import Limits
 from stylizer.options import MethodName
 
+FEEDFORWARD: dict[str, Any] = {"method": "feedforward"}
 TEXTURE: dict[str, Any] = {"method": "texture"}
 
 by_every_method = pytest.mark.parametrize("method", METHOD_NAMES)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from stylizer.tensors import long_side_to, to_image, to_tensor
+from stylizer.tensors import as_bytes, as_floats, long_side_to, to_image, to_tensor
 
 
 def test_a_picture_becomes_channels_first_between_0_and_1() -> None:
@@ -40,3 +40,14 @@ def test_the_long_side_is_exact_and_the_short_one_within_half_a_pixel_of_the_pro
     assert max(new_width, new_height) == size
     short = size * min(width, height) / max(width, height)
     assert min(new_width, new_height) == pytest.approx(max(1, short), abs=0.5 + 1e-9)
+
+
+def test_bytes_and_floats_convert_into_each_other_and_stay() -> None:
+    values = torch.arange(256, dtype=torch.uint8)
+    floats = as_floats(values)
+    assert floats.dtype == torch.float32
+    torch.testing.assert_close(floats, torch.linspace(0, 1, 256))
+    assert torch.equal(as_bytes(floats), values)
+    assert as_bytes(torch.tensor([-1.0, 0.4 / 255, 0.6 / 255, 2.0])).tolist() == [0, 0, 1, 255]
+    assert as_floats(floats) is floats
+    assert as_bytes(values) is values

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from stylizer.tiles import MARGIN, REACH, tiles
+from stylizer.tiles import MARGIN, REACH, mirrored_indices, tiles
 
 SHAPES = [(64, 64), (8, 64), (63, 1001), (1001, 63), (300, 515), (1, 40)]
 
@@ -52,3 +52,32 @@ def test_tiles_are_of_about_equal_size_and_begin_on_the_grid_of_the_features() -
     heights = [bottom - top for top, bottom in rows]
     assert all(a[1] == b[0] and b[0] % 8 == 0 for a, b in pairwise(rows))
     assert max(heights) - min(heights) <= 24
+
+
+@pytest.mark.parametrize("size", [(64, 96), (61, 83), (5, 90)])
+def test_resampled_by_tiles_an_image_equals_its_enlargement(size: tuple[int, int]) -> None:
+    small = torch.rand(1, 3, -(-size[0] // 2), -(-size[1] // 2))
+    enlarged = functional.interpolate(small, size, mode="bilinear", align_corners=False)
+    for tile in tiles(size, 32, reach=16):
+        seen = tile.resample(small, size)
+        assert seen.shape[2:] == (tile.seen[2] - tile.seen[0], tile.seen[3] - tile.seen[1])
+        torch.testing.assert_close(seen, tile.cut(enlarged), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("reach", [0, 8, 40])
+def test_tiles_are_seen_with_the_reach_asked_for(reach: int) -> None:
+    for tile in tiles((300, 515), 128, reach=reach):
+        assert tile.seen[:2] == (max(-MARGIN, tile.top - reach), max(-MARGIN, tile.left - reach))
+        assert tile.seen[2] >= min(300 + MARGIN, tile.bottom + reach)
+        assert tile.seen[3] >= min(515 + MARGIN, tile.right + reach)
+
+
+@pytest.mark.parametrize("length", [1, 2, 5])
+def test_mirrored_indices_step_to_and_fro(length: int) -> None:
+    def reflected(index: int) -> int:
+        while not 0 <= index < length:
+            index = abs(index) if index < 0 else 2 * (length - 1) - index
+        return index
+
+    indices = mirrored_indices(-7, 13, length).tolist()
+    assert indices == [0 if length == 1 else reflected(index) for index in range(-7, 13)]

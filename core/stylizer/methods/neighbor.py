@@ -45,7 +45,7 @@ from stylizer.synthesis.photo_guide import PhotoGuide
 from stylizer.synthesis.pyramid import resize
 from stylizer.synthesis.robust_aggregation import aggregate
 from stylizer.synthesis.style_bank import PIECE, REACH, StyleBank, as_rows, cell_colors
-from stylizer.tensors import as_floats
+from stylizer.tensors import as_bytes, as_floats
 from stylizer.tiles import STRIDE, Tile, tiles
 
 LARGEST: dict[FeaturesName | None, Largest] = {
@@ -59,15 +59,15 @@ SPARING = Sparing(pixels=4 * 2**20, piece=64 * 2**20)
 
 COARSEST_SIDE = 64
 TILE = 768  # pixels a side that are refined at once
-CONTENT = (0.6, 0.7, 0.35, 0.0)  # weight of the photo where the mask is 1, from `BASE_SIDE` downward by halves
+CONTENT = (0.4, 0.6, 0.4, 0.1)  # weight of the photo where the mask is 1, from `BASE_SIDE` downward by halves
 CONTENT_REFINED = 0.5  # the same above it
 PHOTO_IN_QUERY = 0.75  # share of the photo in what is searched for; the rest is the painting so far
 DETAIL_IN_QUERY = 0.9  # of the photo's finest detail, given to a painting that was enlarged
 DITHER = 2.0  # noise on what is searched for in flat areas below `BASE_SIDE`, relative to the style's own detail
 EXPONENT, SMALLEST_RESIDUAL = 0.8, 1e-4  # of the robust aggregation
 BONUS, SWEEPS, REFINING_SWEEPS = 0.25, 6, 3  # of `continue_matches`
-MIN_FREEDOM = 0.2  # least share of `SEED_BONUS`, where the content mask is high
-SEED_SPACINGS, SEED_BONUS = (16, 8, 4), 0.5  # of `grow_pieces`
+MIN_FREEDOM = 0.4  # least share of `SEED_BONUS`, where the content mask is high
+SEED_SPACINGS, SEED_BONUS = (16, 8, 4), 0.7  # of `grow_pieces`
 DESCENT_SIDE = 1024  # pixels, of what is descended on
 PALETTE = 0.8  # how far the finished painting is brought to the style's palette
 MAX_WEIGHT = 1e6  # of the photo for lack of strength
@@ -273,7 +273,8 @@ class _Painter:
             for style, bank in zip(self._styles, before.banks, strict=True)
         ]
         cells = cells_in(level.size)
-        painting = torch.empty(photo.shape, dtype=torch.uint8, device=photo.device)
+        # Previews show the coarser painting where no tile is finished yet.
+        painting = functional.interpolate(as_bytes(before.painting), level.size, mode="nearest")
         matches = [before.owner.new_empty(2, *cells) for _ in banks]
         owner = before.owner.new_empty(cells)
         before = replace(before, painting=as_floats(before.painting))
@@ -294,7 +295,7 @@ class _Painter:
             pieces = choose([bank.pieces(match) for bank, match in zip(banks, found, strict=True)], own)
             weight = area.pixels(self._weight(level, tile))
             merged = self._merged(area.pixels(enlarged), pieces, area.pixels(guide), weight)
-            tile.of(painting).copy_(area.own_pixels(merged).mul(255).round_())
+            tile.of(painting).copy_(as_bytes(area.own_pixels(merged)))
             for part_of, whole in zip((*found, own), (*matches, owner), strict=True):
                 area.store(part_of, whole)
             self.tell(painting)

@@ -9,7 +9,7 @@ from torch.nn import functional
 from stylizer.color import to_oklab
 from stylizer.synthesis.pyramid import gaussian_blur
 
-SKIN = 0.5
+SKIN = 0.3
 WORKING_SIDE = 320  # the map is soft: it is found on a picture of this long side, and enlarged
 
 

@@ -90,8 +90,9 @@ def continue_matches(matches: Tensor, queries: Tensor, keys: Tensor, *, bonus: f
     """Let cells continue the pieces of their four neighbors where that costs little (Ashikhmin 2001).
 
     The propagation of PatchMatch (Barnes et al. 2009, section 3.2), for all cells at once: in a sweep each cell tries
-    what would continue each neighbor's match and takes the best by similarity plus `bonus` for each neighbor that
-    agrees. A sweep looks one cell far.
+    what would continue each neighbor's match and takes the best by similarity, plus `bonus` for each neighbor whose
+    piece it continues, less `bonus` for each neighbor that shows the same place (so that no cell is repeated). A sweep
+    reaches one cell.
 
     Args:
         matches: Row and column in the style of what each cell shows, (2, rows, columns).
@@ -160,7 +161,10 @@ def grow_pieces(
 
 
 def _nearest_seeds(rows: int, columns: int, spacing: int, generator: torch.Generator) -> Tensor:
-    """For each cell the nearest of seeds strewn one to a square (Worley 1996): row and column, (2, rows, columns)."""
+    """Draw a seed in each square of `spacing` cells, and find the nearest to each cell: row, column (2, rows, columns).
+
+    Of a cell's own square and the eight around it, as in Worley 1996; a seed farther away is hardly ever nearer.
+    """
     down, across = -(-rows // spacing), -(-columns // spacing)
     corner = torch.stack(torch.meshgrid(torch.arange(down), torch.arange(across), indexing="ij")) * spacing
     seeds = corner + torch.randint(spacing, (2, down, across), generator=generator)

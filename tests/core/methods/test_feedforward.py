@@ -231,7 +231,8 @@ import sys
 from stylizer import stylize, Options
 stylize({str(PHOTO)!r}, "mosaic", method="feedforward", options=Options(size=64))
 print([name for name in ("torchvision", "torch._dynamo", "sympy", "scipy", "pillow_heif", "rich", "typer",
-    "stylizer.methods.texture", "stylizer.methods.optimization", "stylizer.features.vgg19") if name in sys.modules])
+    "stylizer.methods.texture", "stylizer.methods.optimization", "stylizer.methods.neighbor",
+    "stylizer.features.vgg19") if name in sys.modules])
 """
     seen = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert seen.strip() == "[]"

@@ -63,6 +63,12 @@ def test_pictures_of_equal_bytes_and_other_shape_are_told_apart() -> None:
     assert not torch.equal(banks[0].pixels, banks[1].pixels)
 
 
+def test_pictures_that_differ_by_less_than_a_byte_are_told_apart(made: list[Size]) -> None:
+    for picture in (torch.full((1, 3, 16, 16), 0.5), torch.full((1, 3, 16, 16), 0.5 + 0.2 / 255)):
+        ScaledStyle(picture).bank(16)
+    assert made == [(16, 16), (16, 16)]
+
+
 def test_a_style_is_reduced_and_never_enlarged(made: list[Size], monkeypatch: pytest.MonkeyPatch) -> None:
     style = ScaledStyle(_noise(60, 30))
     for side in (1, 20.4, 60, 200):

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from stylizer.synthesis import patch_source
 from stylizer.synthesis.patch_grid import PatchGrid
-from stylizer.synthesis.patch_source import PatchSource, Usage, share_out, window_means
+from stylizer.synthesis.patch_source import PatchSource, Usage, assign_patches, choose, share_out, window_means
 
 
 def _noise(*shape: int, seed: int = 0) -> Tensor:
@@ -137,3 +137,27 @@ def test_a_style_gets_the_places_where_it_fits_best() -> None:
     dark, light = torch.zeros_like(grid.cut(padded)), torch.ones_like(grid.cut(padded))
     chosen = share_out(padded, grid, [(dark, 0.5), (light, 0.5)])
     assert torch.equal(chosen, grid.cut(padded))
+
+
+@pytest.mark.parametrize("shares", [(1.0,), (0.3, 0.7), (0.2, 0.5, 0.3), (0.4, 0.3, 0.2, 0.1)])
+def test_assigned_places_are_in_proportion_to_the_shares(shares: tuple[float, ...]) -> None:
+    costs = [_noise(40, 50, seed=k) / (k + 1) for k in range(len(shares))]  # the last fits best everywhere
+    owner = assign_patches(costs, shares)
+    assert owner.shape == (40, 50)
+    assert [float((owner == style).float().mean()) for style in range(len(shares))] == pytest.approx(shares, abs=0.01)
+
+
+def test_assigned_places_are_those_of_least_cost() -> None:
+    left = torch.zeros(20, 20)
+    left[:, :10] = 1
+    owner = assign_patches([left, 1 - left], [0.5, 0.5])
+    assert torch.equal(owner, left.long())
+
+
+def test_chosen_patches_are_those_of_the_owner_of_each_place() -> None:
+    offers = [_noise(3, 4, 5, 2, 2, seed=k) for k in range(3)]
+    owner = torch.randint(3, (4, 5), generator=torch.Generator().manual_seed(0))
+    chosen = choose(offers, owner)
+    for row in range(4):
+        for column in range(5):
+            assert torch.equal(chosen[:, row, column], offers[int(owner[row, column])][:, row, column])

@@ -121,3 +121,12 @@ def test_an_outlying_patch_is_voted_down_by_a_low_exponent_and_averaged_in_by_2(
     )
     assert plain > 0.05
     assert robust < plain / 20
+
+
+def test_below_the_smallest_residual_all_patches_weigh_the_same() -> None:
+    grid = GRIDS[1]
+    image, patches = _disagreeing(grid)
+    mean = aggregate(image, patches, grid, exponent=2, rounds=1)
+    for smallest, differs in ((1e-6, True), (10.0, False)):
+        result = aggregate(image, patches, grid, exponent=0.8, rounds=3, smallest_residual=smallest)
+        assert ((result - mean).abs().max() > 1e-3) == differs
