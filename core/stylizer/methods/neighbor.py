@@ -138,10 +138,10 @@ def paint(task: Task) -> Tensor:
         task.report(1, 1, lambda: task.photo)
         return task.photo
     if task.options.quality != "draft":
-        return _Painter(task).paint()
+        return Painter(task).paint()
     height, width = task.photo.shape[2:]
     half = resize(task.photo[0], (max(1, round(height / 2)), max(1, round(width / 2))))[None]
-    painting = _Painter(replace(task, photo=half)).paint()
+    painting = Painter(replace(task, photo=half)).paint()
     return functional.interpolate(painting, (height, width), mode="bicubic", align_corners=False).clamp_(0, 1)
 
 
@@ -153,14 +153,14 @@ def levels_for(height: int, width: int) -> list[Level]:
     return [Level(size, depth) for depth, size in enumerate(pyramid.level_sizes(height, width, count), -above)][::-1]
 
 
-class _Painter:
-    """One painting."""
+class Painter:
+    """One painting; of its levels the finest `levels` (default: all), as `training.drafts` needs."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, *, levels: int = 0) -> None:
         self._photo, self._options, self._report = task.photo, task.options, task.report
         self._effort = EFFORTS[task.options.quality]
         self._generator = torch.Generator().manual_seed(task.options.seed)
-        self._levels = levels_for(task.photo.shape[2], task.photo.shape[3])
+        self._levels = levels_for(task.photo.shape[2], task.photo.shape[3])[-levels:]
         self._base = next(level.size for level in reversed(self._levels) if level.depth >= 0)
         self._shares = [style.share for style in task.styles]
         self._styles = [ScaledStyle(style.picture) for style in task.styles]
@@ -173,6 +173,14 @@ class _Painter:
 
     def paint(self) -> Tensor:
         """The painting, (1, 3, H, W)."""
+        return self._in_palette(as_floats(self.draft()))
+
+    def guide(self, tile: Tile) -> tuple[Tensor, Tensor]:
+        """The recolored photo (1, 3, h, w) and the content mask (1, 1, h, w) over all that `tile` sees."""
+        return self._guide.cut(self._photo, tile), tile.resample(self._guide.mask, self._levels[-1].size)
+
+    def draft(self) -> Tensor:
+        """The merged pieces, before they are brought to the palette: (1, 3, H, W) in [0, 1], or in bytes."""
         state: State | None = None
         for level in self._levels:
             photo = resize(self._photo[0], level.size)[None]
@@ -181,7 +189,7 @@ class _Painter:
             else:
                 state = self._refine(level, photo, state)
         assert state is not None
-        return self._in_palette(as_floats(state.painting))
+        return state.painting
 
     def _search(self, level: Level, photo: Tensor, before: State | None) -> State:
         """Paint a level as a whole, searching all of each style for its cells."""

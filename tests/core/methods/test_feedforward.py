@@ -16,12 +16,12 @@ from torch import Tensor
 from stylizer import Options, stylize
 from stylizer.errors import ImageError
 from stylizer.feedforward import network
-from stylizer.tiles import tiles
 from stylizer.losses import style_loss, style_scales
 from stylizer.methods import Style, Task, feedforward
 from stylizer.styles import LOOK_SIDE, catalog
 from stylizer.synthesis.pyramid import resize
 from stylizer.tensors import to_tensor
+from stylizer.tiles import tiles
 
 Paint = Callable[..., Tensor]
 PHOTO = Path(__file__).parents[3] / "docs" / "pictures" / "cat.jpg"
