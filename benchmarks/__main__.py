@@ -60,7 +60,10 @@ def main() -> None:
         record.save(arguments.out)
         print(f"{number}/{len(jobs)} {_line(record.entries[-1])}", flush=True)
     if _is_whole(arguments) and not record.api:
-        record.api = _api_cold_start()
+        record.api = {name: (seconds, mebibytes) for name, (seconds, mebibytes) in _figures("api_cold_start").items()}
+        record.save(arguments.out)
+    if _is_whole(arguments) and not record.busy:
+        record.busy = {name: list(seconds) for name, seconds in _figures("busy_machine").items()}
         record.save(arguments.out)
     print(f"{arguments.out} has it all")
 
@@ -136,11 +139,12 @@ def _line(entry: Entry) -> str:
     return " ".join([f"{job.subject:16} {job.method:12} {job.size:5} {job.quality:8}", job.style, *figures, busy])
 
 
-def _api_cold_start() -> dict[str, tuple[float, float]]:
-    command = [sys.executable, "-m", "benchmarks.api_cold_start", "--json"]
+def _figures(module: str) -> dict[str, Sequence[float]]:
+    """What another module of the benchmarks prints as JSON."""
+    command = [sys.executable, "-m", f"benchmarks.{module}", "--json"]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    starts: dict[str, tuple[float, float]] = json.loads(done.stdout.splitlines()[-1])
-    return starts
+    figures: dict[str, Sequence[float]] = json.loads(done.stdout.splitlines()[-1])
+    return figures
 
 
 if __name__ == "__main__":

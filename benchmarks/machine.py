@@ -49,7 +49,8 @@ def describe_machine(float32: bool) -> Machine:
     import torch
     from torch.nn import functional
 
-    from stylizer.compute import autocast_dtype, available_cores
+    from stylizer.compute import autocast_dtype
+    from stylizer.cores import available_cores
 
     products, convolutions = [], []
     for dtype in (torch.float32, torch.bfloat16):

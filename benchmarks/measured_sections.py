@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from statistics import fmean
 
 from benchmarks.api_cold_start import KINDS
+from benchmarks.busy_machine import BUSY
+from benchmarks.busy_machine import SIZE as BUSY_SIZE
 from benchmarks.distances import COMPACT, TEACHERS
 from benchmarks.figures import TEXTBOOK_NAMES, Figures, markdown_table, number, prose
 from benchmarks.plan import SIZES
@@ -171,3 +173,19 @@ def api(figures: Figures) -> Iterator[str]:
         for kind, (seconds, mebibytes) in starts.items()
     ]
     yield markdown_table(("first answer:", "seconds", "times the yardstick", "MiB", "times the yardstick"), rows)
+
+
+def busy(figures: Figures) -> Iterator[str]:
+    """How a painting fares beside other processes that compute."""
+    measured = figures.record.busy
+    if not measured:
+        return
+    yield "## Beside busy processes"
+    yield prose(f"""
+        Seconds of a warm `feedforward` painting of {BUSY_SIZE} pixels, the median of five, beside processes that each
+        keep a core busy (`python -m benchmarks.busy_machine`). The rows differ in how long OpenMP's threads spin at a
+        barrier before they sleep. The first is what importing `stylizer` sets, unless GOMP_SPINCOUNT or OMP_WAIT_POLICY
+        is set already.
+    """)
+    heads = ("threads wait by:", *(f"{count} busy" for count in BUSY))
+    yield markdown_table(heads, [(name, *map(number, seconds)) for name, seconds in measured.items()])

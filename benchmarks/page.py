@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.figures import TEXTBOOK_NAMES, Figures
 from benchmarks.growth_sections import growth, thousand
-from benchmarks.measured_sections import api, machine, paintings, quality, textbooks
+from benchmarks.measured_sections import api, busy, machine, paintings, quality, textbooks
 from benchmarks.plot import Panel, Series, draw
 from benchmarks.record import Record
 from stylizer.options import METHOD_NAMES
@@ -34,7 +34,7 @@ def main() -> None:
 def page(figures: Figures, before: str = "") -> str:
     """All that was measured and what follows from it, in Markdown; and what people wrote below it `before`."""
     sections: Sequence[Callable[[Figures], Iterator[str]]] = (
-        *(machine, paintings, textbooks, quality, api),
+        *(machine, paintings, textbooks, quality, busy, api),
         *(growth, thousand),
     )
     blocks = [block for section in sections for block in section(figures)]

@@ -46,6 +46,7 @@ class Record:
         machine: On which.
         photo: Name, width and height of what was painted.
         entries: In the order of measuring.
+        busy: By setting of OpenMP, seconds of a painting beside 0, 1 and 2 busy processes; empty until it is measured.
         api: By kind of first answer, seconds and MiB of the API's cold start; empty until it is measured.
     """
 
@@ -54,6 +55,7 @@ class Record:
     photo: tuple[str, int, int]
     entries: list[Entry] = field(default_factory=list)
     api: dict[str, tuple[float, float]] = field(default_factory=dict)
+    busy: dict[str, list[float]] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
         """Write all of it; a run that is stopped leaves the old file or the new one."""

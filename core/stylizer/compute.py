@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import torch
 
 DEVICE_VARIABLE = "STYLIZER_DEVICE"
+# oneDNN's names of instruction sets that multiply no bfloat16.
+_ISAS_WITHOUT_BFLOAT16 = {"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI"}
 _TASKS = Path("/proc/self/task")  # one entry a thread
 SPIN_COUNT = "100"  # iterations of GNU OpenMP's busy wait
 
@@ -236,6 +238,12 @@ def autocast(dtype: torch.dtype, device: str) -> torch.autocast:
     return torch.autocast(device, dtype, enabled=dtype != torch.float32)
 
 
+def _onednn_may_use_bfloat16() -> bool:
+    """Whether the environment leaves bfloat16 instructions to oneDNN, whose reference code is many times as slow."""
+    most = os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA") or ""
+    return most.upper() not in _ISAS_WITHOUT_BFLOAT16
+
+
 def autocast_dtype(device: str = "cpu") -> torch.dtype:
     """The precision for neural networks on `device`: bfloat16 where it is multiplied in hardware, else float32.
 
@@ -250,7 +258,7 @@ def autocast_dtype(device: str = "cpu") -> torch.dtype:
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
     elif device == "cpu":
         abilities = torch.cpu.get_capabilities()
-        fast = bool(abilities.get("amx_bf16") or abilities.get("avx512_bf16"))
+        fast = _onednn_may_use_bfloat16() and bool(abilities.get("amx_bf16") or abilities.get("avx512_bf16"))
     else:
         fast = False
     return torch.bfloat16 if fast else torch.float32

@@ -259,11 +259,17 @@ def _styles(
             yield methods.Style(picture, share)
         else:
             finest = styles.LOOK_SIDE * options.style_scale
-            yield methods.Style(picture, share, partial(_stored_look, known.look, side, finest, photo.device))
+            look = partial(_stored_look, known.look, side, finest, photo.device)
+            yield methods.Style(picture, share, look, partial(_stored_colors, known.look, photo.device))
 
 
 def _stored_look(file: Path, side: int, finest: float, device: torch.device, part: float) -> Look | None:
     return stored_looks.look_at(file, side * part, finest=finest, device=device)
+
+
+def _stored_colors(file: Path, device: torch.device) -> Tensor:
+    """The palette in a style's file as a picture of one row, (3, 1, N), sRGB in [0, 1]."""
+    return stored_looks.read_palette(file).T[:, None].to(device).float() / 255
 
 
 def load_style(

@@ -46,4 +46,5 @@ def record() -> Record:
     ]
     photo = entry(replace(JOB, subject="photo"), Measurement(0.0, 0.0, distances={"compact encoder": (1.5, 0.0)}))
     api = {"bare": (0.5, 50.0), "health": (0.6, 60.0), "paint": (1.0, 75.0)}
-    return Record("2026-11-23", MACHINE, ("cat.jpg", 1536, 1024), [*paintings, *textbook, photo], api)
+    busy = {"a short spin": [0.25, 0.5, 0.75], "a long spin": [0.25, 4.0, 8.0]}
+    return Record("2026-11-23", MACHINE, ("cat.jpg", 1536, 1024), [*paintings, *textbook, photo], api, busy)

@@ -49,6 +49,10 @@ def test_the_start_of_the_api_is_compared_with_bare_libraries(record: Record) ->
     assert cells(page(Figures(record)), "POST /v1/stylizations") == [["1.00", "2.00", "75", "1.50"]]
 
 
+def test_busy_machine_table_has_seconds_by_setting(record: Record) -> None:
+    assert cells(page(Figures(record)), "a long spin") == [["0.25", "4", "8"]]
+
+
 def test_what_was_not_measured_is_said(record: Record) -> None:
     text = " ".join(page(Figures(record)).split())
     missing = "`draft` at 512, 1,024, 2,048, 4,096 and `standard` at 4,096 and `high` at 512, 1,024, 2,048, 4,096"
@@ -71,7 +75,7 @@ def test_what_people_wrote_below_the_mark_is_kept_and_the_rest_is_not(record: Re
 
 def test_a_page_of_a_run_without_teachers_yardsticks_or_api_can_be_written(record: Record) -> None:
     record.entries = [replace(entry, measured=replace(entry.measured, distances={})) for entry in record.entries[:1]]
-    record.api = {}
+    record.api, record.busy = {}, {}
     text = page(Figures(record))
     assert "## Quality" not in text
     assert "Cold start of the API" not in text

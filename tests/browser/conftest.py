@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,6 +17,8 @@ from pictures import slope
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from waiting import PATIENCE, wait_for
+
+from tools import chromium
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -79,9 +79,10 @@ def nothing_left_to_paint(served: Served) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium, for one file of tests: as long as it is there, nothing else of this process can run an event loop."""
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    path = chromium.find()
     if path is None:
-        pytest.fail("no Chromium found: install the system's package `chromium`, or name one with CHROMIUM=/path/to/it")
+        missing = pytest.fail if chromium.is_required() else pytest.skip
+        missing(f"no Chromium found: `make chromium` installs one, or {chromium.ADVICE}")
     expect.set_options(timeout=1000 * PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path)

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from stylizer.color import (
     Palette,
+    PaletteTransfer,
     from_oklab,
     keep_chroma,
     match_distribution,
@@ -153,3 +154,40 @@ def test_kept_chroma_is_the_photos_and_the_lightness_the_paintings() -> None:
     kept = to_oklab(keep_chroma(painting, photo))
     torch.testing.assert_close(kept[:1], to_oklab(painting)[:1], atol=2e-3, rtol=0)
     torch.testing.assert_close(kept[1:], to_oklab(photo)[1:], atol=2e-3, rtol=0)
+
+
+def _unlikeness(image: Tensor, palette: Palette) -> float:
+    """Mean difference of the sorted colors along each axis of Oklab."""
+    ours, wanted = (pixels.sort(1).values for pixels in (Palette.of(image).pixels, palette.pixels))
+    at = torch.linspace(0.01, 0.99, 50)
+    return float(sum((ours[axis].quantile(at) - wanted[axis].quantile(at)).abs().mean() for axis in range(3)))
+
+
+def test_palette_transfer_agrees_with_match_distribution() -> None:
+    image, palette = _autumn(), Palette.of(_sea())
+    exact = match_distribution(image, palette)
+    transfer = PaletteTransfer.estimate(image, palette)
+    assert (transfer(image) - exact).abs().mean() < 0.03
+    assert _unlikeness(transfer(image), palette) < 0.1 * _unlikeness(image, palette)
+
+
+def test_palette_transfer_by_amount_0_changes_nothing() -> None:
+    image = _autumn()
+    torch.testing.assert_close(
+        PaletteTransfer.estimate(image, Palette.of(_sea()), 0.0)(image), image, atol=2e-3, rtol=0
+    )
+
+
+def test_palette_transfer_of_a_tile_equals_the_tile_of_the_whole() -> None:
+    image = _autumn()
+    transfer = PaletteTransfer.estimate(image, Palette.of(_sea()), 0.8)
+    tile = (slice(None), slice(11, 50), slice(7, 64))
+    torch.testing.assert_close(transfer(image[tile]), transfer(image)[tile], atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
+def test_palette_transfer_from_one_color_is_finite(level: float) -> None:
+    flat = torch.full((3, 8, 8), level)
+    mapped = PaletteTransfer.estimate(flat, Palette.of(_sea()))(_noise(3, 8, 8))
+    assert mapped.isfinite().all()
+    assert 0 <= float(mapped.min()) <= float(mapped.max()) <= 1

@@ -40,11 +40,21 @@ class Style:
     """
 
     def __init__(
-        self, picture: Callable[[], Tensor], share: float = 1.0, look: Callable[[float], Look | None] = _unknown
+        self,
+        picture: Callable[[], Tensor],
+        share: float = 1.0,
+        look: Callable[[float], Look | None] = _unknown,
+        colors: Callable[[], Tensor] | None = None,
     ) -> None:
         self._load = picture
         self.share = share
         self.look = look
+        self._colors = colors
+
+    @cached_property
+    def colors(self) -> Tensor:
+        """A sample of its colors, (3, h, w), float32, sRGB in [0, 1]: as stored, or those of `picture`."""
+        return self.picture[0] if self._colors is None else self._colors()
 
     @cached_property
     def picture(self) -> Tensor:

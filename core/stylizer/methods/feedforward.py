@@ -4,14 +4,15 @@ After AdaIN (Huang & Belongie 2017, arXiv 1703.06868), whose idea is to give a p
 style's and to decode them; MicroAST (Wang et al. 2023, arXiv 2211.15313), whose filters the style modulates; and
 thumbnail instance normalization (Chen et al. 2021, arXiv 2103.11784), which takes statistics once for all tiles of a
 large picture. Where this leaves the papers: covariances are matched, not only deviations, by optimal transport (Lu et
-al. 2019, arXiv 1906.00668), at four scales and in the colors; and everything that does not depend on the place is
-multiplied into the weights before the pass.
+al. 2019, arXiv 1906.00668), at four scales and in the colors; everything that does not depend on the place is
+multiplied into the weights before the pass; and the painting is given the style's whole palette (Pitié, Kokaram &
+Dahyot 2005), since statistics of second order lose its darks, its whites and its rarer colors.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -19,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from stylizer.color import Palette, PaletteTransfer
 from stylizer.compute import trim_malloc
 from stylizer.feedforward import network as networks
 from stylizer.feedforward.grain import Grain
@@ -53,6 +55,11 @@ FINISH = 0.35
 # A little strength is a step toward the painting; where the network has to show the photo itself it is not exact, so
 # below this strength its painting of this strength is mixed with the photo.
 FAINT = 0.15
+# How far colors go to the style's palette at strength 1. On 20 pairs the style distance fell from 0.394 to 0.365; all
+# the way, noise of flat areas is amplified.
+PALETTE = 0.8
+THUMBNAIL = 512  # long side in pixels of the painting that its transfer is estimated from
+BAND = 256  # rows of a painting that are recolored at once
 
 
 def paint(task: Task) -> Tensor:
@@ -64,7 +71,7 @@ def paint(task: Task) -> Tensor:
         return task.photo
     with torch.inference_mode():
         if task.options.quality == "draft":
-            painting = enlarged(_paint_coarse_to_fine(_halved(task)), _size(task.photo))
+            painting = enlarged(_paint_coarse_to_fine(_halved(task)), _size(task.photo)).clamp_(0, 1)
         else:
             painting = _paint_coarse_to_fine(task)
         return painting if strength >= FAINT else torch.lerp(task.photo, painting, strength / FAINT)
@@ -73,13 +80,52 @@ def paint(task: Task) -> Tensor:
 def _paint_coarse_to_fine(task: Task) -> Tensor:
     brush, levels = _Brush(task), level_sizes(*_size(task.photo))
     tell = _Progress(task, levels)
-    painting = brush.paint(resize(task.photo[0], levels[0])[None], FULL * max(task.options.strength, FAINT), tell)
+    strength = max(task.options.strength, FAINT)
+    recolor = _Recoloring(task, PALETTE * strength)
+
+    def painted(photo: Tensor, toward: float) -> Tensor:
+        return recolor(brush.paint(photo, toward, partial(tell, shown=recolor.preview)))
+
+    painting = painted(resize(task.photo[0], levels[0])[None], FULL * strength)
     if task.options.quality == "high":
         painting = _refined(task, painting, tell)
     for size in levels[1:]:
         photo = resize(task.photo[0], size)[None]
-        painting = brush.paint(with_detail(painting, photo), FINISH * task.options.strength, tell)
+        painting = painted(with_detail(painting, photo), FINISH * task.options.strength)
     return painting
+
+
+class _Recoloring:
+    """The palette step: moves the colors of a painting toward the palette of the styles.
+
+    Args:
+        task: Has the styles; where it has a mask, only colors inside count.
+        amount: How far, 0-1.
+    """
+
+    def __init__(self, task: Task, amount: float) -> None:
+        self._palette = Palette.mix([(style.colors, style.share) for style in task.styles])
+        self._mask, self._amount = task.mask, amount
+
+    def __call__(self, painting: Tensor) -> Tensor:
+        """Recolor `painting` (1, 3, h, w), of any size, in place: once for each level, since every pass dilutes it."""
+        transfer = self._transfer(painting)
+        for rows in torch.split(painting[0], BAND, dim=1):  # to spare memory
+            rows.copy_(transfer(rows))
+        return painting
+
+    def preview(self, painting: Tensor) -> Tensor:
+        """A recolored copy of an unfinished `painting`, of at most `TILE` pixels."""
+        small = resize(painting[0], _at_most(TILE, painting))
+        return self._transfer(small[None])(small)[None]
+
+    def _transfer(self, painting: Tensor) -> PaletteTransfer:
+        # A sample of a large painting has the colors of the whole; a mask is read at the same places.
+        small = resize(painting[0], _at_most(THUMBNAIL, painting))
+        if self._mask is not None:
+            inside = resize(self._mask[0], (small.shape[1], small.shape[2]))[0] > 0.5
+            small = small[:, inside][:, None] if inside.any() else small
+        return PaletteTransfer.estimate(small, self._palette, self._amount)
 
 
 def level_sizes(height: int, width: int) -> list[tuple[int, int]]:
@@ -111,7 +157,7 @@ class _Brush:
         self._mask = task.mask
         self._wanted = Look.mix([(self._look(style), style.share) for style in task.styles])
 
-    def paint(self, photo: Tensor, strength: float, tell: _Progress) -> Tensor:
+    def paint(self, photo: Tensor, strength: float, tell: Callable[[Tensor], None]) -> Tensor:
         """Paint `photo` (1, 3, h, w), of any size, by one pass over each tile of it."""
         cut = list(tiles(_size(photo), TILE))
         # All tiles alike are painted by the look of the whole, which in a large picture a thumbnail has.
@@ -153,9 +199,10 @@ class _Progress:
         self._total = sum(len(list(tiles(size, TILE))) for size in levels)
         self._total += STEPS if task.options.quality == "high" else 0
 
-    def __call__(self, current: Tensor) -> None:
+    def __call__(self, current: Tensor, shown: Callable[[Tensor], Tensor] | None = None) -> None:
+        """Count one; a preview is `current`, after `shown` where that is given."""
         self._done += 1
-        self._report(self._done, self._total, lambda: current)
+        self._report(self._done, self._total, lambda: shown(current) if shown else current)
 
 
 def _halved(task: Task) -> Task:
@@ -166,7 +213,13 @@ def _halved(task: Task) -> Task:
     if shown_at_half < shown:
         scale = shown_at_half / shown
         styles = tuple(
-            Style(partial(_scaled, style, scale), style.share, partial(_look_scaled, style, scale)) for style in styles
+            Style(
+                partial(_scaled, style, scale),
+                style.share,
+                partial(_look_scaled, style, scale),
+                partial(_colors, style),
+            )
+            for style in styles
         )
     return replace(_resized(task, (height, width)), styles=styles)
 
@@ -184,6 +237,10 @@ def _scaled(style: Style, scale: float) -> Tensor:
 
 def _look_scaled(style: Style, scale: float, part: float) -> Look | None:
     return style.look(scale * part)
+
+
+def _colors(style: Style) -> Tensor:
+    return style.colors
 
 
 def enlarged(picture: Tensor, size: tuple[int, int]) -> Tensor:

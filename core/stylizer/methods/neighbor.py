@@ -3,7 +3,7 @@
 For each small cell of the photo the most similar cell of the style is searched for and its pixels are pasted, from a
 coarse picture to a fine one, as in Elad & Milanfar, "Style Transfer via Texture Synthesis", IEEE TIP 2017 (arXiv
 1609.03057); but similarity is that of a network's features, as in Kolkin et al., "Neural Neighbor Style Transfer", 2022
-(arXiv 2203.13215, section 3). Nothing is trained for it, and nothing descends. The parts of a pass, in their order:
+(arXiv 2203.13215, section 3). Nothing is trained for it. The parts of a pass, in their order:
 
 - search (`most_similar`): one matrix product over all cells, less a cost for colors far from the photo's (in the
   style's palette), and for hubs, which are similar to everything;
@@ -12,16 +12,17 @@ coarse picture to a fine one, as in Elad & Milanfar, "Style Transfer via Texture
 - voting (`aggregate`): overlapping pieces are merged by reweighted least squares (Kwatra et al. 2005);
 - fusion with the photo, by the content mask (Elad & Milanfar, section III-C).
 
-The painting is finished by the style's palette. Above `BASE_SIDE` nothing is searched for: matches are kept, enlarged
-and refined tile by tile, and the style is read at its full resolution, so that large paintings show its detail instead
-of an enlarged blur.
+The painting is finished by the style's palette, and at quality "high" by some steps of `optimization` from there. Above
+`BASE_SIDE` nothing is searched for: matches are kept, enlarged and refined tile by tile, and the style is read at its
+full resolution, so that large paintings show its detail instead of an enlarged blur.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -29,7 +30,8 @@ from torch.nn import functional
 
 from stylizer.color import Palette, PaletteTransfer
 from stylizer.compute import autocast_dtype, trim_malloc
-from stylizer.methods import Largest, Sparing, Task
+from stylizer.feedforward.looks import Look
+from stylizer.methods import Largest, Sparing, Style, Task
 from stylizer.options import SIZE_RANGE, STYLE_SCALE_RANGE, FeaturesName
 from stylizer.synthesis import pyramid
 from stylizer.synthesis.bank_cache import ScaledStyle
@@ -64,7 +66,9 @@ DETAIL_IN_QUERY = 0.9  # of the photo's finest detail, given to a painting that 
 DITHER = 2.0  # noise on what is searched for in flat areas below `BASE_SIDE`, relative to the style's own detail
 EXPONENT, SMALLEST_RESIDUAL = 0.8, 1e-4  # of the robust aggregation
 BONUS, SWEEPS, REFINING_SWEEPS = 0.25, 6, 3  # of `continue_matches`
+MIN_FREEDOM = 0.2  # least share of `SEED_BONUS`, where the content mask is high
 SEED_SPACINGS, SEED_BONUS = (16, 8, 4), 0.5  # of `grow_pieces`
+DESCENT_SIDE = 1024  # pixels, of what is descended on
 PALETTE = 0.8  # how far the finished painting is brought to the style's palette
 MAX_WEIGHT = 1e6  # of the photo for lack of strength
 
@@ -76,10 +80,12 @@ class Effort:
     Attributes:
         passes: Over a picture at `BASE_SIDE`, at half of it and so on; the last holds for all below.
         rounds: Of the robust aggregation.
+        steps: Of descent on the finished painting.
     """
 
     passes: tuple[int, ...]
     rounds: int
+    steps: int = 0
 
     @property
     def halo(self) -> int:
@@ -90,7 +96,7 @@ class Effort:
 EFFORTS = {
     "draft": Effort(passes=(1, 2, 2, 3), rounds=3),  # at half the size
     "standard": Effort(passes=(1, 2, 2, 3), rounds=3),
-    "high": Effort(passes=(3, 4, 4, 5), rounds=5),
+    "high": Effort(passes=(1, 2, 2, 3), rounds=3, steps=12),
 }
 
 
@@ -137,12 +143,12 @@ def paint(task: Task) -> Tensor:
     if task.options.strength == 0 or nothing_to_paint:
         task.report(1, 1, lambda: task.photo)
         return task.photo
-    if task.options.quality != "draft":
-        return Painter(task).paint()
-    height, width = task.photo.shape[2:]
-    half = resize(task.photo[0], (max(1, round(height / 2)), max(1, round(width / 2))))[None]
-    painting = Painter(replace(task, photo=half)).paint()
-    return functional.interpolate(painting, (height, width), mode="bicubic", align_corners=False).clamp_(0, 1)
+    if task.options.quality == "draft":
+        painting = Painter(_resized(task, 0.5)).paint()
+        return _enlarged(painting, task.photo).clamp_(0, 1)
+    painter = Painter(task)
+    painting = painter.paint()
+    return _descended(task, painting, painter.tell) if task.options.quality == "high" else painting
 
 
 def levels_for(height: int, width: int) -> list[Level]:
@@ -151,6 +157,56 @@ def levels_for(height: int, width: int) -> list[Level]:
     count = 1 + max(0, round(math.log2(side / COARSEST_SIDE)))
     above = max(0, round(math.log2(side / BASE_SIDE)))
     return [Level(size, depth) for depth, size in enumerate(pyramid.level_sizes(height, width, count), -above)][::-1]
+
+
+def _descended(task: Task, painting: Tensor, tell: Callable[[Tensor], None]) -> Tensor:
+    """The painting after some steps toward the style's statistics, which join what pieces leave apart.
+
+    Of a large painting a smaller copy is changed, and its change enlarged: what is to be joined is large.
+    """
+    from stylizer.methods import optimization  # which most paintings do without
+
+    scale = min(1.0, DESCENT_SIDE / max(painting.shape[2:]))
+    small = _resized(task, scale)
+    start = resize(painting[0], (small.photo.shape[2], small.photo.shape[3]))[None]
+    side = max(small.photo.shape[2:]) * task.options.style_scale
+    styles = tuple(
+        Style(partial(_at_most, style, side), style.share, partial(_look, style, scale)) for style in task.styles
+    )
+    small = replace(small, styles=styles, report=lambda _step, _total, current: tell(current()))
+    change = optimization.refine(small, start, EFFORTS["high"].steps)
+    return painting.add_(_enlarged(change, painting)).clamp_(0, 1)
+
+
+def _at_most(style: Style, side: float) -> Tensor:
+    """The picture of a style with a long side of at most `side` pixels, (1, 3, h, w)."""
+    height, width = style.picture.shape[2:]
+    scale = min(1.0, side / max(height, width))
+    return resize(style.picture[0], (max(1, round(height * scale)), max(1, round(width * scale))))[None]
+
+
+def _look(style: Style, scale: float, part: float) -> Look | None:
+    """What is stored of a style, for a painting made smaller by `scale`."""
+    return style.look(scale * part)
+
+
+def _resized(task: Task, scale: float) -> Task:
+    """The same for a smaller painting; styles keep their size, of which a method takes what it needs."""
+    if scale == 1:
+        return task
+    height, width = (max(1, round(side * scale)) for side in task.photo.shape[2:])
+    photo, *masks = (
+        None if picture is None else resize(picture[0], (height, width))[None]
+        for picture in (task.photo, task.mask, task.content_mask)
+    )
+    assert photo is not None
+    return replace(task, photo=photo, mask=masks[0], content_mask=masks[1])
+
+
+def _enlarged(picture: Tensor, like: Tensor) -> Tensor:
+    """`picture` (1, 3, h, w) at the size of `like`."""
+    size = (like.shape[2], like.shape[3])
+    return picture if picture.shape[2:] == size else functional.interpolate(picture, size, mode="bicubic")
 
 
 class Painter:
@@ -164,12 +220,12 @@ class Painter:
         self._base = next(level.size for level in reversed(self._levels) if level.depth >= 0)
         self._shares = [style.share for style in task.styles]
         self._styles = [ScaledStyle(style.picture) for style in task.styles]
-        self._palette = Palette.mix([(picture[0], share) for picture, share in task.pictures()])
+        self._palette = Palette.mix([(style.colors, style.share) for style in task.styles])
         photo = resize(task.photo[0], self._base)
         mask = find_content(photo) if task.content_mask is None else resize(task.content_mask[0], self._base)
         self._guide = PhotoGuide.of(photo[None], mask[None], self._palette, task.options.strength)
         self._done = 0
-        self._total = sum(len(list(_parts(level))) * self._passes(level) for level in self._levels)
+        self._total = sum(len(_parts(level)) * self._passes(level) for level in self._levels) + self._effort.steps
 
     def paint(self) -> Tensor:
         """The painting, (1, 3, H, W)."""
@@ -198,6 +254,8 @@ class Painter:
         guide = self._guide.cut(photo, tile)
         target, weight = area.pixels(guide), area.pixels(self._weight(level, tile))
         colors = area.cells(cell_colors(guide))
+        free = 1 - functional.avg_pool2d(area.pixels(tile.resample(self._guide.mask, level.size)), CELL)[0, 0]
+        bonus = SEED_BONUS * free.clamp(min=MIN_FREEDOM)
         banks = [style.bank(max(level.size) * self._options.style_scale) for style in self._styles]
         painting = None if before is None else self._enlarged(before.painting, guide, tile, level)
         for _ in range(self._passes(level)):
@@ -207,12 +265,12 @@ class Painter:
             columns = area.cells(hypercolumns(query.clamp(0, 1)))
             deviation, mean = torch.std_mean(columns, (1, 2), correction=0)
             statistics = mean, deviation
-            matches = [self._matches(bank, columns, colors, statistics) for bank in banks]
+            matches = [self._matches(bank, columns, colors, statistics, bonus) for bank in banks]
             pieces = [bank.pieces(match) for bank, match in zip(banks, matches, strict=True)]
             owner = assign_patches([_misfit(target, offer) for offer in pieces], self._shares)
             start = target if painting is None else area.pixels(painting)
             finished = self._merged(start, choose(pieces, owner), target, weight)[:, :, : tile.bottom, : tile.right]
-            self._tell(finished)
+            self.tell(finished)
             painting = tile.cut(finished)
         return State(finished, banks, matches, owner, statistics)
 
@@ -247,18 +305,20 @@ class Painter:
             tile.of(painting).copy_(area.own_pixels(merged).mul(255).round_())
             for part_of, whole in zip((*found, own), (*matches, owner), strict=True):
                 area.store(part_of, whole)
-            self._tell(painting)
+            self.tell(painting)
             trim_malloc()
         return State(painting, banks, matches, owner, before.statistics)
 
-    def _matches(self, bank: StyleBank, columns: Tensor, colors: Tensor, statistics: tuple[Tensor, Tensor]) -> Tensor:
+    def _matches(
+        self, bank: StyleBank, columns: Tensor, colors: Tensor, statistics: tuple[Tensor, Tensor], bonus: Tensor
+    ) -> Tensor:
         """Find cells of `bank` for hypercolumns (C, rows, columns) and cell colors: (2, rows, columns)."""
         queries = bank.encoding.queries(as_rows(columns), as_rows(colors), statistics)
         queries = torch.unflatten(queries, 0, columns.shape[1:])
         dtype = autocast_dtype(queries.device.type)
         matches, queries, keys = search(queries, bank.keys, len(bank.encoding.axes), dtype, self._generator)
         for spacing in SEED_SPACINGS:
-            matches = grow_pieces(matches, queries, keys, bonus=SEED_BONUS, spacing=spacing, generator=self._generator)
+            matches = grow_pieces(matches, queries, keys, bonus=bonus, spacing=spacing, generator=self._generator)
         return continue_matches(matches, queries, keys, bonus=BONUS, sweeps=SWEEPS)
 
     def _merged(self, start: Tensor, pieces: Tensor, guide: Tensor, weight: Tensor) -> Tensor:
@@ -298,7 +358,8 @@ class Painter:
     def _passes(self, level: Level) -> int:
         return 1 if level.depth < 0 else self._effort.passes[min(level.depth, len(self._effort.passes) - 1)]
 
-    def _tell(self, painting: Tensor) -> None:
+    def tell(self, painting: Tensor) -> None:
+        """Report one more unit of work, and what the painting looks like."""
         self._done += 1
         self._report(self._done, self._total, lambda: as_floats(painting))
 

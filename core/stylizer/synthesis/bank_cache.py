@@ -16,7 +16,7 @@ MAX_STYLE_SIDE = 4096  # pixels; larger styles are reduced to it
 KEPT = 32  # banks: a handful of styles at four scales or five
 MAX_KEPT_PIXELS = 2**20  # of a style; banks of larger ones are made anew, a bank takes about 30 bytes a pixel
 
-_kept: OrderedDict[tuple[bytes, tuple[int, int], torch.device], StyleBank] = OrderedDict()
+_kept: OrderedDict[tuple[bytes, torch.Size, tuple[int, int], torch.device], StyleBank] = OrderedDict()
 _lock = Lock()
 
 
@@ -42,7 +42,7 @@ class ScaledStyle:
         size = max(1, round(height * scale)), max(1, round(width * scale))
         if encoding is not None or size[0] * size[1] > MAX_KEPT_PIXELS:
             return StyleBank.of(resize(self.picture[0], size)[None], encoding)
-        key = (self._digest, size, self.picture.device)
+        key = (self._digest, self.picture.shape, size, self.picture.device)
         with _lock:
             if key in _kept:
                 _kept.move_to_end(key)

@@ -127,7 +127,13 @@ def continue_matches(matches: Tensor, queries: Tensor, keys: Tensor, *, bonus: f
 
 
 def grow_pieces(
-    matches: Tensor, queries: Tensor, keys: Tensor, *, bonus: float, spacing: int, generator: torch.Generator
+    matches: Tensor,
+    queries: Tensor,
+    keys: Tensor,
+    *,
+    bonus: Tensor | float,
+    spacing: int,
+    generator: torch.Generator,
 ) -> Tensor:
     """Let each cell continue the piece of a seed near it, where its similarity falls by less than `bonus`.
 
@@ -138,7 +144,7 @@ def grow_pieces(
         matches: Row and column in the style of what each cell shows, (2, rows, columns).
         queries: (rows, columns, D).
         keys: (style rows, style columns, D).
-        bonus: 0 leaves the matches as they are.
+        bonus: Of all cells, or of each, (rows, columns); where it is 0 only a better match is taken.
         spacing: Of the seeds, about, in cells.
         generator: Source of chance, on the CPU.
     """

