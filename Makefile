@@ -17,7 +17,7 @@ NUMERICAL ?= $(addprefix tests/core/,features feedforward methods synthesis trai
 CDK := npx --yes aws-cdk@2.1148.1
 BY_TEACHERS := $(if $(TEACHERS),--teachers "$(TEACHERS)")
 
-.PHONY: help other-python run chromium test test-isa coverage chaos lint format bench fuzz load contract lock audit licenses sbom swatches train-encoder train-decoder quality synth diff deploy destroy clean
+.PHONY: help other-python run chromium test test-isa coverage chaos lint format bench fuzz load contract lock audit licenses sbom swatches train-encoder train-decoder train-finisher quality synth diff deploy destroy clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-13s %s\n", $$1, $$2}'
 
@@ -92,6 +92,11 @@ train-decoder: .venv/.training ## train the feed-forward decoder; also needs EVA
 	@test -d "$(CONTENT)" -a -d "$(STYLE)" -a -d "$(EVAL_CONTENT)" -a -d "$(EVAL_STYLE)" || { echo "name four folders of pictures: make train-decoder CONTENT=photographs STYLE=artworks EVAL_CONTENT=others EVAL_STYLE=others" >&2; exit 1; }
 	$(BIN)/python -m training.feedforward --content "$(CONTENT)" --style "$(STYLE)" $(BY_TEACHERS) --minutes $(MINUTES) --out "$(or $(OUT),build/decoder)"
 	$(BIN)/python -m training.choose --run "$(or $(OUT),build/decoder)" --content "$(EVAL_CONTENT)" --style "$(EVAL_STYLE)" $(BY_TEACHERS)
+
+train-finisher: .venv/.training ## train the finisher of drafts; TEACHERS=dir must hold the compressed VGG-19
+	@test -d "$(CONTENT)" -a -d "$(STYLE)" -a -d "$(TEACHERS)" || { echo "name three folders: make train-finisher CONTENT=photographs STYLE=artworks TEACHERS=weights" >&2; exit 1; }
+	$(BIN)/python -m training.drafts --content "$(CONTENT)" --style "$(STYLE)" --out "$(or $(OUT),build/finisher)/drafts"
+	$(BIN)/python -m training.finisher --drafts "$(or $(OUT),build/finisher)/drafts" --teachers "$(TEACHERS)" --minutes $(MINUTES) --out "$(or $(OUT),build/finisher)"
 
 quality: .venv/.training ## style and content distance of every method over CONTENT=dir, STYLE=dir [TEACHERS=dir]
 	@test -d "$(CONTENT)" -a -d "$(STYLE)" || { echo "name two folders of pictures: make quality CONTENT=photographs STYLE=artworks" >&2; exit 1; }

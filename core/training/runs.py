@@ -140,11 +140,16 @@ def run_parser(module: str, description: str | None) -> argparse.ArgumentParser:
     add_teachers_flag(parser)
     parser.add_argument("--out", type=Path, required=True, help=f"folder for {CHECKPOINT} and log.jsonl")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of the processor (%(default)s)")
+    add_end_flags(parser)
+    return parser
+
+
+def add_end_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say when a training is done; one of them is required."""
     end = parser.add_mutually_exclusive_group(required=True)
     end.add_argument("--steps", type=_above_zero(int), help="train this many steps in all")
     end.add_argument("--minutes", type=_above_zero(float), help="train this long; the learning rate falls by the clock")
     end.add_argument("--until", type=clock_time, metavar="HH:MM", help="the same, until a time of day")
-    return parser
 
 
 def _above_zero(kind: type[float]) -> Callable[[str], float]:

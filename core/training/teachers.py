@@ -45,6 +45,14 @@ SQUEEZENET_LAYERS = (Layer("fire3", 4, 128, 2), Layer("fire5", 7, 256, 3), Layer
 SQUEEZENET_OFFSET = 4
 LAYERS = VGG19_LAYERS + SQUEEZENET_LAYERS
 CONTENT_LAYERS = ("relu3_1", "fire5")
+# VGG-19 compressed 16 times (Wang et al., "Collaborative Distillation", CVPR 2020, arXiv 2003.08436): cheap enough for
+# a loss at relu4_1.
+COMPRESSED_LAYERS = (
+    Layer("relu1_1", 1, 16, 0),
+    Layer("relu2_1", 6, 32, 1),
+    Layer("relu3_1", 11, 64, 2),
+    Layer("relu4_1", 20, 128, 3),
+)
 
 
 class Teachers(nn.Module):
@@ -116,6 +124,28 @@ def load_teachers(folder: Path | None = None, dtype: torch.dtype = torch.float32
         (Teacher(vgg, VGG19_LAYERS), Teacher(squeeze, SQUEEZENET_LAYERS, SQUEEZENET_OFFSET)),
         dtype,
     )
+
+
+def load_compressed_vgg(folder: Path, dtype: torch.dtype = torch.float32) -> Teachers:
+    """The compressed VGG-19 to relu4_1, from `compressed_vgg19*.safetensors` in `folder`.
+
+    It pads by zeros where the original mirrors: to be shown pictures with a margin that does not count.
+    """
+    state = _read(folder, "compressed_vgg19*.safetensors")
+    # The original's first layer, 1x1, takes colors in [0, 1], and a `Teachers` gives them normalized. Both are linear.
+    colors = state["conv0.weight"][:, :, 0, 0]
+    state["conv11.bias"] += state["conv11.weight"].sum((2, 3)) @ (state["conv0.bias"] + colors @ torch.tensor(RGB_MEAN))
+    state["conv11.weight"] = torch.einsum("oihw,ij->ojhw", state["conv11.weight"], colors * torch.tensor(RGB_STD))
+    chain: list[nn.Module] = []
+    for name in ("11", "12", "", "21", "22", "", "31", "32", "33", "34", "", "41"):
+        if not name:
+            chain.append(nn.MaxPool2d(2))
+            continue
+        weight = state[f"conv{name}.weight"]
+        convolution = nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1)
+        convolution.load_state_dict({"weight": weight, "bias": state[f"conv{name}.bias"]})
+        chain += [convolution, nn.ReLU()]
+    return Teachers((Teacher(nn.Sequential(*chain), COMPRESSED_LAYERS),), dtype)
 
 
 def _read(folder: Path, pattern: str) -> dict[str, Tensor]:

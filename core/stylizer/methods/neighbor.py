@@ -144,9 +144,9 @@ def paint(task: Task) -> Tensor:
         task.report(1, 1, lambda: task.photo)
         return task.photo
     if task.options.quality == "draft":
-        painting = _Painter(_resized(task, 0.5)).paint()
+        painting = Painter(_resized(task, 0.5)).paint()
         return _enlarged(painting, task.photo).clamp_(0, 1)
-    painter = _Painter(task)
+    painter = Painter(task)
     painting = painter.paint()
     return _descended(task, painting, painter.tell) if task.options.quality == "high" else painting
 
@@ -209,14 +209,14 @@ def _enlarged(picture: Tensor, like: Tensor) -> Tensor:
     return picture if picture.shape[2:] == size else functional.interpolate(picture, size, mode="bicubic")
 
 
-class _Painter:
-    """One painting."""
+class Painter:
+    """One painting; of its levels the finest `levels` (default: all), as `training.drafts` needs."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, *, levels: int = 0) -> None:
         self._photo, self._options, self._report = task.photo, task.options, task.report
         self._effort = EFFORTS[task.options.quality]
         self._generator = torch.Generator().manual_seed(task.options.seed)
-        self._levels = levels_for(task.photo.shape[2], task.photo.shape[3])
+        self._levels = levels_for(task.photo.shape[2], task.photo.shape[3])[-levels:]
         self._base = next(level.size for level in reversed(self._levels) if level.depth >= 0)
         self._shares = [style.share for style in task.styles]
         self._styles = [ScaledStyle(style.picture) for style in task.styles]
@@ -229,6 +229,14 @@ class _Painter:
 
     def paint(self) -> Tensor:
         """The painting, (1, 3, H, W)."""
+        return self._in_palette(as_floats(self.draft()))
+
+    def guide(self, tile: Tile) -> tuple[Tensor, Tensor]:
+        """The recolored photo (1, 3, h, w) and the content mask (1, 1, h, w) over all that `tile` sees."""
+        return self._guide.cut(self._photo, tile), tile.resample(self._guide.mask, self._levels[-1].size)
+
+    def draft(self) -> Tensor:
+        """The merged pieces, before they are brought to the palette: (1, 3, H, W) in [0, 1], or in bytes."""
         state: State | None = None
         for level in self._levels:
             photo = resize(self._photo[0], level.size)[None]
@@ -237,7 +245,7 @@ class _Painter:
             else:
                 state = self._refine(level, photo, state)
         assert state is not None
-        return self._in_palette(as_floats(state.painting))
+        return state.painting
 
     def _search(self, level: Level, photo: Tensor, before: State | None) -> State:
         """Paint a level as a whole, searching all of each style for its cells."""
