@@ -90,7 +90,9 @@ def _enlarged(x: Tensor) -> Tensor:
     return functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
-def finish(draft: Tensor, guide: Guide, strength: float = 1.0) -> Tensor:
+def finish(
+    draft: Tensor, guide: Guide, strength: float = 1.0, *, on_tile: Callable[[Tensor], None] | None = None
+) -> Tensor:
     """Finish `draft` (1, 3, H, W), in [0, 1] or in bytes: float32, (1, 3, H, W) in [0, 1].
 
     Works tile by tile; tiles match exactly, since no pixel depends on more than `REACH` pixels around it.
@@ -99,14 +101,17 @@ def finish(draft: Tensor, guide: Guide, strength: float = 1.0) -> Tensor:
         draft: Of any size.
         guide: For a tile the recolored photo (1, 3, h, w) and the content mask (1, 1, h, w) over all that it sees.
         strength: Share of the correction that is added; 0 is the draft.
+        on_tile: Called after each tile with the draft, in which tiles so far are finished; may raise to cancel.
     """
     network, device = load(device=draft.device), draft.device.type
-    finished = torch.empty(draft.shape, dtype=torch.float32, device=draft.device)
+    finished = as_floats(draft).clone()
     for tile in tiles((draft.shape[2], draft.shape[3]), TILE, reach=REACH):
         seen = as_floats(tile.cut(draft))
         with torch.inference_mode(), autocast(autocast_dtype(device), device):
             correction = network(seen, *guide(tile)).float()
         tile.of(finished).copy_(tile.own(seen + strength * correction).clamp_(0, 1))
+        if on_tile is not None:
+            on_tile(finished)
     return finished
 
 

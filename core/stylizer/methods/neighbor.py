@@ -3,7 +3,7 @@
 For each small cell of the photo the most similar cell of the style is searched for and its pixels are pasted, from a
 coarse picture to a fine one, as in Elad & Milanfar, "Style Transfer via Texture Synthesis", IEEE TIP 2017 (arXiv
 1609.03057); but similarity is that of a network's features, as in Kolkin et al., "Neural Neighbor Style Transfer", 2022
-(arXiv 2203.13215, section 3). Nothing is trained for it. The parts of a pass, in their order:
+(arXiv 2203.13215, section 3). The parts of a pass, in their order:
 
 - search (`most_similar`): one matrix product over all cells, less a cost for colors far from the photo's (in the
   style's palette), and for hubs, which are similar to everything;
@@ -12,7 +12,7 @@ coarse picture to a fine one, as in Elad & Milanfar, "Style Transfer via Texture
 - voting (`aggregate`): overlapping pieces are merged by reweighted least squares (Kwatra et al. 2005);
 - fusion with the photo, by the content mask (Elad & Milanfar, section III-C).
 
-The painting is finished by the style's palette, and at quality "high" by some steps of `optimization` from there. Above
+The painting is finished by a small network that joins the pieces, by the style's palette, and at quality "high" by some steps of `optimization` from there. Above
 `BASE_SIDE` nothing is searched for: matches are kept, enlarged and refined tile by tile, and the style is read at its
 full resolution, so that large paintings show its detail instead of an enlarged blur.
 """
@@ -30,6 +30,8 @@ from torch.nn import functional
 
 from stylizer.color import Palette, PaletteTransfer
 from stylizer.compute import autocast_dtype, trim_malloc
+from stylizer.feedforward.finisher import TILE as FINISHER_TILE
+from stylizer.feedforward.finisher import finish
 from stylizer.feedforward.looks import Look
 from stylizer.methods import Largest, Sparing, Style, Task
 from stylizer.options import SIZE_RANGE, STYLE_SCALE_RANGE, FeaturesName
@@ -225,11 +227,13 @@ class Painter:
         mask = find_content(photo) if task.content_mask is None else resize(task.content_mask[0], self._base)
         self._guide = PhotoGuide.of(photo[None], mask[None], self._palette, task.options.strength)
         self._done = 0
-        self._total = sum(len(_parts(level)) * self._passes(level) for level in self._levels) + self._effort.steps
+        self._total = sum(len(_parts(level)) * self._passes(level) for level in self._levels)
+        self._total += len(list(tiles(self._levels[-1].size, FINISHER_TILE))) + self._effort.steps
 
     def paint(self) -> Tensor:
         """The painting, (1, 3, H, W)."""
-        return self._in_palette(as_floats(self.draft()))
+        draft, strength = self.draft(), self._options.strength
+        return self._in_palette(finish(draft, self.guide, strength, on_tile=self.tell))
 
     def guide(self, tile: Tile) -> tuple[Tensor, Tensor]:
         """The recolored photo (1, 3, h, w) and the content mask (1, 1, h, w) over all that `tile` sees."""
