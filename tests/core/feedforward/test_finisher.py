@@ -64,6 +64,6 @@ def test_output_depends_on_no_pixel_beyond_reach(network: Finisher) -> None:
     side = 2 * finisher.REACH + 32
     seen = torch.rand(1, 7, side, side, requires_grad=True)
     for place in (side // 2, side // 2 + 3, side // 2 + 7):
-        (gradient,) = torch.autograd.grad(network(*seen.split((3, 3, 1), 1))[0, :, place, place].sum(), seen)
+        (gradient,) = torch.autograd.grad(network(*torch.split(seen, [3, 3, 1], 1))[0, :, place, place].sum(), seen)
         affected = gradient[0].abs().sum(0).nonzero()
         assert (affected - place).abs().max() <= finisher.REACH
