@@ -26,7 +26,7 @@ class ScaledStyle:
     def __init__(self, picture: Tensor) -> None:
         self.picture = picture
         # Of the floats: recolored pictures can differ by less than a byte, and each must be painted from its own bank.
-        self._digest = blake2b(picture.cpu().contiguous().numpy().data, digest_size=16).digest()
+        self._digest = blake2b(picture.cpu().numpy().tobytes(), digest_size=16).digest()
 
     def bank(self, side: float, encoding: Encoding | None = None) -> StyleBank:
         """The bank of the picture reduced to a long side of `side` pixels, if it is larger.
