@@ -2,17 +2,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from stylizer import Options, methods
 from stylizer.methods import Current, Style, Task
 from stylizer.options import MethodName
+from stylizer.styles import catalog
+from stylizer.tensors import to_tensor
 
 Paint = Callable[..., Tensor]
+PHOTO = Path(__file__).parents[3] / "docs" / "pictures" / "cat.jpg"
+SIDE = 128
 
 
 def _itself(picture: Tensor) -> Tensor:
@@ -41,3 +47,37 @@ def paint() -> Paint:
             return methods.load(method).paint(Task(photo, weighted, Options(**given), mask, content_mask, report))
 
     return painted
+
+
+def _picture(path: Path, side: int) -> Tensor:
+    with Image.open(path) as file:
+        file.thumbnail((side, side))
+        return to_tensor(file.convert("RGB"))
+
+
+@pytest.fixture(scope="session")
+def cat() -> Tensor:
+    """A photo with a long side of 128 pixels."""
+    return _picture(PHOTO, SIDE)
+
+
+@pytest.fixture(scope="session")
+def swirls() -> Tensor:
+    """A style of the same size."""
+    return _picture(catalog()["impasto-swirls"].swatch, SIDE)
+
+
+@pytest.fixture(scope="session")
+def painted(paint: Paint) -> Paint:
+    """Paint by this method at standard quality: painted(photo, (style, share), ..., **options)."""
+
+    def by_neighbor(photo: Tensor, *styles: tuple[Tensor, float], **options: object) -> Tensor:
+        return paint("neighbor", photo, *styles, **({"quality": "standard"} | options))
+
+    return by_neighbor
+
+
+@pytest.fixture(scope="session")
+def woodcut() -> Tensor:
+    """Another style of that size."""
+    return _picture(catalog()["woodcut"].swatch, SIDE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -17,10 +17,8 @@ Size = tuple[int, int]
 
 
 @pytest.fixture(autouse=True)
-def empty_cache() -> Iterator[None]:
-    bank_cache._kept.clear()
-    yield
-    bank_cache._kept.clear()
+def empty_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bank_cache, "_kept", OrderedDict())
 
 
 @pytest.fixture

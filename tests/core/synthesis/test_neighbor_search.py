@@ -54,7 +54,7 @@ def test_most_similar_in_bfloat16_is_best_up_to_its_rounding() -> None:
     assert (products.amax(1) - products[torch.arange(200), found]).max() <= 4 * 2**-8
 
 
-def test_most_similar_is_never_padding_where_all_products_are_low() -> None:
+def test_most_similar_never_finds_padding() -> None:
     found = most_similar(torch.ones(4, 3), -torch.ones(130, 3) * torch.arange(1, 131)[:, None], torch.float32)
     assert found.tolist() == [0] * 4
 
@@ -199,7 +199,7 @@ def test_keys_in_half_precision_are_continued_alike() -> None:
     assert torch.equal(halves, continue_matches(matches, queries, keys.float(), bonus=0.25, sweeps=2))
 
 
-def test_pieces_do_not_grow_without_a_bonus_from_the_best_matches() -> None:
+def test_without_a_bonus_the_best_matches_stay() -> None:
     queries, keys = _units(12, 13, 4), _units(9, 8, 4, seed=1)
     matches, queries, keys = search(queries, keys, 4, torch.float32, _generator())
     assert torch.equal(grow_pieces(matches, queries, keys, bonus=0, spacing=4, generator=_generator()), matches)
@@ -226,7 +226,7 @@ def test_pieces_grow_from_seeds_as_in_a_loop() -> None:
     assert accepted > 0
 
 
-def test_where_all_cells_match_one_place_seeds_spread_whole_pieces() -> None:
+def test_seeds_spread_pieces_where_all_cells_match_one_place() -> None:
     matches = torch.full((2, 24, 24), 20)
     grown = grow_pieces(
         matches, torch.ones(24, 24, 2), torch.ones(50, 50, 2), bonus=0.5, spacing=8, generator=_generator()

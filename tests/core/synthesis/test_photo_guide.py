@@ -54,7 +54,7 @@ def test_without_a_mask_it_is_the_palette_transfer_alone() -> None:
     torch.testing.assert_close(_whole(guide, photo)[0], guide.transfer(photo[0]), atol=1e-3, rtol=0)
 
 
-def test_amount_0_leaves_the_photo_and_more_comes_nearer_to_the_palette() -> None:
+def test_amount_goes_from_the_photo_to_the_palette() -> None:
     photo = 0.1 + 0.8 * _noise(1, 3, 40, 48)
     palette = Palette.of(torch.tensor([0.8, 0.4, 0.3]).view(3, 1, 1) * (0.8 + 0.2 * _noise(3, 64, 64, seed=5)))
     mask = torch.zeros(1, 1, 40, 48)
@@ -65,7 +65,7 @@ def test_amount_0_leaves_the_photo_and_more_comes_nearer_to_the_palette() -> Non
     assert distances[-1] < 0.1 * distances[0]
 
 
-def test_contrast_lost_to_a_narrow_palette_is_kept_under_the_mask() -> None:
+def test_a_narrow_palette_keeps_contrast_under_the_mask() -> None:
     photo = _lines()
     mask = torch.zeros(1, 1, 64, 96)
     mask[..., 48:] = 1
