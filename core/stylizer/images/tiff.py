@@ -36,7 +36,7 @@ _RAW_COMPRESSIONS = {32767, 32770, 34713, 65000, 65535}  # of Sony, Samsung, Nik
 _RAW_NAMES = {"NIKON": "NEF", "SONY": "ARW", "PENTAX": "PEF", "SAMSUNG": "SRW", "CANON": "CR2", "HASSELBLAD": "3FR"}
 _COLOR_SAMPLES = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, PALETTE: 1, CMYK: 4, CIELAB: 3, ICCLAB: 3}
 _MEANINGS = {4: "a transparency mask", 6: "YCbCr", 10: "ITU Lab", 32844: "LogL", 32845: "LogLuv"}
-_MOST_SAMPLES = 8
+_MOST_SAMPLES, _MOST_SAMPLES_OF_PILLOW = 16, 6
 
 
 @dataclass(slots=True)
@@ -179,7 +179,9 @@ def is_unpacked_here(tiff: Tiff) -> bool:
     has_extra = samples > tiff.color_samples
     is_odd = (bits > 8 and bits != 12) or (tiff.number(PLANAR, 1) == 2 and samples > 1) or photometric == ICCLAB
     is_odd |= bits == 8 and (
-        (has_extra and photometric in (WHITE_IS_ZERO, CMYK, CIELAB)) or (not is_plain and samples > 1)
+        samples > _MOST_SAMPLES_OF_PILLOW
+        or (has_extra and photometric in (WHITE_IS_ZERO, CMYK, CIELAB))
+        or (not is_plain and samples > 1)
     )
     if not is_odd:
         return False

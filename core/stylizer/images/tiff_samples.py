@@ -31,23 +31,24 @@ def decode(tiff: Tiff) -> tuple[Image.Image, Image.Image | None]:
     planes = [_plane(tiff, data, together) for data, together in tags.byte_planes(tiff)]
     height, width = planes[0].shape[:2]
     count, photometric = tiff.color_samples, tiff.number(tags.PHOTOMETRIC, tags.BLACK_IS_ZERO)
-    scale = _scale(tiff, planes)
-    scale_alpha = _range_of(tiff, planes[-1]) if tiff.alpha in (1, 2) else None
-    color = np.empty((height, width, 3 if photometric in (tags.CIELAB, tags.ICCLAB) else count), np.uint8)
-    alpha = np.empty((height, width), np.uint8) if scale_alpha else None
+    is_lab = photometric in (tags.CIELAB, tags.ICCLAB)
+    to_unit = _range_of(tiff, [plane[..., :count] for plane in planes[:count]])
+    alpha_to_unit = _range_of(tiff, [planes[-1]], is_alpha=True) if tiff.alpha in (1, 2) else None
+    color = np.empty((height, width, count), np.uint8)
+    alpha = None if alpha_to_unit is None else np.empty((height, width), np.uint8)
     for top in range(0, height, BAND):
         rows = slice(top, top + BAND)
         band = np.concatenate([plane[rows] for plane in planes], -1) if len(planes) > 1 else planes[0][rows]
-        values = scale(band[..., :count])
-        if alpha is not None and scale_alpha is not None:
-            transparency = scale_alpha(band[..., count])
-            if tiff.alpha == 1:
-                values = np.divide(
-                    values, transparency[..., None], out=np.zeros_like(values), where=transparency[..., None] > 0
-                )
+        samples = band[..., :count]
+        values = _lab(samples, is_signed=photometric == tags.CIELAB) if is_lab else to_unit(samples)
+        if alpha is not None and alpha_to_unit is not None:
+            transparency = alpha_to_unit(band[..., count])
+            if tiff.alpha == 1 and not is_lab:
+                weight = transparency[..., None]
+                values = np.divide(values, weight, out=np.zeros_like(values), where=weight > 0).clip(0, 1)
             alpha[rows] = _to_bytes(transparency)
-        color[rows] = _to_bytes(values)
-    image = Image.fromarray(color[..., 0] if color.shape[2] == 1 else color, "CMYK" if count == 4 else None)
+        color[rows] = _to_bytes(1 - values if photometric == tags.WHITE_IS_ZERO else values)
+    image = Image.fromarray(color[..., 0] if count == 1 else color, "CMYK" if count == 4 else None)
     return image, None if alpha is None else Image.fromarray(alpha)
 
 
@@ -82,41 +83,33 @@ def _undo_float_predictor(rows: npt.NDArray[np.uint8], tile: int, together: int,
     return np.ascontiguousarray(values.swapaxes(2, 3)).reshape(height, -1)
 
 
-def _scale(tiff: Tiff, planes: list[Samples]) -> Callable[[Samples], Floats]:
-    """Return what brings color samples to [0, 1]; Lab to sRGB."""
-    photometric = tiff.number(tags.PHOTOMETRIC, tags.BLACK_IS_ZERO)
-    if photometric in (tags.CIELAB, tags.ICCLAB):
-        return lambda samples: _lab(samples, is_signed=photometric == tags.CIELAB)
-    count = tiff.color_samples
-    parts = [plane[..., :count] for plane in planes[:count]]
-    to_unit = _range_of(tiff, *parts)
-    if photometric == tags.WHITE_IS_ZERO:
-        return lambda samples: 1 - to_unit(samples)
-    return to_unit
+def _range_of(tiff: Tiff, parts: list[Samples], *, is_alpha: bool = False) -> Callable[[Samples], Floats]:
+    """Return what maps samples from black to white, or from transparent to opaque, onto [0, 1].
 
-
-def _range_of(tiff: Tiff, *parts: Samples) -> Callable[[Samples], Floats]:
-    """Return what maps samples from black to white onto [0, 1].
-
-    Unsigned samples of 8 and 16 bits, and colors of 32, have a white: the largest value. Floats within 0 to 1 do by
+    Unsigned samples of 8 and 16 bits, colors of 32 and alpha have a white: the largest value. Floats within 0-1 do by
     convention; all others run from their least to their greatest.
     """
     kind = _KINDS[tiff.number(tags.SAMPLE_FORMAT, tags.UNSIGNED)]
-    if kind == "u" and (tiff.bits <= 16 or tiff.color_samples > 1):
+    if kind != "f" and is_alpha:
+        black, white = 0.0, 2.0 ** (tiff.bits - (kind == "i")) - 1
+    elif kind == "u" and (tiff.bits <= 16 or tiff.color_samples > 1):
         black, white = 0.0, 2.0**tiff.bits - 1
     else:
         bounds = [_finite_bounds(part) for part in parts]
         black, white = min(low for low, _ in bounds), max(high for _, high in bounds)
         if kind == "f" and 0 <= black <= white <= 1:
             black, white = 0.0, 1.0
-        elif tiff.color_samples > 1:
+        elif is_alpha or tiff.color_samples > 1:
             black = min(0.0, black)
     span = (white - black) or 1.0
+    # Float32 holds whole numbers of 24 bits.
+    is_exact = tiff.bits <= 16 or (kind == "f" and tiff.bits == 32)
 
     def to_unit(samples: Samples) -> Floats:
-        values = samples.astype(np.float64) if tiff.bits > 32 or (kind != "f" and tiff.bits > 16) else samples
-        scaled = (values.astype(np.float32) if values is samples else values) - black
-        return np.nan_to_num((scaled / span).astype(np.float32), copy=False, nan=0, posinf=1, neginf=0).clip(0, 1)
+        exact: Samples = samples.astype(np.float32 if is_exact else np.float64)
+        exact = (exact - black) / span  # by floats of Python, which keep the type
+        unit: Floats = np.nan_to_num(exact.astype(np.float32), copy=False, nan=0, posinf=1, neginf=0).clip(0, 1)
+        return unit
 
     return to_unit
 
