@@ -213,7 +213,7 @@ class _ToneCurve:
 
 def _to_xyz(points: Sequence[tuple[float, float]]) -> Matrix:
     """Return the matrix from linear RGB to XYZ for the chromaticities of white, red, green and blue."""
-    if any(not (0 <= x <= 1 and 0 < y <= 1) for x, y in points[:1]) or any(y == 0 for _, y in points):
+    if any(not 0 < y <= 1 for _, y in points):
         raise ValueError("chromaticities outside of the diagram")
     white, *primaries = (np.array([x / y, 1.0, (1 - x - y) / y]) for x, y in points)
     columns = np.stack(primaries, 1)
@@ -224,11 +224,12 @@ def _to_xyz(points: Sequence[tuple[float, float]]) -> Matrix:
 
 def _to_srgb_primaries(points: Sequence[tuple[float, float]]) -> Matrix:
     """Return the matrix from linear RGB to that of sRGB; other whites are adapted by the method of Bradford."""
+    to_xyz = _to_xyz(points)
     adapt = np.eye(3)
     if max(abs(a - b) for a, b in zip(points[0], _D65, strict=True)) > 1e-3:
         ours, srgb = (_BRADFORD @ np.array([x / y, 1.0, (1 - x - y) / y]) for x, y in (points[0], _D65))
         adapt = np.linalg.inv(_BRADFORD) @ np.diag(srgb / ours) @ _BRADFORD
-    matrix: Matrix = np.linalg.inv(_to_xyz(_PRIMARIES[_BT709])) @ adapt @ _to_xyz(points)
+    matrix: Matrix = np.linalg.inv(_to_xyz(_PRIMARIES[_BT709])) @ adapt @ to_xyz
     return matrix
 
 

@@ -212,6 +212,8 @@ def _open_gif(data: bytes) -> Opened:
 
 
 def _open_avif(data: bytes) -> Opened:
+    if data[8:12] != b"avis":
+        data = data[:8] + b"avif" + data[12:]  # its library asks for the brand, which early encoders left out
     try:
         image = AvifImagePlugin.AvifImageFile(io.BytesIO(data))
     except Exception:

@@ -45,7 +45,7 @@ def _from_array(source: Any, field: str) -> Image.Image:
     if array.ndim == 2:
         array = array[..., None]
     if array.ndim != 3 or array.shape[2] not in _MODES or 0 in array.shape:
-        raise _refused(f"an array of shape {np.shape(source)}", field)
+        raise _refused(f"an array of shape {tuple(source.shape)}", field)
     if array.dtype.kind == "f":
         low, high = float(array.min()), float(array.max())
         if not (low >= 0 and high <= 1):  # nor where they are no numbers

@@ -12,8 +12,8 @@ from stylizer.options import METHOD_NAMES, QUALITIES, MethodName, Quality
 
 KINDS = ("flat", "stripes", "one pixel", "monochrome")
 STYLES = 200
-# Methods that take a second for a picture get every tenth style.
-EVERY = {"optimization": 10, "texture": 10}
+# Methods that take a second for a picture get fewer.
+EVERY = {"optimization": 20, "texture": 10}
 # Distance of a painting's mean color from the style's, of 255. The faults this is about are black, white or another
 # hue; a network that ends in a sigmoid paints neither 0 nor 255.
 CHANNEL_TOLERANCE, LUMA_TOLERANCE = 130, 55

@@ -98,6 +98,8 @@ class _Header(Image.Image):
 
 def _open_avif(data: bytes) -> Image.Image:
     properties, lacks_size = header_heif.read(data)
+    if data[8:12] != b"avis":
+        data = data[:8] + b"avif" + data[12:]  # its library asks for the brand, which early encoders left out
     try:
         image = AvifImagePlugin.AvifImageFile(io.BytesIO(data))
     except Exception:
