@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 Samples = npt.NDArray[Any]
 Tags = dict[int, tuple[int, tuple[int, ...]]]
+Order = Literal["<", ">"]
 _CODES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 _FORMATS = {"u": 1, "i": 2, "f": 3, "c": 6}
 
@@ -20,7 +21,7 @@ def tiff(
     photometric: int,
     *,
     extra: tuple[int, ...] = (),
-    order: str = "<",
+    order: Order = "<",
     big: bool = False,
     planar: bool = False,
     tile: int | None = None,
@@ -96,7 +97,7 @@ def _cut(plane: Samples, tile: int | None, rows: int) -> list[Samples]:
     ]
 
 
-def _packed(part: Samples, order: str, predictor: int) -> bytes:
+def _packed(part: Samples, order: Order, predictor: int) -> bytes:
     size = part.dtype.itemsize
     if predictor == 2:
         whole = np.ascontiguousarray(part).view(f"u{size}")

@@ -13,7 +13,8 @@ REFERENCE_WHITE = 203
 def pq_code(nits: float) -> int:
     """SMPTE ST 2084, as an 8-bit code."""
     power = (nits / 10_000) ** 0.1593017578125
-    return round(255 * ((0.8359375 + 18.8515625 * power) / (1 + 18.6875 * power)) ** 78.84375)
+    code: float = ((0.8359375 + 18.8515625 * power) / (1 + 18.6875 * power)) ** 78.84375
+    return round(255 * code)
 
 
 def convert(primaries: int, transfer: int, *colors: tuple[int, int, int]) -> list[tuple[int, int, int]]:

@@ -12,7 +12,7 @@ from stylizer.errors import CorruptImage, UnsupportedImage
 from stylizer.images import decode
 
 Save = Callable[..., bytes]
-SETTINGS = (
+SETTINGS: tuple[dict[str, object], ...] = (
     {},
     {"progressive": True},
     {"subsampling": 2},

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import struct
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +42,9 @@ def flat(*values: float, dtype: str = "u1") -> Samples:
 )
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("layout", [{}, {"planar": True}, {"tile": 16}, {"big": True}, {"planar": True, "tile": 32}])
-def test_rgb_of_every_layout_is_read(dtype: str, order: str, layout: dict[str, Any], predictor: int) -> None:
+def test_rgb_of_every_layout_is_read(
+    dtype: str, order: Literal["<", ">"], layout: dict[str, Any], predictor: int
+) -> None:
     samples = ramp(3, dtype)
     data = tiff(samples, RGB[0], order=order, deflate=predictor > 1, predictor=predictor, **layout)
     picture = decode(data)
@@ -80,7 +82,7 @@ def test_unspecified_extra_samples_are_no_alpha() -> None:
 
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("dtype", ["u1", "u2"])
-def test_white_is_zero_is_inverted(order: str, dtype: str) -> None:
+def test_white_is_zero_is_inverted(order: Literal["<", ">"], dtype: str) -> None:
     rgb = decode(tiff(ramp(1, dtype), 0, order=order)).rgb
     np.testing.assert_allclose(rgb[..., 1], 255 - in_bytes(ramp(1, dtype))[..., 0], atol=0.6)
 
@@ -165,7 +167,7 @@ def test_undecoded_kind_of_tiff_is_named(data: bytes, words: str) -> None:
 
 @pytest.mark.parametrize("place", [2**63, 2**64 - 1, 2**62, 2**31])
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_bigtiff_with_a_directory_beyond_the_end_is_corrupt(place: int, order: str) -> None:
+def test_bigtiff_with_a_directory_beyond_the_end_is_corrupt(place: int, order: Literal["<", ">"]) -> None:
     mark = b"II" if order == "<" else b"MM"
     with pytest.raises(CorruptImage):
         decode(mark + struct.pack(f"{order}HHHQ", 43, 8, 0, place))

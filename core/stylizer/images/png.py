@@ -50,18 +50,18 @@ class Png:
 def reduce(data: bytes) -> Png:
     """Separate a PNG file into its first picture and what describes it. A broken header is left for Pillow to find."""
     png, ancillary = Png(), dict[bytes, bytes]()
-    header, critical, frame = b"", [SIGNATURE], _FirstFrame()
+    view, critical = memoryview(data), list[bytes | memoryview]([SIGNATURE])  # pixels are copied once, when joined
+    header, frame = b"", _FirstFrame()
     has_pixels = False
     for name, start, end in chunks(data):
-        body = data[start + 8 : end - 4]
         has_pixels |= name == b"IDAT"
         if name in (b"fcTL", b"fdAT"):
-            frame.add(name, body, has_pixels)
+            frame.add(name, data[start + 8 : end - 4], has_pixels)
         elif name[0] & 0x20 == 0:
-            header = body if name == b"IHDR" else header
-            critical.append(data[start:end])
-        elif end <= len(data) and zlib.crc32(data[start + 4 : end - 4]) == int.from_bytes(data[end - 4 : end], "big"):
-            _collect(name, body, ancillary, png.metadata)
+            header = data[start + 8 : end - 4] if name == b"IHDR" else header
+            critical.append(view[start:end])
+        elif end <= len(data) and zlib.crc32(view[start + 4 : end - 4]) == int.from_bytes(data[end - 4 : end], "big"):
+            _collect(name, data[start + 8 : end - 4], ancillary, png.metadata)
     if len(header) != 13:
         png.data = data
         return png
