@@ -199,6 +199,21 @@ def test_frame_beyond_its_canvas_leaves_the_static_picture(frame: tuple[int, int
     assert (decode(animated(frame, is_static_first=True)).rgb == (255, 0, 0)).all()
 
 
+@pytest.mark.parametrize("damage", ["no acTL", "acTL behind the pixels", "numbers out of sequence"])
+def test_invalid_animation_leaves_the_static_picture(damage: str) -> None:
+    data = animated((10, 8, 5, 20), is_static_first=True)
+    control = chunk(b"acTL", struct.pack(">II", 1, 0))
+    if damage == "numbers out of sequence":
+        at = data.index(b"fcTL") - 4
+        body = data[at + 8 : at + 34]
+        changed = data[:at] + chunk(b"fcTL", struct.pack(">I", 5) + body[4:]) + data[at + 38 :]
+    else:
+        end = data.index(b"fcTL") - 4
+        late = control if damage == "acTL behind the pixels" else b""
+        changed = (data[:end] + late).replace(control, b"", 1) + data[end:]
+    assert (decode(changed).rgb == (255, 0, 0)).all()
+
+
 def test_size_of_the_canvas_counts() -> None:
     data = bytearray(animated((10, 8, 5, 20), is_static_first=True))
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0))

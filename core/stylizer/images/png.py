@@ -16,6 +16,7 @@ from stylizer.images.colorimetry import Colorimetry
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _MAX_UNPACKED = 8 * 2**20  # of a profile or an EXIF block, bytes
+_MOST_NUMBERS = 100_000
 _GRAY, _RGB = 0, 2
 _XMP = b"XML:com.adobe.xmp"
 _RAW_EXIF = b"Raw profile type exif"
@@ -55,7 +56,7 @@ def reduce(data: bytes) -> Png:
     has_pixels = False
     for name, start, end in chunks(data):
         has_pixels |= name == b"IDAT"
-        if name in (b"fcTL", b"fdAT"):
+        if name in (b"acTL", b"fcTL", b"fdAT"):
             frame.add(name, data[start + 8 : end - 4], has_pixels)
         elif name[0] & 0x20 == 0:
             header = data[start + 8 : end - 4] if name == b"IHDR" else header
@@ -110,10 +111,17 @@ class _FirstFrame:
         self.size = b""
         self.pixels: list[bytes] = []
         self._place = b""
+        self._is_animated = False
         self._controls = 0
+        self._numbers: list[bytes] = []
 
     def add(self, name: bytes, body: bytes, is_behind_pixels: bool) -> None:
-        """Take an fcTL or fdAT chunk."""
+        """Take an acTL, fcTL or fdAT chunk."""
+        if name == b"acTL":
+            self._is_animated |= not is_behind_pixels
+            return
+        if self._controls <= 1 and len(self._numbers) < _MOST_NUMBERS:
+            self._numbers.append(body[:4])
         if name == b"fcTL":
             self._controls += 1
             if self._controls == 1 and is_behind_pixels and len(body) >= 20:
@@ -123,7 +131,10 @@ class _FirstFrame:
 
     def placed(self, header: bytes) -> tuple[tuple[int, int], tuple[int, int]] | None:
         """Return the size of the canvas and the frame's place on it; None without such a frame, or for a bad one."""
-        if not self.pixels:
+        in_sequence = self._numbers[: len(self.pixels) + 1] == [
+            number.to_bytes(4, "big") for number in range(min(len(self.pixels) + 1, _MOST_NUMBERS))
+        ]
+        if not self.pixels or not self._is_animated or not in_sequence:
             return None
         (width, height), (frame_width, frame_height) = (struct.unpack(">II", size) for size in (header[:8], self.size))
         x, y = struct.unpack(">II", self._place)

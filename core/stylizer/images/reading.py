@@ -221,13 +221,14 @@ def _open_avif(data: bytes) -> Opened:
         if mended is None:
             raise
         image = AvifImagePlugin.AvifImageFile(io.BytesIO(mended))
+    image.info.pop("xmp", None)  # only irot and imir turn a HEIF picture, which Pillow makes EXIF's orientation of
     properties = boxes.read_properties(data)
     crop = properties.crop if properties.size == image.size else None
     size = image.size if crop is None else (crop[2] - crop[0], crop[3] - crop[1])
 
     def unpack() -> Unpacked:
         image.load()
-        orientation, profile = orientation_of(image), image.info.get("icc_profile")  # irot and imir as EXIF has them
+        orientation, profile = orientation_of(image), image.info.get("icc_profile")
         shown = image if crop is None else image.crop(crop)
         color, alpha = split_alpha(shown)
         return Unpacked(color, alpha, profile, properties.color).upright(orientation)

@@ -181,7 +181,7 @@ def is_unpacked_here(tiff: Tiff) -> bool:
     is_odd |= bits == 8 and (
         samples > _MOST_SAMPLES_OF_PILLOW
         or (has_extra and photometric in (WHITE_IS_ZERO, CMYK, CIELAB))
-        or (not is_plain and samples > 1)
+        or not is_plain
     )
     if not is_odd:
         return False

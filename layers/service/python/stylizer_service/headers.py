@@ -107,7 +107,8 @@ def _open_avif(data: bytes) -> Image.Image:
             raise
         width, height = header_heif.shown_size(properties, struct.unpack_from(">II", properties[b"ispe"], 4))
         return _Header((height, width) if header_heif.is_sideways(properties) else (width, height), {})
-    return _Header(header_heif.shown_size(properties, image.size), image.info)
+    metadata = {key: value for key, value in image.info.items() if key != "xmp"}  # which turns no HEIF picture
+    return _Header(header_heif.shown_size(properties, image.size), metadata)
 
 
 def _open_jpeg(data: bytes) -> Image.Image:
