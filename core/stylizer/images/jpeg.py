@@ -10,12 +10,11 @@ import hashlib
 import io
 import struct
 
-import numpy as np
 from PIL import JpegImagePlugin
 
 from stylizer.images.signatures import NotDecoded
 
-_END, _SCAN, _DNL = 0xD9, 0xDA, 0xDC
+_END, _SCAN = 0xD9, 0xDA
 _ALONE = {0x00, 0x01, *range(0xD0, 0xD9)}  # markers without a length
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _LOSSLESS = {0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF}  # or hierarchical
@@ -32,7 +31,7 @@ _KEPT = (
 # What may stand in place of missing scan data: no marker but restarts, and nothing like what belongs there.
 _RESTARTS = b"".join(b"\xff" + bytes([0xD0 + n % 8]) + b"\x5a\xa5\x33" * 40 for n in range(16))
 _FILLINGS = tuple(
-    np.random.default_rng(seed).integers(0, 255, 512, np.uint8).tobytes() + behind
+    b"".join(hashlib.sha256(bytes([seed, n])).digest() for n in range(16)).replace(b"\xff", b"\xfe") + behind
     for seed, behind in enumerate((b"", _RESTARTS))
 )
 
