@@ -39,6 +39,22 @@ def png(size: tuple[int, int], depth: int, color: int, packed: bytes, before: by
     return b"\x89PNG\r\n\x1a\n" + header + before + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
 
 
+def described_png(size: tuple[int, int], before: bytes, color: tuple[int, int, int] = (200, 100, 50)) -> bytes:
+    """A PNG of one color with chunks in front of its pixels."""
+    width, height = size
+    return png(size, 8, 2, zlib.compress((b"\0" + bytes(color) * width) * height), before)
+
+
+def partly_animated_png(size: tuple[int, int]) -> bytes:
+    """A red PNG that is no part of its animation, whose first frame covers a quarter of the canvas."""
+    width, height = size[0] // 2, size[1] // 2
+    control = chunk(b"fcTL", struct.pack(">5IHHBB", 0, width, height, 3, 5, 1, 10, 0, 0))
+    pixels = zlib.compress((b"\0" + bytes((0, 255, 0)) * width) * height)
+    data = described_png(size, chunk(b"acTL", struct.pack(">II", 1, 0)), (255, 0, 0))
+    end = data.index(b"IEND") - 4
+    return data[:end] + control + chunk(b"fdAT", struct.pack(">I", 1) + pixels) + data[end:]
+
+
 def bomb(side: int = 30_000, depth: int = 1, color: int = 0, planes: int = 1) -> bytes:
     """A PNG of side x side black pixels, in some 100 KB."""
     squeeze = zlib.compressobj(9)

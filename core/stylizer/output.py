@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import secrets
+import stat
 from pathlib import Path
 
 from stylizer.errors import OptionError
@@ -34,10 +36,29 @@ def format_of(path: str | os.PathLike[str]) -> Format:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write all of it or nothing: whoever looks never sees half a picture."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    """Write a file atomically: readers see the old contents or the new ones.
+
+    A symbolic link stays, and the file it points to is written; a file that is replaced keeps its mode, as with cp.
+
+    Raises:
+        OSError: It cannot be written; `filename` is `path`.
+    """
+    target = Path(os.path.realpath(path))
+    part = target.with_name(f".{secrets.token_hex(6)}.part")  # short, whatever the length of the name
     try:
+        mode = _mode_of(target)
         part.write_bytes(data)
-        part.replace(path)
+        if mode is not None:
+            part.chmod(mode)
+        part.replace(target)
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, os.fspath(path)) from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def _mode_of(path: Path) -> int | None:
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        return None

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from stylizer import color, compute, images, methods, stored_looks, styles
+from stylizer import color, compute, images, methods, stored_looks, styles, transparency
 from stylizer.errors import OptionError, OutOfMemory, UnknownStyle
 from stylizer.feedforward.looks import Look
 from stylizer.images import (
@@ -236,8 +236,8 @@ def _memory_for(method: methods.Method, pixels: int) -> AbstractContextManager[N
 
 
 def _load(picture: Picture, size: tuple[int, int], device: torch.device) -> Tensor:
-    """The picture's colors at `size` (width, height), as (1, 3, H, W)."""
-    return to_tensor(Image.fromarray(picture.rgb).resize(size, Image.Resampling.LANCZOS), device)
+    """The picture's colors at `size` (width, height), as (1, 3, H, W); invisible ones do not count."""
+    return to_tensor(transparency.resized(picture, size), device)
 
 
 def _styles(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from stylizer_cli.comparing import EXAMPLES as COMPARE_EXAMPLES
 from stylizer_cli.comparing import compare
 from stylizer_cli.errands import Wish, parse_style, plan_many, plan_one
 from stylizer_cli.outcomes import DONE, FAILED, INTERRUPTED, USAGE, Many, One, code_of
-from stylizer_cli.screen import bars, complain, out, tell
+from stylizer_cli.screen import bars, complain, drop_output, out, replace_closed_streams, tell
 from stylizer_cli.service import the_service
 
 _DEFAULTS = Options()
@@ -56,6 +55,7 @@ def main() -> None:
     """Run the command line and end the process with its exit code."""
     # What a decoder remarks about slightly broken metadata is nothing a person can act on.
     warnings.filterwarnings("ignore", module="PIL")
+    replace_closed_streams()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -82,9 +82,10 @@ def run(arguments: list[str]) -> int:
         detail = error.format_message()  # empty where there were no arguments, and help was shown
         return _fail(f"{detail} Try 'stylizer --help'.", USAGE) if detail else USAGE
     except BrokenPipeError:  # whoever reads our output, `head` for one, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
         return FAILED
     except OSError as error:
+        drop_output()
         return _fail(f"{error.filename or 'the output'}: {error.strerror or error}", FAILED)
     except MemoryError:
         return _fail("not enough memory; a smaller --size needs less", FAILED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -21,8 +21,34 @@ def out(line: object) -> None:
 
 
 def tell(line: str) -> None:
-    """Print something about it."""
-    print(line, file=sys.stderr)  # noqa: T201 - the command line is the one place that prints
+    """Print something about it; where stderr cannot be written to, the exit code has to do."""
+    with suppress(OSError):
+        print(line, file=sys.stderr)  # noqa: T201 - the command line is the one place that prints
+        sys.stderr.flush()
+
+
+def replace_closed_streams() -> None:
+    """Open what was closed by the caller (`<&-`, `>&-`), so that no file takes its number.
+
+    Reading from stdin and writing to stdout then fail as they do with a closed file; what goes to stderr is dropped.
+    """
+    ways = ((0, "stdin", os.O_WRONLY), (1, "stdout", os.O_RDONLY), (2, "stderr", os.O_WRONLY))
+    for number, name, way in ways:  # in order: the lowest free number is taken
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, way)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))  # noqa: SIM115
+
+
+def drop_output() -> None:
+    """Discard what is still buffered for stdout, if it cannot be written; Python would try again when it ends."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def complain(detail: str) -> None:

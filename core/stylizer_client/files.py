@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -79,16 +80,31 @@ class Draft:
 
 
 @contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Let errors name `path` rather than a temporary file."""
+    try:
+        yield
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, os.fspath(path)) from error
+
+
+@contextmanager
 def draft(target: Path) -> Iterator[Draft]:
     """Write a file, which is at `target` when the block ends well, and nowhere otherwise.
 
     Raises:
         OSError: It cannot be written there.
     """
-    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    real = Path(os.path.realpath(target))  # through a symbolic link, and with the mode of what is replaced, as cp does
+    part = real.with_name(f".{secrets.token_hex(6)}.part")  # short, whatever the length of the name
     try:
-        with part.open("xb") as file:
+        with _named(target):
+            file = part.open("xb")
+        with file:
             yield Draft(file)
-        part.replace(target)
+        with _named(target):
+            with suppress(FileNotFoundError):
+                part.chmod(stat.S_IMODE(real.stat().st_mode))
+            part.replace(real)
     finally:
         part.unlink(missing_ok=True)

@@ -14,12 +14,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from stylizer import errors, images
 from stylizer.images import ImageSource, Limits, Picture
 from stylizer.images.limits import noun
-from stylizer.images.reading import read
+from stylizer.images.sources import in_memory, read
 from stylizer_service.guard import Bounds, Crashed, Guard, GuardError, KeeperDied, TooSlow
 from stylizer_service.ports import Unavailable
 
@@ -76,7 +75,7 @@ class GuardedDecoder:
 
     def decode(self, source: ImageSource, *, limits: Limits, field: str) -> Picture:
         """As `stylizer.images.decode`."""
-        if isinstance(source, Image.Image):
+        if in_memory(source, field) is not None:
             return images.decode(source, limits=limits, field=field)
         answer, planes = self._run(source, None, limits, field)
         height, width = answer["shape"]
@@ -90,7 +89,7 @@ class GuardedDecoder:
         self, source: ImageSource, *, shape: tuple[int, int], limits: Limits, field: str
     ) -> npt.NDArray[np.uint8]:
         """As `stylizer.images.decode_mask`."""
-        if isinstance(source, Image.Image):
+        if in_memory(source, field) is not None:
             return images.decode_mask(source, shape=shape, limits=limits, field=field)
         _, plane = self._run(source, shape, limits, field)
         return np.frombuffer(plane, np.uint8).reshape(shape)

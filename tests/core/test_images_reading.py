@@ -186,6 +186,22 @@ def test_a_stream_without_end_is_read_only_to_the_limit() -> None:
     assert stream.given == 3_000_001
 
 
+@pytest.mark.parametrize("color", [0, 3])
+def test_partial_first_frame_of_gif_shows_the_canvas_as_transparent(color: int) -> None:
+    frame = Image.new("P", (20, 10), color)
+    frame.putpalette(bytes(range(48)))
+    data = bytearray(encoded(frame, "GIF"))
+    data[6:10] = struct.pack("<HH", 40, 30)
+    at = data.index(b"\x2c\0\0\0\0\x14\0\x0a\0")
+    data[at + 1 : at + 5] = struct.pack("<HH", 15, 12)
+    picture = decode(bytes(data))
+    expected = np.zeros((30, 40), np.uint8)
+    expected[12:22, 15:35] = 255
+    assert picture.alpha is not None
+    np.testing.assert_array_equal(picture.alpha, expected)
+    assert (picture.rgb[12:22, 15:35] == range(3 * color, 3 * color + 3)).all()
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_file_cut_short_is_corrupt_and_never_half_a_picture(name: str, save: Save) -> None:
     noise = Image.effect_noise((200, 120), 80).convert("RGB")

@@ -7,9 +7,12 @@ import struct
 import zlib
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
+import heifs
 import numpy as np
 import pictures
+import tiffs
 from PIL import Image, ImageCms
 
 SIZE = (48, 40)
@@ -133,6 +136,37 @@ def _tiled_tiff(size: tuple[int, int]) -> bytes:
     return b"II*\0" + struct.pack("<I", directory_at) + data + bits + offsets + lengths + directory
 
 
+def _transparent_png(depth: int, color: int, value: tuple[int, ...]) -> Callable[[tuple[int, int]], bytes]:
+    """Random samples and a transparent color."""
+
+    def make_png(size: tuple[int, int]) -> bytes:
+        rng = np.random.default_rng(depth)
+        rows = b"".join(b"\0" + rng.bytes((size[0] * depth * _PLANES[color] + 7) // 8) for _ in range(size[1]))
+        return png(size, depth, color, rows, pictures.chunk(b"tRNS", struct.pack(f">{len(value)}H", *value)))
+
+    return make_png
+
+
+def _tiff(count: int, dtype: str, photometric: int, **layout: Any) -> Callable[[tuple[int, int]], bytes]:
+    """Noise over a slope in `count` samples."""
+
+    def make_tiff(size: tuple[int, int]) -> bytes:
+        light = (
+            np.random.default_rng(count).random((size[1], size[0], count)) / 4 + np.linspace(0, 0.7, size[0])[:, None]
+        )
+        kind = np.dtype(dtype)
+        samples = (light if kind.kind == "f" else light * np.iinfo(kind).max).astype(kind)
+        return tiffs.tiff(samples, photometric, **layout)
+
+    return make_tiff
+
+
+def _enlarged_gif(data: bytes) -> bytes:
+    """Enlarge the screen, so that the frame covers a part of it."""
+    width, height = struct.unpack_from("<HH", data, 6)
+    return data[:6] + struct.pack("<HH", width + 8, height + 9) + data[10:]
+
+
 _SEEDS: dict[str, Callable[[tuple[int, int]], bytes]] = {
     "jpeg baseline": _by_pillow("RGB", "JPEG", subsampling=2, restart_marker_rows=1),
     "jpeg progressive": lambda size: save(
@@ -183,5 +217,45 @@ _SEEDS: dict[str, Callable[[tuple[int, int]], bytes]] = {
     "heic rgb": lambda size: save(pixels(size), "HEIF", quality=60, exif=_exif()),
     "heic rgba": _by_pillow("RGBA", "HEIF", quality=60),
     "heic gray": _by_pillow("L", "HEIF", quality=60),
+    "jpeg without its end": lambda size: save(pixels(size), "JPEG", restart_marker_rows=1)[:-2],
+    "jpeg with stray bytes": lambda size: b"\xff\xd8\0x" + save(pixels(size), "JPEG", progressive=True)[2:],
+    "jpeg with a short header": lambda size: b"\xff\xd8\xff\xe0\0\7JFIF\0" + save(pixels(size), "JPEG")[20:],
+    "png transparent gray": _transparent_png(2, 0, (1,)),
+    "png transparent color": _transparent_png(16, 2, (3, 2, 1)),
+    "png of high range": lambda size: pictures.described_png(size, pictures.chunk(b"cICP", bytes([9, 16, 0, 1]))),
+    "png of wide gamut": lambda size: pictures.described_png(
+        size, pictures.chunk(b"cHRM", struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000))
+    ),
+    "png of linear light": lambda size: pictures.described_png(size, pictures.chunk(b"gAMA", b"\0\1\x86\xa0")),
+    "png with damaged metadata": lambda size: pictures.described_png(
+        size, pictures.chunk(b"pHYs", b"\0") + pictures.chunk(b"iCCP", b"x\0\0x") + pictures.chunk(b"eXIf", b"MM")
+    ),
+    "png animated in part": pictures.partly_animated_png,
+    "gif in part": lambda size: _enlarged_gif(save(pixels(size, "P"), "GIF")),
+    "tiff planar 16": _tiff(3, "u2", 2, planar=True, deflate=True, predictor=2),
+    "tiff big big-endian": _tiff(3, "u1", 2, big=True, order=">"),
+    "tiff float rgb": _tiff(3, "f4", 2, deflate=True, predictor=3),
+    "tiff float tiled": _tiff(4, "f2", 2, tile=16, order=">", extra=(1,)),
+    "tiff rgb 32": _tiff(3, "u4", 2, tile=16, planar=True),
+    "tiff white is zero 16": _tiff(1, "u2", 0, order=">"),
+    "tiff gray and alpha": _tiff(2, "u1", 1, planar=True, extra=(2,)),
+    "tiff cmyk and alpha": _tiff(5, "u1", 5, extra=(2,)),
+    "tiff lab 16": _tiff(3, "u2", 8),
+    "tiff on its side": _tiff(3, "u2", 2, tags={274: (1, (6,))}),
+    "avif cropped": lambda size: heifs.with_property(
+        save(pixels(size), "AVIF", speed=10, exif=_exif()), heifs.clap(size[0] // 2, size[1] // 2)
+    ),
+    "avif without a size of alpha": lambda size: heifs.without_alpha_size(save(pixels(size, "RGBA"), "AVIF", speed=10)),
+    "avif of a general brand": lambda size: heifs.with_general_brand(save(pixels(size), "AVIF", speed=10)),
+    "heic of a general brand": lambda size: heifs.with_general_brand(save(pixels(size), "HEIF", quality=60)),
+    "heic of wide gamut": _by_pillow(
+        "RGB",
+        "HEIF",
+        quality=60,
+        save_nclx_profile=True,
+        color_primaries=12,
+        transfer_characteristics=13,
+        matrix_coefficients=6,
+    ),
 }
 NAMES = tuple(_SEEDS)

@@ -120,7 +120,9 @@ def test_a_jpeg_is_whole_if_its_end_comes_after_its_first_scan() -> None:
     whole = slope(60, 40, "JPEG")
     scan = whole.index(b"\xff\xda")
 
-    assert examine("jpeg", whole[:scan] + b"\xff\xfe\0\4\xff\xd9" + whole[scan:-2])["whole"] is False
+    assert examine("jpeg", whole[:scan] + b"\xff\xfe\0\4\xff\xd9" + whole[scan:-40])["whole"] is False
+    assert examine("jpeg", whole[:-2])["whole"] is True, "only the end is lacking"
+    assert examine("jpeg", whole[:-1])["whole"] is True
     assert examine("jpeg", whole[:scan] + b"\xff\xff\xff" + whole[scan:])["whole"] is True
     assert examine("jpeg", whole[:scan] + b"\xff\xd0" + whole[scan:])["whole"] is True, "a marker that has no length"
     assert examine("jpeg", whole[:scan])["whole"] is False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -106,7 +107,7 @@ def download(file: WeightsFile, url: str, folder: Path, on_bytes: OnBytes) -> Pa
 
 
 def _download(file: WeightsFile, url: str, path: Path, on_bytes: OnBytes) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{secrets.token_hex(6)}.part")
     try:
         with urlopen(url, timeout=SILENCE) as answer, part.open("w+b") as out:  # noqa: S310 - the caller's own, and hashed
             length = answer.headers.get("Content-Length")

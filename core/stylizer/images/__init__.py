@@ -19,8 +19,9 @@ from stylizer.errors import MaskMismatch
 from stylizer.images.encoding import FORMATS, LOSSY, MEDIA_TYPES, Format, encode
 from stylizer.images.limits import DEFAULT_LIMITS, Limits, check_dimensions, check_pixels, dimensions, noun
 from stylizer.images.pillow_settings import default_pillow_settings
-from stylizer.images.pixels import load_upright, split_alpha, to_srgb
-from stylizer.images.reading import ImageSource, open_header, translated_errors
+from stylizer.images.pixels import to_srgb
+from stylizer.images.reading import open_header, translated_errors
+from stylizer.images.sources import ImageSource
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -80,16 +81,15 @@ def decode(source: ImageSource, *, limits: Limits = DEFAULT_LIMITS, field: str =
     Raises:
         ImageError: One kind for each thing that can be wrong with a picture.
     """
-    image, name = open_header(source, limits, field)
-    check_dimensions(image.size, limits, field)
+    opened = open_header(source, limits, field)
+    check_dimensions(opened.size, limits, field)
     with translated_errors(limits, field):
-        profile = image.info.get("icc_profile")
-        image = load_upright(image)
+        unpacked, name = opened.unpack(), opened.format
+        del opened  # and with it what was unpacked: 50 megapixels are 200 MB in each form
         # A HEIC header can promise another size than its data turns out to have.
-        check_dimensions(image.size, limits, field)
-        # One name all along, so that each step frees the one before: 50 megapixels are 200 MB in each.
-        image, alpha = split_alpha(image)
-        image = to_srgb(image, profile)
+        check_dimensions(unpacked.color.size, limits, field)
+        image, alpha = to_srgb(unpacked.color, unpacked.profile, unpacked.colorimetry), unpacked.alpha
+        del unpacked
         opaque = alpha is None or alpha.getextrema() == (255, 255)
         return Picture(np.asarray(image), None if opaque else np.asarray(alpha), name)
 
@@ -113,16 +113,16 @@ def decode_mask(
         MaskMismatch: The mask has another shape than the photo.
         ImageError: Anything else that can be wrong with a picture.
     """
-    image, _ = open_header(source, limits, field)
-    check_pixels(image.size, limits, field)
+    opened = open_header(source, limits, field)
+    check_pixels(opened.size, limits, field)
     with translated_errors(limits, field):
-        upright = load_upright(image)
+        unpacked = opened.unpack()
+        color, alpha = unpacked.color, unpacked.alpha
         height, width = shape
-        if upright.size != (width, height):
+        if color.size != (width, height):
             allowed = f"{dimensions((width, height))} pixels"
-            detail = f"{noun(field)} is {dimensions(upright.size)} pixels; the photo it is for has {allowed}"
+            detail = f"{noun(field)} is {dimensions(color.size)} pixels; the photo it is for has {allowed}"
             raise MaskMismatch(detail, field=field, allowed=allowed)
-        color, alpha = split_alpha(upright)
         lightness = np.asarray(to_srgb(color, None).convert("L"))
         if alpha is None:
             return lightness

@@ -8,6 +8,8 @@ from contextlib import suppress
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, TiffImagePlugin
 
+from stylizer.images.colorimetry import Colorimetry
+
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -21,13 +23,15 @@ _TURNS = {
 _PROFILE_MODES = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK", "Lab": "LAB"}
 
 
-def load_upright(image: Image.Image) -> Image.Image:
-    """Decode the pixels and turn them the way the camera was held."""
-    image.load()
-    orientation = None
-    with suppress(Exception):  # metadata that cannot be read turns nothing
-        # Only now that it is loaded: TIFF turns itself in load(), and takes its tag back.
-        orientation = image.getexif().get(ExifTags.Base.Orientation)
+def orientation_of(image: Image.Image) -> object:
+    """Return EXIF's orientation; None where there is none that can be read."""
+    with suppress(Exception):
+        return Image.Image.getexif(image).get(ExifTags.Base.Orientation)
+    return None
+
+
+def turned(image: Image.Image, orientation: object) -> Image.Image:
+    """Turn a picture the way the camera was held; a value that is no orientation turns nothing."""
     turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
     return image if turn is None else image.transpose(turn)
 
@@ -72,16 +76,19 @@ def _tiff_tag(image: Image.Image, tag: int, default: int) -> int:
     return int(value[0] if isinstance(value, tuple) else value)
 
 
-def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+def to_srgb(image: Image.Image, profile: bytes | None, colorimetry: Colorimetry | None = None) -> Image.Image:
     """Convert mode L, RGB, CMYK or LAB to RGB in sRGB.
 
     Args:
         image: What `split_alpha` gave.
         profile: The embedded ICC profile. One that is broken or does not fit is passed over, as browsers do.
+        colorimetry: Color space for want of a profile; None for sRGB.
     """
     if profile:
         with suppress(Exception):
             return _through_profile(image, ImageCms.ImageCmsProfile(io.BytesIO(profile)))
+    if colorimetry is not None and image.mode in ("L", "RGB"):
+        return colorimetry.to_srgb(image)
     if image.mode == "LAB":
         return _through_profile(image, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")))
     return image.convert("RGB")

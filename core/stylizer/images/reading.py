@@ -1,14 +1,14 @@
-"""From a source to a header: read no more than allowed, tell the format, open it with its decoder."""
+"""From a source to a picture that can be checked by its header and unpacked: one opener for each format."""
 
 from __future__ import annotations
 
 import io
-import os
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from dataclasses import dataclass
 
+import numpy as np
 from PIL import (
     AvifImagePlugin,
     GifImagePlugin,
@@ -19,40 +19,70 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from stylizer.errors import (
-    CorruptImage,
-    EmptyImage,
-    ImageError,
-    ImageTooLarge,
-    TooManyPixels,
-    UnreadableImage,
-    UnsupportedImage,
-)
+from stylizer.errors import CorruptImage, ImageError, TooManyPixels, UnsupportedImage
+from stylizer.images import boxes, jpeg, png, tiff, tiff_samples
+from stylizer.images.colorimetry import Colorimetry
 from stylizer.images.limits import Limits, check_pixels, noun
+from stylizer.images.pixels import orientation_of, split_alpha, turned
+from stylizer.images.signatures import NotDecoded, identify
+from stylizer.images.sources import ImageSource, in_memory, read
 from stylizer.images.structure import check_structure
 
-ImageSource = bytes | str | os.PathLike[str] | BinaryIO | Image.Image
-"""A picture as its encoded bytes, the path of its file, an open binary file, or one already in memory."""
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unpacked:
+    """Pixels of a picture, upright.
+
+    Attributes:
+        color: Of mode L, RGB, CMYK or LAB.
+        alpha: Of mode L; None where all is opaque.
+        profile: The embedded ICC profile, which may be of no use.
+        colorimetry: Color space where there is no usable profile; None for sRGB.
+    """
+
+    color: Image.Image
+    alpha: Image.Image | None = None
+    profile: bytes | None = None
+    colorimetry: Colorimetry | None = None
+
+    def upright(self, orientation: object) -> Unpacked:
+        """Turn by the value of EXIF's orientation."""
+        alpha = None if self.alpha is None else turned(self.alpha, orientation)
+        return Unpacked(turned(self.color, orientation), alpha, self.profile, self.colorimetry)
 
 
-def open_header(source: ImageSource, limits: Limits, field: str) -> tuple[Image.Image, str]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Opened:
+    """A picture whose header has been read.
+
+    Attributes:
+        format: In lower case, such as "jpeg"; "memory" for one that was no file.
+        size: (width, height), before it is turned upright.
+        unpack: Decodes it.
+    """
+
+    format: str
+    size: tuple[int, int]
+    unpack: Callable[[], Unpacked]
+
+
+def open_header(source: ImageSource, limits: Limits, field: str) -> Opened:
     """Read the header, decode nothing. A picture in memory is taken as it is.
 
-    Returns:
-        The picture, its pixels not loaded yet, and the name of its format in lower case.
+    Raises:
+        OptionError: The source is nothing that could be a picture.
+        ImageError: It cannot be read, is of no accepted format, or is broken.
     """
-    if isinstance(source, Image.Image):
-        return source, (source.format or "memory").lower()
-    data = read(source, limits, field)
-    name = _sniff(data)
-    opener = _OPENERS.get(name)
-    if opener is None:
-        raise _unsupported(f"{noun(field)} is {name}", field, tuple(_OPENERS))
-    check_structure(data, name, field)
-    if name in ("avif", "heic"):
-        _check_promised_sizes(data, limits, field)
+    image = in_memory(source, field)
+    if image is not None:
+        return Opened((image.format or "memory").lower(), image.size, lambda: _unpack(image))
+    data = read(source, limits, field)  # type: ignore[arg-type]  # in_memory has told pixels apart
     with translated_errors(limits, field):
-        return opener(io.BytesIO(data)), name
+        name = identify(data)
+        check_structure(data, name, field)
+        if name in ("avif", "heic"):
+            _check_promised_sizes(data, limits, field)
+        return _OPENERS[name](data)
 
 
 def _check_promised_sizes(data: bytes, limits: Limits, field: str) -> None:
@@ -72,6 +102,8 @@ def translated_errors(limits: Limits, field: str) -> Iterator[None]:
         yield
     except ImageError:
         raise
+    except NotDecoded as error:
+        raise _unsupported(f"{noun(field)} is {error}", field, tuple(_OPENERS)) from error
     except _NoHeic as error:
         detail = f"{noun(field)} is HEIC, which this machine has no library for"
         raise _unsupported(detail, field, tuple(name for name in _OPENERS if name != "heic")) from error
@@ -92,101 +124,168 @@ def _unsupported(detail: str, field: str, formats: tuple[str, ...]) -> Unsupport
     return UnsupportedImage(f"{detail}; accepted are {', '.join(formats)}", field=field, allowed=allowed)
 
 
-def read(source: bytes | str | os.PathLike[str] | BinaryIO, limits: Limits, field: str) -> bytes:
-    """The bytes of a picture, no more than allowed; raises an ImageError where there are none, or too many."""
-    if isinstance(source, bytes | bytearray | memoryview):
-        data = bytes(source)
-        size = f"{len(data):,} bytes"
+def _unpack(image: Image.Image) -> Unpacked:
+    """Decode what needs no care for its format."""
+    image.load()
+    # Only now that it is loaded: TIFF turns itself in load(), and takes its tag back.
+    orientation = orientation_of(image)
+    profile = image.info.get("icc_profile")
+    color, alpha = split_alpha(image)
+    return Unpacked(color, alpha, profile).upright(orientation)
+
+
+def _open_jpeg(data: bytes) -> Opened:
+    image = JpegImagePlugin.JpegImageFile(io.BytesIO(jpeg.reduce(data)))
+    return Opened("jpeg", image.size, lambda: _unpack(image))
+
+
+def _open_webp(data: bytes) -> Opened:
+    image = WebPImagePlugin.WebPImageFile(io.BytesIO(data))
+    return Opened("webp", image.size, lambda: _unpack(image))
+
+
+def _open_png(data: bytes) -> Opened:
+    parts = png.reduce(data)
+    image = PngImagePlugin.PngImageFile(io.BytesIO(parts.data))
+    size = image.size if parts.canvas is None else parts.canvas[0]
+
+    def unpack() -> Unpacked:
+        image.load()
+        image.info |= parts.metadata
+        # Not the method of a PNG, which knows of no metadata but what it has read itself.
+        orientation = orientation_of(image)
+        color, alpha = split_alpha(image)
+        if parts.transparent is not None:
+            alpha = _alpha_of_color(image, parts)
+        if parts.canvas is not None:
+            color, alpha = _placed(color, alpha, *parts.canvas)
+        profile = None if parts.overrides_profile else parts.icc_profile
+        return Unpacked(color, alpha, profile, parts.color).upright(orientation)
+
+    return Opened("png", size, unpack)
+
+
+def _alpha_of_color(image: Image.Image, parts: png.Png) -> Image.Image:
+    """Return 0 where the picture has its one transparent color, and 255 elsewhere."""
+    wanted = parts.transparent or ()
+    if len(wanted) == 3 and parts.depth == 16:  # Pillow keeps the high bytes only; so it has to read the low ones too
+        low_bytes = PngImagePlugin.PngImageFile(io.BytesIO(parts.data))
+        low_bytes.tile = [
+            tile._replace(args=("RGB;16L", *tile.args[1:]) if isinstance(tile.args, tuple) else "RGB;16L")
+            for tile in low_bytes.tile
+        ]
+        low_bytes.load()
+        is_clear = np.all(np.asarray(image) == [value >> 8 for value in wanted], axis=-1)
+        is_clear &= np.all(np.asarray(low_bytes) == [value & 255 for value in wanted], axis=-1)
+    elif len(wanted) == 3:
+        is_clear = np.all(np.asarray(image) == wanted, axis=-1)
+    elif parts.depth == 16:
+        is_clear = np.asarray(image) == wanted[0]
     else:
-        data = _read_file(source, limits.max_bytes + 1, field)
-        size = f"more than {limits.max_bytes:,} bytes"
-    if not data:
-        raise EmptyImage(f"{noun(field)} is empty: it has 0 bytes", field=field, allowed="at least 1 byte")
-    if len(data) > limits.max_bytes:
-        allowed = f"at most {limits.max_bytes:,} bytes"
-        raise ImageTooLarge(f"{noun(field)} has {size}; allowed are {allowed}", field=field, allowed=allowed)
-    return data
+        is_clear = np.asarray(image.convert("L")) == wanted[0] * 255 // (2**parts.depth - 1)
+    return Image.fromarray(np.where(is_clear, 0, 255).astype(np.uint8))
 
 
-def _read_file(source: str | os.PathLike[str] | BinaryIO, most: int, field: str) -> bytes:
-    """Read no more than `most` bytes, so that a file without end does not fill the memory."""
+def _placed(
+    color: Image.Image, alpha: Image.Image | None, size: tuple[int, int], at: tuple[int, int]
+) -> tuple[Image.Image, Image.Image]:
+    """Lay a frame on an empty canvas."""
+    whole, mask = Image.new(color.mode, size), Image.new("L", size)
+    whole.paste(color, at)
+    mask.paste(Image.new("L", color.size, 255) if alpha is None else alpha, at)
+    return whole, mask
+
+
+def _open_gif(data: bytes) -> Opened:
+    image = GifImagePlugin.GifImageFile(io.BytesIO(data))
+    box = image.tile[0].extents if image.tile else None
+
+    def unpack() -> Unpacked:
+        unpacked = _unpack(image)
+        if box is None or box == (0, 0, *image.size):
+            return unpacked
+        color, alpha = (layer.crop(box) if layer else None for layer in (unpacked.color, unpacked.alpha))
+        assert color is not None
+        return Unpacked(*_placed(color, alpha, image.size, (box[0], box[1])))
+
+    return Opened("gif", image.size, unpack)
+
+
+def _open_avif(data: bytes) -> Opened:
+    if data[8:12] != b"avis":
+        data = data[:8] + b"avif" + data[12:]  # its library asks for the brand, which early encoders left out
     try:
-        if isinstance(source, str | os.PathLike):
-            with open(source, "rb") as file:  # noqa: PTH123 - Path() would not take every PathLike
-                return _read_up_to(file, most)
-        return _read_up_to(source, most)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        which = f" {os.fspath(source)!r}" if isinstance(source, str | os.PathLike) else ""
-        raise UnreadableImage(f"{noun(field)}{which} cannot be read: {reason}", field=field) from error
+        image = AvifImagePlugin.AvifImageFile(io.BytesIO(data))
+    except Exception:
+        mended = boxes.with_alpha_size(data)
+        if mended is None:
+            raise
+        image = AvifImagePlugin.AvifImageFile(io.BytesIO(mended))
+    image.info.pop("xmp", None)  # only irot and imir turn a HEIF picture, which Pillow makes EXIF's orientation of
+    properties = boxes.read_properties(data)
+    crop = properties.crop if properties.size == image.size else None
+    size = image.size if crop is None else (crop[2] - crop[0], crop[3] - crop[1])
 
+    def unpack() -> Unpacked:
+        image.load()
+        orientation, profile = orientation_of(image), image.info.get("icc_profile")
+        shown = image if crop is None else image.crop(crop)
+        color, alpha = split_alpha(shown)
+        return Unpacked(color, alpha, profile, properties.color).upright(orientation)
 
-def _read_up_to(file: BinaryIO, most: int) -> bytes:
-    buffer = io.BytesIO()
-    while buffer.tell() < most and (part := file.read(min(2**20, most - buffer.tell()))):
-        buffer.write(part)
-    return buffer.getvalue()
-
-
-def _sniff(data: bytes) -> str:
-    """Name the format by its signature: a key of `_OPENERS`, or words for what it is instead."""
-    for signature, name in _SIGNATURES:
-        if data.startswith(signature):
-            return name
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "webp"
-    if data[4:8] == b"ftyp":
-        box = data[8 : min(int.from_bytes(data[:4], "big"), 256)]
-        brands = {box[at : at + 4] for at in range(0, len(box), 4)}
-        return next((name for name, known in _BRANDS if brands & known), "a video or another media file")
-    is_text = all(byte >= 9 for byte in data[:256])
-    return "text" if is_text else "not a picture, or of an unknown format"
-
-
-_SIGNATURES = (
-    (b"\xff\xd8\xff", "jpeg"),
-    (b"\x89PNG\r\n\x1a\n", "png"),
-    (b"GIF87a", "gif"),
-    (b"GIF89a", "gif"),
-    (b"II*\0", "tiff"),
-    (b"MM\0*", "tiff"),
-    (b"II+\0", "tiff"),
-    (b"MM\0+", "tiff"),
-    (b"%PDF", "a PDF document"),
-    (b"8BPS", "a Photoshop document"),
-    (b"BM", "a BMP picture"),
-    (b"\xff\x0a", "a JPEG XL picture"),
-    (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
-    (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
-)
-# A box of 20 bytes, version and flags 0; width and height follow.
-_ISPE = b"\0\0\0\x14ispe\0\0\0\0"
-_BRANDS = (
-    ("avif", {b"avif", b"avis"}),
-    ("heic", {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}),
-)
+    return Opened("avif", size, unpack)
 
 
 class _NoHeic(Exception):
     """The library that reads HEIC is not installed."""
 
 
-def _open_heic(file: BinaryIO) -> Image.Image:
+def _open_heic(data: bytes) -> Opened:
     """HEIC needs a library of its own: loaded with the first such picture, and a machine may lack it."""
     try:
         from pillow_heif import as_plugin
     except ImportError as error:
         raise _NoHeic from error
-    opened: Image.Image = as_plugin.HeifImageFile(file)  # type: ignore[no-untyped-call]
-    return opened
+    image: Image.Image = as_plugin.HeifImageFile(io.BytesIO(data))  # type: ignore[no-untyped-call]
+    properties = boxes.read_properties(data)
+
+    def unpack() -> Unpacked:
+        unpacked = _unpack(image)
+        return Unpacked(unpacked.color, unpacked.alpha, unpacked.profile, properties.color)
+
+    return Opened("heic", image.size, unpack)
 
 
-_OPENERS: dict[str, Callable[[BinaryIO], Image.Image]] = {
-    "jpeg": JpegImagePlugin.JpegImageFile,
-    "png": PngImagePlugin.PngImageFile,
-    "webp": WebPImagePlugin.WebPImageFile,
-    "avif": AvifImagePlugin.AvifImageFile,
-    "tiff": TiffImagePlugin.TiffImageFile,
-    "gif": GifImagePlugin.GifImageFile,
+def _open_tiff(data: bytes) -> Opened:
+    file = tiff.read(data)
+    if file is None:
+        image = TiffImagePlugin.TiffImageFile(io.BytesIO(data))
+        return Opened("tiff", image.size, lambda: _unpack(image))
+    width, height = file.number(tiff.WIDTH, 0), file.number(tiff.HEIGHT, 0)
+    profile = file.tags.get(tiff.ICC_PROFILE)
+    if tiff.is_unpacked_here(file):
+
+        def unpack() -> Unpacked:
+            color, alpha = tiff_samples.decode(file)
+            unpacked = Unpacked(color, alpha, profile.data if profile and color.mode != "LAB" else None)
+            return unpacked.upright(file.number(tiff.ORIENTATION, 1))
+
+        return Opened("tiff", (width, height), unpack)
+    try:
+        image = TiffImagePlugin.TiffImageFile(io.BytesIO(tiff.for_pillow(file)))
+    except (SyntaxError, KeyError) as error:
+        raise NotDecoded(tiff.describe(file)) from error
+    return Opened("tiff", image.size, lambda: _unpack(image))
+
+
+# A box of 20 bytes, version and flags 0; width and height follow.
+_ISPE = b"\0\0\0\x14ispe\0\0\0\0"
+_OPENERS: dict[str, Callable[[bytes], Opened]] = {
+    "jpeg": _open_jpeg,
+    "png": _open_png,
+    "webp": _open_webp,
+    "avif": _open_avif,
+    "tiff": _open_tiff,
+    "gif": _open_gif,
     "heic": _open_heic,
 }

@@ -48,8 +48,8 @@ def check_structure(data: bytes, name: str, field: str) -> None:
         check(data)
     except _TooMany as error:
         raise CorruptImage(f"{noun(field)} is broken: it is made of {error}", field=field) from error
-    except (struct.error, IndexError):
-        return  # cut short, which its decoder will say better
+    except (struct.error, IndexError, OverflowError):
+        return  # cut short, or offsets beyond any file; its decoder will say so better
 
 
 def _check(count: int, most: int, what: str) -> None:

@@ -60,6 +60,12 @@ FAINT = 0.15
 PALETTE = 0.8
 THUMBNAIL = 512  # long side in pixels of the painting that its transfer is estimated from
 BAND = 256  # rows of a painting that are recolored at once
+# Smallest pictures that the network paints; smaller ones are painted at a larger scale and reduced. At 32 to 64 pixels
+# the coarsest tap has 4 to 8 positions a side, most of them at the border: its statistics are far from all that the
+# network was trained on, and saturated styles came out black or white.
+MIN_LONG_SIDE = 128
+MIN_SHORT_SIDE = 64
+MIN_STYLE_SIDE = 128
 
 
 def paint(task: Task) -> Tensor:
@@ -70,10 +76,12 @@ def paint(task: Task) -> Tensor:
         task.report(1, 1, lambda: task.photo)
         return task.photo
     with torch.inference_mode():
-        if task.options.quality == "draft":
-            painting = enlarged(_paint_coarse_to_fine(_halved(task)), _size(task.photo)).clamp_(0, 1)
-        else:
+        scale = _working_scale(task)
+        if scale == 1:
             painting = _paint_coarse_to_fine(task)
+        else:
+            fit = enlarged if scale < 1 else _reduced
+            painting = fit(_paint_coarse_to_fine(_scaled_task(task, scale)), _size(task.photo)).clamp_(0, 1)
         return painting if strength >= FAINT else torch.lerp(task.photo, painting, strength / FAINT)
 
 
@@ -179,7 +187,7 @@ class _Brush:
 
     def _look(self, style: Style) -> Look:
         """What a style looks like: as stored, or by looking at it."""
-        return style.look(1.0) or self._network.style_look(style.picture)
+        return style.look(1.0) or self._network.style_look(_tiled(style.picture))
 
 
 def _refined(task: Task, painting: Tensor, tell: _Progress) -> Tensor:
@@ -205,18 +213,25 @@ class _Progress:
         self._report(self._done, self._total, lambda: shown(current) if shown else current)
 
 
-def _halved(task: Task) -> Task:
-    """The same at half the size; the styles too, unless they are shown no larger at the whole."""
-    height, width = (max(1, round(side / 2)) for side in _size(task.photo))
-    shown, shown_at_half = (min(LARGEST_STROKES, size) for size in (task.options.size, task.options.size / 2))
+def _working_scale(task: Task) -> float:
+    """Return the scale to paint at: 0.5 for drafts, and above 1 where the network would see too few pixels."""
+    height, width = _size(task.photo)
+    scale = 0.5 if task.options.quality == "draft" else 1.0
+    return max(scale, MIN_LONG_SIDE / max(height, width), MIN_SHORT_SIDE / min(height, width))
+
+
+def _scaled_task(task: Task, scale: float) -> Task:
+    """Scale the photo, its mask and the styles, unless a style is shown at the same size at both scales."""
+    height, width = (max(1, round(side * scale)) for side in _size(task.photo))
+    before, after = (min(LARGEST_STROKES, size) for size in (task.options.size, task.options.size * scale))
     styles = task.styles
-    if shown_at_half < shown:
-        scale = shown_at_half / shown
+    if after != before:
+        change = after / before
         styles = tuple(
             Style(
-                partial(_scaled, style, scale),
+                partial(_scaled, style, change),
                 style.share,
-                partial(_look_scaled, style, scale),
+                partial(_look_scaled, style, change),
                 partial(_colors, style),
             )
             for style in styles
@@ -241,6 +256,24 @@ def _look_scaled(style: Style, scale: float, part: float) -> Look | None:
 
 def _colors(style: Style) -> Tensor:
     return style.colors
+
+
+def _tiled(picture: Tensor) -> Tensor:
+    """Mirror `picture` (1, 3, h, w) until both sides have at least `MIN_STYLE_SIDE` pixels.
+
+    Keeps the scale of its strokes; in a smaller picture most features of the coarse taps are those of its border.
+    """
+    for axis in (2, 3):
+        length = picture.shape[axis]
+        copies = -(-MIN_STYLE_SIDE // length)
+        if copies > 1:
+            mirrored = [picture.flip(axis) if index % 2 else picture for index in range(copies)]
+            picture = torch.cat(mirrored, axis)
+    return picture
+
+
+def _reduced(picture: Tensor, size: tuple[int, int]) -> Tensor:
+    return resize(picture[0], size)[None]
 
 
 def enlarged(picture: Tensor, size: tuple[int, int]) -> Tensor:

@@ -13,9 +13,9 @@ coarse picture to a fine one, as in Elad & Milanfar, "Style Transfer via Texture
 - fusion with the photo, by the content mask (Elad & Milanfar, section III-C).
 
 The painting is finished by a small network that joins the pieces, by the style's palette, and at quality "high" by some
-steps of `optimization` from there. Above `BASE_SIDE` nothing is searched for: matches are kept, enlarged and refined tile
-by tile, and the style is read at its full resolution, so that large paintings show its detail instead of an enlarged
-blur.
+steps of `optimization` from there. Above `BASE_SIDE` nothing is searched for: matches are kept, enlarged and refined
+tile by tile, and the style is read at its full resolution, so that large paintings show its detail instead of an
+enlarged blur.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from stylizer.synthesis.patch_grid import PatchGrid
 from stylizer.synthesis.pyramid import gaussian_blur
 
 SAMPLES = 2000  # patches from which a basis is estimated
+ROUNDING = 1e-5  # of values in [0, 1]: less than 1/300 of the step between two 8-bit values
 ROWS, CANDIDATES = 4096, 1024  # a block of scores, 16 MiB: small enough to stay near the processor
 MAX_SAMPLED_SIDE = 17  # larger patches are compared on a coarser lattice of pixels
 
@@ -73,6 +74,8 @@ def fit_basis(image: Tensor, patch: int, energy: float, generator: torch.Generat
     samples = _random_patches(low_pass(image, step), patch, step, generator)
     mean = samples.mean(0)
     samples = samples - mean
+    # In a picture of one color all that is left is rounding error, on whose near-equal eigenvalues LAPACK fails.
+    samples = torch.where(samples.abs() < ROUNDING, 0, samples)
     variance = samples.square().sum()
     rank, full_rank = 32, min(samples.shape)
     while True:
@@ -101,8 +104,8 @@ def leading_axes(samples: Tensor, rank: int, generator: torch.Generator) -> tupl
     for _ in range(2):
         sketch = torch.linalg.qr(samples.t() @ (samples @ sketch)).Q
     projected = samples @ sketch
-    values, vectors = torch.linalg.eigh(projected.t() @ projected)
-    return values.flip(0), (sketch @ vectors).t().flip(0)
+    values, vectors = torch.linalg.eigh((projected.t() @ projected).double())
+    return values.float().flip(0), (sketch @ vectors.float()).t().flip(0)
 
 
 def nearest(queries: Tensor, candidates: Tensor, penalty: Tensor | None = None) -> Tensor:

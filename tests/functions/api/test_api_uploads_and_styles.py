@@ -144,3 +144,18 @@ def test_a_swatch_can_be_kept_and_asked_for_again_cheaply(client: httpx.Client) 
 @pytest.mark.parametrize("path", ["/v1/styles/crayon", "/v1/styles/crayon/image"])
 def test_a_style_nobody_knows_is_not_found(client: httpx.Client, path: str) -> None:
     assert client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("given", "known"),
+    [
+        ("image/jpg", "image/jpeg"),
+        ("IMAGE/JPEG", "image/jpeg"),
+        ("Image/Png", "image/png"),
+        ("image/JPG", "image/jpeg"),
+    ],
+)
+def test_media_type_is_taken_in_any_case_and_jpg_as_jpeg(client: httpx.Client, given: str, known: str) -> None:
+    answer = client.post("/v1/uploads", json={"media_type": given})
+    assert answer.status_code == 201
+    assert answer.json()["media_type"] == known

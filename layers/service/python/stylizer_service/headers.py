@@ -6,35 +6,30 @@ long as the file. This is not the core's reader because this layer ships without
 
 from __future__ import annotations
 
+import hashlib
 import io
 import struct
+import zlib
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO
+from contextlib import suppress
+from typing import Any
 
-from PIL import (
-    AvifImagePlugin,
-    GifImagePlugin,
-    Image,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-)
+from PIL import AvifImagePlugin, GifImagePlugin, Image, JpegImagePlugin
 from pillow_heif import as_plugin
 
-_OPENERS: dict[str, Callable[[BinaryIO], Image.Image]] = {
-    "image/jpeg": JpegImagePlugin.JpegImageFile,
-    "image/png": PngImagePlugin.PngImageFile,
-    "image/webp": lambda file: _open_webp(file.read()),
-    "image/avif": AvifImagePlugin.AvifImageFile,
-    "image/tiff": TiffImagePlugin.TiffImageFile,
-    "image/gif": GifImagePlugin.GifImageFile,
-    "image/heic": as_plugin.HeifImageFile,
-}
+from stylizer_service import header_heif, header_tiff
+
 _ORIENTATION = 0x0112
 _SIDEWAYS = (5, 6, 7, 8)
 _WITHOUT_LENGTH = {0x00, 0x01, *range(0xD0, 0xD9)}
+_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 # A box of 20 bytes, version and flags 0; width and height follow.
 _ISPE = b"\0\0\0\x14ispe\0\0\0\0"
+
+
+class _Raw(Exception):
+    """The file is a raw photo; what stands first in it is a preview."""
 
 
 def examine(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
@@ -46,7 +41,7 @@ def examine(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes
 
     Returns:
         "size" once the picture is upright, and whether it is "whole"; without a size, it cannot be opened. A size of
-        more pixels than allowed may be that of a part.
+        more pixels than allowed may be that of a part. "unsupported" names what is whole and not decoded.
     """
     media_type = request["media_type"]
     for width, height in _promised_sizes(media_type, data):
@@ -57,6 +52,8 @@ def examine(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes
         return {"size": size, "whole": _is_whole(media_type, data)}, b""
     except MemoryError:
         raise
+    except _Raw:
+        return {"size": None, "whole": True, "unsupported": header_tiff.RAW_PHOTO}, b""
     except Exception:  # Between them the decoders raise nearly everything.
         return {"size": None, "whole": False}, b""
 
@@ -73,12 +70,13 @@ def _promised_sizes(media_type: str, data: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _upright_size(media_type: str, data: bytes) -> tuple[int, int]:
-    image = _OPENERS[media_type](io.BytesIO(data))
+    if media_type == "image/tiff":
+        size, orientation, is_raw = header_tiff.read(data)
+        if is_raw:
+            raise _Raw
+        return size[::-1] if orientation in _SIDEWAYS else size
+    image = _OPENERS[media_type](data)
     width, height = image.size
-    if media_type == "image/tiff":  # Pillow has turned this one already.
-        return width, height
-    if media_type == "image/png" and "exif" not in image.info:
-        image.info["exif"] = _late_exif(data)
     try:
         # Not the method of a PNG, which would decode it to come to what stands behind the pixels.
         sideways = Image.Image.getexif(image).get(_ORIENTATION) in _SIDEWAYS
@@ -89,13 +87,79 @@ def _upright_size(media_type: str, data: bytes) -> tuple[int, int]:
     return (height, width) if sideways else (width, height)
 
 
-class _Webp(Image.Image):
-    """As much as its header tells."""
+class _Header(Image.Image):
+    """A picture of which there is a size, and what may tell how to turn it."""
 
-    def __init__(self, size: tuple[int, int], chunks: dict[bytes, bytes]):
+    def __init__(self, size: tuple[int, int], metadata: dict[str | tuple[int, int], Any]):
         super().__init__()
         self._size = size
-        self.info = {key: chunks[name] for name, key in ((b"EXIF", "exif"), (b"XMP ", "xmp")) if name in chunks}
+        self.info = metadata
+
+
+def _open_avif(data: bytes) -> Image.Image:
+    properties, lacks_size = header_heif.read(data)
+    if data[8:12] != b"avis":
+        data = data[:8] + b"avif" + data[12:]  # its library asks for the brand, which early encoders left out
+    try:
+        image = AvifImagePlugin.AvifImageFile(io.BytesIO(data))
+    except Exception:
+        if not lacks_size:
+            raise
+        width, height = header_heif.shown_size(properties, struct.unpack_from(">II", properties[b"ispe"], 4))
+        return _Header((height, width) if header_heif.is_sideways(properties) else (width, height), {})
+    metadata = {key: value for key, value in image.info.items() if key != "xmp"}  # which turns no HEIF picture
+    return _Header(header_heif.shown_size(properties, image.size), metadata)
+
+
+def _open_jpeg(data: bytes) -> Image.Image:
+    """Not by Pillow, which refuses a picture for metadata that is cut short."""
+    size, metadata = None, dict[str | tuple[int, int], Any]()
+    for marker, start, end in _jpeg_segments(data):
+        body = data[start:end]
+        if marker in _FRAMES and len(body) >= 6:
+            height, width = struct.unpack_from(">HH", body, 1)
+            size = width, height
+        elif marker == 0xE1 and body.startswith(_EXIF):
+            metadata["exif"] = metadata["exif"] + body[6:] if "exif" in metadata else body
+        elif marker == 0xE1 and body.startswith(_XMP):
+            metadata["xmp"] = body[len(_XMP) :]
+    if size is None:
+        raise ValueError("no frame")
+    return _Header(size, metadata)
+
+
+_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+_PNG_XMP, _PNG_EXIF = b"XML:com.adobe.xmp\0\0", b"Raw profile type exif\0"
+_MOST_UNPACKED = 2**20
+
+
+def _open_png(data: bytes) -> Image.Image:
+    """Not by Pillow, which refuses a picture for metadata that is damaged or large."""
+    header, metadata = b"", dict[str | tuple[int, int], Any]()
+    for at, length, name in _png_chunks(data):
+        body = data[at + 8 : at + 8 + length]
+        if name == b"IHDR":
+            header = body
+        if name not in (b"eXIf", b"iTXt", b"tEXt", b"zTXt"):
+            continue
+        if zlib.crc32(data[at + 4 : at + 8 + length]) != int.from_bytes(
+            data[at + 8 + length : at + 12 + length], "big"
+        ):
+            continue
+        if name == b"eXIf":
+            metadata.setdefault("exif", _EXIF + body)
+        elif name == b"iTXt" and body.startswith(_PNG_XMP):
+            metadata.setdefault("xmp", body[len(_PNG_XMP) + 1 :].split(b"\0", 2)[-1])
+        elif body.startswith(_PNG_EXIF):
+            text = body[len(_PNG_EXIF) :]
+            if name == b"zTXt":
+                with suppress(zlib.error):
+                    text = zlib.decompressobj().decompress(text[1:], _MOST_UNPACKED)
+            metadata.setdefault("Raw profile type exif", text.decode("latin-1"))
+    width, height, depth, kind = struct.unpack_from(">IIBB", header)
+    if depth not in _DEPTHS.get(kind, ()):
+        raise ValueError("samples that no PNG has")
+    return _Header((width, height), metadata)
 
 
 def _open_webp(data: bytes) -> Image.Image:
@@ -108,7 +172,9 @@ def _open_webp(data: bytes) -> Image.Image:
         if name in (first, b"EXIF", b"XMP ") and name not in chunks:
             chunks[name] = data[at + 8 : at + 8 + length]
         at += 8 + length + length % 2
-    return _Webp(_SIZE_OF_WEBP[first](chunks[first]), chunks)
+    metadata: dict[str | tuple[int, int], Any] = {}
+    metadata |= {key: chunks[name] for name, key in ((b"EXIF", "exif"), (b"XMP ", "xmp")) if name in chunks}
+    return _Header(_SIZE_OF_WEBP[first](chunks[first]), metadata)
 
 
 def _size_of_lossy(data: bytes) -> tuple[int, int]:
@@ -134,11 +200,14 @@ def _size_of_canvas(data: bytes) -> tuple[int, int]:
 _SIZE_OF_WEBP = {b"VP8 ": _size_of_lossy, b"VP8L": _size_of_lossless, b"VP8X": _size_of_canvas}
 
 
-def _late_exif(data: bytes) -> bytes | None:
-    for at, length, name in _png_chunks(data):
-        if name == b"eXIf":
-            return b"Exif\0\0" + data[at + 8 : at + 8 + length]
-    return None
+_OPENERS: dict[str, Callable[[bytes], Image.Image]] = {
+    "image/jpeg": _open_jpeg,
+    "image/png": _open_png,
+    "image/webp": _open_webp,
+    "image/avif": _open_avif,
+    "image/gif": lambda data: GifImagePlugin.GifImageFile(io.BytesIO(data)),
+    "image/heic": lambda data: as_plugin.HeifImageFile(io.BytesIO(data)),  # type: ignore[no-untyped-call]
+}
 
 
 def _is_whole(media_type: str, data: bytes) -> bool:
@@ -152,27 +221,73 @@ def _is_whole(media_type: str, data: bytes) -> bool:
     return True
 
 
-def _jpeg_has_end(data: bytes) -> bool:
-    """Walk the segments to the first scan; after it FF D9 is the end of the picture and nothing else."""
+def _jpeg_segments(data: bytes, *, to_end: bool = False) -> Iterator[tuple[int, int, int]]:
+    """Yield the segments up to the first scan, or all of them: marker, and where the contents are."""
     at = 2
     while 0 <= (at := data.find(b"\xff", at)) < len(data) - 1:  # stray bytes between segments are passed over by all
         marker = data[at + 1]
-        if marker == 0xDA:
-            return data.find(b"\xff\xd9", at) >= 0
         if marker == 0xFF:  # padding
             at += 1
         elif marker in _WITHOUT_LENGTH:
             at += 2
         else:
-            at += 2 + max(2, int.from_bytes(data[at + 2 : at + 4], "big"))
-    return False
+            end = at + 2 + max(2, int.from_bytes(data[at + 2 : at + 4], "big"))
+            yield marker, at + 4, end
+            if marker == 0xDA and not to_end:
+                return
+            at = end
+
+
+def _jpeg_has_end(data: bytes) -> bool:
+    """Look for FF D9 behind the first scan, where it is the end and nothing else; or whether only that is lacking."""
+    scan = next((start for marker, start, _ in _jpeg_segments(data) if marker == 0xDA), None)
+    return scan is not None and (data.find(b"\xff\xd9", scan) >= 0 or _lacks_only_its_end(data.rstrip(b"\xff")))
+
+
+def _lacks_only_its_end(data: bytes) -> bool:
+    """Decode at half the size with different bytes for an end: they make a difference where data is lacking."""
+    if not _has_all_scans(data):
+        return False
+    filling = b"\x5a\xa5\x33\xc7" * 60
+    restarts = b"".join(b"\xff" + bytes([0xD0 + n % 8]) + filling for n in range(16))
+    found = set()
+    for behind in (b"", filling + restarts):
+        try:
+            image = JpegImagePlugin.JpegImageFile(io.BytesIO(data + behind + b"\xff\xd9"))
+            image.draft(None, (max(1, image.width // 2), max(1, image.height // 2)))
+            image.load()
+        except MemoryError:
+            raise
+        except Exception:  # The painter removes what Pillow refuses, and judges for itself.
+            return True
+        found.add(hashlib.sha256(image.tobytes()).digest())
+    return len(found) == 1
+
+
+def _has_all_scans(data: bytes) -> bool:
+    """Return whether there are scans for all coefficients of each component, in full precision (T.81, G.1.1.1)."""
+    lacking: dict[int, set[int]] = {}
+    is_progressive = False
+    for marker, start, end in _jpeg_segments(data, to_end=True):
+        body = data[start:end]
+        if marker in _FRAMES and len(body) >= 6:
+            is_progressive = marker in (0xC2, 0xCA)
+            lacking = {body[6 + 3 * n]: set(range(64)) for n in range(min(body[5], (len(body) - 6) // 3))}
+        elif marker == 0xDA and body and len(body) >= 4 + 2 * body[0]:
+            first, last, bits = body[1 + 2 * body[0] : 4 + 2 * body[0]]
+            if not is_progressive or bits & 15 == 0:
+                for n in range(body[0]):
+                    lacking.get(body[1 + 2 * n], set()).difference_update(range(first, last + 1))
+    return bool(lacking) and not any(lacking.values())
 
 
 def _png_chunks_fit(data: bytes) -> bool:
-    end = 8
+    end, has_pixels = 8, False
     for at, length, name in _png_chunks(data):
-        if name == b"IEND":
+        is_metadata = name[0] & 0x20 != 0
+        if name == b"IEND" or (is_metadata and has_pixels and at + 12 + length > len(data)):
             return True
+        has_pixels |= name == b"IDAT"
         end = at + 12 + length
     # Without an IEND, but with all it announced: decoders take it.
     return end == len(data)

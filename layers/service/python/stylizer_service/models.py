@@ -11,7 +11,7 @@ import secrets
 from datetime import datetime
 from typing import Annotated, Generic, Literal, Self, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from stylizer_service.problems import Problem
 
@@ -188,12 +188,20 @@ class StyleRequest(BaseModel):
     )
 
 
+def _registered(media_type: object) -> object:
+    """Return a media type as registered: names are case-insensitive (RFC 2045), and JPEG has a common misnomer."""
+    if not isinstance(media_type, str):
+        return media_type
+    name = media_type.strip().lower()
+    return {"image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg", "image/tif": "image/tiff"}.get(name, name)
+
+
 class UploadRequest(BaseModel):
     """A wish to upload a file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    media_type: MediaType = Field(description="What the file is.")
+    media_type: Annotated[MediaType, BeforeValidator(_registered)] = Field(description="What the file is.")
 
 
 class Upload(BaseModel):

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from stylizer_service.guard import Bounds, Crashed, Guard, GuardError, KeeperDied, Late
+from stylizer_service.header_tiff import RAW_PHOTO
 from stylizer_service.models import MEDIA_TYPES, MediaType
 from stylizer_service.ports import Unavailable
 from stylizer_service.problems import ProblemError, failure
@@ -76,12 +77,17 @@ class Probe:
         try:
             head = file.read(_HEAD)
             media_type = _sniff(head)
-            if media_type is None:
-                raise _unsupported(field)
+            if media_type is None and not _is_general_heif(head):
+                raise _unsupported(field, _name(head))
             data = head + file.read()
         except OSError as error:  # no fault of the picture's: the disk failed, or the file was deleted meanwhile
             raise Unavailable(f"{_noun(field)} cannot be read here for the moment") from error
+        media_type = media_type or _sniff_coding(data)
+        if media_type is None:
+            raise _unsupported(field)
         found = self._known_or_examined(media_type, data, field)
+        if "unsupported" in found:
+            raise _unsupported(field, found["unsupported"])
         if found["size"] is None:
             raise _corrupt(field)
         width, height = found["size"]
@@ -155,7 +161,7 @@ class Probe:
 
 
 _SIGNATURES: tuple[tuple[bytes, MediaType], ...] = (
-    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"\xff\xd8", "image/jpeg"),
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"GIF87a", "image/gif"),
     (b"GIF89a", "image/gif"),
@@ -166,7 +172,32 @@ _SIGNATURES: tuple[tuple[bytes, MediaType], ...] = (
 )
 _BRANDS: tuple[tuple[set[bytes], MediaType], ...] = (
     ({b"avif", b"avis"}, "image/avif"),
-    ({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}, "image/heic"),
+    ({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}, "image/heic"),
+)
+# Of HEIF in general: what codes the pixels stands in the items.
+_GENERAL_BRANDS = {b"mif1", b"mif2", b"msf1", b"miaf", b"MiHB", b"MiHE", b"MiPr", b"MA1A", b"MA1B"}
+_CODINGS: tuple[tuple[bytes, MediaType], ...] = (
+    (b"av01", "image/avif"),
+    (b"hvc1", "image/heic"),
+    (b"grid", "image/heic"),
+)
+_OTHERS = (
+    (b"FUJIFILMCCD-RAW", RAW_PHOTO),
+    (b"IIU\0", RAW_PHOTO),
+    (b"IIRO", RAW_PHOTO),
+    (b"IIRS", RAW_PHOTO),
+    (b"MMOR", RAW_PHOTO),
+    (b"FOVb", RAW_PHOTO),
+    (b"\0MRM", RAW_PHOTO),
+    (b"%PDF", "a PDF document"),
+    (b"8BPS", "a Photoshop document"),
+    (b"BM", "a BMP picture"),
+    (b"\xff\x0a", "a JPEG XL picture"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
+    (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
+    (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
+    (b"\0\0\1\0", "an icon (ICO)"),
+    (b"\x76\x2f\x31\x01", "an OpenEXR picture"),
 )
 
 
@@ -177,10 +208,28 @@ def _sniff(head: bytes) -> MediaType | None:
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "image/webp"
     if head[4:8] == b"ftyp":
-        box = head[8 : int.from_bytes(head[:4], "big")]
-        brands = {box[at : at + 4] for at in range(0, len(box), 4)}
-        return next((media_type for known, media_type in _BRANDS if known & brands), None)
+        return next((media_type for known, media_type in _BRANDS if known & _brands(head)), None)
     return None
+
+
+def _brands(head: bytes) -> set[bytes]:
+    box = head[8 : int.from_bytes(head[:4], "big")]
+    return {box[at : at + 4] for at in range(0, len(box), 4) if at != 4}  # the second is a version number
+
+
+def _is_general_heif(head: bytes) -> bool:
+    return head[4:8] == b"ftyp" and bool(_brands(head) & _GENERAL_BRANDS)
+
+
+def _sniff_coding(data: bytes) -> MediaType | None:
+    return next((media_type for coding, media_type in _CODINGS if b"infe" in data and coding in data), None)
+
+
+def _name(head: bytes) -> str | None:
+    """Name a file that is not decoded, where it is known."""
+    if head[4:12] == b"ftypcrx " or head.startswith(b"HEAPCCDR", 6):
+        return RAW_PHOTO
+    return next((name for signature, name in _OTHERS if head.startswith(signature)), None)
 
 
 def _noun(field: str) -> str:
@@ -191,6 +240,7 @@ def _corrupt(field: str) -> ProblemError:
     return failure("corrupt-image", f"{_noun(field)} is broken or cut short", field=field, allowed="a whole picture")
 
 
-def _unsupported(field: str) -> ProblemError:
-    detail = f"{_noun(field)} is not a picture of an accepted format"
+def _unsupported(field: str, name: str | None = None) -> ProblemError:
+    what = f"{name}, which is not accepted" if name else "not a picture of an accepted format"
+    detail = f"{_noun(field)} is {what}"
     return failure("unsupported-image", detail, field=field, allowed=MEDIA_TYPES)

@@ -1,0 +1,210 @@
+"""What HEIC and AVIF files say about their primary picture in boxes (ISO/IEC 14496-12 and 23008-12)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import NamedTuple
+
+from stylizer.images.colorimetry import Colorimetry
+
+_MOST_BOXES = 20_000
+
+
+class Box(NamedTuple):
+    """A box: its type, where it starts, where its contents start and where it ends."""
+
+    type: bytes
+    start: int
+    body: int
+    end: int
+
+
+@dataclass(slots=True)
+class Properties:
+    """Properties of the primary item.
+
+    Attributes:
+        color: Its color space by nclx; None for sRGB.
+        has_profile: Whether an ICC profile describes its colors.
+        size: (width, height) as coded.
+        crop: (left, top, right, bottom), by clap; None where all of it is shown.
+    """
+
+    color: Colorimetry | None = None
+    has_profile: bool = False
+    size: tuple[int, int] | None = None
+    crop: tuple[int, int, int, int] | None = None
+
+
+@dataclass(slots=True)
+class _Meta:
+    """Contents of a meta box: of properties (from 1), type and where the contents are."""
+
+    box: Box
+    primary: int = 0
+    properties: list[Box] = field(default_factory=list)
+    associations: dict[int, list[int]] = field(default_factory=dict)
+    associations_box: Box | None = None
+
+
+def read_properties(data: bytes) -> Properties:
+    """Read the properties of the primary item; those that cannot be read are left out."""
+    found = Properties()
+    with suppress(struct.error, IndexError, ValueError, ZeroDivisionError):
+        meta = _read_meta(data)
+        if meta is not None:
+            clap = None
+            for box in _of(meta, meta.primary):
+                body = data[box.body : box.end]
+                if box.type == b"ispe":
+                    found.size = struct.unpack_from(">II", body, 4)
+                elif box.type == b"clap":
+                    clap = body
+                elif box.type == b"colr" and body[:4] == b"nclx":
+                    primaries, transfer, _, flags = struct.unpack_from(">HHHB", body, 4)
+                    del flags  # the range is that of YCbCr, which the decoder has dealt with
+                    with suppress(ValueError):
+                        found.color = Colorimetry.by_codes(primaries, transfer)
+                elif box.type == b"colr":
+                    found.has_profile |= body[:4] in (b"prof", b"rICC")
+            if clap is not None and found.size is not None:
+                found.crop = _crop(found.size, struct.unpack(">8i", clap[:32]))
+    return found
+
+
+def _crop(size: tuple[int, int], numbers: tuple[int, ...]) -> tuple[int, int, int, int] | None:
+    """Return the clean aperture, or None where it is not one of whole pixels within the picture."""
+    width, height, across, down = (Fraction(numbers[at], numbers[at + 1]) for at in range(0, 8, 2))
+    left = across + Fraction(size[0] - 1, 2) - (width - 1) / 2
+    top = down + Fraction(size[1] - 1, 2) - (height - 1) / 2
+    edges = (left, top, left + width, top + height)
+    if width < 1 or height < 1 or left < 0 or top < 0 or edges[2] > size[0] or edges[3] > size[1]:
+        return None
+    first, second, third, fourth = (round(edge) for edge in edges)
+    return (first, second, third, fourth) if (first, second) < (third, fourth) else None
+
+
+def with_alpha_size(data: bytes) -> bytes | None:
+    """Give auxiliary pictures of an AVIF that lack their size (ispe) that of the primary item.
+
+    libavif insists on it, and files by early encoders lack it. The meta box is written anew behind everything else,
+    so that the offsets into the file in it stay true.
+
+    Returns:
+        The file with it; None where nothing is lacking, or nothing can be done.
+    """
+    with suppress(struct.error, IndexError):
+        meta = _read_meta(data)
+        if meta is None or meta.associations_box is None:
+            return None
+        types = {index: box.type for index, box in enumerate(meta.properties, 1)}
+        size = next((i for i in meta.associations.get(meta.primary, []) if types.get(i) == b"ispe"), None)
+        lacking = {
+            item
+            for item, indices in meta.associations.items()
+            if b"auxC" in (kinds := {types.get(index) for index in indices}) and b"ispe" not in kinds
+        }
+        if size is None or not lacking:
+            return None
+        ipma = meta.associations_box
+        grown = _grow(data, meta.box, ipma, _associate(data[ipma.body : ipma.end], lacking, size))
+        free = data[: meta.box.start + 4] + b"free" + data[meta.box.start + 8 :]
+        return free + grown
+    return None
+
+
+def _grow(data: bytes, meta: Box, inner: Box, body: bytes) -> bytes:
+    """Return the meta box with other contents of the box `inner` somewhere within."""
+    change = len(body) - (inner.end - inner.body)
+    grown = bytearray(data[meta.start : meta.end])
+    for box in _enclosing(data, meta, inner):
+        struct.pack_into(">I", grown, box.start - meta.start, box.end - box.start + change)
+    return bytes(grown[: inner.body - meta.start]) + body + bytes(grown[inner.end - meta.start :])
+
+
+def _enclosing(data: bytes, outer: Box, inner: Box) -> Iterator[Box]:
+    yield outer
+    if outer.start == inner.start:
+        return
+    skipped = 4 if outer.type == b"meta" else 0
+    for box in _boxes(data, outer.body + skipped, outer.end):
+        if box.start <= inner.start < box.end:
+            yield from _enclosing(data, box, inner)
+
+
+def _associate(body: bytes, items: set[int], index: int) -> bytes:
+    """Return the contents of an ipma box with property `index` added to `items`."""
+    is_wide, id_format = body[3] & 1, ">I" if body[0] else ">H"
+    (count,) = struct.unpack_from(">I", body, 4)
+    parts, at = [body[:8]], 8
+    for _ in range(count):
+        (item,) = struct.unpack_from(id_format, body, at)
+        at += struct.calcsize(id_format)
+        entries = body[at + 1 : at + 1 + body[at] * (1 + is_wide)]
+        number = body[at]
+        at += 1 + len(entries)
+        if item in items:  # the size comes first, before any transformation
+            entries, number = struct.pack(">H" if is_wide else "B", index) + entries, number + 1
+        parts.append(struct.pack(id_format, item) + bytes([number]) + entries)
+    return b"".join(parts) + body[at:]
+
+
+def _of(meta: _Meta, item: int) -> list[Box]:
+    indices = meta.associations.get(item, [])
+    return [meta.properties[index - 1] for index in indices if 0 < index <= len(meta.properties)]
+
+
+def _read_meta(data: bytes) -> _Meta | None:
+    box = next((box for box in _boxes(data, 0, len(data)) if box.type == b"meta"), None)
+    if box is None:
+        return None
+    meta = _Meta(box)
+    for inner in _boxes(data, box.body + 4, box.end):
+        if inner.type == b"pitm":
+            (meta.primary,) = struct.unpack_from(">I" if data[inner.body] else ">H", data, inner.body + 4)
+        elif inner.type == b"iprp":
+            for part in _boxes(data, inner.body, inner.end):
+                if part.type == b"ipco":
+                    meta.properties = list(_boxes(data, part.body, part.end))
+                elif part.type == b"ipma":
+                    meta.associations_box = part
+                    meta.associations |= _associations(data[part.body : part.end])
+    return meta
+
+
+def _associations(body: bytes) -> dict[int, list[int]]:
+    """Return which properties each item has, from the contents of an ipma box."""
+    is_wide, id_format = body[3] & 1, ">I" if body[0] else ">H"
+    (count,) = struct.unpack_from(">I", body, 4)
+    found: dict[int, list[int]] = {}
+    at = 8
+    for _ in range(count):
+        (item,) = struct.unpack_from(id_format, body, at)
+        at += struct.calcsize(id_format)
+        number = body[at]
+        at += 1
+        indices = struct.unpack_from(f">{number}{'H' if is_wide else 'B'}", body, at)
+        at += number * (1 + is_wide)
+        found[item] = [index & (0x7FFF if is_wide else 0x7F) for index in indices]
+    return found
+
+
+def _boxes(data: bytes, at: int, end: int) -> Iterator[Box]:
+    """Yield the boxes between two places."""
+    for _ in range(_MOST_BOXES):
+        if at + 8 > end:
+            return
+        length, kind = struct.unpack_from(">I4s", data, at)
+        body = at + 8
+        if length == 1:
+            (length,) = struct.unpack_from(">Q", data, body)
+            body += 8
+        following = end if length == 0 else at + length
+        if following < body or following > end:
+            return
+        yield Box(kind, at, body, following)
+        at = following

@@ -1,0 +1,192 @@
+"""PNG files reduced to what makes up their first picture, so that damaged metadata never costs the picture.
+
+Pillow refuses a whole file for one bad or large ancillary chunk. Here ancillary chunks are read one by one (PNG, third
+edition, W3C 2025, section 11.3), those with a wrong checksum or contents are skipped, and Pillow gets the others.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from stylizer.images.colorimetry import Colorimetry
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_MAX_UNPACKED = 8 * 2**20  # of a profile or an EXIF block, bytes
+_MOST_NUMBERS = 100_000
+_GRAY, _RGB = 0, 2
+_XMP = b"XML:com.adobe.xmp"
+_RAW_EXIF = b"Raw profile type exif"
+_SRGB_GAMMA, _SRGB_CHROMATICITIES = 45455, (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
+
+
+@dataclass(slots=True)
+class Png:
+    """The first picture of a PNG file.
+
+    Attributes:
+        data: A PNG file of nothing but this picture.
+        icc_profile: As embedded, and maybe unusable.
+        color: Color space where there is no usable profile; None for sRGB.
+        overrides_profile: Whether `color` comes before the profile (cICP).
+        metadata: What may tell the orientation, by Pillow's names.
+        transparent: Sample values of the one transparent color, gray (1) or RGB (3), of `depth` bits.
+        depth: Bits per sample.
+        canvas: (width, height) of the whole and (x, y) of this picture on it; None where it is all.
+    """
+
+    data: bytes = b""
+    icc_profile: bytes | None = None
+    color: Colorimetry | None = None
+    overrides_profile: bool = False
+    metadata: dict[str | tuple[int, int], bytes | str] = field(default_factory=dict)
+    transparent: tuple[int, ...] | None = None
+    depth: int = 8
+    canvas: tuple[tuple[int, int], tuple[int, int]] | None = None
+
+
+def reduce(data: bytes) -> Png:
+    """Separate a PNG file into its first picture and what describes it. A broken header is left for Pillow to find."""
+    png, ancillary = Png(), dict[bytes, bytes]()
+    view, critical = memoryview(data), list[bytes | memoryview]([SIGNATURE])  # pixels are copied once, when joined
+    header, frame = b"", _FirstFrame()
+    has_pixels = False
+    for name, start, end in chunks(data):
+        has_pixels |= name == b"IDAT"
+        if name in (b"acTL", b"fcTL", b"fdAT"):
+            frame.add(name, data[start + 8 : end - 4], has_pixels)
+        elif name[0] & 0x20 == 0:
+            header = data[start + 8 : end - 4] if name == b"IHDR" else header
+            critical.append(view[start:end])
+        elif end <= len(data) and zlib.crc32(view[start + 4 : end - 4]) == int.from_bytes(data[end - 4 : end], "big"):
+            _collect(name, data[start + 8 : end - 4], ancillary, png.metadata)
+    if len(header) != 13:
+        png.data = data
+        return png
+    png.depth, kind = header[8], header[9]
+    transparency = ancillary.get(b"tRNS")
+    if transparency is not None and kind in (_GRAY, _RGB):
+        count = 1 if kind == _GRAY else 3
+        if len(transparency) >= 2 * count:
+            mask = 2**png.depth - 1
+            png.transparent = tuple(value & mask for value in struct.unpack_from(f">{count}H", transparency))
+    elif transparency is not None:  # of a palette
+        before_pixels = next((at for at, part in enumerate(critical) if part[4:8] == b"IDAT"), len(critical))
+        critical.insert(before_pixels, chunk(b"tRNS", transparency))
+    placed = frame.placed(header)
+    if placed is not None:
+        png.canvas = placed
+        critical = [part for part in critical if part[4:8] not in (b"IDAT", b"IHDR")]
+        critical[1:1] = [chunk(b"IHDR", frame.size + header[8:])]
+        at = next((at for at, part in enumerate(critical) if part[4:8] == b"IEND"), len(critical))
+        critical[at:at] = frame.pixels
+    png.data = b"".join(critical)
+    _set_color(png, ancillary)
+    return png
+
+
+def chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Yield each chunk up to IEND: its name, where it starts and where it ends, which may be beyond the file."""
+    at = len(SIGNATURE)
+    while at + 8 <= len(data):
+        length, name = struct.unpack_from(">I4s", data, at)
+        yield name, at, at + 12 + length
+        if name == b"IEND":
+            return
+        at += 12 + length
+
+
+def chunk(name: bytes, body: bytes) -> bytes:
+    """Return a chunk with its length and checksum."""
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(body, zlib.crc32(name)))
+
+
+class _FirstFrame:
+    """The first frame of an animation whose frames do not include the static picture that other readers show."""
+
+    def __init__(self) -> None:
+        self.size = b""
+        self.pixels: list[bytes] = []
+        self._place = b""
+        self._is_animated = False
+        self._controls = 0
+        self._numbers: list[bytes] = []
+
+    def add(self, name: bytes, body: bytes, is_behind_pixels: bool) -> None:
+        """Take an acTL, fcTL or fdAT chunk."""
+        if name == b"acTL":
+            self._is_animated |= not is_behind_pixels
+            return
+        if self._controls <= 1 and len(self._numbers) < _MOST_NUMBERS:
+            self._numbers.append(body[:4])
+        if name == b"fcTL":
+            self._controls += 1
+            if self._controls == 1 and is_behind_pixels and len(body) >= 20:
+                self.size, self._place = body[4:12], body[12:20]
+        elif self._controls == 1 and self.size:
+            self.pixels.append(chunk(b"IDAT", body[4:]))
+
+    def placed(self, header: bytes) -> tuple[tuple[int, int], tuple[int, int]] | None:
+        """Return the size of the canvas and the frame's place on it; None without such a frame, or for a bad one."""
+        in_sequence = self._numbers[: len(self.pixels) + 1] == [
+            number.to_bytes(4, "big") for number in range(min(len(self.pixels) + 1, _MOST_NUMBERS))
+        ]
+        if not self.pixels or not self._is_animated or not in_sequence:
+            return None
+        (width, height), (frame_width, frame_height) = (struct.unpack(">II", size) for size in (header[:8], self.size))
+        x, y = struct.unpack(">II", self._place)
+        fits = 0 < frame_width <= width - x and 0 < frame_height <= height - y
+        return ((width, height), (x, y)) if fits else None
+
+
+def _collect(
+    name: bytes, body: bytes, ancillary: dict[bytes, bytes], metadata: dict[str | tuple[int, int], bytes | str]
+) -> None:
+    """Keep the first chunk of each name, and of texts those that may tell the orientation."""
+    if name in (b"tRNS", b"iCCP", b"cICP", b"sRGB", b"gAMA", b"cHRM"):
+        ancillary.setdefault(name, body)
+    elif name == b"eXIf":
+        metadata.setdefault("exif", b"Exif\0\0" + body)
+    elif name == b"iTXt" and body.startswith(_XMP + b"\0\0"):
+        metadata.setdefault("xmp", body[len(_XMP) + 3 :].split(b"\0", 2)[-1])
+    elif name in (b"tEXt", b"zTXt") and body.startswith(_RAW_EXIF + b"\0"):
+        text = body[len(_RAW_EXIF) + 1 :]
+        unpacked = text if name == b"tEXt" else _inflate(text[1:])
+        if unpacked is not None and len(unpacked) <= _MAX_UNPACKED:
+            metadata.setdefault("Raw profile type exif", unpacked.decode("latin-1"))
+
+
+def _inflate(data: bytes) -> bytes | None:
+    """Unpack a zlib stream; None where it is broken, cut short or larger than allowed."""
+    stream = zlib.decompressobj()
+    with suppress(zlib.error):
+        unpacked = stream.decompress(data, _MAX_UNPACKED)
+        return unpacked if stream.eof else None
+    return None
+
+
+def _set_color(png: Png, ancillary: dict[bytes, bytes]) -> None:
+    """Find the color space, in the order of precedence of section 4.3: cICP, iCCP, sRGB, then gAMA and cHRM."""
+    cicp = ancillary.get(b"cICP", b"")
+    if len(cicp) == 4 and cicp[2] == 0:
+        with suppress(ValueError):
+            png.color = Colorimetry.by_codes(cicp[0], cicp[1], is_full_range=cicp[3] == 1)
+            png.overrides_profile = True
+            return
+    profile = ancillary.get(b"iCCP")
+    if profile is not None:
+        _, _, packed = profile.partition(b"\0")
+        png.icc_profile = _inflate(packed[1:])
+    if b"sRGB" in ancillary:
+        return
+    gamma = int.from_bytes(ancillary.get(b"gAMA", b"")[:4], "big")
+    numbers = ancillary.get(b"cHRM", b"")
+    points = struct.unpack(">8I", numbers) if len(numbers) == 32 else _SRGB_CHROMATICITIES
+    is_srgb = abs(gamma - _SRGB_GAMMA) <= 500 or gamma == 0
+    if is_srgb and all(abs(a - b) <= 500 for a, b in zip(points, _SRGB_CHROMATICITIES, strict=True)):
+        return  # what software that knows no sRGB chunk writes for sRGB
+    with suppress(ValueError):
+        png.color = Colorimetry.by_chromaticities([value / 1e5 for value in points], gamma / 1e5 if gamma else None)

@@ -1,0 +1,95 @@
+"""Resizing pictures with alpha such that invisible pixels have no influence on visible ones.
+
+Colors are resampled weighted by alpha (premultiplied; Porter & Duff 1984), so that a cut-out gets no fringe in the
+color of what it was cut from. Where nothing is visible, colors are filled in from the nearest visible ones by push-pull
+(Gortler et al., "The Lumigraph", SIGGRAPH 1996, section 3.3), so that methods that take statistics of the whole picture
+see no colors but those of its visible part.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from stylizer.images import Picture
+
+Floats = npt.NDArray[np.float32]
+
+BAND = 256  # rows of the result that are resampled at once
+LEAST_ALPHA = 0.25 / 255  # below it colors are quotients of rounding errors; 0.5 / 255 is written as visible
+_SUPPORT = 3  # of Lanczos, in pixels of the coarser of both pictures
+WHITE = 255
+
+
+def resized(picture: Picture, size: tuple[int, int]) -> Image.Image:
+    """Return the colors of a picture at `size` (width, height), as "RGB"."""
+    if picture.alpha is None:
+        return Image.fromarray(picture.rgb).resize(size, Image.Resampling.LANCZOS)
+    if not picture.alpha.any():
+        return Image.new("RGB", size, (WHITE, WHITE, WHITE))
+    weighted, weight = _resample_weighted(picture.rgb, picture.alpha, size)
+    is_visible = weight > LEAST_ALPHA
+    colors = np.divide(weighted, weight[..., None], where=is_visible[..., None], out=np.zeros_like(weighted))
+    np.clip(colors, 0, 255, out=colors)
+    if not is_visible.all():
+        filled = _push_pull(colors, np.where(is_visible, weight.clip(0, 1), 0))
+        colors = np.where(is_visible[..., None], colors, filled)
+    return Image.fromarray(np.rint(colors).astype(np.uint8))
+
+
+def _resample_weighted(
+    rgb: npt.NDArray[np.uint8], alpha: npt.NDArray[np.uint8], size: tuple[int, int]
+) -> tuple[Floats, Floats]:
+    """Resample colors times alpha (h, w, 3), 0-255, and alpha (h, w), 0-1, band by band for the sake of memory."""
+    width, height = size
+    source_height, source_width = alpha.shape
+    scale = source_height / height
+    margin = math.ceil(_SUPPORT * max(1.0, scale)) + 1
+    weighted, weight = np.empty((height, width, 3), np.float32), np.empty((height, width), np.float32)
+    for top in range(0, height, BAND):
+        bottom = min(top + BAND, height)
+        first = max(0, math.floor(top * scale) - margin)
+        last = min(source_height, math.ceil(bottom * scale) + margin)
+        box = (0.0, top * scale - first, float(source_width), bottom * scale - first)
+        part = alpha[first:last].astype(np.float32) / np.float32(255)
+
+        def resample(
+            plane: npt.NDArray[Any], box: tuple[float, float, float, float] = box, rows: int = bottom - top
+        ) -> Floats:
+            image = Image.fromarray(plane).resize((width, rows), Image.Resampling.LANCZOS, box)
+            return np.asarray(image)
+
+        weight[top:bottom] = resample(part)
+        for channel in range(3):
+            weighted[top:bottom, :, channel] = resample(rgb[first:last, :, channel] * part)
+    return weighted, weight
+
+
+def _push_pull(colors: Floats, weight: Floats) -> Floats:
+    """Fill in `colors` (h, w, 3) where `weight` (h, w), 0-1, is 0.
+
+    Push: halve the picture, colors averaged by weight, until one pixel is left. Pull: on the way back, pixels without
+    weight take the color of the coarser level.
+    """
+    height, width = weight.shape
+    if height == 1 and width == 1:
+        return colors
+    even = ((0, height % 2), (0, width % 2))
+    padded = np.pad(colors * weight[..., None], (*even, (0, 0)))
+    weights = np.pad(weight, even)
+    sums = padded.reshape(-(-height // 2), 2, -(-width // 2), 2, 3).sum((1, 3))
+    totals = weights.reshape(-(-height // 2), 2, -(-width // 2), 2).sum((1, 3))
+    coarse = np.divide(sums, totals[..., None], where=totals[..., None] > 0, out=np.zeros_like(sums))
+    coarse = _push_pull(coarse, np.minimum(totals, 1))
+    blurred = [
+        np.asarray(Image.fromarray(np.ascontiguousarray(coarse[..., channel])).resize((width, height), _BILINEAR))
+        for channel in range(3)
+    ]
+    return np.where(weight[..., None] > 0, colors, np.stack(blurred, -1))
+
+
+_BILINEAR = Image.Resampling.BILINEAR
