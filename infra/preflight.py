@@ -1,8 +1,9 @@
 """Looks at this machine before a deploy, so that what is missing is said at once and in words.
 
-    python -m infra.preflight dev --docker
+    python -m infra.preflight dev
 
-prints the account and region that the stage goes to, as the CDK's command line writes them.
+prints the account and region that the stage goes to, as the CDK's command line writes them. `infra.deploy` looks at
+what building images takes, too, and at quotas.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.settings import StageSettings, WrongSettings, read_context, stage_settings
+from infra.settings import StageSettings, WrongSettings, find_settings
+from infra.standing import Environment
 
 _PATIENCE = 20  # seconds
 
@@ -30,15 +32,10 @@ def main() -> None:
     """Print the environment, or say what is missing."""
     parser = argparse.ArgumentParser(prog="python -m infra.preflight", description=main.__doc__)
     parser.add_argument("stage")
-    parser.add_argument("--docker", action="store_true", help="look for Docker too")
     given = parser.parse_args()
     try:
-        index = os.environ.get("TORCH_CPU_INDEX")
-        settings = stage_settings(read_context()["stages"], given.stage, torch_cpu_index=index)
+        settings = find_settings(given.stage, os.environ)
         find_npx()
-        if given.docker:
-            find_docker()
-            find_index(settings)
         environment = find_environment(settings)
     except (NotReady, WrongSettings) as error:
         sys.exit(f"not ready: {error}")
@@ -72,8 +69,8 @@ def find_docker() -> None:
         raise NotReady(f"docker does not work here: {reason[-1] if reason else 'it does not say why'}. {advice}")
 
 
-def find_environment(settings: StageSettings) -> str:
-    """Where the stage goes to, as "aws://<account>/<region>".
+def find_environment(settings: StageSettings) -> Environment:
+    """Where the stage goes to.
 
     Raises:
         NotReady: There are no credentials, they are not accepted or are those of another account, or no region is set.
@@ -92,7 +89,7 @@ def find_environment(settings: StageSettings) -> str:
         raise NotReady(
             f"stage {settings.stage} goes to account {settings.account}, and the credentials are of {account}"
         )
-    return f"aws://{account}/{region}"
+    return Environment(account=account, region=region)
 
 
 if __name__ == "__main__":

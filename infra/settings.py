@@ -15,6 +15,9 @@ ROOT: Final = Path(__file__).parents[1]
 PAINTER_MARGIN: Final = 30
 """How long before the end of its time a painter hands its painting back, seconds; the painter's own default."""
 
+FIRST_CREATE: Final = "first_create"
+"""Context that `make deploy` gives the app while the stack does not stand yet."""
+
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
 Origin = Annotated[str, StringConstraints(pattern=r"^(\*|https?://[a-z0-9.-]+(:[0-9]{1,5})?)$")]
@@ -181,6 +184,16 @@ def stage_settings(
     except ValidationError as error:
         lines = [f"cdk.json, stages.{stage}:", *map(_line, error.errors())]
         raise WrongSettings("\n  ".join(lines)) from None
+
+
+def find_settings(stage: str, environment: Mapping[str, str]) -> StageSettings:
+    """The settings of a stage of cdk.json, completed from environment variables.
+
+    Raises:
+        WrongSettings: See `stage_settings`.
+    """
+    context = read_context()
+    return stage_settings(context["stages"], stage, torch_cpu_index=environment.get("TORCH_CPU_INDEX"))
 
 
 def _line(error: Any) -> str:

@@ -29,22 +29,25 @@ class StylizerStack(Stack):
     Args:
         scope: The app.
         settings: Of the stage.
+        is_standing: False for the first create, which makes the stack without protection from deletion: one that fails
+            could not be rolled back otherwise.
     """
 
-    def __init__(self, scope: Construct, settings: StageSettings):
+    def __init__(self, scope: Construct, settings: StageSettings, *, is_standing: bool):
+        is_protected = settings.is_kept and is_standing
         super().__init__(
             scope,
             settings.name,
             description=f"Image Stylizer, stage {settings.stage}",
             env=Environment(account=settings.account, region=settings.region),
-            termination_protection=settings.is_kept,
+            termination_protection=is_protected,
         )
         CustomResourceConfig.of(self).add_log_retention_lifetime(retention(settings))  # of what the CDK brings itself
         Tags.of(self).add("service", "image-stylizer")
         Tags.of(self).add("stage", settings.stage)
         layer = self._make_layer(settings)
         storage = Storage(self, "Storage", settings=settings)
-        jobs = Jobs(self, "Jobs", settings=settings)
+        jobs = Jobs(self, "Jobs", settings=settings, is_protected=is_protected)
         gpu = self._make_gpu(settings, storage, jobs)
         endpoint_arn = gpu.endpoint_arn if gpu else None
         api = Api(self, "Api", settings=settings, storage=storage, jobs=jobs, layer=layer, endpoint_arn=endpoint_arn)

@@ -65,7 +65,7 @@ def test_every_log_ends(stack: Synthesized) -> None:
     for group in stack.template["Resources"].values():
         if group["Type"] == "AWS::Logs::LogGroup":
             goes = "LogGroupName" in group["Properties"] or stack.settings.removal_policy == "destroy"
-            assert group["DeletionPolicy"] == ("Delete" if goes else "Retain")
+            assert group["DeletionPolicy"] == ("Delete" if goes else "RetainExceptOnCreate")
     if stack.settings.gpu:
         assert f"/aws/sagemaker/Endpoints/{stack.settings.endpoint_name}" in names
 

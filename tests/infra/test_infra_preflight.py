@@ -16,12 +16,16 @@ from infra.settings import ROOT
 FOUND = "#!/bin/sh\nexit 0\n"
 
 
-def look(*arguments: str, **environment: str) -> tuple[int, str]:
+def look(*arguments: str, module: str = "infra.preflight", **environment: str) -> tuple[int, str]:
     """Run it; gives the status and what it says."""
     given: Mapping[str, str] = {"HOME": "/nonexistent", "AWS_EC2_METADATA_DISABLED": "true", **environment}
-    command = [sys.executable, "-m", "infra.preflight", *arguments]
+    command = [sys.executable, "-m", module, *arguments]
     done = subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
+
+
+def try_to_deploy(stage: str, **environment: str) -> tuple[int, str]:
+    return look(stage, "--cdk", "npx aws-cdk", module="infra.deploy", **environment)
 
 
 @pytest.fixture
@@ -43,20 +47,20 @@ def test_a_machine_without_node_is_told_so(tmp_path: Path) -> None:
 
 
 def test_a_machine_without_docker_is_told_so_only_where_images_are_built(tools: Path) -> None:
-    assert "docker is not found" in look("dev", "--docker", PATH=str(tools))[1]
+    assert "docker is not found" in try_to_deploy("dev", PATH=str(tools))[1]
     assert "docker" not in look("dev", PATH=str(tools))[1]
 
 
 def test_a_docker_that_does_not_run_is_told_in_its_own_words(tools: Path) -> None:
     install(tools, "docker", "#!/bin/sh\necho 'Cannot connect to the Docker daemon' >&2\nexit 1\n")
-    status, told = look("dev", "--docker", PATH=str(tools))
+    status, told = try_to_deploy("dev", PATH=str(tools))
     assert status == 1
     assert "docker does not work here: Cannot connect to the Docker daemon. The painter's image is built here" in told
 
 
 def test_who_has_not_said_where_torch_for_the_cpu_is_hears_of_it_before_the_image_is_built(tools: Path) -> None:
     install(tools, "docker", FOUND)
-    status, told = look("dev", "--docker", PATH=str(tools))
+    status, told = try_to_deploy("dev", PATH=str(tools))
     assert status == 1
     assert "where torch's CPU builds are is not said: make deploy STAGE=dev TORCH_CPU_INDEX=" in told
 
@@ -69,11 +73,9 @@ def test_somebody_who_is_not_logged_in_is_told_how(tools: Path) -> None:
 
 
 def test_a_machine_that_is_ready_is_told_where_the_stage_goes(tools: Path) -> None:
-    install(tools, "docker", FOUND)
     with serving_moto() as address:
         keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_ENDPOINT_URL": address}
-        index = "https://wheels.example/cpu"
-        answer = look("dev", "--docker", PATH=str(tools), AWS_REGION="eu-central-1", TORCH_CPU_INDEX=index, **keys)
+        answer = look("dev", PATH=str(tools), AWS_REGION="eu-central-1", **keys)
     assert answer == (0, "aws://123456789012/eu-central-1\n")
 
 
