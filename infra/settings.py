@@ -20,6 +20,9 @@ FIRST_CREATE: Final = "first_create"
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
+_OLD_GPUS = re.compile(r"ml\.(p2|p3|p3dn|g3|g3s)\.")
+"""Families with Kepler, Maxwell and Volta chips."""
+
 Origin = Annotated[str, StringConstraints(pattern=r"^(\*|https?://[a-z0-9.-]+(:[0-9]{1,5})?)$")]
 LogDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827]  # what CloudWatch knows
 
@@ -118,6 +121,15 @@ class StageSettings(BaseModel):
                 "domain_name and certificate_arn go together",
                 (self.domain_name is None) != (self.certificate_arn is None),
             ),
+            (
+                f"the endpoint would be called {self.endpoint_name}, and SageMaker takes 63 characters: a shorter name",
+                len(self.endpoint_name or "") > 63,
+            ),
+            (
+                f"gpu_instance_type is {self.gpu_instance_type}, whose GPUs CUDA 13 no longer runs on; allowed are "
+                "g4dn and g5 or newer, p4d or newer",
+                bool(_OLD_GPUS.match(self.gpu_instance_type)),
+            ),
             ("monthly_budget_usd needs alarm_email", self.monthly_budget_usd > 0 and self.alarm_email is None),
             ("key_rate_limit is more than rate_limit, which all keys share", self.key_rate_limit > self.rate_limit),
             ("key_burst_limit is more than burst_limit, which all keys share", self.key_burst_limit > self.burst_limit),
@@ -142,8 +154,13 @@ class StageSettings(BaseModel):
 
     @property
     def endpoint_name(self) -> str | None:
-        """Name of the endpoint with a GPU, if there is one. Fixed, since its painters have to know it themselves."""
-        return f"{self.name}-painter" if self.gpu else None
+        """Name of the endpoint with a GPU, if there is one.
+
+        It is fixed, since its painters have to know it themselves, and carries what SageMaker cannot change while the
+        number of instances is scaled: another type is another endpoint.
+        """
+        kind = self.gpu_instance_type.removeprefix("ml.").replace(".", "-")
+        return f"{self.name}-painter-{kind}" if self.gpu else None
 
     @property
     def painting_seconds(self) -> int:

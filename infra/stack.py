@@ -125,7 +125,7 @@ def _outputs(
         "PaintQueue": jobs.paint_queue.queue_url,
         "DeadLetters": jobs.dead_letters.queue_url,
         "Undelivered": jobs.undelivered.queue_url,
-        "Dashboard": settings.name,
+        "Dashboard": monitoring.dashboard.dashboard_name,
         "AlarmTopic": monitoring.topic.topic_arn,
         **({"EndpointName": settings.endpoint_name} if settings.endpoint_name else {}),
         **({"DomainTarget": gateway.domain.domain_name_alias_domain_name} if gateway.domain else {}),

@@ -33,6 +33,12 @@ CERTIFICATE = "arn:aws:acm:eu-central-1:123456789012:certificate/0f2b"
         ({"monthly_budget_usd": 10.0}, "monthly_budget_usd needs alarm_email"),
         ({"key_rate_limit": 60.0}, "key_rate_limit is more than rate_limit"),
         ({"key_burst_limit": 500}, "key_burst_limit is more than burst_limit"),
+        ({"gpu": True, "gpu_instance_type": "ml.p3.2xlarge"}, "gpu_instance_type is ml.p3.2xlarge, whose GPUs CUDA 13"),
+        ({"gpu": True, "gpu_instance_type": "ml.p2.xlarge"}, "gpu_instance_type is ml.p2.xlarge, whose GPUs CUDA 13"),
+        (
+            {"gpu": True, "gpu_instance_type": "ml.p4de.24xlarge", "name": "x" * 41},
+            "-painter-p4de-24xlarge, and SageMaker takes 63 characters: a shorter name",
+        ),
         ({"gpu_max_instances": 2}, "gpu_max_instances is given, but gpu is false"),
         ({"waf_rate_limit": 100}, "waf_rate_limit is given, but waf is false"),
     ],

@@ -334,7 +334,7 @@ class Service:
                 field="Idempotency-Key",
             )
         job = self._job(known.owner, known.job_id)
-        if job.status == "queued":
+        if job.status == "queued" and self.ports.dispatcher.trace(job) != "no-way":
             # Whoever stored the job may have ended before sending it; to send it twice does no harm.
             self.ports.dispatcher.send(job)
         return self._view(job)
