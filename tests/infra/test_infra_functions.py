@@ -55,6 +55,13 @@ def test_every_function_is_traced_and_writes_to_a_log_that_ends(stack: Synthesiz
         assert function["MemorySize"] >= 512
 
 
+def test_every_function_logs_into_a_group_that_ends(stack: Synthesized) -> None:
+    """Those that the CDK brings to empty buckets, too."""
+    groups = stack.all("Logs::LogGroup")
+    for function in stack.all("Lambda::Function").values():
+        assert groups[function["LoggingConfig"]["LogGroup"]["Ref"]]["RetentionInDays"] == stack.settings.log_days
+
+
 def test_every_log_ends(stack: Synthesized) -> None:
     groups = stack.all("Logs::LogGroup")
     assert {group.get("RetentionInDays") for group in groups.values()} == {stack.settings.log_days}
