@@ -12,7 +12,7 @@ import sys
 from aws_cdk import App, Validations
 from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
-from infra.settings import FIRST_CREATE, ROOT, StageSettings, WrongSettings, read_context, stage_settings
+from infra.settings import FIRST_CREATE, ROOT, StageSettings, WrongSettings, find_settings, read_context
 from infra.stack import StylizerStack
 
 
@@ -35,8 +35,7 @@ def main() -> None:
     context = App(context=read_context()).node
     stage = context.try_get_context("stage") or os.environ.get("STAGE") or "dev"
     try:
-        index = os.environ.get("TORCH_CPU_INDEX")
-        settings = stage_settings(context.get_context("stages"), stage, torch_cpu_index=index)
+        settings = find_settings(stage, os.environ)
     except WrongSettings as error:
         sys.exit(str(error))
     # The CDK's command line says where it wants it.

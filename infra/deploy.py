@@ -15,7 +15,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from infra.preflight import NotReady, find_docker, find_environment, find_index, find_npx
+from infra.preflight import NotReady, check_platforms, find_docker, find_environment, find_index, find_npx
 from infra.quotas import UnknownQuotas, find_shortages
 from infra.settings import FIRST_CREATE, ROOT, StageSettings, WrongSettings, find_settings
 from infra.standing import Environment, StandingStack, index_steps, is_bootstrapped, unprotect
@@ -102,8 +102,9 @@ def main() -> int:
     try:
         settings = find_settings(given.stage, os.environ)
         find_npx()
-        find_docker()
+        docker = find_docker()
         find_index(settings)
+        check_platforms(settings, docker)
         environment = find_environment(settings)
         if not given.skip_quotas:
             _check_quotas(settings, environment)

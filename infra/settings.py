@@ -42,7 +42,8 @@ class StageSettings(BaseModel):
         removal_policy: What becomes of files, table and logs when the stack is destroyed. With "retain" the table
             is also protected from deletion, and styles of callers that are deleted can be had back for a month.
         architecture: Of all Lambda functions, and so of the machine that builds the painter's image fastest.
-        pip_extra_index_url: Where the painter's image finds the CPU build of torch, which the default index lacks.
+        pip_extra_index_url: Where the painter's image finds the CPU build of torch, which the default index lacks. A
+            stage that names none takes TORCH_CPU_INDEX of the environment, else what cdk.json names for all stages.
             Without it the image is not built; see docs/operations.md.
         vgg19: Whether the images of the painters bring the weights of VGG-19, for `features: vgg19`.
         api_memory: Of the API's function, MiB; 1,769 are one processor.
@@ -178,14 +179,14 @@ def read_context() -> dict[str, Any]:
 
 
 def stage_settings(
-    stages: Mapping[str, Mapping[str, Any]], stage: str, *, torch_cpu_index: str | None = None
+    stages: Mapping[str, Mapping[str, Any]], stage: str, *, pip_extra_index_url: str | None = None
 ) -> StageSettings:
     """The settings of a stage.
 
     Args:
         stages: All of them, as they stand in cdk.json.
         stage: The name of one.
-        torch_cpu_index: Its pip_extra_index_url, if it names none: what is in the environment as TORCH_CPU_INDEX.
+        pip_extra_index_url: Of a stage that names none.
 
     Raises:
         WrongSettings: There is no such stage, or a setting is unknown, missing or out of its range.
@@ -196,7 +197,7 @@ def stage_settings(
         allowed = "allowed are up to 31 small letters, digits and hyphens, a letter first"
         raise WrongSettings(f"{stage!r} cannot be the name of a stage; {allowed}")
     try:
-        index = {"pip_extra_index_url": torch_cpu_index} if torch_cpu_index else {}
+        index = {"pip_extra_index_url": pip_extra_index_url} if pip_extra_index_url else {}
         return StageSettings.model_validate({**index, **stages[stage], "stage": stage})
     except ValidationError as error:
         lines = [f"cdk.json, stages.{stage}:", *map(_line, error.errors())]
@@ -210,7 +211,8 @@ def find_settings(stage: str, environment: Mapping[str, str]) -> StageSettings:
         WrongSettings: See `stage_settings`.
     """
     context = read_context()
-    return stage_settings(context["stages"], stage, torch_cpu_index=environment.get("TORCH_CPU_INDEX"))
+    index = environment.get("TORCH_CPU_INDEX") or context.get("pip_extra_index_url")
+    return stage_settings(context["stages"], stage, pip_extra_index_url=index)
 
 
 def _line(error: Any) -> str:

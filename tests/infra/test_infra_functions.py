@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from infra.settings import PAINTER_MARGIN, ROOT
+from infra.app import make_app
+from infra.settings import PAINTER_MARGIN, ROOT, stage_settings
 from stylizer_service.aws.settings import ApiSettings, AwsSettings, PainterSettings, SettleSettings
 
 from .conftest import Properties, Synthesized, as_list, render
@@ -181,6 +182,24 @@ def test_images_are_for_the_processors_that_run_them(stack: Synthesized) -> None
         index = stack.settings.pip_extra_index_url
         for_lambda = {"TORCH": "cpu"} | ({"PIP_EXTRA_INDEX_URL": index} if index else {})
         assert arguments == (for_lambda if target == "lambda" else {})
+
+
+def test_address_of_the_index_does_not_name_the_image(tmp_path: Path) -> None:
+    """A mirror must not have every painter deployed again."""
+
+    def names(place: str, **stage: Any) -> set[str]:
+        settings = stage_settings({"mine": {"gpu": True, **stage}}, "mine")
+        assembly = make_app(settings, str(tmp_path / place)).synth()
+        (manifest,) = Path(assembly.directory).glob("*.assets.json")
+        return set(json.loads(manifest.read_text())["dockerImages"])
+
+    first = names("a", pip_extra_index_url="https://wheels.example/cpu")
+    assert first == names("b", pip_extra_index_url="https://mirror.example/cpu/")
+    assert not first & names("c", vgg19=True)
+
+
+def test_sagemaker_gets_a_docker_manifest(everything: Synthesized) -> None:
+    assert images(everything)["sagemaker"]["dockerOutputs"] == ["type=docker"]
 
 
 def test_the_endpoint_goes_to_zero_and_comes_back_from_it_by_two_policies(everything: Synthesized) -> None:

@@ -7,11 +7,13 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cloud.moto_server import serving_moto
 
-from infra.settings import ROOT
+from infra.preflight import NotReady, check_platforms
+from infra.settings import ROOT, stage_settings
 
 FOUND = "#!/bin/sh\nexit 0\n"
 
@@ -84,3 +86,49 @@ def test_a_stage_that_is_not_there_is_told_first() -> None:
         1,
         "not ready: there is no stage 'nope' in cdk.json; there are: dev, prod\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("machine", "told", "stage", "emulated", "ready"),
+    [
+        ("x86_64", "linux/amd64, linux/386", {}, (), False),
+        ("x86_64", "linux/amd64*, linux/arm64", {}, (), True),
+        ("x86_64", None, {}, ("qemu-aarch64",), True),
+        ("x86_64", None, {}, (), False),
+        ("x86_64", None, {"architecture": "x86_64"}, (), True),
+        ("aarch64", None, {}, (), True),
+        ("aarch64", None, {"gpu": True}, (), False),
+    ],
+)
+def test_image_of_another_platform_needs_emulation(
+    tools: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    machine: str,
+    told: str | None,
+    stage: dict[str, Any],
+    emulated: tuple[str, ...],
+    ready: bool,
+) -> None:
+    install(tools, "docker", f"#!/bin/sh\necho 'Platforms: {told}'\n" if told else "#!/bin/sh\nexit 1\n")
+    for handler in emulated:
+        (tools / handler).touch()
+    monkeypatch.setattr("infra.preflight.platform.machine", lambda: machine)
+    monkeypatch.setattr("infra.preflight._BINFMT", tools)
+    monkeypatch.setattr("infra.preflight.sys.platform", "linux")
+    settings = stage_settings({"mine": stage}, "mine")
+    if ready:
+        check_platforms(settings, str(tools / "docker"))
+        return
+    with pytest.raises(NotReady) as caught:
+        check_platforms(settings, str(tools / "docker"))
+    missing, other = ("amd64", None) if settings.gpu else ("arm64", "x86_64")
+    assert f"builds no images for linux/{missing}" in str(caught.value)
+    assert f"docker run --privileged --rm tonistiigi/binfmt --install {missing}" in str(caught.value)
+    assert (f'"architecture": "{other}"' in str(caught.value)) is (other is not None)
+
+
+def test_program_named_by_cdk_docker_builds_the_images(tools: Path) -> None:
+    assert "podman is not found" in try_to_deploy("dev", PATH=str(tools), CDK_DOCKER="podman")[1]
+    install(tools, "podman", "#!/bin/sh\necho 'no machine is running' >&2\nexit 1\n")
+    told = try_to_deploy("dev", PATH=str(tools), CDK_DOCKER="podman")[1]
+    assert "podman does not work here: no machine is running" in told
