@@ -5,7 +5,7 @@ The tools are no dependencies of the project: tests of those that are not in bui
 
     python3 -m venv build/generators
     build/generators/bin/pip install openapi-python-client==0.29.1 openapi-generator-cli==7.26.0 \\
-        datamodel-code-generator==0.89.0 httpx ruff
+        datamodel-code-generator==0.89.0 httpx python-dateutil ruff urllib3
     npm --prefix build/generators install openapi-typescript@7.13.0 openapi-fetch@0.17.0 typescript@5.9 tsx@4.23.15 \\
         @types/node@26 @redocly/cli@2.77.0 @stoplight/spectral-cli@6.16.3
 

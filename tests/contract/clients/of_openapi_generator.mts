@@ -11,7 +11,7 @@ form.append("file", new Blob([readFileSync(path)]));
 await fetch(new URL(upload.url, base), { method: "POST", body: form });
 const api = new StylizationsApi(configuration);
 const stylizationRequest = { content: upload.id, style: "woodcut", size: 64 };
-let job = await api.createStylization({ stylizationRequest, prefer: "wait=1", idempotencyKey: "key-0" });
+let job = await api.createStylization({ stylizationRequest, prefer: "wait=1", idempotencyKey: "generator-typescript" });
 while (job.status === "queued" || job.status === "running") {
   await new Promise((resolve) => setTimeout(resolve, 300));
   job = await api.getStylization({ id: job.id });

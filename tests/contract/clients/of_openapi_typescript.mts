@@ -27,7 +27,7 @@ async function finish(job: components["schemas"]["Stylization"] | undefined): Pr
 const { data: upload } = await client.POST("/v1/uploads", { body: { media_type: "image/jpeg" } });
 if (!upload) throw new Error("no upload");
 await fetch(new URL(upload.url, base), { method: "POST", body: formOf({ ...upload.fields, file: photo }) });
-const params = { header: { Prefer: "wait=1", "Idempotency-Key": "key-0" } };
+const params = { header: { Prefer: "wait=1", "Idempotency-Key": "openapi-fetch" } };
 const body = { content: upload.id, style: "woodcut", size: 64 };
 await finish((await client.POST("/v1/stylizations", { body, params })).data);
 const bodySerializer = (fields: object): FormData => formOf({ ...fields, content: photo });
