@@ -111,7 +111,7 @@ diff: .venv/.infra ## say what a deploy of STAGE=dev would change
 	$(CDK) diff -c stage="$(STAGE)" $(CDK_FLAGS)
 
 deploy: .venv/.infra ## put STAGE=dev into the AWS account that you are logged in to, or bring it up to date
-	@environment=$$($(BIN)/python -m infra.preflight "$(STAGE)" --docker) && set -x && $(CDK) bootstrap "$$environment" && $(CDK) deploy -c stage="$(STAGE)" $(CDK_FLAGS)
+	@$(BIN)/python -m infra.deploy "$(STAGE)" --cdk="$(CDK)" $(if $(SKIP_QUOTAS),--skip-quotas) --flags="$(CDK_FLAGS)"
 
 destroy: .venv/.infra ## take STAGE=dev out of the account again
 	@$(BIN)/python -m infra.preflight "$(STAGE)"

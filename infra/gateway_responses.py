@@ -108,6 +108,7 @@ GATEWAY_RESPONSES: Final = (
         "Too many requests today",
         "this key has made all the requests that it has for a day; the next day begins at midnight UTC",
         field="X-Api-Key",
+        headers={"Retry-After": "3600"},  # the gateway knows no time of day
     ),
     GatewayResponse(
         "REQUEST_TOO_LARGE",

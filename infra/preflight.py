@@ -1,25 +1,32 @@
 """Looks at this machine before a deploy, so that what is missing is said at once and in words.
 
-    python -m infra.preflight dev --docker
+    python -m infra.preflight dev
 
-prints the account and region that the stage goes to, as the CDK's command line writes them.
+prints the account and region that the stage goes to, as the CDK's command line writes them. `infra.deploy` looks at
+what building images takes, too, and at quotas.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import platform
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.settings import StageSettings, WrongSettings, read_context, stage_settings
+from infra.settings import StageSettings, WrongSettings, find_settings
+from infra.standing import Environment
 
 _PATIENCE = 20  # seconds
+_PLATFORMS = {"arm64": "linux/arm64", "x86_64": "linux/amd64"}
+_MACHINES = {"aarch64": "arm64", "AMD64": "x86_64"}  # as systems call them
+_BINFMT = Path("/proc/sys/fs/binfmt_misc")
 
 
 class NotReady(Exception):
@@ -30,15 +37,10 @@ def main() -> None:
     """Print the environment, or say what is missing."""
     parser = argparse.ArgumentParser(prog="python -m infra.preflight", description=main.__doc__)
     parser.add_argument("stage")
-    parser.add_argument("--docker", action="store_true", help="look for Docker too")
     given = parser.parse_args()
     try:
-        index = os.environ.get("TORCH_CPU_INDEX")
-        settings = stage_settings(read_context()["stages"], given.stage, torch_cpu_index=index)
+        settings = find_settings(given.stage, os.environ)
         find_npx()
-        if given.docker:
-            find_docker()
-            find_index(settings)
         environment = find_environment(settings)
     except (NotReady, WrongSettings) as error:
         sys.exit(f"not ready: {error}")
@@ -58,22 +60,61 @@ def find_index(settings: StageSettings) -> None:
         raise NotReady(f"where torch's CPU builds are is not said: {advice}. docs/operations.md tells where to find it")
 
 
-def find_docker() -> None:
-    """Raise NotReady unless images can be built here."""
-    advice = "The painter's image is built here: install Docker, start it, and see that `docker info` works"
-    if (docker := shutil.which("docker")) is None:
-        raise NotReady(f"docker is not found. {advice}")
+def find_docker() -> str:
+    """The program that builds images: Docker, or what CDK_DOCKER names, as the CDK's command line does it.
+
+    Raises:
+        NotReady: It is not there, or does not work.
+    """
+    name = os.environ.get("CDK_DOCKER") or "docker"
+    advice = f"The painter's image is built here: install Docker, start it, and see that `{name} info` works"
+    if (docker := shutil.which(name)) is None:
+        raise NotReady(f"{name} is not found. {advice}, or name another such program by CDK_DOCKER")
     try:
         done = subprocess.run([docker, "info"], capture_output=True, text=True, timeout=_PATIENCE, check=False)
     except subprocess.TimeoutExpired:
-        raise NotReady(f"docker does not answer. {advice}") from None
+        raise NotReady(f"{name} does not answer. {advice}") from None
     if done.returncode:
         reason = done.stderr.strip().splitlines()
-        raise NotReady(f"docker does not work here: {reason[-1] if reason else 'it does not say why'}. {advice}")
+        raise NotReady(f"{name} does not work here: {reason[-1] if reason else 'it does not say why'}. {advice}")
+    return docker
 
 
-def find_environment(settings: StageSettings) -> str:
-    """Where the stage goes to, as "aws://<account>/<region>".
+def check_platforms(settings: StageSettings, docker: str) -> None:
+    """Raise NotReady unless images for the machines of the stage can be built here."""
+    own = _PLATFORMS[settings.architecture]
+    needed = {own, *(["linux/amd64"] if settings.gpu else [])}
+    for name in sorted(needed - find_platforms(docker)):
+        machine = name.removeprefix("linux/")
+        run = f"{Path(docker).name} run --privileged --rm tonistiigi/binfmt --install {machine}"
+        cures = f"have it emulate one: {run}"
+        if name == own:
+            other = "x86_64" if machine == "arm64" else "arm64"
+            cures += f'; or set "architecture": "{other}" for the stage in cdk.json, and its functions run on that'
+        raise NotReady(f"this machine builds no images for {name}, which the stage needs: {cures}")
+
+
+def find_platforms(docker: str) -> set[str]:
+    """What images can be built for here: the machine's own platform, and those that it emulates."""
+    machine = _MACHINES.get(platform.machine(), platform.machine())
+    found = {_PLATFORMS[machine]} if machine in _PLATFORMS else set()
+    command = [docker, "buildx", "inspect"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, check=False)
+    except subprocess.TimeoutExpired:
+        raise NotReady(f"`{docker} buildx inspect` does not answer") from None
+    for line in done.stdout.splitlines():
+        if line.startswith("Platforms:"):
+            found |= {name.strip().rstrip("*") for name in line.removeprefix("Platforms:").split(",")}
+    # podman and finch have no buildx to ask: on Linux the kernel knows, and elsewhere their virtual machine emulates.
+    if sys.platform != "linux":
+        return found | set(_PLATFORMS.values()) if done.returncode else found
+    emulated = {"linux/arm64": "qemu-aarch64", "linux/amd64": "qemu-x86_64"}
+    return found | {name for name, handler in emulated.items() if (_BINFMT / handler).exists()}
+
+
+def find_environment(settings: StageSettings) -> Environment:
+    """Where the stage goes to.
 
     Raises:
         NotReady: There are no credentials, they are not accepted or are those of another account, or no region is set.
@@ -92,7 +133,7 @@ def find_environment(settings: StageSettings) -> str:
         raise NotReady(
             f"stage {settings.stage} goes to account {settings.account}, and the credentials are of {account}"
         )
-    return f"aws://{account}/{region}"
+    return Environment(account=account, region=region)
 
 
 if __name__ == "__main__":

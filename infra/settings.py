@@ -15,7 +15,13 @@ ROOT: Final = Path(__file__).parents[1]
 PAINTER_MARGIN: Final = 30
 """How long before the end of its time a painter hands its painting back, seconds; the painter's own default."""
 
+FIRST_CREATE: Final = "first_create"
+"""Context that `make deploy` gives the app while the stack does not stand yet."""
+
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+
+_OLD_GPUS = re.compile(r"ml\.(p2|p3|p3dn|g3|g3s)\.")
+"""Families with Kepler, Maxwell and Volta chips."""
 
 Origin = Annotated[str, StringConstraints(pattern=r"^(\*|https?://[a-z0-9.-]+(:[0-9]{1,5})?)$")]
 LogDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827]  # what CloudWatch knows
@@ -36,7 +42,8 @@ class StageSettings(BaseModel):
         removal_policy: What becomes of files, table and logs when the stack is destroyed. With "retain" the table
             is also protected from deletion, and styles of callers that are deleted can be had back for a month.
         architecture: Of all Lambda functions, and so of the machine that builds the painter's image fastest.
-        pip_extra_index_url: Where the painter's image finds the CPU build of torch, which the default index lacks.
+        pip_extra_index_url: Where the painter's image finds the CPU build of torch, which the default index lacks. A
+            stage that names none takes TORCH_CPU_INDEX of the environment, else what cdk.json names for all stages.
             Without it the image is not built; see docs/operations.md.
         vgg19: Whether the images of the painters bring the weights of VGG-19, for `features: vgg19`.
         api_memory: Of the API's function, MiB; 1,769 are one processor.
@@ -115,6 +122,15 @@ class StageSettings(BaseModel):
                 "domain_name and certificate_arn go together",
                 (self.domain_name is None) != (self.certificate_arn is None),
             ),
+            (
+                f"the endpoint would be called {self.endpoint_name}, and SageMaker takes 63 characters: a shorter name",
+                len(self.endpoint_name or "") > 63,
+            ),
+            (
+                f"gpu_instance_type is {self.gpu_instance_type}, whose GPUs CUDA 13 no longer runs on; allowed are "
+                "g4dn and g5 or newer, p4d or newer",
+                bool(_OLD_GPUS.match(self.gpu_instance_type)),
+            ),
             ("monthly_budget_usd needs alarm_email", self.monthly_budget_usd > 0 and self.alarm_email is None),
             ("key_rate_limit is more than rate_limit, which all keys share", self.key_rate_limit > self.rate_limit),
             ("key_burst_limit is more than burst_limit, which all keys share", self.key_burst_limit > self.burst_limit),
@@ -139,8 +155,13 @@ class StageSettings(BaseModel):
 
     @property
     def endpoint_name(self) -> str | None:
-        """Name of the endpoint with a GPU, if there is one. Fixed, since its painters have to know it themselves."""
-        return f"{self.name}-painter" if self.gpu else None
+        """Name of the endpoint with a GPU, if there is one.
+
+        It is fixed, since its painters have to know it themselves, and carries what SageMaker cannot change while the
+        number of instances is scaled: another type is another endpoint.
+        """
+        kind = self.gpu_instance_type.removeprefix("ml.").replace(".", "-")
+        return f"{self.name}-painter-{kind}" if self.gpu else None
 
     @property
     def painting_seconds(self) -> int:
@@ -158,14 +179,14 @@ def read_context() -> dict[str, Any]:
 
 
 def stage_settings(
-    stages: Mapping[str, Mapping[str, Any]], stage: str, *, torch_cpu_index: str | None = None
+    stages: Mapping[str, Mapping[str, Any]], stage: str, *, pip_extra_index_url: str | None = None
 ) -> StageSettings:
     """The settings of a stage.
 
     Args:
         stages: All of them, as they stand in cdk.json.
         stage: The name of one.
-        torch_cpu_index: Its pip_extra_index_url, if it names none: what is in the environment as TORCH_CPU_INDEX.
+        pip_extra_index_url: Of a stage that names none.
 
     Raises:
         WrongSettings: There is no such stage, or a setting is unknown, missing or out of its range.
@@ -176,11 +197,22 @@ def stage_settings(
         allowed = "allowed are up to 31 small letters, digits and hyphens, a letter first"
         raise WrongSettings(f"{stage!r} cannot be the name of a stage; {allowed}")
     try:
-        index = {"pip_extra_index_url": torch_cpu_index} if torch_cpu_index else {}
+        index = {"pip_extra_index_url": pip_extra_index_url} if pip_extra_index_url else {}
         return StageSettings.model_validate({**index, **stages[stage], "stage": stage})
     except ValidationError as error:
         lines = [f"cdk.json, stages.{stage}:", *map(_line, error.errors())]
         raise WrongSettings("\n  ".join(lines)) from None
+
+
+def find_settings(stage: str, environment: Mapping[str, str]) -> StageSettings:
+    """The settings of a stage of cdk.json, completed from environment variables.
+
+    Raises:
+        WrongSettings: See `stage_settings`.
+    """
+    context = read_context()
+    index = environment.get("TORCH_CPU_INDEX") or context.get("pip_extra_index_url")
+    return stage_settings(context["stages"], stage, pip_extra_index_url=index)
 
 
 def _line(error: Any) -> str:

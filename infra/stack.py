@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from aws_cdk import CfnOutput, Environment, Stack, Tags
+from aws_cdk import CfnOutput, CfnResource, Environment, Stack, Tags
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk.custom_resources import CustomResourceConfig
 from constructs import Construct
 
 from infra import zips
 from infra.constructs.api import Api
 from infra.constructs.budget import Budget
-from infra.constructs.common import architecture, retention
+from infra.constructs.common import architecture, make_logs
 from infra.constructs.gateway import Gateway
 from infra.constructs.gpu import Gpu
 from infra.constructs.jobs import Jobs
@@ -29,22 +28,24 @@ class StylizerStack(Stack):
     Args:
         scope: The app.
         settings: Of the stage.
+        is_standing: False for the first create, which makes the stack without protection from deletion: one that fails
+            could not be rolled back otherwise.
     """
 
-    def __init__(self, scope: Construct, settings: StageSettings):
+    def __init__(self, scope: Construct, settings: StageSettings, *, is_standing: bool):
+        is_protected = settings.is_kept and is_standing
         super().__init__(
             scope,
             settings.name,
             description=f"Image Stylizer, stage {settings.stage}",
             env=Environment(account=settings.account, region=settings.region),
-            termination_protection=settings.is_kept,
+            termination_protection=is_protected,
         )
-        CustomResourceConfig.of(self).add_log_retention_lifetime(retention(settings))  # of what the CDK brings itself
         Tags.of(self).add("service", "image-stylizer")
         Tags.of(self).add("stage", settings.stage)
         layer = self._make_layer(settings)
         storage = Storage(self, "Storage", settings=settings)
-        jobs = Jobs(self, "Jobs", settings=settings)
+        jobs = Jobs(self, "Jobs", settings=settings, is_protected=is_protected)
         gpu = self._make_gpu(settings, storage, jobs)
         endpoint_arn = gpu.endpoint_arn if gpu else None
         api = Api(self, "Api", settings=settings, storage=storage, jobs=jobs, layer=layer, endpoint_arn=endpoint_arn)
@@ -69,6 +70,18 @@ class StylizerStack(Stack):
             Waf(self, "Waf", settings=settings, rest_api=gateway.rest_api)
         for name, value in _outputs(settings, storage, jobs, gateway, monitoring).items():
             CfnOutput(self, name, value=value)
+        self._end_logs_of_handlers(settings)
+
+    def _end_logs_of_handlers(self, settings: StageSettings) -> None:
+        """Give the functions that the CDK brings a log group, in place of one that Lambda makes and keeps for ever.
+
+        `CustomResourceConfig.add_log_retention_lifetime` would do so by yet another function, with such a log itself.
+        """
+        for provider in self.node.children:
+            handler = provider.node.try_find_child("Handler")
+            if isinstance(handler, CfnResource) and handler.cfn_resource_type == "AWS::Lambda::Function":
+                logs = make_logs(self, f"{provider.node.id.removeprefix('Custom::')}Logs", settings)
+                handler.add_property_override("LoggingConfig", {"LogGroup": logs.log_group_name})
 
     def _make_layer(self, settings: StageSettings) -> lambda_.LayerVersion:
         return lambda_.LayerVersion(
@@ -122,7 +135,7 @@ def _outputs(
         "PaintQueue": jobs.paint_queue.queue_url,
         "DeadLetters": jobs.dead_letters.queue_url,
         "Undelivered": jobs.undelivered.queue_url,
-        "Dashboard": settings.name,
+        "Dashboard": monitoring.dashboard.dashboard_name,
         "AlarmTopic": monitoring.topic.topic_arn,
         **({"EndpointName": settings.endpoint_name} if settings.endpoint_name else {}),
         **({"DomainTarget": gateway.domain.domain_name_alias_domain_name} if gateway.domain else {}),

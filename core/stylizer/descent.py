@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from inspect import unwrap
 
 import torch
 from torch import Tensor
@@ -12,6 +13,19 @@ HISTORY = 8  # steps that a direction is made from; each keeps two pictures in m
 PATIENCE = 10  # steps after which the loss is compared with what it was
 LEAST_GAIN = 0.005  # relative improvement over as many steps, below which a walk has arrived
 WORSE = 1.5  # times the best loss: from there the walk is taken back
+
+
+class _Lbfgs(torch.optim.LBFGS):
+    """L-BFGS without torch's compiler.
+
+    torch keeps some methods of its optimizers from being compiled, and imports `torch._dynamo` for that on their first
+    call: 800 modules, which take a second of a processor, in a process that compiles nothing. These are the same
+    methods without that wrapper.
+    """
+
+    add_param_group = unwrap(torch.optim.LBFGS.add_param_group)
+    zero_grad = unwrap(torch.optim.LBFGS.zero_grad)
+    _cuda_graph_capture_health_check = unwrap(torch.optim.LBFGS._cuda_graph_capture_health_check)
 
 
 class Descent:
@@ -30,9 +44,9 @@ class Descent:
         self._length = 1.0
         self._lbfgs = self._fresh()
 
-    def _fresh(self) -> torch.optim.LBFGS:
+    def _fresh(self) -> _Lbfgs:
         # One evaluation a step, and no end but ours.
-        return torch.optim.LBFGS(
+        return _Lbfgs(
             [self._image], lr=self._length, max_iter=1, history_size=HISTORY, tolerance_grad=0, tolerance_change=0
         )
 

@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 from functions.api import problem_json
 from functions.api.context import Context
 from functions.api.contract import describe
-from functions.api.middleware import BodyLimit, RequestContext
+from functions.api.middleware import BodyLimit, HeadAsGet, RequestContext
 from functions.api.pages import add_pages
 from functions.api.routers import health, styles, stylizations, uploads, webhooks
 from stylizer_service import __version__
@@ -61,6 +61,7 @@ def create_app(
         generate_unique_id_function=lambda route: route.name,  # what clients that are made from the contract call it
         middleware=[
             Middleware(RequestContext),
+            Middleware(HeadAsGet),
             *middleware,
             Middleware(BodyLimit, json_bytes=_JSON_BYTES, form_bytes=form_bytes, form_paths=_FORM_PATHS),
         ],

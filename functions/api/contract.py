@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from functions.api import contract_problems, contract_successes
-from functions.api.intake import request_schema
+from functions.api.intake import request_schema, without_null
 from stylizer_service.problems import Problem
 from stylizer_service.webhooks import Event
 
@@ -32,11 +32,27 @@ _TAGS = [
     {"name": "Uploads", "description": "Large files, and files used more than once."},
     {"name": "Webhooks", "description": "Be told when a painting has ended, and check who says so."},
     {"name": "Health", "description": "For load balancers."},
+    # A webhook shares no tag with a call: generators make one class of each tag, and take it for a call.
+    {"name": "Events", "description": "What this service sends to a webhook of yours."},
 ]
+_SERVERS = [
+    {
+        "url": "https://{api}.execute-api.{region}.amazonaws.com/{stage}",
+        "description": "A stage on AWS, at the address that its output ApiUrl has",
+        "variables": {
+            "api": {"default": "a1b2c3d4e5", "description": "Id of the gateway"},
+            "region": {"default": "eu-central-1", "description": "Where the stage is"},
+            "stage": {"default": "dev", "description": "Its name"},
+        },
+    }
+]
+_HERE = [{"url": "/", "description": "Where this document comes from"}]
 _WEBHOOKS = {
     "stylization": {
         "post": {
-            "tags": ["Webhooks"],
+            "operationId": "receive_event",
+            "tags": ["Events"],
+            "security": [],
             "summary": "A painting has ended",
             "description": "Sent to the `webhook` of a stylization, signed by the rules of Standard Webhooks "
             "(`webhook-id`, `webhook-timestamp`, `webhook-signature`) with the secret that `GET /v1/webhook-secret` "
@@ -69,6 +85,7 @@ def _contract(app: FastAPI, needs_key: bool) -> dict[str, Any]:
             description=_DESCRIPTION + (_GATEWAY if needs_key else ""),
             tags=_TAGS,
             license_info={"name": "MIT", "identifier": "MIT"},
+            servers=_SERVERS if needs_key else _HERE,
             routes=app.routes,
         )
         _add_schemas(contract["components"]["schemas"])
@@ -100,9 +117,18 @@ def _complete(call: dict[str, Any], *, needs_key: bool, is_keyed: bool) -> None:
     access = contract_problems.WITHOUT_KEYS
     if needs_key:
         access = contract_problems.WITH_KEY if is_keyed else contract_problems.PUBLIC
-    responses |= contract_problems.responses(contract_problems.kinds_of(operation, access))
-    if is_keyed:
-        call["security"] = [{"ApiKey": []}]
+    responses |= contract_problems.responses(operation, contract_problems.kinds_of(operation, access))
+    call["security"] = [{"ApiKey": []}] if is_keyed else []
+    for parameter in call.get("parameters", ()):
+        # What may be left out is not null when it is there: a header or a query has no way to write that.
+        parameter["schema"] = _one_value(without_null(parameter["schema"]))
+
+
+def _one_value(schema: dict[str, Any]) -> dict[str, Any]:
+    """A header that may come several times (`Prefer`), as the one text that clients send."""
+    if schema.get("type") != "array":
+        return schema
+    return {**{name: value for name, value in schema.items() if name != "items"}, **schema["items"]}
 
 
 def _add_schemas(schemas: dict[str, Any]) -> None:

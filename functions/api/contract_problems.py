@@ -25,6 +25,12 @@ COME_AGAIN: dict[int, int] = {
 }
 """By status, after how many seconds it makes sense to ask again, unless the answer knows better."""
 
+STILL_PAINTED: dict[str, int] = {
+    "get_stylization_image": HTTPStatus.CONFLICT,
+    "get_stylization_preview": HTTPStatus.NOT_FOUND,
+}
+"""By operation, the status that says when to ask again while the stylization has not ended."""
+
 _ANY = ("internal", "unavailable")
 _BODY = ("malformed-json", "invalid-request", "unsupported-media-type", "too-large")
 _UPLOAD = ("not-found", "upload-incomplete", "expired")
@@ -142,18 +148,21 @@ def kinds_of(operation: str, access: Iterable[str]) -> list[str]:
     return [*PROBLEMS.get(operation, ()), *access, *_ANY]
 
 
-def responses(kinds: Iterable[str]) -> dict[str, Any]:
-    """The answers of a contract for some kinds of problems: one a status, with an example of each kind."""
+def responses(operation: str, kinds: Iterable[str]) -> dict[str, Any]:
+    """The answers of an operation for some kinds of problems: one a status, with an example of each kind."""
+    again = {*COME_AGAIN, STILL_PAINTED.get(operation)}
     by_status = sorted(kinds, key=_status)
-    return {str(status): _response(status, list(some)) for status, some in groupby(by_status, _status)}
+    return {
+        str(status): _response(list(some), comes_again=status in again) for status, some in groupby(by_status, _status)
+    }
 
 
 def _status(kind: str) -> int:
     return KINDS[kind][0]
 
 
-def _response(status: int, kinds: list[str]) -> dict[str, Any]:
-    names = ["X-Request-Id", *(["Retry-After"] if status in COME_AGAIN else [])]
+def _response(kinds: list[str], *, comes_again: bool) -> dict[str, Any]:
+    names = ["X-Request-Id", *(["Retry-After"] if comes_again else [])]
     return {
         "description": "\n".join(f"- `{kind}`: {KINDS[kind][1]}." for kind in kinds),
         "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names},

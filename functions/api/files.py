@@ -6,10 +6,14 @@ import hashlib
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
 from fastapi import Request, Response
 from fastapi.responses import FileResponse
 from starlette.staticfiles import NotModifiedResponse
+
+BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
+"""What the contract says of an answer that is a picture."""
 
 
 def send_file(

@@ -20,11 +20,11 @@ from stylizer_service.problems import invalid
 from stylizer_service.usecases import Service
 
 FILES = {
-    "content": "The photo: a file, or the id of an upload.",
-    "style": "A built-in id, the id of your own style or of an upload, or a file. Or give `styles`.",
-    "mask": "Painted only where this is white: a file, or the id of an upload. Same shape as the photo.",
+    "content": "The photo. The id of an upload is taken too, as text.",
+    "style": "A built-in id, or the id of your own style or of an upload. A file is taken too. Or give `styles`.",
+    "mask": "Painted only where this is white; same shape as the photo. The id of an upload is taken too, as text.",
     "content_mask": "Methods neighbor and texture: white keeps the photo's structure, black may become pure style. "
-    "A file, or the id of an upload.",
+    "The id of an upload is taken too, as text.",
 }
 """The fields of the form that may be a file."""
 
@@ -41,19 +41,33 @@ def request_schema() -> dict[str, Any]:
 _PROPERTIES: dict[str, dict[str, JsonValue]] = request_schema()["properties"]
 
 
+def without_null(schema: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """A schema without the choice of being null, with whatever else it says."""
+    choices = schema.get("anyOf")
+    if not isinstance(choices, list):
+        return schema
+    (choice,) = (each for each in choices if isinstance(each, dict) and each.get("type") != "null")
+    rest = {name: value for name, value in schema.items() if name not in ("anyOf", "default")}
+    return {**choice, **rest}
+
+
 def _form_schema() -> JsonValue:
-    """The same fields as in JSON, of which some can be files; a blend is written as JSON."""
-    kinds: JsonValue = [{"type": "string", "format": "binary"}, {"type": "string"}]
+    """The same fields as in JSON, of which some can be files; a blend is written as JSON.
+
+    Each field is of one type, and none is null, which a form cannot write: of a choice between a file and text, or of a
+    null, generators of clients make calls that fail.
+    """
     own: dict[str, dict[str, JsonValue]] = {
-        name: {"anyOf": kinds, "description": description} for name, description in FILES.items()
+        name: {"type": "string", "format": "binary", "description": description} for name, description in FILES.items()
     }
+    del own["style"]["format"]
     own["styles"] = {
         "type": "string",
         "contentMediaType": "application/json",
         "description": "A weighted blend, written as JSON. Give this or `style`.",
         "examples": ['[{"style": "woodcut", "weight": 2}, {"style": "mosaic"}]'],
     }
-    properties = {name: own.get(name, schema) for name, schema in _PROPERTIES.items()}
+    properties = {name: own.get(name) or without_null(schema) for name, schema in _PROPERTIES.items()}
     return cast(JsonValue, {"type": "object", "required": ["content"], "properties": properties})
 
 

@@ -83,6 +83,29 @@ class RequestContext:
             await ProblemResponse(crash, request_id)(scope, receive, send_with_headers)
 
 
+class HeadAsGet:
+    """Answers HEAD as GET is answered, without the body (RFC 9110, 9.3.2), so that no call has to know of it.
+
+    An API gateway lets through only the methods that it is told of, and HEAD is none of them.
+    """
+
+    def __init__(self, app: ASGIApp):
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_without_body(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        await self._app({**scope, "method": "GET"}, receive, send_without_body)
+
+
 class BodyLimit:
     """Refuses a body that is too long: at once if it says so, and otherwise as soon as it is.
 

@@ -47,7 +47,9 @@ def install(app: FastAPI) -> None:
     """Have the app answer every exception of a request with a problem."""
 
     async def of_service(request: Request, error: Exception) -> Response:
-        return _respond(request, cast(ProblemError, error).problem)
+        failed = cast(ProblemError, error)
+        again = {} if failed.retry_after is None else {"Retry-After": str(failed.retry_after)}
+        return _respond(request, failed.problem, again)
 
     async def of_store(request: Request, error: Exception) -> Response:
         log.error("request %s failed: %s", request.state.request_id, error)

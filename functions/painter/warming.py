@@ -5,6 +5,7 @@ from __future__ import annotations
 from PIL import Image
 
 import stylizer
+import stylizer.methods
 from functions.painter.decoding import GUARDED
 from stylizer.compute import configure_process
 
@@ -12,8 +13,10 @@ _SIDE = 64
 
 
 def warm_up() -> None:
-    """Load everything that a painting by the default method takes, by making one; safe to call again."""
+    """Load what a painting by any method takes, and make one by the default method; safe to call again."""
     GUARDED.start()
     configure_process()
+    for name in stylizer.methods.METHODS:
+        stylizer.methods.load(name)
     gray = Image.new("RGB", (_SIDE, _SIDE), "gray")
     stylizer.stylize(gray, gray, options=stylizer.Options(size=_SIDE, quality="draft"))

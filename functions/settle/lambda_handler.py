@@ -125,10 +125,13 @@ def _fail(job_id: str, detail: str) -> bool:
 
 def _tidy() -> None:
     began = _ports().clock.now()
-    rescued = settle.rescue(_ports(), _settings())
-    outcomes.count_rescued(_ports(), rescued, began)
-    removed = sweep(_ports(), record_ttl=_settings().record_ttl)
-    log.info("rescued %d, let go of %d", len(rescued), removed, extra={"rescued": rescued})
+    rescued: list[str] = []
+    try:
+        rescued = settle.rescue(_ports(), _settings())
+        outcomes.count_rescued(_ports(), rescued, began)
+    finally:  # a job that cannot be helped must not have everybody's files pile up
+        removed = sweep(_ports(), record_ttl=_settings().record_ttl)
+        log.info("rescued %d, let go of %d", len(rescued), removed, extra={"rescued": rescued})
 
 
 def _job_id(record: SQSRecord) -> str:

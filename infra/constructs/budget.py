@@ -22,7 +22,8 @@ class Budget(Construct):
             self,
             "Month",
             budget=budgets.CfnBudget.BudgetDataProperty(
-                budget_name=settings.name,
+                # No name: another alarm_email replaces the budget, and two of one name cannot be side by side. Nor can
+                # those of one stage in two regions, since budgets belong to the account.
                 budget_type="COST",
                 time_unit="MONTHLY",
                 budget_limit=budgets.CfnBudget.SpendProperty(amount=settings.monthly_budget_usd, unit="USD"),

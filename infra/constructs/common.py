@@ -26,8 +26,12 @@ def architecture(settings: StageSettings) -> lambda_.Architecture:
 
 
 def removal(settings: StageSettings) -> RemovalPolicy:
-    """What becomes of what holds data when the stack goes."""
-    return RemovalPolicy.RETAIN if settings.is_kept else RemovalPolicy.DESTROY
+    """What becomes of a resource that holds data when it leaves the stack.
+
+    Where data is kept, a resource that a failed first create has just made is deleted all the same: it is empty, and
+    would stay behind without a stack.
+    """
+    return RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE if settings.is_kept else RemovalPolicy.DESTROY
 
 
 def retention(settings: StageSettings) -> logs.RetentionDays:

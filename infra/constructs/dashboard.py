@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
@@ -27,8 +27,10 @@ def make_dashboard(scope: Construct, watched: Watched, alarms: Sequence[cloudwat
         _functions(watched),
         [*_costs(watched), *_endpoint(watched)],
     ]
+    # Dashboards belong to the account, whatever their region: a stage in two of them has two.
+    name = f"{watched.name}-{Stack.of(scope).region}"
     return cloudwatch.Dashboard(
-        scope, "Dashboard", dashboard_name=watched.name, widgets=rows, default_interval=Duration.days(1)
+        scope, "Dashboard", dashboard_name=name, widgets=rows, default_interval=Duration.days(1)
     )
 
 

@@ -14,7 +14,7 @@ from infra.constructs import environment
 from infra.constructs.common import acknowledge, acknowledge_folders, allow, make_logs
 from infra.constructs.gpu_scaling import GpuScaling
 from infra.constructs.jobs import Jobs
-from infra.constructs.painter import DOCKERFILE, build_args
+from infra.constructs.painter import image_options
 from infra.constructs.storage import ANSWERS, JOBS, Storage
 from infra.settings import ROOT, StageSettings
 
@@ -55,10 +55,11 @@ class Gpu(Construct):
             self,
             "Image",
             directory=str(ROOT),
-            file=DOCKERFILE,
             target="sagemaker",
             platform=assets.Platform.LINUX_AMD64,
-            build_args=build_args(settings),
+            # SageMaker refuses OCI manifests, which Docker with the containerd image store would push.
+            outputs=["type=docker"],
+            **image_options(settings),
         )
         model = self._make_model(storage, jobs, image)
         endpoint = self._make_endpoint(model)

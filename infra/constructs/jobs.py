@@ -10,16 +10,7 @@ from constructs import Construct
 
 from infra.constructs.common import acknowledge, removal
 from infra.settings import StageSettings
-
-KEY = "pk"
-TTL = "ttl"
-INDEXES = {
-    "by_owner": ("owner_list", "place"),
-    "by_owner_status": ("owner_status", "place"),
-    "by_status": ("status_list", "expires_at"),
-    "by_notify": ("notify_list", "notify_at"),
-}
-"""As `stylizer_service.aws.schema` describes the table; a test holds them equal."""
+from infra.table import INDEXES, KEY, TTL
 
 SETTLE_TIMEOUT = Duration.seconds(120)
 _VISIBILITY = 6
@@ -43,9 +34,9 @@ class Jobs(Construct):
         webhook_secret: What the secrets of callers are derived from.
     """
 
-    def __init__(self, scope: Construct, id: str, *, settings: StageSettings):  # noqa: A002
+    def __init__(self, scope: Construct, id: str, *, settings: StageSettings, is_protected: bool):  # noqa: A002
         super().__init__(scope, id)
-        self.table = self._make_table(settings)
+        self.table = self._make_table(settings, is_protected=is_protected)
         self.dead_letters = self._make_queue("DeadLetters", retention=Duration.days(14), handled_in=SETTLE_TIMEOUT)
         self.paint_queue = self._make_queue(
             "PaintQueue",
@@ -80,7 +71,7 @@ class Jobs(Construct):
         """The ARNs of indexes of the table."""
         return [f"{self.table.table_arn}/index/{name}" for name in names]
 
-    def _make_table(self, settings: StageSettings) -> dynamodb.TableV2:
+    def _make_table(self, settings: StageSettings, *, is_protected: bool) -> dynamodb.TableV2:
         return dynamodb.TableV2(
             self,
             "Table",
@@ -99,7 +90,7 @@ class Jobs(Construct):
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
-            deletion_protection=settings.is_kept,
+            deletion_protection=is_protected,
             removal_policy=removal(settings),
         )
 

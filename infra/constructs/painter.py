@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import TypedDict
+
 from aws_cdk import Duration, Size
 from aws_cdk import aws_ecr_assets as assets
 from aws_cdk import aws_iam as iam
@@ -15,6 +18,7 @@ from infra.constructs.storage import JOBS, Storage
 from infra.settings import ROOT, StageSettings
 
 DOCKERFILE = "functions/painter/Dockerfile"
+_INDEX = "PIP_EXTRA_INDEX_URL"
 
 
 class Painter(Construct):
@@ -51,20 +55,43 @@ class Painter(Construct):
         take_from(self.function, jobs.paint_queue, "PaintQueue", at_once=1, most=settings.painter_concurrency)
 
 
-def build_args(settings: StageSettings) -> dict[str, str]:
-    """What both images of painters are built with."""
-    return {"VGG19": str(settings.vgg19).lower()}
+class ImageOptions(TypedDict):
+    """What both images of painters are built with, for `DockerImageAsset` and for `DockerImageCode`."""
+
+    file: str
+    build_args: dict[str, str]
+    invalidation: assets.DockerImageAssetInvalidationOptions
+    extra_hash: str
+
+
+def image_options(settings: StageSettings, **build_args: str) -> ImageOptions:
+    """How an image of a painter is built.
+
+    Where torch's builds are found is left out of what names the image: what is installed stands in the locks, and a
+    mirror of the index makes no other image.
+
+    Args:
+        settings: Of the stage.
+        build_args: Those of one image only.
+    """
+    given = {"VGG19": str(settings.vgg19).lower(), **build_args}
+    named = {name: value for name, value in given.items() if name != _INDEX}
+    return ImageOptions(
+        file=DOCKERFILE,
+        build_args=given,
+        invalidation=assets.DockerImageAssetInvalidationOptions(build_args=False),
+        extra_hash=json.dumps(named, sort_keys=True),
+    )
 
 
 def _image(settings: StageSettings) -> lambda_.DockerImageCode:
     is_arm = settings.architecture == "arm64"
-    index = {"PIP_EXTRA_INDEX_URL": settings.pip_extra_index_url} if settings.pip_extra_index_url else {}
+    index = {_INDEX: settings.pip_extra_index_url} if settings.pip_extra_index_url else {}
     return lambda_.DockerImageCode.from_image_asset(
         str(ROOT),
-        file=DOCKERFILE,
         target="lambda",
         platform=assets.Platform.LINUX_ARM64 if is_arm else assets.Platform.LINUX_AMD64,
-        build_args={**build_args(settings), "TORCH": "cpu", **index},
+        **image_options(settings, TORCH="cpu", **index),
     )
 
 

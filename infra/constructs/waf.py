@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from typing import Final
 
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_apigateway as apigateway
@@ -12,10 +13,20 @@ from constructs import Construct
 from infra.constructs.common import make_logs
 from infra.settings import StageSettings
 
-ONLY_COUNTED = ("SizeRestrictions_BODY", "CrossSiteScripting_BODY")
-"""Rules for bodies that would refuse honest photos in a form: one takes 8 KB at most, and the other takes what cameras
-write into a JPEG (XMP, which is XML) for a script. The gateway and the API have limits of their own, and nothing that
-comes in is ever shown as a page."""
+ONLY_COUNTED: Final = {
+    "NoUserAgent_HEADER": "Programs call this API, and few HTTP libraries are made to send a User-Agent.",
+    "SizeRestrictions_BODY": "It takes 8 KB; photos in a form are larger. The gateway and the API have limits.",
+    "CrossSiteScripting_BODY": "It takes XMP, the XML that cameras write into a JPEG, for a script. No body is ever "
+    "shown as a page.",
+    "GenericRFI_BODY": "It takes a URL whose host is an IPv4 address for the inclusion of a file, and such a `webhook` "
+    "is allowed. `webhook_addresses.py` lets public addresses through and no others.",
+    "GenericLFI_BODY": "It looks for paths such as `../`, which the bytes of a picture hold by chance. No path is ever "
+    "made of a body.",
+    "EC2MetaDataSSRF_BODY": "It looks for the addresses of instance metadata, which the bytes of a picture hold by "
+    "chance. The only address this service ever calls is a webhook's, which has to be public.",
+}
+"""Rules of the common rule set that would block what this API is made for, with the reason why each only counts. All
+other rules block. What they counted stands in the log of the firewall."""
 
 _WINDOW = 300  # seconds
 
@@ -105,7 +116,7 @@ def _rate(priority: int, limit: int) -> wafv2.CfnWebACL.RuleProperty:
     )
 
 
-def _managed(priority: int, name: str, *, only_counted: Sequence[str] = ()) -> wafv2.CfnWebACL.RuleProperty:
+def _managed(priority: int, name: str, *, only_counted: Iterable[str] = ()) -> wafv2.CfnWebACL.RuleProperty:
     """A group of rules that AWS keeps."""
     return wafv2.CfnWebACL.RuleProperty(
         name=name,

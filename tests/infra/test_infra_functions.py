@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from infra.settings import PAINTER_MARGIN, ROOT
+from infra.app import make_app
+from infra.settings import PAINTER_MARGIN, ROOT, stage_settings
 from stylizer_service.aws.settings import ApiSettings, AwsSettings, PainterSettings, SettleSettings
 
 from .conftest import Properties, Synthesized, as_list, render
@@ -55,6 +56,13 @@ def test_every_function_is_traced_and_writes_to_a_log_that_ends(stack: Synthesiz
         assert function["MemorySize"] >= 512
 
 
+def test_every_function_logs_into_a_group_that_ends(stack: Synthesized) -> None:
+    """Those that the CDK brings to empty buckets, too."""
+    groups = stack.all("Logs::LogGroup")
+    for function in stack.all("Lambda::Function").values():
+        assert groups[function["LoggingConfig"]["LogGroup"]["Ref"]]["RetentionInDays"] == stack.settings.log_days
+
+
 def test_every_log_ends(stack: Synthesized) -> None:
     groups = stack.all("Logs::LogGroup")
     assert {group.get("RetentionInDays") for group in groups.values()} == {stack.settings.log_days}
@@ -65,7 +73,7 @@ def test_every_log_ends(stack: Synthesized) -> None:
     for group in stack.template["Resources"].values():
         if group["Type"] == "AWS::Logs::LogGroup":
             goes = "LogGroupName" in group["Properties"] or stack.settings.removal_policy == "destroy"
-            assert group["DeletionPolicy"] == ("Delete" if goes else "Retain")
+            assert group["DeletionPolicy"] == ("Delete" if goes else "RetainExceptOnCreate")
     if stack.settings.gpu:
         assert f"/aws/sagemaker/Endpoints/{stack.settings.endpoint_name}" in names
 
@@ -174,6 +182,24 @@ def test_images_are_for_the_processors_that_run_them(stack: Synthesized) -> None
         index = stack.settings.pip_extra_index_url
         for_lambda = {"TORCH": "cpu"} | ({"PIP_EXTRA_INDEX_URL": index} if index else {})
         assert arguments == (for_lambda if target == "lambda" else {})
+
+
+def test_address_of_the_index_does_not_name_the_image(tmp_path: Path) -> None:
+    """A mirror must not have every painter deployed again."""
+
+    def names(place: str, **stage: Any) -> set[str]:
+        settings = stage_settings({"mine": {"gpu": True, **stage}}, "mine")
+        assembly = make_app(settings, str(tmp_path / place)).synth()
+        (manifest,) = Path(assembly.directory).glob("*.assets.json")
+        return set(json.loads(manifest.read_text())["dockerImages"])
+
+    first = names("a", pip_extra_index_url="https://wheels.example/cpu")
+    assert first == names("b", pip_extra_index_url="https://mirror.example/cpu/")
+    assert not first & names("c", vgg19=True)
+
+
+def test_sagemaker_gets_a_docker_manifest(everything: Synthesized) -> None:
+    assert images(everything)["sagemaker"]["dockerOutputs"] == ["type=docker"]
 
 
 def test_the_endpoint_goes_to_zero_and_comes_back_from_it_by_two_policies(everything: Synthesized) -> None:

@@ -107,6 +107,11 @@ def test_what_the_gateway_says_by_itself_is_a_problem_of_a_known_type(stack: Syn
         assert ("Access-Control-Allow-Origin" in headers) is bool(stack.settings.allowed_origins)
 
 
+def test_waiting_is_told_wherever_it_helps() -> None:
+    told = {each.kind for each in GATEWAY_RESPONSES if "Retry-After" in each.headers}
+    assert told == {each.kind for each in GATEWAY_RESPONSES if each.status in (429, 503, 504)}
+
+
 def test_a_request_that_is_too_long_is_told_of_uploads_and_of_the_limit_of_forms() -> None:
     (response,) = (each for each in GATEWAY_RESPONSES if each.kind == "REQUEST_TOO_LARGE")
     assert "POST /v1/uploads" in response.detail

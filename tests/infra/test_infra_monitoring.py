@@ -262,6 +262,28 @@ def test_the_firewall_refuses_floods_and_what_is_known_as_bad_but_no_photos(ever
     assert [rule["OverrideAction"] for rule in rules.values()] == [{"None": {}}] * 3
 
 
+COMMON_RULES = {
+    *(f"SizeRestrictions_{part}" for part in ("QUERYSTRING", "Cookie_HEADER", "BODY", "URIPATH")),
+    *(f"EC2MetaDataSSRF_{part}" for part in ("BODY", "COOKIE", "URIPATH", "QUERYARGUMENTS")),
+    *(f"GenericLFI_{part}" for part in ("QUERYARGUMENTS", "URIPATH", "BODY")),
+    *(f"GenericRFI_{part}" for part in ("QUERYARGUMENTS", "BODY", "URIPATH")),
+    *(f"CrossSiteScripting_{part}" for part in ("COOKIE", "QUERYARGUMENTS", "BODY", "URIPATH")),
+    *(f"RestrictedExtensions_{part}" for part in ("URIPATH", "QUERYARGUMENTS")),
+    *("NoUserAgent_HEADER", "UserAgent_BadBots_HEADER"),
+}
+"""AWSManagedRulesCommonRuleSet, as the guide of AWS WAF lists it. An override of another name would do nothing."""
+
+
+def test_firewall_only_counts_what_honest_callers_do(everything: Synthesized) -> None:
+    rules = {rule["Name"]: rule["Statement"] for rule in everything.one("WAFv2::WebACL")["Rules"]}
+    overrides = rules["AWSManagedRulesCommonRuleSet"]["ManagedRuleGroupStatement"]["RuleActionOverrides"]
+    counted = {each["Name"] for each in overrides if each["ActionToUse"] == {"Count": {}}}
+    # Callers without User-Agent; and bodies, which are pictures, or JSON with a webhook at an IP address.
+    assert counted == {"NoUserAgent_HEADER", *(rule for rule in COMMON_RULES if rule.endswith("_BODY"))}
+    assert counted <= COMMON_RULES
+    assert all(reason.endswith(".") for reason in ONLY_COUNTED.values())
+
+
 def test_the_firewall_stands_before_the_stage_of_the_gateway(everything: Synthesized) -> None:
     (stage,) = everything.all("ApiGateway::Stage")
     association = everything.one("WAFv2::WebACLAssociation")

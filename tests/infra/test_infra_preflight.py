@@ -7,21 +7,27 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cloud.moto_server import serving_moto
 
-from infra.settings import ROOT
+from infra.preflight import NotReady, check_platforms
+from infra.settings import ROOT, stage_settings
 
 FOUND = "#!/bin/sh\nexit 0\n"
 
 
-def look(*arguments: str, **environment: str) -> tuple[int, str]:
+def look(*arguments: str, module: str = "infra.preflight", **environment: str) -> tuple[int, str]:
     """Run it; gives the status and what it says."""
     given: Mapping[str, str] = {"HOME": "/nonexistent", "AWS_EC2_METADATA_DISABLED": "true", **environment}
-    command = [sys.executable, "-m", "infra.preflight", *arguments]
+    command = [sys.executable, "-m", module, *arguments]
     done = subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
+
+
+def try_to_deploy(stage: str, **environment: str) -> tuple[int, str]:
+    return look(stage, "--cdk", "npx aws-cdk", module="infra.deploy", **environment)
 
 
 @pytest.fixture
@@ -43,20 +49,20 @@ def test_a_machine_without_node_is_told_so(tmp_path: Path) -> None:
 
 
 def test_a_machine_without_docker_is_told_so_only_where_images_are_built(tools: Path) -> None:
-    assert "docker is not found" in look("dev", "--docker", PATH=str(tools))[1]
+    assert "docker is not found" in try_to_deploy("dev", PATH=str(tools))[1]
     assert "docker" not in look("dev", PATH=str(tools))[1]
 
 
 def test_a_docker_that_does_not_run_is_told_in_its_own_words(tools: Path) -> None:
     install(tools, "docker", "#!/bin/sh\necho 'Cannot connect to the Docker daemon' >&2\nexit 1\n")
-    status, told = look("dev", "--docker", PATH=str(tools))
+    status, told = try_to_deploy("dev", PATH=str(tools))
     assert status == 1
     assert "docker does not work here: Cannot connect to the Docker daemon. The painter's image is built here" in told
 
 
 def test_who_has_not_said_where_torch_for_the_cpu_is_hears_of_it_before_the_image_is_built(tools: Path) -> None:
     install(tools, "docker", FOUND)
-    status, told = look("dev", "--docker", PATH=str(tools))
+    status, told = try_to_deploy("dev", PATH=str(tools))
     assert status == 1
     assert "where torch's CPU builds are is not said: make deploy STAGE=dev TORCH_CPU_INDEX=" in told
 
@@ -69,11 +75,9 @@ def test_somebody_who_is_not_logged_in_is_told_how(tools: Path) -> None:
 
 
 def test_a_machine_that_is_ready_is_told_where_the_stage_goes(tools: Path) -> None:
-    install(tools, "docker", FOUND)
     with serving_moto() as address:
         keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_ENDPOINT_URL": address}
-        index = "https://wheels.example/cpu"
-        answer = look("dev", "--docker", PATH=str(tools), AWS_REGION="eu-central-1", TORCH_CPU_INDEX=index, **keys)
+        answer = look("dev", PATH=str(tools), AWS_REGION="eu-central-1", **keys)
     assert answer == (0, "aws://123456789012/eu-central-1\n")
 
 
@@ -82,3 +86,49 @@ def test_a_stage_that_is_not_there_is_told_first() -> None:
         1,
         "not ready: there is no stage 'nope' in cdk.json; there are: dev, prod\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("machine", "told", "stage", "emulated", "ready"),
+    [
+        ("x86_64", "linux/amd64, linux/386", {}, (), False),
+        ("x86_64", "linux/amd64*, linux/arm64", {}, (), True),
+        ("x86_64", None, {}, ("qemu-aarch64",), True),
+        ("x86_64", None, {}, (), False),
+        ("x86_64", None, {"architecture": "x86_64"}, (), True),
+        ("aarch64", None, {}, (), True),
+        ("aarch64", None, {"gpu": True}, (), False),
+    ],
+)
+def test_image_of_another_platform_needs_emulation(
+    tools: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    machine: str,
+    told: str | None,
+    stage: dict[str, Any],
+    emulated: tuple[str, ...],
+    ready: bool,
+) -> None:
+    install(tools, "docker", f"#!/bin/sh\necho 'Platforms: {told}'\n" if told else "#!/bin/sh\nexit 1\n")
+    for handler in emulated:
+        (tools / handler).touch()
+    monkeypatch.setattr("infra.preflight.platform.machine", lambda: machine)
+    monkeypatch.setattr("infra.preflight._BINFMT", tools)
+    monkeypatch.setattr("infra.preflight.sys.platform", "linux")
+    settings = stage_settings({"mine": stage}, "mine")
+    if ready:
+        check_platforms(settings, str(tools / "docker"))
+        return
+    with pytest.raises(NotReady) as caught:
+        check_platforms(settings, str(tools / "docker"))
+    missing, other = ("amd64", None) if settings.gpu else ("arm64", "x86_64")
+    assert f"builds no images for linux/{missing}" in str(caught.value)
+    assert f"docker run --privileged --rm tonistiigi/binfmt --install {missing}" in str(caught.value)
+    assert (f'"architecture": "{other}"' in str(caught.value)) is (other is not None)
+
+
+def test_program_named_by_cdk_docker_builds_the_images(tools: Path) -> None:
+    assert "podman is not found" in try_to_deploy("dev", PATH=str(tools), CDK_DOCKER="podman")[1]
+    install(tools, "podman", "#!/bin/sh\necho 'no machine is running' >&2\nexit 1\n")
+    told = try_to_deploy("dev", PATH=str(tools), CDK_DOCKER="podman")[1]
+    assert "podman does not work here: no machine is running" in told

@@ -33,6 +33,12 @@ CERTIFICATE = "arn:aws:acm:eu-central-1:123456789012:certificate/0f2b"
         ({"monthly_budget_usd": 10.0}, "monthly_budget_usd needs alarm_email"),
         ({"key_rate_limit": 60.0}, "key_rate_limit is more than rate_limit"),
         ({"key_burst_limit": 500}, "key_burst_limit is more than burst_limit"),
+        ({"gpu": True, "gpu_instance_type": "ml.p3.2xlarge"}, "gpu_instance_type is ml.p3.2xlarge, whose GPUs CUDA 13"),
+        ({"gpu": True, "gpu_instance_type": "ml.p2.xlarge"}, "gpu_instance_type is ml.p2.xlarge, whose GPUs CUDA 13"),
+        (
+            {"gpu": True, "gpu_instance_type": "ml.p10de.24xlarge", "name": "x" * 41},
+            "-painter-p10de-24xlarge, and SageMaker takes 63",
+        ),
         ({"gpu_max_instances": 2}, "gpu_max_instances is given, but gpu is false"),
         ({"waf_rate_limit": 100}, "waf_rate_limit is given, but waf is false"),
     ],
@@ -59,7 +65,7 @@ def test_a_name_that_cannot_be_part_of_an_address_is_refused(name: str) -> None:
 def test_the_index_of_torch_comes_from_the_stage_and_otherwise_from_the_environment() -> None:
     stages = {"mine": {}, "other": {"pip_extra_index_url": "https://other.example/cpu"}}
     for stage, index in (("mine", "https://wheels.example/cpu"), ("other", "https://other.example/cpu")):
-        settings = stage_settings(stages, stage, torch_cpu_index="https://wheels.example/cpu")
+        settings = stage_settings(stages, stage, pip_extra_index_url="https://wheels.example/cpu")
         assert settings.pip_extra_index_url == index
     assert stage_settings(stages, "mine").pip_extra_index_url is None
 

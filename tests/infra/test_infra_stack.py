@@ -18,6 +18,7 @@ from constructs import Construct, IConstruct
 
 from infra.app import make_app
 from infra.settings import stage_settings
+from infra.standing import index_steps, indexes_of
 
 from .conftest import STAGES, Synthesized
 
@@ -120,6 +121,13 @@ def digest(template: dict[str, Any]) -> str:
     }
     lines = [f"{kind}.{name}: {text}" for kind, found in parts.items() for name, text in sorted(found.items())]
     return re.sub(r"[0-9a-f]{64}|(?<=Deployment)[0-9A-Za-z]{40}", "<hash>", json.dumps(lines, indent=1)) + "\n"
+
+
+def test_table_differs_from_the_snapshot_by_one_index_at_most(synthesize: Callable[[str], Synthesized]) -> None:
+    (line,) = (line for line in json.loads(SNAPSHOT.read_text()) if '"AWS::DynamoDB::GlobalTable"' in line)
+    standing = indexes_of({"Resources": {"Table": json.loads(line.split(": ", 1)[1])}})
+    assert standing
+    assert index_steps(standing, indexes_of(synthesize("dev").template)) <= 1
 
 
 def test_dev_is_what_it_was(synthesize: Callable[[str], Synthesized]) -> None:

@@ -84,7 +84,8 @@ def test_data_outlives_a_stack_that_is_to_be_kept_and_goes_with_one_that_is_not(
     kinds = ("AWS::S3::Bucket", "AWS::DynamoDB::GlobalTable", "AWS::SecretsManager::Secret")
     kept = stack.settings.removal_policy == "retain"
     found = [each for each in stack.template["Resources"].values() if each["Type"] in kinds]
-    assert {each["DeletionPolicy"] for each in found} == {"Retain" if kept else "Delete"}
+    assert {each["DeletionPolicy"] for each in found} == {"RetainExceptOnCreate" if kept else "Delete"}
+    assert {each["UpdateReplacePolicy"] for each in found} == {"Retain" if kept else "Delete"}
     emptied = [each for each in stack.template["Resources"].values() if each["Type"] == "Custom::S3AutoDeleteObjects"]
     assert len(emptied) == (0 if kept else 3)
     (replica,) = stack.one("DynamoDB::GlobalTable")["Replicas"]

@@ -13,7 +13,7 @@ from clocks import SteppedClock
 from stylizer_service import settle
 from stylizer_service.leases import Lease, claim
 from stylizer_service.models import Stylization, StylizationRequest
-from stylizer_service.ports import Unavailable
+from stylizer_service.ports import Trace, Unavailable
 from stylizer_service.problems import problem
 from stylizer_service.records import Job
 from stylizer_service.usecases import Service
@@ -164,17 +164,21 @@ def test_a_job_that_nobody_came_to_in_its_time_ends_with_the_reason(
 
 
 class Queue:
-    """Port `Dispatcher`: a queue in which so many wait, and what it was sent."""
+    """Port `Dispatcher`: a queue in which so many wait, what it was sent, and what it says of jobs for the GPU."""
 
-    def __init__(self, waiting: int = 0):
+    def __init__(self, waiting: int = 0, gpu: Trace = "sent"):
         self.sent: list[str] = []
         self._waiting = waiting
+        self._gpu = gpu
 
     def send(self, job: Job) -> None:
         self.sent.append(job.id)
 
     def depth(self) -> int:
         return self._waiting
+
+    def trace(self, job: Job) -> Trace:
+        return self._gpu if job.way == "gpu" else "sent"
 
 
 def test_a_job_that_is_in_no_queue_is_sent_again_once_it_has_waited_for_long(
@@ -194,15 +198,56 @@ def test_a_job_that_is_in_no_queue_is_sent_again_once_it_has_waited_for_long(
 def test_a_job_that_waits_for_the_gpu_is_in_no_queue_that_could_be_looked_into(
     service: Service, job_id: str, clock: SteppedClock
 ) -> None:
-    job = service.ports.jobs.get(job_id)
-    assert job is not None
-    service.ports.jobs.delete(job_id)
-    service.ports.jobs.create(replace(job, way="gpu"), None, clock.now())
+    send_to_gpu(service, job_id, clock)
     clock.advance(hours=23)
     queue = Queue()
 
     assert settle.rescue(replace(service.ports, dispatcher=queue), service.settings) == []
     assert queue.sent == []
+
+
+def send_to_gpu(service: Service, job_id: str, clock: SteppedClock) -> None:
+    job = service.ports.jobs.get(job_id)
+    assert job is not None
+    service.ports.jobs.delete(job_id)
+    service.ports.jobs.create(replace(job, way="gpu"), None, clock.now())
+
+
+@pytest.mark.parametrize("is_running", [False, True])
+def test_gpu_jobs_fail_once_the_gpu_is_switched_off(
+    service: Service, job_id: str, order: Order, clock: SteppedClock, is_running: bool
+) -> None:
+    other = service.create_stylization("ann", order())[0].id
+    send_to_gpu(service, job_id, clock)
+    if is_running:
+        take(service, job_id)
+    clock.advance(seconds=31)
+    ports = replace(service.ports, dispatcher=Queue(waiting=1, gpu="no-way"))
+
+    assert settle.rescue(ports, service.settings) == [job_id]
+    failed = seen(service, job_id)
+    assert failed.error is not None
+    assert failed.error.code == "painting-failed"
+    assert "a GPU, which this service no longer has" in failed.error.detail
+    assert seen(service, other).status == "queued"
+    assert settle.rescue(ports, service.settings) == []
+
+
+def test_late_notice_of_a_removed_endpoint_sends_nothing(service: Service, job_id: str, clock: SteppedClock) -> None:
+    send_to_gpu(service, job_id, clock)
+    queue = Queue(gpu="no-way")
+    assert not settle.send_again(replace(service.ports, dispatcher=queue), service.settings, job_id)
+    assert queue.sent == []
+
+
+def test_gpu_job_lost_with_its_endpoint_is_sent_again(service: Service, job_id: str, clock: SteppedClock) -> None:
+    send_to_gpu(service, job_id, clock)
+    queue = Queue(waiting=1, gpu="unsent")
+    ports = replace(service.ports, dispatcher=queue)
+    assert settle.rescue(ports, service.settings) == []  # it may be on its way still
+    clock.advance(minutes=2)
+    assert settle.rescue(ports, service.settings) == [job_id]
+    assert queue.sent == [job_id]
 
 
 def test_one_job_that_cannot_be_seen_to_does_not_keep_the_others_waiting(

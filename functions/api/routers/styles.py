@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response, status
 from fastapi.responses import RedirectResponse
 
 from functions.api.context import Owner, PageQuery, Use, json_only
-from functions.api.files import content_tag, send_file
+from functions.api.files import BINARY, content_tag, send_file
 from functions.api.links import Mounted
 from stylizer_service.models import Page, Style, StyleRequest
 
@@ -46,7 +46,7 @@ def get_style(owner: Owner, service: Use, mount: Mounted, id: str) -> Style:  # 
     summary="See a style",
     response_class=Response,
     responses={
-        200: {"description": "The picture.", "content": {"image/webp": {}}},
+        200: {"description": "The picture.", "content": {"image/webp": BINARY}},
         303: {"description": "Where the picture of a style of your own is, for a short while."},
         304: {"description": "You have it already, as `If-None-Match` says."},
     },

@@ -11,16 +11,18 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 
 from functions.api.context import AppContext, Context, Owner, PageQuery, Use
+from functions.api.files import BINARY
 from functions.api.intake import BODY, read_request
 from functions.api.links import Mount, Mounted
 from functions.api.preferences import wait_seconds
-from stylizer_service.models import FINAL, Page, Status, Stylization
+from stylizer_service.models import FINAL, RESULT_MEDIA_TYPES, Page, Status, Stylization
 
 router = APIRouter(prefix="/v1/stylizations", tags=["Stylizations"])
 
 _SHORTEST_PAUSE = 0.15
 _LONGEST_PAUSE = 1.0
 _PAUSE_SHARE = 0.1  # of the time waited so far: whoever waits long learns of it a little later, and costs little
+_PAINTINGS = dict.fromkeys(RESULT_MEDIA_TYPES.values(), BINARY)
 
 
 class ListQuery(PageQuery):
@@ -140,7 +142,10 @@ async def get_stylization(
     summary="Fetch a painting",
     status_code=status.HTTP_303_SEE_OTHER,
     response_class=Response,
-    responses={303: {"description": "Where the file is, for a short while. `curl -L` follows."}},
+    responses={
+        200: {"description": "The file, for who has followed the redirect.", "content": _PAINTINGS},
+        303: {"description": "Where the file is, for a short while. `curl -L` follows."},
+    },
 )
 def get_stylization_image(owner: Owner, service: Use, mount: Mounted, id: str) -> Response:  # noqa: A002
     """Leads to the file: 409 as long as there is none, 410 when it has expired."""
@@ -152,7 +157,10 @@ def get_stylization_image(owner: Owner, service: Use, mount: Mounted, id: str) -
     summary="See what is painted so far",
     status_code=status.HTTP_303_SEE_OTHER,
     response_class=Response,
-    responses={303: {"description": "Where a small picture of the present state is, for a short while."}},
+    responses={
+        200: {"description": "The picture, for who has followed the redirect.", "content": {"image/jpeg": BINARY}},
+        303: {"description": "Where a small picture of the present state is, for a short while."},
+    },
 )
 def get_stylization_preview(owner: Owner, service: Use, mount: Mounted, id: str) -> Response:  # noqa: A002
     """Leads to a small picture: 404 as long as there is none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -125,3 +126,20 @@ def test_a_call_that_names_no_job_is_refused_in_words(container: Container) -> N
         answer = httpx.post(f"{container.url}/invocations", content=body)
         assert (answer.status_code, answer.json()) == (400, {"error": 'the body must be {"job_id": "stz_\u2026"}'})
     assert httpx.post(f"{container.url}/invocations", json={"job_id": "stz_nothing"}).json()["outcome"] == "nothing"
+
+
+def test_switched_off_gpu_ends_its_jobs_and_nothing_else(
+    world: World, plane: ControlPlane, photo: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = world.accept(world.upload(photo), **SLOW)
+    spared = world.accept(world.upload(photo))
+    assert len(plane.invocations) == 1
+    monkeypatch.delenv("STYLIZER_ENDPOINT_NAME")
+    monkeypatch.delenv("STYLIZER_GPU")
+    for function in ("api", "painter", "settle"):  # as a deploy starts them anew
+        sys.modules.pop(f"functions.{function}.lambda_handler", None)
+
+    world.settle()
+    assert world.job(lost)["error"]["type"] == "/problems/painting-failed"
+    assert world.job(spared)["status"] == "queued"
+    world.settle()  # it goes on, minute by minute

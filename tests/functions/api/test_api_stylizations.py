@@ -312,3 +312,31 @@ def test_who_waits_long_is_looked_up_less_and_less_often(
     assert pauses[:-1] == sorted(pauses[:-1])
     assert pauses[-2] > 0.4
     assert sum(pauses) == pytest.approx(5)
+
+
+def test_missing_image_says_when_to_ask_again(client: httpx.Client, accepted: Callable[..., str]) -> None:
+    job_id = accepted()
+    for part, status in (("image", 409), ("preview", 404)):
+        early = client.get(f"/v1/stylizations/{job_id}/{part}")
+        assert (early.status_code, early.headers.get("retry-after")) == (status, "1")
+    client.post(f"/v1/stylizations/{job_id}/cancel")
+    never = client.get(f"/v1/stylizations/{job_id}/image")
+    assert (never.status_code, never.headers.get("retry-after")) == (409, None)
+    assert client.get("/v1/stylizations/stz_nothing/preview").headers.get("retry-after") is None
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/healthz", "/page/base.css", "/v1/styles", "/v1/styles/ink/image", "/v1/styles/nothing", "/nothing"]
+)
+def test_head_is_answered_as_get_without_the_body(client: httpx.Client, path: str) -> None:
+    got, headed = client.get(path), client.head(path)
+    assert headed.status_code == got.status_code
+    assert headed.content == b""
+    for name in ("content-type", "content-length", "etag", "cache-control"):
+        if name != "content-length" or "problem" not in got.headers["content-type"]:  # that names the request
+            assert headed.headers.get(name) == got.headers.get(name)
+
+
+def test_head_of_a_call_that_only_takes_post_is_refused(client: httpx.Client) -> None:
+    refused = client.head("/v1/uploads")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "POST")

@@ -84,7 +84,7 @@ def test_a_job_for_the_gpu_is_an_invocation_whose_input_names_it(
     line.go_wrong("POST /endpoints/", refuse(202, b'{"InferenceId": "x"}'))
     ports.dispatcher.send(waiting)
 
-    key = f"jobs/{waiting.id}/request.json"
+    key = f"jobs/{waiting.id}/request-stylizer-gpu.json"
     assert line.seen[-1].name == "POST /endpoints/stylizer-gpu/async-invocations"
     said = line.seen[-1].headers
     assert said["x-amzn-sagemaker-inputlocation"] == f"s3://{aws_settings.results_bucket}/{key}"
@@ -94,6 +94,24 @@ def test_a_job_for_the_gpu_is_an_invocation_whose_input_names_it(
     assert said["x-amzn-sagemaker-requestttlseconds"] == "21600"
     with ports.blobs.open(key) as file:
         assert json.load(file) == {"job_id": waiting.id}
+
+
+def test_job_sent_to_a_replaced_endpoint_counts_as_unsent(
+    line: Line, aws_environment: dict[str, str], aws_settings: ApiSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**aws_environment, "AWS_ENDPOINT_URL": line.address}.items():
+        monkeypatch.setenv(name, value)
+    old, new = (
+        open_ports(aws_settings.model_copy(update={"endpoint_name": name, "gpu": True})).dispatcher
+        for name in ("painter-g5-xlarge", "painter-g6-xlarge")
+    )
+    waiting = job("gpu")
+    assert old.trace(waiting) == "unsent"
+    line.go_wrong("POST /endpoints/", refuse(202, b'{"InferenceId": "x"}'))
+    old.send(waiting)
+    assert (old.trace(waiting), new.trace(waiting)) == ("sent", "unsent")
+    without = open_ports(aws_settings).dispatcher
+    assert (without.trace(waiting), without.trace(job("queue"))) == ("no-way", "sent")
 
 
 def test_a_job_for_a_gpu_that_is_not_there_is_an_error_that_says_so(service: Service) -> None:

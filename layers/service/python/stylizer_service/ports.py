@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO, Protocol, Unpack
+from typing import BinaryIO, Literal, Protocol, Unpack
 
 from stylizer_service.models import Status
 from stylizer_service.records import IdempotencyRecord, Job, JobChanges, StyleRecord, UploadRecord, When
@@ -179,6 +179,10 @@ class Unlimited:
 _UNLIMITED = Unlimited()
 
 
+Trace = Literal["sent", "unsent", "no-way"]
+"""Of a job that waits: it was sent or nobody can tell, it never reached the present painters, or there are none."""
+
+
 class Dispatcher(Protocol):
     """Brings jobs to painters, each at least once."""
 
@@ -187,6 +191,9 @@ class Dispatcher(Protocol):
 
     def depth(self) -> int:
         """About how many jobs are waiting."""
+
+    def trace(self, job: Job) -> Trace:
+        """What became of the sending of a job that is still waiting, as far as can be told."""
 
 
 class Notifier(Protocol):

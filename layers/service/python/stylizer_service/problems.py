@@ -90,11 +90,17 @@ class Problem(BaseModel):
 
 
 class ProblemError(Exception):
-    """Raised by use cases and adapters; carries the problem to show."""
+    """Raised by use cases and adapters; carries the problem to show.
 
-    def __init__(self, problem: Problem):
+    Attributes:
+        problem: To show.
+        retry_after: Seconds after which the same request may succeed; None leaves that to the kind of problem.
+    """
+
+    def __init__(self, problem: Problem, *, retry_after: int | None = None):
         super().__init__(problem.detail)
         self.problem = problem
+        self.retry_after = retry_after
 
 
 def problem(code: str, detail: str, *, field: str | None = None, allowed: str | Sequence[str] | None = None) -> Problem:

@@ -21,6 +21,14 @@ from stylizer_service.settings import Settings
 log = logging.getLogger(__name__)
 
 _BATCH = 100
+_WAITING = 1000
+"""Most waiting jobs that are looked at for being lost; as many as may wait, unless a stage allows more."""
+_UNSENT_AFTER = timedelta(minutes=2)
+"""How long whoever stores a job may take to send it as well."""
+_NO_GPU = problem(
+    "painting-failed",
+    "this was to be painted on a GPU, which this service no longer has; ask again, or for a smaller size",
+)
 _UNTOLD_AFTER = timedelta(minutes=1)
 """How late a try to tell a caller may be before the messenger is woken again, which does no harm."""
 
@@ -48,6 +56,8 @@ def resume(ports: Ports, settings: Settings, job: Job) -> bool:
         return False
     if job.attempt >= settings.max_attempts or job.expires_at <= now:
         return give_up(ports, settings, job, when, painter_died(job))
+    if ports.dispatcher.trace(job) == "no-way":
+        return give_up(ports, settings, job, when, _NO_GPU)
     # Sent first: if this is broken off, the job is still found as one whose painter is silent, and is sent once more.
     ports.dispatcher.send(job)
     if ports.jobs.update(job.id, when, **waiting_again(job.attempt)) is None:
@@ -63,7 +73,7 @@ def send_again(ports: Ports, settings: Settings, job_id: str) -> bool:
         Whether it was sent: not if a painter has it, it has ended, or this was its last attempt.
     """
     job = ports.jobs.get(job_id)
-    if job is None or job.attempt + 1 >= settings.max_attempts:
+    if job is None or job.attempt + 1 >= settings.max_attempts or ports.dispatcher.trace(job) == "no-way":
         return False
     if ports.jobs.update(job_id, When(statuses=("queued",)), attempt=job.attempt + 1) is None:
         return False
@@ -76,6 +86,8 @@ def rescue(ports: Ports, settings: Settings) -> list[str]:
 
     - Its painter is silent: it is sent again, or given up.
     - It is in no queue, because what was to put it there was stopped: it is sent again.
+    - It was sent to an endpoint that another one has replaced: it is sent to that one.
+    - It waits for an endpoint, and there is none any more: it fails at once.
     - Nobody has come to it until its time was over: it fails.
     - Its caller has not been told of its end although that is due: the messenger is woken.
 
@@ -95,11 +107,19 @@ def rescue(ports: Ports, settings: Settings) -> list[str]:
             ports.dispatcher.send(job)
         return job.way == "queue"
 
+    def recover(job: Job) -> bool:
+        trace = ports.dispatcher.trace(job)
+        if trace == "unsent" and job.created_at <= now - _UNSENT_AFTER:
+            ports.dispatcher.send(job)
+            return True
+        return trace == "no-way" and fail(ports, settings, job.id, _NO_GPU)
+
     found = _seen_to(ports.jobs.bereft(now, limit=_BATCH), lambda job: resume(ports, settings, job), failures)
     overdue = ports.jobs.due("queued", now, limit=_BATCH)
     found += _seen_to(overdue, lambda job: fail(ports, settings, job.id, late), failures)
+    # `due` goes by the end of a job's time, which a job that waits was given when it was made: these are all that wait.
+    found += _seen_to(ports.jobs.due("queued", now + settings.result_ttl, limit=_WAITING), recover, failures)
     if ports.dispatcher.depth() == 0:
-        # `due` goes by the end of a job's time, which a job that waits was given when it was made.
         since = now + settings.result_ttl - settings.requeue_after
         found += _seen_to(ports.jobs.due("queued", since, limit=_BATCH), send, failures)
     for job in ports.jobs.untold(now - _UNTOLD_AFTER, limit=_BATCH):

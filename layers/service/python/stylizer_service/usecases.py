@@ -36,8 +36,8 @@ from stylizer_service.models import (
 )
 from stylizer_service.ports import BadCursor, Ports
 from stylizer_service.probe import Probe
-from stylizer_service.problems import ProblemError, expired, failure, invalid, not_found
-from stylizer_service.records import IdempotencyRecord, Job, StyleRecord, UploadRecord, When
+from stylizer_service.problems import ProblemError, expired, failure, invalid, not_found, problem
+from stylizer_service.records import IdempotencyRecord, Job, StyleRecord, UploadRecord, When, is_final
 from stylizer_service.routing import Stage, choose_way
 from stylizer_service.settings import Settings
 from stylizer_service.sweep import sweep
@@ -277,11 +277,12 @@ class Service:
         if self._is_expired(job):
             raise expired("stylization", job_id)
         if job.result is None:
-            raise failure(
+            none = problem(
                 "conflict",
                 f"the stylization is {job.status}: there is no image",
                 allowed="a stylization that has succeeded",
             )
+            raise ProblemError(none, retry_after=_soon(job))
         return self._url(job.result.key, filename=views.file_name(job))
 
     def preview_url(self, owner: str, job_id: str) -> str:
@@ -290,7 +291,8 @@ class Service:
         if self._is_expired(job):
             raise expired("stylization", job_id)
         if job.preview_key is None:
-            raise failure("not-found", "there is no preview: nothing has been painted yet")
+            none = problem("not-found", "there is no preview: nothing has been painted yet")
+            raise ProblemError(none, retry_after=_soon(job))
         return self._url(job.preview_key, filename=f"{job.id}-preview.jpg")
 
     def webhook_secret(self, owner: str) -> str:
@@ -343,7 +345,7 @@ class Service:
                 field="Idempotency-Key",
             )
         job = self._job(known.owner, known.job_id)
-        if job.status == "queued":
+        if job.status == "queued" and self.ports.dispatcher.trace(job) != "no-way":
             # Whoever stored the job may have ended before sending it; to send it twice does no harm.
             self.ports.dispatcher.send(job)
         return self._view(job)
@@ -404,3 +406,8 @@ def _with_cursor(read: Callable[[], T]) -> T:
 
 def _bad_cursor() -> ProblemError:
     return invalid("cursor", "the cursor is not one this list gave out", "the next_cursor of an earlier page")
+
+
+def _soon(job: Job) -> int | None:
+    """After how many seconds it is worth asking again for what a job has not got yet; None where it never will."""
+    return None if is_final(job) else 1

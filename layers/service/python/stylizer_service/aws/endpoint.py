@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stylizer_service.aws.queue import SqsDispatcher, message_of
-from stylizer_service.ports import Blobs
+from stylizer_service.ports import Blobs, Trace
 from stylizer_service.records import Job
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Endpoint:
 
     def send(self, job: Job) -> None:
         """Invoke the endpoint for a job."""
-        key = f"{job.folder}request.json"
+        key = self._input_key(job)
         self._blobs.put(key, message_of(job.id).encode(), "application/json")
         self._client.invoke_endpoint_async(
             EndpointName=self._name,
@@ -43,6 +43,13 @@ class Endpoint:
             InvocationTimeoutSeconds=_LONGEST_PAINTING,
             RequestTTLSeconds=_LONGEST_WAIT,
         )
+
+    def was_sent(self, job: Job) -> bool:
+        """Whether a job was sent to this endpoint, and not only to one of another name that it replaced."""
+        return self._blobs.size(self._input_key(job)) is not None
+
+    def _input_key(self, job: Job) -> str:
+        return f"{job.folder}request-{self._name}.json"
 
 
 class DispatcherByWay:
@@ -69,3 +76,11 @@ class DispatcherByWay:
     def depth(self) -> int:
         """About how many jobs wait in the queue. The endpoint does not tell how many wait for it."""
         return self._queue.depth()
+
+    def trace(self, job: Job) -> Trace:
+        """SQS does not say what is in a queue; what was sent to the endpoint has left its input behind."""
+        if job.way == "queue":
+            return "sent"
+        if self._endpoint is None:
+            return "no-way"
+        return "sent" if self._endpoint.was_sent(job) else "unsent"

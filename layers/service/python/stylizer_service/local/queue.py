@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stylizer_service.local.database import Database
-from stylizer_service.ports import Clock
+from stylizer_service.ports import Clock, Trace
 from stylizer_service.records import Job
 from stylizer_service.rows import stamp
 
@@ -22,6 +22,10 @@ class LocalQueue:
         """How many jobs are waiting."""
         row = self._database.one("SELECT count(*) FROM jobs WHERE status = 'queued'")
         return int(row[0]) if row else 0
+
+    def trace(self, job: Job) -> Trace:  # noqa: ARG002
+        """Every job that is stored was sent."""
+        return "sent"
 
     def receive(self) -> str | None:
         """The oldest job that a painter could claim now, if there is one."""
