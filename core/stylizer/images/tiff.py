@@ -180,7 +180,7 @@ def is_unpacked_here(tiff: Tiff) -> bool:
     is_odd = (bits > 8 and bits != 12) or (tiff.number(PLANAR, 1) == 2 and samples > 1) or photometric == ICCLAB
     is_odd |= bits == 8 and (
         samples > _MOST_SAMPLES_OF_PILLOW
-        or (has_extra and photometric in (WHITE_IS_ZERO, CMYK, CIELAB))
+        or (has_extra and photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO, CMYK, CIELAB))
         or not is_plain
     )
     if not is_odd:
