@@ -69,6 +69,10 @@ DETAIL_IN_QUERY = 0.9  # of the photo's finest detail, given to a painting that 
 DITHER = 2.0  # noise on what is searched for in flat areas below `BASE_SIDE`, relative to the style's own detail
 EXPONENT, SMALLEST_RESIDUAL = 0.8, 1e-4  # of the robust aggregation
 BONUS, SWEEPS, REFINING_SWEEPS = 0.25, 6, 3  # of `continue_matches`
+REFINING_ROUNDS = 2  # of the robust aggregation
+# Cells around a tile that take part in its pixels: a sweep reaches one cell far, a round across a piece of three.
+HALO = REFINING_SWEEPS + 3 * REFINING_ROUNDS + 1
+TILES_BETWEEN_TRIMS = 4
 MIN_FREEDOM = 0.4  # least share of `SEED_BONUS`, where the content mask is high
 SEED_SPACINGS, SEED_BONUS = (16, 8, 4), 0.7  # of `grow_pieces`
 DESCENT_SIDE = 1024  # pixels, of what is descended on
@@ -89,11 +93,6 @@ class Effort:
     passes: tuple[int, ...]
     rounds: int
     steps: int = 0
-
-    @property
-    def halo(self) -> int:
-        """How many cells around a tile take part in its pixels: in a round or a sweep each cell reaches its next."""
-        return REFINING_SWEEPS + 3 * self.rounds + 1
 
 
 EFFORTS = {
@@ -227,7 +226,7 @@ class Painter:
         photo = resize(task.photo[0], self._base)
         mask = find_content(photo) if task.content_mask is None else resize(task.content_mask[0], self._base)
         self._guide = PhotoGuide.of(photo[None], mask[None], self._palette, task.options.strength)
-        self._done = 0
+        self._done, self._current = 0, task.photo
         self._total = sum(len(_parts(level)) * self._passes(level) for level in self._levels)
         self._total += len(list(tiles(self._levels[-1].size, FINISHER_TILE))) + self._effort.steps
 
@@ -261,29 +260,31 @@ class Painter:
         colors = area.cells(cell_colors(guide))
         free = 1 - functional.avg_pool2d(area.pixels(tile.resample(self._guide.mask, level.size)), CELL)[0, 0]
         bonus = SEED_BONUS * free.clamp(min=MIN_FREEDOM)
-        banks = [style.bank(max(level.size) * self._options.style_scale) for style in self._styles]
-        painting = None if before is None else self._enlarged(before.painting, guide, tile, level)
+        side = max(level.size) * self._options.style_scale
+        banks = [style.bank(side, on_tile=self._poll) for style in self._styles]
+        painting = None if before is None else _with_detail(tile.resample(before.painting, level.size), guide)
         for _ in range(self._passes(level)):
             query = guide if painting is None else torch.lerp(painting, guide, PHOTO_IN_QUERY)
             if level.depth > 0:
                 query = query + self._dither(level, tile, banks)
             columns = area.cells(hypercolumns(query.clamp(0, 1)))
-            deviation, mean = torch.std_mean(columns, (1, 2), correction=0)
+            deviation, mean = torch.std_mean(columns[:, ::2, ::2], (1, 2), correction=0)
             statistics = mean, deviation
             matches = [self._matches(bank, columns, colors, statistics, bonus) for bank in banks]
             pieces = [bank.pieces(match) for bank, match in zip(banks, matches, strict=True)]
             owner = assign_patches([_misfit(target, offer) for offer in pieces], self._shares)
             start = target if painting is None else area.pixels(painting)
-            finished = self._merged(start, choose(pieces, owner), target, weight)[:, :, : tile.bottom, : tile.right]
+            merged = _merged(start, choose(pieces, owner), target, weight, self._effort.rounds)
+            finished = merged[:, :, : tile.bottom, : tile.right]
             self.tell(finished)
             painting = tile.cut(finished)
         return State(finished, banks, matches, owner, statistics)
 
     def _refine(self, level: Level, photo: Tensor, before: State) -> State:
         """Paint a level tile by tile: a cell continues what its parent at half the size shows, in more detail."""
+        side = max(level.size) * self._options.style_scale
         banks = [
-            style.bank(max(level.size) * self._options.style_scale, bank.encoding)
-            for style, bank in zip(self._styles, before.banks, strict=True)
+            style.bank(side, bank, on_tile=self._poll) for style, bank in zip(self._styles, before.banks, strict=True)
         ]
         cells = cells_in(level.size)
         # Previews show the coarser painting where no tile is finished yet.
@@ -291,12 +292,13 @@ class Painter:
         matches = [before.owner.new_empty(2, *cells) for _ in banks]
         owner = before.owner.new_empty(cells)
         before = replace(before, painting=as_floats(before.painting))
-        for tile in _parts(level, self._effort.halo):
-            area = CellArea.of(tile, level.size, self._effort.halo)
+        for number, tile in enumerate(_parts(level, HALO), 1):
+            area = CellArea.of(tile, level.size, HALO)
             guide = self._guide.cut(photo, tile)
             enlarged = tile.resample(before.painting, level.size)
-            query = torch.lerp(self._enlarged(before.painting, guide, tile, level), guide, PHOTO_IN_QUERY)
+            query = torch.lerp(_with_detail(enlarged, guide), guide, PHOTO_IN_QUERY)
             columns, colors = area.cells(hypercolumns(query.clamp(0, 1))), area.cells(cell_colors(guide))
+            self._poll()
             parent, part = (index.to(owner.device) for index in area.parents(cells, cells_in(before.size)))
             own = before.owner[parent[0], parent[1]]
             found = []
@@ -306,13 +308,15 @@ class Painter:
                 queries = torch.unflatten(queries, 0, area.size)
                 found.append(continue_matches(start, queries, bank.keys, bonus=BONUS, sweeps=REFINING_SWEEPS))
             pieces = choose([bank.pieces(match) for bank, match in zip(banks, found, strict=True)], own)
+            self._poll()
             weight = area.pixels(self._weight(level, tile))
-            merged = self._merged(area.pixels(enlarged), pieces, area.pixels(guide), weight)
+            merged = _merged(area.pixels(enlarged), pieces, area.pixels(guide), weight, REFINING_ROUNDS)
             tile.of(painting).copy_(as_bytes(area.own_pixels(merged)))
             for part_of, whole in zip((*found, own), (*matches, owner), strict=True):
                 area.store(part_of, whole)
             self.tell(painting)
-            trim_malloc()
+            if number % TILES_BETWEEN_TRIMS == 0:
+                trim_malloc()
         return State(painting, banks, matches, owner, before.statistics)
 
     def _matches(
@@ -326,18 +330,6 @@ class Painter:
         for spacing in SEED_SPACINGS:
             matches = grow_pieces(matches, queries, keys, bonus=bonus, spacing=spacing, generator=self._generator)
         return continue_matches(matches, queries, keys, bonus=BONUS, sweeps=SWEEPS)
-
-    def _merged(self, start: Tensor, pieces: Tensor, guide: Tensor, weight: Tensor) -> Tensor:
-        """One picture of overlapping pieces, and the guide laid over it by its weight; all of an area's size."""
-        grid, surrounded = _piece_grid(start)
-        rounds, floor = self._effort.rounds, SMALLEST_RESIDUAL
-        voted = aggregate(surrounded, pieces, grid, exponent=EXPONENT, rounds=rounds, smallest_residual=floor)
-        voted = voted[None, :, CELL:-CELL, CELL:-CELL]
-        return ((voted + weight * guide) / (1 + weight)).clamp_(0, 1)
-
-    def _enlarged(self, painting: Tensor, guide: Tensor, tile: Tile, level: Level) -> Tensor:
-        """A painting of half the size as `tile` sees it, with the finest detail of the photo that it lacks."""
-        return tile.resample(as_floats(painting), level.size) + DETAIL_IN_QUERY * (guide - _low_passed(guide))
 
     def _dither(self, level: Level, tile: Tile, banks: Sequence[StyleBank]) -> Tensor:
         """Noise where the photo is flat: without it all of a sky finds the blandest piece that the style has."""
@@ -367,7 +359,14 @@ class Painter:
     def tell(self, painting: Tensor) -> None:
         """Report one more unit of work, and what the painting looks like."""
         self._done += 1
-        self._report(self._done, self._total, lambda: as_floats(painting))
+        self._current = painting
+        self._poll()
+
+    def _poll(self) -> None:
+        """Report the same again within a unit of work that takes long, so that it can be canceled."""
+        painting = self._current
+        if self._done:
+            self._report(self._done, self._total, lambda: as_floats(painting))
 
 
 def _parts(level: Level, halo: int = 0) -> list[Tile]:
@@ -393,11 +392,19 @@ def _finer(matches: Tensor, part: Tensor, coarse: StyleBank, fine: StyleBank) ->
     return torch.minimum((matches.float() * new / old).round().long() + part, new - 1)
 
 
-def _low_passed(picture: Tensor) -> Tensor:
-    """`picture` (1, C, H, W), sides even, without what it would lose at half the size."""
-    return functional.interpolate(
-        functional.avg_pool2d(picture, 2), scale_factor=2, mode="bilinear", align_corners=False
-    )
+def _with_detail(painting: Tensor, guide: Tensor) -> Tensor:
+    """An enlarged painting with what `guide` would lose at half the size; both (1, 3, H, W), sides even."""
+    half = functional.avg_pool2d(guide, 2)
+    detail = guide - functional.interpolate(half, scale_factor=2, mode="bilinear", align_corners=False)
+    return painting + DETAIL_IN_QUERY * detail
+
+
+def _merged(start: Tensor, pieces: Tensor, guide: Tensor, weight: Tensor, rounds: int) -> Tensor:
+    """One picture of overlapping pieces, and the guide laid over it by its weight; all of an area's size."""
+    grid, surrounded = _piece_grid(start)
+    voted = aggregate(surrounded, pieces, grid, exponent=EXPONENT, rounds=rounds, smallest_residual=SMALLEST_RESIDUAL)
+    voted = voted[None, :, CELL:-CELL, CELL:-CELL]
+    return ((voted + weight * guide) / (1 + weight)).clamp_(0, 1)
 
 
 def _misfit(target: Tensor, pieces: Tensor) -> Tensor:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
+from collections.abc import Callable
 from hashlib import blake2b
 from threading import Lock
 
@@ -10,11 +12,11 @@ import torch
 from torch import Tensor
 
 from stylizer.synthesis.pyramid import resize
-from stylizer.synthesis.style_bank import Encoding, StyleBank
+from stylizer.synthesis.style_bank import StyleBank
 
 MAX_STYLE_SIDE = 4096  # pixels; larger styles are reduced to it
-KEPT = 32  # banks: a handful of styles at four scales or five
-MAX_KEPT_PIXELS = 2**20  # of a style; banks of larger ones are made anew, a bank takes about 30 bytes a pixel
+MAX_KEPT_PIXELS = 2**20  # of a bank; larger ones are made for each painting
+KEPT_PIXELS = 4 * MAX_KEPT_PIXELS  # of all banks, at about 30 bytes each: ten styles or so at 512 pixels
 
 _kept: OrderedDict[tuple[bytes, torch.Size, tuple[int, int], torch.device], StyleBank] = OrderedDict()
 _lock = Lock()
@@ -28,27 +30,33 @@ class ScaledStyle:
         # Of the floats: recolored pictures can differ by less than a byte, and each must be painted from its own bank.
         self._digest = blake2b(picture.cpu().numpy().tobytes(), digest_size=16).digest()
 
-    def bank(self, side: float, encoding: Encoding | None = None) -> StyleBank:
+    def bank(
+        self, side: float, coarser: StyleBank | None = None, *, on_tile: Callable[[], None] | None = None
+    ) -> StyleBank:
         """The bank of the picture reduced to a long side of `side` pixels, if it is larger.
 
         Args:
             side: At least 1.
-            encoding: To describe cells by, of the same style at another scale; without it one is fitted, and the bank
-                is kept for the next painting.
+            coarser: The bank of the same style at half the scale, to describe cells as it does. It is the bank itself
+                where the style has no more detail to show. Without it the bank is kept for the next painting.
+            on_tile: See `StyleBank.of`.
         """
         height, width = self.picture.shape[2:]
         scale = min(side, MAX_STYLE_SIDE, max(height, width)) / max(height, width)
         size = max(1, round(height * scale)), max(1, round(width * scale))
-        if encoding is not None or size[0] * size[1] > MAX_KEPT_PIXELS:
-            return StyleBank.of(resize(self.picture[0], size)[None], encoding)
+        if coarser is not None and coarser.size == size:
+            return coarser
+        if coarser is not None or size[0] * size[1] > MAX_KEPT_PIXELS:
+            encoding = None if coarser is None else coarser.encoding
+            return StyleBank.of(resize(self.picture[0], size)[None], encoding, on_tile=on_tile)
         key = (self._digest, self.picture.shape, size, self.picture.device)
         with _lock:
             if key in _kept:
                 _kept.move_to_end(key)
                 return _kept[key]
-        bank = StyleBank.of(resize(self.picture[0], size)[None])
+        bank = StyleBank.of(resize(self.picture[0], size)[None], on_tile=on_tile)
         with _lock:
             _kept[key] = bank
-            while len(_kept) > KEPT:
+            while sum(math.prod(kept) for _, _, kept, _ in _kept) > KEPT_PIXELS:
                 _kept.popitem(last=False)
         return bank

@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn import functional
 
 HUBNESS = 0.3  # weight of a key's mean similarity to the queries most like it
-HUB_NEIGHBORS = 8
-HUB_QUERIES = 256  # drawn from all
+HUB_NEIGHBORS = 4
+HUB_QUERIES = 128  # drawn from all
 ROWS = 1024  # queries in a block of the product
 MAX_KEYS = 2**15  # that all queries are compared with
 BLOCK = 128  # keys of which only the best similarity is kept in the first pass

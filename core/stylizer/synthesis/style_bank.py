@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -55,7 +55,8 @@ class Encoding:
 
     def keys(self, columns: Tensor, colors: Tensor) -> Tensor:
         """Describe cells of the style: (N, D + 4) from hypercolumns (N, C) and colors (N, 3)."""
-        unit = functional.normalize((columns * self.scale - self.mean) @ self.axes.T, dim=1)
+        projected = columns @ (self.axes * self.scale).T - self.axes @ self.mean
+        unit = functional.normalize(projected, dim=1)
         colors = colors - self.color
         cost = -COLOR_COST * colors.square().sum(1, keepdim=True)
         return torch.cat([unit, (2 * COLOR_COST) ** 0.5 * colors, cost], 1)
@@ -72,7 +73,8 @@ class Encoding:
         mean, deviation = photo
         low, high = ADAPTATION
         adapted = (self.deviation / (deviation * self.scale + 1e-4)).clamp(low, high).sqrt()
-        unit = functional.normalize(((columns - mean) * self.scale * adapted) @ self.axes.T, dim=1)
+        axes = self.axes * (self.scale * adapted)  # scaling them, and not the cells, spares a pass over all channels
+        unit = functional.normalize(columns @ axes.T - axes @ mean, dim=1)
         colors = (2 * COLOR_COST) ** 0.5 * (colors - self.color)
         return torch.cat([unit, colors, torch.ones_like(colors[:, :1])], 1)
 
@@ -85,22 +87,27 @@ class StyleBank:
         encoding: What `keys` are made by.
         keys: Of each cell, (rows, columns, D + 4).
         pixels: The style with a cell mirrored around it, (3, 4 * rows + 8, 4 * columns + 8).
+        size: Height and width of the style in pixels.
         detail: Standard deviation of what is lost at half the resolution: how busy the style is at this scale.
     """
 
     encoding: Encoding
     keys: Tensor
     pixels: Tensor
+    size: tuple[int, int]
     detail: float
 
     @classmethod
-    def of(cls, style: Tensor, encoding: Encoding | None = None) -> StyleBank:
+    def of(
+        cls, style: Tensor, encoding: Encoding | None = None, *, on_tile: Callable[[], None] | None = None
+    ) -> StyleBank:
         """Make the bank of `style` (1, 3, h, w), tile by tile.
 
         Args:
             style: sRGB in [0, 1].
             encoding: To describe cells by, in half precision, since such a bank is a large one; without it one is
                 fitted to the style.
+            on_tile: Called after each tile; may raise to cancel.
         """
         precision = torch.float32 if encoding is None else torch.float16
         encoding = encoding or _fitted(style)
@@ -112,12 +119,14 @@ class StyleBank:
             if keys is None:
                 keys = part.new_empty(rows, columns, part.shape[2], dtype=precision)
             keys[top : top + part.shape[0], left : left + part.shape[1]] = part
+            if on_tile is not None:
+                on_tile()
         assert keys is not None
         down = mirrored_indices(-CELL, (rows + 1) * CELL, height).to(style.device)
         across = mirrored_indices(-CELL, (columns + 1) * CELL, width).to(style.device)
         pixels = style[0].index_select(1, down).index_select(2, across)
         low = resize(resize(style[0], (-(-height // 2), -(-width // 2))), (height, width))
-        return cls(encoding, keys, pixels, float((style[0] - low).std(correction=0)))
+        return cls(encoding, keys, pixels, (height, width), float((style[0] - low).std(correction=0)))
 
     def pieces(self, matches: Tensor) -> Tensor:
         """Cut the pieces at `matches` (2, rows, columns): (3, rows, columns, 12, 12)."""
@@ -155,4 +164,4 @@ def _encoded(style: Tensor) -> Iterator[tuple[int, int, Tensor, Tensor]]:
 
 def as_rows(grid: Tensor) -> Tensor:
     """(C, rows, columns) as (rows * columns, C)."""
-    return grid.flatten(1).T.contiguous()
+    return grid.flatten(1).T

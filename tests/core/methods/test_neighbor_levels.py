@@ -7,6 +7,7 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -78,7 +79,7 @@ def test_a_level_knows_its_tiles() -> None:
 def test_matches_are_carried_to_the_next_scale_as_in_a_loop() -> None:
     def bank(rows: int, columns: int) -> StyleBank:
         encoding = Encoding(*[torch.zeros(1)] * 5)
-        return StyleBank(encoding, torch.zeros(rows, columns, 1), torch.zeros(3, 1, 1), 0.0)
+        return StyleBank(encoding, torch.zeros(rows, columns, 1), torch.zeros(3, 1, 1), (4 * rows, 4 * columns), 0.0)
 
     matches = torch.tensor([[[0, 2, 4]], [[1, 3, 6]]])
     part = torch.tensor([[[0, 1, 1]], [[1, 0, 1]]])
@@ -95,7 +96,8 @@ def _reported(photo: Tensor, style: Tensor, options: Options) -> tuple[Tensor, l
     reports: list[tuple[int, int, Tensor]] = []
 
     def report(step: int, total: int, current: Current) -> None:
-        reports.append((step, total, current().clone()))
+        if not reports or step > reports[-1][0]:  # the same is reported again where a step takes long
+            reports.append((step, total, current().clone()))
 
     with torch.inference_mode():
         return neighbor.paint(Task(photo, (Style(lambda: style),), options, None, None, report)), reports
@@ -146,7 +148,8 @@ def test_an_error_raised_by_report_ends_the_painting(cat: Tensor, swirls: Tensor
 
     with pytest.raises(Stop), torch.inference_mode():
         neighbor.paint(Task(cat, (Style(lambda: swirls),), Options(size=SIDE), None, None, report))
-    assert steps == list(range(1, at + 1))
+    assert sorted(set(steps)) == list(range(1, at + 1))
+    assert steps.count(at) == 1
 
 
 @pytest.mark.usefixtures("small_levels")
@@ -189,7 +192,7 @@ def test_what_is_computed_at_once_does_not_grow_with_size(
     painting, reports = _reported(resize(cat[0], (40, 320))[None], swirls, Options(size=320))
     assert painting.shape[2:] == (40, 320)
     assert 8 < len(seen) <= len(reports)
-    assert max(seen) <= neighbor.TILE + 2 * (REACH + 4 * neighbor.EFFORTS["standard"].halo + 8)
+    assert max(seen) <= neighbor.TILE + 2 * (REACH + 4 * neighbor.HALO + 8)
 
 
 @pytest.mark.usefixtures("small_levels")
@@ -227,9 +230,9 @@ def test_the_second_painting_in_a_style_makes_no_bank(
     made: list[Tensor] = []
     make = StyleBank.of
 
-    def count(style: Tensor, encoding: Encoding | None = None) -> StyleBank:
+    def count(style: Tensor, encoding: Encoding | None = None, **options: Any) -> StyleBank:
         made.append(style)
-        return make(style, encoding)
+        return make(style, encoding, **options)
 
     monkeypatch.setattr(StyleBank, "of", count)
     painted(cat, (swirls, 1.0))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from stylizer.synthesis import bank_cache
+from stylizer.synthesis import bank_cache, style_bank
 from stylizer.synthesis.bank_cache import ScaledStyle
 from stylizer.synthesis.style_bank import Encoding, StyleBank
 
@@ -27,9 +28,9 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[Size]:
     sizes: list[Size] = []
     make = StyleBank.of
 
-    def count(style: Tensor, encoding: Encoding | None = None) -> StyleBank:
+    def count(style: Tensor, encoding: Encoding | None = None, **options: Any) -> StyleBank:
         sizes.append((style.shape[2], style.shape[3]))
-        return make(style, encoding)
+        return make(style, encoding, **options)
 
     monkeypatch.setattr(StyleBank, "of", count)
     return sizes
@@ -76,12 +77,29 @@ def test_a_style_is_reduced_and_never_enlarged(made: list[Size], monkeypatch: py
     assert made == [(1, 1), (20, 10), (60, 30), (48, 24)]  # at 60 and at 200 it is the same
 
 
+def test_bank_is_its_own_finer_one_without_more_detail(made: list[Size]) -> None:
+    style = ScaledStyle(_noise(32, 32))
+    whole = style.bank(32)
+    assert style.bank(64, whole) is whole
+    assert made == [(32, 32)]
+
+
+def test_bank_reports_each_tile_and_can_be_canceled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(style_bank, "TILE", 16)
+    monkeypatch.setattr(bank_cache, "MAX_KEPT_PIXELS", 0)
+    tiles: list[int] = []
+    ScaledStyle(_noise(32, 48)).bank(48, on_tile=lambda: tiles.append(1))
+    assert len(tiles) == 2 * 3
+    with pytest.raises(ZeroDivisionError):
+        ScaledStyle(_noise(32, 48)).bank(48, on_tile=lambda: 1 // 0)  # type: ignore[arg-type]
+
+
 def test_a_bank_with_a_given_encoding_or_a_large_one_is_not_kept(
     made: list[Size], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     style = ScaledStyle(_noise(32, 32))
     coarse = style.bank(16)
-    fine = [style.bank(32, coarse.encoding) for _ in range(2)]
+    fine = [style.bank(32, coarse) for _ in range(2)]
     assert fine[0].encoding is coarse.encoding
     monkeypatch.setattr(bank_cache, "MAX_KEPT_PIXELS", 32 * 32 - 1)
     for _ in range(2):
@@ -91,7 +109,7 @@ def test_a_bank_with_a_given_encoding_or_a_large_one_is_not_kept(
 
 
 def test_the_bank_used_least_recently_is_evicted(made: list[Size], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bank_cache, "KEPT", 2)
+    monkeypatch.setattr(bank_cache, "KEPT_PIXELS", 2 * 16 * 16)
     a, b, c = (ScaledStyle(_noise(16, 16, seed)) for seed in range(3))
     for style in (a, b, a, c):
         style.bank(16)
@@ -104,7 +122,7 @@ def test_the_bank_used_least_recently_is_evicted(made: list[Size], monkeypatch: 
 
 
 def test_many_threads_get_equal_banks_and_respect_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bank_cache, "KEPT", 2)
+    monkeypatch.setattr(bank_cache, "KEPT_PIXELS", 2 * 16 * 16)
     pictures = [_noise(16, 16, seed) for seed in range(3)]
     expected = [StyleBank.of(picture).keys for picture in pictures]
     with ThreadPoolExecutor(8) as pool:
