@@ -1,4 +1,4 @@
-"""Paint the picture in the README: three free photos, each in two built-in styles by every method.
+"""Paint the picture in the README: three free photos, each in three built-in styles by the default method.
 
     python -m benchmarks.gallery
 
@@ -12,16 +12,15 @@ from importlib.resources import files
 from pathlib import Path
 
 from stylizer.compute import configure_process
-from stylizer.options import METHOD_NAMES
 
 TARGET = Path(__file__).parents[1] / "docs" / "pictures" / "gallery.webp"
 ROWS = {
-    "chelsea.png": ("starry-night", "mosaic"),
-    "astronaut.png": ("great-wave", "stained-glass"),
-    "coffee.png": ("composition-vii", "embroidery"),
+    "chelsea.png": ("impasto-swirls", "mosaic", "starry-night"),
+    "astronaut.png": ("composition-vii", "woodcut", "cafe-terrace"),
+    "coffee.png": ("irises", "pen-hatching", "stained-glass"),
 }
 
-WIDTH, HEIGHT, GAP = 250, 180, 5
+WIDTH, HEIGHT, GAP = 330, 250, 6
 
 
 def main() -> None:
@@ -31,13 +30,11 @@ def main() -> None:
 
     from stylizer import Options, stylize
 
-    columns = 1 + len(METHOD_NAMES) * max(len(styles) for styles in ROWS.values())
+    columns = 1 + max(len(styles) for styles in ROWS.values())
     sheet = Image.new("RGB", (columns * (WIDTH + GAP) - GAP, len(ROWS) * (HEIGHT + GAP) - GAP), "white")
     for row, (name, styles) in enumerate(ROWS.items()):
         photo = Image.open(str(files("skimage.data") / name)).convert("RGB")
-        options = Options(size=640)
-        painted = [stylize(photo, style, method=method, options=options) for style in styles for method in METHOD_NAMES]
-        pictures = [photo, *(painting.image for painting in painted)]
+        pictures = [photo, *(stylize(photo, style, options=Options(size=768)).image for style in styles)]
         for column, picture in enumerate(pictures):
             fitted = ImageOps.fit(picture, (WIDTH, HEIGHT), Image.Resampling.LANCZOS, centering=(0.5, 0.3))
             sheet.paste(fitted, (column * (WIDTH + GAP), row * (HEIGHT + GAP)))

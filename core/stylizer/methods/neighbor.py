@@ -1,4 +1,4 @@
-"""Style transfer by texture synthesis on learned features: the style's own pixels, found by the eye of an encoder.
+"""Style transfer by texture synthesis on learned features: the style's own pixels, matched by an encoder.
 
 For each small cell of the photo the most similar cell of the style is searched for and its pixels are pasted, from a
 coarse picture to a fine one, as in Elad & Milanfar, "Style Transfer via Texture Synthesis", IEEE TIP 2017 (arXiv
@@ -9,7 +9,7 @@ coarse picture to a fine one, as in Elad & Milanfar, "Style Transfer via Texture
   style's palette), and for hubs, which are similar to everything;
 - coherence (`continue_matches`): cells continue their neighbors' pieces (Ashikhmin 2001; PatchMatch, Barnes et al.
   2009), so that strokes stay whole;
-- voting (`aggregate`): overlapping pieces are merged by reweighted least squares (Kwatra et al. 2005);
+- voting (`merge_pieces`): overlapping pieces are merged by reweighted least squares (Kwatra et al. 2005);
 - fusion with the photo, by the content mask (Elad & Milanfar, section III-C).
 
 The painting is finished by a small network that joins the pieces, by the style's palette, and at quality "high" by some
@@ -42,12 +42,11 @@ from stylizer.synthesis.cell_area import CellArea, cells_in
 from stylizer.synthesis.content_mask import find_content
 from stylizer.synthesis.hypercolumns import CELL, hypercolumns
 from stylizer.synthesis.neighbor_search import continue_matches, grow_pieces, search
-from stylizer.synthesis.patch_grid import PatchGrid
-from stylizer.synthesis.patch_source import assign_patches, choose
+from stylizer.synthesis.patch_source import assign_patches, choose, misfit
 from stylizer.synthesis.photo_guide import PhotoGuide
 from stylizer.synthesis.pyramid import resize
-from stylizer.synthesis.robust_aggregation import aggregate
-from stylizer.synthesis.style_bank import PIECE, REACH, StyleBank, as_rows, cell_colors
+from stylizer.synthesis.style_bank import REACH, StyleBank, as_rows, cell_colors
+from stylizer.synthesis.voting import merge_pieces, piece_grid
 from stylizer.tensors import as_bytes, as_floats
 from stylizer.tiles import STRIDE, Tile, tiles
 
@@ -67,7 +66,6 @@ CONTENT_REFINED = 0.5  # the same above it
 PHOTO_IN_QUERY = 0.75  # share of the photo in what is searched for; the rest is the painting so far
 DETAIL_IN_QUERY = 0.9  # of the photo's finest detail, given to a painting that was enlarged
 DITHER = 2.0  # noise on what is searched for in flat areas below `BASE_SIDE`, relative to the style's own detail
-EXPONENT, SMALLEST_RESIDUAL = 0.8, 1e-4  # of the robust aggregation
 BONUS, SWEEPS, REFINING_SWEEPS = 0.25, 6, 3  # of `continue_matches`
 REFINING_ROUNDS = 2  # of the robust aggregation
 # Cells around a tile that take part in its pixels: a sweep reaches one cell far, a round across a piece of three.
@@ -150,7 +148,7 @@ def paint(task: Task) -> Tensor:
         return _enlarged(painting, task.photo).clamp_(0, 1)
     painter = Painter(task)
     painting = painter.paint()
-    return _descended(task, painting, painter.tell) if task.options.quality == "high" else painting
+    return _descended(task, painting, painter.report_step) if task.options.quality == "high" else painting
 
 
 def levels_for(height: int, width: int) -> list[Level]:
@@ -161,7 +159,7 @@ def levels_for(height: int, width: int) -> list[Level]:
     return [Level(size, depth) for depth, size in enumerate(pyramid.level_sizes(height, width, count), -above)][::-1]
 
 
-def _descended(task: Task, painting: Tensor, tell: Callable[[Tensor], None]) -> Tensor:
+def _descended(task: Task, painting: Tensor, report_step: Callable[[Tensor], None]) -> Tensor:
     """The painting after some steps toward the style's statistics, which join what pieces leave apart.
 
     Of a large painting a smaller copy is changed, and its change enlarged: what is to be joined is large.
@@ -175,7 +173,7 @@ def _descended(task: Task, painting: Tensor, tell: Callable[[Tensor], None]) -> 
     styles = tuple(
         Style(partial(_at_most, style, side), style.share, partial(_look, style, scale)) for style in task.styles
     )
-    small = replace(small, styles=styles, report=lambda _step, _total, current: tell(current()))
+    small = replace(small, styles=styles, report=lambda _step, _total, current: report_step(current()))
     change = optimization.refine(small, start, EFFORTS["high"].steps)
     return painting.add_(_enlarged(change, painting)).clamp_(0, 1)
 
@@ -227,13 +225,13 @@ class Painter:
         mask = find_content(photo) if task.content_mask is None else resize(task.content_mask[0], self._base)
         self._guide = PhotoGuide.of(photo[None], mask[None], self._palette, task.options.strength)
         self._done, self._current = 0, task.photo
-        self._total = sum(len(_parts(level)) * self._passes(level) for level in self._levels)
+        self._total = sum(len(_tiles_of(level)) * self._passes(level) for level in self._levels)
         self._total += len(list(tiles(self._levels[-1].size, FINISHER_TILE))) + self._effort.steps
 
     def paint(self) -> Tensor:
         """The painting, (1, 3, H, W)."""
         draft, strength = self.draft(), self._options.strength
-        return self._in_palette(finish(draft, self.guide, strength, on_tile=self.tell))
+        return self._in_palette(finish(draft, self.guide, strength, on_tile=self.report_step))
 
     def guide(self, tile: Tile) -> tuple[Tensor, Tensor]:
         """The recolored photo (1, 3, h, w) and the content mask (1, 1, h, w) over all that `tile` sees."""
@@ -253,7 +251,7 @@ class Painter:
 
     def _search(self, level: Level, photo: Tensor, before: State | None) -> State:
         """Paint a level as a whole, searching all of each style for its cells."""
-        (tile,) = _parts(level)
+        (tile,) = _tiles_of(level)
         area = CellArea.of(tile, level.size)
         guide = self._guide.cut(photo, tile)
         target, weight = area.pixels(guide), area.pixels(self._weight(level, tile))
@@ -272,11 +270,12 @@ class Painter:
             statistics = mean, deviation
             matches = [self._matches(bank, columns, colors, statistics, bonus) for bank in banks]
             pieces = [bank.pieces(match) for bank, match in zip(banks, matches, strict=True)]
-            owner = assign_patches([_misfit(target, offer) for offer in pieces], self._shares)
+            grid, surrounded = piece_grid(target)
+            owner = assign_patches([misfit(surrounded, grid, offer) for offer in pieces], self._shares)
             start = target if painting is None else area.pixels(painting)
-            merged = _merged(start, choose(pieces, owner), target, weight, self._effort.rounds)
+            merged = merge_pieces(start, choose(pieces, owner), target, weight, self._effort.rounds)
             finished = merged[:, :, : tile.bottom, : tile.right]
-            self.tell(finished)
+            self.report_step(finished)
             painting = tile.cut(finished)
         return State(finished, banks, matches, owner, statistics)
 
@@ -292,7 +291,7 @@ class Painter:
         matches = [before.owner.new_empty(2, *cells) for _ in banks]
         owner = before.owner.new_empty(cells)
         before = replace(before, painting=as_floats(before.painting))
-        for number, tile in enumerate(_parts(level, HALO), 1):
+        for number, tile in enumerate(_tiles_of(level, HALO), 1):
             area = CellArea.of(tile, level.size, HALO)
             guide = self._guide.cut(photo, tile)
             enlarged = tile.resample(before.painting, level.size)
@@ -303,18 +302,18 @@ class Painter:
             own = before.owner[parent[0], parent[1]]
             found = []
             for bank, coarse, match in zip(banks, before.banks, before.matches, strict=True):
-                start = _finer(match[:, parent[0], parent[1]], part, coarse, bank)
+                start = _upscaled_matches(match[:, parent[0], parent[1]], part, coarse, bank)
                 queries = bank.encoding.queries(as_rows(columns), as_rows(colors), before.statistics)
                 queries = torch.unflatten(queries, 0, area.size)
                 found.append(continue_matches(start, queries, bank.keys, bonus=BONUS, sweeps=REFINING_SWEEPS))
             pieces = choose([bank.pieces(match) for bank, match in zip(banks, found, strict=True)], own)
             self._poll()
             weight = area.pixels(self._weight(level, tile))
-            merged = _merged(area.pixels(enlarged), pieces, area.pixels(guide), weight, REFINING_ROUNDS)
+            merged = merge_pieces(area.pixels(enlarged), pieces, area.pixels(guide), weight, REFINING_ROUNDS)
             tile.of(painting).copy_(as_bytes(area.own_pixels(merged)))
-            for part_of, whole in zip((*found, own), (*matches, owner), strict=True):
-                area.store(part_of, whole)
-            self.tell(painting)
+            for grid, whole in zip((*found, own), (*matches, owner), strict=True):
+                area.store(grid, whole)
+            self.report_step(painting)
             if number % TILES_BETWEEN_TRIMS == 0:
                 trim_malloc()
         return State(painting, banks, matches, owner, before.statistics)
@@ -356,7 +355,7 @@ class Painter:
     def _passes(self, level: Level) -> int:
         return 1 if level.depth < 0 else self._effort.passes[min(level.depth, len(self._effort.passes) - 1)]
 
-    def tell(self, painting: Tensor) -> None:
+    def report_step(self, painting: Tensor) -> None:
         """Report one more unit of work, and what the painting looks like."""
         self._done += 1
         self._current = painting
@@ -369,14 +368,14 @@ class Painter:
             self._report(self._done, self._total, lambda: as_floats(painting))
 
 
-def _parts(level: Level, halo: int = 0) -> list[Tile]:
+def _tiles_of(level: Level, halo: int = 0) -> list[Tile]:
     """What is painted at once: all of a level that is searched for, tiles of one that is refined."""
     side = STRIDE * -(-max(level.size) // STRIDE) if level.depth >= 0 else TILE
     reach = REACH + STRIDE * -(-CELL * halo // STRIDE)
     return list(tiles(level.size, side, reach=reach))
 
 
-def _finer(matches: Tensor, part: Tensor, coarse: StyleBank, fine: StyleBank) -> Tensor:
+def _upscaled_matches(matches: Tensor, part: Tensor, coarse: StyleBank, fine: StyleBank) -> Tensor:
     """Matches (2, rows, columns) in the bank of a style at one scale as matches in its bank at the next.
 
     Where the style has no more detail to show, its pieces are continued at their size.
@@ -397,23 +396,3 @@ def _with_detail(painting: Tensor, guide: Tensor) -> Tensor:
     half = functional.avg_pool2d(guide, 2)
     detail = guide - functional.interpolate(half, scale_factor=2, mode="bilinear", align_corners=False)
     return painting + DETAIL_IN_QUERY * detail
-
-
-def _merged(start: Tensor, pieces: Tensor, guide: Tensor, weight: Tensor, rounds: int) -> Tensor:
-    """One picture of overlapping pieces, and the guide laid over it by its weight; all of an area's size."""
-    grid, surrounded = _piece_grid(start)
-    voted = aggregate(surrounded, pieces, grid, exponent=EXPONENT, rounds=rounds, smallest_residual=SMALLEST_RESIDUAL)
-    voted = voted[None, :, CELL:-CELL, CELL:-CELL]
-    return ((voted + weight * guide) / (1 + weight)).clamp_(0, 1)
-
-
-def _misfit(target: Tensor, pieces: Tensor) -> Tensor:
-    """Mean squared difference of each piece (3, rows, columns, 12, 12) from `target` (1, 3, H, W) under it."""
-    grid, surrounded = _piece_grid(target)
-    return (grid.cut(surrounded) - pieces).square_().mean(dim=(0, 3, 4))
-
-
-def _piece_grid(picture: Tensor) -> tuple[PatchGrid, Tensor]:
-    """Where the pieces of the cells of `picture` (1, 3, H, W) lie, and the picture with a cell around it, (3, H, W)."""
-    surrounded = functional.pad(picture, (CELL, CELL, CELL, CELL), mode="replicate")[0]
-    return PatchGrid(surrounded.shape[1], surrounded.shape[2], PIECE, CELL), surrounded

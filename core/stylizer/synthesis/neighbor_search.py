@@ -1,7 +1,7 @@
 """For each cell of a photo the most similar cell of a style, and how neighbors' matches are continued.
 
 A style's cells are described by unit vectors in a reduced basis (`style_bank`); similarity is one matrix product, in
-bfloat16 where the processor multiplies it in hardware. Costs ride along as further dimensions of that product.
+bfloat16 where the processor multiplies it in hardware. Costs are further dimensions of that product.
 """
 
 from __future__ import annotations

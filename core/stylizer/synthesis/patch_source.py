@@ -130,7 +130,7 @@ def share_out(padded: Tensor, grid: PatchGrid, offers: list[tuple[Tensor, float]
     patches = [offer for offer, _ in offers]
     if len(patches) == 1:
         return patches[0]
-    costs = [_misfit(padded, grid, offer) for offer in patches]
+    costs = [misfit(padded, grid, offer) for offer in patches]
     return choose(patches, assign_patches(costs, [share for _, share in offers]))
 
 
@@ -170,6 +170,6 @@ def choose(patches: Sequence[Tensor], owner: Tensor) -> Tensor:
     return chosen
 
 
-def _misfit(padded: Tensor, grid: PatchGrid, patches: Tensor) -> Tensor:
+def misfit(padded: Tensor, grid: PatchGrid, patches: Tensor) -> Tensor:
     """Mean squared difference of each patch to the picture under it, (rows, columns)."""
     return (grid.cut(padded) - patches).square_().mean(dim=(0, 3, 4))

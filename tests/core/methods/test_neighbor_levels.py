@@ -72,8 +72,8 @@ def test_levels_double_from_about_64_to_the_output(side: int, expected: list[tup
 
 def test_a_level_knows_its_tiles() -> None:
     searched, refined = Level((300, 500), 0), Level((1500, 2000), -2)
-    assert len(neighbor._parts(searched)) == 1
-    assert len(neighbor._parts(refined)) == len(neighbor._parts(refined, halo=13)) == 2 * 3
+    assert len(neighbor._tiles_of(searched)) == 1
+    assert len(neighbor._tiles_of(refined)) == len(neighbor._tiles_of(refined, halo=13)) == 2 * 3
 
 
 def test_matches_are_carried_to_the_next_scale_as_in_a_loop() -> None:
@@ -84,7 +84,7 @@ def test_matches_are_carried_to_the_next_scale_as_in_a_loop() -> None:
     matches = torch.tensor([[[0, 2, 4]], [[1, 3, 6]]])
     part = torch.tensor([[[0, 1, 1]], [[1, 0, 1]]])
     for rows, columns in ((10, 14), (9, 13), (5, 7)):
-        finer = neighbor._finer(matches, part, bank(5, 7), bank(rows, columns))
+        finer = neighbor._upscaled_matches(matches, part, bank(5, 7), bank(rows, columns))
         for index in range(3):
             for axis, (old, new) in enumerate(((5, rows), (7, columns))):
                 expected = round(matches[axis, 0, index].item() * new / old) + part[axis, 0, index].item()
