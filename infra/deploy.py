@@ -23,7 +23,7 @@ from infra.table import INDEXES
 
 _AFTER_A_FAILURE = (
     "The first create failed, and CloudFormation has taken back what it had made. Mend what its events name, and "
-    "run the same command again: it deletes the failed stack and begins anew. docs/operations.md tells more"
+    "run the same command again: it deletes the failed stack and starts over. docs/operations.md tells more"
 )
 
 

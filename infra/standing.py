@@ -88,7 +88,7 @@ class StandingStack:
 
     @property
     def has_failed(self) -> bool:
-        """Whether its first create failed: the next deploy deletes it and begins anew."""
+        """Whether its first create failed: the next deploy deletes it and starts over."""
         return self.status in _FAILED_CREATES
 
     @property

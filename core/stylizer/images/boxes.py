@@ -91,7 +91,7 @@ def _crop(size: tuple[int, int], numbers: tuple[int, ...]) -> tuple[int, int, in
 def with_alpha_size(data: bytes) -> bytes | None:
     """Give auxiliary pictures of an AVIF that lack their size (ispe) that of the primary item.
 
-    libavif insists on it, and files by early encoders lack it. The meta box is written anew behind everything else,
+    libavif insists on it, and files by early encoders lack it. The meta box is rewritten behind everything else,
     so that the offsets into the file in it stay true.
 
     Returns:

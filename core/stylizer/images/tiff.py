@@ -1,6 +1,6 @@
 """TIFF files brought to what Pillow decodes right, and samples that it does not know decoded from their bytes.
 
-The directory (TIFF 6.0, section 2; BigTIFF) is read here and written anew behind the file, as that of a classic TIFF
+The directory (TIFF 6.0, section 2; BigTIFF) is read here and rewritten behind the file, as that of a classic TIFF
 with the tags that matter. For samples of 16 bits and more, and layouts that Pillow lacks, the new directory describes
 the bytes of the samples as a gray picture, so that Pillow and libtiff unpack them; `tiff_samples` makes colors of
 those.
@@ -155,7 +155,7 @@ def _check_raw(data: bytes, order: str, is_big: bool, at: int) -> None:
 
 
 def for_pillow(tiff: Tiff) -> bytes:
-    """Return the file with its directory written anew: classic, with color maps of 16 bits and SHORT orientation."""
+    """Return the file with its directory rewritten: classic, with color maps of 16 bits and SHORT orientation."""
     tags = {number: tag for number, tag in tiff.tags.items() if number in _KEPT}
     for number, tag in tags.items():
         if tag.type in (16, 17, 18):

@@ -14,8 +14,8 @@ with openapi_client.ApiClient(openapi_client.Configuration(host=base, api_key={"
     upload = openapi_client.UploadsApi(client).create_upload(request)
     httpx.post(httpx.URL(base).join(upload.url), data=upload.fields, files={"file": photo}).raise_for_status()
     api = openapi_client.StylizationsApi(client)
-    wish = openapi_client.StylizationRequest(content=upload.id, style="woodcut", size=64)
-    job = api.create_stylization(wish, prefer="wait=1", idempotency_key="generator-python")
+    request = openapi_client.StylizationRequest(content=upload.id, style="woodcut", size=64)
+    job = api.create_stylization(request, prefer="wait=1", idempotency_key="generator-python")
     while job.status in ("queued", "running"):
         time.sleep(0.3)
         job = api.get_stylization(job.id)
