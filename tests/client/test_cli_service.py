@@ -164,7 +164,7 @@ def test_a_job_that_came_to_nothing_is_asked_for_anew(
     [
         ["--strength", "1.5"],
         ["--method", "texture", "--size", "2049"],
-        ["--content-mask", "left.png"],
+        ["--content-mask", "left.png", "--method", "feedforward"],
         ["--features", "vgg19"],
         ["--style-scale", "4", "--size", "2048", "--method", "texture"],
         ["--mask", "text.jpg"],

@@ -25,7 +25,7 @@ from stylizer.compute import trim_malloc
 from stylizer.feedforward import network as networks
 from stylizer.feedforward.grain import Grain
 from stylizer.feedforward.looks import Look
-from stylizer.methods import Largest, Sparing, Style, Task
+from stylizer.methods import Current, Largest, Sparing, Style, Task
 from stylizer.options import SIZE_RANGE, STYLE_SCALE_RANGE, FeaturesName
 from stylizer.synthesis import pyramid
 from stylizer.synthesis.pyramid import resize
@@ -81,8 +81,16 @@ def paint(task: Task) -> Tensor:
             painting = _paint_coarse_to_fine(task)
         else:
             fit = enlarged if scale < 1 else _reduced
-            painting = fit(_paint_coarse_to_fine(_scaled_task(task, scale)), _size(task.photo)).clamp_(0, 1)
+            scaled = _scaled_task(task, scale)
+            if scale > 1:
+                scaled = replace(scaled, report=partial(_report_reduced, task))
+            painting = fit(_paint_coarse_to_fine(scaled), _size(task.photo)).clamp_(0, 1)
         return painting if strength >= FAINT else torch.lerp(task.photo, painting, strength / FAINT)
+
+
+def _report_reduced(task: Task, step: int, total: int, current: Current) -> None:
+    """Report with previews at the size of the output, of a painting that is under way at a larger one."""
+    task.report(step, total, lambda: _reduced(current(), _size(task.photo)))
 
 
 def _paint_coarse_to_fine(task: Task) -> Tensor:

@@ -220,7 +220,7 @@ class Painter:
         self._base = next(level.size for level in reversed(self._levels) if level.depth >= 0)
         self._shares = [style.share for style in task.styles]
         self._styles = [ScaledStyle(style.picture) for style in task.styles]
-        self._palette = Palette.mix([(style.colors, style.share) for style in task.styles])
+        self._palette = Palette.mix([(picture[0], share) for picture, share in task.pictures()])
         photo = resize(task.photo[0], self._base)
         mask = find_content(photo) if task.content_mask is None else resize(task.content_mask[0], self._base)
         self._guide = PhotoGuide.of(photo[None], mask[None], self._palette, task.options.strength)
@@ -386,7 +386,9 @@ def _upscaled_matches(matches: Tensor, part: Tensor, coarse: StyleBank, fine: St
         coarse: What `matches` point into.
         fine: What the answer points into.
     """
-    sizes = (torch.tensor(bank.keys.shape[:2], device=matches.device).view(2, 1, 1) for bank in (coarse, fine))
+    sizes = (
+        torch.tensor(bank.keys.shape[:2], device="cpu").view(2, 1, 1).to(matches.device) for bank in (coarse, fine)
+    )
     old, new = sizes
     return torch.minimum((matches.float() * new / old).round().long() + part, new - 1)
 

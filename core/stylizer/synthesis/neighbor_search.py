@@ -105,11 +105,11 @@ def continue_matches(matches: Tensor, queries: Tensor, keys: Tensor, *, bonus: f
         The matches after the last sweep, like `matches`.
     """
     height, width = keys.shape[:2]
-    last = torch.tensor([height - 1, width - 1], device=matches.device).view(2, 1, 1)
+    last = torch.tensor([height - 1, width - 1], device="cpu").view(2, 1, 1).to(matches.device)
     for _ in range(sweeps):
         options, shown = [matches], []
         for step in ((0, 1), (0, -1), (1, 0), (-1, 0)):
-            move = torch.tensor(step, device=matches.device).view(2, 1, 1)
+            move = torch.tensor(step, device="cpu").view(2, 1, 1).to(matches.device)
             neighbor = _shifted(matches, *step)
             shown.append(neighbor[0] * width + neighbor[1])
             options.append(torch.minimum((neighbor + move).clamp_(min=0), last))
@@ -153,7 +153,7 @@ def grow_pieces(
     seed = _nearest_seeds(matches.shape[1], matches.shape[2], spacing, generator).to(matches.device)
     cell = torch.stack(torch.meshgrid(*(torch.arange(n, device=seed.device) for n in seed.shape[1:]), indexing="ij"))
     option = matches[:, seed[0], seed[1]] + cell - seed
-    last = torch.tensor([height - 1, width - 1], device=matches.device).view(2, 1, 1)
+    last = torch.tensor([height - 1, width - 1], device="cpu").view(2, 1, 1).to(matches.device)
     inside = ((option >= 0) & (option <= last)).all(0)
     option = torch.minimum(option.clamp(min=0), last)
     similarity = [(queries * keys[place[0], place[1]]).sum(2) for place in (matches, option)]

@@ -136,7 +136,7 @@ class StyleBank:
 def cell_colors(picture: Tensor) -> Tensor:
     """Mean color of each cell of `picture` (1, 3, H, W): (3, H / 4, W / 4), Oklab with `COLOR_SCALE`."""
     colors = functional.avg_pool2d(to_oklab(picture[0])[None], CELL)[0]
-    return colors * torch.tensor(COLOR_SCALE, dtype=colors.dtype, device=picture.device).view(3, 1, 1)
+    return colors * torch.tensor(COLOR_SCALE, dtype=colors.dtype, device="cpu").view(3, 1, 1).to(picture.device)
 
 
 def _fitted(style: Tensor) -> Encoding:
