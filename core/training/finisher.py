@@ -59,10 +59,10 @@ class Settings(RunSettings):
     clip: float = 1.0
     batch: int = 3
     side: int = 192
-    pairs: float = 0.5
+    pairs: float = 0.6
     style: float = 1.0
     neighbors: float = 1.0
-    content: float = 0.1
+    content: float = 0.5
     palette: float = 1.0
     identity_style: float = 1.0
     identity_features: float = 0.5
