@@ -24,7 +24,7 @@ help: ## list the targets
 run: .venv/.run ## start the local service and its page
 	$(BIN)/stylizer-server --host $(HOST) --port $(PORT)
 
-chromium: .venv/.dev ## see to a Chromium for the tests of the page: the system's, its package, or Playwright's download
+chromium: .venv/.dev ## provide Chromium for the tests of the page: the system's, its package, or Playwright's download
 	@$(BIN)/python -m tools.chromium
 
 test: .venv/.dev chromium ## run every test [PYTHON=python3.13]
