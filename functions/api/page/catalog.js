@@ -20,6 +20,7 @@ export async function loadCatalog() {
     $("tiles").append(tile(style));
   }
   offerToFind();
+  find(); // by what was typed while the styles were loading
   return styles.find((style) => !style.own)?.id;
 }
 
