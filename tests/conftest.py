@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -10,6 +11,11 @@ from typing import Any
 import httpx
 import pytest
 from cloud.gateway import Gateway, Handler, event_loop, serving_gateway
+
+# Where the tests are started in the background (nohup), they and their processes ignore SIGINT: those that are to be
+# interrupted would never notice.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Several test processes share the processors: with a thread for each, they would mostly wait for one another. Read
 # once, when torch loads.
