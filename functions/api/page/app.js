@@ -80,7 +80,7 @@ async function paint() {
 async function uploads(signal) {
   if (!photo.upload) {
     photo.upload = await upload(photo.file, { field: "content", onProgress: tellOfUpload, signal });
-    keep(photo.upload, photo.file);
+    await keep(photo.upload, photo.file); // before there is a job to come back to
   }
   const ids = { content: photo.upload };
   for (const [field, file] of masks()) ids[field] = await upload(file, { field, signal });

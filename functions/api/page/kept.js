@@ -10,6 +10,12 @@ const done = (request) =>
     request.onerror = () => reject(request.error);
   });
 
+const committed = (transaction) =>
+  new Promise((resolve, reject) => {
+    transaction.oncomplete = resolve;
+    transaction.onabort = () => reject(transaction.error);
+  });
+
 async function store(mode) {
   const opening = indexedDB.open("image-stylizer", 1);
   opening.onupgradeneeded = () =>
@@ -17,13 +23,14 @@ async function store(mode) {
   return (await done(opening)).transaction("photos", mode).objectStore("photos");
 }
 
-/** Keep a photo, in place of the oldest. */
+/** Keep a photo, in place of the oldest. Resolves once it would survive a reload of the page. */
 export async function keep(id, file) {
   try {
     const photos = await store("readwrite");
     await done(photos.put({ id, file, at: Date.now() }));
     const oldestFirst = await done(photos.index("at").getAllKeys());
     for (const old of oldestFirst.slice(0, -MOST)) photos.delete(old);
+    await committed(photos.transaction);
   } catch {
     // A private window, or no room.
   }
