@@ -17,6 +17,7 @@ QUANTILES = 256  # resolution of a distribution along an axis
 SAME_COLOR = 1e-4  # distance in Oklab far below a step of 8 bits
 TABLE_SIDE = 33  # colors along an axis of a lookup table; between them the transfer is interpolated
 TABLE_PIXELS = 8192  # pixels from which the transfer of a lookup table is estimated
+BAND_ROWS = 256  # of a picture that a transfer is applied to at once
 
 Matrix = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
 
@@ -140,8 +141,7 @@ def match_distribution(image: Tensor, palette: Palette, amount: float = 1.0) -> 
 class PaletteTransfer:
     """A transfer of `match_distribution` as a lookup table, estimated once and applied to any part of a picture.
 
-    Each pixel is mapped by its color alone, so tiles have no seam. The table costs 0.01 s, and applying it 0.003 s for
-    0.18 megapixels, where `match_distribution` takes 0.05 s.
+    Each pixel is mapped by its color alone, so tiles have no seam.
 
     Attributes:
         table: Mapped sRGB colors at an even grid over the cube of (red, green, blue): (1, 3, S, S, S).
@@ -164,6 +164,12 @@ class PaletteTransfer:
         place = image.flip(0).movedim(0, -1).mul(2).sub_(1)[None, None]  # the table's last axis, blue, comes first
         mapped = functional.grid_sample(self.table, place, padding_mode="border", align_corners=True)
         return mapped[0, :, 0]
+
+    def apply_(self, image: Tensor) -> Tensor:
+        """Map the colors of `image` (3, H, W) in place, band by band to bound memory."""
+        for band in torch.split(image, BAND_ROWS, dim=1):
+            band.copy_(self(band))
+        return image
 
 
 def keep_chroma(painting: Tensor, photo: Tensor) -> Tensor:

@@ -29,6 +29,12 @@ def as_floats(picture: Tensor) -> Tensor:
     return picture.to(torch.float32).div_(255) if picture.dtype == torch.uint8 else picture
 
 
+def float_copy(picture: Tensor) -> Tensor:
+    """Copy `picture`, in [0, 1] or in bytes, to float32 in [0, 1]."""
+    copy = picture.to(torch.float32, copy=True)
+    return copy.div_(255) if picture.dtype == torch.uint8 else copy
+
+
 def as_bytes(picture: Tensor) -> Tensor:
     """`picture` in 0-255, rounded to the nearest value, if it is in floats."""
     return picture if picture.dtype == torch.uint8 else picture.clamp(0, 1).mul_(255).round_().to(torch.uint8)

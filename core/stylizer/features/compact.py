@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import cast
@@ -155,6 +156,12 @@ def load(path: Path = WEIGHTS) -> CompactFeatures:
 def load_encoder(path: Path = WEIGHTS) -> CompactEncoder:
     """The shipped encoder alone: frozen, float32, channels last."""
     return _encoder(_read(path)[0])
+
+
+@cache
+def encoder_on(device: torch.device) -> CompactEncoder:
+    """Load the shipped encoder onto `device`; cached."""
+    return load_encoder().to(device)
 
 
 def _encoder(state: dict[str, Tensor]) -> CompactEncoder:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from stylizer.compute import autocast, autocast_dtype
-from stylizer.tensors import CPU, as_floats
+from stylizer.tensors import CPU, as_floats, float_copy
 from stylizer.tiles import Tile, tiles
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "finisher.safetensors"
@@ -104,7 +104,7 @@ def finish(
         on_tile: Called after each tile with the draft, in which tiles so far are finished; may raise to cancel.
     """
     network, device = load(device=draft.device), draft.device.type
-    finished = as_floats(draft).clone()
+    finished = float_copy(draft)
     for tile in tiles((draft.shape[2], draft.shape[3]), TILE, reach=REACH):
         seen = as_floats(tile.cut(draft))
         with torch.inference_mode(), autocast(autocast_dtype(device), device):

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from stylizer.compute import autocast, autocast_dtype
-from stylizer.features.compact import CompactEncoder, load_encoder
+from stylizer.features.compact import CompactEncoder, encoder_on
 from stylizer.feedforward.decoder import Decoder, Recipe
 from stylizer.feedforward.grain import Grain
 from stylizer.feedforward.looks import Look
@@ -72,4 +72,4 @@ def load(path: Path = WEIGHTS, device: torch.device = CPU) -> Network:
     decoder.load_state_dict({key: value.float() for key, value in load_file(path).items()})
     decoder = decoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     decoder = decoder.to(device).requires_grad_(False).eval()
-    return Network(load_encoder().to(device), decoder, autocast_dtype(device.type))
+    return Network(encoder_on(device), decoder, autocast_dtype(device.type))

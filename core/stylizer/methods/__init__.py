@@ -51,6 +51,10 @@ class Style:
         self.look = look
         self._colors = colors
 
+    def at_scale(self, scale: float, picture: Callable[[], Tensor]) -> Style:
+        """Return the same style with `picture` in place of its own, shown at `scale` times the scale asked for."""
+        return Style(picture, self.share, lambda part: self.look(scale * part), lambda: self.colors)
+
     @cached_property
     def colors(self) -> Tensor:
         """A sample of its colors, (3, h, w), float32, sRGB in [0, 1]: as stored, or those of `picture`."""

@@ -26,10 +26,11 @@ from stylizer.feedforward import network as networks
 from stylizer.feedforward.grain import Grain
 from stylizer.feedforward.looks import Look
 from stylizer.methods import Current, Largest, Sparing, Style, Task
+from stylizer.methods.scaling import resized
 from stylizer.options import SIZE_RANGE, STYLE_SCALE_RANGE, FeaturesName
 from stylizer.synthesis import pyramid
-from stylizer.synthesis.pyramid import resize
-from stylizer.tensors import as_floats
+from stylizer.synthesis.pyramid import resize, size_within
+from stylizer.tensors import as_floats, float_copy
 from stylizer.tiles import tiles
 
 LARGEST: dict[FeaturesName | None, Largest] = {
@@ -59,7 +60,6 @@ FAINT = 0.15
 # the way, noise of flat areas is amplified.
 PALETTE = 0.8
 THUMBNAIL = 512  # long side in pixels of the painting that its transfer is estimated from
-BAND = 256  # rows of a painting that are recolored at once
 # Smallest pictures that the network paints; smaller ones are painted at a larger scale and reduced. At 32 to 64 pixels
 # the coarsest tap has 4 to 8 positions a side, most of them at the border: its statistics are far from all that the
 # network was trained on, and saturated styles came out black or white.
@@ -125,19 +125,17 @@ class _Recoloring:
 
     def __call__(self, painting: Tensor) -> Tensor:
         """Recolor `painting` (1, 3, h, w), of any size, in place: once for each level, since every pass dilutes it."""
-        transfer = self._transfer(painting)
-        for rows in torch.split(painting[0], BAND, dim=1):  # to spare memory
-            rows.copy_(transfer(rows))
+        self._transfer(painting).apply_(painting[0])
         return painting
 
     def preview(self, painting: Tensor) -> Tensor:
         """A recolored copy of an unfinished `painting`, of at most `TILE` pixels."""
-        small = resize(painting[0], _at_most(TILE, painting))
+        small = resize(painting[0], size_within(*_size(painting), TILE))
         return self._transfer(small[None])(small)[None]
 
     def _transfer(self, painting: Tensor) -> PaletteTransfer:
         # A sample of a large painting has the colors of the whole; a mask is read at the same places.
-        small = resize(painting[0], _at_most(THUMBNAIL, painting))
+        small = resize(painting[0], size_within(*_size(painting), THUMBNAIL))
         if self._mask is not None:
             inside = resize(self._mask[0], (small.shape[1], small.shape[2]))[0] > 0.5
             small = small[:, inside][:, None] if inside.any() else small
@@ -177,13 +175,13 @@ class _Brush:
         """Paint `photo` (1, 3, h, w), of any size, by one pass over each tile of it."""
         cut = list(tiles(_size(photo), TILE))
         # All tiles alike are painted by the look of the whole, which in a large picture a thumbnail has.
-        size = _at_most(TILE, photo)
+        size = size_within(*_size(photo), TILE)
         thumbnail = resize(as_floats(photo)[0], size)[None]
         sight = self._network.see(thumbnail, next(tiles(size, TILE)), self._grain)
         mask = None if self._mask is None else resize(self._mask[0], size)[None]
         own = self._network.photo_look(sight, mask)
         recipe = self._network.decoder.prepare(own, own.toward(self._wanted, strength))
-        painting = as_floats(photo).clone()
+        painting = float_copy(photo)
         for number, tile in enumerate(cut):
             if number and number % TILES_AT_A_STRETCH == 0:
                 trim_malloc()
@@ -202,7 +200,7 @@ def _refined(task: Task, painting: Tensor, tell: _Progress) -> Tensor:
     """The painting, of any size, changed as optimization changes it."""
     from stylizer.methods import optimization  # which most paintings do without
 
-    small = replace(_resized(task, _size(painting)), report=lambda _step, _total, current: tell(current()))
+    small = replace(resized(task, _size(painting)), report=lambda _step, _total, current: tell(current()))
     return (painting + optimization.refine(small, painting, STEPS)).clamp_(0, 1)
 
 
@@ -235,35 +233,13 @@ def _scaled_task(task: Task, scale: float) -> Task:
     styles = task.styles
     if after != before:
         change = after / before
-        styles = tuple(
-            Style(
-                partial(_scaled, style, change),
-                style.share,
-                partial(_look_scaled, style, change),
-                partial(_colors, style),
-            )
-            for style in styles
-        )
-    return replace(_resized(task, (height, width)), styles=styles)
-
-
-def _resized(task: Task, size: tuple[int, int]) -> Task:
-    """The same with photo and mask of `size` (height, width)."""
-    mask = None if task.mask is None else resize(task.mask[0], size)[None]
-    return replace(task, photo=resize(task.photo[0], size)[None], mask=mask)
+        styles = tuple(style.at_scale(change, partial(_scaled, style, change)) for style in styles)
+    return replace(resized(task, (height, width)), styles=styles)
 
 
 def _scaled(style: Style, scale: float) -> Tensor:
     height, width = (max(1, round(side * scale)) for side in _size(style.picture))
     return resize(style.picture[0], (height, width))[None]
-
-
-def _look_scaled(style: Style, scale: float, part: float) -> Look | None:
-    return style.look(scale * part)
-
-
-def _colors(style: Style) -> Tensor:
-    return style.colors
 
 
 def _tiled(picture: Tensor) -> Tensor:
@@ -287,13 +263,6 @@ def _reduced(picture: Tensor, size: tuple[int, int]) -> Tensor:
 def enlarged(picture: Tensor, size: tuple[int, int]) -> Tensor:
     """`picture` (1, 3, h, w) at the `size` (height, width) given, or a larger one."""
     return functional.interpolate(picture, size, mode="bicubic", align_corners=False)
-
-
-def _at_most(side: int, photo: Tensor) -> tuple[int, int]:
-    """Height and width of `photo` (1, 3, H, W), scaled down to a long side of at most `side` pixels."""
-    height, width = _size(photo)
-    scale = min(1.0, side / max(height, width))
-    return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 def _size(picture: Tensor) -> tuple[int, int]:

@@ -33,8 +33,8 @@ from stylizer.color import Palette, PaletteTransfer
 from stylizer.compute import autocast_dtype, trim_malloc
 from stylizer.feedforward.finisher import TILE as FINISHER_TILE
 from stylizer.feedforward.finisher import finish
-from stylizer.feedforward.looks import Look
 from stylizer.methods import Largest, Sparing, Style, Task
+from stylizer.methods.scaling import resized
 from stylizer.options import SIZE_RANGE, STYLE_SCALE_RANGE, FeaturesName
 from stylizer.synthesis import pyramid
 from stylizer.synthesis.bank_cache import ScaledStyle
@@ -42,9 +42,9 @@ from stylizer.synthesis.cell_area import CellArea, cells_in
 from stylizer.synthesis.content_mask import find_content
 from stylizer.synthesis.hypercolumns import CELL, hypercolumns
 from stylizer.synthesis.neighbor_search import continue_matches, grow_pieces, search
-from stylizer.synthesis.patch_source import assign_patches, choose, misfit
+from stylizer.synthesis.patch_source import assign_patches, select_patches
 from stylizer.synthesis.photo_guide import PhotoGuide
-from stylizer.synthesis.pyramid import resize
+from stylizer.synthesis.pyramid import resize, size_within
 from stylizer.synthesis.style_bank import REACH, StyleBank, as_rows, cell_colors
 from stylizer.synthesis.voting import merge_pieces, piece_grid
 from stylizer.tensors import as_bytes, as_floats
@@ -67,37 +67,17 @@ PHOTO_IN_QUERY = 0.75  # share of the photo in what is searched for; the rest is
 DETAIL_IN_QUERY = 0.9  # of the photo's finest detail, given to a painting that was enlarged
 DITHER = 2.0  # noise on what is searched for in flat areas below `BASE_SIDE`, relative to the style's own detail
 BONUS, SWEEPS, REFINING_SWEEPS = 0.25, 6, 3  # of `continue_matches`
-REFINING_ROUNDS = 2  # of the robust aggregation
+PASSES = (1, 2, 2, 3)  # over a picture at `BASE_SIDE`, at half of it and so on; the last holds for all below
+ROUNDS, REFINING_ROUNDS = 3, 2  # of the robust aggregation
 # Cells around a tile that take part in its pixels: a sweep reaches one cell far, a round across a piece of three.
 HALO = REFINING_SWEEPS + 3 * REFINING_ROUNDS + 1
 TILES_BETWEEN_TRIMS = 4
 MIN_FREEDOM = 0.4  # least share of `SEED_BONUS`, where the content mask is high
 SEED_SPACINGS, SEED_BONUS = (16, 8, 4), 0.7  # of `grow_pieces`
+DESCENT_STEPS = 12  # of optimization on the finished painting, at quality "high"
 DESCENT_SIDE = 1024  # pixels, of what is descended on
 PALETTE = 0.8  # how far the finished painting is brought to the style's palette
 MAX_WEIGHT = 1e6  # of the photo for lack of strength
-
-
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """What a quality spends.
-
-    Attributes:
-        passes: Over a picture at `BASE_SIDE`, at half of it and so on; the last holds for all below.
-        rounds: Of the robust aggregation.
-        steps: Of descent on the finished painting.
-    """
-
-    passes: tuple[int, ...]
-    rounds: int
-    steps: int = 0
-
-
-EFFORTS = {
-    "draft": Effort(passes=(1, 2, 2, 3), rounds=3),  # at half the size
-    "standard": Effort(passes=(1, 2, 2, 3), rounds=3),
-    "high": Effort(passes=(1, 2, 2, 3), rounds=3, steps=12),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +124,8 @@ def paint(task: Task) -> Tensor:
         task.report(1, 1, lambda: task.photo)
         return task.photo
     if task.options.quality == "draft":
-        painting = Painter(_resized(task, 0.5)).paint()
+        height, width = task.photo.shape[2:]
+        painting = Painter(resized(task, (max(1, round(height / 2)), max(1, round(width / 2))))).paint()
         return _enlarged(painting, task.photo).clamp_(0, 1)
     painter = Painter(task)
     painting = painter.paint()
@@ -166,41 +147,19 @@ def _descended(task: Task, painting: Tensor, report_step: Callable[[Tensor], Non
     """
     from stylizer.methods import optimization  # which most paintings do without
 
+    size = size_within(painting.shape[2], painting.shape[3], DESCENT_SIDE)
     scale = min(1.0, DESCENT_SIDE / max(painting.shape[2:]))
-    small = _resized(task, scale)
-    start = resize(painting[0], (small.photo.shape[2], small.photo.shape[3]))[None]
-    side = max(small.photo.shape[2:]) * task.options.style_scale
-    styles = tuple(
-        Style(partial(_at_most, style, side), style.share, partial(_look, style, scale)) for style in task.styles
-    )
-    small = replace(small, styles=styles, report=lambda _step, _total, current: report_step(current()))
-    change = optimization.refine(small, start, EFFORTS["high"].steps)
+    side = max(size) * task.options.style_scale
+    styles = tuple(style.at_scale(scale, partial(_reduced_to, style, side)) for style in task.styles)
+    small = replace(resized(task, size), styles=styles, report=lambda _step, _total, current: report_step(current()))
+    change = optimization.refine(small, resize(painting[0], size)[None], DESCENT_STEPS)
     return painting.add_(_enlarged(change, painting)).clamp_(0, 1)
 
 
-def _at_most(style: Style, side: float) -> Tensor:
+def _reduced_to(style: Style, side: float) -> Tensor:
     """The picture of a style with a long side of at most `side` pixels, (1, 3, h, w)."""
-    height, width = style.picture.shape[2:]
-    scale = min(1.0, side / max(height, width))
-    return resize(style.picture[0], (max(1, round(height * scale)), max(1, round(width * scale))))[None]
-
-
-def _look(style: Style, scale: float, part: float) -> Look | None:
-    """What is stored of a style, for a painting made smaller by `scale`."""
-    return style.look(scale * part)
-
-
-def _resized(task: Task, scale: float) -> Task:
-    """The same for a smaller painting; styles keep their size, of which a method takes what it needs."""
-    if scale == 1:
-        return task
-    height, width = (max(1, round(side * scale)) for side in task.photo.shape[2:])
-    photo, *masks = (
-        None if picture is None else resize(picture[0], (height, width))[None]
-        for picture in (task.photo, task.mask, task.content_mask)
-    )
-    assert photo is not None
-    return replace(task, photo=photo, mask=masks[0], content_mask=masks[1])
+    picture = style.picture
+    return resize(picture[0], size_within(picture.shape[2], picture.shape[3], side))[None]
 
 
 def _enlarged(picture: Tensor, like: Tensor) -> Tensor:
@@ -214,7 +173,6 @@ class Painter:
 
     def __init__(self, task: Task, *, levels: int = 0) -> None:
         self._photo, self._options, self._report = task.photo, task.options, task.report
-        self._effort = EFFORTS[task.options.quality]
         self._generator = torch.Generator().manual_seed(task.options.seed)
         self._levels = levels_for(task.photo.shape[2], task.photo.shape[3])[-levels:]
         self._base = next(level.size for level in reversed(self._levels) if level.depth >= 0)
@@ -226,7 +184,8 @@ class Painter:
         self._guide = PhotoGuide.of(photo[None], mask[None], self._palette, task.options.strength)
         self._done, self._current = 0, task.photo
         self._total = sum(len(_tiles_of(level)) * self._passes(level) for level in self._levels)
-        self._total += len(list(tiles(self._levels[-1].size, FINISHER_TILE))) + self._effort.steps
+        self._total += len(list(tiles(self._levels[-1].size, FINISHER_TILE)))
+        self._total += DESCENT_STEPS if task.options.quality == "high" else 0
 
     def paint(self) -> Tensor:
         """The painting, (1, 3, H, W)."""
@@ -255,6 +214,7 @@ class Painter:
         area = CellArea.of(tile, level.size)
         guide = self._guide.cut(photo, tile)
         target, weight = area.pixels(guide), area.pixels(self._weight(level, tile))
+        grid, padded = piece_grid(target)
         colors = area.cells(cell_colors(guide))
         free = 1 - functional.avg_pool2d(area.pixels(tile.resample(self._guide.mask, level.size)), CELL)[0, 0]
         bonus = SEED_BONUS * free.clamp(min=MIN_FREEDOM)
@@ -270,10 +230,9 @@ class Painter:
             statistics = mean, deviation
             matches = [self._matches(bank, columns, colors, statistics, bonus) for bank in banks]
             pieces = [bank.pieces(match) for bank, match in zip(banks, matches, strict=True)]
-            grid, surrounded = piece_grid(target)
-            owner = assign_patches([misfit(surrounded, grid, offer) for offer in pieces], self._shares)
+            owner = assign_patches(padded, grid, pieces, self._shares)
             start = target if painting is None else area.pixels(painting)
-            merged = merge_pieces(start, choose(pieces, owner), target, weight, self._effort.rounds)
+            merged = merge_pieces(start, select_patches(pieces, owner), target, weight, ROUNDS)
             finished = merged[:, :, : tile.bottom, : tile.right]
             self.report_step(finished)
             painting = tile.cut(finished)
@@ -306,7 +265,7 @@ class Painter:
                 queries = bank.encoding.queries(as_rows(columns), as_rows(colors), before.statistics)
                 queries = torch.unflatten(queries, 0, area.size)
                 found.append(continue_matches(start, queries, bank.keys, bonus=BONUS, sweeps=REFINING_SWEEPS))
-            pieces = choose([bank.pieces(match) for bank, match in zip(banks, found, strict=True)], own)
+            pieces = select_patches([bank.pieces(match) for bank, match in zip(banks, found, strict=True)], own)
             self._poll()
             weight = area.pixels(self._weight(level, tile))
             merged = merge_pieces(area.pixels(enlarged), pieces, area.pixels(guide), weight, REFINING_ROUNDS)
@@ -348,12 +307,11 @@ class Painter:
         """The painting with the distribution of the style's colors, most of the way."""
         amount = PALETTE * self._options.strength
         transfer = PaletteTransfer.estimate(resize(painting[0], self._base), self._palette, amount)
-        for band in torch.split(painting[0], 256, dim=1):
-            band.copy_(transfer(band))
+        transfer.apply_(painting[0])
         return painting
 
     def _passes(self, level: Level) -> int:
-        return 1 if level.depth < 0 else self._effort.passes[min(level.depth, len(self._effort.passes) - 1)]
+        return 1 if level.depth < 0 else PASSES[min(level.depth, len(PASSES) - 1)]
 
     def report_step(self, painting: Tensor) -> None:
         """Report one more unit of work, and what the painting looks like."""

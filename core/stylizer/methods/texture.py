@@ -21,7 +21,7 @@ from stylizer.options import SIZE_RANGE, FeaturesName
 from stylizer.synthesis.content_mask import find_content
 from stylizer.synthesis.domain_transform import domain_transform
 from stylizer.synthesis.patch_grid import PatchGrid, random_origin
-from stylizer.synthesis.patch_source import PatchSource, Usage, share_out
+from stylizer.synthesis.patch_source import PatchSource, Usage, assign_patches, select_patches
 from stylizer.synthesis.pyramid import gaussian_pyramid, resize
 from stylizer.synthesis.robust_aggregation import aggregate
 
@@ -155,8 +155,9 @@ def patches_for(long_side: int, pictures: Sequence[Tensor]) -> list[tuple[int, i
 def _paste(picture: Tensor, sources: list[tuple[PatchSource, float]], grid: PatchGrid, rounds: int) -> Tensor:
     """The picture made anew from patches of the styles that are nearest to its own."""
     padded = grid.pad(picture)
-    patches = share_out(padded, grid, [(source.match(padded, grid), share) for source, share in sources])
-    return aggregate(picture, patches, grid, exponent=EXPONENT, rounds=rounds)
+    patches = [source.match(padded, grid) for source, _ in sources]
+    owner = assign_patches(padded, grid, patches, [share for _, share in sources])
+    return aggregate(picture, select_patches(patches, owner), grid, exponent=EXPONENT, rounds=rounds)
 
 
 class _Steps:

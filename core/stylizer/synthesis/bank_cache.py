@@ -11,7 +11,7 @@ from threading import Lock
 import torch
 from torch import Tensor
 
-from stylizer.synthesis.pyramid import resize
+from stylizer.synthesis.pyramid import resize, size_within
 from stylizer.synthesis.style_bank import StyleBank
 
 MAX_STYLE_SIDE = 4096  # pixels; larger styles are reduced to it
@@ -41,9 +41,7 @@ class ScaledStyle:
                 where the style has no more detail to show. Without it the bank is kept for the next painting.
             on_tile: See `StyleBank.of`.
         """
-        height, width = self.picture.shape[2:]
-        scale = min(side, MAX_STYLE_SIDE, max(height, width)) / max(height, width)
-        size = max(1, round(height * scale)), max(1, round(width * scale))
+        size = size_within(self.picture.shape[2], self.picture.shape[3], min(side, MAX_STYLE_SIDE))
         if coarser is not None and coarser.size == size:
             return coarser
         if coarser is not None or size[0] * size[1] > MAX_KEPT_PIXELS:

@@ -6,25 +6,17 @@ al. 2022 (arXiv 2203.13215, section 3.1) compare pictures by them.
 
 from __future__ import annotations
 
-from functools import cache
-
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from stylizer.compute import autocast, autocast_dtype
-from stylizer.features.compact import CHANNELS, CompactEncoder, load_encoder
+from stylizer.features.compact import CHANNELS, encoder_on
 
 CELL = 4  # pixels a side: the stride at which hypercolumns lie
 TAPS = (1, 2, 3)  # of the encoder, strides 2, 4 and 8; stride 1 tells little about what is where
 WEIGHTS = (0.7, 1.0, 1.0)  # of each tap's share in the squared distance between hypercolumns
 CHANNELS_OF_TAPS = tuple(CHANNELS[tap] for tap in TAPS)
-
-
-@cache
-def encoder_on(device: torch.device) -> CompactEncoder:
-    """The shipped encoder on `device`, loaded once."""
-    return load_encoder().to(device)
 
 
 def hypercolumns(picture: Tensor) -> Tensor:

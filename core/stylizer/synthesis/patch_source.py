@@ -115,34 +115,22 @@ class PatchSource:
         return queries + spread[:, None] * noise.to(queries.device)
 
 
-def share_out(padded: Tensor, grid: PatchGrid, offers: list[tuple[Tensor, float]]) -> Tensor:
-    """Let several styles paint one picture: each gets its share of the patches, where it fits best.
+def assign_patches(padded: Tensor, grid: PatchGrid, patches: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
+    """Assign each place of a grid to one of several styles: index of the style, (rows, columns).
+
+    Each style gets its share of the places, where its patches differ least from the picture.
 
     Args:
         padded: The picture so far, (3, *grid.padded_size).
-        grid: The patches' places.
-        offers: For each style what it would paste everywhere, (3, rows, columns, patch, patch), and its share of the
-            whole; the shares sum to 1.
-
-    Returns:
-        What to paste, in the shape of an offer.
-    """
-    patches = [offer for offer, _ in offers]
-    if len(patches) == 1:
-        return patches[0]
-    costs = [misfit(padded, grid, offer) for offer in patches]
-    return choose(patches, assign_patches(costs, [share for _, share in offers]))
-
-
-def assign_patches(costs: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
-    """Give each of several styles its share of the places, where it costs least: index of the style, (rows, columns).
-
-    Args:
-        costs: Of each style at each place, (rows, columns).
+        grid: The places.
+        patches: What each style would paste everywhere, (3, rows, columns, patch, patch).
         shares: Of the whole; they sum to 1.
     """
-    size = costs[0].shape
-    owner = torch.zeros(size.numel(), dtype=torch.long, device=costs[0].device)
+    size = grid.rows, grid.columns
+    if len(patches) == 1:
+        return torch.zeros(size, dtype=torch.long, device=padded.device)
+    costs = [_misfit(padded, grid, offer) for offer in patches]
+    owner = torch.zeros(size[0] * size[1], dtype=torch.long, device=padded.device)
     chosen, shared = costs[0], shares[0]
     for newcomer, (cost, share) in enumerate(zip(costs[1:], shares[1:], strict=True), 1):
         shared += share
@@ -157,7 +145,7 @@ def assign_patches(costs: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
     return owner.view(size)
 
 
-def choose(patches: Sequence[Tensor], owner: Tensor) -> Tensor:
+def select_patches(patches: Sequence[Tensor], owner: Tensor) -> Tensor:
     """Take each place's patch from the style that owns it.
 
     Args:
@@ -170,6 +158,6 @@ def choose(patches: Sequence[Tensor], owner: Tensor) -> Tensor:
     return chosen
 
 
-def misfit(padded: Tensor, grid: PatchGrid, patches: Tensor) -> Tensor:
+def _misfit(padded: Tensor, grid: PatchGrid, patches: Tensor) -> Tensor:
     """Mean squared difference of each patch to the picture under it, (rows, columns)."""
     return (grid.cut(padded) - patches).square_().mean(dim=(0, 3, 4))

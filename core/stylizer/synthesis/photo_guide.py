@@ -9,11 +9,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from stylizer.color import Palette, PaletteTransfer, from_oklab, to_oklab
+from stylizer.synthesis.pyramid import size_within
 from stylizer.tensors import as_floats
 from stylizer.tiles import Tile
 
 CONTRAST = 0.8  # how much of the local contrast that the style's palette takes away is given back
-CONTRAST_SCALE = 12  # local is what is smaller than this part of the long side
+CONTRAST_CELLS = 24  # the neighborhood is about one of so many cells along the long side
 MASK_GAIN = 1.3
 
 
@@ -60,8 +61,5 @@ class PhotoGuide:
 def _local_contrast(lab: Tensor) -> Tensor:
     """Difference of lightness to the neighborhood, (1, h, w), of a picture (3, h, w) in Oklab."""
     height, width = lab.shape[1:]
-    side = 2 * CONTRAST_SCALE
-    scale = min(1.0, side / max(height, width))
-    size = max(1, round(height * scale)), max(1, round(width * scale))
-    mean = functional.adaptive_avg_pool2d(lab[None, :1], size)
+    mean = functional.adaptive_avg_pool2d(lab[None, :1], size_within(height, width, CONTRAST_CELLS))
     return lab[:1] - functional.interpolate(mean, (height, width), mode="bilinear", align_corners=False)[0]

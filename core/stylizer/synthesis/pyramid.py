@@ -15,6 +15,12 @@ def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
     return resized[0].clamp_(0, 1)
 
 
+def size_within(height: int, width: int, side: float) -> tuple[int, int]:
+    """Height and width in the same proportion, reduced to a long side of at most `side` pixels."""
+    scale = min(1.0, side / max(height, width))
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
 def gaussian_blur(image: Tensor, sigma: float) -> Tensor:
     """Blur `image` (C, H, W) by a Gaussian of `sigma` pixels, cut off at 3 sigma; borders are mirrored."""
     height, width = image.shape[-2:]

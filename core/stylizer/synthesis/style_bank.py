@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from stylizer.color import to_oklab
+from stylizer.synthesis.cell_area import CellArea, cells_in
 from stylizer.synthesis.hypercolumns import CELL, hypercolumns, tap_scales
 from stylizer.synthesis.patch_search import leading_axes
 from stylizer.synthesis.pyramid import resize
@@ -112,13 +113,13 @@ class StyleBank:
         precision = torch.float32 if encoding is None else torch.float16
         encoding = encoding or _fitted(style)
         height, width = style.shape[2:]
-        rows, columns = -(-height // CELL), -(-width // CELL)
+        rows, columns = cells_in((height, width))
         keys = None
-        for top, left, encoded, colors in _encoded(style):
+        for area, encoded, colors in _encoded(style):
             part = torch.unflatten(encoding.keys(as_rows(encoded), as_rows(colors)), 0, encoded.shape[1:])
             if keys is None:
                 keys = part.new_empty(rows, columns, part.shape[2], dtype=precision)
-            keys[top : top + part.shape[0], left : left + part.shape[1]] = part
+            keys[area.top : area.bottom, area.left : area.right] = part
             if on_tile is not None:
                 on_tile()
         assert keys is not None
@@ -144,7 +145,7 @@ def _fitted(style: Tensor) -> Encoding:
     generator = torch.Generator().manual_seed(0)
     sampled = []
     total = style.shape[2] * style.shape[3] / CELL**2
-    for _, _, encoded, colors in _encoded(style):
+    for _, encoded, colors in _encoded(style):
         both = torch.cat([as_rows(encoded), as_rows(colors)], 1)
         share = max(1, round(2 * SAMPLES * len(both) / total))
         sampled.append(both[torch.randperm(len(both), generator=generator)[:share].to(both.device)])
@@ -152,14 +153,12 @@ def _fitted(style: Tensor) -> Encoding:
     return Encoding.fit(both[:, :-3], both[:, -3:], generator)
 
 
-def _encoded(style: Tensor) -> Iterator[tuple[int, int, Tensor, Tensor]]:
-    """Row, column, hypercolumns (C, rows, columns) and colors (3, rows, columns) of each tile of `style`."""
-    for tile in tiles((style.shape[2], style.shape[3]), TILE, reach=REACH):
-        seen = tile.cut(style)
-        top, left = (tile.top - tile.seen[0]) // CELL, (tile.left - tile.seen[1]) // CELL
-        rows, columns = -(-(tile.bottom - tile.top) // CELL), -(-(tile.right - tile.left) // CELL)
-        own = (slice(None), slice(top, top + rows), slice(left, left + columns))
-        yield tile.top // CELL, tile.left // CELL, hypercolumns(seen)[own], cell_colors(seen)[own]
+def _encoded(style: Tensor) -> Iterator[tuple[CellArea, Tensor, Tensor]]:
+    """Cells, hypercolumns (C, rows, columns) and colors (3, rows, columns) of each tile of `style`."""
+    size = style.shape[2], style.shape[3]
+    for tile in tiles(size, TILE, reach=REACH):
+        area, seen = CellArea.of(tile, size), tile.cut(style)
+        yield area, area.cells(hypercolumns(seen)), area.cells(cell_colors(seen))
 
 
 def as_rows(grid: Tensor) -> Tensor:

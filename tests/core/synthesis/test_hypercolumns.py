@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from stylizer.features.compact import encoder_on
 from stylizer.synthesis import hypercolumns as module
-from stylizer.synthesis.hypercolumns import CHANNELS_OF_TAPS, TAPS, WEIGHTS, encoder_on, hypercolumns, tap_scales
+from stylizer.synthesis.hypercolumns import CHANNELS_OF_TAPS, TAPS, WEIGHTS, hypercolumns, tap_scales
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from stylizer.synthesis import patch_source
 from stylizer.synthesis.patch_grid import PatchGrid
-from stylizer.synthesis.patch_source import PatchSource, Usage, assign_patches, choose, share_out, window_means
+from stylizer.synthesis.patch_source import PatchSource, Usage, assign_patches, select_patches, window_means
 
 
 def _noise(*shape: int, seed: int = 0) -> Tensor:
@@ -105,13 +105,6 @@ def test_parts_that_were_used_are_held_back_so_that_others_get_their_turn() -> N
         assert before != after
 
 
-def _owners(chosen: Tensor, offers: list[tuple[Tensor, float]]) -> list[float]:
-    """Share of the patches that came from each offer; every patch is from one of them."""
-    owned = [(chosen == offer).flatten(3).all(-1).all(0).double().mean().item() for offer, _ in offers]
-    assert sum(owned) == pytest.approx(1)
-    return owned
-
-
 @pytest.mark.parametrize(
     "shares", [(1.0,), (0.5, 0.5), (0.9, 0.1), (0.2, 0.5, 0.3), (1 / 3, 1 / 3, 1 / 3), (0.4, 0.3, 0.2, 0.1)]
 )
@@ -121,12 +114,13 @@ def test_every_style_gets_its_share_of_the_patches(shares: tuple[float, ...]) ->
     padded = grid.pad(_noise(3, 60, 60))
     under = grid.cut(padded)
     near = (torch.arange(grid.columns) >= grid.columns // 2).view(1, 1, -1, 1, 1)
-    offers = [
-        (under + torch.where(near, 0.5 / 2**k, 0.5 + 0.5 * k) * _noise(*under.shape, seed=k + 1), share)
-        for k, share in enumerate(shares)
+    patches = [
+        under + torch.where(near, 0.5 / 2**k, 0.5 + 0.5 * k) * _noise(*under.shape, seed=k + 1)
+        for k in range(len(shares))
     ]
-    owned = _owners(share_out(padded, grid, offers), offers)
-    assert owned == pytest.approx(shares, abs=0.01)
+    owner = assign_patches(padded, grid, patches, shares)
+    assert owner.shape == (grid.rows, grid.columns)
+    assert [float((owner == style).float().mean()) for style in range(len(shares))] == pytest.approx(shares, abs=0.01)
 
 
 def test_a_style_gets_the_places_where_it_fits_best() -> None:
@@ -135,29 +129,14 @@ def test_a_style_gets_the_places_where_it_fits_best() -> None:
     dark_and_light[:, :, 20:] = 1
     padded = grid.pad(dark_and_light)
     dark, light = torch.zeros_like(grid.cut(padded)), torch.ones_like(grid.cut(padded))
-    chosen = share_out(padded, grid, [(dark, 0.5), (light, 0.5)])
-    assert torch.equal(chosen, grid.cut(padded))
+    owner = assign_patches(padded, grid, [dark, light], [0.5, 0.5])
+    assert torch.equal(select_patches([dark, light], owner), grid.cut(padded))
 
 
-@pytest.mark.parametrize("shares", [(1.0,), (0.3, 0.7), (0.2, 0.5, 0.3), (0.4, 0.3, 0.2, 0.1)])
-def test_assigned_places_are_in_proportion_to_the_shares(shares: tuple[float, ...]) -> None:
-    costs = [_noise(40, 50, seed=k) / (k + 1) for k in range(len(shares))]  # the last fits best everywhere
-    owner = assign_patches(costs, shares)
-    assert owner.shape == (40, 50)
-    assert [float((owner == style).float().mean()) for style in range(len(shares))] == pytest.approx(shares, abs=0.01)
-
-
-def test_assigned_places_are_those_of_least_cost() -> None:
-    left = torch.zeros(20, 20)
-    left[:, :10] = 1
-    owner = assign_patches([left, 1 - left], [0.5, 0.5])
-    assert torch.equal(owner, left.long())
-
-
-def test_chosen_patches_are_those_of_the_owner_of_each_place() -> None:
+def test_selected_patches_are_those_of_each_places_owner() -> None:
     offers = [_noise(3, 4, 5, 2, 2, seed=k) for k in range(3)]
     owner = torch.randint(3, (4, 5), generator=torch.Generator().manual_seed(0))
-    chosen = choose(offers, owner)
+    chosen = select_patches(offers, owner)
     for row in range(4):
         for column in range(5):
             assert torch.equal(chosen[:, row, column], offers[int(owner[row, column])][:, row, column])

@@ -1,0 +1,24 @@
+"""A task at another size, for methods that paint smaller or larger than the output at first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from torch import Tensor
+
+from stylizer.methods import Task
+from stylizer.synthesis.pyramid import resize
+
+
+def resized(task: Task, size: tuple[int, int]) -> Task:
+    """Return `task` with its photo and masks resampled to `size` (height, width); styles keep their size."""
+
+    def at_size(picture: Tensor) -> Tensor:
+        return resize(picture[0], size)[None]
+
+    return replace(
+        task,
+        photo=at_size(task.photo),
+        mask=None if task.mask is None else at_size(task.mask),
+        content_mask=None if task.content_mask is None else at_size(task.content_mask),
+    )
