@@ -10,7 +10,7 @@ from PIL import Image
 
 from swatches.works import WORKS
 
-STYLES = Path(__file__).resolve().parent.parent / "stylizer" / "styles"
+STYLES = Path(__file__).resolve().parents[2] / "core" / "stylizer" / "styles"
 MAX_BYTES = 150_000
 
 
