@@ -43,7 +43,7 @@ coverage: .venv/.dev chromium ## run every test and tell which branches they tak
 	@PYTHONPATH=tests $(BIN)/python -m branches build/coverage/report.json
 
 chaos: .venv/.dev ## kill, fill up, hold and garble everything under a few hundred jobs, and count what is lost
-	PYTHONPATH=tests $(BIN)/python -m chaos $(CHAOS)
+	PYTHONPATH=tests $(BIN)/python -m tools.chaos $(CHAOS)
 
 lint: .venv/.dev ## ruff and mypy, strict, over source and tests
 	$(BIN)/ruff check .
@@ -59,10 +59,10 @@ bench: .venv/.dev ## measure every method beside textbook yardsticks, and write 
 	$(BIN)/python -m benchmarks.page
 
 fuzz: .venv/.dev ## feed decoders with bombs, lies and a few thousand broken pictures [FUZZ="--inputs 6000 --seconds 270 --seed 1"]
-	PYTHONPATH=tests $(BIN)/python -m fuzz $(FUZZ)
+	PYTHONPATH=tests $(BIN)/python -m tools.fuzz $(FUZZ)
 
 load: .venv/.dev ## real clients against a real server, stage by stage: requests a second, p50, p99, and what was refused
-	PYTHONPATH=tests $(BIN)/python -m load
+	PYTHONPATH=tests $(BIN)/python -m tools.load
 
 contract: .venv/.dev ## write docs/openapi.json anew
 	$(BIN)/python -m functions.api.contract_file docs/openapi.json

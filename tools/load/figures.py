@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from load.protections import Protection
-from load.stages import Run, Stage
+from tools.load.protections import Protection
+from tools.load.stages import Run, Stage
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -1,4 +1,4 @@
-"""`python -m chaos`: both runs, or one of them; exit code 1 if a promise was broken."""
+"""`python -m tools.chaos`: both runs, or one of them; exit code 1 if a promise was broken."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from chaos.figures import Figures
+from tools.chaos.figures import Figures
 
 _DISK_MIB = 64
 
@@ -34,20 +34,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _local(options: argparse.Namespace, folder: Path) -> Callable[..., Figures]:
-    from chaos import local_run
-    from chaos.machine import FileLimit, SmallDisk
+    from tools.chaos import local_run
+    from tools.chaos.machine import FileLimit, SmallDisk
 
     return partial(local_run.run, FileLimit(folder) if options.disk == "none" else SmallDisk(Path(options.disk)))
 
 
 def _aws(folder: Path) -> Callable[..., Figures]:
-    from chaos import aws_run
+    from tools.chaos import aws_run
 
     return partial(aws_run.run, folder)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.chaos", description=__doc__)
     parser.add_argument("--local", action="store_true", help="only on one machine")
     parser.add_argument("--aws", action="store_true", help="only on AWS, as moto plays it")
     parser.add_argument("--jobs", type=int, default=240, help="jobs of each run (default: %(default)s)")
@@ -70,7 +70,7 @@ def _on_small_disk(folder: Path, options: argparse.Namespace) -> int:
     is_allowed = tried is not None and tried.returncode == 0
     values = {name: getattr(options, name) for name in ("jobs", "minutes", "seed", "log")}
     given = [f"--{name}={value}" for name, value in values.items() if value is not None]
-    again = [sys.executable, "-m", "chaos", "--local", *given, f"--disk={folder if is_allowed else 'none'}"]
+    again = [sys.executable, "-m", "tools.chaos", "--local", *given, f"--disk={folder if is_allowed else 'none'}"]
     command = [*inside, f'{mount} && exec "$@"', "sh", *again] if is_allowed else again
     return subprocess.run(command, check=False).returncode
 

@@ -27,15 +27,15 @@ from cloud.pump import SCHEDULE, LambdaContext, QueueSource, Running, notice
 from cloud.receiver import Receiver, stranger
 from cloud.stage import Stage, build
 
-from chaos.clients import Client, Crowd, Ledger
-from chaos.figures import Figures, counted
-from chaos.painters import GpuPainter, LambdaPainter, UnrulyQueue, deliver
-from chaos.rough_line import RoughLine
-from chaos.verdict import Evidence, judge
-from chaos.wishes import Wish, make_wishes
 from stylizer_service.aws import open_ports
 from stylizer_service.aws.settings import SettleSettings
 from stylizer_service.sweep import sweep
+from tools.chaos.clients import Client, Crowd, Ledger
+from tools.chaos.figures import Figures, counted
+from tools.chaos.painters import GpuPainter, LambdaPainter, UnrulyQueue, deliver
+from tools.chaos.rough_line import RoughLine
+from tools.chaos.verdict import Evidence, judge
+from tools.chaos.wishes import Wish, make_wishes
 
 _CLIENTS = 4
 _FEW = 50

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from chaos.wishes import Wish
+from tools.chaos.wishes import Wish
 
 _COME_AGAIN = {429, 503, 507}
 """What the API may say at any time. Everything else that is no success is a defect."""

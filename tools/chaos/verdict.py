@@ -13,10 +13,10 @@ from typing import Any
 from PIL import Image
 
 import stylizer
-from chaos.clients import Client, Ledger
-from chaos.figures import Figures, counted
-from chaos.wishes import Wish
 from stylizer.compute import configure_process
+from tools.chaos.clients import Client, Ledger
+from tools.chaos.figures import Figures, counted
+from tools.chaos.wishes import Wish
 
 _SAMPLES = 12
 _REASONS = {

@@ -1,4 +1,4 @@
-"""The clients, in a process of their own: `python -m load.crowd` reads a `Plan` and writes a `Report`, both as JSON.
+"""The clients, in a process of their own: `python -m tools.load.crowd` reads a `Plan`, writes a `Report`, both as JSON.
 
 Each client has one connection, asks, waits for the answer, and asks again at once: `clients` of them are as many
 requests at a time, and more than so many people would make.
@@ -17,7 +17,7 @@ from contextlib import contextmanager
 import aiohttp
 from pydantic import BaseModel
 
-from load.visits import VISITS, Visitor
+from tools.load.visits import VISITS, Visitor
 
 _TICK = 0.01  # seconds; how often the loop says how late it is
 _PATIENCE = 30.0  # seconds for one answer

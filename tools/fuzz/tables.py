@@ -7,8 +7,8 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-from fuzz.chunks import HUGE, MOST, Weapon
-from fuzz.seeds import make
+from tools.fuzz.chunks import HUGE, MOST, Weapon
+from tools.fuzz.seeds import make
 
 SHORT, LONG, BYTES, RATIONAL, LONG8 = 3, 4, 7, 5, 16
 Tag = tuple[int, int, int, int]

@@ -11,9 +11,9 @@ from pathlib import Path
 from PIL import Image
 from waiting import wait_for
 
-from load.crowd import Plan, Report
-from load.processes import Server, Usage, crowd, painter_held, serving, yardstick
-from load.visits import OPTIONS
+from tools.load.crowd import Plan, Report
+from tools.load.processes import Server, Usage, crowd, painter_held, serving, yardstick
+from tools.load.visits import OPTIONS
 
 MIX = {
     "poll": 60.0,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from itertools import chain, islice
 
-from fuzz import corpus
-from fuzz.corpus import WEAPONS, Input
-from fuzz.report import Report, feed
-from fuzz.targets import Targets
 from stylizer.images import Limits
+from tools.fuzz import corpus
+from tools.fuzz.corpus import WEAPONS, Input
+from tools.fuzz.report import Report, feed
+from tools.fuzz.targets import Targets
 
 # Of each sort of weapon those that are told from a picture within a moment.
 QUICK = (

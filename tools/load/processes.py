@@ -17,12 +17,12 @@ import httpx
 import psutil
 from waiting import PATIENCE, wait_for
 
-from load.crowd import Plan, Report
+from tools.load.crowd import Plan, Report
 
 SERVER = "from functions.local.server import main; main()"
 """What `stylizer-server` runs, for `python -c`."""
 
-_TESTS = Path(__file__).parents[1]
+_TESTS = Path(__file__).parents[2] / "tests"
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def serving(data_dir: Path, *options: str, **settings: str) -> Iterator[Server]:
 @contextmanager
 def yardstick() -> Iterator[str]:
     """Run the yardstick until the block ends; gives its address."""
-    command = [sys.executable, "-m", "load.yardstick"]
+    command = [sys.executable, "-m", "tools.load.yardstick"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, env=_environment(), text=True)
     assert process.stdout is not None
     with process.stdout:
@@ -119,7 +119,7 @@ def yardstick() -> Iterator[str]:
 def crowd(plan: Plan) -> Report:
     """Let a crowd in, and wait until it has left."""
     done = subprocess.run(
-        [sys.executable, "-m", "load.crowd"],
+        [sys.executable, "-m", "tools.load.crowd"],
         input=plan.model_dump_json(),
         capture_output=True,
         text=True,

@@ -8,11 +8,11 @@ import time
 from collections.abc import Iterator
 from itertools import chain, islice
 
-from fuzz import corpus
-from fuzz.corpus import Input
-from fuzz.report import Report, feed
-from fuzz.targets import Targets
 from stylizer.images import Limits
+from tools.fuzz import corpus
+from tools.fuzz.corpus import Input
+from tools.fuzz.report import Report, feed
+from tools.fuzz.targets import Targets
 
 SMALL = Limits(max_pixels=2_000_000)  # so that a number that came out large does not cost a second
 _LEAK_FILES = 150
@@ -21,7 +21,7 @@ _MOST_GROWTH = 24.0  # MiB
 
 def main() -> int:
     """Run; 1 if a promise was broken."""
-    parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.fuzz", description=__doc__)
     parser.add_argument("--inputs", type=int, default=6000, help="how many to try at most (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=270, help="when to stop trying more (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of the mutations (default: %(default)s)")

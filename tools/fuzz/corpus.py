@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 
-from fuzz import chunks, seeds, tables
-from fuzz.chunks import Weapon
-from fuzz.mutations import mutated
+from tools.fuzz import chunks, seeds, tables
+from tools.fuzz.chunks import Weapon
+from tools.fuzz.mutations import mutated
 
 WEAPONS: dict[str, Weapon] = {**chunks.WEAPONS, **tables.WEAPONS}
 _SHARES = (0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99)

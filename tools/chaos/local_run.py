@@ -12,14 +12,14 @@ from pathlib import Path
 
 import httpx
 
-from chaos.clients import Client, Crowd, Ledger
-from chaos.figures import Figures
-from chaos.machine import Disk, Machine
-from chaos.verdict import Evidence, judge
-from chaos.wishes import make_wishes
 from stylizer_service.local import Local, open_local
 from stylizer_service.local.orphans import remove_orphans
 from stylizer_service.settings import Settings
+from tools.chaos.clients import Client, Crowd, Ledger
+from tools.chaos.figures import Figures
+from tools.chaos.machine import Disk, Machine
+from tools.chaos.verdict import Evidence, judge
+from tools.chaos.wishes import make_wishes
 
 _CLIENTS = 4
 _HELD_SECONDS = 6.0  # longer than a write waits

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from pictures import bomb, chunk
 
-from fuzz.seeds import make, png
+from tools.fuzz.seeds import make, png
 
 MOST = 32 * 2**20  # the longest file that is taken, bytes
 HUGE = 7071  # a square of such a side has the most pixels that are taken

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from load.figures import print_protection, print_run
-from load.protections import all_protections
-from load.stages import draw_photo, run
+from tools.load.figures import print_protection, print_run
+from tools.load.protections import all_protections
+from tools.load.stages import draw_photo, run
 
 
 def main() -> int:
     """Run everything."""
-    parser = argparse.ArgumentParser(prog="python -m load", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.load", description=__doc__)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each stage (default: %(default)s)")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 32, 64], help="at a time, stage by stage")
     arguments = parser.parse_args()

@@ -102,7 +102,7 @@ class Targets:
         settings = Settings.model_validate({"max_pixels": limits.max_pixels})
         self._limits = limits
         self._probe = Probe(settings)
-        self._guard = Guard("fuzz.targets:measured", at_once=8)
+        self._guard = Guard("tools.fuzz.targets:measured", at_once=8)
 
     def __enter__(self) -> Self:
         return self
@@ -146,7 +146,7 @@ class Targets:
         data = b"".join(len(file).to_bytes(4, "big") + file for file in files)
         request = {"limits": asdict(self._limits), "field": "content", "shape": None, "rounds": rounds}
         bounds = replace(decoding.bounds(self._limits), cpu_seconds=200, seconds=400)
-        with closing(Guard("fuzz.targets:repeated")) as guard:
+        with closing(Guard("tools.fuzz.targets:repeated")) as guard:
             after, _ = guard.run(request, data, bounds)
         return float(after[-1] - after[0])
 

@@ -9,8 +9,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import islice
 
-from fuzz.corpus import Input
-from fuzz.targets import ACCEPTED, Outcome, Targets
+from tools.fuzz.corpus import Input
+from tools.fuzz.targets import ACCEPTED, Outcome, Targets
 
 Outcomes = dict[str, Outcome]
 

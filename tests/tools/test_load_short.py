@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from load.crowd import Plan, Report
-from load.figures import percentile
-from load.processes import Usage, serving
-from load.protections import half_open, oversized, queue_limit
-from load.stages import Run, Stage, draw_photo, run
+from tools.load.crowd import Plan, Report
+from tools.load.figures import percentile
+from tools.load.processes import Usage, serving
+from tools.load.protections import half_open, oversized, queue_limit
+from tools.load.stages import Run, Stage, draw_photo, run
 
 
 @pytest.fixture(scope="session")

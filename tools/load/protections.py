@@ -15,9 +15,9 @@ from pathlib import Path
 import httpx
 from waiting import wait_for
 
-from load.attacks import HalfOpen, flood
-from load.crowd import Plan
-from load.processes import SERVER, Server, crowd, painter_held, serving
+from tools.load.attacks import HalfOpen, flood
+from tools.load.crowd import Plan
+from tools.load.processes import SERVER, Server, crowd, painter_held, serving
 
 _CHEAP = {"style": "woodcut", "size": "64", "quality": "draft"}
 _BUFFERS = 16 * 2**20
