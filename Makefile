@@ -65,7 +65,7 @@ load: .venv/.dev ## real clients against a real server, stage by stage: requests
 	PYTHONPATH=tests $(BIN)/python -m tools.load
 
 contract: .venv/.dev ## write docs/openapi.json anew
-	$(BIN)/python -m functions.api.contract_file docs/openapi.json
+	$(BIN)/python -m stylizer_api.contract_file docs/openapi.json
 
 lock: .venv/.dev ## pin and hash anew what is deployed [TORCH_CPU_INDEX=https://... for torch's CPU build]
 	$(BIN)/python -m infra.locks

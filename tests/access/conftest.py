@@ -14,10 +14,10 @@ from access.houses import ANN, BEN, REMOVED, Answer, HeaderList, House, over_htt
 from cloud.moto_server import serving_moto
 from cloud.stage import Stage, build
 
-from functions.api.app import create_app
-from functions.api.gateway import make_handler
-from functions.api.observing import log, log_as_json
-from functions.local.wiring import create_local_app
+from stylizer_api.app import create_app
+from stylizer_api.gateway import make_handler
+from stylizer_api.observing import log, log_as_json
+from stylizer_server.wiring import create_local_app
 from stylizer_service.aws import open_aws
 from stylizer_service.aws.clients import Clients
 from stylizer_service.aws.settings import ApiSettings

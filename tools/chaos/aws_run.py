@@ -44,7 +44,7 @@ _GATEWAYS = 3
 _CALM_SECONDS = 300.0
 _ASKING_SECONDS = 8.0
 _KEY = "key-of-ann"
-_SETTLE = "functions.settle.lambda_handler"
+_SETTLE = "stylizer_reconciler.lambda_handler"
 
 
 def run(folder: Path, *, jobs: int, seconds: float, seed: int, log: Path | None) -> Figures:
@@ -144,7 +144,7 @@ class _World:
         everything.enter_context(plane.running())
         self._settler = import_module(_SETTLE).handler
         everything.enter_context(patch.object(import_module(_SETTLE), "_sender", receiver.sender))
-        api = import_module("functions.api.lambda_handler").handler
+        api = import_module("stylizer_api.lambda_handler").handler
         self._gateways = [
             everything.enter_context(serving_gateway(api, keys={_KEY: "ann-id"})) for _ in range(_GATEWAYS)
         ]
@@ -194,7 +194,7 @@ class _World:
         for _ in range(1 + is_twice):
             for _ in range(3):
                 try:
-                    self._settler(notice(message), LambdaContext(function_name="settle"))
+                    self._settler(notice(message), LambdaContext(function_name="reconciler"))
                     break
                 except Exception:  # told again, as by a topic
                     time.sleep(0.5)
@@ -203,7 +203,7 @@ class _World:
         while not self._stopping.wait(1):
             self.sweeps += 1
             try:
-                self._settler(SCHEDULE, LambdaContext(function_name="settle"))
+                self._settler(SCHEDULE, LambdaContext(function_name="reconciler"))
             except Exception:  # the next schedule comes anyway
                 sys.stderr.write("a sweep was broken off\n")
 

@@ -109,7 +109,7 @@ class Machine:
     def start(self) -> None:
         """Start the server and wait until it answers; again if it cannot start, as those who look after it do."""
         deadline = time.monotonic() + PATIENCE
-        command = [sys.executable, "-c", "from functions.local.server import main; main()"]
+        command = [sys.executable, "-c", "from stylizer_server.server import main; main()"]
         command += ["--port", str(self._port), "--data-dir", str(self.data_dir)]
         while not self._answers():
             if time.monotonic() > deadline:

@@ -59,7 +59,7 @@ class LambdaPainter:
     def _start(self) -> None:
         named = {"AWS_LAMBDA_FUNCTION_NAME": "painter", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769"}
         self._running = start(
-            [sys.executable, "-m", "awslambdaric", "functions.painter.lambda_handler.handler"],
+            [sys.executable, "-m", "awslambdaric", "stylizer_painter.lambda_handler.handler"],
             folder=self._folder,
             environment=self._stage.environment | named,
             log=self._folder / "painter.log",

@@ -13,8 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from functions.painter import decoding
 from stylizer.images import Limits
+from stylizer_painter import decoding
 from stylizer_service.guard import Bounds, Crashed, Guard, GuardError, TooMuchMemory, TooSlow
 from stylizer_service.ports import Unavailable
 from stylizer_service.probe import Probe

@@ -19,7 +19,7 @@ from waiting import PATIENCE, wait_for
 
 from tools.load.crowd import Plan, Report
 
-SERVER = "from functions.local.server import main; main()"
+SERVER = "from stylizer_server.server import main; main()"
 """What `stylizer-server` runs, for `python -c`."""
 
 _TESTS = Path(__file__).parents[2] / "tests"

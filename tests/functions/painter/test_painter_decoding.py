@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import functions.painter.decoding as decoding
-from functions.painter.decoding import GuardedDecoder
+import stylizer_painter.decoding as decoding
 from stylizer import images
 from stylizer.errors import CorruptImage, ImageError, MaskMismatch
 from stylizer.images import Limits
+from stylizer_painter.decoding import GuardedDecoder
 from stylizer_service.guard import Bounds, Guard
 from stylizer_service.ports import Unavailable
 from tools.fuzz import seeds
