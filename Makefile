@@ -12,7 +12,7 @@ PORT ?= 8000
 MINUTES ?= 100
 STAGE ?= dev
 # The tests of `make test-isa`: all whose outcome is computed by torch.
-NUMERICAL ?= $(addprefix tests/core/,features feedforward methods synthesis training $(foreach of,color descent losses objective painting painting_runs stored_looks strips style_folder swatches,test_$(of).py))
+NUMERICAL ?= tests/research $(addprefix tests/core/,features feedforward methods synthesis $(foreach of,color descent losses objective painting painting_runs stored_looks strips style_folder,test_$(of).py))
 # The command line whose schema fits aws-cdk-lib; CDK_FLAGS is passed on to it.
 CDK := npx --yes aws-cdk@2.1148.1
 BY_TEACHERS := $(if $(TEACHERS),--teachers "$(TEACHERS)")
@@ -43,7 +43,7 @@ coverage: .venv/.dev chromium ## run every test and tell which branches they tak
 	@PYTHONPATH=tests $(BIN)/python -m branches build/coverage/report.json
 
 chaos: .venv/.dev ## kill, fill up, hold and garble everything under a few hundred jobs, and count what is lost
-	PYTHONPATH=tests $(BIN)/python -m chaos $(CHAOS)
+	PYTHONPATH=tests $(BIN)/python -m tools.chaos $(CHAOS)
 
 lint: .venv/.dev ## ruff and mypy, strict, over source and tests
 	$(BIN)/ruff check .
@@ -59,13 +59,13 @@ bench: .venv/.dev ## measure every method beside textbook yardsticks, and write 
 	$(BIN)/python -m benchmarks.page
 
 fuzz: .venv/.dev ## feed decoders with bombs, lies and a few thousand broken pictures [FUZZ="--inputs 6000 --seconds 270 --seed 1"]
-	PYTHONPATH=tests $(BIN)/python -m fuzz $(FUZZ)
+	PYTHONPATH=tests $(BIN)/python -m tools.fuzz $(FUZZ)
 
 load: .venv/.dev ## real clients against a real server, stage by stage: requests a second, p50, p99, and what was refused
-	PYTHONPATH=tests $(BIN)/python -m load
+	PYTHONPATH=tests $(BIN)/python -m tools.load
 
 contract: .venv/.dev ## write docs/openapi.json anew
-	$(BIN)/python -m functions.api.contract_file docs/openapi.json
+	$(BIN)/python -m stylizer_api.contract_file docs/openapi.json
 
 lock: .venv/.dev ## pin and hash anew what is deployed [TORCH_CPU_INDEX=https://... for torch's CPU build]
 	$(BIN)/python -m infra.locks

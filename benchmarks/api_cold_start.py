@@ -148,7 +148,7 @@ def _answer_once(kind: str) -> None:
 
 
 def _handler() -> Any:
-    from functions.api.lambda_handler import handler
+    from stylizer_api.lambda_handler import handler
 
     return handler
 

@@ -111,12 +111,12 @@ def api(*, root: Path = ROOT, compiler: str | None = None) -> Bundle:
 
 def settle(*, root: Path = ROOT, compiler: str | None = None) -> Bundle:
     """What settles jobs."""
-    return _function("settle", root, compiler, {})
+    return _function("reconciler", root, compiler, {})
 
 
 def _function(name: str, root: Path, compiler: str | None, more: Mapping[str, Path]) -> Bundle:
-    code = {"functions/__init__.py": root / "functions/__init__.py"}
-    code |= _tree(root / "functions" / name, f"functions/{name}")
+    package = f"stylizer_{name}"
+    code = dict(_tree(root / "functions" / name / package, package))
     return Bundle(name=name, place="/var/task", limit=FUNCTION_BYTES, files={**code, **more}, compiler=compiler)
 
 
@@ -246,7 +246,7 @@ def _digest(path: Path) -> str:
 
 BUNDLES: dict[str, Callable[..., Bundle]] = {
     "api": api,
-    "settle": settle,
+    "reconciler": settle,
     **{f"layer-{name}": partial(layer, name) for name in MACHINES},
 }
 

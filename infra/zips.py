@@ -47,10 +47,10 @@ def layer_code(architecture: str) -> Code:
 
 
 def api_code() -> Code:
-    """The function `functions.api.lambda_handler.handler`, with the styles in /var/task/styles."""
+    """The function `stylizer_api.lambda_handler.handler`, with the styles in /var/task/styles."""
     return ZipCode(api(compiler=find_compiler()))
 
 
 def settle_code() -> Code:
-    """The function `functions.settle.lambda_handler.handler`."""
+    """The function `stylizer_reconciler.lambda_handler.handler`."""
     return ZipCode(settle(compiler=find_compiler()))

@@ -13,18 +13,18 @@ LEAST = 0.95
 
 SERVICE = "layers/service/python/stylizer_service/"
 CORE = "core/"
-"""The library, its command line and its client, and what made the weights and the swatches."""
+"""The library, its command line and its client."""
 
 PROMISED = (CORE, SERVICE)
 SHOWN = (
     "core/stylizer/",
     "core/stylizer_cli/",
     "core/stylizer_client/",
-    "core/training/",
-    "core/swatches/",
+    "research/training/",
+    "research/swatches/",
     "functions/",
 )
-"""Shown besides: the parts of the core; and the functions, of which nothing is promised."""
+"""Shown besides: the parts of the core; and research and the functions, of which nothing is promised."""
 
 
 def main(report: Path) -> int:

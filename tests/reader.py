@@ -82,7 +82,7 @@ class Reader:
 @contextmanager
 def serving(data: Path) -> Iterator[str]:
     """What `make run` does, at a free port; gives host and port."""
-    command = [sys.executable, "-c", "from functions.local.server import main; main()", "--port", "0", "--data-dir"]
+    command = [sys.executable, "-c", "from stylizer_server.server import main; main()", "--port", "0", "--data-dir"]
     with subprocess.Popen(
         [*command, str(data)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as server:

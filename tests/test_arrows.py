@@ -14,7 +14,10 @@ PACKAGES = (
     ROOT / "core/stylizer_cli",
     ROOT / "core/stylizer_client",
     ROOT / "layers/service/python/stylizer_service",
-    ROOT / "functions",
+    ROOT / "functions/api/stylizer_api",
+    ROOT / "functions/painter/stylizer_painter",
+    ROOT / "functions/reconciler/stylizer_reconciler",
+    ROOT / "functions/server/stylizer_server",
     ROOT / "infra",
 )
 # A module, what it must not import, and how the checker is to report it.
@@ -31,22 +34,22 @@ STRAYS = {
         "stylizer_client.stray_b -> stylizer_service.models",
     ),
     "stylizer_cli/stray.py": ("import stylizer_service.models", "stylizer_cli.stray -> stylizer_service.models"),
-    "functions/painter/stray.py": ("import stylizer_cli.main", "functions.painter.stray -> stylizer_cli.main"),
+    "stylizer_painter/stray.py": ("import stylizer_cli.main", "stylizer_painter.stray -> stylizer_cli.main"),
     "stylizer_service/stray_a.py": (
         "import stylizer.options",
         "stylizer_service.stray_a -> stylizer.options",
     ),
-    "stylizer_service/stray_b.py": ("import functions.api", "stylizer_service.stray_b -> functions.api"),
+    "stylizer_service/stray_b.py": ("import stylizer_api", "stylizer_service.stray_b -> stylizer_api"),
     "stylizer_service/local/stray_a.py": ("import botocore.session", "stylizer_service.local.stray_a -> botocore"),
     "stylizer_service/local/stray_b.py": (
         "from stylizer_service import aws",
         "stylizer_service.local.stray_b -> stylizer_service.aws",
     ),
-    "functions/api/stray.py": ("import stylizer.errors", "functions.api.stray -> stylizer.errors"),
-    "functions/local/stray.py": ("import functions.painter", "functions.local.stray -> functions.painter"),
+    "stylizer_api/stray.py": ("import stylizer.errors", "stylizer_api.stray -> stylizer.errors"),
+    "stylizer_server/stray.py": ("import stylizer_painter", "stylizer_server.stray -> stylizer_painter"),
     "infra/stray_a.py": ("import stylizer_service.aws.schema", "infra.stray_a -> stylizer_service.aws.schema"),
-    "infra/stray_b.py": ("import functions.api.app", "infra.stray_b -> functions.api.app"),
-    "functions/api/stray_b.py": ("import infra.routes", "functions.api.stray_b -> infra.routes"),
+    "infra/stray_b.py": ("import stylizer_api.app", "infra.stray_b -> stylizer_api.app"),
+    "stylizer_api/stray_b.py": ("import infra.routes", "stylizer_api.stray_b -> infra.routes"),
 }
 
 
@@ -94,7 +97,7 @@ def test_an_import_against_the_arrows_is_reported(copy: Path) -> None:
         "import stylizer_service",
         "import stylizer_cli.main",
         "import stylizer_cli.remote",
-        "import functions.api.app",
+        "import stylizer_api.app",
         "from stylizer import styles; styles.catalog()",
     ],
 )

@@ -23,12 +23,12 @@ def report(folder: Path, **taken: int) -> Path:
 
 def test_95_branches_of_100_are_enough_in_the_core_and_in_the_service(tmp_path: Path) -> None:
     assert main(report(tmp_path)) == 0
-    assert main(report(tmp_path, functions=0)) == 0
+    assert main(report(tmp_path, functions=0, training=0)) == 0
 
 
 @pytest.mark.parametrize(
     ("part", "name", "share"),
-    [("stylizer", CORE, "94.8%"), ("training", CORE, "94.8%"), ("stylizer_service", SERVICE, "94.0%")],
+    [("stylizer", CORE, "94.7%"), ("stylizer_cli", CORE, "94.7%"), ("stylizer_service", SERVICE, "94.0%")],
 )
 def test_each_has_to_have_enough_in_all_its_parts_together_and_lines_do_not_count(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], part: str, name: str, share: str

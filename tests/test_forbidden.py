@@ -25,7 +25,7 @@ FORBIDDEN = {
 }
 
 
-@pytest.mark.parametrize("folder", ["core/stylizer", "core/training", "tests"])
+@pytest.mark.parametrize("folder", ["core/stylizer", "research/training", "tests"])
 def test_what_runs_what_it_reads_does_not_pass_the_lint(folder: str, tmp_path: Path) -> None:
     found = {}
     for text, rule in FORBIDDEN.items():

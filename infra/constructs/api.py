@@ -19,7 +19,7 @@ GATEWAY_PATIENCE = Duration.seconds(29)
 
 
 class Api(Construct):
-    """The function `functions.api.lambda_handler.handler`: a zip over the layer, without torch.
+    """The function `stylizer_api.lambda_handler.handler`: a zip over the layer, without torch.
 
     Attributes:
         function: Takes the events of the gateway.
@@ -47,7 +47,7 @@ class Api(Construct):
             description="Answers the requests of the API",
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=architecture(settings),
-            handler="functions.api.lambda_handler.handler",
+            handler="stylizer_api.lambda_handler.handler",
             code=zips.api_code(),
             layers=[layer],
             memory_size=settings.api_memory,

@@ -22,7 +22,7 @@ _INDEX = "PIP_EXTRA_INDEX_URL"
 
 
 class Painter(Construct):
-    """The function `functions.painter.lambda_handler.handler`: an image, which Docker builds when it is deployed.
+    """The function `stylizer_painter.lambda_handler.handler`: an image, which Docker builds when it is deployed.
 
     Attributes:
         function: Paints one job at a time.

@@ -35,7 +35,7 @@ _MESSENGERS = 10
 
 
 class Settle(Construct):
-    """The function `functions.settle.lambda_handler.handler` and what calls it: a zip over the same layer.
+    """The function `stylizer_reconciler.lambda_handler.handler` and what calls it: a zip over the same layer.
 
     Attributes:
         function: Takes dead letters, wake-up calls for webhooks, what the endpoint tells, and looks around each minute.
@@ -66,7 +66,7 @@ class Settle(Construct):
             description="Ends jobs that painters leave, tells callers, and lets go of what is over",
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=architecture(settings),
-            handler="functions.settle.lambda_handler.handler",
+            handler="stylizer_reconciler.lambda_handler.handler",
             code=zips.settle_code(),
             layers=[layer],
             memory_size=_MEMORY,

@@ -13,18 +13,18 @@ import pytest
 from access.houses import ANN, BEN, REMOVED, Answer, HeaderList, House, over_http, walk
 from cloud.moto_server import serving_moto
 from cloud.stage import Stage, build
-from load.processes import painter_held, serving
 
-from functions.api.app import create_app
-from functions.api.gateway import make_handler
-from functions.api.observing import log, log_as_json
-from functions.local.wiring import create_local_app
+from stylizer_api.app import create_app
+from stylizer_api.gateway import make_handler
+from stylizer_api.observing import log, log_as_json
+from stylizer_server.wiring import create_local_app
 from stylizer_service.aws import open_aws
 from stylizer_service.aws.clients import Clients
 from stylizer_service.aws.settings import ApiSettings
 from stylizer_service.local import open_local
 from stylizer_service.local.settings import LocalSettings
 from stylizer_service.usecases import Service
+from tools.load.processes import painter_held, serving
 
 GATEWAY_KEYS = {"key-of-ann-0123456789": ANN, "key-of-ben-0123456789": BEN}
 FORM_BYTES = 4_400_000

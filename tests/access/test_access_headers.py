@@ -7,8 +7,8 @@ import re
 import pytest
 from access.houses import NEVER, Answer, Belongings, House
 
-from functions.api.middleware import HEADERS
 from infra.gateway_responses import HEADERS as OF_GATEWAY
+from stylizer_api.middleware import HEADERS
 from stylizer_service.usecases import Service
 
 STRICT = "max-age=63072000"

@@ -13,7 +13,7 @@ from access.houses import ANN, NEVER, Answer, Belongings, Form, House, photo
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
-from functions.api.middleware import RequestContext
+from stylizer_api.middleware import RequestContext
 
 FORGED = "2026-01-01 00:00:00,000 server: forged"
 LINES = f"x\r\nSet-Cookie: forged=1\r\n\r\n{FORGED}\x1b[31m\x00\u202e\u2028"
@@ -164,7 +164,7 @@ def test_a_path_cannot_forge_a_line_of_log_when_its_request_fails(caplog: pytest
 
     with caplog.at_level(logging.ERROR):
         assert asyncio.run(ask()) == 500
-    [message] = [record.getMessage() for record in caplog.records if record.name == "functions.api.middleware"]
+    [message] = [record.getMessage() for record in caplog.records if record.name == "stylizer_api.middleware"]
     assert message.isprintable()
 
 
@@ -181,7 +181,7 @@ def test_a_path_cannot_forge_a_line_of_log_when_its_caller_goes_away(caplog: pyt
     scope = {"type": "http", "method": "GET", "path": f"/a\n{FORGED}\x1b[31m", "headers": []}
     with caplog.at_level(logging.INFO):
         asyncio.run(RequestContext(leave)(scope, receive, send))
-    [message] = [record.getMessage() for record in caplog.records if record.name == "functions.api.middleware"]
+    [message] = [record.getMessage() for record in caplog.records if record.name == "stylizer_api.middleware"]
     assert message.isprintable()
 
 

@@ -46,7 +46,7 @@ def serve_data(tmp_path: Path) -> Callable[..., AbstractContextManager[str]]:
 @contextmanager
 def _serving(folder: Path, *options: str) -> Iterator[str]:
     log = folder / "log"
-    command = [sys.executable, "-c", "from functions.local.server import main; main()"]
+    command = [sys.executable, "-c", "from stylizer_server.server import main; main()"]
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*command, "--port", "0", "--data-dir", str(folder / "data"), *options],

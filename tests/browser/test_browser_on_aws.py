@@ -16,7 +16,7 @@ from cloud.stage import build
 from PIL import Image
 from playwright.sync_api import expect
 
-FUNCTIONS = ("functions.api.lambda_handler", "functions.painter.lambda_handler")
+FUNCTIONS = ("stylizer_api.lambda_handler", "stylizer_painter.lambda_handler")
 KEYS = {"key-of-ann": "ann-id"}
 
 

@@ -13,9 +13,9 @@ import uvicorn
 from pictures import disk_photo
 from PIL import Image
 
-from functions.local.wiring import create_local_app
-from functions.painter.painting import paint_job
 from stylizer_client import Client
+from stylizer_painter.painting import paint_job
+from stylizer_server.wiring import create_local_app
 from stylizer_service.local import Local, open_local
 from stylizer_service.settings import Settings
 

@@ -30,7 +30,7 @@ class Container:
         self.log = folder / "container.log"
         environment = os.environ | stage.environment | {"SAGEMAKER_BIND_TO_PORT": str(port)}
         with self.log.open("ab") as log:
-            command = [sys.executable, "-m", "functions.painter.endpoint", "serve"]
+            command = [sys.executable, "-m", "stylizer_painter.endpoint", "serve"]
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 
     def wait_until_well(self) -> None:

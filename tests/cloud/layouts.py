@@ -176,8 +176,8 @@ def lay_out_zip(folder: Path, function: str) -> Path:
         function: Its folder below `functions`.
     """
     ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(CHECKOUT / "functions" / function, folder / "functions" / function, ignore=ignored)
-    shutil.copy2(CHECKOUT / "functions/__init__.py", folder / "functions")
+    package = f"stylizer_{function}"
+    shutil.copytree(CHECKOUT / "functions" / function / package, folder / package, ignore=ignored)
     return folder
 
 

@@ -39,7 +39,7 @@ class Deployment:
         self._stage = stage
 
     def environment(self, function: str) -> dict[str, str]:
-        """What a function is told: "api", "painter", "settle", or "gpu" for the endpoint's container."""
+        """What a function is told: "api", "painter", "reconciler", or "gpu" for the endpoint's container."""
         if function == "gpu":
             container = self._one("AWS::SageMaker::Model")["Properties"]["PrimaryContainer"]
             given: Mapping[str, Any] = container["Environment"]
@@ -63,7 +63,7 @@ class Deployment:
                         yield Grant(action, self._text(resource))
 
     def _function(self, name: str) -> Mapping[str, Any]:
-        handler = f"functions.{name}.lambda_handler.handler"
+        handler = f"stylizer_{name}.lambda_handler.handler"
         for resource in self._resources.values():
             properties: Mapping[str, Any] = resource["Properties"]
             is_function = resource["Type"] == "AWS::Lambda::Function"

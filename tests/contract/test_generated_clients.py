@@ -55,7 +55,7 @@ def run(*command: str | Path, at: Path, **environment: str) -> str:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a server of this project."""
     log = tmp_path_factory.mktemp("server") / "log"
-    command = [sys.executable, "-c", "from functions.local.server import main; main()", "--port", "0"]
+    command = [sys.executable, "-c", "from stylizer_server.server import main; main()", "--port", "0"]
     with log.open("wb") as out:
         process = subprocess.Popen([*command, "--data-dir", str(log.parent / "data")], stdout=out, stderr=out)
     found = wait_for(lambda: re.search(r"Page +(http://\S+)/", log.read_text()), "the address", log=log.read_text)

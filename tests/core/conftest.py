@@ -6,25 +6,14 @@ from collections.abc import Callable
 import numpy as np
 import pictures
 import pytest
+from numerics import on_cpu, seeded
 from PIL import Image
 
 from stylizer.images import Picture
 
+__all__ = ["on_cpu", "seeded"]  # fixtures of every test here
+
 Save = Callable[..., bytes]
-
-
-@pytest.fixture(autouse=True)
-def on_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests say the same on a machine with a GPU; `test_device.py` is about those."""
-    monkeypatch.setenv("STYLIZER_DEVICE", "cpu")
-
-
-@pytest.fixture(autouse=True)
-def the_same_chance() -> None:
-    """What a test draws does not hang on the tests before it."""
-    import torch
-
-    torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")

@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from fuzz.chunks import segment
 from PIL import Image
 
 from stylizer.errors import CorruptImage, UnsupportedImage
 from stylizer.images import decode
+from tools.fuzz.chunks import segment
 
 Save = Callable[..., bytes]
 SETTINGS: tuple[dict[str, object], ...] = (

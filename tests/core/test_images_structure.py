@@ -6,13 +6,13 @@ import struct
 
 import numpy as np
 import pytest
-from fuzz import seeds
-from fuzz.chunks import segment
-from fuzz.corpus import WEAPONS
 from pictures import chunk
 
 from stylizer.errors import CorruptImage, TooManyPixels
 from stylizer.images import decode
+from tools.fuzz import seeds
+from tools.fuzz.chunks import segment
+from tools.fuzz.corpus import WEAPONS
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        command = [sys.executable, "-c", "from functions.local.server import main; main()"]
+        command = [sys.executable, "-c", "from stylizer_server.server import main; main()"]
         command += ["--port", "0", "--data-dir", str(self._data_dir)]
         with self._log.open("ab") as log:
             begin = log.tell()

@@ -51,8 +51,8 @@ class Context:
     invoked_function_arn = "arn:aws:lambda:eu-central-1:123456789012:function:function"
     get_remaining_time_in_millis = lambda self: 25_000
 
-answer = import_module(f"functions.{sys.argv[3]}.lambda_handler").handler(json.load(sys.stdin), Context())
-found = [name for name in ("torch", "stylizer", "uvicorn", "moto", "functions.painter") if find_spec(name)]
+answer = import_module(f"stylizer_{sys.argv[3]}.lambda_handler").handler(json.load(sys.stdin), Context())
+found = [name for name in ("torch", "stylizer", "uvicorn", "moto", "stylizer_painter") if find_spec(name)]
 print()
 print(json.dumps({"answer": answer, "found": found}))
 """
@@ -214,15 +214,15 @@ def test_what_is_too_large_for_lambda_is_refused_with_its_size(project: Path, tm
 
 def test_the_zips_hold_the_code_of_their_function_and_no_other(tmp_path: Path) -> None:
     of_api, of_settle = (set(read(make(bundle, folder=tmp_path))) for bundle in (api(), settle()))
-    assert {"functions/__init__.py", "functions/settle/lambda_handler.py"} <= of_settle
-    assert all(name == "functions/__init__.py" or name.startswith("functions/settle/") for name in of_settle)
-    assert {"functions/__init__.py", "functions/api/lambda_handler.py", "functions/api/page/index.html"} <= of_api
+    assert "stylizer_reconciler/lambda_handler.py" in of_settle
+    assert all(name.startswith("stylizer_reconciler/") for name in of_settle)
+    assert {"stylizer_api/lambda_handler.py", "stylizer_api/page/index.html"} <= of_api
     styles = [folder.name for folder in (ROOT / "core/stylizer/styles").iterdir() if (folder / "style.toml").exists()]
     assert {name for name in of_api if name.startswith("styles/")} == {
         "styles/order.toml",
         *(f"styles/{style}/{name}" for style in styles for name in ("style.toml", "swatch.webp")),
     }
-    assert {name.split("/")[1] for name in of_api if not name.startswith("styles/")} == {"__init__.py", "api"}
+    assert {name.partition("/")[0] for name in of_api} == {"stylizer_api", "styles"}
 
 
 def test_what_is_listed_for_the_core_and_the_service_is_listed_alike() -> None:
@@ -289,7 +289,7 @@ def test_the_api_answers_from_its_zip_and_the_layer(
 
 
 def test_settle_runs_from_its_zip_and_the_layer(unpacked: Path, stage: Stage) -> None:
-    assert call(unpacked, stage, "settle", SCHEDULE) is None
+    assert call(unpacked, stage, "reconciler", SCHEDULE) is None
 
 
 # What a synth says of them.
@@ -310,13 +310,18 @@ def assets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def test_a_deploy_makes_the_zips_by_the_commands_of_the_synth(assets: dict[str, Any], tmp_path: Path) -> None:
-    assert {"layer-arm64", "api", "settle"} <= assets.keys()
+    assert {"layer-arm64", "api", "reconciler"} <= assets.keys()
     done = subprocess.run(
-        assets["settle"]["source"]["executable"], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
+        assets["reconciler"]["source"]["executable"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
-    (destination,) = assets["settle"]["destinations"].values()
-    assert Path(done.stdout.strip()).name == f"settle-{destination['objectKey']}.zip"
-    assert "functions/settle/lambda_handler.py" in read(Path(done.stdout.strip()))
+    (destination,) = assets["reconciler"]["destinations"].values()
+    assert Path(done.stdout.strip()).name == f"reconciler-{destination['objectKey']}.zip"
+    assert "stylizer_reconciler/lambda_handler.py" in read(Path(done.stdout.strip()))
 
 
 def test_a_deploy_of_an_old_synth_does_not_upload_new_code_under_its_key(capsys: pytest.CaptureFixture[str]) -> None:

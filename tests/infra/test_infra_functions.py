@@ -149,7 +149,7 @@ def test_the_container_on_sagemaker_is_told_what_its_settings_read(
 
 def test_handlers_are_where_the_functions_look_for_them(stack: Synthesized) -> None:
     handlers = {function["Handler"] for function in stack.functions.values() if "Handler" in function}
-    assert handlers == {"functions.api.lambda_handler.handler", "functions.settle.lambda_handler.handler"}
+    assert handlers == {"stylizer_api.lambda_handler.handler", "stylizer_reconciler.lambda_handler.handler"}
     for handler in handlers:
         module, _, function = handler.rpartition(".")
         assert f"def {function}(" in (ROOT / module.replace(".", "/")).with_suffix(".py").read_text()

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from aws_cdk.aws_apigateway import ResponseType
 
-from functions.api.app import create_app
 from infra.gateway_responses import GATEWAY_RESPONSES
 from infra.routes import ROUTES
+from stylizer_api.app import create_app
 from stylizer_service.aws.settings import ApiSettings
 from stylizer_service.local import open_local
 from stylizer_service.problems import KINDS, Problem

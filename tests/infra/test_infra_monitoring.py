@@ -17,13 +17,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from functions.api import observing
-from functions.painter.outcomes import count, count_broken_off
-from functions.settle import outcomes
 from infra.constructs.environment import METRICS_NAMESPACE
 from infra.constructs.monitoring import GUIDE, OUR_FAULT
 from infra.constructs.waf import ONLY_COUNTED
 from infra.settings import ROOT
+from stylizer_api import observing
+from stylizer_painter.outcomes import count, count_broken_off
+from stylizer_reconciler import outcomes
 from stylizer_service.aws import metrics
 from stylizer_service.leases import claim
 from stylizer_service.local import open_local

@@ -153,7 +153,7 @@ def test_what_painters_fail_at_again_and_again_goes_to_settle(stack: Synthesized
     dead_letters = redrive["deadLetterTargetArn"]
     assert redrive["maxReceiveCount"] >= 3
     (function,) = (function for mapping, _, function in taken(stack) if mapping["EventSourceArn"] == dead_letters)
-    assert function["Handler"] == "functions.settle.lambda_handler.handler"
+    assert function["Handler"] == "stylizer_reconciler.lambda_handler.handler"
     # Longer than in the first queue: a message keeps its age when it is moved.
     times = [stack.one("SQS::Queue", name)["MessageRetentionPeriod"] for name in ("JobsPaintQueue", "JobsDeadLetters")]
     assert times == sorted(times)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from pictures import disk_photo
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]
+PACKAGES = (
+    *("stylizer", "stylizer_cli", "stylizer_client", "stylizer_service"),
+    *("stylizer_api", "stylizer_painter", "stylizer_reconciler", "stylizer_server"),
+)
 PATIENCE = 200.0  # seconds; nothing here measures time
 
 
@@ -68,8 +73,17 @@ def test_the_installed_command_paints_in_a_built_in_style_far_from_the_checkout(
 
 
 @pytest.mark.xdist_group("packaging")
+def test_the_wheel_installs_no_name_but_those_of_its_packages(built: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        tops = {name.partition("/")[0] for name in archive.namelist()}
+
+    assert {top for top in tops if not top.endswith(".dist-info")} == set(PACKAGES)
+
+
+@pytest.mark.xdist_group("packaging")
 def test_everything_that_the_library_needs_is_inside_the_wheel(installation: Installation) -> None:
-    script = "import stylizer, stylizer_client, stylizer_cli, stylizer_service, functions; print(stylizer.__file__)"
+    script = f"import {', '.join(PACKAGES)}; print(stylizer.__file__)"
 
     place = installation.run("python", "-c", script)
     styles = installation.run("stylizer", "styles")

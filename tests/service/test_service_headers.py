@@ -5,12 +5,12 @@ from __future__ import annotations
 import struct
 
 import pytest
-from fuzz import seeds
 from pictures import chunk, png, slope
 from PIL import Image
 
 from stylizer.images import decode
 from stylizer_service import headers
+from tools.fuzz import seeds
 
 NOTHING = {"size": None, "whole": False}
 

@@ -11,7 +11,6 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from fuzz.corpus import WEAPONS
 from pictures import chunk, png
 from PIL import Image, PngImagePlugin
 
@@ -24,6 +23,7 @@ from stylizer_service.ports import Unavailable
 from stylizer_service.probe import Probe, ProbedImage
 from stylizer_service.problems import Problem, ProblemError
 from stylizer_service.settings import Settings
+from tools.fuzz.corpus import WEAPONS
 
 Picture = Callable[..., bytes]
 
@@ -205,7 +205,7 @@ def test_pictures_that_take_forever_to_open_or_crash_what_opens_them_are_refused
     monkeypatch.setattr("stylizer_service.probe.CPU_SECONDS", 1)
     monkeypatch.setattr("stylizer_service.probe._SECONDS", 120)
     slow = probe(whole[:2] + pieces + whole[2:], field="style")
-    with closing(Guard("fuzz.misconduct:crash")) as guard:
+    with closing(Guard("tools.fuzz.misconduct:crash")) as guard:
         monkeypatch.setattr("stylizer_service.probe._GUARD", guard)
         crashing = probe(whole, field="mask")
 
@@ -264,7 +264,7 @@ def test_a_machine_too_busy_to_look_at_a_picture_blames_the_machine(
 ) -> None:
     monkeypatch.setattr("stylizer_service.probe._SECONDS", 1)
     whole = picture(60, 40, "JPEG")
-    with closing(Guard("fuzz.misconduct:sleep")) as guard:
+    with closing(Guard("tools.fuzz.misconduct:sleep")) as guard:
         monkeypatch.setattr("stylizer_service.probe._GUARD", guard)
         with pytest.raises(Unavailable):
             probe(whole)

@@ -18,7 +18,7 @@ from pictures import disk_photo
 from PIL import Image
 
 KEYS = {"key-of-ann": "ann-id", "key-of-ben": "ben-id"}
-FUNCTIONS = ("functions.api.lambda_handler", "functions.painter.lambda_handler", "functions.settle.lambda_handler")
+FUNCTIONS = ("stylizer_api.lambda_handler", "stylizer_painter.lambda_handler", "stylizer_reconciler.lambda_handler")
 SMALL = {"size": 64, "quality": "draft"}
 
 Job = dict[str, Any]
@@ -83,7 +83,7 @@ class World:
 
     def settle(self) -> None:
         """Have settle do what it does every minute."""
-        self.settler(SCHEDULE, LambdaContext(function_name="settle"))
+        self.settler(SCHEDULE, LambdaContext(function_name="reconciler"))
 
     def painting(self) -> Running:
         """Paint in the background while the block lasts."""
@@ -115,7 +115,7 @@ def stage(moto: str, monkeypatch: pytest.MonkeyPatch) -> Stage:
 @pytest.fixture
 def settle() -> Callable[[Event], None]:
     """Have settle deal with an event."""
-    return lambda event: handler("functions.settle.lambda_handler")(event, LambdaContext(function_name="settle"))
+    return lambda event: handler("stylizer_reconciler.lambda_handler")(event, LambdaContext(function_name="reconciler"))
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def world(
     def late(function: str) -> Callable[[Event, Any], Any]:
         def call(event: Event, context: Any) -> Any:
             with surround(function):
-                return handler(f"functions.{function}.lambda_handler")(event, context)
+                return handler(f"stylizer_{function}.lambda_handler")(event, context)
 
         return call
 
@@ -150,9 +150,9 @@ def world(
             ben=ben,
             store=store,
             painter=QueueSource(stage.sqs, stage.paint_queue, late("painter")),
-            dead_letters=QueueSource(stage.sqs, stage.dead_letters, late("settle")),
-            webhooks=QueueSource(stage.sqs, stage.webhook_queue, late("settle")),
-            settler=late("settle"),
+            dead_letters=QueueSource(stage.sqs, stage.dead_letters, late("reconciler")),
+            webhooks=QueueSource(stage.sqs, stage.webhook_queue, late("reconciler")),
+            settler=late("reconciler"),
         )
 
 

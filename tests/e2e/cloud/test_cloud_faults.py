@@ -30,7 +30,7 @@ from stylizer_service.settle import rescue
 if TYPE_CHECKING:
     from .conftest import World
 
-PAINTER = "functions.painter.lambda_handler"
+PAINTER = "stylizer_painter.lambda_handler"
 ENDLESS = {"method": "texture", "quality": "high", "size": 1024}
 
 
@@ -165,7 +165,7 @@ def test_messages_that_no_painter_can_deal_with_end_among_the_dead_letters_and_t
     def fail(*_: object, **__: object) -> None:
         raise OSError("no disk")
 
-    monkeypatch.setattr("functions.painter.painting.claim", fail)
+    monkeypatch.setattr("stylizer_painter.painting.claim", fail)
     monkeypatch.setattr(import_module(PAINTER), "_RETRY_SECONDS", 0)
     assert world.painter.drain() == [False] * 4 * TRIES
     assert world.stage.waiting(world.stage.dead_letters) == 4

@@ -21,9 +21,9 @@ from cloud.receiver import stranger
 from cloud.roles import Deployment
 from cloud.stage import PAST, Stage
 
-from functions.painter.painting import paint_job
 from infra.app import make_app
 from infra.settings import stage_settings
+from stylizer_painter.painting import paint_job
 from stylizer_service.aws import open_ports
 from stylizer_service.aws.settings import PainterSettings
 from stylizer_service.models import PaintingOptions
@@ -41,7 +41,7 @@ _TAKING = {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}
 BY_AWS = {
     "api": _RUNNING,
     "painter": _RUNNING | _TAKING,
-    "settle": _RUNNING | _TAKING | {"sqs:SendMessage"},  # what it fails at goes to the queue of the undelivered
+    "reconciler": _RUNNING | _TAKING | {"sqs:SendMessage"},  # what it fails at goes to the queue of the undelivered
     "gpu": {
         "cloudwatch:PutMetricData",
         "ecr:BatchCheckLayerAvailability",
@@ -169,7 +169,7 @@ def use_settle(world: World, jobs: list[str], monkeypatch: pytest.MonkeyPatch) -
     painted, other, slow = jobs
     with stranger(trustme.CA()) as receiver:
         receiver.answers = [503]
-        monkeypatch.setattr(import_module("functions.settle.lambda_handler"), "_sender", receiver.sender)
+        monkeypatch.setattr(import_module("stylizer_reconciler.lambda_handler"), "_sender", receiver.sender)
         monkeypatch.setattr("stylizer_service.webhook_addresses._SPECIAL_V4", [])
         assert set(world.webhooks.drain()) == {True}
     world.stage.sqs.send_message(QueueUrl=world.stage.dead_letters, MessageBody=f'{{"job_id": "{painted}"}}')

@@ -20,7 +20,7 @@ from stylizer_service.rows import stamp
 if TYPE_CHECKING:
     from .conftest import World
 
-SETTLE = "functions.settle.lambda_handler"
+SETTLE = "stylizer_reconciler.lambda_handler"
 
 
 def test_a_photo_sent_by_form_comes_back_painted_by_link(world: World, photo: bytes) -> None:

@@ -10,8 +10,8 @@ from urllib.parse import unquote
 import httpx
 import pytest
 
-from functions.api.gateway import Handler, make_handler, prefix_and_path
-from functions.api.observing import log, log_as_json
+from stylizer_api.gateway import Handler, make_handler, prefix_and_path
+from stylizer_api.observing import log, log_as_json
 from stylizer_service.local import Local
 from stylizer_service.usecases import Service
 
@@ -300,7 +300,7 @@ def test_a_crash_is_logged_with_its_traceback_and_its_request(
         raise ZeroDivisionError("the true reason")
 
     monkeypatch.setattr(Service, "get_style", broken)
-    others, out = logging.getLogger("functions.api.middleware"), io.StringIO()
+    others, out = logging.getLogger("stylizer_api.middleware"), io.StringIO()
     handler = logging.StreamHandler(out)
     log_as_json([handler])
     monkeypatch.setattr(others, "handlers", [handler])
@@ -321,7 +321,7 @@ def test_a_request_is_answered_even_if_it_cannot_be_told_of(
         raise OSError("no space left")
 
     if broken == "metrics":
-        monkeypatch.setattr("functions.api.observing.EphemeralMetrics", fail)
+        monkeypatch.setattr("stylizer_api.observing.EphemeralMetrics", fail)
     else:
         monkeypatch.setattr(log, broken, fail)
     assert ann.get("/v1/styles/ink").json()["title"] == "In ink"

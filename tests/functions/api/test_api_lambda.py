@@ -40,7 +40,7 @@ NAMES = {
 CODE = """
 import json, logging, sys, types
 logging.getLogger().addHandler(logging.StreamHandler(sys.stdout))  # as Lambda does before it loads a function
-from functions.api.lambda_handler import handler
+from stylizer_api.lambda_handler import handler
 context = types.SimpleNamespace(aws_request_id="invocation", get_remaining_time_in_millis=lambda: 25_000)
 answer = handler(json.loads(sys.argv[1]), context)
 logging.getLogger("botocore").warning("of a library")
@@ -85,7 +85,7 @@ def test_it_answers_without_what_only_painters_and_servers_need() -> None:
 
 
 def test_the_server_of_one_machine_needs_nothing_of_what_runs_on_aws() -> None:
-    code = "import functions.local.server, sys; print(*{name.partition('.')[0] for name in sys.modules})"
+    code = "import stylizer_server.server, sys; print(*{name.partition('.')[0] for name in sys.modules})"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
 
     assert "uvicorn" in loaded.stdout.split()

@@ -9,9 +9,9 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
-from functions.api.contract_file import deployed_contract
-from functions.api.files import content_tag
-from functions.api.preferences import wait_seconds
+from stylizer_api.contract_file import deployed_contract
+from stylizer_api.files import content_tag
+from stylizer_api.preferences import wait_seconds
 from stylizer_service.methods import METHODS
 from stylizer_service.models import StylizationRequest
 

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from functions.api.routers import stylizations
+from stylizer_api.routers import stylizations
 from stylizer_service.local import Local
 from stylizer_service.records import When
 

@@ -12,9 +12,9 @@ from pictures import encoded
 from PIL import Image
 from stand_ins import Time
 
-import functions.painter.painting as painter
 import stylizer
-from functions.painter.painting import Outcome
+import stylizer_painter.painting as painter
+from stylizer_painter.painting import Outcome
 from stylizer_service.leases import Lease
 from stylizer_service.local import Local, open_local
 from stylizer_service.models import StylizationRequest

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from PIL import Image
 
 import stylizer
-from functions.painter.local_worker import main
 from stylizer.images import Format, encode
+from stylizer_painter.local_worker import main
 
 PAINT_AT_ONCE, KILL_THE_PAINTER, PAINT_FOREVER = range(3)
 

@@ -25,7 +25,7 @@ Start = Callable[..., "subprocess.Popen[bytes]"]
 # The seeds that stand_in_worker.py goes by.
 PAINT_AT_ONCE, KILL_THE_PAINTER, PAINT_FOREVER = range(3)
 STAND_IN = (str(Path(__file__).with_name("stand_in_worker.py")),)
-REAL = ("-m", "functions.painter.local_worker")
+REAL = ("-m", "stylizer_painter.local_worker")
 
 
 @pytest.fixture

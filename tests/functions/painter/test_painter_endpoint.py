@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from functions.painter import endpoint
-from functions.painter.endpoint import paint_patiently
+from stylizer_painter import endpoint
+from stylizer_painter.endpoint import paint_patiently
 from stylizer_service.local import Local
 from stylizer_service.ports import Unavailable
 

@@ -12,11 +12,11 @@ from PIL import Image
 from stand_ins import painting, report
 
 import stylizer
-from functions.painter.decoding import GUARDED
-from functions.painter.painting import Outcome, paint_job
 from stylizer.errors import CorruptImage, MissingWeights, StylizerError
 from stylizer.images import ImageSource, Limits
 from stylizer.progress import OnProgress
+from stylizer_painter.decoding import GUARDED
+from stylizer_painter.painting import Outcome, paint_job
 from stylizer_service.leases import claim
 from stylizer_service.local import Local
 

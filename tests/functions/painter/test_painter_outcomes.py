@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from functions.painter.outcomes import count
+from stylizer_painter.outcomes import count
 from stylizer_service.leases import claim
 from stylizer_service.local import Local
 from stylizer_service.ports import Unavailable

@@ -14,8 +14,8 @@ from stand_ins import Time, painting, report
 from waiting import wait_for
 
 import stylizer
-from functions.painter.painting import Outcome, paint_job, small_jpeg
 from stylizer.progress import OnProgress, Progress
+from stylizer_painter.painting import Outcome, paint_job, small_jpeg
 from stylizer_service.leases import claim
 from stylizer_service.local import Local
 

@@ -10,8 +10,8 @@ from PIL import Image
 from stand_ins import Time, painting, report
 
 import stylizer
-from functions.painter.painting import Outcome
 from stylizer.progress import OnProgress
+from stylizer_painter.painting import Outcome
 from stylizer_service.leases import Lease
 from stylizer_service.local import Local
 from stylizer_service.ports import Unavailable

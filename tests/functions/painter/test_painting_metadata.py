@@ -13,8 +13,8 @@ from PIL import ExifTags, Image, TiffImagePlugin
 from PIL.PngImagePlugin import PngInfo
 
 import stylizer
-from functions.painter.painting import small_jpeg
 from stylizer.images import FORMATS
+from stylizer_painter.painting import small_jpeg
 
 MARK = b"S3CRET"
 TEXT = MARK.decode()

@@ -24,7 +24,7 @@ from pictures import disk_photo
 
 Start = Callable[..., AbstractContextManager[Function]]
 
-MEMORY = {"api": 512, "settle": 512, "painter": 1769}
+MEMORY = {"api": 512, "reconciler": 512, "painter": 1769}
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def start_zip(layer: str, tmp_path_factory: pytest.TempPathFactory) -> Start:
         if name == "api":
             environment = environment | {"STYLIZER_STYLES_DIR": str(lay_out_styles(code / "styles"))}
         return start(
-            [*PYTHON, "-m", "awslambdaric", f"functions.{name}.lambda_handler.handler"],
+            [*PYTHON, "-m", "awslambdaric", f"stylizer_{name}.lambda_handler.handler"],
             folder=code,
             environment=environment
             | {"PYTHONPATH": layer, "PYTHONDONTWRITEBYTECODE": "1"}
@@ -146,6 +146,6 @@ def api(start_zip: Start, function_environment: dict[str, str]) -> Iterator[Func
 @pytest.fixture(scope="module")
 def settle(start_zip: Start, function_environment: dict[str, str]) -> Iterator[Function]:
     # A job that waits is in a queue, or else is sent again at once.
-    with start_zip("settle", function_environment | {"STYLIZER_REQUEUE_AFTER": "PT0S"}) as function:
+    with start_zip("reconciler", function_environment | {"STYLIZER_REQUEUE_AFTER": "PT0S"}) as function:
         function.wait_until_ready()
         yield function

@@ -163,7 +163,7 @@ def test_the_api_answers_and_takes_work(
     assert json.loads(message["Body"]) == {"job_id": answer.json()["id"]}
 
 
-@pytest.mark.parametrize("name", ["painter", "api", "settle"])
+@pytest.mark.parametrize("name", ["painter", "api", "reconciler"])
 def test_a_setting_that_is_missing_is_told_before_any_event_is_taken(
     name: str, start_image: Start, start_zip: Start, function_environment: dict[str, str]
 ) -> None:
@@ -187,9 +187,9 @@ def test_the_schedule_has_settle_send_a_job_again_that_is_in_no_queue(
 @pytest.mark.parametrize(
     ("name", "modules"),
     [
-        ("painter", ["functions.painter.lambda_handler", "stylizer", "stylizer_service", "awslambdaric"]),
-        ("api", ["functions.api.lambda_handler", "stylizer_service", "fastapi"]),
-        ("settle", ["functions.settle.lambda_handler", "stylizer_service", "boto3"]),
+        ("painter", ["stylizer_painter.lambda_handler", "stylizer", "stylizer_service", "awslambdaric"]),
+        ("api", ["stylizer_api.lambda_handler", "stylizer_service", "fastapi"]),
+        ("reconciler", ["stylizer_reconciler.lambda_handler", "stylizer_service", "boto3"]),
     ],
 )
 def test_what_is_deployed_is_what_runs(name: str, modules: list[str], request: pytest.FixtureRequest) -> None:
@@ -200,7 +200,7 @@ def test_what_is_deployed_is_what_runs(name: str, modules: list[str], request: p
     assert [place for place in places if is_of_the_checkout(place)] == []
 
 
-@pytest.mark.parametrize("name", ["api", "settle"])
+@pytest.mark.parametrize("name", ["api", "reconciler"])
 def test_what_does_not_paint_has_neither_torch_nor_the_core(name: str, request: pytest.FixtureRequest) -> None:
     found = find(request.getfixturevalue(name), "torch", "numpy", "stylizer")
     assert found["found"] == {"torch": None, "numpy": None, "stylizer": None}

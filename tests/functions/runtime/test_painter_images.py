@@ -36,16 +36,16 @@ def test_an_image_holds_the_painter_with_its_weights_and_styles_and_nothing_else
     places = {
         "stylizer": CHECKOUT / "core/stylizer",
         "stylizer_service": CHECKOUT / "layers/service/python/stylizer_service",
-        "functions/painter": CHECKOUT / "functions/painter",
+        "stylizer_painter": CHECKOUT / "functions/painter/stylizer_painter",
     }
     expected = {
         Path(inside) / path.relative_to(outside)
         for inside, outside in places.items()
         for path in outside.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts and path != DOCKERFILE
+        if path.is_file() and "__pycache__" not in path.parts
     }
     found = {path.relative_to(image.folder) for path in image.folder.rglob("*") if path.is_file()}
-    assert found == expected | {Path("functions/__init__.py")}
+    assert found == expected
     assert any(path.suffix == ".safetensors" for path in found)
 
 

@@ -1,1 +1,0 @@
-"""What is deployed: thin functions that parse, make one call and answer."""

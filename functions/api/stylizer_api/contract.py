@@ -1,0 +1,142 @@
+"""Makes the OpenAPI document say what this API really does: its own problems, and the body read by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from stylizer_api import contract_problems, contract_successes
+from stylizer_api.intake import request_schema, without_null
+from stylizer_service.problems import Problem
+from stylizer_service.webhooks import Event
+
+_WITH_KEY = "/v1/"
+_SUMMARY = "Pick a style, upload a photo, get it back painted."
+_DESCRIPTION = """\
+A painting is a job: `POST /v1/stylizations` accepts it, `GET /v1/stylizations/{id}` tells how it is, and
+`GET /v1/stylizations/{id}/image` leads to the file.
+
+Everything wrong is answered with `application/problem+json` (RFC 9457): `type` names the kind of failure for
+programs, `detail` says it to a person, `field` and `allowed` tell what to mend, and `request_id` finds it in
+the log.
+"""
+_GATEWAY = """
+On AWS a gateway stands before the service. It answers some requests itself, in the same form: 429 `quota-exceeded`, 413
+`too-large`, 403 `forbidden`, 504 `no-answer`.
+"""
+_TAGS = [
+    {"name": "Stylizations", "description": "Paintings, from the wish to the file."},
+    {"name": "Styles", "description": "What to paint in: the catalog, and styles of your own."},
+    {"name": "Uploads", "description": "Large files, and files used more than once."},
+    {"name": "Webhooks", "description": "Be told when a painting has ended, and check who says so."},
+    {"name": "Health", "description": "For load balancers."},
+    # A webhook shares no tag with a call: generators make one class of each tag, and take it for a call.
+    {"name": "Events", "description": "What this service sends to a webhook of yours."},
+]
+_SERVERS = [
+    {
+        "url": "https://{api}.execute-api.{region}.amazonaws.com/{stage}",
+        "description": "A stage on AWS, at the address that its output ApiUrl has",
+        "variables": {
+            "api": {"default": "a1b2c3d4e5", "description": "Id of the gateway"},
+            "region": {"default": "eu-central-1", "description": "Where the stage is"},
+            "stage": {"default": "dev", "description": "Its name"},
+        },
+    }
+]
+_HERE = [{"url": "/", "description": "Where this document comes from"}]
+_WEBHOOKS = {
+    "stylization": {
+        "post": {
+            "operationId": "receive_event",
+            "tags": ["Events"],
+            "security": [],
+            "summary": "A painting has ended",
+            "description": "Sent to the `webhook` of a stylization, signed by the rules of Standard Webhooks "
+            "(`webhook-id`, `webhook-timestamp`, `webhook-signature`) with the secret that `GET /v1/webhook-secret` "
+            "gives. It is sent again, for some hours and with the same `webhook-id`, until it is answered with 2xx.",
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Event"}}},
+            },
+            "responses": {
+                "2XX": {"description": "Heard."},
+                "410": {"description": "Never to be sent again."},
+                "default": {"description": "Not heard; redirects are not followed."},
+            },
+        }
+    }
+}
+
+
+def describe(app: FastAPI, *, needs_key: bool) -> None:
+    """Replace the contract that FastAPI makes with the finished one."""
+    app.openapi = lambda: _contract(app, needs_key)  # type: ignore[method-assign]
+
+
+def _contract(app: FastAPI, needs_key: bool) -> dict[str, Any]:
+    if not app.openapi_schema:
+        contract = get_openapi(
+            title=app.title,
+            version=app.version,
+            summary=_SUMMARY,
+            description=_DESCRIPTION + (_GATEWAY if needs_key else ""),
+            tags=_TAGS,
+            license_info={"name": "MIT", "identifier": "MIT"},
+            servers=_SERVERS if needs_key else _HERE,
+            routes=app.routes,
+        )
+        _add_schemas(contract["components"]["schemas"])
+        contract["components"]["headers"] = contract_successes.headers()
+        for path, calls in contract["paths"].items():
+            for call in calls.values():
+                _complete(call, needs_key=needs_key, is_keyed=needs_key and path.startswith(_WITH_KEY))
+        if needs_key:
+            key = {
+                "type": "apiKey",
+                "in": "header",
+                "name": "X-Api-Key",
+                "description": "Whoever runs the service gives it.",
+            }
+            contract["components"]["securitySchemes"] = {"ApiKey": key}
+        contract["webhooks"] = _WEBHOOKS
+        app.openapi_schema = contract
+    return app.openapi_schema
+
+
+def _complete(call: dict[str, Any], *, needs_key: bool, is_keyed: bool) -> None:
+    """Say everything that a call can answer."""
+    operation, responses = call["operationId"], call["responses"]
+    responses.pop("422", None)  # FastAPI's own, of another shape
+    for status, response in responses.items():
+        if response["description"] == "Successful Response":
+            response["description"] = "Success."
+        contract_successes.complete(operation, status, response)
+    access = contract_problems.WITHOUT_KEYS
+    if needs_key:
+        access = contract_problems.WITH_KEY if is_keyed else contract_problems.PUBLIC
+    responses |= contract_problems.responses(operation, contract_problems.kinds_of(operation, access))
+    call["security"] = [{"ApiKey": []}] if is_keyed else []
+    for parameter in call.get("parameters", ()):
+        # What may be left out is not null when it is there: a header or a query has no way to write that.
+        parameter["schema"] = _one_value(without_null(parameter["schema"]))
+
+
+def _one_value(schema: dict[str, Any]) -> dict[str, Any]:
+    """A header that may come several times (`Prefer`), as the one text that clients send."""
+    if schema.get("type") != "array":
+        return schema
+    return {**{name: value for name, value in schema.items() if name != "items"}, **schema["items"]}
+
+
+def _add_schemas(schemas: dict[str, Any]) -> None:
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    event = Event.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
+    del event["$defs"]  # the stylization is described already
+    for name, schema in (("StylizationRequest", request_schema()), ("Event", event), ("Problem", problem)):
+        schemas |= schema.pop("$defs", {})
+        schemas[name] = schema
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)

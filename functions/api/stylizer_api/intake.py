@@ -1,0 +1,146 @@
+"""From a body to a `StylizationRequest`: JSON that names uploads, or a form that carries the files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+from fastapi import Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from pydantic import JsonValue, ValidationError
+from starlette.datastructures import UploadFile
+
+from stylizer_api.context import is_form, is_json, unsupported
+from stylizer_api.forms import read_form
+from stylizer_service.models import PaintingOptions, StylizationRequest
+from stylizer_service.problems import invalid
+from stylizer_service.usecases import Service
+
+FILES = {
+    "content": "The photo. The id of an upload is taken too, as text.",
+    "style": "A built-in id, or the id of your own style or of an upload. A file is taken too. Or give `styles`.",
+    "mask": "Painted only where this is white; same shape as the photo. The id of an upload is taken too, as text.",
+    "content_mask": "Methods neighbor and texture: white keeps the photo's structure, black may become pure style. "
+    "The id of an upload is taken too, as text.",
+}
+"""The fields of the form that may be a file."""
+
+_STAND_IN = "upl_" + "a" * 26
+
+
+def request_schema() -> dict[str, Any]:
+    """The JSON Schema of the body, what is painted first and the controls after it."""
+    schema = StylizationRequest.model_json_schema(ref_template="#/components/schemas/{model}")
+    properties = sorted(schema["properties"].items(), key=lambda item: item[0] in PaintingOptions.model_fields)
+    return {**schema, "properties": dict(properties)}
+
+
+_PROPERTIES: dict[str, dict[str, JsonValue]] = request_schema()["properties"]
+
+
+def without_null(schema: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """A schema without the choice of being null, with whatever else it says."""
+    choices = schema.get("anyOf")
+    if not isinstance(choices, list):
+        return schema
+    (choice,) = (each for each in choices if isinstance(each, dict) and each.get("type") != "null")
+    rest = {name: value for name, value in schema.items() if name not in ("anyOf", "default")}
+    return {**choice, **rest}
+
+
+def _form_schema() -> JsonValue:
+    """The same fields as in JSON, of which some can be files; a blend is written as JSON.
+
+    Each field is of one type, and none is null, which a form cannot write: of a choice between a file and text, or of a
+    null, generators of clients make calls that fail.
+    """
+    own: dict[str, dict[str, JsonValue]] = {
+        name: {"type": "string", "format": "binary", "description": description} for name, description in FILES.items()
+    }
+    del own["style"]["format"]
+    own["styles"] = {
+        "type": "string",
+        "contentMediaType": "application/json",
+        "description": "A weighted blend, written as JSON. Give this or `style`.",
+        "examples": ['[{"style": "woodcut", "weight": 2}, {"style": "mosaic"}]'],
+    }
+    properties = {name: own.get(name) or without_null(schema) for name, schema in _PROPERTIES.items()}
+    return cast(JsonValue, {"type": "object", "required": ["content"], "properties": properties})
+
+
+BODY: dict[str, JsonValue] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": {"$ref": "#/components/schemas/StylizationRequest"}},
+            "multipart/form-data": {"schema": _form_schema()},
+        },
+    }
+}
+"""What the contract says of the body."""
+
+
+@asynccontextmanager
+async def read_request(request: Request, owner: str, service: Service) -> AsyncIterator[StylizationRequest]:
+    """Read and check the body of `POST /v1/stylizations`; files in it become uploads.
+
+    Raises:
+        ProblemError: The form or one of its files is not acceptable.
+        RequestValidationError: A value is not.
+    """
+    if is_json(request.headers):
+        yield _validated(await _json(request), strict=True)
+    elif is_form(request.headers):
+        limit = service.settings.max_bytes
+        async with read_form(request, fields=list(_PROPERTIES), max_bytes=limit) as form:
+            texts = {name: value for name, value in form.items() if isinstance(value, str)}
+            files = {name: value for name, value in form.items() if isinstance(value, UploadFile)}
+            yield await _from_form(texts, files, owner, service)
+    else:
+        raise unsupported(request, "application/json", "multipart/form-data")
+
+
+async def _json(request: Request) -> JsonValue:
+    try:
+        return cast(JsonValue, json.loads(await request.body()))
+    except (ValueError, RecursionError) as error:
+        reason = str(error) if isinstance(error, ValueError) else "it is nested too deeply"
+        raise RequestValidationError([{"type": "json_invalid", "loc": ("body",), "ctx": {"error": reason}}]) from error
+
+
+async def _from_form(
+    texts: Mapping[str, str], files: Mapping[str, UploadFile], owner: str, service: Service
+) -> StylizationRequest:
+    """Everything is checked before the first file is stored, so that a wrong number costs no disk."""
+    for name in files:
+        if name not in FILES:
+            raise invalid(name, f"{name} is a file; it must be text", "text")
+    values: dict[str, JsonValue] = {**texts, **dict.fromkeys(files, _STAND_IN)}
+    if "styles" in texts:
+        values["styles"] = _blend(texts["styles"])
+    request = _validated(values, strict=False)
+    ids = {
+        name: await run_in_threadpool(service.add_upload, owner, file.file, field=name) for name, file in files.items()
+    }
+    return request.model_copy(update=ids)
+
+
+def _blend(text: str) -> JsonValue:
+    try:
+        return cast(JsonValue, json.loads(text))
+    except (ValueError, RecursionError) as error:
+        allowed = 'JSON such as [{"style": "woodcut", "weight": 1}]'
+        raise invalid("styles", f"styles is not valid JSON: {error}", allowed) from error
+
+
+def _validated(values: JsonValue, *, strict: bool) -> StylizationRequest:
+    """In JSON a number is a number; in a form everything is text."""
+    try:
+        return StylizationRequest.model_validate(values, strict=strict)
+    except ValidationError as error:
+        if error.errors()[0]["type"] == "value_error":  # the one rule between fields
+            raise invalid("style", "give either style or styles", "exactly one of style and styles") from error
+        raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in error.errors()]) from error

@@ -1,0 +1,38 @@
+"""The entry of the function on AWS: `stylizer_api.lambda_handler.handler`."""
+
+from __future__ import annotations
+
+import logging
+import os
+from functools import cache
+from typing import Any
+
+from stylizer_service.startup import of_things_that_stay
+
+with of_things_that_stay():
+    from mangum.types import LambdaContext
+
+    from stylizer_api.gateway import Event, Handler, make_handler
+    from stylizer_api.observing import SERVICE, log_as_json
+    from stylizer_service.aws import open_aws
+    from stylizer_service.aws.settings import ApiSettings
+    from stylizer_service.aws.tracing import traced
+
+if "AWS_LAMBDA_RUNTIME_API" in os.environ:
+    log_as_json(logging.getLogger().handlers)
+
+
+@traced(SERVICE, patch_modules=("boto3",))
+def handler(event: Event, context: LambdaContext) -> dict[str, Any]:
+    """Answer one event of the gateway."""
+    return _handler()(event, context)
+
+
+@cache
+def _handler() -> Handler:
+    settings = ApiSettings()
+    return make_handler(open_aws(settings), form_bytes=settings.form_bytes, allowed_origins=settings.allowed_origins)
+
+
+if "AWS_LAMBDA_RUNTIME_API" in os.environ:
+    _handler()  # while Lambda starts: no caller waits for it, and a setting that is missing is an error of the start

@@ -1,0 +1,74 @@
+"""Styles: the built-in catalog and the caller's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response, status
+from fastapi.responses import RedirectResponse
+
+from stylizer_api.context import Owner, PageQuery, Use, json_only
+from stylizer_api.files import BINARY, content_tag, send_file
+from stylizer_api.links import Mounted
+from stylizer_service.models import Page, Style, StyleRequest
+
+router = APIRouter(prefix="/v1/styles", tags=["Styles"])
+
+
+@router.get("", summary="List the styles")
+def list_styles(owner: Owner, service: Use, mount: Mounted, query: Annotated[PageQuery, Query()]) -> Page[Style]:
+    """The built-in styles, those that paint best first, then your own, newest first."""
+    return mount.resource(service.list_styles(owner, limit=query.limit, cursor=query.cursor))
+
+
+@router.post(
+    "",
+    summary="Add a style of your own",
+    status_code=status.HTTP_201_CREATED,
+    dependencies=[Depends(json_only)],
+)
+def create_style(owner: Owner, service: Use, mount: Mounted, body: StyleRequest, response: Response) -> Style:
+    """Makes a style from an upload, to be used by its id like a built-in one; it does not expire."""
+    style = mount.resource(service.create_style(owner, body.upload, body.title))
+    response.headers["Location"] = style.links.self
+    return style
+
+
+@router.get("/{id}", summary="Get one style")
+def get_style(owner: Owner, service: Use, mount: Mounted, id: str) -> Style:  # noqa: A002 - the name in the contract
+    """What is known about a style."""
+    return mount.resource(service.get_style(owner, id))
+
+
+@router.get(
+    "/{id}/image",
+    summary="See a style",
+    response_class=Response,
+    responses={
+        200: {"description": "The picture.", "content": {"image/webp": BINARY}},
+        303: {"description": "Where the picture of a style of your own is, for a short while."},
+        304: {"description": "You have it already, as `If-None-Match` says."},
+    },
+)
+def get_style_image(
+    owner: Owner,
+    service: Use,
+    mount: Mounted,
+    id: str,  # noqa: A002
+    request: Request,
+) -> Response:
+    """The picture of a style: what it looks like, small enough to show many."""
+    image = service.style_image(owner, id)
+    if isinstance(image, Path):
+        headers = {"Cache-Control": "public, max-age=3600", "ETag": content_tag(image)}
+        return send_file(request, image, media_type="image/webp", headers=headers)
+    return RedirectResponse(
+        mount.link(image), status.HTTP_303_SEE_OTHER, headers={"Cache-Control": "private, max-age=60"}
+    )
+
+
+@router.post("/{id}/delete", summary="Delete a style of your own", status_code=status.HTTP_204_NO_CONTENT)
+def delete_style(owner: Owner, service: Use, id: str) -> None:  # noqa: A002
+    """Deletes it and its picture at once; paintings that use it are not affected. A built-in style is a 409."""
+    service.delete_style(owner, id)

@@ -1,0 +1,186 @@
+"""Stylizations: ask for a painting, watch it, fetch it, stop it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request, Response, status
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import RedirectResponse
+
+from stylizer_api.context import AppContext, Context, Owner, PageQuery, Use
+from stylizer_api.files import BINARY
+from stylizer_api.intake import BODY, read_request
+from stylizer_api.links import Mount, Mounted
+from stylizer_api.preferences import wait_seconds
+from stylizer_service.models import FINAL, RESULT_MEDIA_TYPES, Page, Status, Stylization
+
+router = APIRouter(prefix="/v1/stylizations", tags=["Stylizations"])
+
+_SHORTEST_PAUSE = 0.15
+_LONGEST_PAUSE = 1.0
+_PAUSE_SHARE = 0.1  # of the time waited so far: whoever waits long learns of it a little later, and costs little
+_PAINTINGS = dict.fromkeys(RESULT_MEDIA_TYPES.values(), BINARY)
+
+
+class ListQuery(PageQuery):
+    """Which paintings to list."""
+
+    status: Status | None = None
+
+
+@router.post(
+    "",
+    summary="Have a photo painted",
+    status_code=status.HTTP_202_ACCEPTED,
+    openapi_extra=BODY,
+    responses={
+        200: {
+            "description": "The painting has ended within the time asked for by `Prefer: wait`.",
+            "model": Stylization,
+        },
+        202: {"description": "Accepted; `Location` says where to watch."},
+    },
+)
+async def create_stylization(
+    owner: Owner,
+    context: AppContext,
+    mount: Mounted,
+    request: Request,
+    response: Response,
+    prefer: Annotated[
+        list[str] | None,
+        Header(alias="Prefer", description="`wait=60` answers with the finished painting if it ends in time."),
+    ] = None,
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            alias="Idempotency-Key",
+            description="1 to 255 visible ASCII characters. Sending the request again gives the same job.",
+        ),
+    ] = None,
+) -> Stylization:
+    """Takes JSON that names uploads, or a multipart form that carries the files itself."""
+    service = context.service
+    async with read_request(request, owner, service) as wish:
+        job, is_new = await run_in_threadpool(service.create_stylization, owner, wish, idempotency_key)
+    response.headers["Location"] = mount.link(job.links.self)
+    request.state.job_id = job.id
+    if is_new:
+        request.state.accepted = job.method
+    else:
+        response.headers["Idempotency-Replayed"] = "true"
+    wait = wait_seconds(prefer or ())
+    if wait is not None:
+        wait = _bounded(wait, context, request)
+        response.headers["Preference-Applied"] = f"wait={wait}"
+        started = time.monotonic()
+        job = await _until_ended(job, wait, owner, context, request)
+        request.state.waited = time.monotonic() - started
+        if _has_ended(job):
+            response.status_code = status.HTTP_200_OK
+    _say_when_to_ask_again(job, response)
+    return mount.resource(job)
+
+
+def _bounded(wait: int, context: Context, request: Request) -> int:
+    """How many seconds to wait of those asked for."""
+    longest = min(context.service.settings.max_wait, context.seconds_left(request))
+    return min(wait, max(0, int(longest)))
+
+
+async def _until_ended(job: Stylization, seconds: int, owner: str, context: Context, request: Request) -> Stylization:
+    """The job once it has ended, or as it is when time is up, the caller gone or the server stopping."""
+    began = now = time.monotonic()
+    while not _has_ended(job) and (left := began + seconds - now) > 0:
+        if context.stopping() or await request.is_disconnected():
+            break
+        pause = max(_SHORTEST_PAUSE, _PAUSE_SHARE * (now - began))
+        await asyncio.sleep(min(pause, _LONGEST_PAUSE, left))
+        now = time.monotonic()
+        job = await run_in_threadpool(context.service.get_stylization, owner, job.id)
+    return job
+
+
+def _has_ended(job: Stylization) -> bool:
+    return job.status in FINAL or job.status == "expired"
+
+
+def _say_when_to_ask_again(job: Stylization, response: Response) -> None:
+    if not _has_ended(job):
+        response.headers["Retry-After"] = "1"
+
+
+@router.get("", summary="List your paintings")
+def list_stylizations(
+    owner: Owner, service: Use, mount: Mounted, query: Annotated[ListQuery, Query()]
+) -> Page[Stylization]:
+    """Newest first, of any status unless one is asked for."""
+    page = service.list_stylizations(owner, limit=query.limit, cursor=query.cursor, status=query.status)
+    return mount.resource(page)
+
+
+@router.get("/{id}", summary="See how a painting is")
+async def get_stylization(
+    owner: Owner,
+    service: Use,
+    mount: Mounted,
+    id: str,  # noqa: A002
+    response: Response,
+) -> Stylization:
+    """Its status and progress, in the end its result or its error. `Retry-After` says when to ask again."""
+    # This is asked most. Were it a plain function, FastAPI would give the check of its answer a turn on a thread too.
+    job = await run_in_threadpool(service.get_stylization, owner, id)
+    _say_when_to_ask_again(job, response)
+    return mount.resource(job)
+
+
+@router.get(
+    "/{id}/image",
+    summary="Fetch a painting",
+    status_code=status.HTTP_303_SEE_OTHER,
+    response_class=Response,
+    responses={
+        200: {"description": "The file, for who has followed the redirect.", "content": _PAINTINGS},
+        303: {"description": "Where the file is, for a short while. `curl -L` follows."},
+    },
+)
+def get_stylization_image(owner: Owner, service: Use, mount: Mounted, id: str) -> Response:  # noqa: A002
+    """Leads to the file: 409 as long as there is none, 410 when it has expired."""
+    return _redirect(mount, service.image_url(owner, id))
+
+
+@router.get(
+    "/{id}/preview",
+    summary="See what is painted so far",
+    status_code=status.HTTP_303_SEE_OTHER,
+    response_class=Response,
+    responses={
+        200: {"description": "The picture, for who has followed the redirect.", "content": {"image/jpeg": BINARY}},
+        303: {"description": "Where a small picture of the present state is, for a short while."},
+    },
+)
+def get_stylization_preview(owner: Owner, service: Use, mount: Mounted, id: str) -> Response:  # noqa: A002
+    """Leads to a small picture: 404 as long as there is none."""
+    return _redirect(mount, service.preview_url(owner, id))
+
+
+def _redirect(mount: Mount, url: str) -> Response:
+    return RedirectResponse(mount.link(url), status.HTTP_303_SEE_OTHER)
+
+
+@router.post("/{id}/cancel", summary="Stop a painting")
+def cancel_stylization(owner: Owner, service: Use, mount: Mounted, id: str) -> Stylization:  # noqa: A002
+    """Takes effect at once, and may be repeated; a painting that has ended otherwise is a 409."""
+    return mount.resource(service.cancel_stylization(owner, id))
+
+
+@router.post("/{id}/delete", summary="Delete a painting")
+def delete_stylization(owner: Owner, service: Use, mount: Mounted, id: str) -> Stylization:  # noqa: A002
+    """Deletes its files at once, the photo's copy among them, and ends it if it has not ended. May be repeated.
+
+    What is left for 30 days is that there was one: `status` is `expired`, and there is no image any more.
+    """
+    return mount.resource(service.delete_stylization(owner, id))

@@ -1,0 +1,32 @@
+"""Uploads: files go to the object store directly, with a signed form."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Depends, status
+
+from stylizer_api.context import Owner, Use, json_only
+from stylizer_api.links import Mounted
+from stylizer_service.models import Upload, UploadRequest
+
+router = APIRouter(prefix="/v1/uploads", tags=["Uploads"])
+
+
+@router.post(
+    "",
+    summary="Get a form to upload a file with",
+    status_code=status.HTTP_201_CREATED,
+    dependencies=[Depends(json_only)],
+)
+def create_upload(owner: Owner, service: Use, mount: Mounted, body: UploadRequest) -> Upload:
+    """Gives a form that takes one file.
+
+    Send its `fields` and then the file as `file`, as multipart/form-data, to `url`.
+    What is uploaded is looked at when it is first used.
+    """
+    return mount.resource(service.create_upload(owner, body.media_type))
+
+
+@router.post("/{id}/delete", summary="Delete an upload", status_code=status.HTTP_204_NO_CONTENT)
+def delete_upload(owner: Owner, service: Use, id: str) -> None:  # noqa: A002
+    """Deletes its file at once; paintings and styles that were made from it are not affected."""
+    service.delete_upload(owner, id)

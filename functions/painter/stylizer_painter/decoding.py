@@ -1,0 +1,126 @@
+"""Decodes pictures away from the painter: what a stranger's picture does to a decoder, it does not do to a painting.
+
+The painter has pictures decoded by `GUARDED`. The core's own functions do it, in a fork (`stylizer_service.guard`) that
+has never seen torch, the stores or their credentials.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stylizer import errors, images
+from stylizer.images import ImageSource, Limits, Picture
+from stylizer.images.limits import noun
+from stylizer.images.sources import in_memory, read
+from stylizer_service.guard import Bounds, Crashed, Guard, GuardError, KeeperDied, TooSlow
+from stylizer_service.ports import Unavailable
+
+with suppress(ImportError):
+    import pillow_heif  # noqa: F401 - the first HEIC would load it, and each of them comes first in a fork of its own
+
+SECONDS = 120
+"""Longest that one picture may take, however busy the machine is."""
+CPU_SECONDS = 20
+"""Of the processor. The slowest that is taken, an AVIF of 50 megapixels with alpha, needs 3."""
+_BYTES_A_PIXEL = 40  # the greediest, TIFF of 32 bits a value, takes 24, AVIF with alpha 18, JPEG 10
+_OVERHEAD = 256 * 2**20  # stacks of threads, tables, profiles
+
+_KINDS: list[type[errors.ImageError]] = [errors.ImageError, *errors.ImageError.__subclasses__()]
+_ERRORS = {kind.code: kind for kind in _KINDS}
+
+log = logging.getLogger(__name__)
+
+
+def bounds(limits: Limits) -> Bounds:
+    """What decoding may take of a picture within limits."""
+    memory = _BYTES_A_PIXEL * limits.max_pixels + 3 * limits.max_bytes + _OVERHEAD
+    return Bounds(memory=memory, cpu_seconds=CPU_SECONDS, seconds=SECONDS, body=4 * limits.max_pixels)
+
+
+def work(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], Any]:
+    """In the fork: decode, and answer with what the picture is and its pixels, or with what is wrong with it."""
+    limits, field = Limits(**request["limits"]), request["field"]
+    try:
+        if request["shape"] is not None:
+            mask = images.decode_mask(data, shape=tuple(request["shape"]), limits=limits, field=field)
+            return {"shape": mask.shape}, mask
+        picture = images.decode(data, limits=limits, field=field)
+    except errors.ImageError as error:
+        return {"code": error.code, "detail": error.detail, "allowed": error.allowed}, b""
+    rgb, alpha = picture.rgb, picture.alpha
+    planes = rgb if alpha is None else np.concatenate([rgb.ravel(), alpha.ravel()])
+    return {"shape": rgb.shape[:2], "has_alpha": alpha is not None, "format": picture.format}, planes
+
+
+class GuardedDecoder:
+    """A `stylizer.images.Decoder` whose decoding happens in forks."""
+
+    def __init__(self) -> None:
+        self._guard = Guard("stylizer_painter.decoding:work")
+
+    def start(self) -> None:
+        """Get ready in the background, so that the first picture need not wait."""
+        self._guard.start()
+
+    def close(self) -> None:
+        """End the process that forks."""
+        self._guard.close()
+
+    def decode(self, source: ImageSource, *, limits: Limits, field: str) -> Picture:
+        """As `stylizer.images.decode`."""
+        if in_memory(source, field) is not None:
+            return images.decode(source, limits=limits, field=field)
+        answer, planes = self._run(source, None, limits, field)
+        height, width = answer["shape"]
+        rgb = np.frombuffer(planes, np.uint8, 3 * height * width).reshape(height, width, 3)
+        alpha = None
+        if answer["has_alpha"]:
+            alpha = np.frombuffer(planes, np.uint8, height * width, rgb.size).reshape(height, width)
+        return Picture(rgb, alpha, str(answer["format"]))
+
+    def decode_mask(
+        self, source: ImageSource, *, shape: tuple[int, int], limits: Limits, field: str
+    ) -> npt.NDArray[np.uint8]:
+        """As `stylizer.images.decode_mask`."""
+        if in_memory(source, field) is not None:
+            return images.decode_mask(source, shape=shape, limits=limits, field=field)
+        _, plane = self._run(source, shape, limits, field)
+        return np.frombuffer(plane, np.uint8).reshape(shape)
+
+    def _run(
+        self, source: Any, shape: tuple[int, int] | None, limits: Limits, field: str
+    ) -> tuple[dict[str, Any], bytearray]:
+        data = read(source, limits, field)
+        request = {"limits": asdict(limits), "field": field, "shape": shape}
+        try:
+            answer, body = self._guard.run(request, data, bounds(limits))
+        except KeeperDied as error:
+            raise Unavailable("pictures cannot be decoded here for the moment") from error
+        except GuardError as error:
+            raise _refusal(error, field) from error
+        if "code" in answer:
+            kind = _ERRORS[answer["code"]]
+            raise kind(answer["detail"], field=field, allowed=answer["allowed"])
+        return answer, body
+
+
+def _refusal(error: GuardError, field: str) -> errors.ImageError:
+    """What a caller is told of a picture whose decoder did not come back."""
+    log.warning("a decoder did not survive %s: %s: %s", noun(field), type(error).__name__, error)
+    if isinstance(error, Crashed):
+        return errors.CorruptImage(f"{noun(field)} is broken: its decoder stopped in the midst of it", field=field)
+    what = "time" if isinstance(error, TooSlow) else "memory"
+    allowed = f"a picture that takes no more than {SECONDS} s to decode" if what == "time" else None
+    return errors.ImageError(f"{noun(field)} takes more {what} to decode than it may", field=field, allowed=allowed)
+
+
+GUARDED = GuardedDecoder()
+"""The decoder of this process."""
+atexit.register(GUARDED.close)

@@ -1,0 +1,98 @@
+"""The painter behind the queue: a Lambda function that gets one message of SQS at a time.
+
+A message only wakes it; what is to be done stands in the job. So a message may come twice, late or out of order, and
+one whose job another painter holds is let go: if that painter dies, `settle.rescue` sends the job again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from stylizer_painter.outcomes import SERVICE, count, count_broken_off
+from stylizer_painter.painting import paint_job
+from stylizer_painter.warming import warm_up
+from stylizer_service.aws import open_ports
+from stylizer_service.aws.clients import Clients
+from stylizer_service.aws.settings import PainterSettings
+from stylizer_service.aws.tracing import traced
+from stylizer_service.ports import Ports
+
+_RETRY_SECONDS = 30
+_LONGEST_RETRY = 900
+
+log = Logger(service=SERVICE)
+
+warm_up()
+
+
+@cache
+def _settings() -> PainterSettings:
+    return PainterSettings()
+
+
+@cache
+def _clients() -> Clients:
+    return Clients()
+
+
+@cache
+def _ports() -> Ports:
+    return open_ports(_settings(), clients=_clients())
+
+
+if "AWS_LAMBDA_RUNTIME_API" in os.environ:
+    _ports()  # so that a setting that is missing is an error of the start, told before any event is taken
+
+
+@log.inject_lambda_context
+@traced(SERVICE)
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    """Paint what the messages ask for; answers which of them are to come again."""
+    processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+    return process_partial_response(
+        event=event, record_handler=lambda record: _receive(record, context), processor=processor, context=context
+    )
+
+
+def _receive(record: SQSRecord, context: LambdaContext) -> None:
+    """Paint what one message asks for. A message that cannot be read ends among the dead letters."""
+    try:
+        job_id = str(json.loads(record.body)["job_id"])
+        _paint(job_id, context)
+    except Exception:
+        log.exception("message %s failed", record.message_id)
+        count_broken_off()
+        _come_again_soon(record)
+        raise
+
+
+def _paint(job_id: str, context: LambdaContext) -> None:
+    margin = 1000 * _settings().painter_margin
+
+    def is_late() -> bool:
+        return context.get_remaining_time_in_millis() < margin
+
+    outcome = paint_job(_ports(), _settings(), job_id, is_late=is_late)
+    log.info("%s: %s", job_id, outcome, extra={"job_id": job_id, "outcome": outcome})
+    count(_ports(), job_id, outcome)
+
+
+def _come_again_soon(record: SQSRecord) -> None:
+    """Shorten the time after which the message comes again, which is long enough for a whole painting."""
+    times = int(record.attributes.approximate_receive_count or 1)
+    delay = min(_RETRY_SECONDS * 2 ** (times - 1), _LONGEST_RETRY)
+    try:
+        _clients().sqs.change_message_visibility(
+            QueueUrl=_settings().queue_url, ReceiptHandle=record.receipt_handle, VisibilityTimeout=delay
+        )
+    except Exception:  # It comes again all the same, later.
+        log.warning("could not have message %s come again soon", record.message_id, exc_info=True)

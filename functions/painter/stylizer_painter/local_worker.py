@@ -1,0 +1,149 @@
+"""Paints the jobs of one data folder, one at a time: `python -m stylizer_painter.local_worker`."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import stylizer
+from stylizer.compute import configure_process, trim_malloc
+from stylizer_painter.decoding import GUARDED
+from stylizer_painter.painting import paint_job
+from stylizer_service.local import Local, open_local
+from stylizer_service.local.orphans import remove_orphans
+from stylizer_service.ports import Unavailable
+from stylizer_service.settings import Settings
+
+_POLL_SECONDS = 0.1
+_SWEEP_SECONDS = 60.0
+_NICENESS = 10
+_FIRST_PAUSE = 1.0
+_LONGEST_PAUSE = 10.0
+
+log = logging.getLogger(__name__)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until SIGTERM, SIGINT or the death of the parent; a job in hand is handed back."""
+    options = _parse(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s painter: %(message)s", stream=sys.stderr)
+    settings = Settings(data_dir=options.data_dir) if options.data_dir else Settings()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    should_stop = _stop_condition(stop, options.parent)
+    os.nice(_NICENESS)  # the API has to answer while this uses every core
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with _only_one(settings.data_dir / "worker.lock", should_stop) as is_mine:
+        if is_mine:
+            with closing(open_local(settings)) as local:
+                _work(local, should_stop)
+    return 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m stylizer_painter.local_worker", description=__doc__)
+    parser.add_argument(
+        "--data-dir", type=Path, metavar="DIR", help="the data folder (default: STYLIZER_DATA_DIR, or ./data)"
+    )
+    parser.add_argument(
+        "--parent", type=int, metavar="PID", help="end when this process, which must be the parent, has died"
+    )
+    return parser.parse_args(arguments)
+
+
+def _stop_condition(stop: threading.Event, parent: int | None) -> Callable[[], bool]:
+    return lambda: stop.is_set() or (parent is not None and os.getppid() != parent)
+
+
+@contextmanager
+def _only_one(path: Path, should_stop: Callable[[], bool]) -> Iterator[bool]:
+    """Hold a lock that dies with the process, waiting for it if need be; False if told to stop before."""
+    with path.open("ab") as file:
+        is_waiting = False
+        while not should_stop():
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if not is_waiting:
+                    log.info("waiting for the other painter of %s to end", path.parent)
+                is_waiting = True
+                time.sleep(_POLL_SECONDS)
+                continue
+            yield True
+            return
+        yield False
+
+
+def _work(local: Local, should_stop: Callable[[], bool]) -> None:
+    GUARDED.start()
+    configure_process()
+    stylizer.stylize  # noqa: B018 - loads torch now, so that the first job need not wait for it
+    # Holding the lock means that every earlier painter is dead, whatever its lease says.
+    has_lost_jobs, counts = True, True
+    next_sweep, pause = 0.0, _FIRST_PAUSE
+    while not should_stop():
+        if time.monotonic() >= next_sweep:
+            _tidy(local)
+            next_sweep = time.monotonic() + _SWEEP_SECONDS
+        try:
+            if has_lost_jobs:
+                _take_back(local, counts=counts)
+            has_lost_jobs = counts = False
+            has_painted = _paint_next(local, should_stop)
+        except Unavailable as error:
+            log.warning("%s; trying again in %g s", error, pause)
+            _wait(pause, should_stop)
+            # What was at hand stands there as if someone painted it. That is no fault of that job, and does not count.
+            has_lost_jobs, pause = True, min(2 * pause, _LONGEST_PAUSE)
+            continue
+        pause = _FIRST_PAUSE
+        if not has_painted:
+            _wait(_POLL_SECONDS, should_stop)
+
+
+def _take_back(local: Local, *, counts: bool) -> None:
+    bereft = local.queue.bury_painters(counts=counts)
+    if bereft:
+        log.info("found %d unfinished painting(s)", bereft)
+
+
+def _paint_next(local: Local, should_stop: Callable[[], bool]) -> bool:
+    """Paint the job whose turn it is; False if there is none."""
+    job_id = local.queue.receive()
+    if job_id is None:
+        return False
+    log.info("%s: taken", job_id)
+    outcome = paint_job(local.service.ports, local.service.settings, job_id, should_stop=should_stop)
+    log.info("%s: %s", job_id, outcome)
+    trim_malloc()
+    return True
+
+
+def _wait(seconds: float, should_stop: Callable[[], bool]) -> None:
+    end = time.monotonic() + seconds
+    while not should_stop() and time.monotonic() < end:
+        time.sleep(_POLL_SECONDS)
+
+
+def _tidy(local: Local) -> None:
+    try:
+        count = local.service.sweep() + remove_orphans(local.blobs, local.service.ports)
+    except Exception:  # Tidying can wait; painting cannot.
+        log.exception("could not tidy up")
+    else:
+        if count:
+            log.info("let go of %d thing(s) whose time was over", count)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

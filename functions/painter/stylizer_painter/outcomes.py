@@ -1,0 +1,39 @@
+"""Counts what became of jobs, for the dashboard and the alarms."""
+
+from __future__ import annotations
+
+import logging
+
+from aws_lambda_powertools.metrics import MetricUnit
+
+from stylizer_painter.painting import Outcome
+from stylizer_service.aws.metrics import put
+from stylizer_service.ports import Ports, Unavailable
+
+SERVICE = "painter"
+
+log = logging.getLogger(__name__)
+
+
+def count_broken_off() -> None:
+    """Put down that a painter could not go on with a message, mostly for want of a store, and that it comes again."""
+    put("BrokenOff", 1, service=SERVICE)
+
+
+def count(ports: Ports, job_id: str, outcome: Outcome) -> None:
+    """Put down how a delivery ended; of a painting that is done, how long it took, and of a failure, why.
+
+    Where the store does not answer, that is left out: the delivery is over, and must not come again to be counted.
+    """
+    try:
+        job = ports.jobs.get(job_id)
+    except Unavailable as error:
+        log.warning("%s: %s cannot be counted in full: %s", job_id, outcome, error)
+        job = None
+    method = job.method if job else "unknown"
+    put("Deliveries", 1, method=method, outcome=outcome)
+    if outcome == "succeeded" and job and job.result:
+        put("PaintingSeconds", job.result.seconds.painting, MetricUnit.Seconds, method=method)
+        put("QueuedSeconds", job.result.seconds.queued, MetricUnit.Seconds, method=method)
+    if outcome == "failed" and job and job.error:
+        put("Failures", 1, problem=job.error.code)

@@ -1,0 +1,22 @@
+"""Gets a process ready to paint, so that the first job does not wait for it."""
+
+from __future__ import annotations
+
+from PIL import Image
+
+import stylizer
+import stylizer.methods
+from stylizer.compute import configure_process
+from stylizer_painter.decoding import GUARDED
+
+_SIDE = 64
+
+
+def warm_up() -> None:
+    """Load what a painting by any method takes, and make one by the default method; safe to call again."""
+    GUARDED.start()
+    configure_process()
+    for name in stylizer.methods.METHODS:
+        stylizer.methods.load(name)
+    gray = Image.new("RGB", (_SIDE, _SIDE), "gray")
+    stylizer.stylize(gray, gray, options=stylizer.Options(size=_SIDE, quality="draft"))

@@ -1,0 +1,143 @@
+"""What happens after painters, in one Lambda function with four ways in.
+
+- SNS: the GPU endpoint tells that an invocation is over, well or badly.
+- SQS, dead letters of the paint queue: messages that no painter could deal with.
+- SQS, webhooks: a caller is to be told that a job has ended.
+- EventBridge, every minute: rescue jobs that nobody will come to, and let go of what is over.
+
+A failing message comes again; a failing schedule comes in a minute anyway.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from stylizer_reconciler import outcomes
+from stylizer_service import settle
+from stylizer_service.aws import open_ports
+from stylizer_service.aws.settings import SettleSettings
+from stylizer_service.aws.tracing import traced
+from stylizer_service.ports import Ports
+from stylizer_service.problems import problem
+from stylizer_service.sweep import sweep
+from stylizer_service.webhook_sender import HttpsSender
+from stylizer_service.webhooks import Sender, deliver
+
+log = Logger(service=outcomes.SERVICE)
+
+
+@cache
+def _settings() -> SettleSettings:
+    return SettleSettings()
+
+
+@cache
+def _ports() -> Ports:
+    return open_ports(_settings())
+
+
+if "AWS_LAMBDA_RUNTIME_API" in os.environ:
+    _ports()  # so that a setting that is missing is an error of the start, told before any event is taken
+
+
+@cache
+def _sender() -> Sender:
+    return HttpsSender(_settings().webhook_timeout)
+
+
+@log.inject_lambda_context
+@traced(outcomes.SERVICE)
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse | None:
+    """Deal with whatever came; answers which messages of a queue are to come again."""
+    match event:
+        case {"Records": [{"EventSource": "aws:sns"}, *_] as records}:
+            for record in records:
+                _hear(json.loads(record["Sns"]["Message"]))
+        case {"Records": [{"eventSource": "aws:sqs"}, *_]}:
+            processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+            return process_partial_response(event=event, record_handler=_receive, processor=processor, context=context)
+        case {"source": "aws.events"}:
+            _tidy()
+        case _:
+            raise ValueError(f"an event that settle does not know, with {', '.join(event)}")
+    return None
+
+
+def _hear(notice: dict[str, Any]) -> None:
+    """What the endpoint says of an invocation; whether its job is over stands in the job."""
+    job_id = str(notice.get("inferenceId", ""))
+    job = _ports().jobs.get(job_id)
+    is_mended = job is not None and settle.resume(_ports(), _settings(), job)
+    if notice.get("invocationStatus") != "Completed":
+        # The reason has internals of the endpoint, which are the owner's and no caller's business.
+        log.error("%s: the endpoint failed: %s", job_id, notice.get("failureReason"), extra={"job_id": job_id})
+        outcomes.count_endpoint_failure()
+        is_mended = (
+            is_mended
+            or settle.send_again(_ports(), _settings(), job_id)
+            or _fail(job_id, "the GPU painter failed before it could paint this; try again later")
+        )
+    log.info("%s: endpoint %s, settled: %s", job_id, notice.get("invocationStatus"), is_mended)
+
+
+def _receive(record: SQSRecord) -> None:
+    if _name(record.event_source_arn, ":") == _name(_settings().webhook_queue_url, "/"):
+        _tell(_job_id(record))
+    else:
+        _bury(record)
+
+
+def _tell(job_id: str) -> None:
+    outcome = deliver(_ports(), _settings(), job_id, _sender())
+    log.info("webhook of %s: %s", job_id, outcome, extra={"job_id": job_id, "outcome": outcome})
+    outcomes.count_webhook(outcome)
+
+
+def _bury(record: SQSRecord) -> None:
+    """A message that every painter failed at: its job fails, unless somebody paints it after all."""
+    outcomes.count_dead_letter()
+    try:
+        job_id = _job_id(record)
+    except (ValueError, KeyError, TypeError):
+        log.error("a message that names no job was dropped", extra={"body": record.body[:200]})
+        return
+    times = record.attributes.approximate_receive_count
+    is_ended = _fail(job_id, "several painters failed at this in a row; the log says why")
+    log.error("%s: dead letter, ended: %s", job_id, is_ended, extra={"job_id": job_id, "received": times})
+
+
+def _fail(job_id: str, detail: str) -> bool:
+    error = problem("painting-failed", detail)
+    is_ended = settle.fail(_ports(), _settings(), job_id, error)
+    if is_ended:
+        outcomes.count_failure(error.code)
+    return is_ended
+
+
+def _tidy() -> None:
+    began = _ports().clock.now()
+    rescued: list[str] = []
+    try:
+        rescued = settle.rescue(_ports(), _settings())
+        outcomes.count_rescued(_ports(), rescued, began)
+    finally:  # a job that cannot be helped must not have everybody's files pile up
+        removed = sweep(_ports(), record_ttl=_settings().record_ttl)
+        log.info("rescued %d, let go of %d", len(rescued), removed, extra={"rescued": rescued})
+
+
+def _job_id(record: SQSRecord) -> str:
+    return str(json.loads(record.body)["job_id"])
+
+
+def _name(address: str, separator: str) -> str:
+    """The name of a queue, which ends its ARN and its URL alike."""
+    return address.rpartition(separator)[2]

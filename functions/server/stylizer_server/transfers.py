@@ -1,0 +1,62 @@
+"""Honors the signed forms and links that an object store would honor elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+
+from fastapi import APIRouter, Request, Response, status
+from fastapi.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+
+from stylizer_api.files import send_file
+from stylizer_api.forms import read_form
+from stylizer_service.local import Local
+from stylizer_service.local.blobs import UploadPolicy
+from stylizer_service.problems import invalid
+
+_FIELDS = ("key", "Content-Type", "policy", "signature", "file")
+_CHUNK = 2**20
+
+
+def transfers(local: Local) -> APIRouter:
+    """The calls behind the links; not in the contract, because callers only follow what they are given."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.post("/v1/uploads/{id}/file")
+    async def receive_file(id: str, request: Request) -> Response:  # noqa: A002
+        key = f"uploads/{id}/file"
+        await run_in_threadpool(local.service.ports.intake.room)
+        async with read_form(
+            request,
+            fields=_FIELDS,
+            max_bytes=local.service.settings.max_bytes,
+            # Nobody has shown a key: a file is not even put down for a moment without a signature of ours before it.
+            before_file=lambda fields: local.blobs.check_form(key, fields),
+        ) as form:
+            file = form.get("file")
+            if not isinstance(file, UploadFile):
+                raise invalid("file", "the form has no file", "a file, after the other fields")
+            fields = {name: value for name, value in form.items() if isinstance(value, str)}
+            policy = local.blobs.check_form(key, fields)
+            await run_in_threadpool(_store, local, policy, file)
+        return Response(status_code=status.HTTP_204_NO_CONTENT)
+
+    @router.get("/v1/files/{key:path}")
+    def give_file(request: Request, key: str, expires: str = "", filename: str = "", signature: str = "") -> Response:
+        stored = local.blobs.resolve(key, expires=expires, filename=filename, signature=signature)
+        return send_file(
+            request,
+            stored.path,
+            media_type=stored.media_type,
+            filename=stored.filename,
+            # Whoever was given the link may show the picture in a page of theirs, as with S3.
+            headers={"Cache-Control": "private, no-cache", "Cross-Origin-Resource-Policy": "cross-origin"},
+        )
+
+    return router
+
+
+def _store(local: Local, policy: UploadPolicy, file: UploadFile) -> None:
+    room = local.service.ports.intake.file(file.size or 0)
+    with room, local.blobs.writer(policy.key, max_bytes=policy.max_bytes) as writer:
+        shutil.copyfileobj(file.file, writer, _CHUNK)

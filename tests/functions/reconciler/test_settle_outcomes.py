@@ -1,0 +1,80 @@
+"""What the dashboard and the alarms hear from settle."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pictures import slope
+
+from stylizer_reconciler.outcomes import count_rescued, count_webhook
+from stylizer_service import settle
+from stylizer_service.leases import claim
+from stylizer_service.local import Local, open_local
+from stylizer_service.models import StylizationRequest
+from stylizer_service.problems import problem
+from stylizer_service.settings import Settings
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Iterator[Local]:
+    with closing(open_local(Settings(data_dir=tmp_path / "data", lease_seconds=1e-9, max_attempts=1))) as local:
+        yield local
+
+
+@pytest.fixture
+def submit(local: Local) -> Callable[[], str]:
+    def submitted() -> str:
+        content = local.service.add_upload("ann", io.BytesIO(slope()), field="content")
+        request = StylizationRequest.model_validate({"content": content, "style": content, "size": 64})
+        return local.service.create_stylization("ann", request)[0].id
+
+    return submitted
+
+
+@pytest.fixture
+def counted(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[dict[str, Any]]]:
+    """Every figure since the last look, as name, value and dimensions."""
+
+    def read() -> list[dict[str, Any]]:
+        entries = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        return [{key: value for key, value in entry.items() if key != "_aws"} for entry in entries]
+
+    return read
+
+
+def test_jobs_that_were_given_up_count_as_rescued_and_as_failed_for_their_reason(
+    local: Local, submit: Callable[[], str], counted: Callable[[], list[dict[str, Any]]]
+) -> None:
+    ports, settings = local.service.ports, local.service.settings
+    began = ports.clock.now()
+    assert claim(ports, settings, submit())
+    count_rescued(ports, settle.rescue(ports, settings), began)
+    assert counted() == [{"Rescued": [1.0], "service": "settle"}, {"Failures": [1.0], "problem": "painter-died"}]
+
+
+def test_a_failure_is_counted_once_by_whoever_told_of_it_first(
+    local: Local, submit: Callable[[], str], counted: Callable[[], list[dict[str, Any]]]
+) -> None:
+    ports, settings, job_id = local.service.ports, local.service.settings, submit()
+    settle.fail(ports, settings, job_id, problem("painting-failed", "counted where it was seen"))
+    count_rescued(ports, [job_id], ports.clock.now())
+    assert counted() == [{"Rescued": [1.0], "service": "settle"}]
+
+
+def test_that_nobody_had_to_be_rescued_is_told_as_well(
+    local: Local, counted: Callable[[], list[dict[str, Any]]]
+) -> None:
+    count_rescued(local.service.ports, [], local.service.ports.clock.now())
+    assert counted() == [{"Rescued": [0.0], "service": "settle"}]
+
+
+def test_webhooks_count_by_what_came_of_them_if_one_was_due(counted: Callable[[], list[dict[str, Any]]]) -> None:
+    for outcome in ("told", "later", "given-up", "nothing"):
+        count_webhook(outcome)
+    assert [entry["outcome"] for entry in counted()] == ["told", "later", "given-up"]

@@ -1,0 +1,70 @@
+"""The run of `make load` with small numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tools.load.crowd import Plan, Report
+from tools.load.figures import percentile
+from tools.load.processes import Usage, serving
+from tools.load.protections import half_open, oversized, queue_limit
+from tools.load.stages import Run, Stage, draw_photo, run
+
+
+@pytest.fixture(scope="session")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return draw_photo(tmp_path_factory.mktemp("photo") / "photo.jpg")
+
+
+def test_every_client_is_served_and_no_job_lost_while_the_painter_works(tmp_path: Path, photo: Path) -> None:
+    result = run(tmp_path, photo, clients=[4], seconds=1.0, backlog=4)
+
+    assert list(result.broken()) == []
+    assert {stage.name for stage in result.stages} == {"yardstick", "polls", "mix, painter idle", "mix, painter busy"}
+    kinds = {kind for stage in result.stages for kind in stage.report.took}
+    assert {"poll", "list", "page", "image", "upload file", "create by json", "create by form"} <= kinds
+    assert len(result.accepted) >= 4
+
+
+def test_who_is_refused_while_the_queue_is_full_comes_again_when_told_to_and_is_painted(
+    tmp_path: Path, photo: Path
+) -> None:
+    seen = queue_limit(tmp_path, photo, limit=2, jobs=4)
+
+    assert seen.broken == []
+
+
+def test_who_holds_connections_or_sends_without_end_is_cut_off_and_others_are_served(tmp_path: Path) -> None:
+    with serving(tmp_path / "data", head_timeout="1", max_bytes="100000") as server:
+        plan = Plan(address=server.address, clients=2, seconds=1, mix={"health": 1})
+        seen = [half_open(server, plan, count=30), *oversized(server)]
+
+    assert [broken for protection in seen for broken in protection.broken] == []
+    assert len(seen) == 8
+
+
+def test_an_error_an_unserved_client_a_lost_job_and_a_file_left_open_are_each_a_broken_promise() -> None:
+    fine = Report(
+        seconds=1, took={"poll": [0.1]}, answers={"200": 1, "303": 1}, accepted=[], unserved=0, busy=0, late=0
+    )
+    held = Usage(memory=50, files=15, threads=10, cpu=1)
+
+    def broken(run: Run, report: Report = fine) -> int:
+        run.stages = [Stage("mix", 8, report)]
+        return len(list(run.broken()))
+
+    assert broken(Run(before=held, after=held)) == 0
+    assert broken(Run(), fine.model_copy(update={"answers": {"200": 9, "500": 1}})) == 1
+    assert broken(Run(), fine.model_copy(update={"answers": {"200": 9, "TimeoutError": 1}})) == 1
+    assert broken(Run(), fine.model_copy(update={"unserved": 1})) == 1
+    assert broken(Run(lost=["stz_x"])) == 1
+    assert broken(Run(before=held, after=replace(held, files=50))) == 1
+
+
+def test_a_percentile_is_the_nearest_rank() -> None:
+    values = [float(value) for value in range(1, 101)]
+    assert [percentile(values, share) for share in (0.5, 0.99, 1.0)] == [50, 99, 100]
+    assert percentile([7.0], 0.5) == 7

@@ -1,0 +1,313 @@
+"""A run on AWS, as moto plays it: over a line on which anything goes wrong, with painters that are killed."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import httpx
+import trustme
+from cloud.control_plane import ControlPlane
+from cloud.faulty_line import carrying
+from cloud.gateway import serving_gateway
+from cloud.moto_server import serving_moto
+from cloud.pump import SCHEDULE, LambdaContext, QueueSource, Running, notice
+from cloud.receiver import Receiver, stranger
+from cloud.stage import Stage, build
+
+from stylizer_service.aws import open_ports
+from stylizer_service.aws.settings import SettleSettings
+from stylizer_service.sweep import sweep
+from tools.chaos.clients import Client, Crowd, Ledger
+from tools.chaos.figures import Figures, counted
+from tools.chaos.painters import GpuPainter, LambdaPainter, UnrulyQueue, deliver
+from tools.chaos.rough_line import RoughLine
+from tools.chaos.verdict import Evidence, judge
+from tools.chaos.wishes import Wish, make_wishes
+
+_CLIENTS = 4
+_FEW = 50
+"""So many jobs can one painter at the queue deal with."""
+_GATEWAYS = 3
+_CALM_SECONDS = 300.0
+_ASKING_SECONDS = 8.0
+_KEY = "key-of-ann"
+_SETTLE = "stylizer_reconciler.lambda_handler"
+
+
+def run(folder: Path, *, jobs: int, seconds: float, seed: int, log: Path | None) -> Figures:
+    """Let it all happen; gives the figures.
+
+    Args:
+        folder: For the files of the processes.
+        jobs: How many are asked for.
+        seconds: How long there are faults, at the longest.
+        seed: Where wishes and faults come from.
+        log: The file for what the functions say.
+    """
+    said = log or folder / "functions.log"
+    with said.open("w") as file, redirect_stdout(file), redirect_stderr(file):
+        with ExitStack() as everything:
+            figures = _run(everything, folder, jobs, seconds, seed)
+        for painters in folder.rglob("*r.log"):
+            file.write(painters.read_text())
+        return figures
+
+
+def _run(everything: ExitStack, folder: Path, jobs: int, seconds: float, seed: int) -> Figures:
+    chance = random.Random(seed)
+    moto = everything.enter_context(serving_moto())
+    line = everything.enter_context(carrying(moto, partial(RoughLine, chance=random.Random(f"line-{seed}"))))
+    receiver = everything.enter_context(stranger(trustme.CA()))
+    world = _World(everything, folder, build(moto, visibility=20), line, receiver, chance, 2 if jobs > _FEW else 1)
+    wishes = make_wishes(chance, jobs, receiver.url)
+    ledger = Ledger()
+    deadline = time.monotonic() + seconds + _CALM_SECONDS
+    clients = [Client(world.api(index), world.store, ledger, deadline, "chaos") for index in range(_CLIENTS)]
+    asking = max(0.7 * seconds, _ASKING_SECONDS)
+    crowd = Crowd(clients, wishes, seconds=asking, seed=seed)
+    line.is_rough = True
+    crowd.start()
+    began = time.monotonic()
+    faults = _Faults(world, chance, longest_pause=min(2.5, seconds / 10))
+    faults.happen(until=began + seconds, while_=crowd.is_asking)
+    crowd.join()
+    line.is_rough = False
+    lasted = time.monotonic() - began
+    crowd.watch(sorted(ledger.accepted))
+    untold = world.wait_until_told(wishes, ledger)
+    figures = Figures(f"Chaos on AWS: {jobs} jobs, seed {seed}, faults for {lasted:.0f} s")
+    last = Client(world.api(0), world.store, ledger, time.monotonic() + _CALM_SECONDS, "")
+    judge(figures, wishes, ledger, last, _evidence(world, ledger, faults))
+    figures.promise("webhooks that were never told", untold)
+    figures.add("webhooks told (more than once)", world.told())
+    figures.add("painters killed, of the queue", sum(painter.kills for painter in world.painters))
+    figures.add("painters killed, with a GPU", world.gpu.kills)
+    figures.add("messages given twice, in any order", world.queue.duplicates)
+    figures.add("notices given twice", world.notices_twice)
+    figures.add("sweeps, two at a time", world.sweeps)
+    figures.add("storms", counted(faults.counts))
+    figures.add("requests to AWS that fared badly", line.wrongs.total())
+    for service in ("s3", "dynamodb", "sqs"):
+        wrongs = {name.partition(" ")[2]: count for name, count in line.wrongs.items() if name.startswith(service)}
+        figures.add(f"  {service}", counted(Counter(wrongs)))
+    world.stop()
+    _add_leftovers(figures, world.stage)
+    return figures
+
+
+class _World:
+    """The stage with everything around it.
+
+    Attributes:
+        stage: The stores.
+        line: What is between them and the functions.
+        queue: What painters are given.
+        painters: Those of the queue.
+        gpu: The one of the endpoint.
+        store: Plain HTTP, for forms and links.
+        notices_twice: How many notices of the endpoint came twice.
+        sweeps: How often settle was sent to tidy up.
+    """
+
+    def __init__(
+        self,
+        everything: ExitStack,
+        folder: Path,
+        stage: Stage,
+        line: RoughLine,
+        receiver: Receiver,
+        chance: random.Random,
+        painters: int,
+    ):
+        self.stage = stage
+        self.line = line
+        self.notices_twice = self.sweeps = 0
+        self._receiver = receiver
+        self._chance = chance
+        self._everything = everything
+        self._stopping = threading.Event()
+        plane = ControlPlane(stage.s3, stage.results, self._hear)
+        everything.enter_context(_environment(stage, line, plane))
+        everything.enter_context(plane.running())
+        self._settler = import_module(_SETTLE).handler
+        everything.enter_context(patch.object(import_module(_SETTLE), "_sender", receiver.sender))
+        api = import_module("stylizer_api.lambda_handler").handler
+        self._gateways = [
+            everything.enter_context(serving_gateway(api, keys={_KEY: "ann-id"})) for _ in range(_GATEWAYS)
+        ]
+        self.store = everything.enter_context(httpx.Client(timeout=30))
+        self.gpu = GpuPainter(stage, folder, plane)
+        self.gpu.start()
+        everything.callback(self.gpu.stop)
+        self.queue = UnrulyQueue(stage.sqs, stage.paint_queue, self._settler, chance=random.Random(chance.random()))
+        self.painters = [LambdaPainter(stage, _made(folder / f"painter-{index}")) for index in range(painters)]
+        for painter in self.painters:
+            self._in_background(partial(deliver, self.queue, painter, self._stopping))
+        for _ in range(2):
+            self._in_background(self._keep_tidy)
+        sources = [QueueSource(stage.sqs, url, self._settler) for url in (stage.dead_letters, stage.webhook_queue)]
+        everything.enter_context(Running(*sources))
+        everything.callback(self._stopping.set)
+
+    def api(self, index: int) -> httpx.Client:
+        """A client of the API, by one of several instances of it."""
+        address = f"{self._gateways[index % len(self._gateways)]}/"
+        client = httpx.Client(base_url=address, headers={"X-Api-Key": _KEY}, timeout=60)
+        return self._everything.enter_context(client)
+
+    def stop(self) -> None:
+        """Let nothing more happen in the background."""
+        self._stopping.set()
+
+    def told(self) -> str:
+        """How many callers have heard of the end, and how many more than once."""
+        heard = Counter(each.headers["webhook-id"] for each in self._receiver.heard)
+        return f"{len(heard)} ({sum(count > 1 for count in heard.values())})"
+
+    def wait_until_told(self, wishes: list[Wish], ledger: Ledger) -> list[str]:
+        """The jobs whose callers have not heard of their end after all."""
+        asked = [wish.number for wish in wishes if "webhook" in wish.fields]
+        ended = {ledger.accepted[number] for number in asked if number in ledger.ends}
+        deadline = time.monotonic() + _CALM_SECONDS
+        while untold := ended - {each.headers["webhook-id"] for each in self._receiver.heard}:
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.2)
+        return sorted(untold)
+
+    def _hear(self, message: str) -> None:
+        """The topic calls settle; at times twice, and again when it fails."""
+        self.notices_twice += (is_twice := self._chance.random() < 0.5)
+        for _ in range(1 + is_twice):
+            for _ in range(3):
+                try:
+                    self._settler(notice(message), LambdaContext(function_name="reconciler"))
+                    break
+                except Exception:  # told again, as by a topic
+                    time.sleep(0.5)
+
+    def _keep_tidy(self) -> None:
+        while not self._stopping.wait(1):
+            self.sweeps += 1
+            try:
+                self._settler(SCHEDULE, LambdaContext(function_name="reconciler"))
+            except Exception:  # the next schedule comes anyway
+                sys.stderr.write("a sweep was broken off\n")
+
+    def _in_background(self, work: Callable[[], None]) -> None:
+        thread = threading.Thread(target=work)
+        thread.start()
+        self._everything.callback(thread.join)
+
+
+class _Faults:
+    """What befalls the stage, besides what goes wrong on the line all the time.
+
+    Attributes:
+        counts: How many storms there were, by service.
+        overs: When each fault was over.
+    """
+
+    def __init__(self, world: _World, chance: random.Random, *, longest_pause: float):
+        self.counts: Counter[str] = Counter()
+        self.overs: list[datetime] = []
+        self._world = world
+        self._chance = chance
+        self._longest_pause = longest_pause
+        self._kinds: list[Callable[[], None]] = [
+            self._kill_painter,
+            self._kill_gpu,
+            *(partial(self._storm, service) for service in ("s3", "dynamodb", "sqs")),
+        ]
+
+    def happen(self, *, until: float, while_: Callable[[], bool]) -> None:
+        """Go on until that time, or until nobody asks for anything any more; each kind comes once at least."""
+        todo = self._chance.sample(self._kinds, len(self._kinds))
+        while todo or (while_() and time.monotonic() < until):
+            time.sleep(self._chance.uniform(0, self._longest_pause))
+            (todo.pop() if todo else self._chance.choice(self._kinds))()
+            self.overs.append(datetime.now(UTC))
+
+    def _kill_painter(self) -> None:
+        self._chance.choice(self._world.painters).kill()
+
+    def _kill_gpu(self) -> None:
+        self._world.gpu.kill()
+
+    def _storm(self, service: str) -> None:
+        self.counts[service] += 1
+        with self._world.line.storm(service):
+            time.sleep(self._chance.uniform(1, 4))
+
+
+@contextmanager
+def _environment(stage: Stage, line: RoughLine, plane: ControlPlane) -> Iterator[None]:
+    """What functions are given: they reach AWS by the line, and give up sooner than the real ones."""
+    stage.environment.update(
+        {
+            "AWS_ENDPOINT_URL": line.address,
+            "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": plane.url,
+            "STYLIZER_ENDPOINT_NAME": "painter",
+            "STYLIZER_GPU": "true",
+            "STYLIZER_PAINTER_SECONDS": "5",
+            "STYLIZER_LEASE_SECONDS": "6",
+            "STYLIZER_REQUEUE_AFTER": "10",
+            "STYLIZER_WEBHOOK_TIMEOUT": "2",
+        }
+    )
+    with patch.dict(os.environ, stage.environment):
+        yield
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def _evidence(world: _World, ledger: Ledger, faults: _Faults) -> Evidence:
+    def results(job_id: str) -> list[str]:
+        return [key for key in _keys(world.stage, world.stage.results, f"jobs/{job_id}/") if "/result." in key]
+
+    return Evidence(
+        finished=Counter(job for job, _ in world.line.finished),
+        results={job_id: results(job_id) for job_id in ledger.accepted.values()},
+        moments=[moment for _, moment in world.line.finished],
+        recoveries=faults.overs,
+    )
+
+
+class _Later:
+    """The clock of a time when everything is over."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(days=3)
+
+
+def _add_leftovers(figures: Figures, stage: Stage) -> None:
+    """Sweep when all has expired. What has no record is the lifecycle rules' of the buckets, and counted apart."""
+    settings = SettleSettings()
+    ports = open_ports(settings, _Later())
+    sweep(ports, record_ttl=settings.record_ttl)
+    kept = [*_keys(stage, stage.results, "jobs/"), *_keys(stage, stage.uploads, "uploads/")]
+    owners = {key: key.split("/")[1] for key in kept}
+    orphans = [key for key, name in owners.items() if not (ports.jobs.get(name) or ports.uploads.get(name))]
+    figures.add("files without a record, for the lifecycle rules", len(orphans))
+    figures.promise("files left when all have expired", sorted(set(kept) - set(orphans)))
+
+
+def _keys(stage: Stage, bucket: str, prefix: str) -> list[str]:
+    pages: Any = stage.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return [entry["Key"] for page in pages for entry in page.get("Contents", ())]

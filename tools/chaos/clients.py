@@ -1,0 +1,216 @@
+"""Clients as we ask them to be: each asks again, with the same key, until it has an answer, and remembers it."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+
+from tools.chaos.wishes import Wish
+
+_COME_AGAIN = {429, 503, 507}
+"""What the API may say at any time. Everything else that is no success is a defect."""
+_STORE_DOWN = range(500, 600)  # what a store itself may say
+_LONGEST_PAUSE = 1.0
+"""A good client waits as long as `Retry-After` says; these have less time."""
+_ENDS = ("succeeded", "failed", "canceled", "expired")
+
+
+class Hopeless(Exception):
+    """The time of the run is over."""
+
+
+@dataclass
+class Ledger:
+    """What the clients know, who trust nobody else.
+
+    Attributes:
+        accepted: The id of each wish that was accepted.
+        ends: The job of each wish that has ended, as the API gives it.
+        refused: What was refused although it was right, and all else that a client must never see.
+        statuses: How often the API answered each status; 0 is no answer at all.
+    """
+
+    accepted: dict[int, str] = field(default_factory=dict)
+    ends: dict[int, dict[str, Any]] = field(default_factory=dict)
+    refused: list[str] = field(default_factory=list)
+    statuses: Counter[int] = field(default_factory=Counter)
+
+
+class Client:
+    """Makes its wishes one after the other. Several share a ledger.
+
+    Args:
+        api: The API.
+        store: For forms and links, which may lead elsewhere.
+        ledger: Where to write down what came of them.
+        deadline: When to give up, in monotonic seconds.
+        name: What this run's keys begin with.
+    """
+
+    def __init__(self, api: httpx.Client, store: httpx.Client, ledger: Ledger, deadline: float, name: str):
+        self._api = api
+        self._store = store
+        self._ledger = ledger
+        self._deadline = deadline
+        self._name = name
+
+    def make(self, wish: Wish, pause: float) -> None:
+        """Have a wish accepted, and do with it what its kind asks for.
+
+        Args:
+            wish: What is wanted.
+            pause: How long who cancels thinks about it, seconds.
+        """
+        send = self._sender(wish)
+        job_id = self._accept(send)
+        if job_id is None:
+            return
+        self._ledger.accepted[wish.number] = job_id
+        if wish.kind == "again" and self._accept(send) != job_id:
+            self._ledger.refused.append(f"wish {wish.number}: its key gave another job the second time")
+        if wish.kind == "cancel":
+            time.sleep(pause)
+            self._ask(lambda: self._api.post(f"v1/stylizations/{job_id}/cancel"), also_fine=HTTPStatus.CONFLICT)
+
+    def look(self, number: int) -> bool:
+        """See how the job of a wish is; whether it has ended."""
+        job_id = self._ledger.accepted.get(number)
+        answer = self._ask(lambda: self._api.get(f"v1/stylizations/{job_id}")) if job_id else None
+        if answer is not None and answer.json()["status"] in _ENDS:
+            self._ledger.ends[number] = answer.json()
+        return number in self._ledger.ends
+
+    def knows(self, number: int) -> bool:
+        """Whether the API still has the job of a wish, ended or not."""
+        job_id = self._ledger.accepted[number]
+        return self._ask(lambda: self._api.get(f"v1/stylizations/{job_id}")) is not None
+
+    def image(self, job_id: str) -> bytes | None:
+        """The painting."""
+        leads = self._ask(lambda: self._api.get(f"v1/stylizations/{job_id}/image"))
+        if leads is None:
+            return None
+        place = self._api.base_url.join(leads.headers["location"])
+        answer = self._ask(lambda: self._store.get(place), is_api=self._is_of_api(place))
+        return None if answer is None else answer.content
+
+    def _is_of_api(self, place: httpx.URL) -> bool:
+        """Whether the API itself plays the store, as on one machine."""
+        return place.netloc == self._api.base_url.netloc
+
+    def _accept(self, send: Callable[[], httpx.Response]) -> str | None:
+        answer = self._ask(send)
+        return None if answer is None else str(answer.json()["id"])
+
+    def _sender(self, wish: Wish) -> Callable[[], httpx.Response]:
+        headers = {"Idempotency-Key": f"{self._name}-{wish.number}"}
+        if not wish.by_upload:
+            files = {"content": ("photo", wish.photo)}
+            return lambda: self._api.post("v1/stylizations", data=wish.fields, files=files, headers=headers)
+        body = {"content": self._upload(wish), **wish.fields}
+        return lambda: self._api.post("v1/stylizations", json=body, headers=headers)
+
+    def _upload(self, wish: Wish) -> str | None:
+        media_type = "image/png" if wish.kind == "broken" else "image/jpeg"
+        created = self._ask(lambda: self._api.post("v1/uploads", json={"media_type": media_type}))
+        if created is None:
+            return None
+        form = created.json()
+        place = self._api.base_url.join(form["url"])
+        file = {"file": ("photo", wish.photo)}
+        self._ask(lambda: self._store.post(place, data=form["fields"], files=file), is_api=self._is_of_api(place))
+        return str(form["id"])
+
+    def _ask(
+        self,
+        send: Callable[[], httpx.Response],
+        *,
+        also_fine: int | None = None,
+        is_api: bool = True,
+    ) -> httpx.Response | None:
+        """Send until there is an answer. None, and a line in the ledger, for one that should never be."""
+        while True:
+            if time.monotonic() > self._deadline:
+                raise Hopeless
+            pause = 0.2
+            try:
+                answer = send()
+            except httpx.TransportError:
+                self._ledger.statuses[0] += is_api
+            else:
+                self._ledger.statuses[answer.status_code] += is_api
+                if answer.status_code < 400 or answer.status_code == also_fine:
+                    return answer
+                if answer.status_code not in (_COME_AGAIN if is_api else _STORE_DOWN):
+                    self._ledger.refused.append(f"{answer.request.method} {answer.request.url}: {answer.text[:300]}")
+                    return None
+                pause = min(float(answer.headers.get("retry-after", 1)), _LONGEST_PAUSE)
+            time.sleep(pause)
+
+
+class Crowd:
+    """Several clients at once, each with its share of the wishes.
+
+    Args:
+        clients: One for each thread.
+        wishes: What is wanted.
+        seconds: How long they take at least to ask for it all.
+        seed: Where the pauses come from.
+    """
+
+    def __init__(self, clients: Sequence[Client], wishes: Sequence[Wish], *, seconds: float, seed: int):
+        self._clients = clients
+        self._wishes = wishes
+        self._pause = seconds * len(clients) / max(1, len(wishes))
+        self._seed = seed
+        self._threads = [threading.Thread(target=self._run, args=[index], daemon=True) for index in range(len(clients))]
+
+    def start(self) -> None:
+        """Begin to ask."""
+        for thread in self._threads:
+            thread.start()
+
+    def is_asking(self) -> bool:
+        """Whether not all has been asked for."""
+        return any(thread.is_alive() for thread in self._threads)
+
+    def join(self) -> None:
+        """Wait until all has been asked for."""
+        for thread in self._threads:
+            thread.join()
+
+    def watch(self, numbers: Sequence[int]) -> None:
+        """Look at these wishes until all have ended, or time is over."""
+
+        def wait(index: int) -> None:
+            waiting = list(numbers[index :: len(self._clients)])
+            try:
+                while waiting:
+                    waiting = [number for number in waiting if not self._clients[index].look(number)]
+                    time.sleep(0.3)
+            except Hopeless:
+                return
+
+        with ThreadPoolExecutor(len(self._clients)) as pool:
+            list(pool.map(wait, range(len(self._clients))))
+
+    def _run(self, index: int) -> None:
+        chance = random.Random(f"{self._seed}-{index}")
+        seen: list[int] = []
+        try:
+            for wish in self._wishes[index :: len(self._clients)]:
+                self._clients[index].make(wish, chance.uniform(0, 1))
+                seen.append(wish.number)
+                time.sleep(chance.uniform(0, 2 * self._pause))
+                self._clients[index].look(chance.choice(seen))  # people look at what they have asked for
+        except Hopeless:
+            return

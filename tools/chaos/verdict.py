@@ -1,0 +1,150 @@
+"""Holds what became of the jobs against what was promised."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from PIL import Image
+
+import stylizer
+from stylizer.compute import configure_process
+from tools.chaos.clients import Client, Ledger
+from tools.chaos.figures import Figures, counted
+from tools.chaos.wishes import Wish
+
+_SAMPLES = 12
+_REASONS = {
+    "broken": {"corrupt-image"},
+    # Whose painters were all killed; or, on AWS, whose message came again too often.
+    "any": {"painter-died", "painting-failed"},
+}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the stores themselves show, and not what the service says of them.
+
+    Attributes:
+        finished: How often a job was written down as succeeded, by its id.
+        results: The keys of the results that are there, by the id of the job.
+        moments: When paintings were finished.
+        recoveries: When each fault was over.
+    """
+
+    finished: Mapping[str, int]
+    results: Mapping[str, Sequence[str]]
+    moments: Sequence[datetime]
+    recoveries: Sequence[datetime]
+
+    def longest_recovery(self) -> float:
+        """Seconds from the end of a fault to the next painting that was finished, at the longest."""
+        waits = (
+            min((moment - over for moment in self.moments if moment >= over), default=None) for over in self.recoveries
+        )
+        return max((wait.total_seconds() for wait in waits if wait is not None), default=0.0)
+
+
+def judge(figures: Figures, wishes: Sequence[Wish], ledger: Ledger, client: Client, evidence: Evidence) -> None:
+    """Add what became of the jobs to the figures."""
+    ends = ledger.ends
+    status = Counter(str(job["status"]) for job in ends.values())
+    why = Counter(job["error"]["type"].rpartition("/")[2] for job in ends.values() if job["error"])
+    figures.add("jobs accepted", len(ledger.accepted))
+    figures.promise("never accepted", [f"wish {wish.number}" for wish in wishes if wish.number not in ledger.accepted])
+    for name in ("succeeded", "canceled", "expired"):
+        figures.add(name, status[name])
+    figures.add("failed, with the reason", counted(why))
+    missing = [number for number in ledger.accepted if number not in ends]
+    late = [number for number in missing if client.knows(number)]
+    figures.promise("lost", [ledger.accepted[number] for number in missing if number not in late])
+    figures.promise("not ended in time", [ledger.accepted[number] for number in late])
+    figures.promise("painted twice to the end", _twice(ends, evidence))
+    figures.promise("ended for no good reason", _strange_ends(wishes, ends))
+    figures.promise("results that are not what they should be", _bad_results(wishes, ends, client))
+    figures.promise("answers that must never be", ledger.refused)  # those about the results among them
+    figures.add("answers of the API by status (0: none)", dict(sorted(ledger.statuses.items())))
+    figures.add("longest recovery, s", evidence.longest_recovery())
+
+
+def _twice(ends: Mapping[int, dict[str, Any]], evidence: Evidence) -> list[str]:
+    """Jobs that were written down as succeeded more than once, or of which there is more than one result."""
+    found = []
+    for job in ends.values():
+        times, keys = evidence.finished.get(job["id"], 0), evidence.results.get(job["id"], ())
+        wanted = 1 if job["status"] == "succeeded" else 0
+        if times != wanted or (wanted and len(keys) != 1):
+            found.append(f"{job['id']} is {job['status']}, was finished {times} times, and has {', '.join(keys)}")
+    return found
+
+
+def _strange_ends(wishes: Sequence[Wish], ends: Mapping[int, dict[str, Any]]) -> list[str]:
+    found = []
+    for wish in wishes:
+        job = ends.get(wish.number)
+        if job is None:
+            continue
+        allowed = _REASONS["any"] | (_REASONS["broken"] if wish.kind == "broken" else set())
+        match job["status"]:
+            case "failed":
+                is_right = job["error"]["type"].rpartition("/")[2] in allowed
+            case "canceled":
+                is_right = wish.kind == "cancel"
+            case "succeeded":
+                is_right = wish.kind != "broken"
+            case _:
+                is_right = False
+        if not is_right:
+            found.append(f"{job['id']}, of kind {wish.kind}, is {job['status']}: {job['error']}")
+    return found
+
+
+def _bad_results(wishes: Sequence[Wish], ends: Mapping[int, dict[str, Any]], client: Client) -> list[str]:
+    """Results that do not open, are not the file that the job tells of, or not what is painted in peace."""
+    found = []
+    configure_process()
+    done = [wish for wish in wishes if wish.number in ends and ends[wish.number]["status"] == "succeeded"]
+    every = max(1, len(done) // _SAMPLES)
+    for index, wish in enumerate(done):
+        job = ends[wish.number]
+        file = client.image(job["id"])
+        peaceful = _painted_in_peace(wish) if index % every == 0 else None
+        wrong = "is not there" if file is None else _wrong(file, wish, job, peaceful)
+        if wrong:
+            found.append(f"{job['id']} {wrong}")
+    return found
+
+
+def _wrong(file: bytes, wish: Wish, job: Mapping[str, Any], peaceful: bytes | None) -> str | None:
+    if hashlib.sha256(file).hexdigest() != job["result"]["sha256"]:
+        return "is another file"
+    if _shape(file) != _expected_shape(wish, job):
+        return "has another shape"
+    return "is not what is painted in peace" if peaceful not in (None, file) else None
+
+
+def _shape(file: bytes) -> tuple[int, int, str | None]:
+    with Image.open(io.BytesIO(file)) as image:
+        image.load()
+        return (*image.size, image.format)
+
+
+def _expected_shape(wish: Wish, job: Mapping[str, Any]) -> tuple[int, int, str | None]:
+    """The long side as asked for, the short one in proportion, and as the job says."""
+    scale = wish.fields["size"] / max(wish.shape)
+    width, height = (max(1, round(side * scale)) for side in wish.shape)
+    told = (job["result"]["width"], job["result"]["height"])
+    return (width, height, wish.fields["format"].upper()) if told == (width, height) else (0, 0, None)
+
+
+def _painted_in_peace(wish: Wish) -> bytes:
+    fields = wish.fields
+    options = stylizer.Options(size=fields["size"], quality=fields["quality"], seed=fields["seed"])
+    method = fields.get("method", stylizer.DEFAULT_METHOD)
+    painting = stylizer.stylize(io.BytesIO(wish.photo), fields["style"], method=method, options=options)
+    return painting.encode(fields["format"], 90)

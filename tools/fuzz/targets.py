@@ -1,0 +1,185 @@
+"""What every input is fed to, and what comes of it."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from stylizer.images import Limits
+from stylizer_painter import decoding
+from stylizer_service.guard import Bounds, Crashed, Guard, GuardError, TooMuchMemory, TooSlow
+from stylizer_service.ports import Unavailable
+from stylizer_service.probe import Probe
+from stylizer_service.problems import ProblemError
+from stylizer_service.settings import Settings
+
+# For the library in the process of whoever calls it, which nothing limits there but its own checks: they are to keep it
+# within these.
+_LIBRARY_SECONDS = 30
+_LOOKS = 20
+ACCEPTED = "accepted"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one input.
+
+    Attributes:
+        verdict: "accepted", the code of the refusal, or how the fork ended.
+        size: (width, height) of what was accepted.
+        seconds: Time that it took, on the clock.
+        peak: Most memory of the decoder beyond what it had at its start, MiB.
+        crash: The signal that ended a fork.
+        defect: What no input may bring about.
+    """
+
+    verdict: str
+    size: tuple[int, int] | None = None
+    seconds: float = 0.0
+    peak: float = 0.0
+    crash: str | None = None
+    defect: str | None = None
+
+
+def measured(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
+    """In a fork: decode as the painter has it done, and tell what that took in place of the pixels."""
+    before = _memory("VmRSS")
+    answer, _ = decoding.work(request, data)
+    return answer | {"peak": (_memory("VmHWM") - before) / 2**10, "keeper": os.getppid()}, b""
+
+
+def repeated(request: dict[str, Any], data: bytes) -> tuple[list[float], bytes]:
+    """In a fork: decode all of many files, one after the other in one process, as often as asked for.
+
+    Returns:
+        The memory of the process after each round, MiB.
+    """
+    files, at = [], 0
+    while at < len(data):
+        length = int.from_bytes(data[at : at + 4], "big")
+        files.append(data[at + 4 : at + 4 + length])
+        at += 4 + length
+    rounds = []
+    for _ in range(request["rounds"]):
+        for file in files:
+            decoding.work(request, file)
+        rounds.append(_memory("VmRSS") / 2**10)
+    return rounds, b""
+
+
+def _memory(name: str, process: int | str = "self") -> int:
+    """Of a process, KiB; 0 where the system does not tell."""
+    status = Path(f"/proc/{process}/status")
+    found = re.search(rf"{name}:\s+(\d+)", status.read_text()) if status.exists() else None
+    return int(found[1]) if found else 0
+
+
+def _open_files(process: int | str) -> int:
+    """How many files a process has open, in a while: it tells of the end of a fork before it closes the line to it."""
+    time.sleep(0.02)
+    files = Path(f"/proc/{process}/fd")
+    return len(list(files.iterdir())) if files.exists() else 0
+
+
+class Targets:
+    """The probe of the API, the decoder of the painters and the library itself, each in forks.
+
+    Args:
+        limits: Of pictures.
+    """
+
+    NAMES = ("probe", "decoder", "library")
+
+    def __init__(self, limits: Limits):
+        settings = Settings.model_validate({"max_pixels": limits.max_pixels})
+        self._limits = limits
+        self._probe = Probe(settings)
+        self._guard = Guard("tools.fuzz.targets:measured", at_once=8)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        with closing(self._guard):
+            pass
+
+    def feed(self, target: str, data: bytes) -> Outcome:
+        """See what becomes of an input."""
+        feeds: dict[str, Callable[[bytes], Outcome]] = {
+            "probe": self._feed_probe,
+            "decoder": lambda data: self._decode(data, decoding.bounds(self._limits)),
+            "library": self._read_directly,
+        }
+        began = time.monotonic()
+        try:
+            outcome = feeds[target](data)
+        except Exception as error:
+            outcome = Outcome("escaped", defect=f"{type(error).__name__} escaped: {error}")
+        return replace(outcome, seconds=time.monotonic() - began)
+
+    def _feed_probe(self, data: bytes) -> Outcome:
+        try:
+            found = self._probe.check(io.BytesIO(data), field="content")
+        except ProblemError as error:
+            outcome = _ended(error.__cause__)
+            return outcome or Outcome(error.problem.code)
+        except Unavailable:  # on a machine too busy to tell within the time that a caller waits
+            return Outcome("come again")
+        return Outcome(ACCEPTED, (found.width, found.height))
+
+    def keeper_figures(self) -> tuple[float, int]:
+        """Memory (MiB) and open files of the process that forks; each 0 where the system does not tell."""
+        request = {"limits": asdict(self._limits), "field": "content", "shape": None}
+        answer, _ = self._guard.run(request, b"x", decoding.bounds(self._limits))
+        return _memory("VmRSS", answer["keeper"]) / 2**10, min(_open_files(answer["keeper"]) for _ in range(_LOOKS))
+
+    def growth(self, files: list[bytes], rounds: int = 4) -> float:
+        """By how much one process that decodes the same files again and again grows after the first round, MiB."""
+        data = b"".join(len(file).to_bytes(4, "big") + file for file in files)
+        request = {"limits": asdict(self._limits), "field": "content", "shape": None, "rounds": rounds}
+        bounds = replace(decoding.bounds(self._limits), cpu_seconds=200, seconds=400)
+        with closing(Guard("tools.fuzz.targets:repeated")) as guard:
+            after, _ = guard.run(request, data, bounds)
+        return float(after[-1] - after[0])
+
+    def _read_directly(self, data: bytes) -> Outcome:
+        outcome = self._decode(data, replace(decoding.bounds(self._limits), cpu_seconds=_LIBRARY_SECONDS))
+        if outcome.verdict in ("too slow", "too much memory"):
+            return replace(outcome, defect=f"the library alone: {outcome.verdict}")
+        return outcome
+
+    def _decode(self, data: bytes, bounds: Bounds) -> Outcome:
+        request = {"limits": asdict(self._limits), "field": "content", "shape": None}
+        try:
+            answer, _ = self._guard.run(request, data, bounds)
+        except GuardError as error:
+            outcome = _ended(error)
+            assert outcome is not None
+            return outcome
+        if "code" in answer:
+            return Outcome(answer["code"], peak=answer["peak"])
+        height, width = answer["shape"]
+        return Outcome(ACCEPTED, (width, height), peak=answer["peak"])
+
+
+def _ended(error: BaseException | None) -> Outcome | None:
+    """What the end of a fork means, if it was one."""
+    if isinstance(error, Crashed):
+        words = str(error)
+        if words.startswith("SIG"):
+            return Outcome("crashed", crash=words)
+        return Outcome("crashed", defect=f"an error that is no refusal: {words}")
+    if isinstance(error, TooMuchMemory):
+        return Outcome("too much memory")
+    if isinstance(error, TooSlow):
+        is_hang = "no answer" in str(error)
+        return Outcome("too slow", defect="a hang that its own limits did not end" if is_hang else None)
+    return None

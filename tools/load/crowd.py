@@ -1,0 +1,148 @@
+"""The clients, in a process of their own: `python -m tools.load.crowd` reads a `Plan`, writes a `Report`, both as JSON.
+
+Each client has one connection, asks, waits for the answer, and asks again at once: `clients` of them are as many
+requests at a time, and more than so many people would make.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import aiohttp
+from pydantic import BaseModel
+
+from tools.load.visits import VISITS, Visitor
+
+_TICK = 0.01  # seconds; how often the loop says how late it is
+_PATIENCE = 30.0  # seconds for one answer
+
+
+class Plan(BaseModel):
+    """What a crowd is to do.
+
+    Attributes:
+        address: Of the server.
+        clients: How many ask at a time.
+        seconds: For how long they begin new visits.
+        mix: How often each kind of visit, in relation to the others.
+        jobs: Jobs that can be asked about.
+        painted: Those of them that have an image.
+        upload: An upload that can be painted.
+        photo: Path of the file that is sent.
+        headers: To send with each request.
+        seed: Of the order of visits.
+    """
+
+    address: str
+    clients: int
+    seconds: float
+    mix: dict[str, float]
+    jobs: list[str] = []
+    painted: list[str] = []
+    upload: str = ""
+    photo: str = ""
+    headers: dict[str, str] = {}
+    seed: int = 1
+
+
+class Report(BaseModel):
+    """What came of it.
+
+    Attributes:
+        seconds: How long it took, to the last answer.
+        took: Seconds of each request that was answered, by its kind.
+        answers: How many requests had each outcome: a status, or the name of what went wrong.
+        accepted: Jobs that the server said it would paint.
+        unserved: Clients that got no answer at all.
+        busy: Share of the time in which this process used a core: at 1 it would be what is measured.
+        late: The 99th percentile of how late the loop came round to what was due, seconds.
+    """
+
+    seconds: float
+    took: dict[str, list[float]]
+    answers: dict[str, int]
+    accepted: list[str]
+    unserved: int
+    busy: float
+    late: float
+
+
+class _Notes:
+    """What all clients together have seen."""
+
+    def __init__(self) -> None:
+        self.took: dict[str, list[float]] = defaultdict(list)
+        self.answers: Counter[str] = Counter()
+        self.accepted: list[str] = []
+        self.lags: list[float] = []
+
+    @contextmanager
+    def request(self, kind: str) -> Iterator[list[int]]:
+        """Time a request; its status is put into the list."""
+        began = time.perf_counter()
+        status: list[int] = []
+        try:
+            yield status
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            self.answers[type(error).__name__] += 1
+            raise
+        self.took[kind].append(time.perf_counter() - began)
+        self.answers[str(status[0])] += 1
+
+
+async def run(plan: Plan) -> Report:
+    """Let the crowd in until its time is over."""
+    notes = _Notes()
+    began, cpu = time.perf_counter(), time.process_time()
+    ticker = asyncio.create_task(_tell_lags(notes.lags))
+    served = await asyncio.gather(*(_client(plan, notes, number) for number in range(plan.clients)))
+    ticker.cancel()
+    seconds = time.perf_counter() - began
+    lags = sorted(notes.lags) or [0.0]
+    return Report(
+        seconds=seconds,
+        took=notes.took,
+        answers=dict(notes.answers),
+        accepted=notes.accepted,
+        unserved=sum(count == 0 for count in served),
+        busy=(time.process_time() - cpu) / seconds,
+        late=lags[int(0.99 * (len(lags) - 1))],
+    )
+
+
+async def _client(plan: Plan, notes: _Notes, number: int) -> int:
+    """One client's visits; gives how many went well."""
+    chance = random.Random(f"{plan.seed} {number}")
+    end = time.perf_counter() + plan.seconds
+    count = 0
+    timeout = aiohttp.ClientTimeout(total=_PATIENCE)
+    connector = aiohttp.TCPConnector(limit=1)
+    async with aiohttp.ClientSession(
+        plan.address, connector=connector, timeout=timeout, headers=plan.headers
+    ) as session:
+        visitor = Visitor(session=session, plan=plan, notes=notes, chance=chance)
+        while time.perf_counter() < end:
+            [kind] = chance.choices(list(plan.mix), list(plan.mix.values()))
+            try:
+                await VISITS[kind](visitor)
+                count += 1
+            except (TimeoutError, aiohttp.ClientError, OSError):
+                await asyncio.sleep(_TICK)  # counted where it happened; the next visit is another matter
+    return count
+
+
+async def _tell_lags(lags: list[float]) -> None:
+    while True:
+        due = time.perf_counter() + _TICK
+        await asyncio.sleep(_TICK)
+        lags.append(time.perf_counter() - due)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(asyncio.run(run(Plan.model_validate_json(sys.stdin.read()))).model_dump_json())

@@ -1,0 +1,159 @@
+"""The processes of a run: the server, the yardstick, the crowd."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+from waiting import PATIENCE, wait_for
+
+from tools.load.crowd import Plan, Report
+
+SERVER = "from stylizer_server.server import main; main()"
+"""What `stylizer-server` runs, for `python -c`."""
+
+_TESTS = Path(__file__).parents[2] / "tests"
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What the server holds now: its process without the painter's.
+
+    Attributes:
+        memory: Resident, MiB.
+        files: Open files and sockets.
+        threads: Of the process.
+        cpu: Seconds of a core used since it began.
+    """
+
+    memory: float
+    files: int
+    threads: int
+    cpu: float
+
+
+@dataclass(frozen=True)
+class Server:
+    """A `stylizer-server` on loopback.
+
+    Attributes:
+        address: Where it is.
+        api: A client of it.
+        process: Its process.
+        log: The file that it and its painter write to.
+    """
+
+    address: str
+    api: httpx.Client
+    process: psutil.Process
+    log: Path
+
+    def usage(self) -> Usage:
+        times = self.process.cpu_times()
+        return Usage(
+            memory=self.process.memory_info().rss / 2**20,
+            files=self.process.num_fds(),
+            threads=self.process.num_threads(),
+            cpu=times.user + times.system,
+        )
+
+
+@contextmanager
+def serving(data_dir: Path, *options: str, **settings: str) -> Iterator[Server]:
+    """Run `stylizer-server` on a free port until the block ends.
+
+    Args:
+        data_dir: Its data folder.
+        options: Of its command line.
+        settings: Its settings, by their names without STYLIZER_.
+    """
+    command = [sys.executable, "-c", SERVER]
+    variables = {f"STYLIZER_{name.upper()}": value for name, value in settings.items()}
+    log = data_dir.with_suffix(".log")
+    with log.open("ab") as output:
+        begin = output.tell()
+        process = subprocess.Popen(
+            [*command, "--port", "0", "--data-dir", str(data_dir), *options],
+            stdout=output,
+            stderr=output,
+            env=os.environ | variables,
+        )
+
+    def address() -> str | None:
+        found = re.search(r"Page +(http://\S+)/", log.read_text()[begin:])
+        return found[1].replace("localhost", "127.0.0.1") if found else None
+
+    try:
+        at = wait_for(address, "the server", process=process, log=log.read_text)
+        with httpx.Client(base_url=at, timeout=PATIENCE) as api:
+            yield Server(at, api, psutil.Process(process.pid), log)
+    finally:
+        _end(process)
+
+
+@contextmanager
+def yardstick() -> Iterator[str]:
+    """Run the yardstick until the block ends; gives its address."""
+    command = [sys.executable, "-m", "tools.load.yardstick"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=_environment(), text=True)
+    assert process.stdout is not None
+    with process.stdout:
+        try:
+            address = process.stdout.readline().strip()
+            wait_for(lambda: _answers(address), "the yardstick")
+            yield address
+        finally:
+            _end(process)
+
+
+def crowd(plan: Plan) -> Report:
+    """Let a crowd in, and wait until it has left."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.load.crowd"],
+        input=plan.model_dump_json(),
+        capture_output=True,
+        text=True,
+        env=_environment(),
+        timeout=plan.seconds + PATIENCE,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"the crowd ended with code {done.returncode}:\n{done.stderr}")
+    return Report.model_validate_json(done.stdout)
+
+
+@contextmanager
+def painter_held(data_dir: Path) -> Iterator[None]:
+    """Keep the painter of a server from its work until the block ends: it waits for the lock that is held here."""
+    with (data_dir / "worker.lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _answers(address: str) -> bool:
+    with contextlib.suppress(httpx.HTTPError):
+        return httpx.get(f"{address}/healthz", timeout=5).is_success
+    return False
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(_TESTS)}
+
+
+def _end(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
