@@ -12,7 +12,7 @@ PORT ?= 8000
 MINUTES ?= 100
 STAGE ?= dev
 # The tests of `make test-isa`: all whose outcome is computed by torch.
-NUMERICAL ?= tests/research $(addprefix tests/core/,features feedforward methods synthesis $(foreach of,color descent losses objective painting painting_runs stored_looks strips style_folder,test_$(of).py))
+NUMERICAL ?= tests/research $(addprefix tests/core/,features feedforward methods synthesis $(foreach of,color lbfgs losses style_transfer_loss painting painting_runs style_cache strips style_folder,test_$(of).py))
 # The command line whose schema fits aws-cdk-lib; CDK_FLAGS is passed on to it.
 CDK := npx --yes aws-cdk@2.1148.1
 BY_TEACHERS := $(if $(TEACHERS),--teachers "$(TEACHERS)")

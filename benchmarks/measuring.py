@@ -194,14 +194,14 @@ def _search(job: Job) -> float:
     import torch
 
     from stylizer.methods.texture import BUDGETS
-    from stylizer.synthesis.patch_source import PatchSource, Usage
+    from stylizer.synthesis.patch_source import PatchSource, UsageMap
 
     seconds = 0.0
     budget = BUDGETS[job.quality]
     generator = torch.Generator().manual_seed(0)
     for picture, stock, grid in _search_problems(job):
         began = time.perf_counter()
-        source = PatchSource(stock, Usage(), patch=grid.patch, stride=budget.stride, generator=generator)
+        source = PatchSource(stock, UsageMap(), patch=grid.patch, stride=budget.stride, generator=generator)
         for _ in range(budget.passes):
             source.match(grid.pad(picture), grid)
         seconds += time.perf_counter() - began

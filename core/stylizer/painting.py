@@ -16,9 +16,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from stylizer import color, compute, images, methods, stored_looks, styles, transparency
+from stylizer import color, compute, images, methods, style_cache, styles, transparency
 from stylizer.errors import OptionError, OutOfMemory, UnknownStyle
-from stylizer.feedforward.looks import Look
+from stylizer.feedforward.style_statistics import StyleStatistics
 from stylizer.images import (
     DEFAULT_LIMITS,
     Decoder,
@@ -232,7 +232,11 @@ def _check_pixels(size: int, out_size: tuple[int, int], limits: Limits) -> None:
 
 def _memory_for(method: methods.Method, pixels: int) -> AbstractContextManager[None]:
     """How memory is kept while so many pixels are painted."""
-    return compute.trim_large_allocations(method.SPARING.piece) if pixels > method.SPARING.pixels else nullcontext()
+    return (
+        compute.trim_large_allocations(method.MEMORY_POLICY.piece)
+        if pixels > method.MEMORY_POLICY.pixels
+        else nullcontext()
+    )
 
 
 def _load(picture: Picture, size: tuple[int, int], device: torch.device) -> Tensor:
@@ -249,27 +253,29 @@ def _styles(
     decoder: Decoder,
 ) -> Iterator[methods.Style]:
     """The styles at the scale asked for, in the photo's palette where its colors are to be kept."""
-    side = max(16, round(min(options.size, method.LARGEST_STROKES) * options.style_scale))
-    enlarged = max(16, round(min(options.size, method.ENLARGES_STYLES_TO) * options.style_scale))
+    side = max(16, round(min(options.size, method.MAX_STYLE_SIDE) * options.style_scale))
+    enlarged = max(16, round(min(options.size, method.MAX_UPSCALED_STYLE_SIDE) * options.style_scale))
     kept = color.Palette.of(photo[0]) if options.preserve_color == "histogram" else None
     for source, share in weighted:
         file, known = _style_file(source)
         picture = partial(load_style, file, side, kept, limits, photo.device, decoder, enlarged)
-        if known is None or known.look is None or kept is not None:
+        if known is None or known.statistics is None or kept is not None:
             yield methods.Style(picture, share)
         else:
-            finest = styles.LOOK_SIDE * options.style_scale
-            look = partial(_stored_look, known.look, side, finest, photo.device)
-            yield methods.Style(picture, share, look, partial(_stored_colors, known.look, photo.device))
+            finest = styles.STATISTICS_SIDE * options.style_scale
+            statistics = partial(_cached_statistics, known.statistics, side, finest, photo.device)
+            yield methods.Style(picture, share, statistics, partial(_cached_colors, known.statistics, photo.device))
 
 
-def _stored_look(file: Path, side: int, finest: float, device: torch.device, part: float) -> Look | None:
-    return stored_looks.look_at(file, side * part, finest=finest, device=device)
+def _cached_statistics(
+    file: Path, side: int, finest: float, device: torch.device, part: float
+) -> StyleStatistics | None:
+    return style_cache.statistics_at(file, side * part, finest=finest, device=device)
 
 
-def _stored_colors(file: Path, device: torch.device) -> Tensor:
+def _cached_colors(file: Path, device: torch.device) -> Tensor:
     """The palette in a style's file as a picture of one row, (3, 1, N), sRGB in [0, 1]."""
-    return stored_looks.read_palette(file).T[:, None].to(device).float() / 255
+    return style_cache.read_palette(file).T[:, None].to(device).float() / 255
 
 
 def load_style(

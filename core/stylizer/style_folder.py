@@ -12,15 +12,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from stylizer import features, stored_looks, styles
+from stylizer import features, style_cache, styles
 from stylizer.compute import exact_float32
 from stylizer.errors import OptionError
 from stylizer.features.statistics import Statistics
-from stylizer.feedforward.looks import Look
+from stylizer.feedforward.style_statistics import StyleStatistics
 from stylizer.images import DEFAULT_LIMITS, ImageSource, Limits, decode
-from stylizer.objective import surrounded
 from stylizer.painting import load_style
-from stylizer.styles import LOOK_FILE, LOOK_SIDE, Style
+from stylizer.style_transfer_loss import reflect_pad
+from stylizer.styles import STATISTICS_FILE, STATISTICS_SIDE, Style
 from stylizer.tensors import CPU
 
 PALETTE_COLORS = 2048
@@ -68,10 +68,10 @@ def add(
         if not value:
             raise OptionError(f"{fact} is empty; it must be words", field=fact, allowed="words")
     suffix = decode(file, limits=limits, field="style").format
-    looks, palette = measure(file, (LOOK_SIDE,), limits)
+    by_side, palette = measure(file, (STATISTICS_SIDE,), limits)
     with _made_whole(styles.own_folder() / name, replace) as folder:
         shutil.copyfile(file, folder / f"swatch.{suffix}")
-        stored_looks.save(folder / LOOK_FILE, looks, palette)
+        style_cache.save(folder / STATISTICS_FILE, by_side, palette)
         (folder / "style.toml").write_text(toml(facts), encoding="utf-8")
     return styles.get(name)
 
@@ -106,7 +106,7 @@ def _check_name(name: str, replace: bool) -> None:
 @torch.inference_mode()
 def measure(
     source: ImageSource, sides: Sequence[int], limits: Limits = DEFAULT_LIMITS
-) -> tuple[dict[int, Look], Tensor]:
+) -> tuple[dict[int, StyleStatistics], Tensor]:
     """What a picture looks like to the compact encoder.
 
     Args:
@@ -119,14 +119,14 @@ def measure(
         (N, 3) in sRGB, uint8.
     """
     network = features.load("compact")
-    looks = {}
+    by_side = {}
     with exact_float32():
         for side in sides:
             image = load_style(source, side, None, limits, CPU)
             # With what optimization looks at around a picture, since it is compared with that.
-            taps = network(surrounded(image))
-            looks[side] = Look(tuple(Statistics.of(level) for level in (image, *taps)))
-    return looks, _palette(image)
+            taps = network(reflect_pad(image))
+            by_side[side] = StyleStatistics(tuple(Statistics.of(level) for level in (image, *taps)))
+    return by_side, _palette(image)
 
 
 def _palette(image: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from stylizer.compute import configure_process
 from stylizer.feedforward import network as networks
 from stylizer.feedforward.grain import Grain
 from stylizer.feedforward.network import Network
-from stylizer.methods.feedforward import FULL
+from stylizer.methods.feedforward import MAX_STRENGTH
 from stylizer.tensors import to_image
 from stylizer.tiles import tiles
 from training.feedforward import KEPT_DECODERS
@@ -40,9 +40,11 @@ class Candidate(NamedTuple):
 @torch.inference_mode()
 def paint(network: Network, photo: Tensor, style: Tensor) -> Tensor:
     """`photo` (1, 3, H, W) in the style of `style` (1, 3, h, w), as the method does it."""
-    sight = network.see(photo, next(tiles((photo.shape[2], photo.shape[3]), LONG_SIDE)), Grain(0))
-    own = network.photo_look(sight)
-    return network.paint(sight, network.decoder.prepare(own, own.toward(network.style_look(style), FULL)))
+    encoded = network.encode(photo, next(tiles((photo.shape[2], photo.shape[3]), LONG_SIDE)), Grain(0))
+    own = network.photo_statistics(encoded)
+    return network.paint(
+        encoded, network.decoder.modulate(own, own.toward(network.style_statistics(style), MAX_STRENGTH))
+    )
 
 
 def measure(path: Path, pairs: Sequence[Pair], yardstick: Yardstick) -> Candidate:

@@ -17,9 +17,9 @@ from torch.nn import functional
 
 from stylizer.compute import autocast, autocast_dtype
 from stylizer.features.compact import CompactFeatures, load
-from stylizer.feedforward.decoder import Basis, Decoder, Modulated
+from stylizer.feedforward.decoder import Decoder, Modulated, PCABasis
 from stylizer.feedforward.grain import GRAIN
-from stylizer.feedforward.looks import Look
+from stylizer.feedforward.style_statistics import StyleStatistics
 from stylizer.losses import total_variation
 from training.checkpoints import CHECKPOINT
 from training.pictures import Collection, find_pictures
@@ -120,15 +120,15 @@ class DecoderTraining(Run):
         photos = batch.photos.to(self.device, memory_format=torch.channels_last)
         grainy = photos + batch.grain.to(self.device)
         with torch.no_grad():
-            taps = self.encoder(grainy, continued=True)
+            taps = self.encoder(grainy, replicate_pad=True)
         paintings, recolored = [], []
         for i, (style, strength) in enumerate(zip(batch.styles, batch.strengths, strict=True)):
             photo, own = grainy[i : i + 1], [tap[i : i + 1] for tap in taps]
             with torch.autocast(self.device.type, enabled=False):
-                look = Look.of(photo, own)
-                recipe = self.decoder.prepare(look, look.toward(style.look, strength))
-            paintings.append(self.decoder(recipe, photo, own))
-            recolored.append(recipe.recolored(photo).detach().float().clamp(0, 1))
+                statistics = StyleStatistics.of(photo, own)
+                weights = self.decoder.modulate(statistics, statistics.toward(style.statistics, strength))
+            paintings.append(self.decoder(weights, photo, own))
+            recolored.append(weights.recolored(photo).detach().float().clamp(0, 1))
         return photos, torch.cat(paintings).float(), torch.cat(recolored)
 
     def save(self, out: Path) -> None:
@@ -178,13 +178,15 @@ def drawer(content: Collection, library: StyleLibrary, settings: Settings) -> Ca
 @torch.no_grad()
 def find_bases(decoder: Decoder, features: CompactFeatures, draws: list[Batch]) -> None:
     """Give the decoder the principal components of what photos and artworks look like."""
-    looks = [style.look for batch in draws for style in batch.styles]
+    by_side = [style.statistics for batch in draws for style in batch.styles]
     for batch in draws:
         photos = batch.photos.to(features.encoder.rgb_mean.device)
-        looks.extend(Look.of(photo, features.encoder(photo, continued=True)) for photo in torch.split(photos, 1))
-    pooled = Look.pool([(look, 1 / len(looks)) for look in looks])
+        by_side.extend(
+            StyleStatistics.of(photo, features.encoder(photo, replicate_pad=True)) for photo in torch.split(photos, 1)
+        )
+    pooled = StyleStatistics.pool([(statistics, 1 / len(by_side)) for statistics in by_side])
     for basis, level in zip(decoder.bases, pooled.levels, strict=True):
-        cast(Basis, basis).set(level)
+        cast(PCABasis, basis).set(level)
 
 
 def begin(

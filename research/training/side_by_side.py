@@ -17,9 +17,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from stylizer.compute import autocast_dtype
-from stylizer.descent import Descent
 from stylizer.features import compact
 from stylizer.features.compact import CompactFeatures
+from stylizer.lbfgs import LBFGS
 from stylizer.tensors import to_image
 from training.judges import Judge, Seen, by_student, by_teachers, by_vgg, content_distance, style_distance
 from training.pictures import as_image, read_picture
@@ -44,7 +44,7 @@ def paint(judge: Judge, photo: Tensor, style: Tensor, *, steps: Sequence[int], c
         with torch.no_grad():
             seen_photo, seen_style = judge(target), judge(wanted)
         image = functional.interpolate(image, target.shape[2:], mode="bicubic").clamp(0, 1)
-        descent = Descent(image)
+        descent = LBFGS(image)
         for _ in range(count):
             descent.step(partial(_loss, judge, seen_style, seen_photo, content_weight))
         image = descent.image

@@ -14,15 +14,15 @@ from pathlib import Path
 
 from PIL import Image
 
-from stylizer import stored_looks, styles
+from stylizer import style_cache, styles
 from stylizer.style_folder import measure, toml
-from stylizer.styles import LOOK_FILE, LOOK_SIDE
+from stylizer.styles import STATISTICS_FILE, STATISTICS_SIDE
 from stylizer.tensors import to_image
 from training.style_synthesis import STEPS, distance, synthesize
 
 STYLES = Path(styles.__file__).parent
 # What optimization begins at, and doublings of it.
-SIDES = (LOOK_SIDE // 4, LOOK_SIDE // 2, LOOK_SIDE)
+SIDES = (STATISTICS_SIDE // 4, STATISTICS_SIDE // 2, STATISTICS_SIDE)
 LICENSE = "Public domain; the swatch is synthesized by this project"
 SWATCH_QUALITY = 85
 Crop = tuple[float, float, float, float]
@@ -56,9 +56,9 @@ def make(
         raise ValueError(f"name is {folder.name!r}; it must be {styles.ID_FORM}")
     width, height = picture.size
     work = picture.convert("RGB").crop((crop[0] * width, crop[1] * height, crop[2] * width, crop[3] * height))
-    looks, palette = measure(work, SIDES)
+    by_side, palette = measure(work, SIDES)
     folder.mkdir(parents=True, exist_ok=True)
-    stored_looks.save(folder / LOOK_FILE, looks, palette)
+    style_cache.save(folder / STATISTICS_FILE, by_side, palette)
     away = synthesize_swatch(folder, steps=steps)
     # Last, since this makes it a style: whoever paints meanwhile sees none that is not finished.
     (folder / "style.toml").write_text(toml(facts), encoding="utf-8")
@@ -78,14 +78,14 @@ def synthesize_swatch(folder: Path, *, steps: Sequence[int] = STEPS) -> float:
     Raises:
         ValueError: What is stored is of another encoder.
     """
-    looks = stored_looks.read(folder / LOOK_FILE)
-    if not looks:
-        raise ValueError(f"{folder / LOOK_FILE} is of another encoder: make the style anew from its picture")
-    image = synthesize(looks, stored_looks.read_palette(folder / LOOK_FILE), steps=steps)
+    by_side = style_cache.read(folder / STATISTICS_FILE)
+    if not by_side:
+        raise ValueError(f"{folder / STATISTICS_FILE} is of another encoder: make the style anew from its picture")
+    image = synthesize(by_side, style_cache.read_palette(folder / STATISTICS_FILE), steps=steps)
     buffer = io.BytesIO()
     to_image(image).save(buffer, "webp", quality=SWATCH_QUALITY, method=6)
     (folder / "swatch.webp").write_bytes(buffer.getvalue())
-    return distance(image, looks[max(looks)])
+    return distance(image, by_side[max(by_side)])
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -21,7 +21,7 @@ from torch.nn import functional
 from stylizer.compute import autocast
 from stylizer.features.compact import CompactFeatures
 from stylizer.features.statistics import Statistics
-from stylizer.feedforward.looks import Look
+from stylizer.feedforward.style_statistics import StyleStatistics
 from stylizer.tensors import long_side_to
 from training.pictures import Collection, as_image
 from training.quality_distances import LONG_SIDE
@@ -51,7 +51,7 @@ class Style:
         targets: Mean (1, C) and covariance (1, C, C) of each teacher's layer.
     """
 
-    look: Look
+    statistics: StyleStatistics
     targets: dict[str, Moments]
 
 
@@ -89,9 +89,9 @@ class StyleLibrary:
     def _measure(self, index: int, variant: int, path: Path) -> None:
         image = self.picture(index, variant)
         with torch.no_grad(), autocast(self._teachers.dtype, self._device.type):
-            look = Look.of(image, self._features(image))
+            statistics = StyleStatistics.of(image, self._features(image))
             targets = moments_of(self._teachers(image))
-        state = {f"look.{i}.{j}": x for i, level in enumerate(look.levels) for j, x in enumerate(level.tensors())}
+        state = {f"look.{i}.{j}": x for i, level in enumerate(statistics.levels) for j, x in enumerate(level.tensors())}
         for name, pair in targets.items():
             state |= {f"target.{name}.{j}": x for j, x in enumerate(pair)}
         # Half the memory of float32, at errors of some thousandths in what is matched to some tenths.
@@ -113,6 +113,8 @@ def view(picture: NDArray[np.uint8], variant: Variant, name: str) -> Tensor:
 def _read(path: Path, device: torch.device) -> Style:
     state = load_file(path, str(device))
     levels = len({key.split(".")[1] for key in state if key.startswith("look.")})
-    look = Look(tuple(Statistics(state[f"look.{i}.0"].float(), state[f"look.{i}.1"].float()) for i in range(levels)))
+    statistics = StyleStatistics(
+        tuple(Statistics(state[f"look.{i}.0"].float(), state[f"look.{i}.1"].float()) for i in range(levels))
+    )
     names = {key.split(".")[1] for key in state if key.startswith("target.")}
-    return Style(look, {name: (state[f"target.{name}.0"], state[f"target.{name}.1"]) for name in names})
+    return Style(statistics, {name: (state[f"target.{name}.0"], state[f"target.{name}.1"]) for name in names})

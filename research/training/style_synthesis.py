@@ -17,11 +17,11 @@ from torch.nn import functional
 from stylizer import features
 from stylizer.color import Palette, from_oklab, match_distribution
 from stylizer.compute import autocast, autocast_dtype
-from stylizer.descent import Descent
 from stylizer.features.statistics import Statistics
-from stylizer.feedforward.looks import Look
+from stylizer.feedforward.style_statistics import StyleStatistics
+from stylizer.lbfgs import LBFGS
 from stylizer.losses import style_loss, style_scales, total_variation
-from stylizer.objective import surrounded
+from stylizer.style_transfer_loss import reflect_pad
 from stylizer.synthesis.pyramid import resize
 
 SIZE = (384, 512)  # height and width of a swatch in pixels
@@ -36,7 +36,7 @@ PATCH = 4  # pixels a side of one color in the first picture
 
 
 def synthesize(
-    looks: Mapping[int, Look],
+    by_side: Mapping[int, StyleStatistics],
     palette: Tensor,
     size: tuple[int, int] = SIZE,
     *,
@@ -46,38 +46,39 @@ def synthesize(
     """A picture (1, 3, *size) that looks like a work.
 
     Args:
-        looks: Of the work, by its long side in pixels when it was seen.
+        by_side: Statistics of the work by long side in pixels.
         palette: Colors of the work, (N, 3) in sRGB, uint8.
         size: Height and width of the picture.
         steps: From each of `CORNERS`, by size; the last of them at all sizes that are left.
         seed: Of the noise that it begins with.
     """
     colors = Palette.of(palette.T[:, None].float() / 255)
-    sides = sorted(looks)
+    sides = sorted(by_side)
     sizes = [_at_side(size, side) for side in sides]
     image = _noise(colors, sizes[0], seed)
     for level, here in enumerate(sizes):
         image = match_distribution(resize(image[0], here), colors)[None]
-        wanted = [(reduced, looks[side]) for reduced, side in zip(sizes, sides, strict=True)][: level + 1]
+        wanted = [(reduced, by_side[side]) for reduced, side in zip(sizes, sides, strict=True)][: level + 1]
         for corner in CORNERS:
-            loss, descent = _loss(wanted, corner), Descent(image)
+            loss, descent = _loss(wanted, corner), LBFGS(image)
             for _ in range(steps[min(level, len(steps) - 1)]):
                 descent.step(loss)
             image = descent.image
     return match_distribution(resize(image[0], size), colors)[None]
 
 
-def distance(image: Tensor, look: Look) -> float:
+def distance(image: Tensor, statistics: StyleStatistics) -> float:
     """How far a picture (1, 3, H, W) is from a look: 0 is the same, about 1 another style."""
     with torch.no_grad():
-        return float(_style_loss(image, look))
+        return float(_style_loss(image, statistics))
 
 
-def _loss(wanted: list[tuple[tuple[int, int], Look]], corner: tuple[int, int]) -> Callable[[Tensor], Tensor]:
+def _loss(wanted: list[tuple[tuple[int, int], StyleStatistics]], corner: tuple[int, int]) -> Callable[[Tensor], Tensor]:
     def loss(image: Tensor) -> Tensor:
         seen = image[:, :, corner[0] :, corner[1] :]
         errors = [
-            _style_loss(_reduced(image, size) if size != image.shape[2:] else seen, look) for size, look in wanted
+            _style_loss(_reduced(image, size) if size != image.shape[2:] else seen, statistics)
+            for size, statistics in wanted
         ]
         bounds = (image - image.clamp(0, 1)).square().mean()
         return torch.stack(errors).mean() + SMOOTHNESS_WEIGHT * total_variation(image) + BOUNDS_WEIGHT * bounds
@@ -85,10 +86,10 @@ def _loss(wanted: list[tuple[tuple[int, int], Look]], corner: tuple[int, int]) -
     return loss
 
 
-def _style_loss(image: Tensor, look: Look) -> Tensor:
-    network, wanted = features.load("compact"), look.levels[1:]
+def _style_loss(image: Tensor, statistics: StyleStatistics) -> Tensor:
+    network, wanted = features.load("compact"), statistics.levels[1:]
     with autocast(autocast_dtype("cpu"), "cpu"):
-        taps = network(surrounded(image))
+        taps = network(reflect_pad(image))
     ours = [Statistics.of(tap) for tap in taps]
     return style_loss(ours, wanted, [style_scales(tap) for tap in wanted], list(network.style_taps.values()))
 

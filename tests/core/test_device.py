@@ -123,7 +123,7 @@ def _painting_on(device: torch.device) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def small_and_exact(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What is done for large pictures is done for small ones too, and the processor paints in float32."""
-    monkeypatch.setattr(feedforward, "LARGEST_STROKES", 32)
+    monkeypatch.setattr(feedforward, "MAX_STYLE_SIDE", 32)
     monkeypatch.setattr(feedforward, "TILE", 48)
     monkeypatch.setattr(feedforward, "STEPS", 3)
     monkeypatch.setattr(strips, "STRIP_PIXELS", 8000)

@@ -54,27 +54,29 @@ class CompactEncoder(nn.Module):
         """All of them, in order."""
         return [cast(nn.Conv2d, convolution) for stage in self.stages for convolution in cast(nn.ModuleList, stage)]
 
-    def forward(self, image: Tensor, *, continued: bool = False) -> list[Tensor]:
-        """Features of `image` (B, 3, H, W), sRGB in [0, 1], H and W >= 8: one (B, C, h, w) a tap.
+    def forward(self, image: Tensor, *, replicate_pad: bool = False) -> list[Tensor]:
+        """Encode `image` (B, 3, H, W), sRGB in [0, 1], H and W >= 8: one (B, C, h, w) a tap.
 
-        Beyond the border is nothing, as the encoder learned it; or, where the border shall not be seen from afar, the
-        coarser half of the features is `continued` there. (The finer half sees no farther than some pixels.)
+        Args:
+            image: The picture.
+            replicate_pad: Pad the coarser half of the features by replication instead of the zeros that the encoder was
+                trained with, so that the border has no effect far inside. (The finer half reaches only a few pixels.)
         """
         x = (image - self.rgb_mean) / self.rgb_std
         taps: list[Tensor] = []
         for stage in self.stages:
             if taps:
                 x = functional.max_pool2d(x, 2)
-            convolve = _convolve_continued if continued and len(taps) >= len(STRIDES) // 2 else _convolve
+            convolve = _convolve_replicate_padded if replicate_pad and len(taps) >= len(STRIDES) // 2 else _convolve
             for convolution in cast(nn.ModuleList, stage):
                 x = functional.relu_(convolve(x, cast(nn.Conv2d, convolution)))
             taps.append(x)
         return taps
 
 
-def continued_by_one(x: Tensor) -> Tensor:
-    """`x` (B, C, H, W) gone on as it ends, by one on every side: what a 3x3 convolution sees beyond a border."""
-    with torch.autocast(x.device.type, enabled=False):  # which has this copied to float32 and back again
+def replicate_pad_by_one(x: Tensor) -> Tensor:
+    """Pad `x` (B, C, H, W) by one on every side, by replication, for a 3x3 convolution."""
+    with torch.autocast(x.device.type, enabled=False):  # autocast would copy to float32 and back
         return functional.pad(x, (1, 1, 1, 1), mode="replicate")
 
 
@@ -82,8 +84,8 @@ def _convolve(x: Tensor, convolution: nn.Conv2d) -> Tensor:
     return cast(Tensor, convolution(x))
 
 
-def _convolve_continued(x: Tensor, convolution: nn.Conv2d) -> Tensor:
-    return functional.conv2d(continued_by_one(x), convolution.weight, convolution.bias)
+def _convolve_replicate_padded(x: Tensor, convolution: nn.Conv2d) -> Tensor:
+    return functional.conv2d(replicate_pad_by_one(x), convolution.weight, convolution.bias)
 
 
 class View(nn.Module):

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stylizer.features.compact import CHANNELS, continued_by_one
+from stylizer.features.compact import CHANNELS, replicate_pad_by_one
 from stylizer.features.statistics import Statistics
-from stylizer.feedforward.looks import Look
+from stylizer.feedforward.style_statistics import StyleStatistics
 from stylizer.feedforward.transport import transport, transport_lightness_first
 
 LEVELS = (3, *CHANNELS)
@@ -25,7 +25,7 @@ CODE = 64
 LEAST_VARIANCE = (0.001, 0.03, 0.03, 0.03, 0.03)
 
 
-class Basis(nn.Module):
+class PCABasis(nn.Module):
     """Principal components of one level's features over many pictures, each scaled to variance 1.
 
     Attributes:
@@ -85,14 +85,14 @@ class Filters:
         """Convolve, with nothing beyond the border."""
         return functional.conv2d(x, self.weight, self.bias, padding=1)
 
-    def continued(self, x: Tensor) -> Tensor:
-        """Convolve, with `x` going on beyond the border: dearer, but the border is not seen from afar."""
-        return functional.conv2d(continued_by_one(x), self.weight, self.bias)
+    def padded(self, x: Tensor) -> Tensor:
+        """Convolve with replication padding: slower, but the border has no effect far inside."""
+        return functional.conv2d(replicate_pad_by_one(x), self.weight, self.bias)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Recipe:
-    """The network as one photo and one style have it: nothing in it depends on where in the photo one is.
+class ModulatedWeights:
+    """The decoder's weights for one photo and one style; nothing in them depends on the position.
 
     Attributes:
         colors: Of the photo to those of the style: matrix (3, 3) and offset (3,).
@@ -117,13 +117,13 @@ class Decoder(nn.Module):
     """From the encoder's taps to pixels, coarse to fine; each tap enters with the statistics that the style has there.
 
     What does not depend on the place (statistics and their transport, the style's modulation) is multiplied into the
-    weights beforehand, by `prepare`; so any part of a picture is painted as it would be in the whole.
+    weights beforehand, by `modulate`; so any part of a picture is painted as it would be in the whole.
     """
 
     def __init__(self) -> None:
         super().__init__()
         one, two, four, eight = WIDTHS
-        self.bases = nn.ModuleList(Basis(c, d) for c, d in zip(LEVELS, KEPT, strict=True))
+        self.bases = nn.ModuleList(PCABasis(c, d) for c, d in zip(LEVELS, KEPT, strict=True))
         self.code = nn.Linear(2 * sum(KEPT), CODE)
         self.entries = nn.ParameterList(
             nn.Parameter(torch.randn(outputs, kept) / kept**0.5)
@@ -143,9 +143,9 @@ class Decoder(nn.Module):
             ]
         )
 
-    def prepare(self, photo: Look, style: Look) -> Recipe:
-        """The weights to paint a picture that looks like `photo` as one that looks like `style`."""
-        bases = [cast(Basis, basis) for basis in self.bases]
+    def modulate(self, photo: StyleStatistics, style: StyleStatistics) -> ModulatedWeights:
+        """Compute the weights that paint a picture with statistics `photo` as one with statistics `style`."""
+        bases = [cast(PCABasis, basis) for basis in self.bases]
         ours = [basis.statistics(level) for basis, level in zip(bases, photo.levels, strict=True)]
         wanted = [basis.statistics(level) for basis, level in zip(bases, style.levels, strict=True)]
         code = torch.cat([x for level in wanted for x in (level.mean, level.covariance.diagonal().clamp(min=0).sqrt())])
@@ -163,30 +163,30 @@ class Decoder(nn.Module):
         back = torch.linalg.inv(bases[0].matrix)
         colors = (back @ matrix, back @ offset + bases[0].mean)
         filters = tuple(cast(Modulated, convolution).filters(code) for convolution in self.convolutions)
-        return Recipe(colors, tuple(entries[1:]), filters)
+        return ModulatedWeights(colors, tuple(entries[1:]), filters)
 
-    def forward(self, recipe: Recipe, image: Tensor, taps: Sequence[Tensor]) -> Tensor:
+    def forward(self, weights: ModulatedWeights, image: Tensor, taps: Sequence[Tensor]) -> Tensor:
         """Paint.
 
         Args:
-            recipe: From `prepare`.
+            weights: From `modulate`.
             image: (1, 3, H, W), sRGB in [0, 1], H and W multiples of 8.
             taps: The encoder's, of `image`.
 
         Returns:
             The painting, like `image`.
         """
-        f, relu = recipe.filters, functional.relu_
-        entered = [_linear(tap, *entry) for tap, entry in zip(taps, recipe.entries, strict=True)]
-        x = relu(f[0].continued(entered[3]))
-        x = relu(f[1].continued(x))
-        x = relu(_enlarged(f[2].continued(x)).add_(entered[2]))
-        x = relu(f[3].continued(x))
-        x = relu(_enlarged(f[4].continued(x)).add_(entered[1]))
+        f, relu = weights.filters, functional.relu_
+        entered = [_linear(tap, *entry) for tap, entry in zip(taps, weights.entries, strict=True)]
+        x = relu(f[0].padded(entered[3]))
+        x = relu(f[1].padded(x))
+        x = relu(_enlarged(f[2].padded(x)).add_(entered[2]))
+        x = relu(f[3].padded(x))
+        x = relu(_enlarged(f[4].padded(x)).add_(entered[1]))
         x = relu(f[5](x))
         x = relu(_enlarged(f[6](x)).add_(entered[0]))
         x = f[8](relu(f[7](x)))
-        return torch.sigmoid(x.float() + 4 * (recipe.recolored(image) - 0.5))
+        return torch.sigmoid(x.float() + 4 * (weights.recolored(image) - 0.5))
 
 
 def _linear(x: Tensor, matrix: Tensor, offset: Tensor) -> Tensor:

@@ -22,11 +22,11 @@ from PIL import (
 from stylizer.errors import CorruptImage, ImageError, TooManyPixels, UnsupportedImage
 from stylizer.images import boxes, jpeg, png, tiff, tiff_samples
 from stylizer.images.colorimetry import Colorimetry
+from stylizer.images.complexity import check_complexity
 from stylizer.images.limits import Limits, check_pixels, noun
 from stylizer.images.pixels import orientation_of, split_alpha, turned
 from stylizer.images.signatures import NotDecoded, identify
 from stylizer.images.sources import ImageSource, in_memory, read
-from stylizer.images.structure import check_structure
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +79,7 @@ def open_header(source: ImageSource, limits: Limits, field: str) -> Opened:
     data = read(source, limits, field)  # type: ignore[arg-type]  # in_memory has told pixels apart
     with translated_errors(limits, field):
         name = identify(data)
-        check_structure(data, name, field)
+        check_complexity(data, name, field)
         if name in ("avif", "heic"):
             _check_promised_sizes(data, limits, field)
         return _OPENERS[name](data)

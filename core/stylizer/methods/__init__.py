@@ -16,7 +16,7 @@ from stylizer.options import FeaturesName, MethodName, Options
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from stylizer.feedforward.looks import Look
+    from stylizer.feedforward.style_statistics import StyleStatistics
 
 Current = Callable[[], "Tensor"]
 """Gives the present state of a painting as (1, 3, h, w), of any size."""
@@ -26,7 +26,7 @@ Report = Callable[[int, int, Current], None]
 
 
 def _unknown(_part: float) -> None:
-    """Say that a style has to be looked at."""
+    """No cached statistics: compute them from the picture."""
 
 
 class Style:
@@ -34,26 +34,26 @@ class Style:
 
     Attributes:
         share: Of the blend; the shares of all styles sum to 1.
-        look: What it looks like to the compact encoder when it is shown at so large a part of the scale asked for;
-            None where that is not known without looking at the picture. (A built-in style's picture may be no more
-            than a likeness of the work that the style is named after, and this is of the work itself.)
+        statistics: Statistics of the compact encoder's features at a given fraction of the scale asked for; None where
+            they are not cached and must be computed from the picture. (The picture of a built-in style may only be a
+            likeness of the work it is named after; the statistics are of the work itself.)
     """
 
     def __init__(
         self,
         picture: Callable[[], Tensor],
         share: float = 1.0,
-        look: Callable[[float], Look | None] = _unknown,
+        statistics: Callable[[float], StyleStatistics | None] = _unknown,
         colors: Callable[[], Tensor] | None = None,
     ) -> None:
         self._load = picture
         self.share = share
-        self.look = look
+        self.statistics = statistics
         self._colors = colors
 
     def at_scale(self, scale: float, picture: Callable[[], Tensor]) -> Style:
         """Return the same style with `picture` in place of its own, shown at `scale` times the scale asked for."""
-        return Style(picture, self.share, lambda part: self.look(scale * part), lambda: self.colors)
+        return Style(picture, self.share, lambda part: self.statistics(scale * part), lambda: self.colors)
 
     @cached_property
     def colors(self) -> Tensor:
@@ -105,7 +105,7 @@ class Largest(NamedTuple):
     style_size: int
 
 
-class Sparing(NamedTuple):
+class MemoryPolicy(NamedTuple):
     """When memory is spared at the price of time (`stylizer.compute.trim_large_allocations`).
 
     Attributes:
@@ -123,11 +123,11 @@ class Method(Protocol):
     LARGEST: dict[FeaturesName | None, Largest]
     """By the perceptual features it can paint with, its default first; None alone where it uses none."""
     TAKES_CONTENT_MASK: bool
-    LARGEST_STROKES: int
+    MAX_STYLE_SIDE: int
     """Styles are shown at the scale of the output, but of no larger one than this (long side, pixels)."""
-    ENLARGES_STYLES_TO: int
+    MAX_UPSCALED_STYLE_SIDE: int
     """Size of the output (long side, pixels) above which styles are shown at no more pixels than they have."""
-    SPARING: Sparing
+    MEMORY_POLICY: MemoryPolicy
 
     def paint(self, task: Task) -> Tensor:
         """The painting, (1, 3, H, W), sRGB in [0, 1]."""

@@ -24,8 +24,8 @@ from stylizer.color import Palette, PaletteTransfer
 from stylizer.compute import trim_malloc
 from stylizer.feedforward import network as networks
 from stylizer.feedforward.grain import Grain
-from stylizer.feedforward.looks import Look
-from stylizer.methods import Current, Largest, Sparing, Style, Task
+from stylizer.feedforward.style_statistics import StyleStatistics
+from stylizer.methods import Current, Largest, MemoryPolicy, Style, Task
 from stylizer.methods.scaling import resized
 from stylizer.options import SIZE_RANGE, STYLE_SCALE_RANGE, FeaturesName
 from stylizer.synthesis import pyramid
@@ -39,23 +39,23 @@ LARGEST: dict[FeaturesName | None, Largest] = {
 TAKES_CONTENT_MASK = False
 # The network draws strokes of a certain number of pixels, learned from styles of this size; so pictures much larger
 # are painted at about this size first.
-LARGEST_STROKES = 512
-ENLARGES_STYLES_TO = LARGEST_STROKES
+MAX_STYLE_SIDE = 512
+MAX_UPSCALED_STYLE_SIDE = MAX_STYLE_SIDE
 
 TILE = 1024  # pixels a side
 # Tiles are of several sizes, and so is what is made of them: gaps in memory, which are given back after so many tiles.
 # Never doing so took up to 0.8 GiB more for a painting of 4,096 pixels, and 1.3 GiB for one of 8,192.
 TILES_AT_A_STRETCH = 4
-SPARING = Sparing(pixels=TILES_AT_A_STRETCH * TILE**2, piece=64 * 2**20)
+MEMORY_POLICY = MemoryPolicy(pixels=TILES_AT_A_STRETCH * TILE**2, piece=64 * 2**20)
 STEPS = 20  # of optimization, at quality "high"
 # How far strength 1 goes toward the statistics of the style. All the way the style distance was 0.03 lower on 24 pairs,
 # and the content distance 0.08 higher (0.364 and 0.973 instead of 0.391 and 0.893).
-FULL = 0.93
+MAX_STRENGTH = 0.93
 # On the way up, how far each doubling goes toward the style once more: enough for brushwork at the new scale.
-FINISH = 0.35
+UPSCALE_STRENGTH = 0.35
 # A little strength is a step toward the painting; where the network has to show the photo itself it is not exact, so
 # below this strength its painting of this strength is mixed with the photo.
-FAINT = 0.15
+BLEND_BELOW = 0.15
 # How far colors go to the style's palette at strength 1. On 20 pairs the style distance fell from 0.394 to 0.365; all
 # the way, noise of flat areas is amplified.
 PALETTE = 0.8
@@ -85,7 +85,7 @@ def paint(task: Task) -> Tensor:
             if scale > 1:
                 scaled = replace(scaled, report=partial(_report_reduced, task))
             painting = fit(_paint_coarse_to_fine(scaled), _size(task.photo)).clamp_(0, 1)
-        return painting if strength >= FAINT else torch.lerp(task.photo, painting, strength / FAINT)
+        return painting if strength >= BLEND_BELOW else torch.lerp(task.photo, painting, strength / BLEND_BELOW)
 
 
 def _report_reduced(task: Task, step: int, total: int, current: Current) -> None:
@@ -95,19 +95,19 @@ def _report_reduced(task: Task, step: int, total: int, current: Current) -> None
 
 def _paint_coarse_to_fine(task: Task) -> Tensor:
     brush, levels = _Brush(task), level_sizes(*_size(task.photo))
-    tell = _Progress(task, levels)
-    strength = max(task.options.strength, FAINT)
+    on_step = _Progress(task, levels)
+    strength = max(task.options.strength, BLEND_BELOW)
     recolor = _Recoloring(task, PALETTE * strength)
 
     def painted(photo: Tensor, toward: float) -> Tensor:
-        return recolor(brush.paint(photo, toward, partial(tell, shown=recolor.preview)))
+        return recolor(brush.paint(photo, toward, partial(on_step, shown=recolor.preview)))
 
-    painting = painted(resize(task.photo[0], levels[0])[None], FULL * strength)
+    painting = painted(resize(task.photo[0], levels[0])[None], MAX_STRENGTH * strength)
     if task.options.quality == "high":
-        painting = _refined(task, painting, tell)
+        painting = _refined(task, painting, on_step)
     for size in levels[1:]:
         photo = resize(task.photo[0], size)[None]
-        painting = painted(with_detail(painting, photo), FINISH * task.options.strength)
+        painting = painted(with_detail(painting, photo), UPSCALE_STRENGTH * task.options.strength)
     return painting
 
 
@@ -143,8 +143,8 @@ class _Recoloring:
 
 
 def level_sizes(height: int, width: int) -> list[tuple[int, int]]:
-    """Heights and widths to paint at: from a long side of about `LARGEST_STROKES`, each twice the one before."""
-    doublings = max(0, round(math.log2(max(height, width) / LARGEST_STROKES)))
+    """Heights and widths to paint at: from a long side of about `MAX_STYLE_SIDE`, each twice the one before."""
+    doublings = max(0, round(math.log2(max(height, width) / MAX_STYLE_SIDE)))
     return pyramid.level_sizes(height, width, doublings + 1)[::-1]
 
 
@@ -169,38 +169,38 @@ class _Brush:
         device = task.photo.device
         self._network, self._grain = networks.load(device=device), Grain(task.options.seed, device)
         self._mask = task.mask
-        self._wanted = Look.mix([(self._look(style), style.share) for style in task.styles])
+        self._wanted = StyleStatistics.mix([(self._style_statistics(style), style.share) for style in task.styles])
 
-    def paint(self, photo: Tensor, strength: float, tell: Callable[[Tensor], None]) -> Tensor:
+    def paint(self, photo: Tensor, strength: float, on_step: Callable[[Tensor], None]) -> Tensor:
         """Paint `photo` (1, 3, h, w), of any size, by one pass over each tile of it."""
         cut = list(tiles(_size(photo), TILE))
         # All tiles alike are painted by the look of the whole, which in a large picture a thumbnail has.
         size = size_within(*_size(photo), TILE)
         thumbnail = resize(as_floats(photo)[0], size)[None]
-        sight = self._network.see(thumbnail, next(tiles(size, TILE)), self._grain)
+        encoded = self._network.encode(thumbnail, next(tiles(size, TILE)), self._grain)
         mask = None if self._mask is None else resize(self._mask[0], size)[None]
-        own = self._network.photo_look(sight, mask)
-        recipe = self._network.decoder.prepare(own, own.toward(self._wanted, strength))
+        own = self._network.photo_statistics(encoded, mask)
+        weights = self._network.decoder.modulate(own, own.toward(self._wanted, strength))
         painting = float_copy(photo)
         for number, tile in enumerate(cut):
             if number and number % TILES_AT_A_STRETCH == 0:
                 trim_malloc()
             if len(cut) > 1:
-                sight = self._network.see(photo, tile, self._grain)
-            tile.of(painting).copy_(self._network.paint(sight, recipe))
-            tell(painting)
+                encoded = self._network.encode(photo, tile, self._grain)
+            tile.of(painting).copy_(self._network.paint(encoded, weights))
+            on_step(painting)
         return painting
 
-    def _look(self, style: Style) -> Look:
+    def _style_statistics(self, style: Style) -> StyleStatistics:
         """What a style looks like: as stored, or by looking at it."""
-        return style.look(1.0) or self._network.style_look(_tiled(style.picture))
+        return style.statistics(1.0) or self._network.style_statistics(_tiled(style.picture))
 
 
-def _refined(task: Task, painting: Tensor, tell: _Progress) -> Tensor:
+def _refined(task: Task, painting: Tensor, on_step: _Progress) -> Tensor:
     """The painting, of any size, changed as optimization changes it."""
     from stylizer.methods import optimization  # which most paintings do without
 
-    small = replace(resized(task, _size(painting)), report=lambda _step, _total, current: tell(current()))
+    small = replace(resized(task, _size(painting)), report=lambda _step, _total, current: on_step(current()))
     return (painting + optimization.refine(small, painting, STEPS)).clamp_(0, 1)
 
 
@@ -229,7 +229,7 @@ def _working_scale(task: Task) -> float:
 def _scaled_task(task: Task, scale: float) -> Task:
     """Scale the photo, its mask and the styles, unless a style is shown at the same size at both scales."""
     height, width = (max(1, round(side * scale)) for side in _size(task.photo))
-    before, after = (min(LARGEST_STROKES, size) for size in (task.options.size, task.options.size * scale))
+    before, after = (min(MAX_STYLE_SIDE, size) for size in (task.options.size, task.options.size * scale))
     styles = task.styles
     if after != before:
         change = after / before

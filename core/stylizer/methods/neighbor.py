@@ -33,7 +33,7 @@ from stylizer.color import Palette, PaletteTransfer
 from stylizer.compute import autocast_dtype, trim_malloc
 from stylizer.feedforward.finisher import TILE as FINISHER_TILE
 from stylizer.feedforward.finisher import finish
-from stylizer.methods import Largest, Sparing, Style, Task
+from stylizer.methods import Largest, MemoryPolicy, Style, Task
 from stylizer.methods.scaling import resized
 from stylizer.options import SIZE_RANGE, STYLE_SCALE_RANGE, FeaturesName
 from stylizer.synthesis import pyramid
@@ -54,10 +54,10 @@ LARGEST: dict[FeaturesName | None, Largest] = {
     "compact": Largest(size=SIZE_RANGE[1], style_size=round(SIZE_RANGE[1] * STYLE_SCALE_RANGE[1]))
 }
 TAKES_CONTENT_MASK = True
-LARGEST_STROKES = SIZE_RANGE[1]
+MAX_STYLE_SIDE = SIZE_RANGE[1]
 BASE_SIDE = 512  # long side in pixels, about, up to which cells are searched for
-ENLARGES_STYLES_TO = round(BASE_SIDE * math.sqrt(2))  # the longest side that is about `BASE_SIDE`
-SPARING = Sparing(pixels=4 * 2**20, piece=64 * 2**20)
+MAX_UPSCALED_STYLE_SIDE = round(BASE_SIDE * math.sqrt(2))  # the longest side that is about `BASE_SIDE`
+MEMORY_POLICY = MemoryPolicy(pixels=4 * 2**20, piece=64 * 2**20)
 
 COARSEST_SIDE = 64
 TILE = 768  # pixels a side that are refined at once

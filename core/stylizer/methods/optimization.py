@@ -21,12 +21,12 @@ from torch.nn import functional
 
 from stylizer import features
 from stylizer.color import Palette, match_distribution, without_chroma
-from stylizer.descent import Descent
 from stylizer.features.statistics import Statistics
-from stylizer.feedforward.looks import Look
-from stylizer.methods import Current, Largest, Sparing, Style, Task
-from stylizer.objective import Objective
+from stylizer.feedforward.style_statistics import StyleStatistics
+from stylizer.lbfgs import LBFGS
+from stylizer.methods import Current, Largest, MemoryPolicy, Style, Task
 from stylizer.options import SIZE_RANGE, FeaturesName
+from stylizer.style_transfer_loss import StyleTransferLoss
 from stylizer.synthesis.pyramid import resize
 
 DEFAULT_FEATURES: FeaturesName = "compact"
@@ -35,10 +35,10 @@ LARGEST: dict[FeaturesName | None, Largest] = {
     "vgg19": Largest(size=1024, style_size=2048),
 }
 TAKES_CONTENT_MASK = False
-LARGEST_STROKES = SIZE_RANGE[1]
-ENLARGES_STYLES_TO = LARGEST_STROKES
+MAX_STYLE_SIDE = SIZE_RANGE[1]
+MAX_UPSCALED_STYLE_SIDE = MAX_STYLE_SIDE
 # At 1562 x 1562 pixels keeping memory took 0.8 GiB more.
-SPARING = Sparing(pixels=1_500_000, piece=32 * 2**20)
+MEMORY_POLICY = MemoryPolicy(pixels=1_500_000, piece=32 * 2**20)
 
 NOISE = 0.05  # standard deviation, at the start
 COARSEST = 128  # long side in pixels of the coarsest level, about
@@ -70,16 +70,16 @@ def paint(task: Task) -> Tensor:
 
 def _paint_coarse_to_fine(task: Task, pictures: _Pictures, network: features.Features) -> Tensor:
     levels = levels_for(max(task.photo.shape[2:]))
-    tell = _Steps(task, levels)
+    on_step = _Steps(task, levels)
     image = _start(pictures.photo(levels - 1), list(pictures.style_pictures(levels - 1)), task)
     for level in reversed(range(levels)):
         photo = pictures.photo(level)
-        objective = Objective(
+        objective = StyleTransferLoss(
             network, photo, pictures.styles(level), strength=task.options.strength, mask=pictures.mask(level)
         )
-        descent = Descent(resize(image[0], _size(photo))[None])
-        for step in _steps_down(descent, objective, tell.steps[level]):
-            tell(level, step, partial(_present, descent, pictures))
+        descent = LBFGS(resize(image[0], _size(photo))[None])
+        for step in _steps_down(descent, objective, on_step.steps[level]):
+            on_step(level, step, partial(_present, descent, pictures))
         image = descent.image
     return image
 
@@ -93,26 +93,26 @@ def refine(task: Task, image: Tensor, steps: int) -> Tensor:
         network = features.load(task.options.features or DEFAULT_FEATURES, task.photo.device)
         pictures = _Pictures(task, network)
         start = pictures.prepared(image)
-        objective = Objective(
+        objective = StyleTransferLoss(
             network, pictures.photo(0), pictures.styles(0), strength=task.options.strength, mask=pictures.mask(0)
         )
-        descent = Descent(start.clone())
+        descent = LBFGS(start.clone())
         for step in _steps_down(descent, objective, steps):
             task.report(step, steps, partial(_present, descent, pictures))
         return pictures.trimmed(descent.image - start)
 
 
-def _steps_down(descent: Descent, objective: Objective, steps: int) -> Iterator[int]:
-    """Go down in so many steps, or fewer where they bring nothing any more; after each tell how many that makes."""
+def _steps_down(descent: LBFGS, objective: StyleTransferLoss, steps: int) -> Iterator[int]:
+    """Go down in so many steps, or fewer where they bring nothing any more; after each on_step how many that makes."""
     for step in range(1, steps + 1):
         descent.step(objective)
-        if descent.has_arrived:
+        if descent.converged:
             yield steps
             return
         yield step
 
 
-def _present(descent: Descent, pictures: _Pictures) -> Tensor:
+def _present(descent: LBFGS, pictures: _Pictures) -> Tensor:
     return pictures.trimmed(descent.image)
 
 
@@ -141,7 +141,7 @@ class _Pictures:
         self._size = _size(task.photo)
         self._photo = self.prepared(task.photo)
         self._styles = [(self.prepared(style.picture), style) for style in task.styles]
-        # What is stored of a style is how its own colors look to the compact encoder.
+        # What is stored of a style is how its own colors known to the compact encoder.
         self._as_stored = not self._gray and (task.options.features or DEFAULT_FEATURES) == DEFAULT_FEATURES
         self._mask = None if task.mask is None else self._large_enough(task.mask)
 
@@ -156,11 +156,11 @@ class _Pictures:
     def styles(self, level: int) -> Iterator[tuple[Tensor | Sequence[Statistics], float]]:
         """The same, or in the place of a picture what is stored of the style."""
         for picture, style in self._styles:
-            look = self._stored_look(style, level)
-            yield self._reduced(picture, level) if look is None else look.levels[1:], style.share
+            known = self._cached_statistics(style, level)
+            yield self._reduced(picture, level) if known is None else known.levels[1:], style.share
 
-    def _stored_look(self, style: Style, level: int) -> Look | None:
-        return style.look(0.5**level) if self._as_stored else None
+    def _cached_statistics(self, style: Style, level: int) -> StyleStatistics | None:
+        return style.statistics(0.5**level) if self._as_stored else None
 
     def mask(self, level: int) -> Tensor | None:
         """(1, 1, h, w)."""
@@ -169,8 +169,8 @@ class _Pictures:
     def trimmed(self, image: Tensor) -> Tensor:
         """`image` of any level without what the photo was continued by."""
         height, width = (
-            round(side * whole / continued)
-            for side, whole, continued in zip(_size(image), self._size, _size(self._photo), strict=True)
+            round(side * whole / padded)
+            for side, whole, padded in zip(_size(image), self._size, _size(self._photo), strict=True)
         )
         return image[:, :, :height, :width]
 

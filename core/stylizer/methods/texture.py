@@ -16,21 +16,21 @@ import torch
 from torch import Tensor
 
 from stylizer.color import Palette, match_distribution, match_moments
-from stylizer.methods import Largest, Sparing, Task
+from stylizer.methods import Largest, MemoryPolicy, Task
 from stylizer.options import SIZE_RANGE, FeaturesName
 from stylizer.synthesis.content_mask import find_content
 from stylizer.synthesis.domain_transform import domain_transform
 from stylizer.synthesis.patch_grid import PatchGrid, random_origin
-from stylizer.synthesis.patch_source import PatchSource, Usage, assign_patches, select_patches
+from stylizer.synthesis.patch_source import PatchSource, UsageMap, assign_patches, select_patches
 from stylizer.synthesis.pyramid import gaussian_pyramid, resize
 from stylizer.synthesis.robust_aggregation import aggregate
 
 LARGEST: dict[FeaturesName | None, Largest] = {None: Largest(size=2048, style_size=4096)}
 TAKES_CONTENT_MASK = True
-LARGEST_STROKES = SIZE_RANGE[1]
-ENLARGES_STYLES_TO = LARGEST_STROKES
+MAX_STYLE_SIDE = SIZE_RANGE[1]
+MAX_UPSCALED_STYLE_SIDE = MAX_STYLE_SIDE
 # At 2048 x 2048 pixels keeping memory took up to 1.5 GiB more.
-SPARING = Sparing(pixels=1_500_000, piece=32 * 2**20)
+MEMORY_POLICY = MemoryPolicy(pixels=1_500_000, piece=32 * 2**20)
 
 REFERENCE_SIDE = 400  # long side in pixels for which the paper's patches are meant
 PATCHES = ((33, 28), (21, 18), (13, 8), (9, 5))  # side and gap, in pixels at the reference side
@@ -78,7 +78,7 @@ class _Level:
 
     photo: Tensor
     weight: Tensor
-    styles: tuple[tuple[Tensor, Usage, float], ...]
+    styles: tuple[tuple[Tensor, UsageMap, float], ...]
 
 
 def paint(task: Task) -> Tensor:
@@ -98,7 +98,7 @@ def paint(task: Task) -> Tensor:
     photo = match_distribution(task.photo[0], style_palette, options.strength)
     palette = Palette.of(photo) if options.strength < 1 else style_palette
     levels = _levels(task, photo)
-    tell = _Steps(task, budget.passes)
+    on_step = _Steps(task, budget.passes)
 
     picture = levels[-1].photo
     noise = torch.randn(picture.shape, generator=generator, dtype=torch.float32).to(picture.device)
@@ -116,7 +116,7 @@ def paint(task: Task) -> Tensor:
                 picture = (picture + level.weight * level.photo) / (1 + level.weight)
                 picture = match_moments(picture, palette)
                 picture = domain_transform(picture, sigma_space=smoothing, sigma_range=SMOOTHING_RANGE)
-                tell(depth, picture)
+                on_step(depth, picture)
     return match_distribution(picture, palette)[None]
 
 
@@ -125,7 +125,7 @@ def _levels(task: Task, photo: Tensor) -> list[_Level]:
     mask = find_content(task.photo[0]) if task.content_mask is None else task.content_mask[0]
     masks = gaussian_pyramid(mask, LEVELS)
     photos = gaussian_pyramid(photo, LEVELS)
-    styles = [(gaussian_pyramid(style[0], LEVELS), Usage(), share) for style, share in task.pictures()]
+    styles = [(gaussian_pyramid(style[0], LEVELS), UsageMap(), share) for style, share in task.pictures()]
     # Less strength is more weight for the photo, so much at last that the dial ends at the photo itself.
     weight = LEAST_CONTENT + min(MOST_WEIGHT, (1 - task.options.strength) / task.options.strength)
     return [

@@ -1,7 +1,7 @@
 """The styles: one folder each, with a swatch to paint from, what is known of its looks, and the facts about it.
 
 The built-in ones are the folders beside this file; those a person added (`stylizer.style_folder.add`) lie in
-`own_folder()`. A folder `<id>/` holds a `swatch.webp` (or the like), a `look.safetensors` (see `stylizer.stored_looks`;
+`own_folder()`. A folder `<id>/` holds a `swatch.webp` (or the like), a `look.safetensors` (see `stylizer.style_cache`;
 methods do without, by looking at the swatch) and a `style.toml`:
 
     title = "Woodcut"
@@ -26,9 +26,9 @@ from stylizer.errors import UnknownStyle
 
 FOLDER_VARIABLE = "STYLIZER_STYLES"
 ID_FORM = "1 to 64 lowercase letters and digits, with single hyphens between them"
-LOOK_FILE = "look.safetensors"
+STATISTICS_FILE = "look.safetensors"
 ORDER_FILE = "order.toml"
-LOOK_SIDE = 512  # pixels on the long side, the largest that looks are stored of
+STATISTICS_SIDE = 512  # pixels on the long side, the largest that looks are stored of
 _FOLDER = Path(__file__).parent
 _ID = re.compile(r"(?=.{1,64}\Z)[a-z0-9]+(?:-[a-z0-9]+)*")
 
@@ -45,7 +45,7 @@ class Style:
         license: Under which terms the swatch may be used.
         description: One sentence on how it looks.
         swatch: The picture that methods paint from: the work itself, or a likeness of it.
-        look: What the work looks like to the compact encoder, a file of `stylizer.stored_looks`; None if that has not
+        look: What the work looks like to the compact encoder, a file of `stylizer.style_cache`; None if that has not
             been stored.
     """
 
@@ -56,10 +56,10 @@ class Style:
     license: str
     description: str
     swatch: Path
-    look: Path | None
+    statistics: Path | None
 
 
-_FACTS = tuple(field.name for field in fields(Style) if field.name not in ("id", "swatch", "look"))
+_FACTS = tuple(field.name for field in fields(Style) if field.name not in ("id", "swatch", "statistics"))
 
 
 def catalog() -> dict[str, Style]:
@@ -92,7 +92,7 @@ def is_id(text: str) -> bool:
 
 
 def find(id: str) -> Style | None:  # noqa: A002 - what it is called everywhere
-    """Look up one style, built-in or one's own; None if there is none of that id.
+    """StyleStatistics up one style, built-in or one's own; None if there is none of that id.
 
     Raises:
         UnknownStyle: Its folder is incomplete or wrong.
@@ -109,7 +109,7 @@ def _find_own(id: str) -> Style | None:  # noqa: A002
 
 
 def get(id: str) -> Style:  # noqa: A002
-    """Look up one style, built-in or one's own.
+    """StyleStatistics up one style, built-in or one's own.
 
     Raises:
         UnknownStyle: There is none of that id, and `allowed` lists those there are; or its folder is wrong.
@@ -157,6 +157,6 @@ def _load_style(path: Path) -> Style:
     swatch = next((file for file in sorted(path.parent.glob("swatch.*")) if file.is_file()), None)
     if swatch is None:
         raise ValueError(f"{path.with_name('swatch.webp')} is missing")
-    look = path.with_name(LOOK_FILE)
+    statistics = path.with_name(STATISTICS_FILE)
     words = {name: str(facts[name]) for name in _FACTS}
-    return Style(id=path.parent.name, swatch=swatch, look=look if look.is_file() else None, **words)
+    return Style(id=path.parent.name, swatch=swatch, statistics=statistics if statistics.is_file() else None, **words)

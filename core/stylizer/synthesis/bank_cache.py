@@ -14,7 +14,7 @@ from torch import Tensor
 from stylizer.synthesis.pyramid import resize, size_within
 from stylizer.synthesis.style_bank import StyleBank
 
-MAX_STYLE_SIDE = 4096  # pixels; larger styles are reduced to it
+MAX_BANK_SIDE = 4096  # pixels; larger styles are reduced to it
 MAX_KEPT_PIXELS = 2**20  # of a bank; larger ones are made for each painting
 KEPT_PIXELS = 4 * MAX_KEPT_PIXELS  # of all banks, at about 30 bytes each: ten styles or so at 512 pixels
 
@@ -41,7 +41,7 @@ class ScaledStyle:
                 where the style has no more detail to show. Without it the bank is kept for the next painting.
             on_tile: See `StyleBank.of`.
         """
-        size = size_within(self.picture.shape[2], self.picture.shape[3], min(side, MAX_STYLE_SIDE))
+        size = size_within(self.picture.shape[2], self.picture.shape[3], min(side, MAX_BANK_SIDE))
         if coarser is not None and coarser.size == size:
             return coarser
         if coarser is not None or size[0] * size[1] > MAX_KEPT_PIXELS:

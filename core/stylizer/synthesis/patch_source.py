@@ -32,7 +32,7 @@ def window_means(values: Tensor, side: int) -> Tensor:
     return (sums / side**2).to(values.dtype)
 
 
-class Usage:
+class UsageMap:
     """How often each pixel of a style was pasted, relative to its fair share of 1.
 
     The nearest patch alone is too often a bland one: blurred pictures are nearest to flat patches, and the painting
@@ -83,7 +83,7 @@ class PatchSource:
         generator: Source of chance, on the CPU: so a seed means the same noise on every device.
     """
 
-    def __init__(self, image: Tensor, usage: Usage, *, patch: int, stride: int, generator: torch.Generator):
+    def __init__(self, image: Tensor, usage: UsageMap, *, patch: int, stride: int, generator: torch.Generator):
         self._image = image
         self._usage = usage
         self._patch = patch

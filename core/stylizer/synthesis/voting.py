@@ -16,8 +16,8 @@ SMALLEST_RESIDUAL = 1e-4
 
 def piece_grid(picture: Tensor) -> tuple[PatchGrid, Tensor]:
     """Where the pieces of the cells of `picture` (1, 3, H, W) lie, and the picture with a cell around it, (3, H, W)."""
-    surrounded = functional.pad(picture, (CELL, CELL, CELL, CELL), mode="replicate")[0]
-    return PatchGrid(surrounded.shape[1], surrounded.shape[2], PIECE, CELL), surrounded
+    reflect_pad = functional.pad(picture, (CELL, CELL, CELL, CELL), mode="replicate")[0]
+    return PatchGrid(reflect_pad.shape[1], reflect_pad.shape[2], PIECE, CELL), reflect_pad
 
 
 def merge_pieces(start: Tensor, pieces: Tensor, guide: Tensor, weight: Tensor, rounds: int) -> Tensor:
@@ -33,7 +33,7 @@ def merge_pieces(start: Tensor, pieces: Tensor, guide: Tensor, weight: Tensor, r
     Returns:
         The picture, like `start`, in [0, 1].
     """
-    grid, surrounded = piece_grid(start)
-    voted = aggregate(surrounded, pieces, grid, exponent=EXPONENT, rounds=rounds, smallest_residual=SMALLEST_RESIDUAL)
+    grid, reflect_pad = piece_grid(start)
+    voted = aggregate(reflect_pad, pieces, grid, exponent=EXPONENT, rounds=rounds, smallest_residual=SMALLEST_RESIDUAL)
     voted = voted[None, :, CELL:-CELL, CELL:-CELL]
     return ((voted + weight * guide) / (1 + weight)).clamp_(0, 1)

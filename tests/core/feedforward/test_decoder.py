@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from stylizer.feedforward.decoder import KEPT, LEAST_VARIANCE, LEVELS, WIDTHS, Basis, Decoder, Modulated
-from stylizer.feedforward.looks import Look
+from stylizer.feedforward.decoder import KEPT, LEAST_VARIANCE, LEVELS, WIDTHS, Decoder, Modulated, PCABasis
+from stylizer.feedforward.style_statistics import StyleStatistics
 from stylizer.feedforward.transport import transport, transport_lightness_first
 
 
@@ -21,9 +21,9 @@ def decoder() -> Decoder:
     decoder = Decoder()
     for module in decoder.convolutions:
         torch.nn.init.normal_(cast(Modulated, module).style.weight, std=0.03)
-    pooled = Look.pool([(Look.of(*_seen(seed)), 0.25) for seed in range(4)])
+    pooled = StyleStatistics.pool([(StyleStatistics.of(*_seen(seed)), 0.25) for seed in range(4)])
     for basis, level in zip(decoder.bases, pooled.levels, strict=True):
-        cast(Basis, basis).set(level)
+        cast(PCABasis, basis).set(level)
     return decoder.requires_grad_(False)
 
 
@@ -40,20 +40,22 @@ def _seen(seed: int, height: int = 64, width: int = 80) -> tuple[Tensor, list[Te
 
 
 def test_folding_everything_into_the_weights_paints_the_same_as_doing_it_step_by_step(decoder: Decoder) -> None:
-    (image, taps), style = _seen(0), Look.of(*_seen(1))
-    photo = Look.of(image, taps)
-    painted = decoder(decoder.prepare(photo, style), image, taps)
+    (image, taps), style = _seen(0), StyleStatistics.of(*_seen(1))
+    photo = StyleStatistics.of(image, taps)
+    painted = decoder(decoder.modulate(photo, style), image, taps)
     assert painted.shape == image.shape
     assert float(painted.std()) > 0.05
     torch.testing.assert_close(painted, _step_by_step(decoder, photo, style, image, taps), atol=1e-4, rtol=0)
 
 
-def _step_by_step(decoder: Decoder, photo: Look, style: Look, image: Tensor, taps: list[Tensor]) -> Tensor:
+def _step_by_step(
+    decoder: Decoder, photo: StyleStatistics, style: StyleStatistics, image: Tensor, taps: list[Tensor]
+) -> Tensor:
     codes: list[Tensor] = []
     moved: list[Tensor] = []
     levels = zip(decoder.bases, (image, *taps), photo.levels, style.levels, LEAST_VARIANCE, strict=True)
     for basis, level, our, want, least in levels:
-        assert isinstance(basis, Basis)
+        assert isinstance(basis, PCABasis)
         move = transport_lightness_first if len(moved) == 0 else transport
         matrix, offset = move(basis.statistics(our), basis.statistics(want), least)
         components = torch.einsum("dc,bchw->bdhw", basis.matrix, level - basis.mean.view(1, -1, 1, 1))
@@ -77,7 +79,7 @@ def _step_by_step(decoder: Decoder, photo: Look, style: Look, image: Tensor, tap
         x = functional.relu(x + torch.einsum("od,bdhw->bohw", entry, component))
         x = functional.relu(convolved(x))
     basis = decoder.bases[0]
-    assert isinstance(basis, Basis)
+    assert isinstance(basis, PCABasis)
     back = torch.linalg.inv(basis.matrix)
     colors = torch.einsum("cd,bdhw->bchw", back, moved[0]) + basis.mean.view(1, -1, 1, 1)
     return torch.sigmoid(convolved(x) + 4 * (colors - 0.5))
@@ -85,9 +87,9 @@ def _step_by_step(decoder: Decoder, photo: Look, style: Look, image: Tensor, tap
 
 def test_a_basis_makes_features_at_large_uncorrelated_and_of_variance_1() -> None:
     image, taps = _seen(3, 256, 256)
-    look = Look.of(image, taps)
-    for level, channels, kept in zip(look.levels, LEVELS, KEPT, strict=True):
-        basis = Basis(channels, kept)
+    statistics = StyleStatistics.of(image, taps)
+    for level, channels, kept in zip(statistics.levels, LEVELS, KEPT, strict=True):
+        basis = PCABasis(channels, kept)
         basis.set(level)
         seen = basis.statistics(level)
         torch.testing.assert_close(seen.mean, torch.zeros(kept))
@@ -96,8 +98,8 @@ def test_a_basis_makes_features_at_large_uncorrelated_and_of_variance_1() -> Non
 
 def test_a_style_changes_the_weights_and_a_photo_in_its_own_style_only_those(decoder: Decoder) -> None:
     image, taps = _seen(0)
-    own, style = Look.of(image, taps), Look.of(*_seen(1))
-    at_home, abroad = decoder.prepare(own, own), decoder.prepare(own, style)
+    own, style = StyleStatistics.of(image, taps), StyleStatistics.of(*_seen(1))
+    at_home, abroad = decoder.modulate(own, own), decoder.modulate(own, style)
     torch.testing.assert_close(at_home.colors[0], torch.eye(3), atol=1e-3, rtol=0)
     torch.testing.assert_close(at_home.colors[1], torch.zeros(3), atol=1e-3, rtol=0)
     assert len(at_home.entries) == len(WIDTHS)

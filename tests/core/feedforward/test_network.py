@@ -36,11 +36,11 @@ def _paint(network: Network, photo: Tensor, side: int) -> Tensor:
     """The painting of `photo` in the style of the checks, by tiles of at most `side` pixels."""
     grain = Grain(0)
     size = photo.shape[2], photo.shape[3]
-    whole = network.see(photo, next(tiles(size, 1024)), grain)
-    recipe = network.decoder.prepare(network.photo_look(whole), network.style_look(_checks()))
+    whole = network.encode(photo, next(tiles(size, 1024)), grain)
+    weights = network.decoder.modulate(network.photo_statistics(whole), network.style_statistics(_checks()))
     painting = torch.zeros_like(photo)
     for tile in tiles(size, side):
-        tile.of(painting).copy_(network.paint(network.see(photo, tile, grain), recipe))
+        tile.of(painting).copy_(network.paint(network.encode(photo, tile, grain), weights))
     return painting
 
 

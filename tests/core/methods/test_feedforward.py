@@ -18,7 +18,7 @@ from stylizer.errors import ImageError
 from stylizer.feedforward import network
 from stylizer.losses import style_loss, style_scales
 from stylizer.methods import Style, Task, feedforward
-from stylizer.styles import LOOK_SIDE, catalog
+from stylizer.styles import STATISTICS_SIDE, catalog
 from stylizer.synthesis.pyramid import resize
 from stylizer.tensors import to_tensor
 from stylizer.tiles import tiles
@@ -45,7 +45,7 @@ def _swatch(style: str, side: int = 160) -> Tensor:
 
 @torch.inference_mode()
 def _distance(image: Tensor, style: Tensor) -> float:
-    ours, wanted = (network.load().style_look(x).levels[1:] for x in (image, style))
+    ours, wanted = (network.load().style_statistics(x).levels[1:] for x in (image, style))
     return float(style_loss(ours, wanted, [style_scales(want) for want in wanted], [1.0] * len(wanted)))
 
 
@@ -151,7 +151,7 @@ def test_strokes_grow_with_the_painting(paint: Paint, monkeypatch: pytest.Monkey
 
     least = seen(paint("feedforward", small, (style, 1.0), quality="standard"))
     once = seen(paint("feedforward", photo, (style, 1.0), quality="standard"))
-    monkeypatch.setattr(feedforward, "LARGEST_STROKES", 200)
+    monkeypatch.setattr(feedforward, "MAX_STYLE_SIDE", 200)
     assert seen(paint("feedforward", photo, (style, 1.0), quality="standard")) - least < 0.5 * (once - least)
 
 
@@ -177,7 +177,9 @@ def test_a_large_photo_is_judged_by_its_thumbnail_and_comes_out_in_the_same_colo
 
 def test_a_built_in_style_is_painted_by_its_stored_look_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     def painted(style: str | Path, scale: float = 1.0) -> Image.Image:
-        return stylize(PHOTO, style, method="feedforward", options=Options(size=LOOK_SIDE, style_scale=scale)).image
+        return stylize(
+            PHOTO, style, method="feedforward", options=Options(size=STATISTICS_SIDE, style_scale=scale)
+        ).image
 
     looked_at = painted(catalog()["mosaic"].swatch)
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from stylizer import Options, stylize
 from stylizer.color import Palette
 from stylizer.methods import Style, Task, feedforward
-from stylizer.stored_looks import read_palette
+from stylizer.style_cache import read_palette
 from stylizer.styles import catalog
 from stylizer.tensors import to_tensor
 
@@ -69,7 +69,7 @@ def test_large_painting_keeps_the_palette_at_every_level(
 ) -> None:
     """Each pass above the first level would dilute it."""
     style = _swatch("pen-hatching")
-    monkeypatch.setattr(feedforward, "LARGEST_STROKES", 40)
+    monkeypatch.setattr(feedforward, "MAX_STYLE_SIDE", 40)
     assert len(feedforward.level_sizes(*cat.shape[2:])) == 3
 
     def painted() -> Tensor:
@@ -105,7 +105,7 @@ def test_strength_scales_the_palette_step(cat: Tensor, paint: Paint) -> None:
 
 def test_stored_palette_serves_instead_of_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     name = "great-wave"
-    stored = read_palette(catalog()[name].look or Path()).T[None, :, None].float() / 255
+    stored = read_palette(catalog()[name].statistics or Path()).T[None, :, None].float() / 255
 
     def painted() -> Tensor:
         return to_tensor(stylize(PHOTO, name, method="feedforward", options=Options(size=256)).image)

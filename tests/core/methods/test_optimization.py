@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from stylizer import Options, features, methods, stored_looks, stylize
+from stylizer import Options, features, methods, style_cache, stylize
 from stylizer.features.statistics import Statistics
-from stylizer.feedforward.looks import Look
+from stylizer.feedforward.style_statistics import StyleStatistics
 from stylizer.losses import style_loss, style_scales
 from stylizer.methods import Style, Task
 from stylizer.methods.optimization import COARSEST, levels_for
@@ -61,11 +61,11 @@ def test_a_style_is_painted_by_what_is_stored_of_it_and_not_by_its_likeness(tmp_
     photo, work = _hills(96, 128), _checks(128, 128)
     likeness = work.flatten(2)[..., torch.randperm(128 * 128, generator=torch.Generator().manual_seed(0))].view_as(work)
     file = tmp_path / "look.safetensors"
-    stored_looks.save(file, *measure(to_image(work), (64, 128)))
+    style_cache.save(file, *measure(to_image(work), (64, 128)))
 
     def painted(picture: Tensor, *, stored: bool, **options: Any) -> Tensor:
-        def look(part: float) -> Look | None:
-            return stored_looks.look_at(file, 128 * part) if stored else None
+        def look(part: float) -> StyleStatistics | None:
+            return style_cache.statistics_at(file, 128 * part) if stored else None
 
         given: dict[str, Any] = {"size": 128, "quality": "draft"} | options
         task = Task(photo, (Style(lambda: picture, 1.0, look),), Options(**given), None, None, lambda *_: None)

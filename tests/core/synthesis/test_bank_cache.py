@@ -72,7 +72,7 @@ def test_a_style_is_reduced_and_never_enlarged(made: list[Size], monkeypatch: py
     style = ScaledStyle(_noise(60, 30))
     for side in (1, 20.4, 60, 200):
         style.bank(side)
-    monkeypatch.setattr(bank_cache, "MAX_STYLE_SIDE", 48)
+    monkeypatch.setattr(bank_cache, "MAX_BANK_SIDE", 48)
     style.bank(200)
     assert made == [(1, 1), (20, 10), (60, 30), (48, 24)]  # at 60 and at 200 it is the same
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from stylizer.synthesis import patch_source
 from stylizer.synthesis.patch_grid import PatchGrid
-from stylizer.synthesis.patch_source import PatchSource, Usage, assign_patches, select_patches, window_means
+from stylizer.synthesis.patch_source import PatchSource, UsageMap, assign_patches, select_patches, window_means
 
 
 def _noise(*shape: int, seed: int = 0) -> Tensor:
@@ -45,7 +45,7 @@ def _places(style: Tensor, patches: Tensor) -> set[tuple[int, int]]:
 @pytest.mark.parametrize("stride", [1, 2, 3])
 def test_what_is_pasted_are_real_pieces_of_the_style_on_its_lattice(stride: int) -> None:
     style = _noise(3, 22, 27)
-    source = PatchSource(style, Usage(), patch=5, stride=stride, generator=torch.Generator().manual_seed(0))
+    source = PatchSource(style, UsageMap(), patch=5, stride=stride, generator=torch.Generator().manual_seed(0))
     grid = PatchGrid(16, 13, 5, 3, 1, 2)
     for _ in range(2):  # with and without earlier use
         patches = source.match(grid.pad(_noise(3, 16, 13, seed=1)), grid)
@@ -55,14 +55,14 @@ def test_what_is_pasted_are_real_pieces_of_the_style_on_its_lattice(stride: int)
 
 def test_a_picture_cut_from_the_style_finds_itself() -> None:
     style = _noise(3, 30, 30)
-    source = PatchSource(style, Usage(), patch=7, stride=1, generator=torch.Generator().manual_seed(0))
+    source = PatchSource(style, UsageMap(), patch=7, stride=1, generator=torch.Generator().manual_seed(0))
     grid = PatchGrid(7 + 2 * 4, 7 + 4, 7, 4)
     piece = style[:, 5 : 5 + grid.height, 9 : 9 + grid.width]
     assert torch.equal(source.match(piece, grid), grid.cut(piece))
 
 
 def test_the_use_of_a_style_averages_to_1_and_is_highest_where_patches_came_from() -> None:
-    usage = Usage()
+    usage = UsageMap()
     assert usage.penalty((20, 30), 4, 1, 48) is None
     tops, lefts = torch.tensor([2, 2, 2, 10]), torch.tensor([5, 5, 5, 20])
     usage.record((20, 30), tops, lefts, 4, error=torch.tensor([[0.01]]))
@@ -92,13 +92,13 @@ def test_parts_that_were_used_are_held_back_so_that_others_get_their_turn() -> N
     grid = PatchGrid(21, 21, 5, 4)
     padded = torch.full((3, 21, 21), 0.5)
 
-    def paste(usage: Usage) -> set[tuple[int, int]]:
+    def paste(usage: UsageMap) -> set[tuple[int, int]]:
         source = PatchSource(style, usage, patch=5, stride=1, generator=torch.Generator().manual_seed(0))
         return _places(style, source.match(padded, grid))
 
-    memory = Usage()
+    memory = UsageMap()
     one_after_another = [paste(memory) for _ in range(6)]
-    forgetful = [paste(Usage()) for _ in range(6)]
+    forgetful = [paste(UsageMap()) for _ in range(6)]
     assert len(set.union(*forgetful)) == 1
     assert len(set.union(*one_after_another)) >= 4
     for before, after in pairwise(one_after_another):

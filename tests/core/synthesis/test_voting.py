@@ -15,8 +15,8 @@ def _own_pieces(picture: torch.Tensor) -> torch.Tensor:
 
 def test_pieces_lie_around_their_cells() -> None:
     picture = torch.rand(1, 3, 16, 24)
-    grid, surrounded = piece_grid(picture)
-    cut = grid.cut(surrounded)
+    grid, reflect_pad = piece_grid(picture)
+    cut = grid.cut(reflect_pad)
     assert cut.shape == (3, 4, 6, 12, 12)
     torch.testing.assert_close(cut[:, 2, 3, 4:8, 4:8], picture[0, :, 8:12, 12:16])
 

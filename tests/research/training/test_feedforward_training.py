@@ -99,7 +99,7 @@ def test_a_style_is_measured_once_and_then_known_even_to_the_next_run(
     monkeypatch.delattr(Teachers, "forward")  # whoever would measure again cannot
     paths = find_pictures(folders[1], held_out=False)
     again = StyleLibrary(paths, compact.load(), teachers, tmp_path / "styles").style(0, 2)
-    for ours, theirs in zip(again.look.levels, first.look.levels, strict=True):
+    for ours, theirs in zip(again.statistics.levels, first.statistics.levels, strict=True):
         assert torch.equal(ours.covariance, theirs.covariance)
     assert set(again.targets) == {layer.name for layer in teachers.layers}
 

@@ -12,11 +12,11 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 
-from stylizer import stored_looks, styles
-from stylizer.feedforward.looks import Look
+from stylizer import style_cache, styles
+from stylizer.feedforward.style_statistics import StyleStatistics
 from stylizer.style_folder import measure
 from stylizer.tensors import to_tensor
-from training import style_folder, style_looks
+from training import style_folder, style_statistics
 from training.style_folder import SIDES, make
 from training.style_synthesis import STEPS, distance, synthesize
 
@@ -30,18 +30,18 @@ def _checks(side: int = 64) -> Image.Image:
 
 
 def test_what_is_synthesized_looks_like_the_work_and_has_its_colors() -> None:
-    looks, palette = measure(_checks(), (32, 64))
-    image = synthesize(looks, palette, (48, 64), steps=(6,))
+    by_side, palette = measure(_checks(), (32, 64))
+    image = synthesize(by_side, palette, (48, 64), steps=(6,))
     assert image.shape == (1, 3, 48, 64)
-    noise = synthesize(looks, palette, (48, 64), steps=(0,))
-    assert distance(image, looks[64]) < 0.3 * distance(noise, looks[64])
+    noise = synthesize(by_side, palette, (48, 64), steps=(0,))
+    assert distance(image, by_side[64]) < 0.3 * distance(noise, by_side[64])
     colors = to_tensor(_checks()).mean((0, 2, 3))
     torch.testing.assert_close(image.mean((0, 2, 3)), colors, atol=0.05, rtol=0)
 
 
 def test_the_same_is_synthesized_every_time() -> None:
-    looks, palette = measure(_checks(), (32,))
-    first, again = (synthesize(looks, palette, (24, 32), steps=(2,)) for _ in range(2))
+    by_side, palette = measure(_checks(), (32,))
+    first, again = (synthesize(by_side, palette, (24, 32), steps=(2,)) for _ in range(2))
     assert torch.equal(first, again)
 
 
@@ -52,10 +52,10 @@ def test_a_style_folder_holds_what_is_known_of_the_work_and_a_swatch_but_not_the
     make(tmp_path / "checks", framed, facts, crop=(10 / 116, 10 / 84, 106 / 116, 74 / 84), steps=(1,))
     (style,) = styles.load(tmp_path).values()
     assert {fact: getattr(style, fact) for fact in facts} == facts
-    assert style.look is not None
-    assert tuple(stored_looks.read(style.look)) == SIDES
+    assert style.statistics is not None
+    assert tuple(style_cache.read(style.statistics)) == SIDES
     # Of the frame, which was cut off, there is no color.
-    assert not (stored_looks.read_palette(style.look)[:, [0, 2]] > 240).all(1).any()
+    assert not (style_cache.read_palette(style.statistics)[:, [0, 2]] > 240).all(1).any()
     with Image.open(style.swatch) as swatch:
         assert max(swatch.size) == 512
     assert {file.name for file in (tmp_path / "checks").iterdir()} == {"style.toml", "swatch.webp", "look.safetensors"}
@@ -71,9 +71,9 @@ def test_a_style_of_a_wrong_name_is_refused(tmp_path: Path) -> None:
 def built_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder in place of the one of the built-in styles, and a synthesis that takes one step instead of many."""
 
-    def hasty(looks: dict[int, Look], palette: Tensor, *, steps: Sequence[int]) -> Tensor:
+    def hasty(by_side: dict[int, StyleStatistics], palette: Tensor, *, steps: Sequence[int]) -> Tensor:
         assert steps == STEPS
-        return synthesize(looks, palette, steps=(1, 0))
+        return synthesize(by_side, palette, steps=(1, 0))
 
     (tmp_path / "styles").mkdir()
     monkeypatch.setattr(style_folder, "STYLES", tmp_path / "styles")
@@ -90,8 +90,8 @@ def test_the_command_makes_a_style_from_the_part_of_a_picture_that_shows_the_wor
     style_folder.main(["checks", str(tmp_path / "work.png"), *FACTS, "--crop", "0.04", "0", "1", "1"])
     (style,) = styles.load(built_in).values()
     assert (style.id, style.title, style.year, style.license) == ("checks", "Checks", "1900", style_folder.LICENSE)
-    assert style.look is not None
-    assert not (stored_looks.read_palette(style.look)[:, [0, 2]] > 240).all(1).any(), "the frame was cut off"
+    assert style.statistics is not None
+    assert not (style_cache.read_palette(style.statistics)[:, [0, 2]] > 240).all(1).any(), "the frame was cut off"
     away, *files = capsys.readouterr().out.splitlines()
     assert away.startswith("the swatch is ")
     assert [line.split(":")[0] for line in files] == ["look.safetensors", "style.toml", "swatch.webp"]
@@ -101,13 +101,13 @@ def test_the_command_makes_the_swatch_of_a_style_anew_from_what_is_stored(
     built_in: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copytree(styles.get("great-wave").swatch.parent, built_in / "great-wave")
-    swatch, look = (built_in / "great-wave" / name for name in ("swatch.webp", styles.LOOK_FILE))
-    before = swatch.read_bytes(), look.read_bytes()
+    swatch, statistics = (built_in / "great-wave" / name for name in ("swatch.webp", styles.STATISTICS_FILE))
+    before = swatch.read_bytes(), statistics.read_bytes()
     style_folder.main(["great-wave"])
     assert swatch.read_bytes() != before[0]
-    assert look.read_bytes() == before[1]
+    assert statistics.read_bytes() == before[1]
     with Image.open(swatch) as made:
-        away = distance(to_tensor(made.convert("RGB")), stored_looks.read(look)[styles.LOOK_SIDE])
+        away = distance(to_tensor(made.convert("RGB")), style_cache.read(statistics)[styles.STATISTICS_SIDE])
     told = capsys.readouterr().out.split()[3]  # of the swatch as it was before it was compressed
     assert float(told) == pytest.approx(away, rel=0.1)
 
@@ -130,10 +130,12 @@ def test_what_the_command_lacks_is_told_before_anything_is_made(
 
 
 def test_a_swatch_is_not_made_from_what_another_encoder_saw(tmp_path: Path) -> None:
-    save_file({"palette": torch.zeros(1, 3, dtype=torch.uint8)}, tmp_path / styles.LOOK_FILE, {"encoder": "0" * 64})
+    save_file(
+        {"palette": torch.zeros(1, 3, dtype=torch.uint8)}, tmp_path / styles.STATISTICS_FILE, {"encoder": "0" * 64}
+    )
     with pytest.raises(ValueError, match="is of another encoder: make the style anew from its picture"):
         style_folder.synthesize_swatch(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == [styles.LOOK_FILE]
+    assert [path.name for path in tmp_path.iterdir()] == [styles.STATISTICS_FILE]
 
 
 def test_looks_are_stored_anew_of_works_that_are_painted_by_code_and_of_no_others(
@@ -141,15 +143,15 @@ def test_looks_are_stored_anew_of_works_that_are_painted_by_code_and_of_no_other
 ) -> None:
     for name in ("woodcut", "great-wave"):
         shutil.copytree(styles.get(name).swatch.parent, tmp_path / name)
-        (tmp_path / name / styles.LOOK_FILE).unlink()
-    monkeypatch.setattr(style_looks, "catalog", partial(styles.load, tmp_path))
-    style_looks.main([])
-    assert [path.parent.name for path in tmp_path.glob(f"*/{styles.LOOK_FILE}")] == ["woodcut"]
-    stored = stored_looks.read(tmp_path / "woodcut" / styles.LOOK_FILE)
-    committed = styles.get("woodcut").look
+        (tmp_path / name / styles.STATISTICS_FILE).unlink()
+    monkeypatch.setattr(style_statistics, "catalog", partial(styles.load, tmp_path))
+    style_statistics.main([])
+    assert [path.parent.name for path in tmp_path.glob(f"*/{styles.STATISTICS_FILE}")] == ["woodcut"]
+    stored = style_cache.read(tmp_path / "woodcut" / styles.STATISTICS_FILE)
+    committed = styles.get("woodcut").statistics
     assert committed is not None
-    assert stored.keys() == {styles.LOOK_SIDE}
+    assert stored.keys() == {styles.STATISTICS_SIDE}
     for ours, theirs in zip(
-        stored[styles.LOOK_SIDE].levels, stored_looks.read(committed)[styles.LOOK_SIDE].levels, strict=True
+        stored[styles.STATISTICS_SIDE].levels, style_cache.read(committed)[styles.STATISTICS_SIDE].levels, strict=True
     ):
         torch.testing.assert_close(ours.mean, theirs.mean, rtol=1e-2, atol=1e-2)

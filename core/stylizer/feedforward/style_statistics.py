@@ -1,4 +1,4 @@
-"""What a picture looks like to the network: statistics of its colors and of the compact encoder's taps."""
+"""Statistics of a picture's colors and of the compact encoder's taps: all that the network knows of a style."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ SAMPLES = 2**14  # positions of one level, about, that its statistics are taken 
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
-    """All that the network knows of a style, and all that it knows of a photo as a whole.
+class StyleStatistics:
+    """Means and covariances of a style, or of a photo as a whole.
 
     Attributes:
         levels: Of the colors, then of the taps, fine to coarse.
@@ -26,20 +26,20 @@ class Look:
     levels: tuple[Statistics, ...]
 
     @classmethod
-    def of(cls, image: Tensor, taps: Sequence[Tensor], weight: Tensor | None = None) -> Look:
-        """Of `image` (1, 3, H, W) with its `taps`; `weight` (1, 1, H, W) >= 0 says where they count."""
+    def of(cls, image: Tensor, taps: Sequence[Tensor], weight: Tensor | None = None) -> StyleStatistics:
+        """Compute from `image` (1, 3, H, W) and its `taps`, weighted by `weight` (1, 1, H, W) >= 0."""
         if weight is not None:
             return cls(tuple(Statistics.of(level.float(), _at(weight, level)) for level in (image, *taps)))
         return cls(tuple(Statistics.of(_sampled(level).float()) for level in (image, *taps)))
 
     @classmethod
-    def unpacked(cls, state: Mapping[str, Tensor]) -> Look:
-        """What `packed` made this of, in float32."""
+    def unpacked(cls, state: Mapping[str, Tensor]) -> StyleStatistics:
+        """Restore what `packed` returned, in float32."""
         parts = ((state[f"{i}.mean"].float(), state[f"{i}.covariance"].float()) for i in range(len(state) // 2))
         return cls(tuple(Statistics(mean, _square(covariance)) for mean, covariance in parts))
 
     def packed(self) -> dict[str, Tensor]:
-        """All there is to keep of it, in half precision."""
+        """Pack into half-precision tensors, of each covariance the lower triangle."""
         state: dict[str, Tensor] = {}
         for i, level in enumerate(self.levels):
             rows, columns = torch.tril_indices(*level.covariance.shape)
@@ -47,32 +47,32 @@ class Look:
         return {key: value.half().contiguous() for key, value in state.items()}
 
     @classmethod
-    def mix(cls, parts: Sequence[tuple[Look, float]]) -> Look:
-        """The blend of several, each with its share; shares sum to 1."""
-        levels = zip(*(look.levels for look, _ in parts), strict=True)
+    def mix(cls, parts: Sequence[tuple[StyleStatistics, float]]) -> StyleStatistics:
+        """Blend several by their shares, which sum to 1."""
+        levels = zip(*(statistics.levels for statistics, _ in parts), strict=True)
         shares = [share for _, share in parts]
         return cls(tuple(Statistics.mix(list(zip(level, shares, strict=True))) for level in levels))
 
     @classmethod
-    def pool(cls, parts: Sequence[tuple[Look, float]]) -> Look:
-        """Of a whole picture, from those of its parts with their shares of it; shares sum to 1."""
-        levels = zip(*(look.levels for look, _ in parts), strict=True)
+    def pool(cls, parts: Sequence[tuple[StyleStatistics, float]]) -> StyleStatistics:
+        """Pool the statistics of parts of a picture by their shares of it, which sum to 1."""
+        levels = zip(*(statistics.levels for statistics, _ in parts), strict=True)
         shares = [share for _, share in parts]
         return cls(tuple(Statistics.pool(list(zip(level, shares, strict=True))) for level in levels))
 
-    def toward(self, other: Look, amount: float) -> Look:
-        """The look between this one and `other`: this at `amount` 0, `other` at 1."""
-        return Look.mix([(self, 1 - amount), (other, amount)])
+    def toward(self, other: StyleStatistics, amount: float) -> StyleStatistics:
+        """Interpolate: these at `amount` 0, `other` at 1."""
+        return StyleStatistics.mix([(self, 1 - amount), (other, amount)])
 
 
 def _sampled(level: Tensor) -> Tensor:
-    """Every position of `level` (1, C, h, w), or where there are more than say anything new, some of every row."""
+    """Subsample `level` (1, C, h, w) to about `SAMPLES` positions."""
     step = max(1, round(math.sqrt(level.shape[2] * level.shape[3] / SAMPLES)))
     return level[:, :, ::step, ::step]
 
 
 def _square(lower: Tensor) -> Tensor:
-    """A symmetric matrix (C, C) from its lower triangle, row by row."""
+    """Restore a symmetric matrix (C, C) from its lower triangle in row order."""
     side = int((2 * len(lower)) ** 0.5)
     rows, columns = torch.tril_indices(side, side)
     square = lower.new_empty(side, side)
@@ -81,7 +81,7 @@ def _square(lower: Tensor) -> Tensor:
 
 
 def _at(weight: Tensor, level: Tensor) -> Tensor:
-    """`weight` at the resolution of `level`."""
+    """Resample `weight` to the resolution of `level`."""
     if weight.shape[2:] == level.shape[2:]:
         return weight
     return functional.interpolate(weight, level.shape[2:], mode="area")

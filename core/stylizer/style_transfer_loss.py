@@ -12,8 +12,8 @@ from torch.nn import functional
 
 from stylizer.compute import autocast, autocast_dtype
 from stylizer.features import Features
+from stylizer.features.content_statistics import ContentStatistics
 from stylizer.features.statistics import Statistics
-from stylizer.features.structure import Structure
 from stylizer.losses import style_loss, style_scales, total_variation
 from stylizer.strips import Strip, strips
 
@@ -22,7 +22,7 @@ SMOOTHNESS_WEIGHT = 0.1  # of the total variation
 MARGIN = 16  # pixels around a picture
 
 
-class Glimpse(NamedTuple):
+class StripStatistics(NamedTuple):
     """What is seen in one strip of a picture.
 
     Attributes:
@@ -31,22 +31,22 @@ class Glimpse(NamedTuple):
     """
 
     style: list[Statistics]
-    content: list[Structure]
+    content: list[ContentStatistics]
 
     def tensors(self) -> list[Tensor]:
         """All that it consists of."""
-        parts: list[Statistics | Structure] = [*self.style, *self.content]
+        parts: list[Statistics | ContentStatistics] = [*self.style, *self.content]
         return [tensor for part in parts for tensor in part.tensors()]
 
-    def with_tensors(self, tensors: Iterator[Tensor]) -> Glimpse:
+    def with_tensors(self, tensors: Iterator[Tensor]) -> StripStatistics:
         """One that consists of others."""
-        return Glimpse(
+        return StripStatistics(
             [Statistics(next(tensors), next(tensors)) for _ in self.style],
-            [Structure(next(tensors), next(tensors), next(tensors), part.wanted_mean) for part in self.content],
+            [ContentStatistics(next(tensors), next(tensors), next(tensors), part.wanted_mean) for part in self.content],
         )
 
 
-class Objective:
+class StyleTransferLoss:
     """A loss of pictures of one size, made from a photo and styles."""
 
     def __init__(
@@ -72,71 +72,71 @@ class Objective:
         self._network, self._strength = network, strength
         self._device = photo.device.type
         self._precision = autocast_dtype(self._device)
-        self._photo, self._mask = surrounded(photo), None if mask is None else surrounded(mask)
+        self._photo, self._mask = reflect_pad(photo), None if mask is None else reflect_pad(mask)
         # A strip that the mask leaves out has no statistics.
         cut = [(strip, self._weight(strip)) for strip in self._cut(self._photo)]
         total = sum(weight for _, weight in cut)
         self._strips = [(strip, weight / total) for strip, weight in cut if weight > 0]
         self._weights = list(network.style_taps.values())
         with torch.no_grad():
-            of_photo = self._remember_photo()
-            of_style = [Statistics.mix(of_tap) for of_tap in zip(*self._see_styles(styles), strict=True)]
+            of_photo = self._photo_statistics()
+            of_style = [Statistics.mix(of_tap) for of_tap in zip(*self._all_style_statistics(styles), strict=True)]
         self._wanted = [own.toward(want, strength) for own, want in zip(of_photo, of_style, strict=True)]
         self._scales = [style_scales(want) for want in of_style]
 
     def __call__(self, image: Tensor) -> Tensor:
         """The loss of `image` (1, 3, H, W), about 1 for an unpainted photo."""
-        whole = surrounded(image)
+        whole = reflect_pad(image)
         if self._mask is not None:
             # As it will be seen: with the photo around it, so that the painting goes well with its surroundings.
             whole = torch.lerp(self._photo, whole, self._mask)
         one = len(self._strips) == 1
-        loss = self._judge([self._look(whole, 0)]) if one else _StripByStrip.apply(whole, self)  # type: ignore[no-untyped-call]
+        loss = self._loss([self._strip_statistics(whole, 0)]) if one else _StripByStrip.apply(whole, self)  # type: ignore[no-untyped-call]
         return loss + self._strength * SMOOTHNESS_WEIGHT * total_variation(image)
 
     def loss_and_gradient(self, whole: Tensor) -> tuple[Tensor, Tensor]:
-        """The same but for roughness, of a surrounded picture, and its gradient, with one strip in memory at a time.
+        """The same but for roughness, of a reflect_pad picture, and its gradient, with one strip in memory at a time.
 
         The loss is one of means over the whole picture. So they are taken first, without a gradient; what the loss
         wants of them is known then, and every strip can be told its part.
         """
         parts = range(len(self._strips))
         with torch.no_grad():
-            seen = [self._look(whole, part) for part in parts]
+            seen = [self._strip_statistics(whole, part) for part in parts]
         with torch.enable_grad():
-            leaves = [[tensor.requires_grad_() for tensor in glimpse.tensors()] for glimpse in seen]
-            loss = self._judge([g.with_tensors(iter(own)) for g, own in zip(seen, leaves, strict=True)])
-            wishes = [list(torch.autograd.grad(loss, own, retain_graph=True)) for own in leaves]
+            leaves = [[tensor.requires_grad_() for tensor in statistics.tensors()] for statistics in seen]
+            loss = self._loss([g.with_tensors(iter(own)) for g, own in zip(seen, leaves, strict=True)])
+            upstream_grads = [list(torch.autograd.grad(loss, own, retain_graph=True)) for own in leaves]
             picture = whole.detach().requires_grad_()
             for part in parts:
-                torch.autograd.backward(self._look(picture, part).tensors(), wishes[part])
+                torch.autograd.backward(self._strip_statistics(picture, part).tensors(), upstream_grads[part])
         assert picture.grad is not None
         return loss.detach(), picture.grad
 
-    def _look(self, whole: Tensor, part: int) -> Glimpse:
-        """What is seen in one strip of a surrounded picture."""
+    def _strip_statistics(self, whole: Tensor, part: int) -> StripStatistics:
+        """What is seen in one strip of a reflect_pad picture."""
         strip, _ = self._strips[part]
         taps = self._taps(whole, strip)
         content = self._content(taps)
-        return Glimpse(
+        return StripStatistics(
             [Statistics.of(tap, self._mask_for(tap, strip)) for tap in self._for_style(taps)],
             [
-                Structure.of(features, wanted, self._mask_for(features, strip))
+                ContentStatistics.of(features, wanted, self._mask_for(features, strip))
                 for features, wanted in zip(content, self._structure[part], strict=True)
             ],
         )
 
-    def _judge(self, glimpses: list[Glimpse]) -> Tensor:
+    def _loss(self, strip_statistics: list[StripStatistics]) -> Tensor:
         """The loss of a picture in whose strips this is seen."""
         shares = [share for _, share in self._strips]
-        styles = zip(*(glimpse.style for glimpse in glimpses), strict=True)
-        contents = zip(*(glimpse.content for glimpse in glimpses), strict=True)
+        styles = zip(*(statistics.style for statistics in strip_statistics), strict=True)
+        contents = zip(*(statistics.content for statistics in strip_statistics), strict=True)
         statistics = [Statistics.pool(list(zip(parts, shares, strict=True))) for parts in styles]
-        structures = [Structure.pool(list(zip(parts, shares, strict=True))) for parts in contents]
+        structures = [ContentStatistics.pool(list(zip(parts, shares, strict=True))) for parts in contents]
         style = style_loss(statistics, self._wanted, self._scales, self._weights)
         return style + CONTENT_WEIGHT * torch.stack([structure.distance for structure in structures]).mean()
 
-    def _remember_photo(self) -> list[Statistics]:
+    def _photo_statistics(self) -> list[Statistics]:
         """Keep the photo's normalized features, strip by strip; answer its statistics."""
         statistics, kept, structures = [], [], []
         for strip, share in self._strips:
@@ -144,22 +144,22 @@ class Objective:
             content = self._content(taps)
             style = self._for_style(taps)
             statistics.append([(Statistics.of(tap, self._mask_for(tap, strip)), share) for tap in style])
-            structures.append([(Structure.of(x, x, self._mask_for(x, strip)), share) for x in content])
+            structures.append([(ContentStatistics.of(x, x, self._mask_for(x, strip)), share) for x in content])
             kept.append(content)
-        pooled = [Structure.pool(parts) for parts in zip(*structures, strict=True)]
+        pooled = [ContentStatistics.pool(parts) for parts in zip(*structures, strict=True)]
         self._structure = [[own.normalized(x) for own, x in zip(pooled, content, strict=True)] for content in kept]
         return [Statistics.pool(of_tap) for of_tap in zip(*statistics, strict=True)]
 
-    def _see_styles(
+    def _all_style_statistics(
         self, styles: Iterable[tuple[Tensor | Sequence[Statistics], float]]
     ) -> Iterator[list[tuple[Statistics, float]]]:
         """Of every style its statistics, tap by tap, with its share."""
         for style, share in styles:
-            known = self._see(style) if isinstance(style, Tensor) else style
+            known = self._style_statistics(style) if isinstance(style, Tensor) else style
             yield [(of_tap, share) for of_tap in known]
 
-    def _see(self, style: Tensor) -> list[Statistics]:
-        whole = surrounded(style)
+    def _style_statistics(self, style: Tensor) -> list[Statistics]:
+        whole = reflect_pad(style)
         rows = whole.shape[2]
         seen = []
         for strip in self._cut(whole):
@@ -198,7 +198,7 @@ class _StripByStrip(Function):
     """The loss of an objective, with its gradient made at once rather than recorded."""
 
     @staticmethod
-    def forward(ctx: FunctionCtx, whole: Tensor, objective: Objective) -> Tensor:
+    def forward(ctx: FunctionCtx, whole: Tensor, objective: StyleTransferLoss) -> Tensor:
         loss, gradient = objective.loss_and_gradient(whole)
         ctx.save_for_backward(gradient)
         return loss
@@ -208,7 +208,7 @@ class _StripByStrip(Function):
         return ctx.saved_tensors[0] * gradients[0], None
 
 
-def surrounded(image: Tensor) -> Tensor:
+def reflect_pad(image: Tensor) -> Tensor:
     """`image` (1, C, H, W) with its mirror image around it.
 
     Beyond the border a convolution sees zeros, and a painting that is compared there grows a frame. One mirror around

@@ -33,7 +33,7 @@ class _TooMany(Exception):
     """More parts than a picture has."""
 
 
-def check_structure(data: bytes, name: str, field: str) -> None:
+def check_complexity(data: bytes, name: str, field: str) -> None:
     """Raise CorruptImage for a file of more parts than pictures have.
 
     Args:

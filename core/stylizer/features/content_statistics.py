@@ -12,7 +12,7 @@ FLOOR = 1e-3  # of the deviation of all channels: one that hardly varies beside 
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Structure:
+class ContentStatistics:
     """Of some features over one picture or a part of it; all (C,), float32 at least.
 
     Attributes:
@@ -28,7 +28,7 @@ class Structure:
     wanted_mean: Tensor
 
     @classmethod
-    def of(cls, features: Tensor, wanted: Tensor, weight: Tensor | None = None) -> Structure:
+    def of(cls, features: Tensor, wanted: Tensor, weight: Tensor | None = None) -> ContentStatistics:
         """Compare `features` (1, C, h, w) with `wanted` of the same shape, where `weight` (1, 1, h, w) >= 0 says."""
         positions, goal = _positions(features), _positions(wanted)
         share = _share(positions, weight)
@@ -37,7 +37,7 @@ class Structure:
         return cls(mean, share @ off.square(), share @ (off * (goal - wanted_mean)), wanted_mean)
 
     @classmethod
-    def pool(cls, parts: Sequence[tuple[Structure, float]]) -> Structure:
+    def pool(cls, parts: Sequence[tuple[ContentStatistics, float]]) -> ContentStatistics:
         """Of the whole, from those of its parts with their shares of it; shares sum to 1."""
         mean = _total((part.mean, share) for part, share in parts)
         wanted_mean = _total((part.wanted_mean, share) for part, share in parts)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from stylizer.descent import HISTORY, PATIENCE, Descent
+from stylizer.lbfgs import HISTORY, LBFGS, PATIENCE
 
 
 def _target() -> Tensor:
@@ -17,7 +17,7 @@ def _valley(image: Tensor) -> Tensor:
 
 
 def test_the_picture_goes_where_the_loss_is_least() -> None:
-    descent = Descent(torch.full((1, 3, 5, 4), 0.5))
+    descent = LBFGS(torch.full((1, 3, 5, 4), 0.5))
     for _ in range(90):
         descent.step(_valley)
     torch.testing.assert_close(descent.image, _target(), atol=0.01, rtol=0)
@@ -25,7 +25,7 @@ def test_the_picture_goes_where_the_loss_is_least() -> None:
 
 def test_before_the_first_step_the_picture_is_the_one_that_was_given_which_stays_as_it_is() -> None:
     given = _target()
-    kept, descent = given.clone(), Descent(given)
+    kept, descent = given.clone(), LBFGS(given)
     assert torch.equal(descent.image, given)
     for _ in range(3):
         descent.step(lambda image: image.square().sum())
@@ -35,7 +35,7 @@ def test_before_the_first_step_the_picture_is_the_one_that_was_given_which_stays
 
 def test_step_by_step_it_goes_the_way_of_one_long_run_of_l_bfgs() -> None:
     start = torch.full((1, 3, 5, 4), 0.5)
-    descent, plain = Descent(start), start.clone().requires_grad_()
+    descent, plain = LBFGS(start), start.clone().requires_grad_()
     seen: list[Tensor] = []
 
     def evaluate() -> Tensor:
@@ -58,7 +58,7 @@ def test_a_step_that_leads_astray_is_taken_back_and_the_walk_goes_on() -> None:
         """A valley from which a step of full length leads to where nothing is finite."""
         return torch.where((image - 0.5).abs() < 0.06, 30 * (image - 0.52).square(), torch.inf).sum()
 
-    descent = Descent(torch.full((1, 3, 5, 4), 0.45))
+    descent = LBFGS(torch.full((1, 3, 5, 4), 0.45))
     losses = []
     for _ in range(60):
         descent.step(cliff)
@@ -68,16 +68,16 @@ def test_a_step_that_leads_astray_is_taken_back_and_the_walk_goes_on() -> None:
 
 
 def test_no_pixel_leaves_its_range() -> None:
-    descent = Descent(torch.full((1, 3, 5, 4), 0.99))
+    descent = LBFGS(torch.full((1, 3, 5, 4), 0.99))
     for _ in range(5):
         descent.step(lambda image: (image - 2).square().sum())
     assert descent.image.max() <= 1
 
 
 def test_it_has_arrived_when_steps_bring_nothing_and_not_while_they_do() -> None:
-    falling, level = Descent(_target()), Descent(_target())
+    falling, level = LBFGS(_target()), LBFGS(_target())
     for step in range(3 * PATIENCE):
         falling.step(lambda image, step=step: image.sum() * 0 + 1 / (1 + step))  # type: ignore[misc]
         level.step(lambda image: image.sum() * 0 + 1.0)
-        assert level.has_arrived == (step >= PATIENCE)
-        assert not falling.has_arrived
+        assert level.converged == (step >= PATIENCE)
+        assert not falling.converged

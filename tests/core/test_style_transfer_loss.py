@@ -5,10 +5,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from stylizer import features, objective, strips
+from stylizer import features, strips, style_transfer_loss
 from stylizer.features.statistics import Statistics
 from stylizer.losses import style_loss, style_scales
-from stylizer.objective import MARGIN, Objective
+from stylizer.style_transfer_loss import MARGIN, StyleTransferLoss
 
 
 def _noise(height: int, width: int, channels: int = 3, seed: int = 0) -> Tensor:
@@ -20,7 +20,7 @@ def _noise(height: int, width: int, channels: int = 3, seed: int = 0) -> Tensor:
 
 def _loss_and_gradient(image: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
     photo, style = _noise(176, 96), _noise(200, 64, seed=1)
-    judge = Objective(features.load("compact"), photo, [(style, 1.0)], strength=0.7, mask=mask)
+    judge = StyleTransferLoss(features.load("compact"), photo, [(style, 1.0)], strength=0.7, mask=mask)
     image = image.clone().requires_grad_()
     loss = judge(image)
     (gradient,) = torch.autograd.grad(loss, image)
@@ -31,7 +31,7 @@ def _loss_and_gradient(image: Tensor, mask: Tensor | None) -> tuple[Tensor, Tens
 def test_strip_by_strip_the_loss_and_its_gradient_are_those_of_the_whole(
     masked: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(objective, "autocast_dtype", lambda _device: torch.float32)
+    monkeypatch.setattr(style_transfer_loss, "autocast_dtype", lambda _device: torch.float32)
     image, mask = _noise(176, 96, seed=2), _noise(176, 96, channels=1, seed=3) if masked else None
     whole = _loss_and_gradient(image, mask)
     monkeypatch.setattr(strips, "STRIP_PIXELS", 6000)
@@ -53,13 +53,13 @@ def test_a_strip_that_the_mask_leaves_out_changes_nothing(monkeypatch: pytest.Mo
 
 def test_at_strength_0_the_photo_itself_has_no_loss() -> None:
     photo, style = _noise(64, 96), _noise(64, 64, seed=1)
-    judge = Objective(features.load("compact"), photo, [(style, 1.0)], strength=0.0, mask=None)
+    judge = StyleTransferLoss(features.load("compact"), photo, [(style, 1.0)], strength=0.0, mask=None)
     assert abs(float(judge(photo))) < 2e-3
     assert float(judge(_noise(64, 96, seed=2))) > 0.1
 
 
 def test_the_loss_is_that_of_style_content_and_roughness_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(objective, "autocast_dtype", lambda _device: torch.float32)
+    monkeypatch.setattr(style_transfer_loss, "autocast_dtype", lambda _device: torch.float32)
     network = features.load("compact")
     photo, style, image = _noise(64, 96), _noise(64, 64, seed=1), _noise(64, 96, seed=2)
 
@@ -78,6 +78,8 @@ def test_the_loss_is_that_of_style_content_and_roughness_by_hand(monkeypatch: py
         content
     )
     roughness = image.diff(dim=2).abs().mean() + image.diff(dim=3).abs().mean()
-    expected = of_style + objective.CONTENT_WEIGHT * of_content + objective.SMOOTHNESS_WEIGHT * roughness
-    judged = Objective(network, photo, [(style, 1.0)], strength=1.0, mask=None)(image)
+    expected = (
+        of_style + style_transfer_loss.CONTENT_WEIGHT * of_content + style_transfer_loss.SMOOTHNESS_WEIGHT * roughness
+    )
+    judged = StyleTransferLoss(network, photo, [(style, 1.0)], strength=1.0, mask=None)(image)
     assert float(judged) == pytest.approx(float(expected), rel=1e-2)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from stylizer.feedforward.looks import Look
+from stylizer.feedforward.style_statistics import StyleStatistics
 
 
 def _picture(seed: int, height: int = 16, width: int = 24) -> tuple[Tensor, list[Tensor]]:
@@ -14,11 +14,11 @@ def _picture(seed: int, height: int = 16, width: int = 24) -> tuple[Tensor, list
     return image, [torch.rand(1, c, height // s, width // s, generator=generator) ** 2 for c, s in ((5, 1), (7, 4))]
 
 
-def _look(seed: int) -> Look:
-    return Look.of(*_picture(seed))
+def _look(seed: int) -> StyleStatistics:
+    return StyleStatistics.of(*_picture(seed))
 
 
-def _same(a: Look, b: Look, tolerance: float = 1e-6) -> None:
+def _same(a: StyleStatistics, b: StyleStatistics, tolerance: float = 1e-6) -> None:
     for ours, theirs in zip(a.levels, b.levels, strict=True):
         for x, y in zip(ours.tensors(), theirs.tensors(), strict=True):
             torch.testing.assert_close(x, y, atol=tolerance, rtol=tolerance)
@@ -26,7 +26,7 @@ def _same(a: Look, b: Look, tolerance: float = 1e-6) -> None:
 
 def test_a_look_holds_the_statistics_of_colors_and_taps() -> None:
     image, taps = _picture(0)
-    for level, features in zip(Look.of(image, taps).levels, (image, *taps), strict=True):
+    for level, features in zip(StyleStatistics.of(image, taps).levels, (image, *taps), strict=True):
         torch.testing.assert_close(level.mean, features.mean((0, 2, 3)))
         torch.testing.assert_close(level.covariance, torch.cov(features[0].flatten(1), correction=0))
 
@@ -34,7 +34,7 @@ def test_a_look_holds_the_statistics_of_colors_and_taps() -> None:
 def test_of_a_large_picture_a_sample_says_enough() -> None:
     coarse, finer = torch.rand(1, 3, 20, 30), torch.rand(1, 3, 70, 90)
     image = functional.interpolate(coarse, (600, 900), mode="bicubic") + 0.1 * functional.interpolate(finer, (600, 900))
-    (level,) = Look.of(image, []).levels
+    (level,) = StyleStatistics.of(image, []).levels
     torch.testing.assert_close(level.mean, image.mean((0, 2, 3)), rtol=0.01, atol=0)
     covariance = torch.cov(image[0].flatten(1), correction=0)
     assert (level.covariance - covariance).norm() < 0.02 * covariance.norm()
@@ -44,12 +44,15 @@ def test_a_look_can_be_limited_to_a_part_of_the_picture() -> None:
     image, taps = _picture(0)
     weight = torch.zeros(1, 1, 16, 24)
     weight[..., :8] = 0.5
-    _same(Look.of(image, taps, weight), Look.of(image[..., :8], [taps[0][..., :8], taps[1][..., :2]]))
+    _same(
+        StyleStatistics.of(image, taps, weight),
+        StyleStatistics.of(image[..., :8], [taps[0][..., :8], taps[1][..., :2]]),
+    )
 
 
 def test_a_packed_look_is_the_look_but_for_rounding_and_takes_no_room_for_what_is_there_twice() -> None:
     packed = _look(0).packed()
-    _same(Look.unpacked(packed), _look(0), tolerance=1e-3)
+    _same(StyleStatistics.unpacked(packed), _look(0), tolerance=1e-3)
     numbers = sum(c + c * (c + 1) // 2 for c in (3, 5, 7))
     assert sum(value.nbytes for value in packed.values()) == 2 * numbers
 
@@ -59,13 +62,13 @@ def test_a_look_between_two_is_the_same_from_both_sides() -> None:
     _same(a.toward(b, 0.0), a)
     _same(a.toward(b, 1.0), b)
     _same(a.toward(b, 0.25), b.toward(a, 0.75))
-    _same(a.toward(b, 0.25), Look.mix([(a, 0.75), (b, 0.25)]))
+    _same(a.toward(b, 0.25), StyleStatistics.mix([(a, 0.75), (b, 0.25)]))
 
 
 def test_looks_of_parts_make_the_look_of_the_whole() -> None:
     image, taps = _picture(0)
-    halves = [Look.of(image[..., s], [taps[0][..., s], taps[1][..., t]]) for s, t in (
+    halves = [StyleStatistics.of(image[..., s], [taps[0][..., s], taps[1][..., t]]) for s, t in (
         (slice(0, 8), slice(0, 2)),
         (slice(8, 24), slice(2, 6)),
     )]  # fmt: skip
-    _same(Look.pool([(halves[0], 1 / 3), (halves[1], 2 / 3)]), Look.of(image, taps))
+    _same(StyleStatistics.pool([(halves[0], 1 / 3), (halves[1], 2 / 3)]), StyleStatistics.of(image, taps))

@@ -1,4 +1,4 @@
-"""Store what the works look like that are painted by code, beside their swatches: `python -m training.style_looks`.
+"""Cache statistics of the styles painted by code, beside their swatches: `python -m training.style_statistics`.
 
 To be run again whenever such a swatch or the compact encoder has changed. (For styles after other works, whose swatches
 are no more than likenesses of them, see `training.style_folder`.)
@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import argparse
 
-from stylizer import stored_looks
+from stylizer import style_cache
 from stylizer.style_folder import measure
-from stylizer.styles import LOOK_FILE, LOOK_SIDE, Style, catalog
+from stylizer.styles import STATISTICS_FILE, STATISTICS_SIDE, Style, catalog
 
 
 def painted_by_code() -> list[Style]:
@@ -20,9 +20,9 @@ def painted_by_code() -> list[Style]:
 
 def main(argv: list[str] | None = None) -> None:
     """Store all."""
-    argparse.ArgumentParser(prog="python -m training.style_looks", description=__doc__).parse_args(argv)
+    argparse.ArgumentParser(prog="python -m training.style_statistics", description=__doc__).parse_args(argv)
     for style in painted_by_code():
-        stored_looks.save(style.swatch.with_name(LOOK_FILE), *measure(style.swatch, (LOOK_SIDE,)))
+        style_cache.save(style.swatch.with_name(STATISTICS_FILE), *measure(style.swatch, (STATISTICS_SIDE,)))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ LEAST_GAIN = 0.005  # relative improvement over as many steps, below which a wal
 WORSE = 1.5  # times the best loss: from there the walk is taken back
 
 
-class _Lbfgs(torch.optim.LBFGS):
+class _LBFGS(torch.optim.LBFGS):
     """L-BFGS without torch's compiler.
 
     torch keeps some methods of its optimizers from being compiled, and imports `torch._dynamo` for that on their first
@@ -28,7 +28,7 @@ class _Lbfgs(torch.optim.LBFGS):
     _cuda_graph_capture_health_check = unwrap(torch.optim.LBFGS._cuda_graph_capture_health_check)
 
 
-class Descent:
+class LBFGS:
     """Changes one picture so that a loss falls.
 
     L-BFGS as in Gatys et al. 2016, with steps of full length: on paintings of 256 pixels it took half as many
@@ -44,9 +44,9 @@ class Descent:
         self._length = 1.0
         self._lbfgs = self._fresh()
 
-    def _fresh(self) -> _Lbfgs:
+    def _fresh(self) -> _LBFGS:
         # One evaluation a step, and no end but ours.
-        return _Lbfgs(
+        return _LBFGS(
             [self._image], lr=self._length, max_iter=1, history_size=HISTORY, tolerance_grad=0, tolerance_change=0
         )
 
@@ -78,7 +78,7 @@ class Descent:
         return self._best.clamp(0, 1)
 
     @property
-    def has_arrived(self) -> bool:
+    def converged(self) -> bool:
         """Whether the last steps brought next to nothing."""
         if len(self._losses) <= PATIENCE:
             return False
