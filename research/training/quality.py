@@ -111,17 +111,31 @@ def measure(
 
 def _line(method: MethodName, result: Result, kept: bool) -> str:
     distance = result.distance
-    figures = f"style {distance.style:.4f}  content {distance.content:.4f}  {result.seconds:6.1f} s"
-    return f"{method:<12}  {figures}  {result.pair.name}{'  (painted earlier)' if kept else ''}"
+    figures = [f"{title} {figure:.4f}" for title, figure in _figures(distance).items()]
+    figures.append(f"{result.seconds:6.1f} s")
+    return f"{method:<12}  {'  '.join(figures)}  {result.pair.name}{'  (painted earlier)' if kept else ''}"
+
+
+def _figures(distance: Distance) -> dict[str, float]:
+    """The figures of the table by their titles."""
+    return {
+        **{f"style@{side}": style for side, style in distance.styles.items()},
+        **{f"content@{side}": content for side, content in distance.contents.items()},
+        "relief": distance.relief,
+    }
 
 
 def table(results: dict[MethodName, list[Result]]) -> str:
     """The means of every method, in Markdown."""
-    rows = ["| method | pairs | mean style | mean content | mean seconds |", "|---|---:|---:|---:|---:|"]
+    rows: list[str] = []
     for method, measured in results.items():
-        style, content = (fmean(getattr(r.distance, name) for r in measured) for name in ("style", "content"))
-        seconds = fmean(r.seconds for r in measured)
-        rows.append(f"| {method} | {len(measured)} | {style:.3f} | {content:.3f} | {seconds:.1f} |")
+        figures = [_figures(result.distance) for result in measured]
+        means = {title: fmean(each[title] for each in figures) for title in figures[0]}
+        if not rows:
+            rows = [f"| method | pairs | {' | '.join(means)} | seconds |", "|---|" + "---:|" * (len(means) + 2)]
+        seconds = fmean(result.seconds for result in measured)
+        cells = [method, str(len(measured)), *(f"{mean:.3f}" for mean in means.values()), f"{seconds:.1f}"]
+        rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
 
 

@@ -1,7 +1,8 @@
-"""How far a painting is from its style and from its photo, under the teachers: the project's yardstick.
+"""Distances of a painting from its style and its photo under the teachers, at several scales, and its relief.
 
-Unlike the judges that weights are trained and compared by, this one never changes: all layers, float32, every picture
-at a long side of 512 pixels, SqueezeNet shown the picture's very corner.
+Unlike the losses that weights are trained with, these never change: all layers, float32, SqueezeNet shown the picture's
+very corner. They warn; they do not decide. Statistics can be met by wrinkles, and content at 512 pixels penalizes every
+large stroke: with these two alone, paintings led that judges rejected. Hence three scales, and relief.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from statistics import fmean
 from typing import NamedTuple
 
 import torch
@@ -17,10 +19,16 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.nn import functional
 
+from stylizer.color import to_oklab
+from stylizer.synthesis.pyramid import gaussian_blur
 from stylizer.tensors import long_side_to, to_tensor
 from training.teachers import CONTENT_LAYERS, Teachers
 
 LONG_SIDE = 512
+SIDES = (LONG_SIDE, 256, 128)  # long sides in pixels at which style is compared; content at the first two
+CELL = 16  # pixels a side of the areas that are called flat or not
+FLAT_SHARE = 0.3  # of a picture's areas: those of least energy
+BAND = (1.5, 5.0)  # standard deviations in pixels of the Gaussians whose difference is the band of relief
 Features = Mapping[str, Tensor]
 """By layer: (C, h * w)."""
 
@@ -37,50 +45,93 @@ class Distance:
     """Of a painting.
 
     Attributes:
-        layers: Error of its statistics against the style's, by layer; 0 is the same statistics.
-        content: Difference of its structure from the photo's; 0 is the same structure, about 2 an unrelated one.
+        layers: Error of its statistics against the style's at 512 pixels, by layer; 0 is the same statistics.
+        styles: Mean of these errors over layers, by long side in pixels.
+        contents: Difference of its structure from the photo's, by long side in pixels; 0 is the same structure, about 2
+            an unrelated one.
+        relief: See `relief`.
     """
 
     layers: dict[str, float]
-    content: float
+    styles: dict[int, float]
+    contents: dict[int, float]
+    relief: float
 
     @property
     def style(self) -> float:
-        """Mean of the errors over layers."""
-        return sum(self.layers.values()) / len(self.layers)
+        """Style error at 512 pixels."""
+        return self.styles[LONG_SIDE]
+
+    @property
+    def content(self) -> float:
+        """Content difference at 512 pixels."""
+        return self.contents[LONG_SIDE]
 
 
 class Yardstick:
-    """Measures paintings; what it has seen of the last styles and photos it remembers."""
+    """Measures paintings; features of the last styles and photos are cached."""
 
     def __init__(self, teachers: Teachers) -> None:
         self._teachers = Teachers(tuple(replace(teacher, offset=0) for teacher in teachers.teachers))
-        self._of_style = lru_cache(maxsize=64)(lambda path: statistics(self._features(read(path))))
-        self._of_photo = lru_cache(maxsize=4)(self._see_photo)
+        self._style_statistics = lru_cache(maxsize=192)(lambda path, side: statistics(self._features(read(path, side))))
+        self._photo_features = lru_cache(maxsize=8)(self._content_features)
 
     def distance(self, photo: Path, style: Path, painting: Path) -> Distance:
         """Measure `painting`, which may be of any size."""
-        (height, width), structure = self._of_photo(photo)
-        picture = functional.interpolate(read(painting), (height, width), mode="bilinear", antialias=True)
-        features = self._features(picture)
+        by_side = {side: self._features(_like(painting, photo, side)) for side in SIDES}
+        errors = {side: style_errors(statistics(x), self._style_statistics(style, side)) for side, x in by_side.items()}
         return Distance(
-            style_errors(statistics(features), self._of_style(style)), content_distance(features, structure)
+            layers=errors[LONG_SIDE],
+            styles={side: fmean(layers.values()) for side, layers in errors.items()},
+            contents={side: content_distance(by_side[side], self._photo_features(photo, side)) for side in SIDES[:2]},
+            relief=relief(read(photo), read(style), _like(painting, photo, LONG_SIDE)),
         )
 
-    def _see_photo(self, path: Path) -> tuple[tuple[int, int], Features]:
-        picture = read(path)
-        features = self._features(picture)
-        return (picture.shape[2], picture.shape[3]), {name: features[name] for name in CONTENT_LAYERS}
+    def _content_features(self, path: Path, side: int) -> Features:
+        features = self._features(read(path, side))
+        return {name: features[name] for name in CONTENT_LAYERS}
 
     def _features(self, picture: Tensor) -> Features:
         return {name: features[0].flatten(1) for name, features in self._teachers(picture).items()}
 
 
-def read(path: Path) -> Tensor:
-    """An upright picture (1, 3, H, W) in [0, 1] with a long side of 512 pixels."""
+def read(path: Path, side: int = LONG_SIDE) -> Tensor:
+    """Read an upright picture (1, 3, H, W) in [0, 1], resized to a long side of `side` pixels."""
     with Image.open(path) as file:
         picture = ImageOps.exif_transpose(file).convert("RGB")
-    return to_tensor(picture.resize(long_side_to(LONG_SIDE, *picture.size), Image.Resampling.LANCZOS))
+    return to_tensor(picture.resize(long_side_to(side, *picture.size), Image.Resampling.LANCZOS))
+
+
+def _like(painting: Path, photo: Path, side: int) -> Tensor:
+    """Read `painting` at the height and width of `photo`, whose long side has `side` pixels."""
+    size = read(photo, side).shape[2:]
+    return functional.interpolate(read(painting, side), size, mode="bilinear", antialias=True)
+
+
+def relief(photo: Tensor, style: Tensor, painting: Tensor) -> float:
+    """Return how much rougher flat areas of the photo are painted than the style's own flat areas, in lightness 0-100.
+
+    The root of the energy of band-passed lightness where the photo is flat, less the same where the style is; 0 where
+    the painting is no rougher. Wrinkles and weave show here; strokes that the style has everywhere do not.
+
+    Args:
+        photo: (1, 3, H, W) in [0, 1].
+        style: (1, 3, h, w).
+        painting: Like `photo`.
+    """
+    flat = _band_energy(photo)
+    flat = flat <= flat.flatten().quantile(FLAT_SHARE)
+    energy = _band_energy(style).flatten().sort().values
+    smoothest = energy[: max(1, round(FLAT_SHARE * len(energy)))]
+    rougher = _band_energy(painting)[flat].mean().sqrt() - smoothest.mean().sqrt()
+    return 100 * max(0.0, float(rougher))
+
+
+def _band_energy(picture: Tensor) -> Tensor:
+    """Mean squared band-passed lightness (Oklab) of each area of a picture (1, 3, H, W): (H / 16, W / 16)."""
+    lightness = to_oklab(picture[0])[:1]
+    fine, coarse = (gaussian_blur(lightness, sigma) for sigma in BAND)
+    return functional.avg_pool2d((fine - coarse).square()[None], CELL)[0, 0]
 
 
 def statistics(features: Features) -> dict[str, Moments]:

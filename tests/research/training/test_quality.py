@@ -7,10 +7,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch.nn import functional
 
 from training import quality
 from training.quality import Pair, find_pairs
-from training.quality_distances import Yardstick
+from training.quality_distances import Yardstick, relief
 from training.teachers import Teachers
 
 Floats = NDArray[np.float64]
@@ -67,9 +68,39 @@ def test_the_distances_are_what_their_formulas_say(teachers: Teachers, evaluatio
     # Sums over 200,000 positions, in float32.
     errors = {name: style_error(of_painting[name], of_style[name]) for name in of_style}
     assert measured.layers == pytest.approx(errors, rel=1e-3)
-    assert measured.style == pytest.approx(sum(errors.values()) / 5, rel=1e-3)
+    assert measured.styles[512] == pytest.approx(sum(errors.values()) / 5, rel=1e-3)
     content = [content_error(of_painting[name], of_photo[name]) for name in ("relu3_1", "fire5")]
-    assert measured.content == pytest.approx(sum(content) / 2, rel=1e-3)
+    assert measured.contents[512] == pytest.approx(sum(content) / 2, rel=1e-3)
+
+
+def test_distances_at_smaller_scales_ignore_what_only_large_ones_show(
+    teachers: Teachers, evaluation: tuple[Path, Path], tmp_path: Path
+) -> None:
+    photo, style = evaluation[0] / "a.png", evaluation[1] / "x.png"
+    with Image.open(photo) as file:
+        pixels = np.asarray(file).astype(int)
+    checkers = 40 * (2 * (np.indices(pixels.shape[:2]).sum(0) % 2) - 1)
+    Image.fromarray((pixels + checkers[..., None]).clip(0, 255).astype(np.uint8)).save(tmp_path / "fine.png")
+    measured = Yardstick(teachers).distance(photo, style, tmp_path / "fine.png")
+    assert list(measured.styles) == [512, 256, 128]
+    assert measured.contents[256] < 0.1 * measured.contents[512]
+
+
+def test_relief_is_roughness_of_flat_areas_beyond_the_style() -> None:
+    generator = torch.Generator().manual_seed(0)
+    flat, smooth_style = torch.full((1, 3, 128, 160), 0.5), torch.full((1, 3, 96, 96), 0.3)
+    noise = functional.avg_pool2d(torch.randn(1, 1, 134, 166, generator=generator), 7, 1)
+    wrinkled, rougher = (0.5 + (amount * noise).expand(1, 3, -1, -1) for amount in (0.2, 0.4))
+    assert relief(flat, smooth_style, flat) == 0
+    assert 0 < relief(flat, smooth_style, wrinkled) < relief(flat, smooth_style, rougher)
+    assert relief(flat, wrinkled, wrinkled) == pytest.approx(0, abs=0.5)  # strokes that the style has everywhere
+
+
+def test_relief_ignores_areas_where_the_photo_is_busy() -> None:
+    generator = torch.Generator().manual_seed(0)
+    style, photo = torch.full((1, 3, 96, 96), 0.3), torch.full((1, 3, 128, 128), 0.5)
+    photo[..., :48] += 0.3 * torch.rand(128, 48, generator=generator)
+    assert relief(photo, style, photo) == pytest.approx(0, abs=0.2)
 
 
 def test_a_painting_of_another_size_and_proportion_is_measured_at_the_photos(
@@ -80,9 +111,9 @@ def test_a_painting_of_another_size_and_proportion_is_measured_at_the_photos(
         file.resize((1024, 760), Image.Resampling.BICUBIC).save(tmp_path / "large.png")
     yardstick = Yardstick(teachers)
     large, same = (yardstick.distance(photo, style, path) for path in (tmp_path / "large.png", photo))
-    assert same.content == 0
-    assert large.content < 0.05
-    assert large.style == pytest.approx(same.style, rel=0.05)
+    assert same.contents[512] == 0
+    assert large.contents[512] < 0.05
+    assert large.styles[512] == pytest.approx(same.styles[512], rel=0.05)
 
 
 def test_photos_are_paired_with_artworks_in_the_order_of_their_names(tmp_path: Path) -> None:
@@ -139,7 +170,7 @@ def test_the_command_paints_measures_and_goes_on_where_it_stopped(
     assert first.count("relu1_1") == 2
     lines = [line.split() for line in first.splitlines() if line.startswith("feedforward  ")]
     row = first.splitlines()[-1].split("|")
-    for column, mean in ((2, row[3]), (4, row[4])):
+    for column, mean in ((2, row[3]), (8, row[6])):
         assert float(mean) == pytest.approx(sum(float(line[column]) for line in lines) / 2, abs=1e-3)
 
     (folder / "b--z.png").unlink()
@@ -149,7 +180,7 @@ def test_the_command_paints_measures_and_goes_on_where_it_stopped(
     assert (folder / "a--x.png").stat() == before
     assert (folder / "b--z.png").exists()
     assert second.count("painted earlier") == 1
-    assert second.splitlines()[-1].split("|")[3:5] == row[3:5]
+    assert second.splitlines()[-1].split("|")[3:9] == row[3:9]
 
     quality.main([*(argument for argument in command if argument != "--layers"), "--again"])
     third = capsys.readouterr().out
