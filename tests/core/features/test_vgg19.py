@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import pickletools
 import re
 import socket
 import threading
@@ -21,7 +19,6 @@ from torch import Tensor
 from stylizer import features, stylize
 from stylizer.errors import MissingWeights
 from stylizer.features import vgg19, weights_file
-from stylizer.features.torch_archive import read_tensors
 from stylizer.features.vgg19 import TAPS, Vgg19Features
 from stylizer.features.zoo import torchvision_models
 from stylizer.methods import optimization
@@ -51,20 +48,6 @@ def file(weights: dict[str, Tensor], tmp_path_factory: pytest.TempPathFactory) -
     path = tmp_path_factory.mktemp("published") / NAME
     torch.save(weights, path, _use_new_zipfile_serialization=False)  # noqa: TID251 - as published
     return path
-
-
-def as_written_before_torch_0_4(data: bytes) -> bytes:
-    """A file of the old format with the strings of Python 2, and with tensors made by the call of that time."""
-    stream, pickles = io.BytesIO(data), b""
-    for _ in range(5):
-        operations = list(pickletools.genops(stream))
-        ends = [*(position for _, _, position in operations[1:]), stream.tell()]
-        for (opcode, argument, begin), end in zip(operations, ends, strict=True):
-            text = str(argument).encode()
-            pickles += b"U%c%b" % (len(text), text) if opcode.name == "BINUNICODE" else data[begin:end]
-    # Two arguments that came with the second version: False, and OrderedDict() as it is written first and later.
-    new = re.compile(rb"\x89(ccollections\nOrderedDict\nq.|h.)\)R(q.|r....)", re.DOTALL)
-    return new.sub(b"", pickles.replace(b"_rebuild_tensor_v2", b"_rebuild_tensor")) + stream.read()
 
 
 @pytest.fixture(autouse=True)
@@ -180,53 +163,6 @@ def test_weights_are_found_in_the_named_folder_and_in_torchs_cache(
         (folder / NAME).unlink()
 
 
-def test_a_file_of_the_time_of_the_published_one_is_read_too(
-    file: Path, tmp_path: Path, weights: dict[str, Tensor]
-) -> None:
-    (tmp_path / NAME).write_bytes(as_written_before_torch_0_4(file.read_bytes()))
-    with (tmp_path / NAME).open("rb") as opened:
-        read = read_tensors(opened, list(weights))
-    assert read.keys() == weights.keys()
-    assert all(torch.equal(read[key], value) for key, value in weights.items())
-
-
-def test_reading_weights_runs_nothing_that_a_file_says(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    state = {"a": torch.arange(6.0).view(2, 3), "b": torch.ones(())}
-    torch.save(state, tmp_path / NAME, _use_new_zipfile_serialization=False)  # noqa: TID251 - as published
-    # After the protocol of the fourth pickle, the state: print("run"), and what it answers thrown away.
-    before, empty, after = (tmp_path / NAME).read_bytes().partition(b"\x80\x02}q\x00(X\x01\x00\x00\x00a")
-    assert after
-    (tmp_path / NAME).write_bytes(before + b"\x80\x02cbuiltins\nprint\nX\x03\x00\x00\x00run\x85R0" + empty[2:] + after)
-    with (tmp_path / NAME).open("rb") as opened:
-        read = read_tensors(opened, ["a", "b"])
-    assert capfd.readouterr().out == ""
-    assert all(torch.equal(read[key], value) for key, value in state.items())
-
-
-@pytest.mark.parametrize(
-    ("state", "words"),
-    [
-        ({"a": torch.ones(2, dtype=torch.float64)}, "not of float32"),
-        ({"a": torch.ones(4)[1:]}, r"a has the shape \[3\].* the offset 1: not plain"),
-        ({"a": torch.ones(2, 3).t()}, r"the strides \[1, 3\].*: not plain"),
-        ({"b": torch.ones(2)}, "a is not in it"),
-    ],
-)
-def test_weights_in_another_form_are_refused_rather_than_misread(
-    tmp_path: Path, state: dict[str, Tensor], words: str
-) -> None:
-    torch.save(state, tmp_path / NAME, _use_new_zipfile_serialization=False)  # noqa: TID251 - as published
-    with (tmp_path / NAME).open("rb") as opened, pytest.raises(ValueError, match=words):
-        read_tensors(opened, ["a"])
-
-
-def test_weights_that_end_too_early_are_refused(tmp_path: Path) -> None:
-    torch.save({"a": torch.ones(3)}, tmp_path / NAME, _use_new_zipfile_serialization=False)  # noqa: TID251 - as published
-    (tmp_path / NAME).write_bytes((tmp_path / NAME).read_bytes()[:-1])
-    with (tmp_path / NAME).open("rb") as opened, pytest.raises(ValueError, match="the file ends too early"):
-        read_tensors(opened, ["a"])
-
-
 @pytest.mark.usefixtures("expected")
 def test_a_broken_copy_does_not_hide_an_intact_one(file: Path, own: Path, cache: Path) -> None:
     own.mkdir()
@@ -260,7 +196,7 @@ def test_missing_or_wrong_weights_are_told_before_any_work_with_the_command_that
     def refuse(*_: object, **__: object) -> NoReturn:
         raise AssertionError("it must not be read, nor anything fetched")
 
-    monkeypatch.setattr(weights_file, "read_tensors", refuse)
+    monkeypatch.setattr(torch, "load", refuse)
     monkeypatch.setattr(socket, "create_connection", refuse)
     if content is not None:
         (cache / NAME).write_bytes(content)
