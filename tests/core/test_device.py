@@ -127,8 +127,8 @@ def small_and_exact(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(feedforward, "LARGEST_STROKES", 32)
     monkeypatch.setattr(feedforward, "TILE", 48)
     monkeypatch.setattr(feedforward, "STEPS", 3)
-    monkeypatch.setattr(strips, "STRIP_PIXELS", 8000)
-    monkeypatch.setattr(optimization, "COARSEST", 48)
+    monkeypatch.setattr(strips, "STRIP_PIXELS", 2000)
+    monkeypatch.setattr(optimization, "COARSEST", 32)
     monkeypatch.setattr(optimization, "STEPS", {"draft": (4, 4), "standard": (12, 2)})
     monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
     _forget_networks()
@@ -146,7 +146,7 @@ def _picture(seed: int, mode: str = "RGB") -> Image.Image:
     """Soft spots, of a shape with an odd side."""
     shape = (9, 12) if mode == "L" else (9, 12, 3)
     spots = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-    return Image.fromarray(spots).resize((96, 75), Image.Resampling.BICUBIC)
+    return Image.fromarray(spots).resize((64, 49), Image.Resampling.BICUBIC)
 
 
 def _look(progress: Progress) -> None:
@@ -155,7 +155,7 @@ def _look(progress: Progress) -> None:
 
 def _paint(device: torch.device, method: MethodName, masks: dict[str, Image.Image], **options: Any) -> Painting:
     styles: list[tuple[ImageSource, float]] = [(_picture(1), 2.0), (_picture(2), 1.0), ("woodcut", 1.0)]
-    given: dict[str, Any] = {"size": 96, "quality": "draft"} | options
+    given: dict[str, Any] = {"size": 64, "quality": "draft"} | options
     with _painting_on(device):
         return stylize(
             _picture(0),
