@@ -39,7 +39,7 @@ test-isa: .venv/.dev ## run the numerical tests by the kernels of other processo
 coverage: .venv/.dev chromium ## run every test and tell which branches they take; fails where it is too few
 	@mkdir -p build/coverage
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest --timeout 600
+	$(BIN)/python -m coverage run -m pytest
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage json --quiet
 	$(BIN)/python -m coverage report --show-missing --skip-covered

@@ -14,7 +14,7 @@ from pictures import disk_photo
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 200.0  # seconds; nothing here measures time
+PATIENCE = 400.0  # seconds; nothing here measures time
 
 
 class Installation:

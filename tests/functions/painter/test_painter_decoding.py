@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from fuzz import seeds
 from PIL import Image
+from waiting import PATIENCE
 
 import functions.painter.decoding as decoding
 from functions.painter.decoding import GuardedDecoder
@@ -103,4 +104,4 @@ def _doing(conduct: str, run: Callable[..., object]) -> Callable[..., object]:
 def test_the_forks_come_from_a_process_without_torch() -> None:
     code = f"import sys, {decoding.__name__}; sys.exit('torch' in sys.modules)"
 
-    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], timeout=PATIENCE).returncode == 0
