@@ -2,6 +2,9 @@
 # Of $(1), the first Python that serves; pyenv's are found even where they are not enabled.
 serving = $(shell for p in $(foreach name,$(1),$(name) $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/*/bin/$(name))); do "$$p" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 CHOSEN := $(call serving,$(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11))
+# Bytecode is kept even where an image sets this: the tests start hundreds of processes, and each would compile all that it
+# imports.
+export PYTHONDONTWRITEBYTECODE :=
 BIN := .venv/bin
 INSTALL := $(BIN)/python tools/install.py
 # A PYTHON that is named and of another version than that of .venv replaces it.
@@ -36,7 +39,7 @@ test-isa: .venv/.dev ## run the numerical tests by the kernels of other processo
 coverage: .venv/.dev chromium ## run every test and tell which branches they take; fails where it is too few
 	@mkdir -p build/coverage
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest --timeout 600
+	$(BIN)/python -m coverage run -m pytest
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage json --quiet
 	$(BIN)/python -m coverage report --show-missing --skip-covered

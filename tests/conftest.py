@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -16,6 +17,11 @@ from cloud.gateway import Gateway, Handler, event_loop, serving_gateway
 # interrupted would never notice.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Container images set this; without bytecode each of the hundreds of processes that are started here compiles all that
+# it imports, which takes several times as long as the tests themselves.
+os.environ["PYTHONDONTWRITEBYTECODE"] = ""
+sys.dont_write_bytecode = False
 
 # Several test processes share the processors: with a thread for each, they would mostly wait for one another. Read
 # once, when torch loads.

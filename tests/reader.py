@@ -16,7 +16,7 @@ from PIL import Image
 ROOT = Path(__file__).parents[1]
 ADDRESS = "localhost:8000"
 """Where our pages say that the service is."""
-PATIENCE = 200.0
+PATIENCE = 400.0
 """Seconds; nothing that is typed is measured."""
 
 

@@ -11,7 +11,7 @@ import psutil
 
 T = TypeVar("T")
 
-PATIENCE = 120.0
+PATIENCE = 240.0
 """Seconds that a thing may take on a busy machine; nothing here measures time."""
 
 

@@ -162,19 +162,27 @@ def _note_threads() -> None:
     """Before a fork: note whether more threads than those of the imports run, which the child would wait for.
 
     In a program that had loaded torch before this package did, nothing is known of the imports, and any thread counts.
+    OpenMP's threads stay once they have been started.
     """
     global _has_threads
-    _has_threads = "torch" in sys.modules and _native_threads() > _threads_of_imports
+    _has_threads = _has_threads or ("torch" in sys.modules and _native_threads() > _threads_of_imports)
+
+
+def _recount_threads() -> None:
+    """After a fork: lower the number of threads of the imports. NumPy's BLAS has ended its own to survive the fork."""
+    global _threads_of_imports
+    _threads_of_imports = min(_threads_of_imports, _native_threads())
 
 
 def _note_lost_threads() -> None:
     """In the child of a fork: remember what the parent noted."""
     global _has_lost_threads
     _has_lost_threads = _has_lost_threads or _has_threads
+    _recount_threads()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_note_threads, after_in_child=_note_lost_threads)
+    os.register_at_fork(before=_note_threads, after_in_parent=_recount_threads, after_in_child=_note_lost_threads)
 
 
 def device() -> torch.device:

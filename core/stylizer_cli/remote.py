@@ -28,6 +28,8 @@ from stylizer_client import (
     Stylization,
 )
 
+_CANCEL_SECONDS = 10.0  # at most, after an interruption
+
 
 class NoService(StylizerError):
     """The service does not answer, or not to us: nothing else will work either."""
@@ -133,9 +135,8 @@ class _Painter:
             ticket.discard()
             raise
         except asyncio.CancelledError:
-            if ticket.path is None:  # nobody could come back for it
-                with suppress(ClientError):
-                    await self._client.cancel(job)
+            if ticket.path is None:  # no later command could take it up
+                await self._cancel(job)
             raise
         await self._fetch(done, errand)
         ticket.discard()
@@ -161,10 +162,24 @@ class _Painter:
         request = ticket.request(dict(zip(ticket.pictures, ids, strict=True)))
         ticket.write(request)  # before it is sent, so that not even the answer need arrive
         try:
-            return await self._ask(request)
+            return await (self._ask_or_cancel(request) if ticket.path is None else self._ask(request))
         except Problem:
             ticket.discard()
             raise
+
+    async def _ask_or_cancel(self, request: Request) -> Stylization:
+        """Request a painting that no later command could take up. Interrupted, await the answer and cancel the job."""
+        asking = asyncio.create_task(self._ask(request))
+        try:
+            return await asyncio.shield(asking)
+        except asyncio.CancelledError:
+            await self._cancel(asking)
+            raise
+
+    async def _cancel(self, job: Stylization | asyncio.Task[Stylization]) -> None:
+        with suppress(ClientError, TimeoutError):
+            async with asyncio.timeout(_CANCEL_SECONDS):
+                await self._client.cancel(await job if isinstance(job, asyncio.Task) else job)
 
     async def _ask(self, request: Request) -> Stylization:
         return await self._client.stylize(**request, idempotency_key=key_of(request))

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -31,12 +30,3 @@ def test_the_sheet_of_a_method_stands_in_methods_md_with_words_for_who_cannot_se
     assert sheet.stat().st_size < 250_000
     with Image.open(sheet) as picture:
         assert picture.width > 5 * controls.CELL[0]
-
-
-def test_a_sheet_is_painted_by_one_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    PHOTO.save(tmp_path / "photo.png")
-    monkeypatch.setattr(controls, "PHOTO", tmp_path / "photo.png")
-    monkeypatch.setattr(controls, "PLAIN", Options(size=64))
-    monkeypatch.setattr(sys, "argv", ["controls", "feedforward"])
-    controls.main()
-    assert [path.name for path in tmp_path.glob("*.webp")] == ["controls-feedforward.webp"]

@@ -8,13 +8,14 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
 import pytest
-from cloud.faulty_line import faulty_line, lose, refuse
+from cloud.faulty_line import Answer, Carry, faulty_line, lose, refuse
 from PIL import Image
 from waiting import PATIENCE, wait_for
 
@@ -341,6 +342,24 @@ def test_a_painting_that_no_command_could_take_up_is_canceled_with_the_one_that_
         stdout, stderr = process.communicate(timeout=PATIENCE)
     assert (process.returncode, stdout) == (130, b"")
     assert stderr == b"stylizer: error: interrupted; nothing was written\n"
+    assert {job.status for job in client.jobs()} == {"canceled"}
+
+
+def test_job_accepted_after_the_interruption_is_canceled(address: str, folder: Path, client: Client) -> None:
+    command = [sys.executable, "-m", "stylizer_cli", "compare", "cat.jpg", "--style", "woodcut", "--strength", "1"]
+    process = None
+
+    def interrupt_first(carry: Carry) -> Answer:
+        assert process is not None
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.5)  # until it has been noticed; too short would only weaken the test
+        return carry()
+
+    with faulty_line(address) as line:
+        line.go_wrong("POST /v1/stylizations", interrupt_first)
+        process = subprocess.Popen([*command, "--api", line.address], cwd=folder, stderr=subprocess.PIPE)
+        _, stderr = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, stderr) == (130, b"stylizer: error: interrupted; nothing was written\n")
     assert {job.status for job in client.jobs()} == {"canceled"}
 
 

@@ -15,6 +15,7 @@ import httpx
 import pytest
 from cloud.faulty_line import Answer, Carry, break_off, faulty_line, lose, refuse
 from PIL import Image, ImageChops
+from waiting import PATIENCE
 
 from stylizer_client import (
     AsyncClient,
@@ -45,7 +46,7 @@ def test_a_photo_comes_back_painted_as_a_file(client: Client, painting: Painting
     seen: list[Stylization] = []
     with painting():
         job = client.stylize(folder / "cat.jpg", "woodcut", size=64, quality="draft", format="png")
-        done = client.wait(job, on_progress=seen.append, timeout=100)
+        done = client.wait(job, on_progress=seen.append, timeout=PATIENCE)
     path = client.download(done, folder / "painted.png")
 
     assert (job.status, done.status, done.progress, seen[-1]) == ("queued", "succeeded", 1.0, done)

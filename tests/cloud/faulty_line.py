@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from waiting import PATIENCE
+
 Answer = tuple[int, list[tuple[str, str]], bytes]
 Carry = Callable[[], Answer]
 Wrong = Callable[[Carry], Answer | None]
@@ -125,7 +127,7 @@ def _handler(line: Line) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
 
             def carry() -> Answer:
-                connection = http.client.HTTPConnection(urlsplit(line.target).netloc, timeout=20)
+                connection = http.client.HTTPConnection(urlsplit(line.target).netloc, timeout=PATIENCE)
                 try:
                     connection.request(self.command, self.path, body, dict(self.headers))
                     answer = connection.getresponse()

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import pytest
 from pictures import disk_photo
-from waiting import wait_for
+from waiting import PATIENCE, wait_for
 
 ROOT = Path(__file__).parents[2]
 CONTRACT = ROOT / "docs/openapi.json"
@@ -61,7 +61,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     found = wait_for(lambda: re.search(r"Page +(http://\S+)/", log.read_text()), "the address", log=log.read_text)
     yield found[1]
     process.terminate()
-    process.wait(60)
+    process.wait(PATIENCE)
 
 
 @pytest.fixture

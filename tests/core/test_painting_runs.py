@@ -96,8 +96,8 @@ def test_painting_touches_neither_torchs_chance_nor_its_threads(method: MethodNa
     assert not torch.is_inference_mode_enabled()
 
 
-def _work(method: MethodName, quality: str, size: int) -> int:
-    """How many pixels were painted, one after the other or again and again."""
+def _work(method: MethodName, quality: str, size: int) -> tuple[int, bytes]:
+    """Return how many pixels were painted, one after the other or again and again, and the painting."""
     last: list[Progress] = []
     pixels: list[int] = []
 
@@ -105,19 +105,20 @@ def _work(method: MethodName, quality: str, size: int) -> int:
         last[:] = [progress]
         pixels.append(math.prod(progress.preview().size))
 
-    stylize(_photo(), _stripes(), method=method, options=_small(method, quality=quality, size=size), on_progress=count)
+    options = _small(method, quality=quality, size=size)
+    painting = stylize(_photo(), _stripes(), method=method, options=options, on_progress=count)
     # A method that finds itself done early leaves steps out; they count as the last one.
-    return sum(pixels) + (last[0].total - len(pixels)) * pixels[-1]
+    return sum(pixels) + (last[0].total - len(pixels)) * pixels[-1], painting.image.tobytes()
 
 
 @by_every_method
 def test_better_quality_is_more_work(method: MethodName) -> None:
     size = 320 if method == "feedforward" else 64  # which paints no picture at less than 128 pixels
-    work = [_work(method, quality, size) for quality in ("draft", "standard", "high")]
-    assert work[0] < work[1] < work[2]
-    # "high" may find that "standard" had arrived already.
-    draft, standard = (_paint(method, quality=quality, size=size).image for quality in ("draft", "standard"))
-    assert draft.tobytes() != standard.tobytes()
+    (draft, drafted), (standard, painted), (high, _) = (
+        _work(method, quality, size) for quality in ("draft", "standard", "high")
+    )
+    assert draft < standard < high
+    assert drafted != painted  # "high" may find that "standard" had arrived already
 
 
 @by_every_method

@@ -19,7 +19,7 @@ PACKAGES = (
     *("stylizer", "stylizer_cli", "stylizer_client", "stylizer_service"),
     *("stylizer_api", "stylizer_painter", "stylizer_reconciler", "stylizer_server"),
 )
-PATIENCE = 200.0  # seconds; nothing here measures time
+PATIENCE = 400.0  # seconds; nothing here measures time
 
 
 class Installation:

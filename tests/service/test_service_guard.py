@@ -17,7 +17,7 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
-from waiting import is_running, wait_for
+from waiting import PATIENCE, is_running, wait_for
 
 from stylizer_service.guard import Bounds, Crashed, Guard, GuardError, KeeperDied, Late, TooMuchMemory, TooSlow
 
@@ -167,7 +167,9 @@ def test_limits_that_are_lower_already_are_kept() -> None:
         print(bytes(Guard("tools.fuzz.misconduct:work").run({"do": "answer"}, b"ab", bounds)[1]))
     """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=60)
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=PATIENCE
+    )
 
     assert process.stdout == "b'ba'\n"
 
@@ -194,6 +196,8 @@ def test_the_keeper_ends_with_the_process_that_it_works_for() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=60)
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=PATIENCE
+    )
 
     wait_for(lambda: not is_running(int(process.stdout)), "the end of the keeper")

@@ -20,7 +20,7 @@ def test_nothing_is_lost_or_painted_twice_while_everything_is_killed_filled_up_a
         env=os.environ | {"PYTHONPATH": str(TESTS)},
         capture_output=True,
         text=True,
-        timeout=230,
+        timeout=500,
         check=False,
     )
 

@@ -45,10 +45,3 @@ def test_a_process_that_decodes_the_same_files_again_and_again_does_not_grow() -
     with Targets(Limits(max_pixels=2_000_000)) as targets:
         assert targets.growth(files) < 24
         assert targets.growth([case.data for case in corpus.whole()], rounds=2) < 24
-
-
-def test_the_same_seed_gives_the_same_inputs() -> None:
-    first, again, other = (list(islice(corpus.mutations(seed), 20)) for seed in (1, 1, 2))
-
-    assert first == again
-    assert first != other

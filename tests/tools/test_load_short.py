@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tools.load.crowd import Plan, Report
-from tools.load.figures import percentile
-from tools.load.processes import Usage, serving
+from tools.load.crowd import Plan
+from tools.load.processes import serving
 from tools.load.protections import half_open, oversized, queue_limit
-from tools.load.stages import Run, Stage, draw_photo, run
+from tools.load.stages import draw_photo, run
 
 
 @pytest.fixture(scope="session")
@@ -44,27 +42,3 @@ def test_who_holds_connections_or_sends_without_end_is_cut_off_and_others_are_se
 
     assert [broken for protection in seen for broken in protection.broken] == []
     assert len(seen) == 8
-
-
-def test_an_error_an_unserved_client_a_lost_job_and_a_file_left_open_are_each_a_broken_promise() -> None:
-    fine = Report(
-        seconds=1, took={"poll": [0.1]}, answers={"200": 1, "303": 1}, accepted=[], unserved=0, busy=0, late=0
-    )
-    held = Usage(memory=50, files=15, threads=10, cpu=1)
-
-    def broken(run: Run, report: Report = fine) -> int:
-        run.stages = [Stage("mix", 8, report)]
-        return len(list(run.broken()))
-
-    assert broken(Run(before=held, after=held)) == 0
-    assert broken(Run(), fine.model_copy(update={"answers": {"200": 9, "500": 1}})) == 1
-    assert broken(Run(), fine.model_copy(update={"answers": {"200": 9, "TimeoutError": 1}})) == 1
-    assert broken(Run(), fine.model_copy(update={"unserved": 1})) == 1
-    assert broken(Run(lost=["stz_x"])) == 1
-    assert broken(Run(before=held, after=replace(held, files=50))) == 1
-
-
-def test_a_percentile_is_the_nearest_rank() -> None:
-    values = [float(value) for value in range(1, 101)]
-    assert [percentile(values, share) for share in (0.5, 0.99, 1.0)] == [50, 99, 100]
-    assert percentile([7.0], 0.5) == 7

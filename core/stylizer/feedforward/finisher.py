@@ -119,7 +119,7 @@ def finish(
 def load(path: Path = WEIGHTS, device: torch.device = CPU) -> Finisher:
     """Load the shipped network onto `device`, frozen; cached."""
     with torch.random.fork_rng(devices=[]):  # initial weights must not advance the caller's generator
-        network = Finisher()
+        network = Finisher().float()
     network.load_state_dict({key: value.float() for key, value in load_file(path).items()})
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network.to(device).requires_grad_(False).eval()

@@ -12,8 +12,9 @@ from stylizer.options import METHOD_NAMES, QUALITIES, MethodName, Quality
 
 KINDS = ("flat", "stripes", "one pixel", "monochrome")
 STYLES = 200
-# Methods that take a second for a picture get fewer.
-EVERY = {"optimization": 20, "texture": 10}
+# Steps through the seeds, coprime to the periods of kind and size: each method meets every kind. Methods that take a
+# second for a picture get fewer.
+STEPS: dict[MethodName, int] = {"neighbor": 5, "feedforward": 5, "optimization": 37, "texture": 19}
 # Distance of a painting's mean color from the style's, of 255. The faults this is about are black, white or another
 # hue; a network that ends in a sigmoid paints neither 0 nor 255.
 CHANNEL_TOLERANCE, LUMA_TOLERANCE = 130, 55
@@ -47,13 +48,12 @@ def make_style(seed: int) -> npt.NDArray[np.uint8]:
 
 def quality_of(seed: int) -> Quality:
     """Every tier, the cheapest most often."""
-    return "high" if seed == 100 else "standard" if seed // 10 % 3 == 0 else "draft"
+    return "high" if seed in (85, 95) else "standard" if seed // 10 % 3 == 0 else "draft"
 
 
-@pytest.mark.parametrize("first", range(0, STYLES, 40))
 @pytest.mark.parametrize("method", METHOD_NAMES)
-def test_extreme_styles_keep_their_colors(method: MethodName, first: int) -> None:
-    for seed in range(first, first + 40, EVERY.get(method, 1)):
+def test_extreme_styles_keep_their_colors(method: MethodName) -> None:
+    for seed in range(0, STYLES, STEPS[method]):
         style, size = make_style(seed), (64, 72, 96, 128)[seed // 4 % 4]
         options = Options(size=size, quality=quality_of(seed), seed=seed)
         painting = stylize(PHOTO, Image.fromarray(style), method=method, options=options).image

@@ -58,16 +58,16 @@ def test_the_style_as_the_features_see_it_comes_nearer_with_strength(paint: Pain
 
 
 def test_a_style_is_painted_by_what_is_stored_of_it_and_not_by_its_likeness(tmp_path: Path) -> None:
-    photo, work = _hills(96, 128), _checks(128, 128)
-    likeness = work.flatten(2)[..., torch.randperm(128 * 128, generator=torch.Generator().manual_seed(0))].view_as(work)
+    photo, work = _hills(), _checks(64, 64)
+    likeness = work.flatten(2)[..., torch.randperm(64 * 64, generator=torch.Generator().manual_seed(0))].view_as(work)
     file = tmp_path / "look.safetensors"
-    style_cache.save(file, *measure(to_image(work), (64, 128)))
+    style_cache.save(file, *measure(to_image(work), (64,)))
 
     def painted(picture: Tensor, *, stored: bool, **options: Any) -> Tensor:
         def look(part: float) -> StyleStatistics | None:
-            return style_cache.statistics_at(file, 128 * part) if stored else None
+            return style_cache.statistics_at(file, 64 * part) if stored else None
 
-        given: dict[str, Any] = {"size": 128, "quality": "draft"} | options
+        given: dict[str, Any] = {"size": 64, "quality": "draft"} | options
         task = Task(photo, (Style(lambda: picture, 1.0, look),), Options(**given), None, None, lambda *_: None)
         return methods.load("optimization").paint(task)
 
@@ -78,7 +78,7 @@ def test_a_style_is_painted_by_what_is_stored_of_it_and_not_by_its_likeness(tmp_
     # Both end near the work, at distances that are mostly the last steps' rounding; the likeness does not get there.
     assert max(by_stored, by_work) < 0.5 * by_likeness
     # In gray nothing is stored, and the picture is what there is.
-    gray = [painted(likeness, stored=stored, preserve_color="luminance", size=64) for stored in (True, False)]
+    gray = [painted(likeness, stored=stored, preserve_color="luminance") for stored in (True, False)]
     assert torch.equal(*gray)
 
 

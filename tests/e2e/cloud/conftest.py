@@ -16,6 +16,7 @@ from cloud.pump import SCHEDULE, Event, LambdaContext, QueueSource, Running
 from cloud.stage import Stage, build
 from pictures import disk_photo
 from PIL import Image
+from waiting import PATIENCE
 
 KEYS = {"key-of-ann": "ann-id", "key-of-ben": "ben-id"}
 FUNCTIONS = ("stylizer_api.lambda_handler", "stylizer_painter.lambda_handler", "stylizer_reconciler.lambda_handler")
@@ -141,9 +142,9 @@ def world(
     address = serve_gateway(late("api"), keys=KEYS) + "/"
 
     def client(key: str) -> httpx.Client:
-        return httpx.Client(base_url=address, headers={"X-Api-Key": key}, timeout=60)
+        return httpx.Client(base_url=address, headers={"X-Api-Key": key}, timeout=PATIENCE)
 
-    with client("key-of-ann") as ann, client("key-of-ben") as ben, httpx.Client(timeout=60) as store:
+    with client("key-of-ann") as ann, client("key-of-ben") as ben, httpx.Client(timeout=PATIENCE) as store:
         yield World(
             stage=stage,
             ann=ann,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
+from waiting import PATIENCE
 
 from stylizer_cli.main import run
 from stylizer_client import Client, NotAllowed, NotFound
@@ -22,7 +23,7 @@ def test_a_photo_sent_by_the_client_comes_back_painted_as_a_file(world: World, p
         job = ann.stylize(photo, [("woodcut", 2), (style, 1)], size=96, quality="draft", format="png")
         progress: list[float] = []
         with world.painting():
-            done = ann.wait(job, on_progress=lambda job: progress.append(job.progress), timeout=100)
+            done = ann.wait(job, on_progress=lambda job: progress.append(job.progress), timeout=PATIENCE)
         ann.download(done, tmp_path / "painted.png")
 
         assert progress[-1] == 1.0

@@ -16,6 +16,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from pictures import slope
+from waiting import PATIENCE
 
 from stylizer_server.wiring import create_local_app
 from stylizer_service.leases import claim
@@ -63,7 +64,7 @@ def serving(app: FastAPI) -> Iterator[httpx.Client]:
         try:
             address = f"http://127.0.0.1:{listener.getsockname()[1]}"
             hooks = {"response": [lambda answer: hold_to_contract(answer, app.openapi())]}
-            with httpx.Client(base_url=address, timeout=30, event_hooks=hooks) as client:
+            with httpx.Client(base_url=address, timeout=PATIENCE, event_hooks=hooks) as client:
                 yield client
         finally:
             server.should_exit = True

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import PATIENCE
 
 ROOT = Path(__file__).parents[3]
 STYLE = "/v1/styles/woodcut"
@@ -59,7 +60,7 @@ def start(path: str, **environment: str) -> tuple[dict[str, Any], list[dict[str,
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -86,7 +87,7 @@ def test_it_answers_without_what_only_painters_and_servers_need() -> None:
 
 def test_the_server_of_one_machine_needs_nothing_of_what_runs_on_aws() -> None:
     code = "import stylizer_server.server, sys; print(*{name.partition('.')[0] for name in sys.modules})"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=PATIENCE)
 
     assert "uvicorn" in loaded.stdout.split()
     assert not {"boto3", "mangum", "aws_lambda_powertools", "aws_xray_sdk"} & set(loaded.stdout.split())

@@ -11,6 +11,7 @@ from contextlib import closing
 import numpy as np
 import pytest
 from PIL import Image
+from waiting import PATIENCE
 
 import stylizer_painter.decoding as decoding
 from stylizer import images
@@ -103,4 +104,4 @@ def _doing(conduct: str, run: Callable[..., object]) -> Callable[..., object]:
 def test_the_forks_come_from_a_process_without_torch() -> None:
     code = f"import sys, {decoding.__name__}; sys.exit('torch' in sys.modules)"
 
-    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], timeout=PATIENCE).returncode == 0

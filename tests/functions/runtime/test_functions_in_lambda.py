@@ -16,6 +16,7 @@ from cloud.layouts import CHECKOUT, PYTHON, Builder
 from cloud.pump import SCHEDULE, QueueSource
 from cloud.runtime_api import Function
 from cloud.stage import Stage
+from waiting import PATIENCE
 
 from stylizer_service.aws import open_aws
 from stylizer_service.aws.settings import ApiSettings
@@ -84,7 +85,7 @@ def find(function: Function, *modules: str) -> dict[str, Any]:
     """Where a process like the function's would import modules from, and where it would look."""
     command = [*PYTHON, "-c", FIND, *modules]
     result = subprocess.run(
-        command, cwd=function.folder, env=function.environment, capture_output=True, timeout=60, check=True
+        command, cwd=function.folder, env=function.environment, capture_output=True, timeout=PATIENCE, check=True
     )
     return dict(json.loads(result.stdout))
 

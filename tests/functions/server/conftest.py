@@ -13,6 +13,7 @@ import pytest
 import uvicorn
 from pictures import slope
 from PIL import Image
+from waiting import PATIENCE
 
 from stylizer_server.serving import serving_config
 from stylizer_server.wiring import create_local_app
@@ -39,7 +40,7 @@ class Running:
         shown = {"X-Api-Key": key.decode("latin-1") if isinstance(key, bytes) else key} if key else {}
         base_url = f"http://{self.address[0]}:{self.address[1]}"
         return httpx.Client(
-            base_url=base_url, headers=httpx.Headers({**shown, **headers}, encoding="latin-1"), timeout=30
+            base_url=base_url, headers=httpx.Headers({**shown, **headers}, encoding="latin-1"), timeout=PATIENCE
         )
 
     @property
@@ -48,7 +49,7 @@ class Running:
 
     def connect(self, source: str = "127.0.0.1") -> socket.socket:
         """A bare connection from an address of this machine; nothing on it waits for longer than any test takes."""
-        return socket.create_connection(self.address, timeout=60, source_address=(source, 0))
+        return socket.create_connection(self.address, timeout=PATIENCE, source_address=(source, 0))
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 from pictures import disk_photo
-from waiting import wait_for
+from waiting import PATIENCE, wait_for
 
 from stylizer_server.server import main
 from stylizer_service.local import open_local
@@ -40,7 +40,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -131,7 +131,7 @@ def test_keys_come_and_go_while_the_server_runs_and_it_has_files_for_all_its_con
         found = wait_for(
             lambda: re.search(r"Page +(\S+)", (tmp_path / "log").read_text()), "the address", process=process
         )
-        with httpx.Client(base_url=found[1], timeout=60) as client:
+        with httpx.Client(base_url=found[1], timeout=PATIENCE) as client:
 
             def status(key: str) -> int:
                 return client.get("/v1/styles", headers={"X-Api-Key": key}).status_code
@@ -143,7 +143,7 @@ def test_keys_come_and_go_while_the_server_runs_and_it_has_files_for_all_its_con
         assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE)[0] == min(hard, 256 + 6 * 500)
     finally:
         process.terminate()
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE) == 0
 
 
 def test_a_key_can_be_removed_with_all_that_was_made_with_it(keys: Keys, tmp_path: Path) -> None:

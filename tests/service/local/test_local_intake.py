@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from waiting import PATIENCE
 
 from stylizer_service.leases import claim
 from stylizer_service.local import Local, open_local
@@ -211,9 +212,9 @@ def test_those_who_come_at_once_do_not_get_more_than_there_is(tmp_path: Path) ->
 
     def gets(_: int) -> bool:
         with suppress(ProblemError), quota.hold(100):
-            done.wait(60)  # all of it is still being written: none of it can be measured
+            done.wait(PATIENCE)  # all of it is still being written: none of it can be measured
             return True
-        done.wait(60)
+        done.wait(PATIENCE)
         return False
 
     with ThreadPoolExecutor(20) as callers:
