@@ -40,14 +40,20 @@ STRAYS = {
         "stylizer_service.stray_a -> stylizer.options",
     ),
     "stylizer_service/stray_b.py": ("import stylizer_api", "stylizer_service.stray_b -> stylizer_api"),
-    "stylizer_service/local/stray_a.py": ("import botocore.session", "stylizer_service.local.stray_a -> botocore"),
-    "stylizer_service/local/stray_b.py": (
-        "from stylizer_service import aws",
-        "stylizer_service.local.stray_b -> stylizer_service.aws",
+    "stylizer_service/adapters/local/stray_a.py": (
+        "import botocore.session",
+        "stylizer_service.adapters.local.stray_a -> botocore",
+    ),
+    "stylizer_service/adapters/local/stray_b.py": (
+        "from stylizer_service.adapters import aws",
+        "stylizer_service.adapters.local.stray_b -> stylizer_service.adapters.aws",
     ),
     "stylizer_api/stray.py": ("import stylizer.errors", "stylizer_api.stray -> stylizer.errors"),
     "stylizer_server/stray.py": ("import stylizer_painter", "stylizer_server.stray -> stylizer_painter"),
-    "infra/stray_a.py": ("import stylizer_service.aws.schema", "infra.stray_a -> stylizer_service.aws.schema"),
+    "infra/stray_a.py": (
+        "import stylizer_service.adapters.aws.schema",
+        "infra.stray_a -> stylizer_service.adapters.aws.schema",
+    ),
     "infra/stray_b.py": ("import stylizer_api.app", "infra.stray_b -> stylizer_api.app"),
     "stylizer_api/stray_b.py": ("import infra.routes", "stylizer_api.stray_b -> infra.routes"),
 }

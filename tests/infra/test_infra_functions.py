@@ -12,7 +12,7 @@ import pytest
 
 from infra.app import make_app
 from infra.settings import PAINTER_MARGIN, ROOT, stage_settings
-from stylizer_service.aws.settings import ApiSettings, AwsSettings, PainterSettings, SettleSettings
+from stylizer_service.adapters.aws.settings import ApiSettings, AwsSettings, PainterSettings, SettleSettings
 
 from .conftest import Properties, Synthesized, as_list, render
 

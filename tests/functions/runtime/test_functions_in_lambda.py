@@ -17,8 +17,8 @@ from cloud.pump import SCHEDULE, QueueSource
 from cloud.runtime_api import Function
 from cloud.stage import Stage
 
-from stylizer_service.aws import open_aws
-from stylizer_service.aws.settings import ApiSettings
+from stylizer_service.adapters.aws import open_aws
+from stylizer_service.adapters.aws.settings import ApiSettings
 from stylizer_service.models import StylizationRequest
 from stylizer_service.records import Job
 from stylizer_service.usecases import Service
