@@ -338,7 +338,7 @@ class Service:
         )
 
     def _replay(self, known: IdempotencyRecord, request: StylizationRequest) -> Stylization:
-        if not self._inputs.is_of(known.fingerprint, known.owner, request):
+        if known.fingerprint != self._inputs.fingerprint(known.owner, request):
             raise failure(
                 "idempotency-mismatch",
                 "this Idempotency-Key was used for another request; use a new key for a new request",

@@ -16,12 +16,13 @@ from stylizer_service.catalog import Catalog, installed_styles
 from stylizer_service.settings import Settings
 
 
-def test_a_data_folder_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 99])
+def test_database_of_another_version_is_refused(tmp_path: Path, version: int) -> None:
     path = tmp_path / "stylizer.db"
     with closing(Database(path)) as database:
-        database.run("PRAGMA user_version = 99")
+        database.run(f"PRAGMA user_version = {version}")
 
-    with pytest.raises(RuntimeError, match="a later version"):
+    with pytest.raises(RuntimeError, match="another version"):
         Database(path)
 
 

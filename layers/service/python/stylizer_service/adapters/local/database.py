@@ -74,8 +74,7 @@ CREATE TABLE styles (
     key TEXT NOT NULL
 ) STRICT;
 CREATE INDEX styles_by_owner ON styles (owner, created_at, id);
-"""
-_KEYS = """
+
 CREATE TABLE api_keys (
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
@@ -84,14 +83,6 @@ CREATE TABLE api_keys (
 ) STRICT;
 CREATE INDEX uploads_by_owner ON uploads (owner);
 CREATE INDEX jobs_waiting ON jobs (owner) WHERE status = 'queued';
-"""
-
-_FROM_1_TO_2 = """
-ALTER TABLE jobs ADD COLUMN way TEXT NOT NULL DEFAULT 'queue';
-ALTER TABLE jobs ADD COLUMN webhook TEXT;
-ALTER TABLE jobs ADD COLUMN notify_at TEXT;
-ALTER TABLE jobs ADD COLUMN notify_attempts INTEGER NOT NULL DEFAULT 0;
-CREATE INDEX jobs_by_notice ON jobs (notify_at) WHERE notify_at IS NOT NULL;
 """
 _PATIENCE = 5.0
 """How long a write waits for other threads, and then for other processes, seconds."""
@@ -103,8 +94,6 @@ _PASSING = {
     sqlite3.SQLITE_READONLY,
 }
 """What has to do with the machine at this moment, and not with what was asked."""
-_STEPS = {0: _SCHEMA + _KEYS, 1: _FROM_1_TO_2 + _KEYS, 2: _KEYS}
-"""What brings a file of each earlier version to the present one; 0 is a new file."""
 
 
 class Database:
@@ -120,7 +109,7 @@ class Database:
         path: The file; made with its tables if it is not there.
 
     Raises:
-        RuntimeError: The file is damaged, is something else, or was made by a later version.
+        RuntimeError: The file is damaged, is something else, or was made by another version.
         Unavailable: It cannot be reached now.
     """
 
@@ -147,9 +136,9 @@ class Database:
             version = self._version()
             if version == SCHEMA_VERSION:
                 return
-            if version not in _STEPS:
-                raise RuntimeError(f"{path} was made by a later version of this service: use another data folder")
-            for statement in _STEPS[version].split(";"):
+            if version != 0:  # a new file has 0
+                raise RuntimeError(f"{path} was made by another version of this service: use another data folder")
+            for statement in _SCHEMA.split(";"):
                 self.run(statement)
             self.run(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
