@@ -114,9 +114,9 @@ def _make_stage() -> dict[str, str]:
     import boto3
     from PIL import Image
 
-    from stylizer_service.aws import open_aws
-    from stylizer_service.aws.schema import table_schema
-    from stylizer_service.aws.settings import ApiSettings
+    from stylizer_service.adapters.aws import open_aws
+    from stylizer_service.adapters.aws.schema import table_schema
+    from stylizer_service.adapters.aws.settings import ApiSettings
 
     boto3.client("dynamodb").create_table(**table_schema(NAMES["STYLIZER_TABLE"]))
     for name in ("STYLIZER_UPLOADS_BUCKET", "STYLIZER_RESULTS_BUCKET"):

@@ -1,4 +1,4 @@
-"""The keys of the table, as `stylizer_service.aws.schema` describes it; a test holds the two equal.
+"""The keys of the table, as `stylizer_service.adapters.aws.schema` describes it; a test holds the two equal.
 
 DynamoDB makes or removes one index in an update, and so does CloudFormation: a version of this project may differ from
 the one before it by one index, which a test holds too. Add first, and remove in the next version.

@@ -18,11 +18,11 @@ from stylizer_api.app import create_app
 from stylizer_api.gateway import make_handler
 from stylizer_api.observing import log, log_as_json
 from stylizer_server.wiring import create_local_app
-from stylizer_service.aws import open_aws
-from stylizer_service.aws.clients import Clients
-from stylizer_service.aws.settings import ApiSettings
-from stylizer_service.local import open_local
-from stylizer_service.local.settings import LocalSettings
+from stylizer_service.adapters.aws import open_aws
+from stylizer_service.adapters.aws.clients import Clients
+from stylizer_service.adapters.aws.settings import ApiSettings
+from stylizer_service.adapters.local import open_local
+from stylizer_service.adapters.local.settings import LocalSettings
 from stylizer_service.usecases import Service
 from tools.load.processes import painter_held, serving
 

@@ -15,7 +15,7 @@ from pictures import slope
 from starlette.routing import BaseRoute, Mount
 from waiting import PATIENCE
 
-from stylizer_service.leases import claim
+from stylizer_service.jobs.leases import claim
 from stylizer_service.usecases import Service
 
 ANN, BEN, REMOVED = "ann", "ben", "removed"

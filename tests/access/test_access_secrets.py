@@ -16,7 +16,7 @@ from access.houses import ANN, BEN, REMOVED, Belongings, Form, House
 from waiting import wait_for
 
 from stylizer_service.models import UPLOAD_ID, new_id
-from stylizer_service.webhooks import NotSent, deliver
+from stylizer_service.webhooks.delivery import NotSent, deliver
 
 ROOT = Path(__file__).parents[2]
 HOOK = "hook-token-31415926535"

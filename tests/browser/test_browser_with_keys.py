@@ -10,7 +10,7 @@ from pathlib import Path
 from browser.steps import OpenPage, choose, expect_state, give_photo, press_paint, style
 from playwright.sync_api import expect
 
-from stylizer_service.local import open_local
+from stylizer_service.adapters.local import open_local
 from stylizer_service.settings import Settings
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 from stylizer_client import Client
 from stylizer_painter.painting import paint_job
 from stylizer_server.wiring import create_local_app
-from stylizer_service.local import Local, open_local
+from stylizer_service.adapters.local import Local, open_local
 from stylizer_service.settings import Settings
 
 MAX_BYTES = 200_000

@@ -34,8 +34,8 @@ from stylizer_client import (
     TimedOut,
     Unreachable,
 )
-from stylizer_service.leases import claim
-from stylizer_service.local import Local
+from stylizer_service.adapters.local import Local
+from stylizer_service.jobs.leases import claim
 from stylizer_service.problems import problem
 
 SMALL: Options = {"size": 64, "quality": "draft"}

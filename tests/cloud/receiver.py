@@ -13,8 +13,8 @@ from typing import Any
 
 import trustme
 
-from stylizer_service.webhook_addresses import Address
-from stylizer_service.webhook_sender import HttpsSender
+from stylizer_service.webhooks.addresses import Address
+from stylizer_service.webhooks.sender import HttpsSender
 
 HOST = "hooks.example"
 

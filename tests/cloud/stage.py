@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import boto3
 
-from stylizer_service.aws.schema import table_schema
+from stylizer_service.adapters.aws.schema import table_schema
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -12,7 +12,7 @@ import pytest
 
 from infra.app import make_app
 from infra.settings import PAINTER_MARGIN, ROOT, stage_settings
-from stylizer_service.aws.settings import ApiSettings, AwsSettings, PainterSettings, SettleSettings
+from stylizer_service.adapters.aws.settings import ApiSettings, AwsSettings, PainterSettings, SettleSettings
 
 from .conftest import Properties, Synthesized, as_list, render
 
@@ -152,7 +152,8 @@ def test_handlers_are_where_the_functions_look_for_them(stack: Synthesized) -> N
     assert handlers == {"stylizer_api.lambda_handler.handler", "stylizer_reconciler.lambda_handler.handler"}
     for handler in handlers:
         module, _, function = handler.rpartition(".")
-        assert f"def {function}(" in (ROOT / module.replace(".", "/")).with_suffix(".py").read_text()
+        folder = ROOT / "functions" / module.partition(".")[0].removeprefix("stylizer_")
+        assert f"def {function}(" in (folder / module.replace(".", "/")).with_suffix(".py").read_text()
 
 
 def images(stack: Synthesized) -> dict[str, dict[str, Any]]:

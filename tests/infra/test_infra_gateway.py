@@ -13,8 +13,8 @@ from aws_cdk.aws_apigateway import ResponseType
 from infra.gateway_responses import GATEWAY_RESPONSES
 from infra.routes import ROUTES
 from stylizer_api.app import create_app
-from stylizer_service.aws.settings import ApiSettings
-from stylizer_service.local import open_local
+from stylizer_service.adapters.aws.settings import ApiSettings
+from stylizer_service.adapters.local import open_local
 from stylizer_service.problems import KINDS, Problem
 from stylizer_service.settings import Settings
 

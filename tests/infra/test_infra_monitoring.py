@@ -24,9 +24,9 @@ from infra.settings import ROOT
 from stylizer_api import observing
 from stylizer_painter.outcomes import count, count_broken_off
 from stylizer_reconciler import outcomes
-from stylizer_service.aws import metrics
-from stylizer_service.leases import claim
-from stylizer_service.local import open_local
+from stylizer_service.adapters.aws import metrics
+from stylizer_service.adapters.local import open_local
+from stylizer_service.jobs.leases import claim
 from stylizer_service.methods import METHODS
 from stylizer_service.models import FeaturesName, MethodName, Quality, StylizationRequest
 from stylizer_service.problems import KINDS, ProblemError, problem

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stylizer_service.aws import schema
+from stylizer_service.adapters.aws import schema
 
 from .conftest import Properties, Synthesized, as_list, render
 

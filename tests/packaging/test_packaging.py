@@ -82,6 +82,15 @@ def test_the_wheel_installs_no_name_but_those_of_its_packages(built: Path) -> No
 
 
 @pytest.mark.xdist_group("packaging")
+def test_every_package_in_the_wheel_says_it_is_typed(built: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+
+    assert {f"{package}/py.typed" for package in PACKAGES} <= names
+
+
+@pytest.mark.xdist_group("packaging")
 def test_everything_that_the_library_needs_is_inside_the_wheel(installation: Installation) -> None:
     script = f"import {', '.join(PACKAGES)}; print(stylizer.__file__)"
 

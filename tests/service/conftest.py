@@ -15,12 +15,12 @@ from cloud.moto_server import serving_moto
 from pictures import slope
 from PIL import Image
 
-from stylizer_service.aws import open_aws
-from stylizer_service.aws.clients import Clients
-from stylizer_service.aws.schema import table_schema
-from stylizer_service.aws.settings import ApiSettings
-from stylizer_service.leases import claim
-from stylizer_service.local import Local, open_local
+from stylizer_service.adapters.aws import open_aws
+from stylizer_service.adapters.aws.clients import Clients
+from stylizer_service.adapters.aws.schema import table_schema
+from stylizer_service.adapters.aws.settings import ApiSettings
+from stylizer_service.adapters.local import Local, open_local
+from stylizer_service.jobs.leases import claim
 from stylizer_service.models import StylizationRequest
 from stylizer_service.problems import Problem, ProblemError
 from stylizer_service.settings import Settings

@@ -33,10 +33,18 @@ def test_the_same_request_under_the_same_key_is_one_job(service: Service, order:
     assert [item.id for item in service.list_stylizations("ann").items] == [job.id]
 
 
+def test_naming_the_default_method_replays_the_job(service: Service, order: Order) -> None:
+    job, _ = service.create_stylization("ann", order(), "key-1")
+
+    assert job.method == "neighbor"
+    assert service.create_stylization("ann", order(method="neighbor"), "key-1") == (job, False)
+
+
 @pytest.mark.parametrize(
     "other",
     [
         {"size": 512},
+        {"method": "feedforward"},
         {"style": "oil"},
         {"seed": 1},
         {"method": "optimization"},

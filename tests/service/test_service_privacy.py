@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from clocks import SteppedClock
 
-from stylizer_service.aws.clients import Clients
-from stylizer_service.aws.settings import ApiSettings
+from stylizer_service.adapters.aws.clients import Clients
+from stylizer_service.adapters.aws.settings import ApiSettings
 from stylizer_service.inputs import upload_key
-from stylizer_service.leases import claim
+from stylizer_service.jobs.leases import claim
 from stylizer_service.models import StylizationRequest
 from stylizer_service.problems import Problem
 from stylizer_service.settings import Settings

@@ -17,11 +17,11 @@ from PIL import Image, PngImagePlugin
 from stylizer.errors import ImageError
 from stylizer.images import decode
 from stylizer_service import headers
-from stylizer_service.guard import Guard
 from stylizer_service.models import MediaType
 from stylizer_service.ports import Unavailable
 from stylizer_service.probe import Probe, ProbedImage
 from stylizer_service.problems import Problem, ProblemError
+from stylizer_service.sandbox.guard import Guard
 from stylizer_service.settings import Settings
 from tools.fuzz.corpus import WEAPONS
 

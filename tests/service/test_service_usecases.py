@@ -11,7 +11,7 @@ from clocks import SteppedClock
 from PIL import Image
 
 from stylizer_service.catalog import Catalog
-from stylizer_service.leases import claim
+from stylizer_service.jobs.leases import claim
 from stylizer_service.models import Page, StylizationRequest, new_id
 from stylizer_service.ports import Unavailable
 from stylizer_service.problems import Problem

@@ -27,9 +27,9 @@ from cloud.pump import SCHEDULE, LambdaContext, QueueSource, Running, notice
 from cloud.receiver import Receiver, stranger
 from cloud.stage import Stage, build
 
-from stylizer_service.aws import open_ports
-from stylizer_service.aws.settings import SettleSettings
-from stylizer_service.sweep import sweep
+from stylizer_service.adapters.aws import open_ports
+from stylizer_service.adapters.aws.settings import SettleSettings
+from stylizer_service.jobs.retention import sweep
 from tools.chaos.clients import Client, Crowd, Ledger
 from tools.chaos.figures import Figures, counted
 from tools.chaos.painters import GpuPainter, LambdaPainter, UnrulyQueue, deliver

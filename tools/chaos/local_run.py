@@ -12,8 +12,8 @@ from pathlib import Path
 
 import httpx
 
-from stylizer_service.local import Local, open_local
-from stylizer_service.local.orphans import remove_orphans
+from stylizer_service.adapters.local import Local, open_local
+from stylizer_service.adapters.local.orphans import remove_orphans
 from stylizer_service.settings import Settings
 from tools.chaos.clients import Client, Crowd, Ledger
 from tools.chaos.figures import Figures

@@ -15,10 +15,10 @@ from typing import Any, Self
 
 from stylizer.images import Limits
 from stylizer_painter import decoding
-from stylizer_service.guard import Bounds, Crashed, Guard, GuardError, TooMuchMemory, TooSlow
 from stylizer_service.ports import Unavailable
 from stylizer_service.probe import Probe
 from stylizer_service.problems import ProblemError
+from stylizer_service.sandbox.guard import Bounds, Crashed, Guard, GuardError, TooMuchMemory, TooSlow
 from stylizer_service.settings import Settings
 
 # For the library in the process of whoever calls it, which nothing limits there but its own checks: they are to keep it

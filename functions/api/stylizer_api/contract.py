@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from stylizer_api import contract_problems, contract_successes
 from stylizer_api.intake import request_schema, without_null
 from stylizer_service.problems import Problem
-from stylizer_service.webhooks import Event
+from stylizer_service.webhooks.delivery import Event
 
 _WITH_KEY = "/v1/"
 _SUMMARY = "Pick a style, upload a photo, get it back painted."

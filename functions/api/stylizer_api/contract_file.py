@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from stylizer_api.app import create_app
-from stylizer_service.local import open_local
+from stylizer_service.adapters.local import open_local
 from stylizer_service.settings import Settings
 
 

@@ -14,9 +14,9 @@ with of_things_that_stay():
 
     from stylizer_api.gateway import Event, Handler, make_handler
     from stylizer_api.observing import SERVICE, log_as_json
-    from stylizer_service.aws import open_aws
-    from stylizer_service.aws.settings import ApiSettings
-    from stylizer_service.aws.tracing import traced
+    from stylizer_service.adapters.aws import open_aws
+    from stylizer_service.adapters.aws.settings import ApiSettings
+    from stylizer_service.adapters.aws.tracing import traced
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
     log_as_json(logging.getLogger().handlers)

@@ -15,7 +15,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from stylizer_service.aws.metrics import NAMESPACE
+from stylizer_service.adapters.aws.metrics import NAMESPACE
 
 SERVICE = "api"
 

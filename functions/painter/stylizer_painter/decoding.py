@@ -1,6 +1,6 @@
 """Decodes pictures away from the painter: what a stranger's picture does to a decoder, it does not do to a painting.
 
-The painter has pictures decoded by `GUARDED`. The core's own functions do it, in a fork (`stylizer_service.guard`) that
+The painter has pictures decoded by `GUARDED`. The core's functions do it, in a fork (`stylizer_service.sandbox`) that
 has never seen torch, the stores or their credentials.
 """
 
@@ -19,8 +19,8 @@ from stylizer import errors, images
 from stylizer.images import ImageSource, Limits, Picture
 from stylizer.images.limits import noun
 from stylizer.images.sources import in_memory, read
-from stylizer_service.guard import Bounds, Crashed, Guard, GuardError, KeeperDied, TooSlow
 from stylizer_service.ports import Unavailable
+from stylizer_service.sandbox.guard import Bounds, Crashed, Guard, GuardError, KeeperDied, TooSlow
 
 with suppress(ImportError):
     import pillow_heif  # noqa: F401 - the first HEIC would load it, and each of them comes first in a fork of its own

@@ -25,8 +25,8 @@ from starlette.routing import Route
 from stylizer_painter.outcomes import count
 from stylizer_painter.painting import Outcome, paint_job
 from stylizer_painter.warming import warm_up
-from stylizer_service.aws import open_ports
-from stylizer_service.aws.settings import PainterSettings
+from stylizer_service.adapters.aws import open_ports
+from stylizer_service.adapters.aws.settings import PainterSettings
 from stylizer_service.ports import Ports, Unavailable
 from stylizer_service.settings import Settings
 

@@ -1,7 +1,7 @@
 """The painter behind the queue: a Lambda function that gets one message of SQS at a time.
 
 A message only wakes it; what is to be done stands in the job. So a message may come twice, late or out of order, and
-one whose job another painter holds is let go: if that painter dies, `settle.rescue` sends the job again.
+one whose job another painter holds is let go: if that painter dies, `reconcile.rescue` sends the job again.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from stylizer_painter.outcomes import SERVICE, count, count_broken_off
 from stylizer_painter.painting import paint_job
 from stylizer_painter.warming import warm_up
-from stylizer_service.aws import open_ports
-from stylizer_service.aws.clients import Clients
-from stylizer_service.aws.settings import PainterSettings
-from stylizer_service.aws.tracing import traced
+from stylizer_service.adapters.aws import open_ports
+from stylizer_service.adapters.aws.clients import Clients
+from stylizer_service.adapters.aws.settings import PainterSettings
+from stylizer_service.adapters.aws.tracing import traced
 from stylizer_service.ports import Ports
 
 _RETRY_SECONDS = 30

@@ -18,8 +18,8 @@ import stylizer
 from stylizer.compute import configure_process, trim_malloc
 from stylizer_painter.decoding import GUARDED
 from stylizer_painter.painting import paint_job
-from stylizer_service.local import Local, open_local
-from stylizer_service.local.orphans import remove_orphans
+from stylizer_service.adapters.local import Local, open_local
+from stylizer_service.adapters.local.orphans import remove_orphans
 from stylizer_service.ports import Unavailable
 from stylizer_service.settings import Settings
 

@@ -7,7 +7,7 @@ import logging
 from aws_lambda_powertools.metrics import MetricUnit
 
 from stylizer_painter.painting import Outcome
-from stylizer_service.aws.metrics import put
+from stylizer_service.adapters.aws.metrics import put
 from stylizer_service.ports import Ports, Unavailable
 
 SERVICE = "painter"

@@ -16,7 +16,7 @@ from stylizer.errors import MissingWeights, StylizerError
 from stylizer.images import ImageSource, Limits, encode
 from stylizer.progress import Progress
 from stylizer_painter.decoding import GUARDED
-from stylizer_service.leases import GivenUp, Lease, LeaseLost, claim
+from stylizer_service.jobs.leases import GivenUp, Lease, LeaseLost, claim
 from stylizer_service.models import names_file
 from stylizer_service.ports import Ports, Unavailable
 from stylizer_service.problems import problem

@@ -22,15 +22,15 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from stylizer_reconciler import outcomes
-from stylizer_service import settle
-from stylizer_service.aws import open_ports
-from stylizer_service.aws.settings import SettleSettings
-from stylizer_service.aws.tracing import traced
+from stylizer_service.adapters.aws import open_ports
+from stylizer_service.adapters.aws.settings import SettleSettings
+from stylizer_service.adapters.aws.tracing import traced
+from stylizer_service.jobs import reconcile
+from stylizer_service.jobs.retention import sweep
 from stylizer_service.ports import Ports
 from stylizer_service.problems import problem
-from stylizer_service.sweep import sweep
-from stylizer_service.webhook_sender import HttpsSender
-from stylizer_service.webhooks import Sender, deliver
+from stylizer_service.webhooks.delivery import Sender, deliver
+from stylizer_service.webhooks.sender import HttpsSender
 
 log = Logger(service=outcomes.SERVICE)
 
@@ -76,14 +76,14 @@ def _hear(notice: dict[str, Any]) -> None:
     """What the endpoint says of an invocation; whether its job is over stands in the job."""
     job_id = str(notice.get("inferenceId", ""))
     job = _ports().jobs.get(job_id)
-    is_mended = job is not None and settle.resume(_ports(), _settings(), job)
+    is_mended = job is not None and reconcile.resume(_ports(), _settings(), job)
     if notice.get("invocationStatus") != "Completed":
         # The reason has internals of the endpoint, which are the owner's and no caller's business.
         log.error("%s: the endpoint failed: %s", job_id, notice.get("failureReason"), extra={"job_id": job_id})
         outcomes.count_endpoint_failure()
         is_mended = (
             is_mended
-            or settle.send_again(_ports(), _settings(), job_id)
+            or reconcile.send_again(_ports(), _settings(), job_id)
             or _fail(job_id, "the GPU painter failed before it could paint this; try again later")
         )
     log.info("%s: endpoint %s, settled: %s", job_id, notice.get("invocationStatus"), is_mended)
@@ -117,7 +117,7 @@ def _bury(record: SQSRecord) -> None:
 
 def _fail(job_id: str, detail: str) -> bool:
     error = problem("painting-failed", detail)
-    is_ended = settle.fail(_ports(), _settings(), job_id, error)
+    is_ended = reconcile.fail(_ports(), _settings(), job_id, error)
     if is_ended:
         outcomes.count_failure(error.code)
     return is_ended
@@ -127,7 +127,7 @@ def _tidy() -> None:
     began = _ports().clock.now()
     rescued: list[str] = []
     try:
-        rescued = settle.rescue(_ports(), _settings())
+        rescued = reconcile.rescue(_ports(), _settings())
         outcomes.count_rescued(_ports(), rescued, began)
     finally:  # a job that cannot be helped must not have everybody's files pile up
         removed = sweep(_ports(), record_ttl=_settings().record_ttl)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from stylizer_service.aws.metrics import put
+from stylizer_service.adapters.aws.metrics import put
 from stylizer_service.ports import Ports
-from stylizer_service.webhooks import Delivery
+from stylizer_service.webhooks.delivery import Delivery
 
 SERVICE = "settle"
 

@@ -7,7 +7,7 @@ from ipaddress import ip_network
 from pathlib import Path
 
 from stylizer_service import __version__
-from stylizer_service.local.keys import NAMES
+from stylizer_service.adapters.local.keys import NAMES
 
 
 def parser() -> argparse.ArgumentParser:

@@ -17,9 +17,9 @@ from stylizer_api.problem_json import ProblemResponse
 from stylizer_server.addresses import site
 from stylizer_server.hosts import Hosts
 from stylizer_server.rates import Buckets
-from stylizer_service.local.intake import LOCAL_OWNER
-from stylizer_service.local.keys import Keys
-from stylizer_service.local.settings import LocalSettings
+from stylizer_service.adapters.local.intake import LOCAL_OWNER
+from stylizer_service.adapters.local.keys import Keys
+from stylizer_service.adapters.local.settings import LocalSettings
 from stylizer_service.problems import Problem, problem
 
 _KEYED = re.compile(r"/v1(/.*)?", re.DOTALL)

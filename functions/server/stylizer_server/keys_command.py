@@ -7,8 +7,8 @@ import sys
 from contextlib import closing
 
 from stylizer_server.failures import CannotStartError
-from stylizer_service.local import Local, open_local
-from stylizer_service.local.erasing import erase
+from stylizer_service.adapters.local import Local, open_local
+from stylizer_service.adapters.local.erasing import erase
 from stylizer_service.ports import Unavailable
 from stylizer_service.settings import Settings
 

@@ -7,7 +7,7 @@ import threading
 
 from stylizer_service.ports import Ports
 from stylizer_service.settings import Settings
-from stylizer_service.webhooks import Sender, deliver
+from stylizer_service.webhooks.delivery import Sender, deliver
 
 log = logging.getLogger(__name__)
 

@@ -26,10 +26,10 @@ from stylizer_server.messenger import Messenger
 from stylizer_server.serving import serving_config
 from stylizer_server.supervisor import Supervisor
 from stylizer_server.wiring import create_local_app
-from stylizer_service.local import Local, open_local
-from stylizer_service.local.settings import LocalSettings
+from stylizer_service.adapters.local import Local, open_local
+from stylizer_service.adapters.local.settings import LocalSettings
 from stylizer_service.ports import Unavailable
-from stylizer_service.webhook_sender import HttpsSender
+from stylizer_service.webhooks.sender import HttpsSender
 
 _CONNECTION_FILES = 6
 _OTHER_FILES = 256

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from stylizer_server.addresses import Network
 from stylizer_server.connections import Connections
-from stylizer_service.local.settings import LocalSettings
+from stylizer_service.adapters.local.settings import LocalSettings
 
 THIS_MACHINE = (IPv4Network("127.0.0.0/8"), IPv6Network("::1"))
 

@@ -10,8 +10,8 @@ from starlette.datastructures import UploadFile
 
 from stylizer_api.files import send_file
 from stylizer_api.forms import read_form
-from stylizer_service.local import Local
-from stylizer_service.local.blobs import UploadPolicy
+from stylizer_service.adapters.local import Local
+from stylizer_service.adapters.local.blobs import UploadPolicy
 from stylizer_service.problems import invalid
 
 _FIELDS = ("key", "Content-Type", "policy", "signature", "file")

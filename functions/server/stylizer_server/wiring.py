@@ -11,8 +11,8 @@ from stylizer_api.app import create_app
 from stylizer_server.entrance import OneCaller, WithKeys
 from stylizer_server.hosts import Hosts
 from stylizer_server.transfers import transfers
-from stylizer_service.local import Local
-from stylizer_service.local.settings import LocalSettings
+from stylizer_service.adapters.local import Local
+from stylizer_service.adapters.local.settings import LocalSettings
 
 
 def create_local_app(

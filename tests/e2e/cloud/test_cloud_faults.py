@@ -22,10 +22,10 @@ from cloud.stage import PAST, TRIES, Stage
 from pictures import bomb
 from waiting import wait_for
 
-from stylizer_service.aws import open_ports
-from stylizer_service.aws.settings import PainterSettings
-from stylizer_service.leases import LeaseLost, claim
-from stylizer_service.settle import rescue
+from stylizer_service.adapters.aws import open_ports
+from stylizer_service.adapters.aws.settings import PainterSettings
+from stylizer_service.jobs.leases import LeaseLost, claim
+from stylizer_service.jobs.reconcile import rescue
 
 if TYPE_CHECKING:
     from .conftest import World

@@ -24,8 +24,8 @@ from cloud.stage import PAST, Stage
 from infra.app import make_app
 from infra.settings import stage_settings
 from stylizer_painter.painting import paint_job
-from stylizer_service.aws import open_ports
-from stylizer_service.aws.settings import PainterSettings
+from stylizer_service.adapters.aws import open_ports
+from stylizer_service.adapters.aws.settings import PainterSettings
 from stylizer_service.models import PaintingOptions
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def use_settle(world: World, jobs: list[str], monkeypatch: pytest.MonkeyPatch) -
     with stranger(trustme.CA()) as receiver:
         receiver.answers = [503]
         monkeypatch.setattr(import_module("stylizer_reconciler.lambda_handler"), "_sender", receiver.sender)
-        monkeypatch.setattr("stylizer_service.webhook_addresses._SPECIAL_V4", [])
+        monkeypatch.setattr("stylizer_service.webhooks.addresses._SPECIAL_V4", [])
         assert set(world.webhooks.drain()) == {True}
     world.stage.sqs.send_message(QueueUrl=world.stage.dead_letters, MessageBody=f'{{"job_id": "{painted}"}}')
     assert world.dead_letters.drain() == [True]

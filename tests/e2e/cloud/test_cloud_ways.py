@@ -104,7 +104,7 @@ def test_who_gave_a_webhook_is_told_of_the_end_until_it_is_heard(
     with stranger(trustme.CA()) as receiver:
         receiver.answers = [503]
         monkeypatch.setattr(import_module(SETTLE), "_sender", receiver.sender)
-        monkeypatch.setattr("stylizer_service.webhooks._PAUSES", (0.5,))
+        monkeypatch.setattr("stylizer_service.webhooks.delivery._PAUSES", (0.5,))
         monkeypatch.setenv("STYLIZER_WEBHOOK_TIMEOUT", "1")
         job_id = world.accept(world.upload(photo), webhook=receiver.url)
         world.painter.drain()

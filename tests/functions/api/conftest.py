@@ -19,8 +19,8 @@ from pictures import slope
 from waiting import PATIENCE
 
 from stylizer_server.wiring import create_local_app
-from stylizer_service.leases import claim
-from stylizer_service.local import Local, open_local
+from stylizer_service.adapters.local import Local, open_local
+from stylizer_service.jobs.leases import claim
 from stylizer_service.settings import Settings
 
 MAX_BYTES = 100_000

@@ -12,7 +12,7 @@ import pytest
 
 from stylizer_api.gateway import Handler, make_handler, prefix_and_path
 from stylizer_api.observing import log, log_as_json
-from stylizer_service.local import Local
+from stylizer_service.adapters.local import Local
 from stylizer_service.usecases import Service
 
 FORM_BYTES = 60_000

@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 
 from stylizer_server.wiring import create_local_app
-from stylizer_service.local import Local, open_local
+from stylizer_service.adapters.local import Local, open_local
 from stylizer_service.models import PaintingOptions
 from stylizer_service.ports import Unavailable
 from stylizer_service.settings import Settings

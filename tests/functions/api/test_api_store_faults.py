@@ -10,8 +10,8 @@ import httpx
 import pytest
 from disks import full_disk
 
-from stylizer_service.local import Local
-from stylizer_service.local import database as module
+from stylizer_service.adapters.local import Local
+from stylizer_service.adapters.local import database as module
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from stylizer_api.routers import stylizations
-from stylizer_service.local import Local
+from stylizer_service.adapters.local import Local
 from stylizer_service.records import When
 
 Accepted = Callable[..., str]

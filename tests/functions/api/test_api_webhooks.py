@@ -6,8 +6,8 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
-from stylizer_service.local import Local
-from stylizer_service.webhooks import deliver
+from stylizer_service.adapters.local import Local
+from stylizer_service.webhooks.delivery import deliver
 
 
 class Sender:

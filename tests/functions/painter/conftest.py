@@ -15,8 +15,8 @@ from stand_ins import Time
 import stylizer
 import stylizer_painter.painting as painter
 from stylizer_painter.painting import Outcome
-from stylizer_service.leases import Lease
-from stylizer_service.local import Local, open_local
+from stylizer_service.adapters.local import Local, open_local
+from stylizer_service.jobs.leases import Lease
 from stylizer_service.models import StylizationRequest
 from stylizer_service.settings import Settings
 

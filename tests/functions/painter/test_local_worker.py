@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from waiting import PATIENCE, is_running, wait_for
 
-from stylizer_service.local import Local
+from stylizer_service.adapters.local import Local
 from stylizer_service.records import Job
 from stylizer_service.rows import stamp
 from stylizer_service.settings import Settings

@@ -18,8 +18,8 @@ from stylizer import images
 from stylizer.errors import CorruptImage, ImageError, MaskMismatch
 from stylizer.images import Limits
 from stylizer_painter.decoding import GuardedDecoder
-from stylizer_service.guard import Bounds, Guard
 from stylizer_service.ports import Unavailable
+from stylizer_service.sandbox.guard import Bounds, Guard
 from tools.fuzz import seeds
 
 LIMITS = Limits()

@@ -8,7 +8,7 @@ import pytest
 
 from stylizer_painter import endpoint
 from stylizer_painter.endpoint import paint_patiently
-from stylizer_service.local import Local
+from stylizer_service.adapters.local import Local
 from stylizer_service.ports import Unavailable
 
 

@@ -17,8 +17,8 @@ from stylizer.images import ImageSource, Limits
 from stylizer.progress import OnProgress
 from stylizer_painter.decoding import GUARDED
 from stylizer_painter.painting import Outcome, paint_job
-from stylizer_service.leases import claim
-from stylizer_service.local import Local
+from stylizer_service.adapters.local import Local
+from stylizer_service.jobs.leases import claim
 
 Submit = Callable[..., str]
 Paint = Callable[..., Outcome]

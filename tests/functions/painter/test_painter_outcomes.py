@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from stylizer_painter.outcomes import count
-from stylizer_service.leases import claim
-from stylizer_service.local import Local
+from stylizer_service.adapters.local import Local
+from stylizer_service.jobs.leases import claim
 from stylizer_service.ports import Unavailable
 from stylizer_service.problems import problem
 from stylizer_service.settings import Settings

@@ -16,8 +16,8 @@ from waiting import wait_for
 import stylizer
 from stylizer.progress import OnProgress, Progress
 from stylizer_painter.painting import Outcome, paint_job, small_jpeg
-from stylizer_service.leases import claim
-from stylizer_service.local import Local
+from stylizer_service.adapters.local import Local
+from stylizer_service.jobs.leases import claim
 
 Submit = Callable[..., str]
 Paint = Callable[..., Outcome]

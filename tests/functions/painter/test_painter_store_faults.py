@@ -12,8 +12,8 @@ from stand_ins import Time, painting, report
 import stylizer
 from stylizer.progress import OnProgress
 from stylizer_painter.painting import Outcome
-from stylizer_service.leases import Lease
-from stylizer_service.local import Local
+from stylizer_service.adapters.local import Local
+from stylizer_service.jobs.leases import Lease
 from stylizer_service.ports import Unavailable
 
 Submit = Callable[..., str]

@@ -13,9 +13,9 @@ import pytest
 from pictures import slope
 
 from stylizer_reconciler.outcomes import count_rescued, count_webhook
-from stylizer_service import settle
-from stylizer_service.leases import claim
-from stylizer_service.local import Local, open_local
+from stylizer_service.adapters.local import Local, open_local
+from stylizer_service.jobs import reconcile
+from stylizer_service.jobs.leases import claim
 from stylizer_service.models import StylizationRequest
 from stylizer_service.problems import problem
 from stylizer_service.settings import Settings
@@ -54,7 +54,7 @@ def test_jobs_that_were_given_up_count_as_rescued_and_as_failed_for_their_reason
     ports, settings = local.service.ports, local.service.settings
     began = ports.clock.now()
     assert claim(ports, settings, submit())
-    count_rescued(ports, settle.rescue(ports, settings), began)
+    count_rescued(ports, reconcile.rescue(ports, settings), began)
     assert counted() == [{"Rescued": [1.0], "service": "settle"}, {"Failures": [1.0], "problem": "painter-died"}]
 
 
@@ -62,7 +62,7 @@ def test_a_failure_is_counted_once_by_whoever_told_of_it_first(
     local: Local, submit: Callable[[], str], counted: Callable[[], list[dict[str, Any]]]
 ) -> None:
     ports, settings, job_id = local.service.ports, local.service.settings, submit()
-    settle.fail(ports, settings, job_id, problem("painting-failed", "counted where it was seen"))
+    reconcile.fail(ports, settings, job_id, problem("painting-failed", "counted where it was seen"))
     count_rescued(ports, [job_id], ports.clock.now())
     assert counted() == [{"Rescued": [1.0], "service": "settle"}]
 

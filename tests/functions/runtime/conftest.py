@@ -144,7 +144,7 @@ def api(start_zip: Start, function_environment: dict[str, str]) -> Iterator[Func
 
 
 @pytest.fixture(scope="module")
-def settle(start_zip: Start, function_environment: dict[str, str]) -> Iterator[Function]:
+def reconciler(start_zip: Start, function_environment: dict[str, str]) -> Iterator[Function]:
     # A job that waits is in a queue, or else is sent again at once.
     with start_zip("reconciler", function_environment | {"STYLIZER_REQUEUE_AFTER": "PT0S"}) as function:
         function.wait_until_ready()

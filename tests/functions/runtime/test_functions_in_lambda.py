@@ -18,8 +18,8 @@ from cloud.runtime_api import Function
 from cloud.stage import Stage
 from waiting import PATIENCE
 
-from stylizer_service.aws import open_aws
-from stylizer_service.aws.settings import ApiSettings
+from stylizer_service.adapters.aws import open_aws
+from stylizer_service.adapters.aws.settings import ApiSettings
 from stylizer_service.models import StylizationRequest
 from stylizer_service.records import Job
 from stylizer_service.usecases import Service
@@ -176,11 +176,11 @@ def test_a_setting_that_is_missing_is_told_before_any_event_is_taken(
 
 
 def test_the_schedule_has_settle_send_a_job_again_that_is_in_no_queue(
-    stage: Stage, settle: Function, submit: Callable[[], Job]
+    stage: Stage, reconciler: Function, submit: Callable[[], Job]
 ) -> None:
     forgotten = submit()
     empty(stage)
-    assert settle.invoke(SCHEDULE) == ("response", None)
+    assert reconciler.invoke(SCHEDULE) == ("response", None)
     messages = stage.sqs.receive_message(QueueUrl=stage.paint_queue, MaxNumberOfMessages=10)["Messages"]
     assert {"job_id": forgotten.id} in [json.loads(message["Body"]) for message in messages]
 

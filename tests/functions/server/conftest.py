@@ -17,8 +17,8 @@ from waiting import PATIENCE
 
 from stylizer_server.serving import serving_config
 from stylizer_server.wiring import create_local_app
-from stylizer_service.local import Local, open_local
-from stylizer_service.local.settings import LocalSettings
+from stylizer_service.adapters.local import Local, open_local
+from stylizer_service.adapters.local.settings import LocalSettings
 
 
 class Running:

@@ -14,13 +14,13 @@ import pytest
 from waiting import PATIENCE, wait_for
 
 from stylizer_server.messenger import Messenger
-from stylizer_service.local import Local, open_local
-from stylizer_service.local.stores import SqliteJobs
+from stylizer_service.adapters.local import Local, open_local
+from stylizer_service.adapters.local.stores import SqliteJobs
 from stylizer_service.models import PaintingOptions, StyleWeight, new_id
 from stylizer_service.ports import Ports
 from stylizer_service.records import Job
 from stylizer_service.settings import Settings
-from stylizer_service.webhooks import NotSent, Sender
+from stylizer_service.webhooks.delivery import NotSent, Sender
 
 
 class Recorder:

@@ -19,8 +19,8 @@ from pictures import disk_photo
 from waiting import PATIENCE, wait_for
 
 from stylizer_server.server import main
-from stylizer_service.local import open_local
-from stylizer_service.local.settings import LocalSettings
+from stylizer_service.adapters.local import open_local
+from stylizer_service.adapters.local.settings import LocalSettings
 from stylizer_service.models import StylizationRequest
 from stylizer_service.settings import Settings
 

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 import pytest
 
 from stylizer_service.problems import Problem
-from stylizer_service.webhook_addresses import ALLOWED, check_address, is_public
+from stylizer_service.webhooks.addresses import ALLOWED, check_address, is_public
 
 INSIDE = [
     "0.0.0.0",

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 
 import pytest
 
-from stylizer_service.webhook_addresses import Address
-from stylizer_service.webhook_sender import HttpsSender
-from stylizer_service.webhooks import NotSent
+from stylizer_service.webhooks.addresses import Address
+from stylizer_service.webhooks.delivery import NotSent
+from stylizer_service.webhooks.sender import HttpsSender
 
 HEADERS = {"Content-Type": "application/json", "webhook-id": "one"}
 SOON = 0.3
@@ -204,7 +204,7 @@ def test_a_name_that_is_resolved_when_the_time_is_over_is_not_connected_to(
         seconds.append(30.0)
         return [ip_address("127.0.0.1")]
 
-    monkeypatch.setattr("stylizer_service.webhook_sender.time", SimpleNamespace(monotonic=lambda: seconds[-1]))
+    monkeypatch.setattr("stylizer_service.webhooks.sender.time", SimpleNamespace(monotonic=lambda: seconds[-1]))
     with pytest.raises(NotSent, match="no answer in time"):
         receiver.sender(30, resolve=resolve).post(receiver.url, HEADERS, b"{}")
     assert receiver.heard == []

@@ -14,15 +14,15 @@ import pytest
 from clocks import SteppedClock
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from stylizer_service.leases import claim
-from stylizer_service.local import Local, open_local
+from stylizer_service.adapters.local import Local, open_local
+from stylizer_service.jobs.leases import claim
 from stylizer_service.models import StylizationRequest
 from stylizer_service.problems import Problem, problem
 from stylizer_service.records import Job
 from stylizer_service.settings import Settings
 from stylizer_service.usecases import Service
-from stylizer_service.webhook_sender import HttpsSender
-from stylizer_service.webhooks import Sender, deliver
+from stylizer_service.webhooks.delivery import Sender, deliver
+from stylizer_service.webhooks.sender import HttpsSender
 
 Order = Callable[..., StylizationRequest]
 Refusal = Callable[..., Problem]

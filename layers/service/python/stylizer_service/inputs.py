@@ -7,15 +7,11 @@ import json
 import math
 
 from stylizer_service.catalog import Catalog
-from stylizer_service.models import STYLE_ID, UPLOAD_ID, MethodName, StylizationRequest
+from stylizer_service.models import STYLE_ID, UPLOAD_ID, StylizationRequest
 from stylizer_service.ports import Ports
 from stylizer_service.probe import Probe, ProbedImage
 from stylizer_service.problems import expired, failure, not_found
 from stylizer_service.records import Job, UploadRecord
-
-FORMER_DEFAULT_METHODS: tuple[MethodName, ...] = ("feedforward", "texture")
-"""What a request without a method meant in earlier versions, the latest first: `texture` before there was
-`feedforward`, and that before there was `neighbor`."""
 
 
 def upload_folder(upload_id: str) -> str:
@@ -102,16 +98,6 @@ class Inputs:
         if request.webhook is not None:
             wish["webhook"] = request.webhook
         return hashlib.sha256(json.dumps(wish, sort_keys=True).encode()).hexdigest()
-
-    def is_of(self, fingerprint: str, owner: str, request: StylizationRequest) -> bool:
-        """Whether a stored fingerprint is that of this request, computed by this version or by an earlier one.
-
-        A request that names no method and is repeated after the default has changed is still the same request.
-        """
-        meanings = [request]
-        if "method" not in request.model_fields_set:
-            meanings += [request.model_copy(update={"method": method}) for method in FORMER_DEFAULT_METHODS]
-        return any(fingerprint == self.fingerprint(owner, meaning) for meaning in meanings)
 
     def _stand_in(self, owner: str, name: str | None) -> str | None:
         # A file sent with the request gets a new id each time; its content is what stays the same.

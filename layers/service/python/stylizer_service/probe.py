@@ -2,7 +2,7 @@
 
 Reads headers and lengths and decodes nothing. The painter decodes and stays the judge: what passes here can
 still fail there, with a problem of the same types. In this process only the first bytes are looked at; `headers`, which
-knows the libraries, runs in forks with limits on memory and time (`guard`).
+knows the libraries, runs in forks with limits on memory and time (`sandbox`).
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import threading
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from stylizer_service.guard import Bounds, Crashed, Guard, GuardError, KeeperDied, Late
 from stylizer_service.header_tiff import RAW_PHOTO
 from stylizer_service.models import MEDIA_TYPES, MediaType
 from stylizer_service.ports import Unavailable
 from stylizer_service.problems import ProblemError, failure
+from stylizer_service.sandbox.guard import Bounds, Crashed, Guard, GuardError, KeeperDied, Late
 from stylizer_service.settings import Settings
 
 _NOUNS = {

@@ -17,11 +17,12 @@ from typing import BinaryIO, TypeVar
 
 from stylizer_service import cursors, views
 from stylizer_service.catalog import BuiltinStyle, Catalog
-from stylizer_service.discarding import discard
-from stylizer_service.endings import end
-from stylizer_service.erasing import erase_job, erase_style, erase_upload
 from stylizer_service.files import suffix
 from stylizer_service.inputs import Inputs, upload_key
+from stylizer_service.jobs.cleanup import discard
+from stylizer_service.jobs.erasure import erase_job, erase_style, erase_upload
+from stylizer_service.jobs.finish import end
+from stylizer_service.jobs.retention import sweep
 from stylizer_service.methods import check_honored
 from stylizer_service.models import (
     STYLE_ID,
@@ -40,8 +41,7 @@ from stylizer_service.problems import ProblemError, expired, failure, invalid, n
 from stylizer_service.records import IdempotencyRecord, Job, StyleRecord, UploadRecord, When, is_final
 from stylizer_service.routing import Stage, choose_way
 from stylizer_service.settings import Settings
-from stylizer_service.sweep import sweep
-from stylizer_service.webhooks import check_webhook, webhook_secret
+from stylizer_service.webhooks.delivery import check_webhook, webhook_secret
 
 MAX_PAGE = 100
 T = TypeVar("T")
@@ -338,7 +338,7 @@ class Service:
         )
 
     def _replay(self, known: IdempotencyRecord, request: StylizationRequest) -> Stylization:
-        if not self._inputs.is_of(known.fingerprint, known.owner, request):
+        if known.fingerprint != self._inputs.fingerprint(known.owner, request):
             raise failure(
                 "idempotency-mismatch",
                 "this Idempotency-Key was used for another request; use a new key for a new request",

@@ -1,0 +1,121 @@
+"""Files in two buckets: one that callers send files to, and one for all else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, BinaryIO
+
+from botocore.exceptions import ClientError
+
+from stylizer_service.adapters.aws.errors import code_of
+from stylizer_service.adapters.aws.reader import open_object
+from stylizer_service.files import media_type_of
+from stylizer_service.ports import Clock, UploadForm
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_UPLOADS = "uploads/"
+_ABSENT = ("NoSuchKey", "404", "NotFound")
+
+
+class S3Blobs:
+    """Port `Blobs`.
+
+    Args:
+        client: S3.
+        results_bucket: Holds everything but the uploads.
+        uploads_bucket: Holds the keys under uploads/; None for who has nothing to do with them.
+        clock: Tells how long it is until links expire.
+    """
+
+    def __init__(self, client: S3Client, results_bucket: str, uploads_bucket: str | None, clock: Clock):
+        self._client = client
+        self._results = results_bucket
+        self._uploads = uploads_bucket
+        self._clock = clock
+
+    def put(self, key: str, source: BinaryIO | bytes, media_type: str) -> int:
+        """Store a file. It is read into memory first: what is sent must be there again for a second try."""
+        data = source if isinstance(source, bytes) else source.read()
+        self._client.put_object(Bucket=self._bucket(key), Key=key, Body=data, ContentType=media_type)
+        return len(data)
+
+    def open(self, key: str) -> BinaryIO:
+        """A reader of a file that fetches what is read, and raises OSError once the file is another one."""
+        with _absence_of(key):
+            return open_object(self._client, self._bucket(key), key)
+
+    def size(self, key: str) -> int | None:
+        """Length in bytes, or None."""
+        try:
+            with _absence_of(key):
+                return self._client.head_object(Bucket=self._bucket(key), Key=key)["ContentLength"]
+        except FileNotFoundError:
+            return None
+
+    def copy(self, source: str, target: str) -> None:
+        """Have S3 copy a file, its type with it."""
+        with _absence_of(source):
+            self._client.copy_object(
+                Bucket=self._bucket(target), Key=target, CopySource={"Bucket": self._bucket(source), "Key": source}
+            )
+
+    def delete_folder(self, prefix: str) -> None:
+        """Delete every file under the prefix, a thousand at a time. Raises OSError for what would not go."""
+        if not prefix.endswith("/"):
+            raise ValueError(f"{prefix!r} is no folder: it must end with a slash")
+        bucket = self._bucket(prefix)
+        for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            keys = [entry["Key"] for entry in page.get("Contents", ())]
+            if not keys:
+                continue
+            wanted = [{"Key": key} for key in keys]
+            answer = self._client.delete_objects(Bucket=bucket, Delete={"Objects": wanted, "Quiet": True})  # type: ignore[typeddict-item]
+            for failed in answer.get("Errors", ()):
+                reason = f"{failed.get('Code')}: {failed.get('Message')}"
+                raise OSError(f"{failed.get('Key')} and {len(answer['Errors']) - 1} more were not deleted: {reason}")
+
+    def url(self, key: str, *, expires_at: datetime, filename: str) -> str:
+        """A pre-signed link."""
+        wish = {
+            "Bucket": self._bucket(key),
+            "Key": key,
+            "ResponseContentDisposition": f'inline; filename="{filename}"',
+            "ResponseContentType": media_type_of(key),
+        }
+        return self._client.generate_presigned_url("get_object", Params=wish, ExpiresIn=self._seconds_to(expires_at))
+
+    def upload_form(self, key: str, *, media_type: str, max_bytes: int, expires_at: datetime) -> UploadForm:
+        """A pre-signed POST. S3 itself holds the sender to key, type and length."""
+        form = self._client.generate_presigned_post(
+            self._bucket(key),
+            key,
+            Fields={"Content-Type": media_type},
+            Conditions=[{"Content-Type": media_type}, ["content-length-range", 1, max_bytes]],
+            ExpiresIn=self._seconds_to(expires_at),
+        )
+        return UploadForm(url=form["url"], fields=dict(form["fields"]))
+
+    def _bucket(self, key: str) -> str:
+        if not key.startswith(_UPLOADS):
+            return self._results
+        if self._uploads is None:
+            raise PermissionError(f"{key} is an upload, and this function is not given the bucket of the uploads")
+        return self._uploads
+
+    def _seconds_to(self, time: datetime) -> int:
+        return max(1, math.floor((time - self._clock.now()).total_seconds()))
+
+
+@contextmanager
+def _absence_of(key: str) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        if code_of(error) in _ABSENT:
+            raise FileNotFoundError(key) from error
+        raise

@@ -1,0 +1,260 @@
+"""Jobs, uploads and styles in a DynamoDB table."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Unpack
+
+from boto3.dynamodb.conditions import Attr, ConditionBase, Key
+
+from stylizer_service import cursors
+from stylizer_service.adapters.aws import schema
+from stylizer_service.adapters.aws.table import Row, Table
+from stylizer_service.models import Prefix, Status
+from stylizer_service.ports import BadCursor
+from stylizer_service.records import IdempotencyRecord, Job, JobChanges, StyleRecord, UploadRecord, When
+from stylizer_service.rows import Record, Value, from_row, stamp, to_columns, to_row
+
+_PLACE = re.compile(r"[0-9TZ:.-]{27}#[a-z]{3}_[a-z2-7]{26}")
+_UPLOAD_GRACE = timedelta(days=2)
+"""How much later than the sweep DynamoDB lets go of the record of an upload."""
+
+
+class DynamoJobs:
+    """Port `Jobs`. A conditional write is one UpdateItem.
+
+    Args:
+        table: Where everything is.
+        record_ttl: How long the record of a job is kept after its files.
+    """
+
+    def __init__(self, table: Table, record_ttl: timedelta):
+        self._table = table
+        self._record_ttl = record_ttl
+
+    def create(self, job: Job, idempotency: IdempotencyRecord | None, now: datetime) -> IdempotencyRecord | None:
+        """Store a new job and its key, or return what the key stands for already."""
+        writes: list[tuple[dict[str, Value], ConditionBase]] = [(self._item(job), Attr(schema.KEY).not_exists())]
+        if idempotency:
+            is_free = Attr(schema.KEY).not_exists() | Attr("expires_at").lte(stamp(now))
+            writes.insert(0, (_key_item(idempotency), is_free))
+        obstacles = self._table.put_together(writes)
+        if obstacles is None:
+            return None
+        if idempotency and obstacles[0]:
+            known = from_row(IdempotencyRecord, obstacles[0])
+            # Our own: the answer to the first try was lost.
+            return None if known.job_id == job.id else known
+        raise FileExistsError(f"there is a job {job.id} already")
+
+    def get(self, job_id: str) -> Job | None:
+        """The job, or None."""
+        return _get(self._table, Job, "stz", job_id)
+
+    def page(
+        self, owner: str, *, limit: int, cursor: str | None, status: Status | None
+    ) -> tuple[list[Job], str | None]:
+        """A page of the owner's jobs, newest first. One that has just come or changed may be missing for a moment."""
+        if status is None:
+            return _page(self._table, Job, schema.BY_OWNER, f"stz#{owner}", limit, cursor)
+        jobs, following = _page(self._table, Job, schema.BY_OWNER_STATUS, f"{status}#{owner}", limit, cursor)
+        return [job for job in jobs if job.status == status], following
+
+    def update(self, job_id: str, when: When, **changes: Unpack[JobChanges]) -> Job | None:
+        """Apply the changes if the condition holds."""
+        columns = to_columns(changes)
+        if "status" in changes:
+            job = self.get(job_id)
+            if job is None:
+                return None
+            columns |= _status_lists(job.owner, changes["status"])
+        if "expires_at" in changes:
+            columns[schema.TTL] = _epoch(changes["expires_at"] + self._record_ttl)
+        if "notify_at" in changes:
+            columns["notify_list"] = _notify_list(changes["notify_at"])
+        row = self._table.update(job_id, columns, _condition(when))
+        return from_row(Job, row) if row else None
+
+    def find_key(self, owner: str, key: str, now: datetime) -> IdempotencyRecord | None:
+        """What an idempotency key stands for, unless it has expired."""
+        row = self._table.get(_key_name(owner, key))
+        record = from_row(IdempotencyRecord, row) if row else None
+        return record if record and record.expires_at > now else None
+
+    def due(self, status: Status, now: datetime, *, limit: int) -> list[Job]:
+        """Some jobs in that status whose time has passed."""
+        listed = Key("status_list").eq(f"stz#{status}") & Key("expires_at").lte(stamp(now))
+
+        def is_due(job: Job) -> bool:
+            return job.status == status and job.expires_at <= now
+
+        return _some(self._table, Job, schema.BY_STATUS, listed, is_due, limit)
+
+    def bereft(self, now: datetime, *, limit: int) -> list[Job]:
+        """Some running jobs whose lease has run out. Looks at all that are running: there are as many as painters."""
+
+        def is_bereft(job: Job) -> bool:
+            return job.status == "running" and job.lease_expires_at is not None and job.lease_expires_at <= now
+
+        return _some(self._table, Job, schema.BY_STATUS, Key("status_list").eq("stz#running"), is_bereft, limit)
+
+    def untold(self, now: datetime, *, limit: int) -> list[Job]:
+        """Some jobs whose time to tell has come."""
+        listed = Key("notify_list").eq("due") & Key("notify_at").lte(stamp(now))
+
+        def is_untold(job: Job) -> bool:
+            return job.notify_at is not None and job.notify_at <= now
+
+        return _some(self._table, Job, schema.BY_NOTIFY, listed, is_untold, limit)
+
+    def delete(self, job_id: str) -> None:
+        """Forget a job."""
+        self._table.delete(job_id)
+
+    def _item(self, job: Job) -> dict[str, Value]:
+        return {
+            **to_row(job),
+            schema.KEY: job.id,
+            "owner_list": f"stz#{job.owner}",
+            "place": _place(job.created_at, job.id),
+            **_status_lists(job.owner, job.status),
+            "notify_list": _notify_list(job.notify_at),
+            schema.TTL: _epoch(job.expires_at + self._record_ttl),
+        }
+
+
+class DynamoUploads:
+    """Port `Uploads`."""
+
+    def __init__(self, table: Table):
+        self._table = table
+
+    def put(self, upload: UploadRecord) -> None:
+        """Store or replace a record."""
+        ttl = _epoch(upload.expires_at + _UPLOAD_GRACE)
+        self._table.put({**to_row(upload), schema.KEY: upload.id, "status_list": "upl", schema.TTL: ttl})
+
+    def get(self, upload_id: str) -> UploadRecord | None:
+        """The record, or None."""
+        return _get(self._table, UploadRecord, "upl", upload_id)
+
+    def due(self, now: datetime, *, limit: int) -> list[UploadRecord]:
+        """Some uploads whose time has passed."""
+        listed = Key("status_list").eq("upl") & Key("expires_at").lte(stamp(now))
+        return _some(
+            self._table, UploadRecord, schema.BY_STATUS, listed, lambda upload: upload.expires_at <= now, limit
+        )
+
+    def delete(self, upload_id: str) -> None:
+        """Forget an upload."""
+        self._table.delete(upload_id)
+
+
+class DynamoStyles:
+    """Port `Styles`."""
+
+    def __init__(self, table: Table):
+        self._table = table
+
+    def put(self, style: StyleRecord) -> None:
+        """Store a record."""
+        place = _place(style.created_at, style.id)
+        self._table.put({**to_row(style), schema.KEY: style.id, "owner_list": f"sty#{style.owner}", "place": place})
+
+    def get(self, style_id: str) -> StyleRecord | None:
+        """The record, or None."""
+        return _get(self._table, StyleRecord, "sty", style_id)
+
+    def page(self, owner: str, *, limit: int, cursor: str | None) -> tuple[list[StyleRecord], str | None]:
+        """A page of the owner's styles, newest first."""
+        return _page(self._table, StyleRecord, schema.BY_OWNER, f"sty#{owner}", limit, cursor)
+
+    def delete(self, style_id: str) -> None:
+        """Forget a style."""
+        self._table.delete(style_id)
+
+
+def _get(table: Table, kind: type[Record], prefix: Prefix, name: str) -> Record | None:
+    # Names come from callers, and all kinds share one table: one that is too long, or another kind's, is nobody's.
+    row = table.get(name) if name.startswith(f"{prefix}_") and len(name) <= 100 else None
+    return from_row(kind, row) if row else None
+
+
+def _page(
+    table: Table, kind: type[Record], index: str, of: str, limit: int, cursor: str | None
+) -> tuple[list[Record], str | None]:
+    listed: ConditionBase = Key(schema.INDEXES[index][0]).eq(of)
+    if cursor is not None:
+        listed &= Key("place").lt(_read_place(cursor))
+    entries: list[Row] = []
+    # One more than asked for tells whether there is a next page.
+    for some in table.entries(index, listed, size=limit + 1, newest_first=True):
+        entries += some
+        if len(entries) > limit:
+            break
+    records = [from_row(kind, row) for row in table.read([entry[schema.KEY] for entry in entries[:limit]])]
+    has_next = len(entries) > limit
+    return records, cursors.encode(*entries[limit - 1]["place"].split("#")) if has_next else None
+
+
+def _some(
+    table: Table,
+    kind: type[Record],
+    index: str,
+    listed: ConditionBase,
+    holds: Callable[[Record], bool],
+    limit: int,
+) -> list[Record]:
+    """The first records that an index lists and of which it still holds: the index is a little late."""
+    found: list[Record] = []
+    for entries in table.entries(index, listed, size=limit):
+        rows = table.read([entry[schema.KEY] for entry in entries])
+        found += [record for record in (from_row(kind, row) for row in rows) if holds(record)]
+        if len(found) >= limit:
+            break
+    return found[:limit]
+
+
+def _condition(when: When) -> ConditionBase:
+    condition: ConditionBase = Attr("status").is_in(list(when.statuses))
+    if when.token is not None:
+        condition &= Attr("lease_token").eq(when.token)
+    if when.lease_expired_by is not None:
+        condition &= Attr("lease_expires_at").lte(stamp(when.lease_expired_by))
+    if when.notify_at is not None:
+        condition &= Attr("notify_at").eq(stamp(when.notify_at))
+    return condition
+
+
+def _status_lists(owner: str, status: Status) -> dict[str, Value]:
+    return {"status_list": f"stz#{status}", "owner_status": f"{status}#{owner}"}
+
+
+def _notify_list(notify_at: datetime | None) -> str | None:
+    return None if notify_at is None else "due"
+
+
+def _key_name(owner: str, key: str) -> str:
+    return f"key#{owner}#{key}"
+
+
+def _key_item(record: IdempotencyRecord) -> dict[str, Value]:
+    return {**to_row(record), schema.KEY: _key_name(record.owner, record.key), schema.TTL: _epoch(record.expires_at)}
+
+
+def _place(created_at: datetime, name: str) -> str:
+    return f"{stamp(created_at)}#{name}"
+
+
+def _read_place(cursor: str) -> str:
+    place = "#".join(cursors.decode(cursor, 2))
+    if not _PLACE.fullmatch(place):
+        raise BadCursor(cursor)
+    return place
+
+
+def _epoch(time: datetime) -> int:
+    return math.ceil(time.timestamp())

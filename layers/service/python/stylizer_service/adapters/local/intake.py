@@ -1,0 +1,84 @@
+"""How much each caller may bring to one machine, and all together."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+
+from stylizer_service.adapters.local.database import Database
+from stylizer_service.adapters.local.quota import Quota
+from stylizer_service.adapters.local.settings import LocalSettings
+from stylizer_service.models import PaintingOptions
+from stylizer_service.problems import failure
+from stylizer_service.records import Job
+
+LOCAL_OWNER = "local"
+"""On one's own machine, without keys, there is one caller, who has it all to themselves."""
+
+_LOSSLESS = 4  # bytes a pixel, about; what loses something takes less than one
+_UPLOADS = "SELECT count(*) FROM uploads WHERE owner = ?"
+_STYLES = "SELECT count(*) FROM styles WHERE owner = ?"
+_WAITING = "SELECT count(*) FROM jobs WHERE owner = ? AND status = 'queued'"
+_PROMISED = """
+SELECT coalesce(sum(
+    json_extract(options, '$.size') * json_extract(options, '$.size')
+    * CASE WHEN json_extract(options, '$.format') IN ('png', 'tiff') THEN ? ELSE 1 END
+), 0) FROM jobs WHERE status IN ('queued', 'running')
+"""
+
+
+class LocalIntake:
+    """Port `Intake`.
+
+    Args:
+        database: Knows what each owner has.
+        quota: The room for files.
+        settings: How much each owner may have.
+    """
+
+    def __init__(self, database: Database, quota: Quota, settings: LocalSettings):
+        self._database = database
+        self._quota = quota
+        self._settings = settings
+
+    def upload(self, owner: str) -> None:
+        """Raise unless the owner may have one more."""
+        most = self._settings.key_uploads
+        detail = "too many of your uploads are kept; delete some, or wait until they expire"
+        self._check(_UPLOADS, owner, most, "too-many-uploads", detail, f"at most {most} at a time")
+        self.room()
+
+    def room(self) -> None:
+        """Raise if there is no room beside the paintings that are still to come."""
+        self._quota.check(promised=self._promised())
+
+    def file(self, length: int) -> AbstractContextManager[None]:
+        """Keep room for it beside those paintings."""
+        return self._quota.hold(length, promised=self._promised())
+
+    def style(self, owner: str) -> None:
+        """Raise unless the owner may have one more."""
+        most = self._settings.key_styles
+        detail = "you have as many styles as you may have; delete one first"
+        self._check(_STYLES, owner, most, "too-many-styles", detail, f"at most {most} of your own")
+
+    def job(self, job: Job) -> None:
+        """Raise unless the owner may have one more waiting, and there is room for the painting."""
+        most = self._settings.key_queue_limit
+        detail = "too many of your stylizations are waiting; try again later"
+        self._check(_WAITING, job.owner, most, "queue-full", detail, f"at most {most} waiting")
+        self._quota.check(promised=self._promised() + _painting_bytes(job.options))
+
+    def _check(self, statement: str, owner: str, most: int, code: str, detail: str, allowed: str) -> None:
+        """Raise the problem where the statement counts as many as the owner may have."""
+        row = self._database.one(statement, [owner]) if owner != LOCAL_OWNER else None
+        if row and row[0] >= most:
+            raise failure(code, detail, allowed=allowed)
+
+    def _promised(self) -> int:
+        row = self._database.one(_PROMISED, [_LOSSLESS])
+        return int(row[0]) if row else 0
+
+
+def _painting_bytes(options: PaintingOptions) -> int:
+    """About as much as a painting can take; most take less."""
+    return options.size**2 * (_LOSSLESS if options.format in ("png", "tiff") else 1)

@@ -1,0 +1,176 @@
+"""Jobs, uploads and styles in SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Unpack
+
+from stylizer_service import cursors
+from stylizer_service.adapters.local.database import Database
+from stylizer_service.models import Status
+from stylizer_service.records import IdempotencyRecord, Job, JobChanges, StyleRecord, UploadRecord, When
+from stylizer_service.rows import Record, Value, from_row, stamp, to_columns, to_row
+
+
+class SqliteJobs:
+    """Port `Jobs`. A conditional write is one UPDATE whose WHERE is the condition."""
+
+    def __init__(self, database: Database):
+        self._database = database
+
+    def create(self, job: Job, idempotency: IdempotencyRecord | None, now: datetime) -> IdempotencyRecord | None:
+        """Store a new job and its key, or return what the key stands for already."""
+        with self._database.transaction():
+            if idempotency:
+                self._database.run("DELETE FROM idempotency_keys WHERE expires_at <= ?", [stamp(now)])
+                known = self.find_key(idempotency.owner, idempotency.key, now)
+                if known:
+                    return known
+                _insert(self._database, "idempotency_keys", to_row(idempotency))
+            _insert(self._database, "jobs", to_row(job))
+        return None
+
+    def get(self, job_id: str) -> Job | None:
+        """The job, or None."""
+        return _read(Job, self._database.one("SELECT * FROM jobs WHERE id = ?", [job_id]))
+
+    def page(
+        self, owner: str, *, limit: int, cursor: str | None, status: Status | None
+    ) -> tuple[list[Job], str | None]:
+        """A page of the owner's jobs, newest first."""
+        return _page(self._database, "jobs", Job, owner, limit, cursor, status)
+
+    def update(self, job_id: str, when: When, **changes: Unpack[JobChanges]) -> Job | None:
+        """Apply the changes if the condition holds."""
+        columns = to_columns(changes)
+        condition, values = _condition(when)
+        assignments = ", ".join(f"{name} = ?" for name in columns)
+        statement = f"UPDATE jobs SET {assignments} WHERE id = ? AND {condition} RETURNING *"  # noqa: S608 - names of columns
+        return _read(Job, self._database.change(statement, [*columns.values(), job_id, *values]))
+
+    def find_key(self, owner: str, key: str, now: datetime) -> IdempotencyRecord | None:
+        """What an idempotency key stands for, unless it has expired."""
+        statement = "SELECT * FROM idempotency_keys WHERE owner = ? AND key = ? AND expires_at > ?"
+        return _read(IdempotencyRecord, self._database.one(statement, [owner, key, stamp(now)]))
+
+    def due(self, status: Status, now: datetime, *, limit: int) -> list[Job]:
+        """Some jobs in that status whose time has passed."""
+        statement = "SELECT * FROM jobs WHERE status = ? AND expires_at <= ? ORDER BY expires_at LIMIT ?"
+        rows = self._database.all(statement, [status, stamp(now), limit])
+        return [from_row(Job, dict(row)) for row in rows]
+
+    def bereft(self, now: datetime, *, limit: int) -> list[Job]:
+        """Some running jobs whose lease has run out."""
+        statement = "SELECT * FROM jobs WHERE status = 'running' AND lease_expires_at <= ? LIMIT ?"
+        rows = self._database.all(statement, [stamp(now), limit])
+        return [from_row(Job, dict(row)) for row in rows]
+
+    def untold(self, now: datetime, *, limit: int) -> list[Job]:
+        """Some jobs whose time to tell has come."""
+        statement = "SELECT * FROM jobs WHERE notify_at <= ? ORDER BY notify_at LIMIT ?"
+        rows = self._database.all(statement, [stamp(now), limit])
+        return [from_row(Job, dict(row)) for row in rows]
+
+    def delete(self, job_id: str) -> None:
+        """Forget a job."""
+        self._database.run("DELETE FROM jobs WHERE id = ?", [job_id])
+
+
+class SqliteUploads:
+    """Port `Uploads`."""
+
+    def __init__(self, database: Database):
+        self._database = database
+
+    def put(self, upload: UploadRecord) -> None:
+        """Store or replace a record."""
+        _insert(self._database, "uploads", to_row(upload), replace=True)
+
+    def get(self, upload_id: str) -> UploadRecord | None:
+        """The record, or None."""
+        return _read(UploadRecord, self._database.one("SELECT * FROM uploads WHERE id = ?", [upload_id]))
+
+    def due(self, now: datetime, *, limit: int) -> list[UploadRecord]:
+        """Some uploads whose time has passed."""
+        statement = "SELECT * FROM uploads WHERE expires_at <= ? ORDER BY expires_at LIMIT ?"
+        return [from_row(UploadRecord, dict(row)) for row in self._database.all(statement, [stamp(now), limit])]
+
+    def delete(self, upload_id: str) -> None:
+        """Forget an upload."""
+        self._database.run("DELETE FROM uploads WHERE id = ?", [upload_id])
+
+
+class SqliteStyles:
+    """Port `Styles`."""
+
+    def __init__(self, database: Database):
+        self._database = database
+
+    def put(self, style: StyleRecord) -> None:
+        """Store a record."""
+        _insert(self._database, "styles", to_row(style), replace=True)
+
+    def get(self, style_id: str) -> StyleRecord | None:
+        """The record, or None."""
+        return _read(StyleRecord, self._database.one("SELECT * FROM styles WHERE id = ?", [style_id]))
+
+    def page(self, owner: str, *, limit: int, cursor: str | None) -> tuple[list[StyleRecord], str | None]:
+        """A page of the owner's styles, newest first."""
+        return _page(self._database, "styles", StyleRecord, owner, limit, cursor)
+
+    def delete(self, style_id: str) -> None:
+        """Forget a style."""
+        self._database.run("DELETE FROM styles WHERE id = ?", [style_id])
+
+
+def _page(
+    database: Database,
+    table: str,
+    kind: type[Record],
+    owner: str,
+    limit: int,
+    cursor: str | None,
+    status: Status | None = None,
+) -> tuple[list[Record], str | None]:
+    conditions = ["owner = ?"]
+    values: list[Value] = [owner]
+    if status is not None:
+        conditions.append("status = ?")
+        values.append(status)
+    if cursor is not None:
+        conditions.append("(created_at, id) < (?, ?)")
+        values += cursors.decode(cursor, 2)
+    where = " AND ".join(conditions)
+    statement = f"SELECT * FROM {table} WHERE {where} ORDER BY created_at DESC, id DESC LIMIT ?"  # noqa: S608 - names
+    # One more than asked for tells whether there is a next page.
+    rows = database.all(statement, [*values, limit + 1])
+    records = [from_row(kind, dict(row)) for row in rows[:limit]]
+    last = rows[limit - 1] if len(rows) > limit else None
+    return records, cursors.encode(last["created_at"], last["id"]) if last else None
+
+
+def _condition(when: When) -> tuple[str, list[Value]]:
+    parts = [f"status IN ({', '.join('?' * len(when.statuses))})"]
+    values: list[Value] = [*when.statuses]
+    if when.token is not None:
+        parts.append("lease_token = ?")
+        values.append(when.token)
+    if when.lease_expired_by is not None:
+        parts.append("lease_expires_at <= ?")
+        values.append(stamp(when.lease_expired_by))
+    if when.notify_at is not None:
+        parts.append("notify_at = ?")
+        values.append(stamp(when.notify_at))
+    return " AND ".join(parts), values
+
+
+def _insert(database: Database, table: str, columns: Mapping[str, Value], *, replace: bool = False) -> None:
+    verb = "INSERT OR REPLACE" if replace else "INSERT"
+    places = ", ".join("?" * len(columns))
+    database.run(f"{verb} INTO {table} ({', '.join(columns)}) VALUES ({places})", [*columns.values()])
+
+
+def _read(kind: type[Record], row: sqlite3.Row | None) -> Record | None:
+    return None if row is None else from_row(kind, dict(row))

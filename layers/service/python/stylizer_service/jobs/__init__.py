@@ -1,0 +1,1 @@
+"""The life of a job: claimed, finished, reconciled, retained and deleted."""

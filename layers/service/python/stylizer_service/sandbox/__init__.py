@@ -1,0 +1,1 @@
+"""The sandbox: work on untrusted data in forked processes with resource limits."""

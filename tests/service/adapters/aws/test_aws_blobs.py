@@ -1,0 +1,314 @@
+"""What S3 is asked for, beyond what every store of files promises."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from botocore.exceptions import ClientError
+from cloud.faulty_line import THROTTLED, Answer, Carry, Line, break_off, lose, refuse
+
+from stylizer_service.adapters.aws import open_ports
+from stylizer_service.adapters.aws.blobs import S3Blobs
+from stylizer_service.adapters.aws.clients import Clients
+from stylizer_service.adapters.aws.reader import FIRST_BLOCK
+from stylizer_service.adapters.aws.settings import ApiSettings, PainterSettings
+from stylizer_service.clock import SystemClock
+from stylizer_service.models import StylizationRequest
+from stylizer_service.ports import Blobs, Unavailable
+from stylizer_service.usecases import Service
+
+KEY = "jobs/a/b/result.webp"
+FORBIDDEN = refuse(403, b"<Error><Code>AccessDenied</Code><Message>not yours</Message></Error>")
+FAILED = refuse(500, b"<Error><Code>InternalError</Code><Message>We encountered an error.</Message></Error>")
+
+
+@pytest.fixture
+def blobs(service: Service) -> Blobs:
+    return service.ports.blobs
+
+
+@pytest.fixture(params=["eu-west-3", "us-east-1"])
+def region(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def real(region: str, monkeypatch: pytest.MonkeyPatch) -> Blobs:
+    """As on AWS, to see what it would sign: it is asked for nothing that needs a request."""
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    monkeypatch.setenv("AWS_REGION", region)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "testing")  # as functions have one
+    return S3Blobs(Clients().s3, "some-results", "some-uploads", SystemClock())
+
+
+def in_minutes(minutes: float) -> datetime:
+    return SystemClock().now() + timedelta(minutes=minutes)
+
+
+def policy_of(fields: dict[str, str]) -> dict[str, Any]:
+    policy: dict[str, Any] = json.loads(base64.b64decode(fields["policy"]))
+    return policy
+
+
+# Links and forms
+
+
+def test_a_link_gives_the_file_by_its_name_and_as_what_its_key_says(blobs: Blobs) -> None:
+    blobs.put(KEY, b"painting", "text/html")  # what whoever stored it said does not count
+
+    answer = httpx.get(blobs.url(KEY, expires_at=in_minutes(15), filename="stz_a.webp"))
+
+    assert answer.content == b"painting"
+    assert answer.headers["content-type"] == "image/webp"
+    assert answer.headers["content-disposition"] == 'inline; filename="stz_a.webp"'
+
+
+def test_a_link_goes_straight_to_the_bucket_in_its_region_and_ends_in_time(real: Blobs, region: str) -> None:
+    url = urlsplit(real.url(KEY, expires_at=in_minutes(15), filename="stz_a.webp"))
+
+    assert (url.scheme, url.netloc, url.path) == ("https", f"some-results.s3.{region}.amazonaws.com", f"/{KEY}")
+    query = parse_qs(url.query)
+    assert query["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]
+    assert 890 <= int(query["X-Amz-Expires"][0]) <= 900
+
+
+def test_on_one_machine_a_link_needs_no_name_of_the_buckets_own(blobs: Blobs, line: Line) -> None:
+    url = blobs.url(KEY, expires_at=in_minutes(15), filename="x")
+
+    assert url.startswith(f"{line.address}/test-")
+
+
+def test_a_form_allows_one_key_one_type_and_a_length_and_nothing_else(real: Blobs, region: str) -> None:
+    form = real.upload_form("uploads/u/file", media_type="image/png", max_bytes=99, expires_at=in_minutes(15))
+    policy = policy_of(form.fields)
+
+    assert form.url == f"https://some-uploads.s3.{region}.amazonaws.com/"
+    signed = {name: value for name, value in form.fields.items() if name not in ("policy", "x-amz-signature")}
+    exact = [condition for condition in policy["conditions"] if isinstance(condition, dict)]
+    # Every field has its condition, and every condition says exactly what: none may only begin so.
+    assert {name: value for condition in exact for name, value in condition.items()} == {
+        **signed,
+        "bucket": "some-uploads",
+    }
+    assert (signed["key"], signed["Content-Type"]) == ("uploads/u/file", "image/png")
+    assert [condition for condition in policy["conditions"] if condition not in exact] == [
+        ["content-length-range", 1, 99]
+    ]
+    ends = datetime.fromisoformat(policy["expiration"])
+    assert in_minutes(14.8) < ends <= in_minutes(15)
+
+
+def test_a_form_takes_a_file(blobs: Blobs) -> None:
+    form = blobs.upload_form("uploads/u/file", media_type="image/png", max_bytes=99, expires_at=in_minutes(15))
+
+    sent = httpx.post(form.url, data=form.fields, files={"file": ("mine.png", b"photo")})
+
+    assert sent.status_code == 204
+    assert blobs.size("uploads/u/file") == 5
+
+
+def test_the_time_of_a_link_is_told_by_the_clock_of_the_service(service: Service, clock: Any) -> None:
+    clock.advance(days=3)
+    url = service.ports.blobs.url(KEY, expires_at=clock.now() + timedelta(minutes=5), filename="x")
+
+    assert parse_qs(urlsplit(url).query)["X-Amz-Expires"] == ["300"]
+
+
+# Reading
+
+
+def test_to_look_at_a_small_file_is_one_request(blobs: Blobs, line: Line) -> None:
+    blobs.put(KEY, os.urandom(FIRST_BLOCK), "image/webp")
+    line.seen.clear()
+
+    with blobs.open(KEY) as file:
+        file.seek(0, os.SEEK_END)
+        file.seek(0)
+        file.read()
+        file.seek(9)
+        file.read()
+
+    assert [request.headers["range"] for request in line.seen] == [f"bytes=0-{FIRST_BLOCK - 1}"]
+
+
+def test_to_look_at_the_header_of_a_large_file_does_not_fetch_the_rest(blobs: Blobs, line: Line) -> None:
+    size = 20 * FIRST_BLOCK
+    blobs.put(KEY, bytes(size), "image/webp")
+    line.seen.clear()
+
+    with blobs.open(KEY) as file:
+        assert file.seek(0, os.SEEK_END) == size
+        file.seek(0)
+        file.read(4096)
+        assert len(line.seen) == 1
+        file.seek(0)
+        assert len(file.read()) == size
+
+    assert [request.headers["range"] for request in line.seen] == [
+        f"bytes=0-{FIRST_BLOCK - 1}",
+        f"bytes={FIRST_BLOCK}-{size - 1}",
+    ]
+
+
+def test_to_walk_through_a_large_file_takes_few_requests(blobs: Blobs, line: Line) -> None:
+    blobs.put(KEY, bytes(32 * 2**20), "image/webp")
+    line.seen.clear()
+
+    with blobs.open(KEY) as file:
+        while file.read(8192):
+            pass
+
+    assert len(line.seen) <= 5
+
+
+def test_what_is_read_is_one_file_or_an_error(blobs: Blobs) -> None:
+    blobs.put(KEY, bytes(2 * FIRST_BLOCK), "image/webp")
+    with blobs.open(KEY) as file:
+        blobs.put(KEY, bytes(range(256)) * 2048, "image/webp")
+        with pytest.raises(OSError, match="was replaced or deleted while it was read"):
+            file.read()
+
+
+def test_a_file_that_may_not_be_read_is_not_taken_for_one_that_is_gone(blobs: Blobs, line: Line) -> None:
+    blobs.put(KEY, bytes(2 * FIRST_BLOCK), "image/webp")
+    with blobs.open(KEY) as file:
+        line.go_wrong("GET", FORBIDDEN)
+        with pytest.raises(ClientError, match="AccessDenied"):
+            file.read()
+    for request, call in (
+        ("GET", lambda: blobs.open(KEY)),
+        ("HEAD", lambda: blobs.size(KEY)),
+        ("PUT", lambda: blobs.copy(KEY, "jobs/b/content")),
+    ):
+        line.go_wrong(request, FORBIDDEN)
+        with pytest.raises(ClientError, match=r"AccessDenied|403"):
+            call()
+
+
+def test_an_answer_that_breaks_off_is_asked_for_again(blobs: Blobs, line: Line) -> None:
+    data = os.urandom(1000)
+    blobs.put(KEY, data, "image/webp")
+    line.go_wrong("GET", break_off, times=2)
+
+    with blobs.open(KEY) as file:
+        assert file.read() == data
+
+
+def test_a_copy_and_a_list_whose_answers_break_off_are_an_error_that_passes(blobs: Blobs, line: Line) -> None:
+    blobs.put("jobs/a/content", b"photo", "image/png")
+    line.go_wrong("PUT", break_off, times=9)
+    with pytest.raises(Unavailable):
+        blobs.copy("jobs/a/content", "jobs/b/content")
+    line.go_wrong("GET", break_off, times=9)
+    with pytest.raises(Unavailable):
+        blobs.delete_folder("jobs/a/")
+
+
+def test_answers_that_always_break_off_are_an_error(blobs: Blobs, line: Line) -> None:
+    blobs.put(KEY, os.urandom(1000), "image/webp")
+    line.go_wrong("GET", break_off, times=99)
+
+    with pytest.raises(Unavailable, match="S3 broke off 3 answers"):
+        blobs.open(KEY)
+
+
+def test_a_picture_that_cannot_be_fetched_is_not_called_broken(
+    service: Service,
+    line: Line,
+    picture: Callable[..., bytes],
+    aws_settings: ApiSettings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    upload = service.create_upload("ann", "image/png")
+    # Long enough that the look at its header and the walk to its end are two requests.
+    data = picture(1500, 1000, "PNG", compress_level=0)
+    service.ports.blobs.put(upload.fields["key"], data, "image/png")
+
+    def go_wrong_from_now_on(carry: Carry) -> Answer:
+        line.go_wrong(copies, FAILED, times=99)
+        return carry()
+
+    copies = f"GET /{aws_settings.results_bucket}/jobs/"
+    line.go_wrong(copies, go_wrong_from_now_on)
+    with pytest.raises(Unavailable, match="GetObject was refused, the last time with 500 InternalError"):
+        service.create_stylization("ann", StylizationRequest(content=upload.id, style="ink"))
+
+
+# Writing and deleting
+
+
+def test_a_file_keeps_the_type_it_was_stored_as_and_so_does_its_copy(
+    blobs: Blobs, clients: Clients, aws_settings: ApiSettings
+) -> None:
+    blobs.put("uploads/u/file", b"photo", "image/heic")
+    blobs.copy("uploads/u/file", "jobs/a/content")
+
+    for bucket, key in (
+        (aws_settings.uploads_bucket, "uploads/u/file"),
+        (aws_settings.results_bucket, "jobs/a/content"),
+    ):
+        assert clients.s3.head_object(Bucket=bucket, Key=key)["ContentType"] == "image/heic"
+
+
+def test_s3_that_is_asked_too_much_is_asked_again(blobs: Blobs, line: Line) -> None:
+    line.go_wrong("PUT", refuse(*THROTTLED["s3"]))
+
+    blobs.put(KEY, b"painting", "image/webp")
+
+    assert (line.count("PUT"), blobs.size(KEY)) == (2, 8)
+
+
+def test_a_file_whose_receipt_was_lost_is_sent_again(blobs: Blobs, line: Line) -> None:
+    line.go_wrong("PUT", lose)
+
+    assert blobs.put(KEY, b"painting", "image/webp") == 8
+    assert (line.count("PUT"), blobs.size(KEY)) == (2, 8)
+
+
+def test_a_folder_of_more_files_than_one_request_takes_goes_wholly(
+    blobs: Blobs, line: Line, clients: Clients, aws_settings: ApiSettings
+) -> None:
+    bucket = aws_settings.results_bucket
+    for index in range(1001):
+        clients.s3.put_object(Bucket=bucket, Key=f"jobs/a/{index}")
+
+    blobs.delete_folder("jobs/a/")
+
+    assert clients.s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+    assert line.count("POST") == 2
+
+
+def test_a_file_that_would_not_go_is_an_error(blobs: Blobs, line: Line) -> None:
+    blobs.put(KEY, b"x", "image/webp")
+    error = b"<Error><Key>jobs/a/b</Key><Code>AccessDenied</Code><Message>not yours</Message></Error>"
+    line.go_wrong("POST", refuse(200, b"<DeleteResult>" + error + b"</DeleteResult>"))
+
+    with pytest.raises(OSError, match=r"jobs/a/b and 0 more were not deleted: AccessDenied: not yours"):
+        blobs.delete_folder("jobs/a/")
+
+
+@pytest.mark.parametrize("prefix", ["", "jobs/a"])
+def test_only_a_folder_can_be_deleted(blobs: Blobs, prefix: str) -> None:
+    with pytest.raises(ValueError, match="must end with a slash"):
+        blobs.delete_folder(prefix)
+
+
+def test_a_painter_does_not_reach_the_uploads(aws_settings: ApiSettings, clients: Clients) -> None:
+    settings = PainterSettings(**aws_settings.model_dump(include=set(PainterSettings.model_fields)))
+    painters = open_ports(settings, clients=clients).blobs
+
+    assert painters.put("jobs/a/content", b"photo", "image/png") == 5
+    with pytest.raises(PermissionError, match="not given the bucket of the uploads"):
+        painters.open("uploads/u/file")

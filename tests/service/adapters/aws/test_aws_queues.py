@@ -1,0 +1,156 @@
+"""Where jobs, wake-up calls and the secret go and come from."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from cloud.faulty_line import Line, break_off, refuse
+
+from stylizer_service.adapters.aws import open_ports
+from stylizer_service.adapters.aws.clients import Clients
+from stylizer_service.adapters.aws.secrets import WebhookKey
+from stylizer_service.adapters.aws.settings import ApiSettings
+from stylizer_service.models import PaintingOptions, StyleWeight, Way, new_id
+from stylizer_service.records import Job
+from stylizer_service.usecases import Service
+
+
+def job(way: Way) -> Job:
+    now = datetime.now(UTC)
+    return Job(
+        id=new_id("stz"),
+        owner="ann",
+        status="queued",
+        method="optimization",
+        options=PaintingOptions(),
+        content=new_id("upl"),
+        styles=(StyleWeight(style="ink"),),
+        mask=None,
+        content_mask=None,
+        created_at=now,
+        expires_at=now + timedelta(days=1),
+        way=way,
+    )
+
+
+def bodies(clients: Clients, url: str) -> list[Any]:
+    answer = clients.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=0)
+    return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+
+
+def test_a_job_for_the_queue_is_a_message_that_names_it(
+    service: Service, clients: Clients, aws_settings: ApiSettings
+) -> None:
+    waiting = job("queue")
+    service.ports.dispatcher.send(waiting)
+
+    assert service.ports.dispatcher.depth() == 1
+    assert bodies(clients, aws_settings.queue_url) == [{"job_id": waiting.id}]
+    assert service.ports.dispatcher.depth() == 0
+
+
+def test_an_answer_of_the_queue_that_breaks_off_is_asked_for_again(
+    line: Line, aws_environment: dict[str, str], aws_settings: ApiSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**aws_environment, "AWS_ENDPOINT_URL": line.address}.items():
+        monkeypatch.setenv(name, value)
+    ports = open_ports(aws_settings)
+    ports.dispatcher.send(job("queue"))
+    line.go_wrong("GetQueueAttributes", break_off)
+
+    assert ports.dispatcher.depth() == 1
+    assert line.count("GetQueueAttributes") == 2
+
+
+def test_a_message_that_has_to_wait_counts_as_waiting(
+    service: Service, clients: Clients, aws_settings: ApiSettings
+) -> None:
+    clients.sqs.send_message(QueueUrl=aws_settings.queue_url, MessageBody="{}", DelaySeconds=900)
+
+    assert service.ports.dispatcher.depth() == 1
+
+
+def test_a_job_for_the_gpu_is_an_invocation_whose_input_names_it(
+    line: Line, aws_environment: dict[str, str], aws_settings: ApiSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**aws_environment, "AWS_ENDPOINT_URL": line.address}.items():
+        monkeypatch.setenv(name, value)
+    ports = open_ports(aws_settings.model_copy(update={"endpoint_name": "stylizer-gpu", "gpu": True}))
+    waiting = job("gpu")
+    # Moto takes invocations of endpoints that it knows, and does nothing with them.
+    line.go_wrong("POST /endpoints/", refuse(202, b'{"InferenceId": "x"}'))
+    ports.dispatcher.send(waiting)
+
+    key = f"jobs/{waiting.id}/request-stylizer-gpu.json"
+    assert line.seen[-1].name == "POST /endpoints/stylizer-gpu/async-invocations"
+    said = line.seen[-1].headers
+    assert said["x-amzn-sagemaker-inputlocation"] == f"s3://{aws_settings.results_bucket}/{key}"
+    assert said["x-amzn-sagemaker-inference-id"] == waiting.id
+    assert said["x-amzn-sagemaker-content-type"] == "application/json"
+    assert said["x-amzn-sagemaker-invocationtimeoutseconds"] == "3600"
+    assert said["x-amzn-sagemaker-requestttlseconds"] == "21600"
+    with ports.blobs.open(key) as file:
+        assert json.load(file) == {"job_id": waiting.id}
+
+
+def test_job_sent_to_a_replaced_endpoint_counts_as_unsent(
+    line: Line, aws_environment: dict[str, str], aws_settings: ApiSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**aws_environment, "AWS_ENDPOINT_URL": line.address}.items():
+        monkeypatch.setenv(name, value)
+    old, new = (
+        open_ports(aws_settings.model_copy(update={"endpoint_name": name, "gpu": True})).dispatcher
+        for name in ("painter-g5-xlarge", "painter-g6-xlarge")
+    )
+    waiting = job("gpu")
+    assert old.trace(waiting) == "unsent"
+    line.go_wrong("POST /endpoints/", refuse(202, b'{"InferenceId": "x"}'))
+    old.send(waiting)
+    assert (old.trace(waiting), new.trace(waiting)) == ("sent", "unsent")
+    without = open_ports(aws_settings).dispatcher
+    assert (without.trace(waiting), without.trace(job("queue"))) == ("no-way", "sent")
+
+
+def test_a_job_for_a_gpu_that_is_not_there_is_an_error_that_says_so(service: Service) -> None:
+    with pytest.raises(LookupError, match="is to go to a GPU, and there is none: endpoint_name is not set"):
+        service.ports.dispatcher.send(job("gpu"))
+
+
+@pytest.mark.parametrize(("delay", "seconds"), [(0.0, 0), (-5.0, 0), (0.2, 1), (899.5, 900), (3600.0, 900)])
+def test_a_wake_up_call_comes_after_its_delay_or_the_longest_there_is(
+    service: Service, line: Line, delay: float, seconds: int
+) -> None:
+    service.ports.notifier.send("stz_x", delay=delay)
+
+    sent = json.loads(line.seen[-1].body)
+    assert (json.loads(sent["MessageBody"]), sent["DelaySeconds"]) == ({"job_id": "stz_x"}, seconds)
+
+
+def test_the_secret_is_fetched_once(service: Service, line: Line, clients: Clients, aws_settings: ApiSettings) -> None:
+    key = service.ports.webhook_key
+    assert key is not None
+    assert line.count("GetSecretValue") == 0
+    assert aws_settings.webhook_secret_id is not None
+    stored = clients.secrets.get_secret_value(SecretId=aws_settings.webhook_secret_id)["SecretBinary"]
+
+    assert key() == key() == stored
+    assert line.count("GetSecretValue") == 1
+
+
+def test_a_secret_may_be_text_and_must_be_long(clients: Clients, aws_settings: ApiSettings) -> None:
+    name = f"{aws_settings.table}-text"
+    clients.secrets.create_secret(Name=name, SecretString="s" * 32)
+    assert WebhookKey(clients, name)() == b"s" * 32
+
+    clients.secrets.put_secret_value(SecretId=name, SecretString="s" * 31)
+    with pytest.raises(ValueError, match=f"{name} has 31 bytes; at least 32 are needed"):
+        WebhookKey(clients, name)()
+
+
+def test_without_a_secret_there_are_no_webhooks(aws_settings: ApiSettings, clients: Clients) -> None:
+    settings = aws_settings.model_copy(update={"webhook_secret_id": None})
+
+    assert open_ports(settings, clients=clients).webhook_key is None

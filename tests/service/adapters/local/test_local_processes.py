@@ -1,0 +1,142 @@
+"""Several real processes on one data folder."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from stylizer_service.adapters.local import open_local
+from stylizer_service.models import StylizationRequest
+from stylizer_service.settings import Settings
+
+Start = Callable[[str], "subprocess.Popen[str]"]
+
+_PRELUDE = """
+import sys
+from stylizer_service.jobs.leases import claim
+from stylizer_service.adapters.local import open_local
+from stylizer_service.models import StylizationRequest
+from stylizer_service.settings import Settings
+
+local = open_local(Settings(data_dir=sys.argv[1], styles_dir=sys.argv[2], queue_limit=10_000))
+service = local.service
+print("ready", flush=True)
+line = sys.stdin.readline().strip()
+"""
+
+
+@pytest.fixture
+def start(settings: Settings) -> Iterator[Start]:
+    """Start a process that runs code on the data folder, with `service` and the first `line` it is sent."""
+    started: list[subprocess.Popen[str]] = []
+
+    def run(code: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", _PRELUDE + code, str(settings.data_dir), str(settings.styles_dir)]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def go(processes: list[subprocess.Popen[str]], line: str) -> list[list[str]]:
+    """Let them all run at once, to their ends; gives the lines of each."""
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write(f"{line}\n")
+        process.stdin.flush()
+    return [process.communicate()[0].split() for process in processes]
+
+
+@pytest.fixture
+def photo(settings: Settings, picture: Callable[..., bytes], tmp_path: Path) -> str:
+    path = tmp_path / "photo.png"
+    path.write_bytes(picture())
+    with closing(open_local(settings)) as local, path.open("rb") as file:
+        return local.service.add_upload("ann", file, field="content")
+
+
+def test_each_job_goes_to_one_of_two_painter_processes(start: Start, settings: Settings, photo: str) -> None:
+    with closing(open_local(settings)) as local:
+        request = StylizationRequest(content=photo, style="ink")
+        ids = [local.service.create_stylization("ann", request)[0].id for _ in range(20)]
+    painters = [
+        start("""
+while job_id := local.queue.receive():
+    if claim(service.ports, service.settings, job_id):
+        print(job_id)
+""")
+        for _ in range(2)
+    ]
+
+    claimed = go(painters, "go")
+
+    assert sorted(claimed[0] + claimed[1]) == sorted(ids)
+
+
+def test_one_key_is_one_job_across_processes(start: Start, photo: str) -> None:
+    clients = [
+        start("""
+request = StylizationRequest(content=line, style="ink")
+for number in range(10):
+    print(service.create_stylization("ann", request, f"key-{number}")[0].id)
+""")
+        for _ in range(2)
+    ]
+
+    first, second = go(clients, photo)
+
+    assert first == second
+    assert len(set(first)) == 10
+
+
+def test_a_server_killed_in_the_middle_loses_no_job_that_it_has_accepted(
+    start: Start, settings: Settings, photo: str
+) -> None:
+    server = start("""
+while True:
+    print(service.create_stylization("ann", StylizationRequest(content=line, style="ink"))[0].id, flush=True)
+""")
+    assert server.stdout is not None
+    assert server.stdin is not None
+    assert server.stdout.readline() == "ready\n"
+    server.stdin.write(f"{photo}\n")
+    server.stdin.flush()
+    accepted = [server.stdout.readline().strip() for _ in range(10)]
+    server.kill()
+    accepted += server.communicate()[0].split()
+
+    with closing(open_local(settings)) as local:
+        jobs = [local.service.ports.jobs.get(job_id) for job_id in accepted if len(job_id) == 30]
+        assert len(jobs) >= 10
+        for job in jobs:
+            assert job is not None
+            assert job.status == "queued"
+            assert local.blobs.size(job.input_key("content")) == local.blobs.size(f"uploads/{photo}/file")
+        assert local.queue.depth() >= len(jobs)
+
+
+def test_processes_that_start_together_share_one_store_and_one_secret(start: Start) -> None:
+    processes = [
+        start("""
+from datetime import UTC, datetime
+print(local.blobs.url("a/b", expires_at=datetime(2100, 1, 1, tzinfo=UTC), filename="f"))
+""")
+        for _ in range(4)
+    ]
+
+    lines = go(processes, "go")
+
+    assert len(lines[0]) == 1
+    assert lines == [lines[0]] * 4

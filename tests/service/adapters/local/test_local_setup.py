@@ -1,0 +1,96 @@
+"""Opening a data folder, and reading the built-in styles."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import psutil
+import pytest
+
+from stylizer_service.adapters.local import open_local
+from stylizer_service.adapters.local.database import Database
+from stylizer_service.catalog import Catalog, installed_styles
+from stylizer_service.settings import Settings
+
+
+@pytest.mark.parametrize("version", [1, 99])
+def test_database_of_another_version_is_refused(tmp_path: Path, version: int) -> None:
+    path = tmp_path / "stylizer.db"
+    with closing(Database(path)) as database:
+        database.run(f"PRAGMA user_version = {version}")
+
+    with pytest.raises(RuntimeError, match="another version"):
+        Database(path)
+
+
+def test_settings_come_from_the_environment_and_wrong_ones_are_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("STYLIZER_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("STYLIZER_RESULT_TTL", "PT2H")
+    assert Settings().data_dir == tmp_path
+    assert Settings().result_ttl.total_seconds() == 7200
+    monkeypatch.setenv("STYLIZER_QUEUE_LIMIT", "0")
+
+    with pytest.raises(ValueError, match="STYLIZER_QUEUE_LIMIT"):
+        Settings()
+
+
+@pytest.mark.parametrize("value", ["-60", "-PT1H", "nan", "soon"])
+def test_nothing_ends_before_it_begins(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("STYLIZER_UPLOAD_TTL", value)
+
+    with pytest.raises(ValueError, match="STYLIZER_UPLOAD_TTL"):
+        Settings()
+
+
+def test_the_installed_styles_are_those_of_the_core() -> None:
+    from stylizer import styles
+
+    catalog = Catalog(installed_styles())
+
+    assert list(catalog) == list(styles.catalog())
+    for name, style in styles.catalog().items():
+        found = catalog[name]
+        for fact in ("id", "title", "artist", "year", "license", "description", "swatch"):
+            assert getattr(found, fact) == getattr(style, fact)
+
+
+def test_a_folder_of_styles_that_is_not_there_is_said_at_the_start(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no folder of styles"):
+        open_local(Settings(data_dir=tmp_path, styles_dir=tmp_path / "nowhere"))
+
+
+def test_without_the_core_the_folder_of_the_styles_has_to_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+
+    with pytest.raises(FileNotFoundError, match="set STYLIZER_STYLES_DIR"):
+        installed_styles()
+
+
+def test_who_has_closed_the_service_holds_none_of_its_files(tmp_path: Path) -> None:
+    local = open_local(Settings(data_dir=tmp_path))
+    assert local.service.list_stylizations("ann").items == []
+    for _ in range(2):
+        local.close()
+
+    assert [file.path for file in psutil.Process().open_files() if file.path.startswith(str(tmp_path))] == []
+
+
+_START = """
+import sys
+from stylizer_service.adapters.local import open_local
+from stylizer_service.settings import Settings
+
+open_local(Settings(data_dir=sys.argv[1])).service.list_styles("ann")
+print([name for name in ("torch", "stylizer", "numpy", "PIL", "fastapi") if name in sys.modules])
+"""
+
+
+def test_the_service_starts_without_loading_the_core_or_any_picture_library(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _START, str(tmp_path)]
+
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "[]"

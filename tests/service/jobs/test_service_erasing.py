@@ -1,0 +1,107 @@
+"""Things go before their time when their owner says so, over every set of adapters."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import pytest
+from clocks import SteppedClock
+
+from stylizer_service.inputs import upload_key
+from stylizer_service.jobs.leases import LeaseLost, claim
+from stylizer_service.models import StylizationRequest
+from stylizer_service.problems import Problem
+from stylizer_service.usecases import Service
+
+Picture = Callable[..., bytes]
+Order = Callable[..., StylizationRequest]
+Refusal = Callable[..., Problem]
+Finish = Callable[[str], None]
+
+
+def test_a_finished_painting_goes_with_its_files_at_once_and_is_forgotten_later(
+    service: Service, order: Order, finish: Finish, refusal: Refusal, clock: SteppedClock
+) -> None:
+    job, _ = service.create_stylization("ann", order(webhook="https://ann.example/"))
+    finish(job.id)
+    result = service.ports.jobs.get(job.id)
+    assert result is not None
+    assert result.result is not None
+    for _ in range(2):
+        gone = service.delete_stylization("ann", job.id)
+        assert (gone.status, gone.result, gone.preview) == ("expired", None, None)
+    assert service.ports.blobs.size(f"jobs/{job.id}/content") is None
+    assert service.ports.blobs.size(result.result.key) is None
+    assert refusal(service.image_url, "ann", job.id).status == 410
+    untold = service.ports.jobs.get(job.id)
+    assert untold is not None
+    assert untold.notify_at is None
+    clock.advance(days=30, seconds=1)
+    service.sweep()
+    assert refusal(service.get_stylization, "ann", job.id).code == "not-found"
+
+
+def test_a_painting_under_way_is_ended_and_its_painter_leaves_nothing_behind(service: Service, order: Order) -> None:
+    job, _ = service.create_stylization("ann", order())
+    lease = claim(service.ports, service.settings, job.id)
+    assert lease is not None
+    lease.report(0.3, b"preview")
+
+    assert service.delete_stylization("ann", job.id).status == "expired"
+
+    with pytest.raises(LeaseLost):
+        lease.succeed(b"painting", preview=b"small", width=64, height=43)
+    lease.abandon()
+    folder = lease.job.work_folder
+    names = [f"{folder}preview.jpg", f"{folder}result.jpg", f"jobs/{job.id}/content"]
+    assert [name for name in names if service.ports.blobs.size(name) is not None] == []
+    assert claim(service.ports, service.settings, job.id) is None
+
+
+def test_a_painting_that_waits_is_never_painted(service: Service, order: Order) -> None:
+    job, _ = service.create_stylization("ann", order())
+    assert service.delete_stylization("ann", job.id).status == "expired"
+    assert claim(service.ports, service.settings, job.id) is None
+    assert [each.id for each in service.list_stylizations("ann", status="queued").items] == []
+
+
+def test_a_style_and_an_upload_go_and_what_was_made_from_them_stays(
+    service: Service, picture: Picture, refusal: Refusal, finish: Finish
+) -> None:
+    photo = service.add_upload("ann", io.BytesIO(picture()), field="content")
+    style = service.create_style("ann", photo, "Mine")
+    key = service.ports.styles.get(style.id)
+    assert key is not None
+    wish = StylizationRequest.model_validate({"content": photo, "style": style.id})
+    job, _ = service.create_stylization("ann", wish)
+
+    service.delete_upload("ann", photo)
+    assert service.ports.blobs.size(upload_key(photo)) is None
+    assert service.get_style("ann", style.id) == style
+    service.delete_style("ann", style.id)
+
+    assert service.ports.blobs.size(key.key) is None
+    assert service.ports.blobs.size(f"jobs/{job.id}/style-0") is not None
+    assert style.id not in [each.id for each in service.list_styles("ann", limit=100).items]
+    for call, name in ((service.delete_upload, photo), (service.delete_style, style.id)):
+        assert refusal(call, "ann", name).code == "not-found"
+    assert refusal(service.create_stylization, "ann", wish).code in ("not-found", "unknown-style")
+    finish(job.id)
+
+
+def test_nobody_deletes_what_is_anothers_or_everybodys(service: Service, order: Order, refusal: Refusal) -> None:
+    wish = order()
+    job, _ = service.create_stylization("ann", wish)
+    style = service.create_style("ann", wish.content, "Mine")
+    for call, name in (
+        (service.delete_stylization, job.id),
+        (service.delete_upload, wish.content),
+        (service.delete_style, style.id),
+    ):
+        assert refusal(call, "bob", name).code == "not-found"
+        assert refusal(call, "ann", name[:-1]).code == "not-found"
+    assert refusal(service.delete_style, "ann", "ink").code == "conflict"
+    assert service.get_stylization("ann", job.id).status == "queued"
+    assert service.ports.blobs.size(upload_key(wish.content)) is not None
+    assert service.get_style("ann", style.id) == style

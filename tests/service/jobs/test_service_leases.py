@@ -1,0 +1,220 @@
+"""How painters hold jobs, over every set of adapters."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from clocks import SteppedClock
+
+from stylizer_service.jobs.leases import GivenUp, Lease, LeaseLost, claim
+from stylizer_service.models import StylizationRequest
+from stylizer_service.ports import Unavailable
+from stylizer_service.problems import problem
+from stylizer_service.records import Job
+from stylizer_service.usecases import Service
+
+Order = Callable[..., StylizationRequest]
+
+
+@pytest.fixture
+def job_id(service: Service, order: Order) -> str:
+    return service.create_stylization("ann", order())[0].id
+
+
+def take(service: Service, job_id: str) -> Lease:
+    lease = claim(service.ports, service.settings, job_id)
+    assert lease is not None
+    return lease
+
+
+def test_of_many_painters_one_gets_the_job(service: Service, job_id: str) -> None:
+    start = threading.Barrier(8)
+
+    def attempt(_: int) -> Lease | None:
+        start.wait()
+        return claim(service.ports, service.settings, job_id)
+
+    with ThreadPoolExecutor(8) as pool:
+        leases = [lease for lease in pool.map(attempt, range(8)) if lease]
+
+    assert len(leases) == 1
+    assert leases[0].job == service.ports.jobs.get(job_id)
+    assert leases[0].job.attempt == 1
+
+
+def test_progress_and_preview_show_while_painting(service: Service, job_id: str) -> None:
+    lease = take(service, job_id)
+    lease.report(0.25, b"sketch")
+    running = service.get_stylization("ann", job_id)
+
+    assert (running.status, running.progress) == ("running", 0.25)
+    assert running.preview is not None
+    assert service.preview_url("ann", job_id)
+
+
+def test_a_lease_that_is_renewed_does_not_end(service: Service, job_id: str, clock: SteppedClock) -> None:
+    lease = take(service, job_id)
+    for renew in (lease.renew, lambda: lease.report(0.5)):
+        clock.advance(seconds=29)
+        renew()
+        assert claim(service.ports, service.settings, job_id) is None
+    clock.advance(seconds=29.9)
+    assert claim(service.ports, service.settings, job_id) is None
+
+
+def test_a_silent_painter_is_followed_by_another_and_can_do_no_more(
+    service: Service, job_id: str, clock: SteppedClock
+) -> None:
+    first = take(service, job_id)
+    first.report(0.9, b"sketch of the first")
+    clock.advance(seconds=30)
+    second = take(service, job_id)
+    taken = service.get_stylization("ann", job_id)
+
+    for late in (
+        first.renew,
+        lambda: first.report(0.95, b"late"),
+        lambda: first.succeed(b"late", preview=b"late", width=1, height=1),
+        lambda: first.fail(problem("internal", "late")),
+        first.release,
+    ):
+        with pytest.raises(LeaseLost):
+            late()
+        assert service.get_stylization("ann", job_id) == taken
+    assert (taken.progress, taken.preview, second.job.attempt) == (0.0, None, 2)
+    first.abandon()
+    second.succeed(b"painting", preview=b"small", width=1, height=1)
+    result = service.get_stylization("ann", job_id).result
+    assert result is not None
+    assert result.bytes == 8
+    assert service.ports.blobs.size(f"{second.job.work_folder}result.jpg") == 8
+    assert service.ports.blobs.size(f"{first.job.work_folder}result.jpg") is None
+
+
+def test_of_painters_after_a_dead_one_one_gets_the_job(service: Service, job_id: str, clock: SteppedClock) -> None:
+    take(service, job_id)
+    clock.advance(seconds=31)
+    start = threading.Barrier(8)
+
+    def attempt(_: int) -> Lease | None:
+        start.wait()
+        return claim(service.ports, service.settings, job_id)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert [lease.job.attempt for lease in pool.map(attempt, range(8)) if lease] == [2]
+
+
+def test_a_job_whose_painters_all_died_is_given_up(service: Service, job_id: str, clock: SteppedClock) -> None:
+    for _ in range(service.settings.max_attempts):
+        take(service, job_id).report(0.1, b"sketch")
+        clock.advance(seconds=30)
+
+    with pytest.raises(GivenUp):
+        claim(service.ports, service.settings, job_id)
+    failed = service.get_stylization("ann", job_id)
+    assert (failed.status, failed.preview) == ("failed", None)
+    assert failed.error is not None
+    assert (failed.error.code, failed.error.status) == ("painter-died", 500)
+    assert claim(service.ports, service.settings, job_id) is None
+
+
+def test_a_job_that_another_gives_up_a_moment_before_is_given_up_once(
+    service: Service, job_id: str, clock: SteppedClock
+) -> None:
+    for _ in range(service.settings.max_attempts):
+        take(service, job_id)
+        clock.advance(seconds=30)
+
+    def read_and_be_overtaken(name: str) -> Job | None:
+        job = service.ports.jobs.get(name)
+        with pytest.raises(GivenUp):
+            claim(service.ports, service.settings, name)
+        clock.advance(seconds=1)
+        return job
+
+    late: Any = SimpleNamespace(get=read_and_be_overtaken, update=service.ports.jobs.update)
+    before = clock.now()
+    assert claim(replace(service.ports, jobs=late), service.settings, job_id) is None
+    failed = service.get_stylization("ann", job_id)
+    assert (failed.status, failed.finished_at) == ("failed", before)
+
+
+def test_a_job_that_is_handed_back_waits_again_and_nothing_is_held_against_it(service: Service, job_id: str) -> None:
+    for _ in range(service.settings.max_attempts + 1):
+        lease = take(service, job_id)
+        assert lease.job.attempt == 1
+        lease.report(0.3, b"sketch")
+        lease.release()
+        waiting = service.get_stylization("ann", job_id)
+        assert (waiting.status, waiting.progress, waiting.preview) == ("queued", 0.0, None)
+        assert waiting.started_at is None
+    assert service.queue_depth() >= 1
+
+
+def test_what_a_painter_leaves_behind_may_stay_for_a_while_and_stops_nothing(
+    service: Service, job_id: str, clock: SteppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise Unavailable("DeleteObjects was refused")
+
+    sent: list[str] = []
+    monkeypatch.setattr(type(service.ports.blobs), "delete_folder", refuse)
+    monkeypatch.setattr(type(service.ports.dispatcher), "send", lambda _, job: sent.append(job.id))
+    take(service, job_id).report(0.3, b"sketch")
+    clock.advance(seconds=30)
+    take(service, job_id).release()
+    take(service, job_id).fail(problem("corrupt-image", "it is broken"))
+
+    assert sent == [job_id]
+    assert service.get_stylization("ann", job_id).status == "failed"
+
+
+def test_a_painter_whose_job_is_canceled_learns_it_and_leaves_no_result(service: Service, job_id: str) -> None:
+    lease = take(service, job_id)
+    lease.report(0.3, b"sketch")
+    canceled = service.cancel_stylization("ann", job_id)
+
+    with pytest.raises(LeaseLost):
+        lease.succeed(b"painting", preview=b"small", width=1, height=1)
+    lease.abandon()
+
+    assert (canceled.status, canceled.preview) == ("canceled", None)
+    assert service.get_stylization("ann", job_id) == canceled
+    for name in ("result.jpg", "preview.jpg"):
+        assert service.ports.blobs.size(f"{lease.job.work_folder}{name}") is None
+
+
+def test_a_success_that_is_told_twice_or_given_up_late_keeps_its_painting(service: Service, job_id: str) -> None:
+    lease = take(service, job_id)
+    lease.succeed(b"painting", preview=b"small", width=1, height=1)
+    done = service.ports.jobs.get(job_id)
+
+    lease.succeed(b"painting", preview=b"small", width=1, height=1)
+    lease.abandon()
+
+    assert service.ports.jobs.get(job_id) == done
+    assert done is not None
+    assert done.result is not None
+    assert service.ports.blobs.size(done.result.key) == 8
+
+
+def test_a_painting_that_cannot_be_ends_with_the_reason(service: Service, job_id: str) -> None:
+    lease = take(service, job_id)
+    lease.report(0.3, b"sketch")
+    lease.fail(problem("corrupt-image", "it is broken", field="content"))
+
+    failed = service.get_stylization("ann", job_id)
+    assert failed.status == "failed"
+    assert failed.error == problem("corrupt-image", "it is broken", field="content")
+    assert failed.finished_at is not None
+    assert service.ports.blobs.size(f"{lease.job.work_folder}preview.jpg") is None
+
+
+def test_there_is_nothing_to_claim_of_a_job_nobody_knows(service: Service) -> None:
+    assert claim(service.ports, service.settings, "stz_nothing") is None

@@ -1,0 +1,354 @@
+"""What becomes of jobs that their painters have left, over every set of adapters."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+from clocks import SteppedClock
+
+from stylizer_service.jobs import reconcile
+from stylizer_service.jobs.leases import Lease, claim
+from stylizer_service.models import Stylization, StylizationRequest
+from stylizer_service.ports import Trace, Unavailable
+from stylizer_service.problems import problem
+from stylizer_service.records import Job
+from stylizer_service.usecases import Service
+
+Order = Callable[..., StylizationRequest]
+FAILED = problem("painting-failed", "it did not work")
+
+
+@pytest.fixture
+def job_id(service: Service, order: Order) -> str:
+    return service.create_stylization("ann", order(webhook="https://example.com/painted"))[0].id
+
+
+def take(service: Service, job_id: str) -> Lease:
+    lease = claim(service.ports, service.settings, job_id)
+    assert lease is not None
+    return lease
+
+
+def rescue(service: Service) -> int:
+    return len(reconcile.rescue(service.ports, service.settings))
+
+
+def seen(service: Service, job_id: str) -> Stylization:
+    return service.get_stylization("ann", job_id)
+
+
+def test_a_job_whose_painter_fell_silent_waits_again_and_the_late_painter_can_do_no_more(
+    service: Service, job_id: str, clock: SteppedClock
+) -> None:
+    lease = take(service, job_id)
+    lease.report(0.5, b"sketch")
+    assert rescue(service) == 0
+    clock.advance(seconds=31)
+
+    assert rescue(service) == 1
+    waiting = seen(service, job_id)
+    assert (waiting.status, waiting.progress, waiting.preview) == ("queued", 0.0, None)
+    assert service.ports.blobs.size(f"{lease.job.work_folder}preview.jpg") is None
+    assert rescue(service) == 0
+    second = take(service, job_id)
+    assert second.job.attempt == 2
+    assert claim(service.ports, service.settings, job_id) is None
+
+
+def test_a_job_whose_painters_all_fell_silent_ends_with_the_reason(
+    service: Service, job_id: str, clock: SteppedClock
+) -> None:
+    for _ in range(service.settings.max_attempts):
+        take(service, job_id)
+        clock.advance(seconds=31)
+        assert rescue(service) == 1
+
+    failed = seen(service, job_id)
+    assert failed.status == "failed"
+    assert failed.error is not None
+    assert failed.error.code == "painter-died"
+    assert rescue(service) == 0
+
+
+def test_of_many_rescuers_one_has_the_job_painted_again(service: Service, job_id: str, clock: SteppedClock) -> None:
+    take(service, job_id)
+    clock.advance(seconds=31)
+    job = service.ports.jobs.get(job_id)
+    assert job is not None
+    start = threading.Barrier(8)
+
+    def attempt(_: int) -> bool:
+        start.wait()
+        return reconcile.resume(service.ports, service.settings, job)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(attempt, range(8))) == 1
+
+
+def test_a_job_that_waits_or_whose_painter_was_heard_of_is_not_given_to_another(
+    service: Service, job_id: str, clock: SteppedClock
+) -> None:
+    queue = Queue()
+    ports = replace(service.ports, dispatcher=queue)
+
+    def is_resumed() -> bool:
+        job = ports.jobs.get(job_id)
+        assert job is not None
+        return reconcile.resume(ports, service.settings, job)
+
+    assert not is_resumed()
+    lease = take(service, job_id)
+    clock.advance(seconds=29)
+    lease.report(0.5)
+    clock.advance(seconds=29)
+    assert not is_resumed()
+    assert queue.sent == []
+    lease.renew()  # it is still this painter's
+
+
+def test_a_failure_told_late_ends_only_a_job_that_nobody_is_at(service: Service, job_id: str) -> None:
+    lease = take(service, job_id)
+    assert not reconcile.fail(service.ports, service.settings, job_id, FAILED)
+    assert seen(service, job_id).status == "running"
+    lease.succeed(b"painting", preview=b"small", width=1, height=1)
+    assert not reconcile.fail(service.ports, service.settings, job_id, FAILED)
+    assert not reconcile.fail(service.ports, service.settings, "stz_nothing", FAILED)
+    assert seen(service, job_id).status == "succeeded"
+
+
+def test_a_job_that_reached_no_painter_is_sent_again_until_its_attempts_are_used_up(
+    service: Service, job_id: str
+) -> None:
+    def is_sent() -> bool:
+        return reconcile.send_again(service.ports, service.settings, job_id)
+
+    assert [is_sent() for _ in range(service.settings.max_attempts)] == [True, True, False]
+    assert seen(service, job_id).status == "queued"
+    take(service, job_id)
+    assert not is_sent()
+    assert not reconcile.send_again(service.ports, service.settings, "stz_nothing")
+
+
+@pytest.mark.parametrize("was_taken", [False, True])
+def test_a_failure_ends_a_job_that_waits_or_has_lost_its_painter(
+    service: Service, job_id: str, clock: SteppedClock, was_taken: bool
+) -> None:
+    if was_taken:
+        take(service, job_id)
+        clock.advance(seconds=31)
+
+    assert reconcile.fail(service.ports, service.settings, job_id, FAILED)
+    assert not reconcile.fail(service.ports, service.settings, job_id, FAILED)
+    failed = seen(service, job_id)
+    assert (failed.status, failed.error) == ("failed", FAILED)
+    assert claim(service.ports, service.settings, job_id) is None
+
+
+def test_a_job_that_nobody_came_to_in_its_time_ends_with_the_reason(
+    service: Service, job_id: str, clock: SteppedClock
+) -> None:
+    clock.advance(hours=23)
+    rescue(service)
+    assert seen(service, job_id).status == "queued"
+    clock.advance(hours=1)
+    rescue(service)
+
+    failed = seen(service, job_id)
+    assert failed.status == "failed"
+    assert failed.error is not None
+    assert (failed.error.code, failed.error.detail) == ("not-painted", "no painter came to it in 24 hours")
+
+
+class Queue:
+    """Port `Dispatcher`: a queue in which so many wait, what it was sent, and what it says of jobs for the GPU."""
+
+    def __init__(self, waiting: int = 0, gpu: Trace = "sent"):
+        self.sent: list[str] = []
+        self._waiting = waiting
+        self._gpu = gpu
+
+    def send(self, job: Job) -> None:
+        self.sent.append(job.id)
+
+    def depth(self) -> int:
+        return self._waiting
+
+    def trace(self, job: Job) -> Trace:
+        return self._gpu if job.way == "gpu" else "sent"
+
+
+def test_a_job_that_is_in_no_queue_is_sent_again_once_it_has_waited_for_long(
+    service: Service, job_id: str, clock: SteppedClock
+) -> None:
+    queue = Queue()
+    ports = replace(service.ports, dispatcher=queue)
+    clock.advance(seconds=service.settings.requeue_after.total_seconds() - 1)
+    assert reconcile.rescue(ports, service.settings) == []
+    clock.advance(seconds=1)
+
+    assert reconcile.rescue(replace(ports, dispatcher=Queue(waiting=1)), service.settings) == []
+    assert reconcile.rescue(ports, service.settings) == [job_id]
+    assert queue.sent == [job_id]
+
+
+def test_a_job_that_waits_for_the_gpu_is_in_no_queue_that_could_be_looked_into(
+    service: Service, job_id: str, clock: SteppedClock
+) -> None:
+    send_to_gpu(service, job_id, clock)
+    clock.advance(hours=23)
+    queue = Queue()
+
+    assert reconcile.rescue(replace(service.ports, dispatcher=queue), service.settings) == []
+    assert queue.sent == []
+
+
+def send_to_gpu(service: Service, job_id: str, clock: SteppedClock) -> None:
+    job = service.ports.jobs.get(job_id)
+    assert job is not None
+    service.ports.jobs.delete(job_id)
+    service.ports.jobs.create(replace(job, way="gpu"), None, clock.now())
+
+
+@pytest.mark.parametrize("is_running", [False, True])
+def test_gpu_jobs_fail_once_the_gpu_is_switched_off(
+    service: Service, job_id: str, order: Order, clock: SteppedClock, is_running: bool
+) -> None:
+    other = service.create_stylization("ann", order())[0].id
+    send_to_gpu(service, job_id, clock)
+    if is_running:
+        take(service, job_id)
+    clock.advance(seconds=31)
+    ports = replace(service.ports, dispatcher=Queue(waiting=1, gpu="no-way"))
+
+    assert reconcile.rescue(ports, service.settings) == [job_id]
+    failed = seen(service, job_id)
+    assert failed.error is not None
+    assert failed.error.code == "painting-failed"
+    assert "a GPU, which this service no longer has" in failed.error.detail
+    assert seen(service, other).status == "queued"
+    assert reconcile.rescue(ports, service.settings) == []
+
+
+def test_late_notice_of_a_removed_endpoint_sends_nothing(service: Service, job_id: str, clock: SteppedClock) -> None:
+    send_to_gpu(service, job_id, clock)
+    queue = Queue(gpu="no-way")
+    assert not reconcile.send_again(replace(service.ports, dispatcher=queue), service.settings, job_id)
+    assert queue.sent == []
+
+
+def test_gpu_job_lost_with_its_endpoint_is_sent_again(service: Service, job_id: str, clock: SteppedClock) -> None:
+    send_to_gpu(service, job_id, clock)
+    queue = Queue(waiting=1, gpu="unsent")
+    ports = replace(service.ports, dispatcher=queue)
+    assert reconcile.rescue(ports, service.settings) == []  # it may be on its way still
+    clock.advance(minutes=2)
+    assert reconcile.rescue(ports, service.settings) == [job_id]
+    assert queue.sent == [job_id]
+
+
+def test_one_job_that_cannot_be_seen_to_does_not_keep_the_others_waiting(
+    service: Service, order: Order, clock: SteppedClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    jobs = [service.create_stylization("ann", order())[0].id for _ in range(3)]
+    for job in jobs:
+        take(service, job)
+    clock.advance(seconds=31)
+
+    class Refusing(Queue):
+        def send(self, job: Job) -> None:
+            if job.id == jobs[1]:
+                raise Unavailable("SendMessage was refused")
+            super().send(job)
+
+    queue = Refusing()
+    with pytest.raises(Unavailable):  # so that whoever watches over the service hears of it
+        reconcile.rescue(replace(service.ports, dispatcher=queue), service.settings)
+    assert sorted(queue.sent) == sorted([jobs[0], jobs[2]])
+    assert [seen(service, job).status for job in jobs] == ["queued", "running", "queued"]
+    assert f"{jobs[1]} cannot be seen to now" in caplog.text
+    assert reconcile.rescue(service.ports, service.settings) == [jobs[1]]
+
+
+def test_a_job_whose_painter_fell_silent_when_its_time_was_over_is_not_painted_again(
+    service: Service, job_id: str, clock: SteppedClock
+) -> None:
+    clock.advance(hours=23, minutes=59, seconds=59)
+    take(service, job_id)
+    clock.advance(seconds=31)
+
+    assert rescue(service) == 1
+    error = seen(service, job_id).error
+    assert error is not None
+    assert error.code == "painter-died"
+
+
+def test_a_job_that_was_taken_or_has_ended_is_not_sent_again(service: Service, job_id: str) -> None:
+    queue = Queue()
+    ports = replace(service.ports, dispatcher=queue)
+    settings = service.settings.model_copy(update={"max_attempts": 9})
+    lease = take(service, job_id)
+    assert not reconcile.send_again(ports, settings, job_id)
+    lease.fail(FAILED)
+    assert not reconcile.send_again(ports, settings, job_id)
+    assert queue.sent == []
+
+
+def test_an_end_stands_although_nobody_can_be_woken_to_tell_of_it(
+    service: Service, job_id: str, clock: SteppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise Unavailable("SendMessage was refused")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(service.ports.notifier), "send", refuse)
+        assert service.cancel_stylization("ann", job_id).status == "canceled"
+    clock.advance(minutes=1)
+    assert rescue(service) == 1, "a later try tells"
+
+
+def test_a_caller_who_was_not_told_in_time_is_told_by_a_later_try(
+    service: Service, job_id: str, clock: SteppedClock
+) -> None:
+    service.cancel_stylization("ann", job_id)
+    clock.advance(seconds=59)
+    assert rescue(service) == 0
+    assert [job.id for job in service.ports.jobs.untold(service.ports.clock.now(), limit=10)] == [job_id]
+    clock.advance(seconds=1)
+    assert rescue(service) == 1
+
+
+@pytest.fixture
+def woken(service: Service, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The jobs for which the messenger is woken."""
+    heard: list[str] = []
+    monkeypatch.setattr(type(service.ports.notifier), "send", lambda _, job_id, **__: heard.append(job_id))
+    return heard
+
+
+@pytest.mark.parametrize("end", ["succeeded", "failed", "canceled"])
+def test_whichever_way_a_job_ends_its_caller_is_to_be_told_from_that_moment(
+    service: Service, job_id: str, end: str, woken: list[str]
+) -> None:
+    now = service.ports.clock.now()
+    assert service.ports.jobs.untold(now, limit=10) == []
+    if end == "canceled":
+        service.cancel_stylization("ann", job_id)
+    elif end == "failed":
+        take(service, job_id).fail(FAILED)
+    else:
+        take(service, job_id).succeed(b"painting", preview=b"small", width=1, height=1)
+
+    due = service.ports.jobs.untold(now, limit=10)
+    assert [(job.id, job.status, job.notify_at) for job in due] == [(job_id, end, now)]
+    assert woken == [job_id]
+
+
+def test_a_job_without_a_webhook_leaves_nobody_to_tell(service: Service, order: Order, woken: list[str]) -> None:
+    job_id = service.create_stylization("ann", order())[0].id
+    service.cancel_stylization("ann", job_id)
+    assert service.ports.jobs.untold(service.ports.clock.now(), limit=10) == []
+    assert woken == []
