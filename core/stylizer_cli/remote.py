@@ -18,7 +18,7 @@ from stylizer_cli.targets import write
 from stylizer_cli.tickets import Picture, Request, Ticket, key_of, picture_of
 from stylizer_client import (
     AsyncClient,
-    Busy,
+    ServiceUnavailable,
     Client,
     ClientError,
     NotAllowed,
@@ -150,7 +150,7 @@ class _Painter:
             return None
         try:
             job = await self._ask(request)
-        except Busy:  # it may be at work on that job, and would paint a second one
+        except ServiceUnavailable:  # it may be at work on that job, and would paint a second one
             raise
         except Problem:  # its uploads or its key are over
             return None
