@@ -93,7 +93,7 @@ def test_an_import_against_the_arrows_is_reported(copy: Path) -> None:
         "import stylizer",
         "import stylizer_service",
         "import stylizer_cli.main",
-        "import stylizer_cli.remote",
+        "import stylizer_cli.api_backend",
         "import functions.api.app",
         "from stylizer import styles; styles.catalog()",
     ],

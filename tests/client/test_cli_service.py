@@ -47,13 +47,13 @@ def pixels(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.int16]]:
 
 
 def test_paint_by_api_matches_local_painting(run: Run, address: str, painting: Painting, folder: Path) -> None:
-    wish = ("--style", "woodcut=2", "--style", "left.png", "--mask", "left.png", "--strength", "0.8", "--seed", "3")
-    code, stdout, told = run("paint", "cat.jpg", *wish, *SMALL, "-o", "here.png")
-    assert code == 0, told
+    request = ("--style", "woodcut=2", "--style", "left.png", "--mask", "left.png", "--strength", "0.8", "--seed", "3")
+    code, stdout, note = run("paint", "cat.jpg", *request, *SMALL, "-o", "here.png")
+    assert code == 0, note
     with painting():
-        code, stdout, stderr = run("paint", "cat.jpg", *wish, *SMALL, "-o", "there.png", "--api", address)
+        code, stdout, stderr = run("paint", "cat.jpg", *request, *SMALL, "-o", "there.png", "--api", address)
     assert (code, stdout) == (0, "there.png\n"), stderr
-    assert stderr.partition(" in ")[0] == told.partition(" in ")[0] == "painted 64 x 48 pixels"
+    assert stderr.partition(" in ")[0] == note.partition(" in ")[0] == "painted 64 x 48 pixels"
     # Not bit for bit: the number of threads differs.
     assert np.abs(pixels(folder / "here.png") - pixels(folder / "there.png")).mean() < 0.5
     assert not list(folder.glob(".*")), "no resume file is left"
@@ -128,7 +128,7 @@ def test_paint_by_api_interrupted_resumes_the_same_jobs(
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=PATIENCE)
     assert (process.returncode, stdout) == (130, b"")
-    assert stderr == b"stylizer: error: interrupted; the same command takes up the rest\n"
+    assert stderr == b"stylizer: error: interrupted; repeat the command to resume\n"
     asked_for = [job.id for job in client.jobs()]
 
     with painting():
@@ -145,13 +145,13 @@ def test_paint_by_api_replaces_a_canceled_job(
     wait_for(client.jobs, "a job", process=process)
     process.kill()
     process.wait(PATIENCE)
-    assert (folder / ".out.jpg.ticket").exists()
+    assert (folder / ".out.jpg.resume").exists()
     client.cancel(client.jobs()[0])
 
     with painting():
         assert run(*command)[0] == 0
     assert [job.status for job in client.jobs()] == ["succeeded", "canceled"]
-    (folder / ".out.jpg.ticket").write_text("{broken")
+    (folder / ".out.jpg.resume").write_text("{broken")
     with painting():
         assert run(*command, "--force")[0] == 0
     assert not list(folder.glob(".*"))
@@ -203,9 +203,9 @@ def test_paint_by_api_refused_input_has_the_local_exit_code(run: Run, address: s
         (["--jobs", "3"], 2, "jobs is given, which only goes with --api"),
         (["--jobs", "0", "--api", "http://localhost"], 2, "jobs is 0; it must be a whole number from 1 to 64"),
         (["-o", "a.jpg", "--to", "b"], 2, "both -o and --to say where to write"),
-        (["left.png", "-o", "text.jpg"], 2, "output is 'text.jpg', which is no folder, and there are several"),
-        (["left.png", "-o", "new.jpg"], 2, "output is 'new.jpg', which is no folder, and there are several"),
-        (["--to", "text.jpg"], 2, "output is 'text.jpg', which is no folder, and there are several"),
+        (["left.png", "-o", "text.jpg"], 2, "output is 'text.jpg', which is not a folder, and there are several"),
+        (["left.png", "-o", "new.jpg"], 2, "output is 'new.jpg', which is not a folder, and there are several"),
+        (["--to", "text.jpg"], 2, "output is 'text.jpg', which is not a folder, and there are several"),
         (["-", "--to", "out"], 2, "photo is -, which cannot be one of many"),
         (["sub/cat.jpg", "--to", "out"], 2, "'cat.jpg' and 'sub/cat.jpg' would both become 'out/cat-woodcut.jpg'"),
     ],
@@ -221,7 +221,7 @@ def test_api_without_httpx_names_the_client_extra(run: Run, monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, "httpx", None)  # makes the import fail
     code, stdout, stderr = run("paint", "cat.jpg", "--style", "woodcut", "--api", "http://localhost")
     assert (code, stdout) == (2, "")
-    assert "the client is not installed: it is the extra 'client' of image-stylizer" in stderr
+    assert "the client is not installed: install image-stylizer[client]" in stderr
 
 
 def test_unknown_style_fails_before_any_job_is_created(run: Run, address: str, client: Client) -> None:
@@ -265,7 +265,7 @@ def test_own_styles_are_added_listed_and_used(run: Run, address: str, painting: 
         assert run("paint", "left.png", "--style", "quilt", *SMALL, "--api", address, "-o", "c.png")[0] == 0
     assert client.jobs(limit=1)[0].styles[0].style.startswith("upl_")
     code, _, stderr = run("styles", "add", "quilt", "cat.jpg", "--force", "--api", address)
-    assert (code, "force is given, which a service has no use for" in stderr) == (2, True)
+    assert (code, "force is given, which does not apply to a service" in stderr) == (2, True)
     code, _, stderr = run("styles", "add", "quilt", "text.jpg", "--api", address)
     assert (code, stderr.startswith("stylizer: error: the style picture is text")) == (1, True)
 
@@ -310,7 +310,7 @@ def test_compare_sheet_shows_photo_styles_and_all_variants(
     assert sheet.shape[0] > 4 * 48
     assert sheet.shape[1] > 3 * 64
     code, _, stderr = run("compare", "cat.jpg", "--style", "woodcut", *ways, *SMALL)
-    assert (code, "already there" in stderr) == (2, True)
+    assert (code, "already exists" in stderr) == (2, True)
     with painting():
         options = ("--force", "--api", address, "-o", "there.png", "--method", "feedforward")
         assert run("compare", "cat.jpg", "--style", "woodcut", *SMALL, *options)[0] == 0
