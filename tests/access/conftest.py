@@ -18,7 +18,7 @@ from load.processes import painter_held, serving
 from functions.api.app import create_app
 from functions.api.gateway import make_handler
 from functions.api.observing import log, log_as_json
-from functions.local.wiring import create_local_app
+from functions.local.app_factory import create_local_app
 from stylizer_service.aws import open_aws
 from stylizer_service.aws.clients import Clients
 from stylizer_service.aws.settings import ApiSettings

@@ -21,7 +21,7 @@ from stylizer_service.webhooks import NotSent, deliver
 ROOT = Path(__file__).parents[2]
 HOOK = "hook-token-31415926535"
 KNOWN = {
-    "functions/local/entrance.py: digest not in self._known",  # by its hash, of SHA-256 of a key: tells nothing of it
+    "functions/local/auth.py: digest not in self._known",  # by its hash, of SHA-256 of a key: tells nothing of it
 }
 SECRET_WORDS = re.compile(r"signature|secret|digest|token|hmac|password|api_key", re.IGNORECASE)
 

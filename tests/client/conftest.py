@@ -13,7 +13,7 @@ import uvicorn
 from pictures import disk_photo
 from PIL import Image
 
-from functions.local.wiring import create_local_app
+from functions.local.app_factory import create_local_app
 from functions.painter.painting import paint_job
 from stylizer_client import Client
 from stylizer_service.local import Local, open_local

@@ -17,7 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 from pictures import slope
 
-from functions.local.wiring import create_local_app
+from functions.local.app_factory import create_local_app
 from stylizer_service.leases import claim
 from stylizer_service.local import Local, open_local
 from stylizer_service.settings import Settings

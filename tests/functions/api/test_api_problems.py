@@ -11,7 +11,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from functions.local.wiring import create_local_app
+from functions.local.app_factory import create_local_app
 from stylizer_service.local import Local, open_local
 from stylizer_service.models import PaintingOptions
 from stylizer_service.ports import Unavailable
