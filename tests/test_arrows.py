@@ -25,7 +25,7 @@ def test_no_import_runs_against_the_arrows() -> None:
         "import stylizer",
         "import stylizer_service",
         "import stylizer_cli.main",
-        "import stylizer_cli.remote",
+        "import stylizer_cli.api_backend",
         "import stylizer_api.app",
         "from stylizer import styles; styles.catalog()",
     ],

@@ -1,4 +1,4 @@
-"""The command line: `stylizer paint photo.jpg --style woodcut`, here or by a service.
+"""Command line: `stylizer paint photo.jpg --style woodcut`, on this machine or by a service.
 
-It sees the library (`stylizer`) and the client (`stylizer_client`), which do not know of it nor of each other.
+Depends on the library (`stylizer`) and the client (`stylizer_client`), which depend neither on it nor on each other.
 """

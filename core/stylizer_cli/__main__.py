@@ -1,4 +1,4 @@
-"""`python -m stylizer_cli` is the command line too."""
+"""`python -m stylizer_cli`."""
 
 from stylizer_cli.main import main
 

@@ -1,4 +1,4 @@
-"""`stylizer compare`: one photo and the same styles, by every method and at several strengths, on one sheet."""
+"""`stylizer compare`: a contact sheet of one photo in several styles, methods and strengths."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from stylizer import images, styles
 from stylizer.errors import OptionError, StylizerError
 from stylizer.options import METHOD_NAMES, MethodName, Options, check_choice
 from stylizer_cli import options as given
-from stylizer_cli.carrying import carry_out
 from stylizer_cli.contact_sheet import Block, Cell, compose
-from stylizer_cli.errands import Errand, Painted, Wish
-from stylizer_cli.screen import out, tell
-from stylizer_cli.service import Service, the_service
+from stylizer_cli.jobs import Painted, PaintJob, PaintRequest
+from stylizer_cli.runner import run_jobs
+from stylizer_cli.screen import print_note, print_output
+from stylizer_cli.service import Service, resolve_service
 from stylizer_cli.targets import STANDARD_STREAM, Target, choose_target, write
 
 EXAMPLES = """\
@@ -40,24 +40,22 @@ _Styles = Annotated[
         "--style",
         "-s",
         metavar="STYLE|FILE",
-        help="A style or any picture. Give it again for more of them, one below the other.",
+        help="A style or any picture; repeatable.",
         show_default=False,
     ),
 ]
 _Size = Annotated[int, typer.Option(help="Long side of each painting, pixels.", **given.number(int))]
 _Methods = Annotated[
     list[str],  # typer knows no lists of literals
-    typer.Option("--method", help="Give it again for several.", **given.choice(METHOD_NAMES)),
+    typer.Option("--method", help="Repeatable.", **given.choice(METHOD_NAMES)),
 ]
-_Strengths = Annotated[
-    list[float], typer.Option("--strength", help="Give it again for several.", **given.number(float))
-]
+_Strengths = Annotated[list[float], typer.Option("--strength", help="Repeatable.", **given.number(float))]
 
 
 def compare(
     photo: given.Photo,
     style: _Styles,
-    method: _Methods = list(METHOD_NAMES),  # noqa: B006 - typer reads it, and makes each call its own
+    method: _Methods = list(METHOD_NAMES),  # noqa: B006 - typer copies it for each call
     strength: _Strengths = list(STRENGTHS),  # noqa: B006
     size: _Size = SIZE,
     quality: given.Quality = _DEFAULTS.quality,
@@ -71,34 +69,37 @@ def compare(
     key: given.Key = None,
     jobs: given.Jobs = None,
 ) -> None:
-    """Paint PHOTO by all methods and at several strengths, and write them all on one sheet."""
+    """Paint PHOTO by all methods and at several strengths, and write one contact sheet."""
     if photo == STANDARD_STREAM:
         raise OptionError("photo is -, which can be read only once; give a file", field="photo")
     options = Options(size=size, style_scale=style_scale, preserve_color=preserve_color, quality=quality, seed=seed)
     for name in method:
         check_choice("method", name, METHOD_NAMES)
-    ways = [_Way(*way) for way in product(dict.fromkeys(style), dict.fromkeys(method), dict.fromkeys(strength))]
+    variants = [
+        _Variant(*each) for each in product(dict.fromkeys(style), dict.fromkeys(method), dict.fromkeys(strength))
+    ]
     target = choose_target(photo, ["compare"], output, None, force)
-    service = the_service(api, key, jobs)
+    service = resolve_service(api, key, jobs)
     with tempfile.TemporaryDirectory(prefix="stylizer-") as folder:
-        files = [Path(folder) / f"{index}.png" for index in range(len(ways))]
-        errands = [
-            Errand(photo, way.wish(options), Target(file, "png"), way.name, is_resumable=False)
-            for way, file in zip(ways, files, strict=True)
+        files = [Path(folder) / f"{index}.png" for index in range(len(variants))]
+        planned = [
+            PaintJob(photo, variant.request(options), Target(file, "png"), variant.name, is_resumable=False)
+            for variant, file in zip(variants, files, strict=True)
         ]
-        seconds = _paint(errands, service, quiet)
+        seconds = _paint_all(planned, service, quiet)
         cells = [
-            Cell(f"{way.name}, {seconds[file]:.1f} s", _picture(file)) for way, file in zip(ways, files, strict=True)
+            Cell(f"{variant.name}, {seconds[file]:.1f} s", _load_picture(file))
+            for variant, file in zip(variants, files, strict=True)
         ]
-    write(target, images.encode(_sheet(photo, ways, cells), format=target.format))
+    write(target, images.encode(_compose_sheet(photo, variants, cells), format=target.format))
     if not quiet:
         if target.path is not None:
-            out(target.path)
-        tell(f"compared {len(ways)} paintings")
+            print_output(target.path)
+        print_note(f"compared {len(variants)} paintings")
 
 
-class _Way(NamedTuple):
-    """One painting of the sheet."""
+class _Variant(NamedTuple):
+    """Style, method and strength of one painting."""
 
     style: str
     method: MethodName
@@ -108,30 +109,32 @@ class _Way(NamedTuple):
     def name(self) -> str:
         return f"{self.method}, strength {self.strength:g}"
 
-    def wish(self, options: Options) -> Wish:
-        return Wish(styles=[(self.style, 1.0)], method=self.method, options=replace(options, strength=self.strength))
+    def request(self, options: Options) -> PaintRequest:
+        return PaintRequest(
+            styles=[(self.style, 1.0)], method=self.method, options=replace(options, strength=self.strength)
+        )
 
 
-def _paint(errands: Sequence[Errand], service: Service | None, quiet: bool) -> dict[Path | None, float]:
-    """Paint each into its file; gives the seconds that each took."""
+def _paint_all(jobs: Sequence[PaintJob], service: Service | None, quiet: bool) -> dict[Path | None, float]:
+    """Run all jobs, and return the painting time of each target, in seconds."""
     seconds: dict[Path | None, float] = {}
 
-    def note(errand: Errand, end: Painted | StylizerError) -> None:
+    def record(job: PaintJob, end: Painted | StylizerError) -> None:
         if isinstance(end, StylizerError):
             raise end
-        seconds[errand.target.path] = end.seconds
+        seconds[job.target.path] = end.seconds
 
-    carry_out(errands, service, note, quiet=quiet)
+    run_jobs(jobs, service, record, quiet=quiet)
     return seconds
 
 
-def _sheet(photo: str, ways: Sequence[_Way], cells: Sequence[Cell]) -> Image.Image:
-    """A block a style and a row a method; before the rows the photo, and the style below it."""
+def _compose_sheet(photo: str, variants: Sequence[_Variant], cells: Sequence[Cell]) -> Image.Image:
+    """Compose a block per style and a row per method; the first column has the photo and the style."""
     blocks = []
-    for style, of_style in groupby(zip(ways, cells, strict=True), lambda pair: pair[0].style):
+    for style, of_style in groupby(zip(variants, cells, strict=True), lambda pair: pair[0].style):
         rows = [[cell for _, cell in of_method] for _, of_method in groupby(of_style, lambda pair: pair[0].method)]
-        first = [Cell("the photo", _picture(photo)), *_style_cells(style), *repeat(None, len(rows))]
-        if len(rows) == 1:  # no room below the photo
+        first = [Cell("the photo", _load_picture(photo)), *_style_cells(style), *repeat(None, len(rows))]
+        if len(rows) == 1:  # no second row for the style
             blocks.append(Block(_title(style), [[*first[:-1], *rows[0]]]))
         else:
             blocks.append(Block(_title(style), [[cell, *row] for cell, row in zip(first, rows, strict=False)]))
@@ -144,13 +147,13 @@ def _title(style: str) -> str:
 
 
 def _style_cells(style: str) -> list[Cell]:
-    """The picture of a style, where this machine has it."""
+    """Return the picture of a style, if this machine has it."""
     known = styles.find(style)
     file = known.swatch if known else Path(style)
-    return [Cell("the style", _picture(file))] if file.exists() else []
+    return [Cell("the style", _load_picture(file))] if file.exists() else []
 
 
-def _picture(file: str | Path) -> Image.Image:
+def _load_picture(file: str | Path) -> Image.Image:
     decoded = images.decode(file)
     picture = Image.fromarray(decoded.rgb)
     if decoded.alpha is not None:

@@ -1,4 +1,4 @@
-"""The commands, and how each of them ends."""
+"""Commands and exit codes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,20 @@ from stylizer.errors import Canceled, OptionError, StylizerError
 from stylizer.options import DEFAULT_METHOD, Options, check_choice
 from stylizer_cli import options as given
 from stylizer_cli import style_commands
-from stylizer_cli.carrying import carry_out
 from stylizer_cli.comparing import EXAMPLES as COMPARE_EXAMPLES
 from stylizer_cli.comparing import compare
-from stylizer_cli.errands import Wish, parse_style, plan_many, plan_one
-from stylizer_cli.outcomes import DONE, FAILED, INTERRUPTED, USAGE, Many, One, code_of
-from stylizer_cli.screen import bars, complain, drop_output, out, replace_closed_streams, tell
-from stylizer_cli.service import the_service
+from stylizer_cli.jobs import PaintRequest, parse_style, plan_batch, plan_single
+from stylizer_cli.reporters import DONE, FAILED, INTERRUPTED, USAGE, BatchReporter, SingleReporter, exit_code
+from stylizer_cli.runner import run_jobs
+from stylizer_cli.screen import (
+    drop_output,
+    print_error,
+    print_note,
+    print_output,
+    progress_bars,
+    replace_closed_streams,
+)
+from stylizer_cli.service import resolve_service
 
 _DEFAULTS = Options()
 _EXAMPLES = """\
@@ -38,14 +45,14 @@ Examples
 
 \b
 Many photos
-  One that fails does not stop the others. What is there already is not painted
-  again: the same command takes up what was interrupted.
+  A failed photo does not stop the others. Existing paintings are skipped: repeat
+  the command to resume it after an interruption.
 
 \b
 Exit codes
   0 painted   1 a picture cannot be read, painted or written, weights are
-  missing, or no service answers   2 wrong usage   130 interrupted (Ctrl-C);
-  nothing is left half written
+  missing, or no service responds   2 invalid usage   130 interrupted (Ctrl-C);
+  no partial file is left
 """
 
 app = typer.Typer(rich_markup_mode="rich", pretty_exceptions_enable=False, no_args_is_help=True)
@@ -53,35 +60,35 @@ app = typer.Typer(rich_markup_mode="rich", pretty_exceptions_enable=False, no_ar
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
-    # What a decoder remarks about slightly broken metadata is nothing a person can act on.
+    # Users cannot act on Pillow's warnings about slightly broken metadata.
     warnings.filterwarnings("ignore", module="PIL")
     replace_closed_streams()
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command; every foreseeable failure is one line on stderr.
+    """Run a command, and print every expected failure as one line on stderr.
 
     Args:
-        arguments: What follows the name of the program.
+        arguments: Command-line arguments, without the name of the program.
 
     Returns:
-        0 done; 1 a picture could not be read, painted or written; 2 wrong usage; 130 interrupted.
+        Exit code: 0 success, 1 failure, 2 invalid usage, 130 interrupted.
     """
     try:
         code = typer.main.get_command(app).main(arguments, "stylizer", standalone_mode=False)
-        sys.stdout.flush()  # so that a closed pipe is noticed here
-        if code == INTERRUPTED:  # what typer makes of Ctrl-C
+        sys.stdout.flush()  # raises here if the pipe is closed
+        if code == INTERRUPTED:  # how typer reports Ctrl-C
             raise KeyboardInterrupt
         return code if isinstance(code, int) else DONE
     except KeyboardInterrupt:
         return _fail("interrupted; nothing was written", INTERRUPTED)
     except StylizerError as error:
-        return _fail(error.detail, code_of(error))
+        return _fail(error.detail, exit_code(error))
     except typer.TyperException as error:
-        detail = error.format_message()  # empty where there were no arguments, and help was shown
+        detail = error.format_message()  # empty if help was shown for lack of arguments
         return _fail(f"{detail} Try 'stylizer --help'.", USAGE) if detail else USAGE
-    except BrokenPipeError:  # whoever reads our output, `head` for one, has seen enough
+    except BrokenPipeError:  # the reader of stdout, such as `head`, has exited
         drop_output()
         return FAILED
     except OSError as error:
@@ -92,15 +99,15 @@ def run(arguments: list[str]) -> int:
 
 
 def _fail(detail: str, code: int) -> int:
-    complain(detail)
+    print_error(detail)
     return code
 
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version  # 13 ms that painting does without
+        from importlib.metadata import version  # takes 13 ms, which painting saves
 
-        out(f"stylizer {version('image-stylizer')}")
+        print_output(f"stylizer {version('image-stylizer')}")
         raise typer.Exit
 
 
@@ -139,7 +146,7 @@ def paint(
     key: given.Key = None,
     jobs: given.Jobs = None,
 ) -> None:
-    """Paint each PHOTO in a style and write the results; their paths go to stdout."""
+    """Paint each PHOTO in a style, write the results, and print their paths to stdout."""
     options = Options(
         size=size,
         strength=strength,
@@ -149,7 +156,7 @@ def paint(
         features=features,
         seed=seed,
     )
-    wish = Wish(
+    request = PaintRequest(
         styles=[parse_style(text) for text in style],
         method=method,
         options=options,
@@ -157,47 +164,47 @@ def paint(
         content_mask=content_mask,
         format_quality=format_quality,
     )
-    service = the_service(api, key, jobs)
+    service = resolve_service(api, key, jobs)
     if to is not None and output is not None:
         raise OptionError("both -o and --to say where to write; give one of them", field="output")
     if len(photos) == 1 and to is None:
-        one = plan_one(photos[0], wish, output, format, force)
-        with _resumable(service is not None and one.target.path is not None):
-            carry_out([one], service, One(quiet=quiet), quiet=quiet)
+        job = plan_single(photos[0], request, output, format, force)
+        with _resume_hint(service is not None and job.target.path is not None):
+            run_jobs([job], service, SingleReporter(quiet=quiet), quiet=quiet)
         return
-    many = Many(quiet=quiet)
-    errands = plan_many(photos, wish, output, to, format)
-    with _resumable(True):
-        carry_out([errand for errand in errands if force or not many.skips(errand)], service, many, quiet=quiet)
-    many.finish()
+    reporter = BatchReporter(quiet=quiet)
+    planned = plan_batch(photos, request, output, to, format)
+    with _resume_hint(True):
+        run_jobs([job for job in planned if force or not reporter.skip_existing(job)], service, reporter, quiet=quiet)
+    reporter.finish()
 
 
 @contextmanager
-def _resumable(is_resumable: bool) -> Iterator[None]:
-    """Have who interrupts the block told that it can be continued, if so."""
+def _resume_hint(is_resumable: bool) -> Iterator[None]:
+    """Mention on Ctrl-C that the command can be resumed, if it can."""
     try:
         yield
     except KeyboardInterrupt:
         if not is_resumable:
             raise
-        raise Canceled("interrupted; the same command takes up the rest") from None
+        raise Canceled("interrupted; repeat the command to resume") from None
 
 
 @app.command(epilog="\b\nExample\n  stylizer fetch vgg19", no_args_is_help=True)
 def fetch(what: given.Fetched, to: given.Folder = None) -> None:
-    """Fetch weights that do not come with this program; the path of the file goes to stdout.
+    """Download weights that are not included, and print the path of the file to stdout.
 
-    vgg19 are those that torchvision publishes: 548 MiB, checked by their SHA-256.
+    vgg19: the weights published by torchvision, 548 MiB, checked by SHA-256.
     """
     check_choice("what", what, given.FETCHABLE)
-    with bars() as shown, shown.bar("fetching") as show:
-        from stylizer.features import vgg19, weights_file  # bring torch
+    with progress_bars() as bars, bars.bar("fetching") as on_progress:
+        from stylizer.features import vgg19, weights_file  # import torch
 
-        path, is_new = vgg19.fetch(to, show)
-    out(path)
+        path, is_new = vgg19.fetch(to, on_progress)
+    print_output(path)
     folder = path.parent.resolve()
     use = "" if folder in weights_file.folders() else f"; to paint with it, set {weights_file.FOLDER_VARIABLE}={folder}"
-    tell(f"{what} {'is fetched' if is_new else 'is already there, and intact'}{use}")
+    print_note(f"{what} {'fetched' if is_new else 'already exists and is intact'}{use}")
 
 
 app.command(epilog=COMPARE_EXAMPLES, no_args_is_help=True)(compare)

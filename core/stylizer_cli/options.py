@@ -1,6 +1,6 @@
-"""What the command line can be given: each argument and option with its help, its range and how it is read.
+"""Arguments and options of the command line: help, metavar and parser.
 
-What a value must be is said and checked in `stylizer.options` and `stylizer.images.encoding`; this only tells of it.
+`stylizer.options` and `stylizer.images.encoding` validate the values.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from stylizer_cli.service import DEFAULT_JOBS, JOBS_RANGE, KEY_VARIABLE
 FETCHABLE = ("vgg19",)
 _PAINTING: dict[str, Any] = {"rich_help_panel": "Painting"}
 _OUTPUT: dict[str, Any] = {"rich_help_panel": "Output"}
-_SERVICE: dict[str, Any] = {"rich_help_panel": "By a service", "show_default": False}
+_SERVICE: dict[str, Any] = {"rich_help_panel": "Service", "show_default": False}
 
 
 def number(kind: type) -> dict[str, Any]:
-    """How an option takes a number; what is none is left to `Options`, whose message also says what is allowed."""
+    """Keyword arguments of a numeric option; `Options` reports invalid values together with the range."""
 
     def parse(value: object) -> object:
         try:
@@ -35,7 +35,7 @@ def number(kind: type) -> dict[str, Any]:
 
 
 def choice(choices: tuple[str, ...]) -> dict[str, Any]:
-    """How an option takes one of several words, which are checked likewise."""
+    """Keyword arguments of an option with choices, which `Options` validates too."""
     return {"parser": str, "metavar": "|".join(choices)}
 
 
@@ -55,8 +55,8 @@ Styles = Annotated[
         "--style",
         "-s",
         metavar="STYLE|FILE[=WEIGHT]",
-        help="A style (see [bold]stylizer styles[/]) or any picture. Give it again to blend; "
-        "=WEIGHT says how much of each counts, 1 if left out.",
+        help="A style (see [bold]stylizer styles[/]) or any picture. Repeat it to blend; =WEIGHT is relative, 1 by "
+        "default.",
         autocompletion=lambda: [*catalog(), *own()],
         show_default=False,
         **_PAINTING,
@@ -72,12 +72,12 @@ Size = Annotated[
     ),
 ]
 Quality = Annotated[
-    options.Quality, typer.Option(help="How much time to spend.", **choice(options.QUALITIES), **_PAINTING)
+    options.Quality, typer.Option(help="Trade quality for time.", **choice(options.QUALITIES), **_PAINTING)
 ]
 Strength = Annotated[
     float,
     typer.Option(
-        help=f"{_between(options.STRENGTH_RANGE)}: 0 gives the photo back, 1 the full painting.",
+        help=f"{_between(options.STRENGTH_RANGE)}: 0 returns the photo, 1 the full painting.",
         **number(float),
         **_PAINTING,
     ),
@@ -85,7 +85,7 @@ Strength = Annotated[
 StyleScale = Annotated[
     float,
     typer.Option(
-        help=f"Size of the strokes, {_between(options.STYLE_SCALE_RANGE)}: 0.5 paints them half as large.",
+        help=f"Size of the strokes, {_between(options.STYLE_SCALE_RANGE)}: 0.5 halves it.",
         **number(float),
         **_PAINTING,
     ),
@@ -93,8 +93,8 @@ StyleScale = Annotated[
 PreserveColor = Annotated[
     options.PreserveColor,
     typer.Option(
-        help="Keep the photo's colors: [bold]luminance[/] paints only light and dark, [bold]histogram[/] "
-        "gives the style the photo's palette.",
+        help="Keep the photo's colors: [bold]luminance[/] paints brightness only, [bold]histogram[/] gives the style "
+        "the photo's palette.",
         **choice(options.PRESERVE_COLOR),
         **_PAINTING,
     ),
@@ -107,18 +107,18 @@ ContentMask = Annotated[
     str | None,
     typer.Option(
         metavar="FILE",
-        help="White keeps the photo's structure, black is free to become pure style. Found in the photo if left out. "
-        "Methods neighbor and texture only.",
+        help="White keeps the photo's structure, black allows pure style. Computed from the photo by default. Methods "
+        "neighbor and texture only.",
         **_PAINTING,
     ),
 ]
 Method = Annotated[
     options.MethodName,
     typer.Option(
-        help="[bold]neighbor[/] paints with the pieces of the style whose learned features are nearest to the photo's; "
-        "[bold]feedforward[/] paints in one pass of a neural network, in a fraction of a second, for previews; "
-        "[bold]optimization[/] changes the pixels until a neural network sees the style in them, which is the "
-        "slowest; [bold]texture[/] finds pieces of the style by their pixels, without a network.",
+        help="[bold]neighbor[/] paints with patches of the style whose learned features are nearest to the photo's; "
+        "[bold]feedforward[/] is one pass of a neural network, in a fraction of a second, for previews; "
+        "[bold]optimization[/] optimizes the pixels until a neural network sees the style, which is the slowest; "
+        "[bold]texture[/] matches patches of the style by their pixels, without a network.",
         **choice(options.METHOD_NAMES),
         **_PAINTING,
     ),
@@ -126,8 +126,8 @@ Method = Annotated[
 Features = Annotated[
     options.FeaturesName | None,
     typer.Option(
-        help="What method optimization compares pictures by: [bold]compact[/] comes with this program and is what it "
-        "takes if this is left out, [bold]vgg19[/] is fetched once with [bold]stylizer fetch vgg19[/].",
+        help="Network of method optimization: [bold]compact[/] is included and the default, [bold]vgg19[/] is fetched "
+        "once with [bold]stylizer fetch vgg19[/].",
         **choice(options.FEATURES),
         **_PAINTING,
     ),
@@ -135,7 +135,7 @@ Features = Annotated[
 Seed = Annotated[
     int,
     typer.Option(
-        help=f"{_between(options.SEED_RANGE)}: the same one paints the same picture again.",
+        help=f"{_between(options.SEED_RANGE)}: the same seed paints the same picture.",
         **number(int),
         **_PAINTING,
     ),
@@ -146,8 +146,8 @@ Output = Annotated[
         "--output",
         "-o",
         metavar="FILE",
-        help=f"Where to write; its suffix says the format: {' '.join(SUFFIXES)}. A folder is fine, - writes "
-        "to stdout. If left out, PHOTO-STYLE in the current folder.",
+        help=f"Output file, whose suffix gives the format: {' '.join(SUFFIXES)}; or a folder, or - for stdout. "
+        "Default: PHOTO-STYLE in the current folder.",
         show_default=False,
         **_OUTPUT,
     ),
@@ -158,7 +158,7 @@ SheetOutput = Annotated[
         "--output",
         "-o",
         metavar="FILE",
-        help="Where to write the sheet. If left out, PHOTO-compare in the current folder.",
+        help="Output file. Default: PHOTO-compare in the current folder.",
         show_default=False,
         **_OUTPUT,
     ),
@@ -167,7 +167,7 @@ To = Annotated[
     str | None,
     typer.Option(
         metavar="DIR",
-        help="A folder for the paintings, made if it is not there. What is in it already is not painted again.",
+        help="Folder for the paintings, created if necessary. Existing paintings are skipped.",
         show_default=False,
         **_OUTPUT,
     ),
@@ -177,13 +177,13 @@ Force = Annotated[
     typer.Option(
         "--force",
         "-f",
-        help="Replace what is already there. If left out, that is refused, or skipped where there are many.",
+        help="Replace existing files. By default a single painting is refused, and many are skipped.",
         **_OUTPUT,
     ),
 ]
 Format = Annotated[
     encoding.Format | None,
-    typer.Option(help="The format, where no suffix says it.", **choice(encoding.FORMATS), **_OUTPUT),
+    typer.Option(help="Output format, if no suffix gives it.", **choice(encoding.FORMATS), **_OUTPUT),
 ]
 FormatQuality = Annotated[
     int | None,
@@ -195,24 +195,23 @@ FormatQuality = Annotated[
         **_OUTPUT,
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something fails.", **_OUTPUT)]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.", **_OUTPUT)]
 _API: dict[str, Any] = {
     "metavar": "URL",
-    "help": "Let the service at this address paint instead of this machine. Empty: this machine, whatever the "
-    "environment says.",
+    "help": "Paint by the service at this URL instead of on this machine. An empty value overrides the environment.",
     **_SERVICE,
 }
 Api = Annotated[str | None, typer.Option(envvar="STYLIZER_API", **_API)]
-# Behind a subcommand, where the environment must not outdo what was said before it.
-ApiAgain = Annotated[str | None, typer.Option("--api", **_API)]
+# After a subcommand, where the environment must not override the option before it.
+SubcommandApi = Annotated[str | None, typer.Option("--api", **_API)]
 Key = Annotated[
     str | None,
-    typer.Option(metavar="KEY", help=f"Its API key. If left out, what {KEY_VARIABLE} says.", **_SERVICE),
+    typer.Option(metavar="KEY", help=f"API key. Default: {KEY_VARIABLE}.", **_SERVICE),
 ]
 Jobs = Annotated[
     int | None,
     typer.Option(
-        help=f"How many paintings it is asked for at once, {_between(JOBS_RANGE)}. [dim]\\[default: {DEFAULT_JOBS}][/]",
+        help=f"Concurrent paintings, {_between(JOBS_RANGE)}. [dim]\\[default: {DEFAULT_JOBS}][/]",
         **number(int),
         **_SERVICE,
     ),
@@ -222,8 +221,7 @@ Folder = Annotated[
     Path | None,
     typer.Option(
         metavar="DIR",
-        help="Where to put it. If left out, the folder that the environment variable STYLIZER_WEIGHTS names, or the "
-        "cache of torch.",
+        help="Target folder. Default: the environment variable STYLIZER_WEIGHTS, or the cache of torch.",
         show_default=False,
     ),
 ]

@@ -1,4 +1,4 @@
-"""What a person sees. What was asked for goes to stdout (a path, a table, a picture), everything about it to stderr."""
+"""Terminal output: results (paths, tables, pictures) on stdout, notes, errors and progress on stderr."""
 
 from __future__ import annotations
 
@@ -10,40 +10,40 @@ from contextlib import contextmanager, suppress
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-Show = Callable[[int, int | None], None]
-"""Takes how much is done, and how much there is to do where that is known."""
+ProgressCallback = Callable[[int, int | None], None]
+"""Receives the completed steps and the total, or None if unknown."""
 
 
-def out(line: object) -> None:
-    """Print what was asked for; the name of a file in the bytes that it has, which need not be text."""
+def print_output(line: object) -> None:
+    """Print a result to stdout; file names are written as their raw bytes."""
     sys.stdout.buffer.write(os.fsencode(f"{line}\n"))
     sys.stdout.flush()
 
 
-def tell(line: str) -> None:
-    """Print something about it; where stderr cannot be written to, the exit code has to do."""
+def print_note(line: str) -> None:
+    """Print a note to stderr; an unwritable stderr is ignored."""
     with suppress(OSError):
-        print(line, file=sys.stderr)  # noqa: T201 - the command line is the one place that prints
+        print(line, file=sys.stderr)  # noqa: T201 - this is the command line
         sys.stderr.flush()
 
 
 def replace_closed_streams() -> None:
-    """Open what was closed by the caller (`<&-`, `>&-`), so that no file takes its number.
+    """Reopen standard streams closed by the caller (`<&-`, `>&-`), so that no other file gets their descriptors.
 
-    Reading from stdin and writing to stdout then fail as they do with a closed file; what goes to stderr is dropped.
+    Reading stdin and writing stdout then fail as with a closed file; writes to stderr are dropped.
     """
-    ways = ((0, "stdin", os.O_WRONLY), (1, "stdout", os.O_RDONLY), (2, "stderr", os.O_WRONLY))
-    for number, name, way in ways:  # in order: the lowest free number is taken
+    modes = ((0, "stdin", os.O_WRONLY), (1, "stdout", os.O_RDONLY), (2, "stderr", os.O_WRONLY))
+    for number, name, mode in modes:  # in order: open() takes the lowest free descriptor
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, way)
+            os.open(os.devnull, mode)
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))  # noqa: SIM115
 
 
 def drop_output() -> None:
-    """Discard what is still buffered for stdout, if it cannot be written; Python would try again when it ends."""
+    """Discard buffered output of an unwritable stdout, which Python would flush again on exit."""
     try:
         sys.stdout.flush()
     except (OSError, ValueError):
@@ -51,21 +51,21 @@ def drop_output() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def complain(detail: str) -> None:
-    """Print an error, as one line."""
-    tell(f"stylizer: error: {' '.join(detail.split())}")
+def print_error(detail: str) -> None:
+    """Print an error as one line."""
+    print_note(f"stylizer: error: {' '.join(detail.split())}")
 
 
 class Bars:
-    """Bars on stderr with the time that is left; each goes away when its work is done."""
+    """Progress bars on stderr, each removed when its work is done."""
 
     def __init__(self, progress: Progress):
         self._progress = progress
 
     @contextmanager
-    def bar(self, doing: str) -> Iterator[Show]:
-        """Show one more while the block lasts."""
-        task = self._progress.add_task(doing, total=None)
+    def bar(self, label: str) -> Iterator[ProgressCallback]:
+        """Show a bar during the block."""
+        task = self._progress.add_task(label, total=None)
         try:
             yield lambda done, total: self._progress.update(task, completed=done, total=total)
         finally:
@@ -73,10 +73,10 @@ class Bars:
 
 
 @contextmanager
-def bars(*, quiet: bool = False) -> Iterator[Bars]:
-    """Have bars while the block lasts, if there is a screen to show them on."""
-    doing = TextColumn("{task.description}", markup=False)  # it may be the name of a file, with brackets in it
-    columns = (doing, BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    shown = sys.stderr.isatty() and not quiet
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not shown) as progress:
+def progress_bars(*, quiet: bool = False) -> Iterator[Bars]:
+    """Show progress bars during the block, if stderr is a terminal."""
+    label = TextColumn("{task.description}", markup=False)  # file names may contain brackets
+    columns = (label, BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    is_shown = sys.stderr.isatty() and not quiet
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not is_shown) as progress:
         yield Bars(progress)

@@ -1,4 +1,4 @@
-"""Which service is to paint, if not this machine."""
+"""The service to paint by, as given by options and environment."""
 
 from __future__ import annotations
 
@@ -15,19 +15,18 @@ DEFAULT_JOBS = 4
 
 
 class Service(NamedTuple):
-    """Where it is, the key it knows us by (None: it asks for none), and how many paintings are asked for at once."""
+    """Base URL, API key (None if not required), and number of concurrent jobs."""
 
     api: str
     key: str | None
     jobs: int = DEFAULT_JOBS
 
 
-def the_service(api: str | None, key: str | None, jobs: int | None = None) -> Service | None:
-    """The service that was named, or None where this machine is to paint.
+def resolve_service(api: str | None, key: str | None, jobs: int | None = None) -> Service | None:
+    """Validate the options of a service; None without one, to paint on this machine.
 
     Raises:
-        OptionError: An option that only goes with a service, a key that cannot be sent, or a number of jobs out of its
-            range.
+        OptionError: An option requires --api, the key has invalid characters, or `jobs` is out of range.
     """
     if not api:
         for name, value in (("key", key), ("jobs", jobs)):
@@ -39,16 +38,16 @@ def the_service(api: str | None, key: str | None, jobs: int | None = None) -> Se
         allowed = f"a whole number from {low} to {high}"
         raise OptionError(f"jobs is {jobs!r}; it must be {allowed}", field="jobs", allowed=allowed)
     _check_client()
-    # The variable is not the option's own: a key that is set for other times is no mistake.
+    # Read here rather than by typer: a key in the environment without --api is no error.
     key = key or os.environ.get(KEY_VARIABLE)
-    if key and not re.fullmatch(r"[!-~]+", key):  # which is a secret, and not told
+    if key and not re.fullmatch(r"[!-~]+", key):  # a secret, so the message leaves it out
         allowed = "printable ASCII without spaces"
         raise OptionError(f"key has other characters than {allowed}", field="key", allowed=allowed)
     return Service(api, key, jobs or DEFAULT_JOBS)
 
 
 def _check_client() -> None:
-    """Raise an OptionError unless the client, which is an extra, is installed."""
+    """Raise an OptionError unless the extra `client` is installed."""
     if find_spec("httpx") is None:
-        detail = "api is given, and the client is not installed: it is the extra 'client' of image-stylizer"
+        detail = "api is given, but the client is not installed: install image-stylizer[client]"
         raise OptionError(detail, field="api")

@@ -1,4 +1,4 @@
-"""`stylizer styles`: the styles there are, and more of them."""
+"""`stylizer styles`: list and add styles."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from rich.table import Table
 from stylizer import styles
 from stylizer.errors import OptionError
 from stylizer_cli import options as given
-from stylizer_cli.screen import out, tell
-from stylizer_cli.service import Service, the_service
+from stylizer_cli.screen import print_note, print_output
+from stylizer_cli.service import Service, resolve_service
 
 _EXAMPLES = """\
 \b
@@ -41,17 +41,17 @@ def _list_styles(context: typer.Context, api: given.Api = None, key: given.Key =
     """List the styles, or add one of your own."""
     if context.invoked_subcommand is not None:
         return
-    service = the_service(api, key)
-    rows = _of_this_machine() if service is None else _of_service(service)
-    console = Console(markup=False, emoji=False)  # titles are anybody's words
-    if not console.is_terminal:  # one line each, for other programs
+    service = resolve_service(api, key)
+    rows = _local_rows() if service is None else _service_rows(service)
+    console = Console(markup=False, emoji=False)  # titles may contain markup
+    if not console.is_terminal:  # one line per style, for other programs
         for row in rows:
-            out("\t".join(row))
+            print_output("\t".join(row))
         return
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for heading in ("style", "title", "by"):
         table.add_column(heading, no_wrap=True, style="bold" if heading == "style" else None)
-    table.add_column("looks")
+    table.add_column("description")
     for row in rows:
         table.add_row(row.id, row.title, ", ".join(filter(None, (row.artist, row.year))), row.description)
     console.print(table)
@@ -60,41 +60,41 @@ def _list_styles(context: typer.Context, api: given.Api = None, key: given.Key =
 @app.command("add", no_args_is_help=True)
 def _add(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call it.", show_default=False)],
-    file: Annotated[str, typer.Argument(metavar="FILE", help="What it looks like: any picture.", show_default=False)],
-    force: Annotated[bool, typer.Option("--force", "-f", help="Replace a style of yours of that name.")] = False,
-    api: given.ApiAgain = None,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the style.", show_default=False)],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Any picture.", show_default=False)],
+    force: Annotated[bool, typer.Option("--force", "-f", help="Replace your style of that name.")] = False,
+    api: given.SubcommandApi = None,
     key: given.Key = None,
 ) -> None:
-    """Add a style of your own, here or at a service; what to paint in it by goes to stdout."""
-    assert context.parent is not None  # `styles`, before whose subcommand --api and --key may stand as well
-    said_before = context.parent.params
-    service = the_service(said_before["api"] if api is None else api, key or said_before["key"])
+    """Add a style of your own, on this machine or at a service, and print its id to stdout."""
+    assert context.parent is not None  # `styles`, which takes --api and --key before the subcommand too
+    parent = context.parent.params
+    service = resolve_service(parent["api"] if api is None else api, key or parent["key"])
     if service is None:
-        from stylizer import style_folder  # brings torch
+        from stylizer import style_folder  # imports torch
 
-        out(style_folder.add(name, Path(file), replace=force).id)
-        tell(f"paint in it with --style {name}")
+        print_output(style_folder.add(name, Path(file), replace=force).id)
+        print_note(f"use it with --style {name}")
         return
     if force:
         raise OptionError(
-            "force is given, which a service has no use for: each style there is a new one", field="force"
+            "force is given, which does not apply to a service: each style added there is new", field="force"
         )
-    from stylizer_cli import remote  # brings httpx
+    from stylizer_cli import api_backend  # imports httpx
 
-    style = remote.add_style(service, name, file)
-    out(style)
-    tell(f"paint in it with --style {style}, at {service.api}")
+    style = api_backend.add_style(service, name, file)
+    print_output(style)
+    print_note(f"use it with --style {style}, at {service.api}")
 
 
-def _of_this_machine() -> Iterable[_Row]:
+def _local_rows() -> Iterable[_Row]:
     known = [*styles.catalog().values(), *styles.own().values()]
     return [_Row(style.id, style.title, style.artist, style.year, style.description) for style in known]
 
 
-def _of_service(service: Service) -> Iterable[_Row]:
-    from stylizer_cli import remote  # brings httpx
+def _service_rows(service: Service) -> Iterable[_Row]:
+    from stylizer_cli import api_backend  # imports httpx
 
-    with remote.connected(service) as client:
+    with api_backend.connect(service) as client:
         known = client.styles()
     return [_Row(s.id, s.title, s.artist or "", s.year or "", s.description or "") for s in known]

@@ -1,4 +1,4 @@
-"""Where a painting goes, by what the command line was given: the name of the file, its format, the encoder quality."""
+"""Output targets: file name, format and encoder quality."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from stylizer.options import check_choice
 from stylizer.output import SUFFIXES, format_of, write_whole
 
 STANDARD_STREAM = "-"
-"""In place of a file name: stdin or stdout."""
+"""File name that stands for stdin or stdout."""
 
 
 class Target(NamedTuple):
-    """Where to write (None: to stdout) and in which format."""
+    """Path (None for stdout) and format."""
 
     path: Path | None
     format: Format
 
 
 def choose_target(photo: str, styles: list[str], output: str | None, wanted: Format | None, force: bool) -> Target:
-    """Settle where the painting goes, and refuse what cannot work before any time is spent on painting.
+    """Choose path and format of a painting, and check that it can be written.
 
     Args:
-        photo: A path, or - for stdin.
-        styles: By which it is called where it is given no name.
+        photo: Path, or - for stdin.
+        styles: Names of the styles, for the default file name.
         output: A file, a folder, - for stdout, or None for the working folder.
-        wanted: The format, if it was named.
-        force: Whether a file that is there may be replaced.
+        wanted: Format, if given.
+        force: Whether an existing file may be replaced.
 
     Raises:
-        OptionError: It cannot go there; `field` is "output" or "format".
+        OptionError: The target is invalid; `field` is "output" or "format".
     """
     if wanted is not None:
         check_choice("format", wanted, FORMATS)
     if output == STANDARD_STREAM:
         if sys.stdout.isatty():
-            raise OptionError("output is -, but stdout is a screen; redirect it to a file", field="output")
+            raise OptionError("output is -, but stdout is a terminal; redirect it to a file", field="output")
         return Target(None, wanted or "jpeg")
     if output is None or Path(output).is_dir():
         if photo == STANDARD_STREAM:
@@ -57,7 +57,7 @@ def choose_target(photo: str, styles: list[str], output: str | None, wanted: For
 
 
 def _default_name(photo: str, styles: list[str], wanted: Format | None) -> str:
-    """Name "cat.png" in woodcut "cat-woodcut.png"; what we cannot write, such as HEIC, becomes a JPEG."""
+    """Return "cat-woodcut.png" for "cat.png" in woodcut; formats we cannot write, such as HEIC, become JPEG."""
     suffix = Path(photo).suffix if Path(photo).suffix.lower() in SUFFIXES else ".jpg"
     if wanted is not None and SUFFIXES[suffix.lower()] != wanted:
         suffix = next(suffix for suffix, name in SUFFIXES.items() if name == wanted)
@@ -71,18 +71,18 @@ def _check_writable(path: Path, force: bool) -> None:
     elif path.exists() and not path.is_file():
         problem = "is not a file"
     elif path.exists() and not force:
-        problem = "is already there; --force replaces it"
+        problem = "already exists; --force replaces it"
     elif not os.access(path.parent, os.W_OK):
-        problem = "is in a folder that may not be written to"
+        problem = "is in a folder without write permission"
     if problem:
         raise OptionError(f"output {str(path)!r} {problem}", field="output")
 
 
 def choose_quality(quality: int | None, name: Format) -> int:
-    """Settle the encoder quality, 1-100: the default unless given.
+    """Return the given encoder quality, 1-100, or the default.
 
     Raises:
-        OptionError: It is out of its range, or the format is lossless, so that it would mean nothing.
+        OptionError: The quality is out of range, or the format is lossless.
     """
     if quality is None:
         return DEFAULT_QUALITY
@@ -95,7 +95,7 @@ def choose_quality(quality: int | None, name: Format) -> int:
 
 
 def write(target: Target, data: bytes) -> None:
-    """Bring a painting where it is to go."""
+    """Write an encoded painting to its target."""
     if target.path is None:
         sys.stdout.buffer.write(data)
     else:

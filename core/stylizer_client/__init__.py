@@ -1,4 +1,4 @@
-"""A client of the Image Stylizer service.
+"""Python client of the Image Stylizer service.
 
     from stylizer_client import Client
 
@@ -7,39 +7,38 @@
         client.wait(job, on_progress=lambda job: print(f"{job.progress:.0%}"))
         client.download(job, "painted.jpg")
 
-`AsyncClient` is the same for an event loop. Everything that can go wrong is a `ClientError`, and `errors.py` draws the
-tree. The client knows the service by its HTTP contract alone, and nothing else of this project.
+`AsyncClient` has the same methods for an event loop. Every error is a `ClientError`; `errors.py` draws the tree. The
+client depends on the HTTP contract only, and on nothing else of this project.
 """
 
 from stylizer_client.clients import AsyncClient, Client
-from stylizer_client.conversations import OnProgress, Options, Source, StyleSource
 from stylizer_client.errors import (
-    BadAnswer,
-    Busy,
     ClientError,
     Conflict,
     Expired,
     Invalid,
+    InvalidResponse,
     NotAllowed,
     NotFound,
     PaintingCanceled,
     PaintingFailed,
     Problem,
+    ServiceUnavailable,
     TimedOut,
     Unreachable,
 )
 from stylizer_client.files import Picture
+from stylizer_client.flows import OnProgress, Options, Source, StyleSource
 from stylizer_client.resources import Result, Seconds, Status, Style, StyleWeight, Stylization, Upload
 
 __all__ = [
     "AsyncClient",
-    "BadAnswer",
-    "Busy",
     "Client",
     "ClientError",
     "Conflict",
     "Expired",
     "Invalid",
+    "InvalidResponse",
     "NotAllowed",
     "NotFound",
     "OnProgress",
@@ -50,6 +49,7 @@ __all__ = [
     "Problem",
     "Result",
     "Seconds",
+    "ServiceUnavailable",
     "Source",
     "Status",
     "Style",

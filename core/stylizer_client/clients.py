@@ -1,4 +1,4 @@
-"""The two clients: one that waits for each answer, and one for an event loop."""
+"""The synchronous and the asynchronous client."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any, Self, TypeVar, Unpack
 
 import httpx
 
-from stylizer_client.conversations import Api, Blend, OnProgress, Options, Source, StyleSource
 from stylizer_client.errors import Unreachable
 from stylizer_client.files import Picture
+from stylizer_client.flows import ApiFlows, Blend, OnProgress, Options, Source, StyleSource
 from stylizer_client.resources import Status, Style, Stylization, Upload
-from stylizer_client.steps import NOTHING, Answer, Call, Conversation, Pause
+from stylizer_client.steps import NO_RESPONSE, Flow, Request, Response, Sleep
 
 TIMEOUT = 60.0
 RETRIES = 5
@@ -24,21 +24,21 @@ T = TypeVar("T")
 
 
 class Client:
-    """The service, for programs that do one thing after the other. Safe to share between threads.
+    """Synchronous client, safe to share between threads.
 
-    Every call is tried again, after growing and random pauses, when there is no answer or one that says that it may
-    pass (429, 5xx), and says so only when all tries are used up. No retry ever paints twice.
+    Requests without a response, or with a transient error (429, 5xx), are retried with exponential backoff and jitter.
+    No retry ever paints twice.
 
     Args:
-        base_url: Where the service is, such as "http://localhost:8000" or "https://art.example.com/prod".
-        key: The API key; None where the service asks for none, as one on your own machine.
-        timeout: Seconds that the other side may be silent; connecting takes 10 at most.
-        retries: How often a call is tried again.
-        transport: Carries the requests, if not the network.
+        base_url: Base URL of the service, such as "http://localhost:8000" or "https://art.example.com/prod".
+        key: API key; None if the service requires none, as on your own machine.
+        timeout: Longest silence of the service, seconds; connecting takes at most 10.
+        retries: Most retries of a request.
+        transport: httpx transport to use instead of the network.
 
     Raises:
-        ValueError: `base_url` is no address of http or https, or `key` has other characters than printable ASCII
-            without spaces.
+        ValueError: `base_url` is not an http or https URL, or `key` has characters other than printable ASCII without
+            spaces.
     """
 
     def __init__(
@@ -50,8 +50,8 @@ class Client:
         retries: int = RETRIES,
         transport: httpx.BaseTransport | None = None,
     ):
-        self._api = _api(base_url, key, retries)
-        self._http = httpx.Client(timeout=_timeouts(timeout), transport=transport)
+        self._flows = _flows_for(base_url, key, retries)
+        self._http = httpx.Client(timeout=_httpx_timeout(timeout), transport=transport)
 
     def __enter__(self) -> Self:
         return self
@@ -60,46 +60,46 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._http.close()
 
     def styles(self) -> list[Style]:
-        """The built-in styles, then those of your own."""
-        return self._talk(self._api.styles())
+        """List the built-in styles, then your own."""
+        return self._run(self._flows.styles())
 
-    def style(self, id: str) -> Style:  # noqa: A002 - what it is called everywhere
-        """One style.
+    def style(self, id: str) -> Style:  # noqa: A002 - the name in the API
+        """Get a style.
 
         Raises:
-            NotFound: There is none of that id.
+            NotFound: No style has this id.
         """
-        return self._talk(self._api.style(id))
+        return self._run(self._flows.style(id))
 
     def add_style(self, title: str, picture: Source) -> Style:
-        """Make a style of your own; it does not expire.
+        """Create a style of your own, which does not expire.
 
         Args:
-            title: What people call it, 1 to 100 characters.
-            picture: What it looks like.
+            title: Display name, 1 to 100 characters.
+            picture: Picture in that style.
 
         Raises:
             Invalid: The picture cannot be used.
             OSError: The file cannot be read.
         """
-        return self._talk(self._api.add_style(title, picture))
+        return self._run(self._flows.add_style(title, picture))
 
     def upload(self, picture: Picture, *, name: str | None = None) -> Upload:
-        """Send a picture, straight to where the service keeps files. It can be used for many paintings.
+        """Upload a picture directly to the store of the service, for use in any number of paintings.
 
         Args:
-            picture: A path, the bytes of a file, or an open one.
-            name: Of the file, whose suffix says what it is, for a picture that has none.
+            picture: A path, the bytes of a file, or an open file.
+            name: File name, whose suffix gives the media type; needed only without a path.
 
         Raises:
-            Invalid: It has too many bytes. (What is wrong inside is told by the first call that uses it.)
+            Invalid: The file is too large. The first operation that uses the upload checks its content.
             OSError: The file cannot be read.
         """
-        return self._talk(self._api.upload(picture, name))
+        return self._run(self._flows.upload(picture, name))
 
     def stylize(
         self,
@@ -111,119 +111,119 @@ class Client:
         idempotency_key: str | None = None,
         **options: Unpack[Options],
     ) -> Stylization:
-        """Have a photo painted; gives the job at once. Pictures that are not uploaded yet are.
+        """Start painting a photo, and return the job. Pictures are uploaded as necessary.
 
         Args:
             content: The photo.
-            style: The id of a style, a picture, or a list of up to four of them with weights (only ratios matter).
-            mask: Paint only where it is white; of the photo's shape.
-            content_mask: Methods neighbor and texture: keep the photo's structure where it is white; of the photo's
-                shape.
-            idempotency_key: Called again with the same key and the same uploads, this gives the same job. By itself
-                each call has a key of its own.
+            style: Id of a style, a picture, or up to four of either with weights, of which only the ratios matter.
+            mask: Paint only where this picture is white; it has the shape of the photo.
+            content_mask: Methods neighbor and texture: keep the structure of the photo where this picture is white; it
+                has the shape of the photo.
+            idempotency_key: The same key with the same uploads returns the same job. By default each call has a new
+                key.
             options: See `Options`.
 
         Raises:
-            Invalid: A picture or an option cannot be honored; `field` says which.
+            Invalid: A picture or an option is invalid; `field` names it.
             OSError: A file cannot be read.
         """
-        return self._talk(self._api.stylize(content, style, mask, content_mask, options, idempotency_key))
+        return self._run(self._flows.stylize(content, style, mask, content_mask, options, idempotency_key))
 
     def job(self, id: str) -> Stylization:  # noqa: A002
-        """How a painting is.
+        """Get a job.
 
         Raises:
-            NotFound: There is none of that id, or it is not yours.
+            NotFound: You have no job of this id.
         """
-        return self._talk(self._api.job(id))
+        return self._run(self._flows.job(id))
 
     def jobs(self, *, status: Status | None = None, limit: int | None = None) -> list[Stylization]:
-        """Your paintings, newest first: all, or the first `limit`, of any status or of one."""
-        return self._talk(self._api.jobs(status, limit))
+        """List your jobs, newest first: all or the first `limit`, of any status or of one."""
+        return self._run(self._flows.jobs(status, limit))
 
     def wait(
         self, job: Stylization | str, *, on_progress: OnProgress | None = None, timeout: float | None = None
     ) -> Stylization:
-        """Wait until a painting is done.
+        """Wait until a job has succeeded.
 
         Args:
-            job: The painting, or its id.
-            on_progress: Called with it each time it was looked at; raise from it to stop waiting.
-            timeout: Seconds to wait at most.
+            job: The job, or its id.
+            on_progress: Called with the job after each poll; raise from it to stop waiting.
+            timeout: Most seconds to wait.
 
         Raises:
-            PaintingFailed: It has failed.
-            PaintingCanceled: It has been canceled.
-            Expired: It was done, and is over.
-            TimedOut: It takes longer; it goes on.
+            PaintingFailed: The job has failed.
+            PaintingCanceled: The job has been canceled.
+            Expired: The job has expired.
+            TimedOut: The job has not ended within `timeout`, and continues.
         """
-        return self._talk(self._api.wait(job, on_progress, timeout))
+        return self._run(self._flows.wait(job, on_progress, timeout))
 
     def cancel(self, job: Stylization | str) -> Stylization:
-        """Stop a painting; to do so twice is fine.
+        """Cancel a job. Canceling twice is harmless.
 
         Raises:
-            Conflict: It has already ended.
+            Conflict: The job has already ended.
         """
-        return self._talk(self._api.cancel(job))
+        return self._run(self._flows.cancel(job))
 
     def delete(self, what: Stylization | Style | Upload | str) -> None:
-        """Delete a painting, a style of your own or an upload, with its files, before its time.
+        """Delete a job, a style of your own or an upload, with its files, before it expires.
 
         Args:
-            what: The thing, or its id. Of a painting the bare record is left for a while, as `expired`.
+            what: The resource, or its id. The record of a job remains for a while, with status `expired`.
 
         Raises:
-            NotFound: There is none of that id, or it is not yours, or it has been deleted.
-            Conflict: It is a built-in style.
+            NotFound: You have no such resource, or it was deleted before.
+            Conflict: Built-in styles cannot be deleted.
         """
-        return self._talk(self._api.delete(what))
+        return self._run(self._flows.delete(what))
 
     def download(self, job: Stylization | str, path: str | os.PathLike[str]) -> Path:
-        """Write a finished painting to a file, which is there whole or not at all. One that is there is replaced.
+        """Download a painting. The file is replaced atomically, and only after its SHA-256 was checked.
 
         Raises:
-            Conflict: It is not done.
-            Expired: It is over.
-            BadAnswer: What came is not what was painted, by its digest.
-            OSError: It cannot be written there.
+            Conflict: The job has not succeeded.
+            Expired: The painting has expired.
+            InvalidResponse: The digest of the file is wrong.
+            OSError: The file cannot be written.
         """
-        return self._talk(self._api.download(job, path))
+        return self._run(self._flows.download(job, path))
 
-    def _talk(self, conversation: Conversation[T]) -> T:
+    def _run(self, flow: Flow[T]) -> T:
         try:
-            step = next(conversation)
+            step = next(flow)
             while True:
                 try:
-                    answer = self._do(step)
+                    response = self._perform(step)
                 except Unreachable as error:
-                    step = conversation.throw(error)
+                    step = flow.throw(error)
                 else:
-                    step = conversation.send(answer)
+                    step = flow.send(response)
         except StopIteration as done:
             result: T = done.value
             return result
         finally:
-            conversation.close()
+            flow.close()
 
-    def _do(self, step: Call | Pause) -> Answer:
-        if isinstance(step, Pause):
+    def _perform(self, step: Request | Sleep) -> Response:
+        if isinstance(step, Sleep):
             time.sleep(step.seconds)
-            return NOTHING
+            return NO_RESPONSE
         try:
-            with self._http.stream(**_request(step)) as response:
+            with self._http.stream(**_httpx_request(step)) as response:
                 if step.sink is not None and response.status_code == httpx.codes.OK:
                     step.sink.begin()
                     for piece in response.iter_bytes():
                         step.sink.write(piece)
-                    return _answer(response, b"")
-                return _answer(response, response.read())
+                    return _to_response(response, b"")
+                return _to_response(response, response.read())
         except httpx.RequestError as error:
-            raise _unreachable(step, error) from error
+            raise _to_unreachable(step, error) from error
 
 
 class AsyncClient:
-    """The same for an event loop: each method as in `Client`, to be awaited."""
+    """Asynchronous client, with the same methods as `Client`."""
 
     def __init__(
         self,
@@ -234,8 +234,8 @@ class AsyncClient:
         retries: int = RETRIES,
         transport: httpx.AsyncBaseTransport | None = None,
     ):
-        self._api = _api(base_url, key, retries)
-        self._http = httpx.AsyncClient(timeout=_timeouts(timeout), transport=transport)
+        self._flows = _flows_for(base_url, key, retries)
+        self._http = httpx.AsyncClient(timeout=_httpx_timeout(timeout), transport=transport)
 
     async def __aenter__(self) -> Self:
         return self
@@ -246,24 +246,24 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         await self._http.aclose()
 
     async def styles(self) -> list[Style]:
         """See `Client.styles`."""
-        return await self._talk(self._api.styles())
+        return await self._run(self._flows.styles())
 
     async def style(self, id: str) -> Style:  # noqa: A002
         """See `Client.style`."""
-        return await self._talk(self._api.style(id))
+        return await self._run(self._flows.style(id))
 
     async def add_style(self, title: str, picture: Source) -> Style:
         """See `Client.add_style`."""
-        return await self._talk(self._api.add_style(title, picture))
+        return await self._run(self._flows.add_style(title, picture))
 
     async def upload(self, picture: Picture, *, name: str | None = None) -> Upload:
         """See `Client.upload`."""
-        return await self._talk(self._api.upload(picture, name))
+        return await self._run(self._flows.upload(picture, name))
 
     async def stylize(
         self,
@@ -276,105 +276,105 @@ class AsyncClient:
         **options: Unpack[Options],
     ) -> Stylization:
         """See `Client.stylize`."""
-        return await self._talk(self._api.stylize(content, style, mask, content_mask, options, idempotency_key))
+        return await self._run(self._flows.stylize(content, style, mask, content_mask, options, idempotency_key))
 
     async def job(self, id: str) -> Stylization:  # noqa: A002
         """See `Client.job`."""
-        return await self._talk(self._api.job(id))
+        return await self._run(self._flows.job(id))
 
     async def jobs(self, *, status: Status | None = None, limit: int | None = None) -> list[Stylization]:
         """See `Client.jobs`."""
-        return await self._talk(self._api.jobs(status, limit))
+        return await self._run(self._flows.jobs(status, limit))
 
     async def wait(
         self, job: Stylization | str, *, on_progress: OnProgress | None = None, timeout: float | None = None
     ) -> Stylization:
         """See `Client.wait`."""
-        return await self._talk(self._api.wait(job, on_progress, timeout))
+        return await self._run(self._flows.wait(job, on_progress, timeout))
 
     async def cancel(self, job: Stylization | str) -> Stylization:
         """See `Client.cancel`."""
-        return await self._talk(self._api.cancel(job))
+        return await self._run(self._flows.cancel(job))
 
     async def delete(self, what: Stylization | Style | Upload | str) -> None:
         """See `Client.delete`."""
-        return await self._talk(self._api.delete(what))
+        return await self._run(self._flows.delete(what))
 
     async def download(self, job: Stylization | str, path: str | os.PathLike[str]) -> Path:
         """See `Client.download`."""
-        return await self._talk(self._api.download(job, path))
+        return await self._run(self._flows.download(job, path))
 
-    async def _talk(self, conversation: Conversation[T]) -> T:
+    async def _run(self, flow: Flow[T]) -> T:
         try:
-            step = next(conversation)
+            step = next(flow)
             while True:
                 try:
-                    answer = await self._do(step)
+                    response = await self._perform(step)
                 except Unreachable as error:
-                    step = conversation.throw(error)
+                    step = flow.throw(error)
                 else:
-                    step = conversation.send(answer)
+                    step = flow.send(response)
         except StopIteration as done:
             result: T = done.value
             return result
         finally:
-            conversation.close()
+            flow.close()
 
-    async def _do(self, step: Call | Pause) -> Answer:
-        if isinstance(step, Pause):
+    async def _perform(self, step: Request | Sleep) -> Response:
+        if isinstance(step, Sleep):
             await asyncio.sleep(step.seconds)
-            return NOTHING
+            return NO_RESPONSE
         try:
-            async with self._http.stream(**_request(step)) as response:
+            async with self._http.stream(**_httpx_request(step)) as response:
                 if step.sink is not None and response.status_code == httpx.codes.OK:
                     step.sink.begin()
                     async for piece in response.aiter_bytes():
                         step.sink.write(piece)
-                    return _answer(response, b"")
-                return _answer(response, await response.aread())
+                    return _to_response(response, b"")
+                return _to_response(response, await response.aread())
         except httpx.RequestError as error:
-            raise _unreachable(step, error) from error
+            raise _to_unreachable(step, error) from error
 
 
-def _api(base_url: str, key: str | None, retries: int) -> Api:
+def _flows_for(base_url: str, key: str | None, retries: int) -> ApiFlows:
     try:
         httpx.URL(base_url)
     except httpx.InvalidURL as error:
-        raise ValueError(f"base_url is {base_url!r}, which is no address: {error}") from error
-    return Api(base_url, key, retries)
+        raise ValueError(f"base_url is {base_url!r}, which is not a URL: {error}") from error
+    return ApiFlows(base_url, key, retries)
 
 
-def _timeouts(timeout: float) -> httpx.Timeout:
+def _httpx_timeout(timeout: float) -> httpx.Timeout:
     return httpx.Timeout(timeout, connect=min(timeout, _CONNECT_TIMEOUT), pool=None)
 
 
-def _request(call: Call) -> dict[str, Any]:
-    """What httpx is asked with."""
+def _httpx_request(request: Request) -> dict[str, Any]:
+    """Build the arguments of `httpx.Client.stream`."""
     body: dict[str, Any] = {}
-    if call.file is not None:
-        body = {"data": call.form, "files": {"file": call.file}}
-    elif call.json is not None:
-        body = {"json": call.json}
-    return {"method": call.method, "url": call.url, "headers": call.headers, **body}
+    if request.file is not None:
+        body = {"data": request.form, "files": {"file": request.file}}
+    elif request.json is not None:
+        body = {"json": request.json}
+    return {"method": request.method, "url": request.url, "headers": request.headers, **body}
 
 
-def _answer(response: httpx.Response, body: bytes) -> Answer:
-    return Answer(response.status_code, {name.lower(): value for name, value in response.headers.items()}, body)
+def _to_response(response: httpx.Response, body: bytes) -> Response:
+    return Response(response.status_code, {name.lower(): value for name, value in response.headers.items()}, body)
 
 
-def _unreachable(call: Call, error: httpx.RequestError) -> Unreachable:
-    url = httpx.URL(call.url)
+def _to_unreachable(request: Request, error: httpx.RequestError) -> Unreachable:
+    url = httpx.URL(request.url)
     where = f"{url.scheme}://{url.netloc.decode()}"
     if isinstance(error, httpx.TimeoutException):
-        said = "does not answer: its time is over"
+        reason = "does not respond: timeout"
     else:
-        said = f"cannot be reached: {_reason(error)}"
+        reason = f"cannot be reached: {_reason(error)}"
     never_left = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-    return Unreachable(f"{where} {said}", was_sent=not never_left)
+    return Unreachable(f"{where} {reason}", was_sent=not never_left)
 
 
 def _reason(error: BaseException) -> str:
-    """What the system says of it, which lies at the bottom of what libraries have made of it."""
+    """Return the message of the operating system, from the innermost cause."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.strerror:

@@ -1,21 +1,21 @@
-"""Everything that can go wrong, as one tree.
+"""Exceptions of the client.
 
-    ClientError                         catch this to catch them all
-    ├── Unreachable                     no answer, after every retry: network, TLS, timeouts
-    ├── BadAnswer                       an answer that makes no sense: another site, or a damaged file
-    ├── TimedOut                        `wait` was given a time, and it is over; the job goes on
-    ├── PaintingCanceled                the job that was waited for has been canceled
-    └── Problem                         the service said no (RFC 9457)
-        ├── NotAllowed                  401, 403: no key, a wrong one, or a link that is not valid
+    ClientError                         base of all
+    ├── Unreachable                     no response after every retry: network, TLS, timeouts
+    ├── InvalidResponse                 a response that this service does not send, or a damaged file
+    ├── TimedOut                        the `timeout` of `wait` has passed; the job continues
+    ├── PaintingCanceled                the awaited job has been canceled
+    └── Problem                         an error response (RFC 9457)
+        ├── NotAllowed                  401, 403: missing or wrong key, or an invalid link
         ├── NotFound                    404
         ├── Conflict                    409
-        ├── Expired                     410: the upload, the painting or the form is over
-        ├── Invalid                     400, 413, 415, 422: something in the request cannot be honored; see `field`
-        ├── Busy                        429, 503, 507, after every retry
-        └── PaintingFailed              a job that was accepted, and has failed
+        ├── Expired                     410: the upload, painting or form has expired
+        ├── Invalid                     400, 413, 415, 422: invalid request; see `field`
+        ├── ServiceUnavailable          429, 503, 507, after every retry
+        └── PaintingFailed              an accepted job has failed
 
-A `Problem` of any other status is a plain `Problem`. Its `code` names the kind for programs, its `detail` is a
-sentence for people, and the same as the command line prints for a painting on this machine.
+Any other status is a plain `Problem`. Programs go by its `code`; its `detail` is a sentence for people, the same as the
+command line prints for a painting on this machine.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class ClientError(Exception):
     """Base of every error this package raises on purpose.
 
     Attributes:
-        detail: What happened, for a person to read.
+        detail: What happened, for people.
     """
 
     def __init__(self, detail: str):
@@ -37,10 +37,10 @@ class ClientError(Exception):
 
 
 class Unreachable(ClientError):
-    """There is no answer.
+    """No response.
 
     Attributes:
-        was_sent: Whether the request may have arrived all the same.
+        was_sent: Whether the request may have reached the service.
     """
 
     def __init__(self, detail: str, *, was_sent: bool):
@@ -48,29 +48,29 @@ class Unreachable(ClientError):
         self.was_sent = was_sent
 
 
-class BadAnswer(ClientError):
-    """The answer is not one that this service gives."""
+class InvalidResponse(ClientError):
+    """A response that this service does not send."""
 
 
 class TimedOut(ClientError):
-    """The painting was not done in the time that `wait` was given."""
+    """The job did not end within the `timeout` of `wait`."""
 
 
 class PaintingCanceled(ClientError):
-    """The painting was canceled before it was done."""
+    """The job was canceled before it succeeded."""
 
 
 class Problem(ClientError):
-    """The service said no.
+    """An error response.
 
     Attributes:
-        type: Names the kind of problem, such as "/problems/unsupported-image"; "about:blank" where it has no name.
-        title: The kind in words.
+        type: URI of the kind of problem, such as "/problems/unsupported-image"; "about:blank" without one.
+        title: Summary of the kind.
         status: The HTTP status.
-        detail: What happened this time, for a person to read.
-        field: The input at fault, such as "content" or "styles[0].weight"; None where there is none.
-        allowed: What would have been accepted: a range in words, or the choices.
-        request_id: Finds the request in the log of the service.
+        detail: What happened in this case, for people.
+        field: Input at fault, such as "content" or "styles[0].weight"; None if unknown.
+        allowed: Accepted values: a range in words, or the choices.
+        request_id: Identifies the request in the log of the service.
     """
 
     def __init__(
@@ -94,39 +94,39 @@ class Problem(ClientError):
 
     @property
     def code(self) -> str:
-        """The last part of the type, such as "unsupported-image"."""
+        """Last segment of the type, such as "unsupported-image"."""
         return self.type.rpartition("/")[2]
 
 
 class NotAllowed(Problem):
-    """The key is missing or wrong, or a signed link is not valid."""
+    """Missing or wrong key, or an invalid signed link."""
 
 
 class NotFound(Problem):
-    """There is no such thing, or it is not yours."""
+    """No such resource, or it belongs to another caller."""
 
 
 class Conflict(Problem):
-    """The thing is not in a state that allows this."""
+    """The state of the resource does not allow this operation."""
 
 
 class Expired(Problem):
-    """Its time is over."""
+    """The resource has expired."""
 
 
 class Invalid(Problem):
-    """Something in the request cannot be honored."""
+    """An invalid request."""
 
 
-class Busy(Problem):
-    """The service asks to come again later, and still did after every retry."""
+class ServiceUnavailable(Problem):
+    """The service is throttling or overloaded, and still was after every retry."""
 
 
 class PaintingFailed(Problem):
-    """A painting that was accepted has failed; the rest says why."""
+    """An accepted job has failed; the attributes say why."""
 
 
-_KINDS: dict[int, type[Problem]] = {
+_BY_STATUS: dict[int, type[Problem]] = {
     400: Invalid,
     401: NotAllowed,
     403: NotAllowed,
@@ -136,29 +136,29 @@ _KINDS: dict[int, type[Problem]] = {
     413: Invalid,
     415: Invalid,
     422: Invalid,
-    429: Busy,
-    503: Busy,
-    507: Busy,
+    429: ServiceUnavailable,
+    503: ServiceUnavailable,
+    507: ServiceUnavailable,
 }
 
 
-def problem_of(facts: Mapping[str, object], status: int) -> Problem:
-    """The error of the class that fits the status.
+def problem_from(facts: Mapping[str, object], status: int) -> Problem:
+    """Build the error for a response, of the class that belongs to its status.
 
     Args:
-        facts: The members of an `application/problem+json`, of which any may be missing.
-        status: Of the answer.
+        facts: Members of an `application/problem+json`; any may be missing.
+        status: HTTP status of the response.
     """
-    return _KINDS.get(status, Problem)(**_members(facts, status))
+    return _BY_STATUS.get(status, Problem)(**_problem_fields(facts, status))
 
 
 def painting_failed(facts: Mapping[str, object]) -> PaintingFailed:
-    """The error of a failed job, from its `error`."""
+    """Build the error for a failed job from its `error`."""
     status = facts.get("status")
-    return PaintingFailed(**_members(facts, status if isinstance(status, int) else 0))
+    return PaintingFailed(**_problem_fields(facts, status if isinstance(status, int) else 0))
 
 
-def _members(facts: Mapping[str, object], status: int) -> dict[str, Any]:
+def _problem_fields(facts: Mapping[str, object], status: int) -> dict[str, Any]:
     title = str(facts.get("title") or f"status {status}")
     known = {name: facts[name] for name in ("type", "field", "allowed", "request_id") if facts.get(name) is not None}
     return {"detail": str(facts.get("detail") or title), "title": title, "status": status, **known}

@@ -1,4 +1,4 @@
-"""Pictures on this machine: what is sent, and where paintings go."""
+"""Local files: pictures to upload, and atomic writes of results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 Picture = bytes | str | os.PathLike[str] | BinaryIO
-"""A picture as its encoded bytes, the path of its file, or an open binary file."""
+"""A picture: its encoded bytes, the path of its file, or an open binary file."""
 
 _TYPES = {
     ".png": "image/png",
@@ -26,8 +26,8 @@ _TYPES = {
 }
 
 
-def read(picture: Picture) -> tuple[str, bytes]:
-    """The name and the content of a picture.
+def read_picture(picture: Picture) -> tuple[str, bytes]:
+    """Return the file name and content of a picture.
 
     Raises:
         OSError: The file cannot be read.
@@ -39,18 +39,18 @@ def read(picture: Picture) -> tuple[str, bytes]:
     return "picture", picture.read()
 
 
-def told_name(path: str) -> str:
-    """The name of a file as the service is told it: without its folders, and with "?" for bytes that are no text."""
+def safe_filename(path: str) -> str:
+    """Strip the folders from a path, and replace undecodable bytes by "?"."""
     return Path(path).name.encode(errors="replace").decode()
 
 
 def media_type(name: str) -> str:
-    """What a file seems to be by its name; the service looks at the file itself before it uses it."""
+    """Guess the media type from the suffix; the service checks the content before it uses the file."""
     return _TYPES.get(Path(name).suffix.lower(), "image/jpeg")
 
 
-class Draft:
-    """A file that is being written.
+class AtomicFile:
+    """A partially written file.
 
     Attributes:
         length: Bytes written so far.
@@ -61,27 +61,27 @@ class Draft:
         self.begin()
 
     def begin(self) -> None:
-        """Start anew."""
+        """Discard everything written so far."""
         self._file.seek(0)
         self._file.truncate()
         self._digest = hashlib.sha256()
         self.length = 0
 
     def write(self, piece: bytes) -> None:
-        """Append some bytes."""
+        """Append bytes."""
         self._file.write(piece)
         self._digest.update(piece)
         self.length += len(piece)
 
     @property
     def sha256(self) -> str:
-        """Of what has been written, in hexadecimal."""
+        """SHA-256 of everything written so far, in hexadecimal."""
         return self._digest.hexdigest()
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Let errors name `path` rather than a temporary file."""
+def _errors_naming(path: Path) -> Iterator[None]:
+    """Make an OSError name `path` instead of a temporary file."""
     try:
         yield
     except OSError as error:
@@ -89,20 +89,20 @@ def _named(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def draft(target: Path) -> Iterator[Draft]:
-    """Write a file, which is at `target` when the block ends well, and nowhere otherwise.
+def open_atomic(target: Path) -> Iterator[AtomicFile]:
+    """Write a file that appears at `target` if the block succeeds, and nowhere otherwise.
 
     Raises:
-        OSError: It cannot be written there.
+        OSError: `target` cannot be written.
     """
-    real = Path(os.path.realpath(target))  # through a symbolic link, and with the mode of what is replaced, as cp does
+    real = Path(os.path.realpath(target))  # follows a symbolic link and keeps the mode of the replaced file, as cp does
     part = real.with_name(f".{secrets.token_hex(6)}.part")  # short, whatever the length of the name
     try:
-        with _named(target):
+        with _errors_naming(target):
             file = part.open("xb")
         with file:
-            yield Draft(file)
-        with _named(target):
+            yield AtomicFile(file)
+        with _errors_naming(target):
             with suppress(FileNotFoundError):
                 part.chmod(stat.S_IMODE(real.stat().st_mode))
             part.replace(real)

@@ -1,4 +1,4 @@
-"""What the service answers with, as frozen dataclasses. Members that this version does not know are ignored."""
+"""Resources of the service as frozen dataclasses. Unknown members are ignored."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Literal, TypeVar
 
-from stylizer_client.errors import BadAnswer
+from stylizer_client.errors import InvalidResponse
 
 Status = Literal["queued", "running", "succeeded", "failed", "canceled", "expired"]
 ENDED: tuple[Status, ...] = ("succeeded", "failed", "canceled", "expired")
-"""The states in which a painting stays."""
+"""Terminal states."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """A file that the service has been sent.
+    """An uploaded file.
 
     Attributes:
-        id: Names it in a stylization or a style.
-        media_type: What it was announced as.
-        url: Where its form was posted to.
-        fields: Of the form.
-        max_bytes: Largest file that the form takes.
-        expires_at: Until when the form is taken.
+        id: Refers to it in a stylization or a style.
+        media_type: Declared media type.
+        url: Where to post the form.
+        fields: Fields of the form.
+        max_bytes: Largest file that the form accepts.
+        expires_at: When the form expires.
     """
 
     id: str
@@ -41,7 +41,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Style:
-    """A style to paint in; `own` says whether it is the caller's rather than built in."""
+    """A style; `own` tells a style of the caller from a built-in one."""
 
     id: str
     title: str
@@ -63,7 +63,7 @@ class StyleWeight:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seconds:
-    """Where the time went."""
+    """Time spent queued and painting, in seconds."""
 
     queued: float
     painting: float
@@ -71,7 +71,7 @@ class Seconds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """A finished painting: its size in pixels and bytes, its SHA-256, and a link that is valid for some minutes."""
+    """A finished painting: its size in pixels and bytes, its SHA-256, and a link that expires within minutes."""
 
     width: int
     height: int
@@ -85,22 +85,22 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stylization:
-    """A painting, from the wish to the result.
+    """A stylization job.
 
     Attributes:
-        id: Names it.
+        id: Identifier of the job.
         status: One of queued, running, succeeded, failed, canceled, expired.
         progress: 0 to 1.
-        method: How it is painted.
-        options: Every control, with the defaults filled in.
-        content: The upload that holds the photo.
-        styles: The blend.
-        created_at: When it was accepted.
-        started_at: When a painter began.
-        finished_at: When it ended.
-        expires_at: Until when the result can be fetched.
-        result: What came out, once it has succeeded.
-        error: The members of the problem, once it has failed.
+        method: Method it is painted by.
+        options: Every option, defaults included.
+        content: Upload with the photo.
+        styles: Blended styles.
+        created_at: When the job was accepted.
+        started_at: When painting began.
+        finished_at: When the job ended.
+        expires_at: When the result expires.
+        result: The painting, once the job has succeeded.
+        error: Members of the problem, once the job has failed.
     """
 
     id: str
@@ -123,7 +123,7 @@ class Stylization:
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing will change any more, but that it expires."""
+        """Whether the state is terminal; it may still expire."""
         return self.status in ENDED
 
 
@@ -131,15 +131,15 @@ T = TypeVar("T")
 
 
 def parse(kind: type[T], value: object) -> T:
-    """Make a resource of JSON.
+    """Build a resource from JSON.
 
     Raises:
-        BadAnswer: Something is missing, or is not what it should be.
+        InvalidResponse: A member is missing or malformed.
     """
     try:
         made: T = _value(kind, value)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BadAnswer(f"the answer is no {kind.__name__.lower()} as this service gives it: {error!r}") from error
+        raise InvalidResponse(f"the response is not a {kind.__name__.lower()} of this service: {error!r}") from error
     return made
 
 

@@ -1,7 +1,7 @@
-"""What a conversation with the service consists of, without saying who carries it out.
+"""Steps of a flow, and retries; neither performs I/O.
 
-A conversation is a generator that yields steps and is given the answers. `Client` carries them out one after the
-other, `AsyncClient` in an event loop: what is asked, retried and made of the answers is written once.
+A flow is a generator that yields requests and sleeps and is sent the responses. `Client` runs flows with blocking I/O,
+`AsyncClient` in an event loop, so that requests, retries and parsing are written once.
 """
 
 from __future__ import annotations
@@ -15,37 +15,37 @@ from typing import Protocol, TypeVar
 
 from stylizer_client.errors import Unreachable
 
-LONGEST_PAUSE = 120.0
-"""Who is asked to come back later than this, in seconds, gives up instead."""
+MAX_SLEEP = 120.0
+"""Longest wait before a retry, seconds; a longer `Retry-After` ends the retries."""
 
-_FIRST_PAUSE, _LONGEST_BACKOFF = 0.5, 20.0
-_PASSING = (429, 500, 502, 503, 504, 507)
-_NOT_DONE = (429, 503, 507)  # of these it is certain that the request has not been carried out
+_FIRST_BACKOFF, _MAX_BACKOFF = 0.5, 20.0
+_TRANSIENT = (429, 500, 502, 503, 504, 507)
+_NOT_PROCESSED = (429, 503, 507)  # statuses which guarantee that the request had no effect
 
 
-class Sink(Protocol):
-    """Where the body of an answer goes, piece by piece."""
+class BodySink(Protocol):
+    """Destination of a streamed response body."""
 
     def begin(self) -> object:
-        """Forget what has come, for it comes again."""
+        """Discard everything written so far, because a retry sends the body again."""
 
     def write(self, piece: bytes) -> object:
-        """Take some bytes."""
+        """Append bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """One request.
+class Request:
+    """An HTTP request.
 
     Attributes:
         method: GET or POST.
-        url: Absolute.
-        headers: Of the request.
-        json: The body as JSON.
-        form: Or the fields of a multipart form,
-        file: and the file after them: name, content, media type.
-        sink: Where the body of a 200 goes; None keeps it in the answer.
-        is_repeatable: Whether it does no harm when it is carried out twice.
+        url: Absolute URL.
+        headers: Request headers.
+        json: JSON body.
+        form: Fields of a multipart form, which precede the file.
+        file: File of the form: name, content, media type.
+        sink: Destination of the body of a 200; None keeps the body in the response.
+        idempotent: Whether repeating the request is harmless.
     """
 
     method: str
@@ -54,71 +54,70 @@ class Call:
     json: object = None
     form: Mapping[str, str] | None = None
     file: tuple[str, bytes, str] | None = None
-    sink: Sink | None = None
-    is_repeatable: bool = True
+    sink: BodySink | None = None
+    idempotent: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
-    """Some seconds in which nothing is done."""
+class Sleep:
+    """A pause, in seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back: status, headers by their names in lower case, body."""
+class Response:
+    """An HTTP response; header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
 
-NOTHING = Answer(0, {}, b"")
-"""What a pause is answered with."""
+NO_RESPONSE = Response(0, {}, b"")
+"""What a flow is sent after a `Sleep`."""
 
 T = TypeVar("T")
-Conversation = Generator[Call | Pause, Answer, T]
+Flow = Generator[Request | Sleep, Response, T]
 
 
-def insist(call: Call, retries: int) -> Conversation[Answer]:
-    """Make a call, and again while what hinders it may pass.
+def with_retries(request: Request, retries: int) -> Flow[Response]:
+    """Send a request, and retry transient failures with exponential backoff and jitter.
 
-    Pauses grow and are random, so that many who were refused together do not come back together; where the service
-    says when to come (`Retry-After`), that counts.
+    A `Retry-After` header replaces the backoff.
 
     Args:
-        call: What is asked.
-        retries: How often it is tried again, after the first time.
+        request: What to send.
+        retries: Most attempts after the first one.
 
     Raises:
-        Unreachable: There is no answer, to the last try either.
+        Unreachable: The last attempt got no response either.
     """
-    tried = 0
+    attempt = 0
     while True:
-        backoff = min(_LONGEST_BACKOFF, _FIRST_PAUSE * 2**tried) * random.uniform(0.5, 1)  # noqa: S311 - no secret
+        backoff = min(_MAX_BACKOFF, _FIRST_BACKOFF * 2**attempt) * random.uniform(0.5, 1)  # noqa: S311 - no secret
         try:
-            answer = yield call
+            response = yield request
         except Unreachable as error:
-            if tried == retries or (error.was_sent and not call.is_repeatable):
+            if attempt == retries or (error.was_sent and not request.idempotent):
                 raise
-            pause = backoff
+            delay = backoff
         else:
-            may_pass = answer.status in (_PASSING if call.is_repeatable else _NOT_DONE)
-            asked = retry_after(answer)
-            pause = backoff if asked is None else asked + random.uniform(0, _FIRST_PAUSE)  # noqa: S311 - no secret
-            if not may_pass or tried == retries or pause > LONGEST_PAUSE:
-                return answer
-        yield Pause(pause)
-        tried += 1
+            can_retry = response.status in (_TRANSIENT if request.idempotent else _NOT_PROCESSED)
+            asked = retry_after(response)
+            delay = backoff if asked is None else asked + random.uniform(0, _FIRST_BACKOFF)  # noqa: S311 - no secret
+            if not can_retry or attempt == retries or delay > MAX_SLEEP:
+                return response
+        yield Sleep(delay)
+        attempt += 1
 
 
-def retry_after(answer: Answer) -> float | None:
-    """Seconds after which the service wants to be asked again; None if it does not say."""
-    said = answer.headers.get("retry-after", "").strip()
-    if said.isdecimal():
-        return float(said)
+def retry_after(response: Response) -> float | None:
+    """Return the seconds of a `Retry-After` header, given as a number or a date; None without a valid one."""
+    value = response.headers.get("retry-after", "").strip()
+    if value.isdecimal():
+        return float(value)
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(said).timestamp() - time.time())
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
     except ValueError:
         return None

@@ -17,7 +17,7 @@ from cloud.stage import Stage, build
 from stylizer_api.app import create_app
 from stylizer_api.gateway import make_handler
 from stylizer_api.observing import log, log_as_json
-from stylizer_server.wiring import create_local_app
+from stylizer_server.app_factory import create_local_app
 from stylizer_service.adapters.aws import open_aws
 from stylizer_service.adapters.aws.clients import Clients
 from stylizer_service.adapters.aws.settings import ApiSettings

@@ -1,4 +1,4 @@
-"""A service on this machine, over real HTTP, for the client and the command line."""
+"""A local API server over real HTTP, for tests of the client and the command line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from PIL import Image
 
 from stylizer_client import Client
 from stylizer_painter.painting import paint_job
-from stylizer_server.wiring import create_local_app
+from stylizer_server.app_factory import create_local_app
 from stylizer_service.adapters.local import Local, open_local
 from stylizer_service.settings import Settings
 
@@ -24,13 +24,13 @@ MAX_BYTES = 200_000
 
 @pytest.fixture(scope="session")
 def photo() -> bytes:
-    """A disk before a slope of light, 96 x 72."""
+    """JPEG of a disk before a gradient, 96 x 72."""
     return disk_photo()
 
 
 @pytest.fixture
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
-    """What the service keeps; the test acts on it where nobody could from outside."""
+    """The service behind the API, for direct access to its stores."""
     folder = tmp_path_factory.mktemp("service")
     with closing(open_local(Settings(data_dir=folder, max_bytes=MAX_BYTES, max_wait=5))) as local:
         yield local
@@ -38,7 +38,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
 
 @pytest.fixture
 def address(local: Local) -> Iterator[str]:
-    """Where the service is; nobody paints there."""
+    """Base URL of the API; no painter runs."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         app = create_local_app(local)
         server = uvicorn.Server(uvicorn.Config(app, http="h11", ws="none", lifespan="off", log_config=None))
@@ -53,10 +53,10 @@ def address(local: Local) -> Iterator[str]:
 
 @pytest.fixture
 def painting(local: Local) -> Callable[[], AbstractContextManager[None]]:
-    """Have the real painter at work while a block lasts: `with painting()`."""
+    """Run the real painter during a block: `with painting()`."""
 
     @contextmanager
-    def at_work() -> Iterator[None]:
+    def running() -> Iterator[None]:
         stop = threading.Event()
 
         def run() -> None:
@@ -75,7 +75,7 @@ def painting(local: Local) -> Callable[[], AbstractContextManager[None]]:
             stop.set()
             painter.join()
 
-    return at_work
+    return running
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def client(address: str) -> Iterator[Client]:
 
 @pytest.fixture
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Time passes at once; gives the pauses, in seconds."""
+    """Record the client's sleeps, in seconds, instead of sleeping."""
     pauses: list[float] = []
     monkeypatch.setattr("stylizer_client.clients.time.sleep", pauses.append)
     return pauses
@@ -94,7 +94,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def folder(tmp_path: Path, photo: bytes) -> Path:
-    """A folder with a photo, a mask of its left half, and something that is no photo."""
+    """A folder with a photo, a mask of its left half, and a text file named as a photo."""
     (tmp_path / "cat.jpg").write_bytes(photo)
     mask = Image.new("L", (96, 72))
     mask.paste(255, (0, 0, 48, 72))

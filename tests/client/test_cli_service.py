@@ -1,4 +1,4 @@
-"""The command line by a service: the same pictures and the same sentences as on this machine."""
+"""The command line with --api: same paintings and same messages as on this machine."""
 
 from __future__ import annotations
 
@@ -47,22 +47,20 @@ def pixels(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.int16]]:
         return np.asarray(image).astype(np.int16)
 
 
-def test_a_service_paints_what_this_machine_would(run: Run, address: str, painting: Painting, folder: Path) -> None:
-    wish = ("--style", "woodcut=2", "--style", "left.png", "--mask", "left.png", "--strength", "0.8", "--seed", "3")
-    code, stdout, told = run("paint", "cat.jpg", *wish, *SMALL, "-o", "here.png")
-    assert code == 0, told
+def test_paint_by_api_matches_local_painting(run: Run, address: str, painting: Painting, folder: Path) -> None:
+    request = ("--style", "woodcut=2", "--style", "left.png", "--mask", "left.png", "--strength", "0.8", "--seed", "3")
+    code, stdout, note = run("paint", "cat.jpg", *request, *SMALL, "-o", "here.png")
+    assert code == 0, note
     with painting():
-        code, stdout, stderr = run("paint", "cat.jpg", *wish, *SMALL, "-o", "there.png", "--api", address)
+        code, stdout, stderr = run("paint", "cat.jpg", *request, *SMALL, "-o", "there.png", "--api", address)
     assert (code, stdout) == (0, "there.png\n"), stderr
-    assert stderr.partition(" in ")[0] == told.partition(" in ")[0] == "painted 64 x 48 pixels"
-    # Not to the bit: the one painted with more threads than the other.
+    assert stderr.partition(" in ")[0] == note.partition(" in ")[0] == "painted 64 x 48 pixels"
+    # Not bit for bit: the number of threads differs.
     assert np.abs(pixels(folder / "here.png") - pixels(folder / "there.png")).mean() < 0.5
-    assert not list(folder.glob(".*")), "no ticket is left"
+    assert not list(folder.glob(".*")), "no resume file is left"
 
 
-def test_a_photo_from_stdin_is_painted_by_a_service_and_goes_to_stdout(
-    address: str, painting: Painting, folder: Path
-) -> None:
+def test_paint_by_api_reads_stdin_and_writes_stdout(address: str, painting: Painting, folder: Path) -> None:
     before = set(folder.iterdir())
     command = [sys.executable, "-m", "stylizer_cli", "paint", "-", "--style", "woodcut", *SMALL, "-o", "-"]
     with painting():
@@ -81,12 +79,12 @@ def test_a_photo_from_stdin_is_painted_by_a_service_and_goes_to_stdout(
     assert set(folder.iterdir()) == before
 
 
-def test_many_are_painted_at_once_and_one_that_fails_stops_no_other(
+def test_paint_by_api_many_continues_after_failed_photos(
     run: Run, address: str, painting: Painting, folder: Path, client: Client
 ) -> None:
     for name in ("dog", "cow"):
         Image.effect_mandelbrot((96, 64), (-2, -1, 1, 1), 30 + len(name)).save(folder / f"{name}.png")
-    (folder / "dog.png").replace(folder / "dog.webp")  # whatever its name says, it is a picture
+    (folder / "dog.png").replace(folder / "dog.webp")  # the suffix does not matter
     photos = ("cat.jpg", "text.jpg", "dog.webp", "cow.png", "none.jpg")
     command = ("paint", *photos, "--style", "mosaic", *SMALL, "--to", "new/painted", "--api", address, "--jobs", "2")
     with painting():
@@ -105,10 +103,10 @@ def test_many_are_painted_at_once_and_one_that_fails_stops_no_other(
         code, stdout, stderr = run(*command)
     assert (code, stdout) == (1, "")
     assert stderr.endswith("painted 0, skipped 3, failed 2\n")
-    assert client.jobs() == jobs, "what is there is not asked for again"
+    assert client.jobs() == jobs, "existing paintings are skipped"
 
 
-def test_on_this_machine_many_are_painted_by_the_same_rules(run: Run, folder: Path) -> None:
+def test_paint_locally_many_skips_existing_and_counts_failures(run: Run, folder: Path) -> None:
     command = ("paint", "cat.jpg", "text.jpg", "left.png", "--style", "mosaic", *SMALL, "--to", "out")
     code, stdout, stderr = run(*command)
     assert (code, stdout) == (1, "out/cat-mosaic.jpg\nout/left-mosaic.png\n")
@@ -120,7 +118,7 @@ def test_on_this_machine_many_are_painted_by_the_same_rules(run: Run, folder: Pa
     assert pixels(folder / "out/cat-mosaic.jpg").shape == (48, 64, 3)
 
 
-def test_what_was_interrupted_is_taken_up_by_the_same_command(
+def test_paint_by_api_interrupted_resumes_the_same_jobs(
     run: Run, address: str, painting: Painting, folder: Path, client: Client
 ) -> None:
     command = ["paint", "cat.jpg", "left.png", "--style", "woodcut", *SMALL, "--to", "out", "--api", address]
@@ -131,16 +129,16 @@ def test_what_was_interrupted_is_taken_up_by_the_same_command(
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=PATIENCE)
     assert (process.returncode, stdout) == (130, b"")
-    assert stderr == b"stylizer: error: interrupted; the same command takes up the rest\n"
+    assert stderr == b"stylizer: error: interrupted; repeat the command to resume\n"
     asked_for = [job.id for job in client.jobs()]
 
     with painting():
         assert run(*command)[0] == 0
-    assert [job.id for job in client.jobs()] == asked_for, "nothing is painted twice"
+    assert [job.id for job in client.jobs()] == asked_for, "no job is created twice"
     assert sorted(path.name for path in (folder / "out").iterdir()) == ["cat-woodcut.jpg", "left-woodcut.png"]
 
 
-def test_a_job_that_came_to_nothing_is_asked_for_anew(
+def test_paint_by_api_replaces_a_canceled_job(
     run: Run, address: str, painting: Painting, folder: Path, client: Client
 ) -> None:
     command = ["paint", "cat.jpg", "--style", "woodcut", *SMALL, "-o", "out.jpg", "--api", address]
@@ -148,13 +146,13 @@ def test_a_job_that_came_to_nothing_is_asked_for_anew(
     wait_for(client.jobs, "a job", process=process)
     process.kill()
     process.wait(PATIENCE)
-    assert (folder / ".out.jpg.ticket").exists()
+    assert (folder / ".out.jpg.resume").exists()
     client.cancel(client.jobs()[0])
 
     with painting():
         assert run(*command)[0] == 0
     assert [job.status for job in client.jobs()] == ["succeeded", "canceled"]
-    (folder / ".out.jpg.ticket").write_text("{broken")
+    (folder / ".out.jpg.resume").write_text("{broken")
     with painting():
         assert run(*command, "--force")[0] == 0
     assert not list(folder.glob(".*"))
@@ -174,9 +172,7 @@ def test_a_job_that_came_to_nothing_is_asked_for_anew(
         ["--format", "bmp"],
     ],
 )
-def test_what_cannot_be_painted_is_said_as_for_a_painting_here(
-    run: Run, address: str, folder: Path, wrong: list[str]
-) -> None:
+def test_paint_by_api_invalid_input_fails_as_locally(run: Run, address: str, folder: Path, wrong: list[str]) -> None:
     style = [] if "--style" in wrong else ["--style", "woodcut"]
     command = ("paint", "cat.jpg", *style, "-o", "out.png", *wrong)
     here = run(*command)
@@ -186,7 +182,7 @@ def test_what_cannot_be_painted_is_said_as_for_a_painting_here(
     assert not list(folder.glob(".*"))
 
 
-def test_what_only_the_service_finds_wrong_ends_with_the_same_code(run: Run, address: str, folder: Path) -> None:
+def test_paint_by_api_refused_input_has_the_local_exit_code(run: Run, address: str, folder: Path) -> None:
     Image.new("L", (50, 72)).save(folder / "narrow.png")
     (folder / "short.jpg").write_bytes((folder / "cat.jpg").read_bytes()[:600])
     for photo, wrong in (("cat.jpg", "--mask=narrow.png"), ("cat.jpg", "--style=mosaic=-1"), ("short.jpg", "--seed=1")):
@@ -208,28 +204,28 @@ def test_what_only_the_service_finds_wrong_ends_with_the_same_code(run: Run, add
         (["--jobs", "3"], 2, "jobs is given, which only goes with --api"),
         (["--jobs", "0", "--api", "http://localhost"], 2, "jobs is 0; it must be a whole number from 1 to 64"),
         (["-o", "a.jpg", "--to", "b"], 2, "both -o and --to say where to write"),
-        (["left.png", "-o", "text.jpg"], 2, "output is 'text.jpg', which is no folder, and there are several"),
-        (["left.png", "-o", "new.jpg"], 2, "output is 'new.jpg', which is no folder, and there are several"),
-        (["--to", "text.jpg"], 2, "output is 'text.jpg', which is no folder, and there are several"),
+        (["left.png", "-o", "text.jpg"], 2, "output is 'text.jpg', which is not a folder, and there are several"),
+        (["left.png", "-o", "new.jpg"], 2, "output is 'new.jpg', which is not a folder, and there are several"),
+        (["--to", "text.jpg"], 2, "output is 'text.jpg', which is not a folder, and there are several"),
         (["-", "--to", "out"], 2, "photo is -, which cannot be one of many"),
         (["sub/cat.jpg", "--to", "out"], 2, "'cat.jpg' and 'sub/cat.jpg' would both become 'out/cat-woodcut.jpg'"),
     ],
 )
-def test_wrong_usage_is_told_before_anything_is_sent(run: Run, arguments: list[str], code: int, words: str) -> None:
+def test_invalid_api_or_batch_options_exit_with_code_2(run: Run, arguments: list[str], code: int, words: str) -> None:
     found = run("paint", "cat.jpg", "--style", "woodcut", *arguments)
     assert found[:2] == (code, "")
     assert found[2].startswith(f"stylizer: error: {words}")
     assert found[2].count("\n") == 1
 
 
-def test_where_the_client_is_not_installed_it_is_said_what_would_be(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "httpx", None)  # how Python is told that there is none
+def test_api_without_httpx_names_the_client_extra(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "httpx", None)  # makes the import fail
     code, stdout, stderr = run("paint", "cat.jpg", "--style", "woodcut", "--api", "http://localhost")
     assert (code, stdout) == (2, "")
-    assert "the client is not installed: it is the extra 'client' of image-stylizer" in stderr
+    assert "the client is not installed: install image-stylizer[client]" in stderr
 
 
-def test_an_unknown_style_stops_all_before_anything_is_sent(run: Run, address: str, client: Client) -> None:
+def test_unknown_style_fails_before_any_job_is_created(run: Run, address: str, client: Client) -> None:
     command = ("paint", "cat.jpg", "left.png", "--style", "wodcut", "--to", "out")
     for place in ([], ["--api", address]):
         code, _, stderr = run(*command, *place)
@@ -239,8 +235,8 @@ def test_an_unknown_style_stops_all_before_anything_is_sent(run: Run, address: s
     assert client.jobs() == []
 
 
-def test_a_service_that_is_not_there_is_told_in_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stylizer_client.steps._FIRST_PAUSE", 0.01)
+def test_unreachable_api_is_one_line_and_exit_code_1(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stylizer_client.steps._FIRST_BACKOFF", 0.01)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     monkeypatch.setenv("STYLIZER_API", f"http://127.0.0.1:{port}")
@@ -249,13 +245,11 @@ def test_a_service_that_is_not_there_is_told_in_one_line(run: Run, monkeypatch: 
     assert stderr.startswith(f"stylizer: error: http://127.0.0.1:{port} cannot be reached: ")
     assert stderr.count("\n") == 1
     assert run("paint", "cat.jpg", "--style", "woodcut", *SMALL, "--to", "out", "--api", "")[0] == 0, (
-        "it is painted here"
+        "an empty --api paints locally"
     )
 
 
-def test_styles_of_ones_own_are_listed_added_and_painted_in(
-    run: Run, address: str, painting: Painting, client: Client
-) -> None:
+def test_own_styles_are_added_listed_and_used(run: Run, address: str, painting: Painting, client: Client) -> None:
     code, added, stderr = run("styles", "add", "Quilt", "cat.jpg", "--api", address)
     assert code == 0, stderr
     _, listed, _ = run("styles", "--api", address)
@@ -268,19 +262,19 @@ def test_styles_of_ones_own_are_listed_added_and_painted_in(
     assert run("styles")[1].splitlines()[-1].startswith("quilt\t")
     assert run("paint", "left.png", "--style", "quilt", *SMALL, "-o", "b.png")[0] == 0
     with painting():
-        # The service does not know it by this name, and is sent its picture.
+        # A local style is unknown to the service, so its picture is uploaded.
         assert run("paint", "left.png", "--style", "quilt", *SMALL, "--api", address, "-o", "c.png")[0] == 0
     assert client.jobs(limit=1)[0].styles[0].style.startswith("upl_")
     code, _, stderr = run("styles", "add", "quilt", "cat.jpg", "--force", "--api", address)
-    assert (code, "force is given, which a service has no use for" in stderr) == (2, True)
+    assert (code, "force is given, which does not apply to a service" in stderr) == (2, True)
     code, _, stderr = run("styles", "add", "quilt", "text.jpg", "--api", address)
     assert (code, stderr.startswith("stylizer: error: the style picture is text")) == (1, True)
 
 
-def test_whether_a_style_is_added_here_or_by_a_service_is_as_it_was_said_whatever_the_environment_says(
+def test_styles_add_api_option_overrides_the_environment(
     run: Run, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("STYLIZER_API", "http://127.0.0.1:9")  # nobody there
+    monkeypatch.setenv("STYLIZER_API", "http://127.0.0.1:9")  # nothing listens there
     assert run("styles", "add", "quilt", "cat.jpg", "--api", "")[:2] == (0, "quilt\n")
     assert run("styles", "--api", "", "add", "patch", "cat.jpg")[:2] == (0, "patch\n")
     for command in (
@@ -292,10 +286,10 @@ def test_whether_a_style_is_added_here_or_by_a_service_is_as_it_was_said_whateve
         assert (code, added.startswith("sty_")) == (0, True), stderr
 
 
-def test_what_was_asked_for_is_not_asked_for_again_where_the_service_is_too_busy_to_tell(
+def test_resume_while_api_is_overloaded_creates_no_second_job(
     run: Run, address: str, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stylizer_client.steps._FIRST_PAUSE", 0.001)
+    monkeypatch.setattr("stylizer_client.steps._FIRST_BACKOFF", 0.001)
     with faulty_line(address) as line:
         command = ("paint", "cat.jpg", "--style", "woodcut", *SMALL, "-o", "out.jpg", "--api", line.address)
         line.go_wrong("GET /v1/stylizations/", lose, times=6)
@@ -306,18 +300,18 @@ def test_what_was_asked_for_is_not_asked_for_again_where_the_service_is_too_busy
     assert len(client.jobs()) == 1
 
 
-def test_a_sheet_shows_the_photo_the_style_and_each_way_to_paint(
+def test_compare_sheet_shows_photo_styles_and_all_variants(
     run: Run, address: str, painting: Painting, folder: Path
 ) -> None:
     ways = ("--method", "feedforward", "--method", "texture", "--strength", "0.5", "--strength", "1")
     code, stdout, stderr = run("compare", "cat.jpg", "--style", "woodcut", "--style", "left.png", *ways, *SMALL)
     assert (code, stdout, stderr) == (0, "cat-compare.jpg\n", "compared 8 paintings\n")
     sheet = pixels(folder / "cat-compare.jpg")
-    # Two blocks of two rows, each of the photo or the style and two paintings of 64 x 48.
+    # Two blocks of two rows, each with the photo or the style and two paintings of 64 x 48.
     assert sheet.shape[0] > 4 * 48
     assert sheet.shape[1] > 3 * 64
     code, _, stderr = run("compare", "cat.jpg", "--style", "woodcut", *ways, *SMALL)
-    assert (code, "already there" in stderr) == (2, True)
+    assert (code, "already exists" in stderr) == (2, True)
     with painting():
         options = ("--force", "--api", address, "-o", "there.png", "--method", "feedforward")
         assert run("compare", "cat.jpg", "--style", "woodcut", *SMALL, *options)[0] == 0
@@ -329,7 +323,7 @@ def test_a_sheet_shows_the_photo_the_style_and_each_way_to_paint(
     "arguments",
     [["paint", "-", "--style", "woodcut", "-o", "-"], ["compare", "cat.jpg", "--style", "woodcut", "--strength", "1"]],
 )
-def test_a_painting_that_no_command_could_take_up_is_canceled_with_the_one_that_waited(
+def test_interrupt_cancels_jobs_that_cannot_be_resumed(
     address: str, folder: Path, client: Client, arguments: list[str]
 ) -> None:
     command = [sys.executable, "-m", "stylizer_cli", *arguments, "--api"]
@@ -337,7 +331,7 @@ def test_a_painting_that_no_command_could_take_up_is_canceled_with_the_one_that_
         process = subprocess.Popen(
             [*command, line.address], cwd=folder, stdin=photo, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
-        wait_for(lambda: line.count("GET /v1/stylizations/"), "a look at the job that it knows of", process=process)
+        wait_for(lambda: line.count("GET /v1/stylizations/"), "a poll of the created job", process=process)
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=PATIENCE)
     assert (process.returncode, stdout) == (130, b"")
@@ -363,7 +357,7 @@ def test_job_accepted_after_the_interruption_is_canceled(address: str, folder: P
     assert {job.status for job in client.jobs()} == {"canceled"}
 
 
-def test_help_and_styles_load_neither_torch_nor_the_client() -> None:
+def test_help_and_styles_import_neither_torch_nor_httpx() -> None:
     for arguments in (["paint", "--help"], ["compare", "--help"], ["styles"], ["styles", "add", "--help"]):
         code = f"import sys\nfrom stylizer_cli.main import run\nrun({arguments})\n"
         code += "assert not {'torch', 'httpx'} & set(sys.modules)"

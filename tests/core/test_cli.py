@@ -20,13 +20,13 @@ from stylizer.styles import catalog
 from stylizer_cli import main as cli
 
 SMALL = ("--size", "64", "--quality", "draft")
-ONE_WAY = ("--style", "woodcut", "--method", "feedforward", "--strength", "1", *SMALL)
+ONE_VARIANT = ("--style", "woodcut", "--method", "feedforward", "--strength", "1", *SMALL)
 Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder: a photo of 96 x 64 pixels, a mask of its left half, and files that are no photos."""
+    """A working folder: a photo of 96 x 64 pixels, a mask of its left half, and files that are not photos."""
     monkeypatch.chdir(tmp_path)
     photo = Image.effect_mandelbrot((96, 64), (-2, -1, 1, 1), 60).convert("RGB")
     photo.save("cat.png")
@@ -40,7 +40,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def run(folder: Path, capfd: pytest.CaptureFixture[str]) -> Run:  # noqa: ARG001 - it is the working folder
+def run(folder: Path, capfd: pytest.CaptureFixture[str]) -> Run:  # noqa: ARG001 - sets the working folder
     """Run the command line in this process: exit code, stdout, stderr."""
 
     def call(*arguments: str) -> tuple[int, str, str]:
@@ -55,34 +55,32 @@ def process(*arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[
     return subprocess.run(command, input=given, capture_output=True, check=False)
 
 
-def test_a_photo_is_painted_and_its_path_and_seconds_are_told(folder: Path) -> None:
+def test_paint_prints_path_and_seconds(folder: Path) -> None:
     before = set(folder.iterdir())
     done = process("paint", "cat.png", "--style", "woodcut", *SMALL, "-o", "painted.jpg")
     assert done.returncode == 0, done.stderr
     assert done.stdout == b"painted.jpg\n"
     assert done.stderr.startswith(b"painted 64 x 43 pixels in ")
-    assert done.stderr.count(b"\n") == 1, "no progress bar where there is no terminal"
+    assert done.stderr.count(b"\n") == 1, "no progress bar without a terminal"
     assert set(folder.iterdir()) - before == {folder / "painted.jpg"}
     assert decode(folder / "painted.jpg").rgb.shape == (43, 64, 3)
 
 
-def test_a_photo_whose_name_is_no_text_is_painted_and_told_in_the_bytes_it_has(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PYTHONIOENCODING", "utf-8:strict")  # as it is by itself in most languages
+def test_paint_prints_undecodable_file_names_as_raw_bytes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "utf-8:strict")  # the default in most locales
     (folder / "cat.png").rename(folder / os.fsdecode(b"caf\xe9.png"))
     done = process("paint", os.fsdecode(b"caf\xe9.png"), "--style", "woodcut", *SMALL)
     assert (done.returncode, done.stdout) == (0, b"caf\xe9-woodcut.png\n"), done.stderr
 
 
-@pytest.mark.parametrize(("method", "told"), [("neighbor", " s (compact features)\n"), ("texture", " s\n")])
-def test_the_features_a_painting_was_made_by_are_told(run: Run, method: str, told: str) -> None:
+@pytest.mark.parametrize(("method", "ending"), [("neighbor", " s (compact features)\n"), ("texture", " s\n")])
+def test_paint_prints_features_of_the_method(run: Run, method: str, ending: str) -> None:
     code, _, stderr = run("paint", "cat.png", "-s", "woodcut", *SMALL, "--method", method, "-o", "a.png")
     assert code == 0, stderr
-    assert stderr.endswith(told)
+    assert stderr.endswith(ending)
 
 
-def test_a_photo_from_stdin_goes_to_stdout(folder: Path) -> None:
+def test_paint_from_stdin_writes_to_stdout(folder: Path) -> None:
     photo = (folder / "cat.png").read_bytes()
     arguments = ("paint", "-", "-s", "mosaic", *SMALL, "-o", "-", "--format", "webp", "--quiet")
     done = process(*arguments, given=photo)
@@ -90,16 +88,16 @@ def test_a_photo_from_stdin_goes_to_stdout(folder: Path) -> None:
     assert decode(done.stdout).format == "webp"
 
 
-def test_of_a_painting_to_stdout_no_path_is_told(folder: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+def test_paint_to_stdout_prints_no_path(folder: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     before = set(folder.iterdir())
     assert cli.run(["paint", "cat.png", "--style", "woodcut", *SMALL, "-o", "-"]) == 0
-    painting, told = capfdbinary.readouterr()
+    painting, notes = capfdbinary.readouterr()
     assert (decode(painting).format, decode(painting).rgb.shape) == ("jpeg", (43, 64, 3))
-    assert (told.startswith(b"painted 64 x 43 pixels in "), told.count(b"\n")) == (True, 1)
+    assert (notes.startswith(b"painted 64 x 43 pixels in "), notes.count(b"\n")) == (True, 1)
     assert set(folder.iterdir()) == before
 
 
-def test_an_interrupted_painting_leaves_nothing_and_shows_progress_until_then(folder: Path) -> None:
+def test_interrupted_paint_shows_progress_and_leaves_no_file(folder: Path) -> None:
     before = set(folder.iterdir())
     screen, stderr = pty.openpty()
     arguments = ["paint", "cat.png", "--style", "woodcut", "--method", "texture", "--size", "1024", "--quality", "high"]
@@ -119,7 +117,7 @@ def test_an_interrupted_painting_leaves_nothing_and_shows_progress_until_then(fo
     try:
         while part := os.read(screen, 4096):
             rest += part
-    except OSError:  # how a terminal says that the other end is closed
+    except OSError:  # raised once the other end is closed
         pass
     os.close(screen)
     assert painter.returncode == 130
@@ -129,7 +127,7 @@ def test_an_interrupted_painting_leaves_nothing_and_shows_progress_until_then(fo
     assert set(folder.iterdir()) == before
 
 
-def test_every_control_reaches_the_painting(run: Run, folder: Path) -> None:
+def test_paint_applies_every_option(run: Run, folder: Path) -> None:
     def paint(*arguments: str) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
         code, _, stderr = run("paint", "cat.png", *SMALL, "-o", "a.png", "--force", *arguments)
         assert code == 0, stderr
@@ -180,7 +178,7 @@ def test_every_control_reaches_the_painting(run: Run, folder: Path) -> None:
         (["--colour", "red"], "No such option: --colour"),
     ],
 )
-def test_wrong_usage_is_one_line_and_exit_code_2(run: Run, folder: Path, arguments: list[str], words: str) -> None:
+def test_invalid_usage_is_one_line_and_exit_code_2(run: Run, folder: Path, arguments: list[str], words: str) -> None:
     before = set(folder.iterdir())
     style = () if "--style" in arguments else ("--style", "woodcut")
     code, stdout, stderr = run("paint", "cat.png", "-o", "out.jpg", *SMALL, *style, *arguments)
@@ -203,7 +201,7 @@ def test_wrong_usage_is_one_line_and_exit_code_2(run: Run, folder: Path, argumen
         (["cat.png", "--style", "text.jpg"], "the style picture is text"),
     ],
 )
-def test_a_picture_that_cannot_be_used_is_one_line_and_exit_code_1(run: Run, arguments: list[str], words: str) -> None:
+def test_unusable_picture_is_one_line_and_exit_code_1(run: Run, arguments: list[str], words: str) -> None:
     style = () if "--style" in arguments else ("--style", "woodcut")
     code, stdout, stderr = run("paint", *arguments, "-o", "out.jpg", *SMALL, *style)
     assert (code, stdout) == (1, "")
@@ -211,31 +209,31 @@ def test_a_picture_that_cannot_be_used_is_one_line_and_exit_code_1(run: Run, arg
     assert stderr.count("\n") == 1
 
 
-def test_a_file_that_is_there_is_replaced_only_by_force(run: Run, folder: Path) -> None:
+def test_existing_output_is_replaced_only_with_force(run: Run, folder: Path) -> None:
     (folder / "out.jpg").write_bytes(b"mine")
     arguments = ("paint", "cat.png", "--style", "woodcut", *SMALL, "-o", "out.jpg")
     code, _, stderr = run(*arguments)
     assert (code, stderr) == (
         2,
-        "stylizer: error: output 'out.jpg' is already there; --force replaces it\n",
+        "stylizer: error: output 'out.jpg' already exists; --force replaces it\n",
     )
     assert (folder / "out.jpg").read_bytes() == b"mine"
     assert run(*arguments, "--force")[0] == 0
     assert decode(folder / "out.jpg").format == "jpeg"
 
 
-def test_who_wants_quiet_hears_only_what_went_wrong(run: Run) -> None:
+def test_quiet_prints_only_errors(run: Run) -> None:
     common = ("--style", "woodcut", *SMALL, "--quiet")
     many = ("cat.png", "left.png", "--to", "out")
-    for arguments in (("cat.png", "-o", "one.jpg"), many, many):  # the last time they are there already
+    for arguments in (("cat.png", "-o", "one.jpg"), many, many):  # the last time all exist
         assert run("paint", *arguments, *common) == (0, "", "")
-    assert run("compare", "cat.png", *ONE_WAY, "--quiet") == (0, "", "")
+    assert run("compare", "cat.png", *ONE_VARIANT, "--quiet") == (0, "", "")
     code, stdout, stderr = run("paint", "cat.png", "text.jpg", "--to", "other", *common)
     assert (code, stdout, stderr.count("\n")) == (1, "", 1)
     assert "text.jpg" in stderr
 
 
-def test_on_a_sheet_transparent_parts_of_the_photo_are_paper(
+def test_compare_shows_background_through_transparent_photo(
     folder: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     photo = Image.open("cat.png")
@@ -243,13 +241,13 @@ def test_on_a_sheet_transparent_parts_of_the_photo_are_paper(
     clear.putalpha(Image.open("left.png"))
     clear.save("clear.png")
     before = set(folder.iterdir())
-    assert cli.run(["compare", "clear.png", *ONE_WAY, "-o", "-"]) == 0
-    data, told = capfdbinary.readouterr()
-    assert told == b"compared 1 paintings\n"
+    assert cli.run(["compare", "clear.png", *ONE_VARIANT, "-o", "-"]) == 0
+    data, notes = capfdbinary.readouterr()
+    assert notes == b"compared 1 paintings\n"
     sheet = decode(data).rgb.astype(int)
-    paper, shown = sheet[0, 0], sheet[86:126, 28:92]  # the first place
+    background, shown = sheet[0, 0], sheet[86:126, 28:92]  # the first cell
     small = np.asarray(photo.resize((64, 43), Image.Resampling.LANCZOS))[:40]
-    assert np.abs(shown[:, 40:] - paper).max() < 10
+    assert np.abs(shown[:, 40:] - background).max() < 10
     assert np.abs(shown[:, :24] - small[:, :24]).mean() < 8
     assert set(folder.iterdir()) == before
 
@@ -258,16 +256,14 @@ def test_on_a_sheet_transparent_parts_of_the_photo_are_paper(
     ("photo", "code", "words"),
     [("-", 2, "photo is -, which can be read only once; give a file"), ("text.jpg", 1, "the photo is text")],
 )
-def test_of_a_photo_that_cannot_be_compared_there_is_no_sheet(
-    run: Run, folder: Path, photo: str, code: int, words: str
-) -> None:
-    found = run("compare", photo, *ONE_WAY, "-o", "sheet.png")
+def test_compare_unusable_photo_writes_no_sheet(run: Run, folder: Path, photo: str, code: int, words: str) -> None:
+    found = run("compare", photo, *ONE_VARIANT, "-o", "sheet.png")
     assert found[:2] == (code, "")
     assert found[2].startswith(f"stylizer: error: {words}")
     assert not (folder / "sheet.png").exists()
 
 
-def test_help_names_every_control_with_its_range_and_default(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_help_lists_every_option_with_range_and_default(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "160")
     code, stdout, _ = run("paint", "--help")
     assert code == 0
@@ -287,15 +283,13 @@ def test_help_names_every_control_with_its_range_and_default(run: Run, monkeypat
         assert words in stdout
 
 
-def test_styles_are_listed_one_a_line_for_other_programs(run: Run) -> None:
+def test_styles_prints_one_line_per_style_without_a_terminal(run: Run) -> None:
     code, stdout, _ = run("styles")
     assert code == 0
     assert [line.split("\t")[0] for line in stdout.splitlines()] == list(catalog())
 
 
-def test_on_a_screen_styles_are_a_table_with_every_title_as_it_is(
-    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_styles_table_on_a_terminal_escapes_markup(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STYLIZER_STYLES", str(folder / "own"))
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("FORCE_COLOR", "1")
@@ -312,7 +306,7 @@ def test_on_a_screen_styles_are_a_table_with_every_title_as_it_is(
     assert stdout.count("\n") > len(catalog())
 
 
-def test_the_version_is_told(run: Run) -> None:
+def test_version_is_printed(run: Run) -> None:
     assert run("--version") == (0, f"stylizer {version('image-stylizer')}\n", "")
 
 
@@ -320,14 +314,14 @@ def test_the_version_is_told(run: Run) -> None:
     "arguments",
     [["--help"], ["paint", "--help"], ["fetch", "--help"], ["styles"], ["paint", "cat.png"], ["fetch", "compact"]],
 )
-def test_what_does_not_paint_answers_without_loading_torch(arguments: list[str]) -> None:
+def test_commands_that_do_not_paint_do_not_import_torch(arguments: list[str]) -> None:
     code = f"import sys\nfrom stylizer_cli.main import run\nrun({arguments})\nassert 'torch' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
-def test_a_reader_that_has_seen_enough_ends_it_quietly() -> None:
-    # Longer than a pipe holds, to a reader that is gone.
+def test_closed_stdout_pipe_exits_without_traceback() -> None:
+    # The read end is closed before anything is written.
     reader, writer = os.pipe()
     os.close(reader)
     command = [sys.executable, "-m", "stylizer_cli", "styles"]

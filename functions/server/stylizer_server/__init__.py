@@ -1,1 +1,1 @@
-"""Everything on one machine: the API, its page and a painter, started by one command."""
+"""Local server: API, web page and painter on one machine, started by one command."""

@@ -1,18 +1,21 @@
-"""Connections that nobody can hold for nothing: how many there may be, and how long each waits for the other end.
+"""Connection limits: how many may be open, and how long each may wait for its client.
 
-uvicorn waits for ever for the rest of a request, and for whoever does not take the answer. Here all connections are
-looked at several times a second, and those whose time is up are answered, or if there is nobody to answer, cut.
+uvicorn waits forever for the rest of a request, and for a client that reads no response. Here a watchdog checks all
+connections several times a second, and times out with a response, or closes the connection.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import partial
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any, cast
 
 import h11
+import uvicorn
+from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from stylizer_api.contract_problems import MEDIA_TYPE
@@ -21,163 +24,205 @@ from stylizer_server.addresses import Network, parse, site
 from stylizer_service.adapters.local.settings import LocalSettings
 from stylizer_service.problems import KINDS, problem
 
-_TICK = 0.25
-_FAREWELL = 1.0
-"""How long what still comes is thrown away after the last word, seconds."""
-_LINGER = 30.0
-"""How long what still comes is thrown away once the request has been answered, seconds; and of it, at most one file."""
-HEAD_BYTES = 16 * 1024
+LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1"))
+_CHECK_INTERVAL = 0.25  # seconds
+DRAIN_TIMEOUT = 30.0
+"""Seconds for which the rest of a request is discarded after its response; at most the bytes of one file."""
+CLOSE_GRACE = 1.0
+"""Seconds for which input is discarded after an error response of ours."""
+MAX_HEAD_BYTES = 16 * 1024
 """Longest head of a request, and of a chunk of its body."""
-_CHUNK = 64
-"""Bytes that the chunks of a body have to have on average: one of them costs as much time as some thousand bytes do."""
-_FEW_CHUNKS = 1000  # which may be shorter
+_MIN_CHUNK_BYTES = 64
+"""Least average chunk size of a body: parsing a chunk costs as much as some thousand bytes."""
+_SHORT_CHUNKS = 1000  # chunks of any size that are always accepted
 
 
-class Connections:
+def uvicorn_config(
+    app: FastAPI,
+    settings: LocalSettings,
+    proxies: Sequence[Network] = (),
+    *,
+    loopback: Sequence[Network] = LOOPBACK,
+    drain_timeout: float = DRAIN_TIMEOUT,
+    close_grace: float = CLOSE_GRACE,
+) -> uvicorn.Config:
+    """Configure uvicorn with these limits.
+
+    Args:
+        app: App to serve.
+        settings: Limits and timeouts of connections.
+        proxies: Networks whose X-Forwarded-For is trusted, besides `loopback`.
+        loopback: Networks of this machine.
+        drain_timeout: See `DRAIN_TIMEOUT`.
+        close_grace: See `CLOSE_GRACE`.
+    """
+    trusted = [*loopback, *proxies]
+    connections = ConnectionTracker(settings, trusted, drain_timeout=drain_timeout, close_grace=close_grace)
+    return uvicorn.Config(
+        app,
+        http=connections.protocol_factory(),
+        loop="asyncio",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        server_header=False,
+        forwarded_allow_ips=[str(network) for network in trusted],
+        timeout_keep_alive=settings.idle_timeout,
+        timeout_graceful_shutdown=10,
+    )
+
+
+class ConnectionTracker:
     """All connections of a server.
 
     Args:
-        settings: How many there may be, and how long they wait.
-        proxies: Those who speak for many, and may open as many connections as there are.
+        settings: Limits and timeouts.
+        proxies: Networks exempt from the limit per address.
+        drain_timeout: See `DRAIN_TIMEOUT`.
+        close_grace: See `CLOSE_GRACE`.
     """
 
-    def __init__(self, settings: LocalSettings, proxies: Collection[Network]):
+    def __init__(
+        self, settings: LocalSettings, proxies: Collection[Network], *, drain_timeout: float, close_grace: float
+    ):
         self.settings = settings
+        self.drain_timeout = drain_timeout
+        self.close_grace = close_grace
         self._proxies = proxies
-        self._open: dict[Connection, str] = {}  # and whose each is
-        self._by_site: Counter[str] = Counter()
-        self._patrol: asyncio.TimerHandle | None = None
+        self._sites: dict[LimitedProtocol, str] = {}  # open connections, and the site of each; "" for a proxy
+        self._open_by_site: Counter[str] = Counter()
+        self._watchdog: asyncio.TimerHandle | None = None
 
-    def protocol(self) -> type[asyncio.Protocol]:
-        """What uvicorn is to make a connection with."""
-        return cast(type[asyncio.Protocol], partial(Connection, self))
+    def protocol_factory(self) -> type[asyncio.Protocol]:
+        """Return the factory for `uvicorn.Config(http=...)`."""
+        return cast(type[asyncio.Protocol], partial(LimitedProtocol, self))
 
-    def enter(self, connection: Connection) -> bool:
-        """Count a new connection; whether it may stay."""
+    def add(self, connection: LimitedProtocol) -> bool:
+        """Add a connection, and return whether it is within the limits."""
         host = connection.client[0] if connection.client else ""
-        whose = "" if self._is_proxy(host) else site(host)
-        is_welcome = len(self._open) < self.settings.max_connections and (
-            not whose or self._by_site[whose] < self.settings.address_connections
+        key = "" if self._is_proxy(host) else site(host)
+        is_accepted = len(self._sites) < self.settings.max_connections and (
+            not key or self._open_by_site[key] < self.settings.address_connections
         )
-        self._open[connection] = whose
-        self._by_site[whose] += 1
-        self._patrol = self._patrol or connection.loop.call_later(_TICK, self._look, connection.loop)
-        return is_welcome
+        self._sites[connection] = key
+        self._open_by_site[key] += 1
+        self._watchdog = self._watchdog or connection.loop.call_later(_CHECK_INTERVAL, self._check_all, connection.loop)
+        return is_accepted
 
     @property
-    def are_flooding(self) -> bool:
-        """Whether even those who are being refused are so many that there is no time for a word."""
-        return len(self._open) > 2 * self.settings.max_connections
+    def is_flooded(self) -> bool:
+        """Whether too many connections are open to answer those over the limit."""
+        return len(self._sites) > 2 * self.settings.max_connections
 
-    def leave(self, connection: Connection) -> None:
-        """Forget a connection that is closed."""
-        whose = self._open.pop(connection)
-        self._by_site[whose] -= 1
-        if not self._by_site[whose]:
-            del self._by_site[whose]
+    def remove(self, connection: LimitedProtocol) -> None:
+        """Remove a closed connection."""
+        key = self._sites.pop(connection)
+        self._open_by_site[key] -= 1
+        if not self._open_by_site[key]:
+            del self._open_by_site[key]
 
     def _is_proxy(self, host: str) -> bool:
         address = parse(host)
         return address is not None and any(address in network for network in self._proxies)
 
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._patrol = loop.call_later(_TICK, self._look, loop) if self._open else None
-        for connection in list(self._open):
-            connection.look(_TICK)
+    def _check_all(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._watchdog = loop.call_later(_CHECK_INTERVAL, self._check_all, loop) if self._sites else None
+        for connection in list(self._sites):
+            connection.check(_CHECK_INTERVAL)
 
 
-class Connection(H11Protocol):
-    """One connection.
+class LimitedProtocol(H11Protocol):
+    """A connection with timeouts.
 
     Args:
-        connections: Those it is one of.
-        **arguments: As uvicorn gives them.
+        connections: Tracker of all connections.
+        **arguments: Arguments of uvicorn.
     """
 
-    def __init__(self, connections: Connections, **arguments: Any):
+    def __init__(self, connections: ConnectionTracker, **arguments: Any):
         super().__init__(**arguments)
-        self.conn = _Conversation(h11.SERVER, HEAD_BYTES)
+        self.conn = _StrictConnection(h11.SERVER, MAX_HEAD_BYTES)
         self._connections = connections
-        self._request: object = None  # what `_waited` is counted for
-        self._came = 0  # bytes of it
-        self._waited = 0.0  # seconds for the rest of it
-        self._late = 0  # bytes of it that came when it had been answered
-        self._stalled = 0.0  # seconds since any of the answer was taken
-        self._leaving: float | None = None  # seconds since the last word was said
+        self._phase: object = None  # request, and whether it was answered: what `_waited` is counted for
+        self._received = 0  # bytes in this phase
+        self._waited = 0.0  # seconds in this phase
+        self._drained = 0  # bytes received after the response
+        self._stalled = 0.0  # seconds since the client last read from the response
+        self._closing: float | None = None  # seconds since our error response
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin, if there is room for one more."""
+        """Accept the connection, or refuse it above the limits."""
         super().connection_made(transport)
-        if self._connections.enter(self):
+        if self._connections.add(self):
             return
-        if self._connections.are_flooding:
+        if self._connections.is_flooded:
             self.transport.abort()
         else:
-            self._refuse("too-many-connections", "too many connections are open; try again in a moment")
+            self._fail("too-many-connections", "too many connections are open; try again in a moment")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End."""
+        """Forget the connection."""
         super().connection_lost(exc)
-        self._connections.leave(self)
+        self._connections.remove(self)
 
     def data_received(self, data: bytes) -> None:
-        """Go on with the request."""
-        if self._leaving is not None or self.transport.is_closing():
+        """Parse input, unless the connection is closing."""
+        if self._closing is not None or self.transport.is_closing():
             return
-        self._came += len(data)
-        is_late = self.conn.their_state is h11.SEND_BODY and self.cycle is not None and self.cycle.response_complete
-        self._late = self._late + len(data) if is_late else 0
-        if self._late > self._connections.settings.max_bytes:
-            self.transport.close()  # whoever would read the answer has had every chance
+        self._received += len(data)
+        is_draining = self.conn.their_state is h11.SEND_BODY and self.cycle is not None and self.cycle.response_complete
+        self._drained = self._drained + len(data) if is_draining else 0
+        if self._drained > self._connections.settings.max_bytes:
+            self.transport.close()
             return
         super().data_received(data)
 
     def resume_writing(self) -> None:
-        """Some of the answer was taken."""
+        """Restart the send timeout."""
         self._stalled = 0.0
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
-        """Answer what is not HTTP, or too long for a head."""
-        self._refuse("malformed-request", "this is not a request by the rules of HTTP/1.1, or its head is too long")
+        """Answer malformed HTTP, or a head that is too long."""
+        self._fail("malformed-request", "this is not a valid HTTP/1.1 request, or its head is too long")
 
-    def look(self, seconds: float) -> None:
-        """See how it goes on; called again and again.
+    def check(self, seconds: float) -> None:
+        """Enforce the timeouts.
 
         Args:
-            seconds: Since the last time.
+            seconds: Time since the last check.
         """
         self._stalled = self._stalled + seconds if self.transport.get_write_buffer_size() else 0.0
         if self._stalled > self._connections.settings.send_timeout:
             self.transport.abort()
-        elif self._leaving is not None:
-            self._leaving += seconds
-            if self._leaving > _FAREWELL:
+        elif self._closing is not None:
+            self._closing += seconds
+            if self._closing > self._connections.close_grace:
                 self.transport.close()
         elif not self.transport.is_closing():
-            self._look_at_request(seconds)
+            self._check_request(seconds)
 
-    def _look_at_request(self, seconds: float) -> None:
-        answered = self.cycle is not None and self.cycle.response_complete
-        if self._request != (self.cycle, answered):
-            self._request, self._came, self._waited = (self.cycle, answered), 0, 0.0
+    def _check_request(self, seconds: float) -> None:
+        is_answered = self.cycle is not None and self.cycle.response_complete
+        if self._phase != (self.cycle, is_answered):
+            self._phase, self._received, self._waited = (self.cycle, is_answered), 0, 0.0
         settings = self._connections.settings
         match self.conn.their_state:
             case h11.IDLE if self.cycle is None or self.conn.trailing_data[0]:
-                limit = settings.head_timeout
-            case h11.SEND_BODY if answered:
-                limit = _LINGER
+                timeout = settings.head_timeout
+            case h11.SEND_BODY if is_answered:
+                timeout = self._connections.drain_timeout
             case h11.SEND_BODY if not self.flow.read_paused:
-                limit = min(settings.body_timeout, settings.head_timeout + self._came / settings.body_rate)
+                timeout = min(settings.body_timeout, settings.head_timeout + self._received / settings.body_rate)
             case _:
                 return
         self._waited += seconds
-        if self._waited > limit:
-            self._refuse("request-timeout", "the rest of the request did not come in time")
+        if self._waited > timeout:
+            self._fail("request-timeout", "the rest of the request did not arrive in time")
 
-    def _refuse(self, code: str, detail: str) -> None:
-        """Close the connection, with a word where one can still be said."""
-        is_silent = self.cycle is None and not self._came and code == "request-timeout"
+    def _fail(self, code: str, detail: str) -> None:
+        """Close the connection, after an error response where the protocol allows one."""
+        is_silent = self.cycle is None and not self._received and code == "request-timeout"
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE) and not is_silent:
             body = problem(code, detail).model_dump_json().encode()
             headers = [
@@ -194,9 +239,9 @@ class Connection(H11Protocol):
                 h11.EndOfMessage(),
             ):
                 self.transport.write(self.conn.send(event) or b"")
-            # Not closed at once: an answer is lost to whoever is still sending when nobody takes it any more.
+            # Not closed at once: a client that still sends would get a reset instead of the response.
             self.transport.write_eof()
-            self._leaving = 0.0
+            self._closing = 0.0
         else:
             self.transport.close()
         if self.cycle is not None and not self.cycle.response_complete:
@@ -204,15 +249,15 @@ class Connection(H11Protocol):
             self.cycle.message_event.set()
 
 
-class _Conversation(h11.Connection):
-    """Takes no body in crumbs, and none whose length is told in two ways: a proxy may go by the other (smuggling)."""
+class _StrictConnection(h11.Connection):
+    """Refuses bodies in tiny chunks, and bodies with two lengths, which allow request smuggling behind a proxy."""
 
     def __init__(self, *arguments: Any):
         super().__init__(*arguments)
         self._chunks = self._bytes = 0
 
     def next_event(self) -> Any:
-        """What comes next, as h11 has it."""
+        """Return the next event."""
         event = super().next_event()
         if isinstance(event, h11.Request):
             self._chunks = self._bytes = 0
@@ -221,6 +266,6 @@ class _Conversation(h11.Connection):
         elif isinstance(event, h11.Data):
             self._chunks += event.chunk_start
             self._bytes += len(event.data)
-            if self._chunks > _FEW_CHUNKS and self._bytes < _CHUNK * self._chunks:
+            if self._chunks > _SHORT_CHUNKS and self._bytes < _MIN_CHUNK_BYTES * self._chunks:
                 raise h11.RemoteProtocolError(f"a body in {self._chunks} chunks of {self._bytes} bytes")
         return event

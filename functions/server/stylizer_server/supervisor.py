@@ -1,4 +1,4 @@
-"""Keeps one painter process running."""
+"""Supervision of the painter process."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from pathlib import Path
 
 log = logging.getLogger(__name__)
 
-_LOOK_SECONDS = 0.2
-_FIRST_PAUSE = 0.5
-_LONGEST_PAUSE = 30.0
-_HEALTHY_AFTER = 10.0  # by then it has begun to paint: what killed it is no reason to keep jobs waiting
+_POLL_SECONDS = 0.2
+_FIRST_BACKOFF = 0.5
+_MAX_BACKOFF = 30.0
+_HEALTHY_AFTER = 10.0  # by then it paints; a later crash restarts without backoff
 _STOP_SECONDS = 10.0
 
 
 class Supervisor:
-    """Starts the painter, starts it again when it dies, and takes it along on the way out.
+    """Starts the painter, restarts it with exponential backoff, and stops it on exit.
 
-    The painter also ends by itself when this process does, however that happens.
+    The painter also exits by itself when this process ends, however that happens.
 
     Args:
-        data_dir: The folder whose jobs it paints.
+        data_dir: The data folder.
     """
 
     def __init__(self, data_dir: Path):
@@ -33,52 +33,52 @@ class Supervisor:
         self._command = [*worker, "--data-dir", str(data_dir), "--parent", str(os.getpid())]
         self._stopping = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
-        # A thread of this process, and not a process of its own: nothing to find and to end later.
+        # A thread rather than a process, so that nothing is left to be cleaned up.
         self._thread = threading.Thread(target=self._keep_running, name="supervisor", daemon=True)
 
     def start(self) -> None:
-        """Start the painter. It is ready some seconds later; jobs wait for it."""
+        """Start the painter, which is ready some seconds later."""
         self._thread.start()
 
     def is_alive(self) -> bool:
-        """Whether the painter process is running now."""
+        """Whether the painter process is running."""
         process = self._process
         return process is not None and process.poll() is None
 
     def stop(self) -> None:
-        """End the painter: it hands its job back. Returns when it is gone."""
+        """Stop the painter, which requeues its job, and wait for it."""
         self._stopping.set()
         self._thread.join()
 
     def _keep_running(self) -> None:
-        pause = _FIRST_PAUSE
+        backoff = _FIRST_BACKOFF
         while not self._stopping.is_set():
             started = time.monotonic()
             reason = self._run_once()
             if self._stopping.is_set():
                 return
             if time.monotonic() - started > _HEALTHY_AFTER:
-                pause = _FIRST_PAUSE
-            log.warning("%s; starting it again in %g s", reason, pause)
-            self._stopping.wait(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+                backoff = _FIRST_BACKOFF
+            log.warning("%s; restarting in %g s", reason, backoff)
+            self._stopping.wait(backoff)
+            backoff = min(2 * backoff, _MAX_BACKOFF)
 
     def _run_once(self) -> str:
-        """Run the painter to its end; says how it ended."""
+        """Run the painter, and return how it ended."""
         try:
-            # In a session of its own, so that Ctrl-C reaches this process only, which then ends it in order.
+            # In its own session, so that Ctrl-C reaches this process only, which then stops it gracefully.
             process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, start_new_session=True)
         except OSError as error:
-            return f"the painter could not be started: {error}"
+            return f"failed to start the painter: {error}"
         self._process = process
         log.info("painter started, process %d", process.pid)
         while process.poll() is None:
-            if self._stopping.wait(_LOOK_SECONDS):
-                _end(process)
-        return f"the painter ended with code {process.returncode}"
+            if self._stopping.wait(_POLL_SECONDS):
+                _terminate(process)
+        return f"the painter exited with code {process.returncode}"
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _terminate(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
         process.wait(_STOP_SECONDS)

@@ -220,12 +220,12 @@ def test_fetched_weights_lie_where_they_are_looked_for_and_are_not_fetched_twice
 ) -> None:
     (served / NAME).write_bytes(stand_in)
     assert cli.run(["fetch", "vgg19"]) == 0
-    assert capfd.readouterr() == (f"{own / NAME}\n", "vgg19 is fetched\n")
+    assert capfd.readouterr() == (f"{own / NAME}\n", "vgg19 fetched\n")
     assert [path.name for path in own.iterdir()] == [NAME]
     assert (own / NAME).read_bytes() == stand_in
     (served / NAME).unlink()
     assert cli.run(["fetch", "vgg19"]) == 0
-    assert capfd.readouterr() == (f"{own / NAME}\n", "vgg19 is already there, and intact\n")
+    assert capfd.readouterr() == (f"{own / NAME}\n", "vgg19 already exists and is intact\n")
 
 
 def test_a_folder_of_choice_is_made_and_the_variable_that_names_it_told(
@@ -234,7 +234,7 @@ def test_a_folder_of_choice_is_made_and_the_variable_that_names_it_told(
     (served / NAME).write_bytes(stand_in)
     chosen = tmp_path / "a" / "b"
     assert cli.run(["fetch", "vgg19", "--to", str(chosen)]) == 0
-    assert capfd.readouterr().err == f"vgg19 is fetched; to paint with it, set STYLIZER_WEIGHTS={chosen}\n"
+    assert capfd.readouterr().err == f"vgg19 fetched; to paint with it, set STYLIZER_WEIGHTS={chosen}\n"
     monkeypatch.setenv("STYLIZER_WEIGHTS", str(chosen))
     assert weights_file.find(vgg19.WEIGHTS, weights_file.folders()) == chosen / NAME
 

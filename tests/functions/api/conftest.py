@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from pictures import slope
 from waiting import PATIENCE
 
-from stylizer_server.wiring import create_local_app
+from stylizer_server.app_factory import create_local_app
 from stylizer_service.adapters.local import Local, open_local
 from stylizer_service.jobs.leases import claim
 from stylizer_service.settings import Settings

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from stylizer_server.wiring import create_local_app
+from stylizer_server.app_factory import create_local_app
 from stylizer_service.adapters.local import Local, open_local
 from stylizer_service.models import PaintingOptions
 from stylizer_service.ports import Unavailable

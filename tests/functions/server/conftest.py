@@ -1,4 +1,4 @@
-"""The app of `stylizer-server` in a thread, over real sockets; nobody paints."""
+"""The app of `stylizer-server` in a thread, over real sockets, without a painter."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -15,19 +16,19 @@ from pictures import slope
 from PIL import Image
 from waiting import PATIENCE
 
-from stylizer_server.serving import serving_config
-from stylizer_server.wiring import create_local_app
+from stylizer_server.app_factory import create_local_app
+from stylizer_server.connections import uvicorn_config
 from stylizer_service.adapters.local import Local, open_local
 from stylizer_service.adapters.local.settings import LocalSettings
 
 
-class Running:
-    """A server that runs.
+class RunningServer:
+    """A running server.
 
     Attributes:
-        local: The service in it.
-        address: Where it listens.
-        connections: How many are open.
+        local: Its service.
+        address: Host and port.
+        connections: Number of open connections.
     """
 
     def __init__(self, local: Local, server: uvicorn.Server, address: tuple[str, int]):
@@ -36,11 +37,11 @@ class Running:
         self.address = address
 
     def client(self, key: str | bytes | None = None, **headers: str) -> httpx.Client:
-        """A client that shows a key, or has other headers, in each request."""
-        shown = {"X-Api-Key": key.decode("latin-1") if isinstance(key, bytes) else key} if key else {}
+        """A client that sends a key or other headers with each request."""
+        key_header = {"X-Api-Key": key.decode("latin-1") if isinstance(key, bytes) else key} if key else {}
         base_url = f"http://{self.address[0]}:{self.address[1]}"
         return httpx.Client(
-            base_url=base_url, headers=httpx.Headers({**shown, **headers}, encoding="latin-1"), timeout=PATIENCE
+            base_url=base_url, headers=httpx.Headers({**key_header, **headers}, encoding="latin-1"), timeout=PATIENCE
         )
 
     @property
@@ -48,16 +49,22 @@ class Running:
         return len(self._server.server_state.connections)
 
     def connect(self, source: str = "127.0.0.1") -> socket.socket:
-        """A bare connection from an address of this machine; nothing on it waits for longer than any test takes."""
+        """A plain socket, connected from a loopback address."""
         return socket.create_connection(self.address, timeout=PATIENCE, source_address=(source, 0))
 
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Callable[..., object]:
-    """Run a server: `with serve(with_keys=…, allowed_hosts=…, **settings) as running`."""
+    """Run a server: `with serve(with_keys=…, allowed_hosts=…, uvicorn_options=…, **settings) as running`."""
 
     @contextmanager
-    def served(*, with_keys: bool = False, allowed_hosts: tuple[str, ...] = (), **changes: object) -> Iterator[Running]:
+    def running_server(
+        *,
+        with_keys: bool = False,
+        allowed_hosts: tuple[str, ...] = (),
+        uvicorn_options: dict[str, Any] | None = None,
+        **changes: object,
+    ) -> Iterator[RunningServer]:
         style = tmp_path / "styles" / "ink"
         style.mkdir(parents=True, exist_ok=True)
         (style / "style.toml").write_text('title = "In ink"\n')
@@ -74,16 +81,16 @@ def serve(tmp_path: Path) -> Callable[..., object]:
                 allowed_hosts=allowed_hosts,
                 stopping=lambda: server.should_exit,
             )
-            server = uvicorn.Server(serving_config(app, settings))
+            server = uvicorn.Server(uvicorn_config(app, settings, **(uvicorn_options or {})))
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
             thread.start()
             try:
-                yield Running(local, server, listener.getsockname()[:2])
+                yield RunningServer(local, server, listener.getsockname()[:2])
             finally:
                 server.should_exit = True
                 thread.join()
 
-    return served
+    return running_server
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Clients that are slow, send too much or never end, over bare sockets: each is answered or cut."""
+"""Slow, excessive and endless requests over plain sockets: each gets an error response or is closed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
 
 
 def send(connection: socket.socket, pieces: Iterable[bytes], pause: float = 0.0) -> None:
-    """Send until all is sent or the other end wants no more."""
+    """Send all pieces, or until the server responds or closes."""
     connection.settimeout(PATIENCE)
     with suppress(ConnectionError):
         for piece in pieces:
@@ -41,8 +41,8 @@ def _is_readable(connection: socket.socket, seconds: float) -> bool:
         connection.settimeout(PATIENCE)
 
 
-def answer(connection: socket.socket) -> tuple[int, str]:
-    """Status and kind of problem of what comes until the other end closes; (0, "") if nothing does."""
+def read_problem(connection: socket.socket) -> tuple[int, str]:
+    """Read to the end; status and problem type, or (0, "") without a response."""
     got = b""
     with suppress(ConnectionResetError):
         while piece := connection.recv(65536):
@@ -57,7 +57,7 @@ def answer(connection: socket.socket) -> tuple[int, str]:
 
 
 def read_one(connection: socket.socket) -> int:
-    """Status of the next answer, which is taken whole; what follows it is left."""
+    """Read the next response only; its status."""
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         byte = connection.recv(1)
@@ -68,31 +68,31 @@ def read_one(connection: socket.socket) -> int:
     return int(head.split()[1])
 
 
-def crumbs(text: bytes) -> Iterator[bytes]:
+def single_bytes(text: bytes) -> Iterator[bytes]:
     return (text[index : index + 1] for index in range(len(text)))
 
 
-@pytest.mark.parametrize("answered_before", [0, 2])
-def test_a_head_that_comes_byte_by_byte_is_cut_off(serve: Serve, answered_before: int) -> None:
+@pytest.mark.parametrize("earlier_requests", [0, 2])
+def test_connection_slow_head_times_out(serve: Serve, earlier_requests: int) -> None:
     with serve(head_timeout=1) as running, running.connect() as connection:
-        for _ in range(answered_before):
+        for _ in range(earlier_requests):
             connection.sendall(GET)
             assert read_one(connection) == 200
-        send(connection, itertools.chain(crumbs(GET[:-2]), itertools.repeat(b"a: b\r\n")), pause=0.02)
-        assert answer(connection) == (408, "request-timeout")
+        send(connection, itertools.chain(single_bytes(GET[:-2]), itertools.repeat(b"a: b\r\n")), pause=0.02)
+        assert read_problem(connection) == (408, "request-timeout")
 
 
-def test_who_connects_and_says_nothing_is_not_waited_for(serve: Serve) -> None:
+def test_connection_silent_client_is_closed(serve: Serve) -> None:
     with serve(head_timeout=0.3) as running, running.connect() as connection:
-        assert answer(connection) == (0, "")
+        assert read_problem(connection) == (0, "")
 
 
-def test_a_connection_is_kept_for_another_request_and_not_for_ever(serve: Serve) -> None:
+def test_connection_keep_alive_ends_after_idle_timeout(serve: Serve) -> None:
     with serve(idle_timeout=2) as running, running.connect() as connection:
         for _ in range(3):
             connection.sendall(GET)
             assert read_one(connection) == 200
-        assert answer(connection) == (0, "")
+        assert read_problem(connection) == (0, "")
 
 
 @pytest.mark.parametrize("settings", [{"head_timeout": 0.4, "body_rate": 10**6}, {"body_rate": 1, "body_timeout": 0.8}])
@@ -100,25 +100,25 @@ def test_a_connection_is_kept_for_another_request_and_not_for_ever(serve: Serve)
     ("head", "piece"),
     [(POST + b"Content-Length: 100000\r\n\r\n", b"["), (FORM + CHUNKED + b"5\r\n--X\r\n\r\n", b"1\r\na\r\n")],
 )
-def test_a_body_that_comes_too_slowly_or_takes_too_long_is_cut_off(
+def test_connection_slow_or_long_body_times_out(
     serve: Serve, head: bytes, piece: bytes, settings: dict[str, float], caplog: pytest.LogCaptureFixture
 ) -> None:
     with serve(**settings) as running, running.connect() as connection:
         send(connection, itertools.chain([head], itertools.repeat(piece)), pause=0.05)
 
-        assert answer(connection) == (408, "request-timeout")
+        assert read_problem(connection) == (408, "request-timeout")
         wait_for(lambda: running.connections == 0)
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
-def test_a_body_that_comes_steadily_may_take_longer_than_its_head(serve: Serve) -> None:
+def test_connection_steady_body_outlasts_head_timeout(serve: Serve) -> None:
     with serve(head_timeout=1, body_rate=10) as running, running.connect() as connection:
         connection.sendall(POST + b"Content-Length: 400\r\n\r\n")
         send(connection, itertools.repeat(b"[" * 20, 20), pause=0.1)
         assert read_one(connection) == 400
 
 
-def test_who_goes_away_in_the_middle_leaves_no_trace(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+def test_connection_aborted_request_logs_nothing(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     with serve() as running:
         for head in (GET[:20], POST + b"Content-Length: 9\r\n\r\n[", FORM + CHUNKED + b"5\r\n--X\r\n\r\n"):
             with running.connect() as connection:
@@ -129,7 +129,7 @@ def test_who_goes_away_in_the_middle_leaves_no_trace(serve: Serve, caplog: pytes
 
 
 @pytest.mark.parametrize(("head", "piece"), [(POST, b"[" * 4096), (FORM, b"\r\n--X\r\n" * 512)])
-def test_an_endless_body_is_refused_while_it_streams(serve: Serve, head: bytes, piece: bytes) -> None:
+def test_connection_endless_body_is_refused_while_streaming(serve: Serve, head: bytes, piece: bytes) -> None:
     chunk = b"%x\r\n%b\r\n" % (len(piece), piece)
     with serve(max_bytes=100_000) as running, running.connect() as connection:
         connection.sendall(head + CHUNKED)
@@ -137,58 +137,57 @@ def test_an_endless_body_is_refused_while_it_streams(serve: Serve, head: bytes, 
         assert read_one(connection) in (413, 422)
 
 
-def test_what_still_comes_after_a_refusal_is_thrown_away_for_a_while_only(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch
+def test_connection_drain_after_refusal_times_out(
+    serve: Serve,
 ) -> None:
-    monkeypatch.setattr("stylizer_server.connections._LINGER", 0.5)
-    with serve(max_bytes=100_000) as running, running.connect() as connection:
+    with serve(max_bytes=100_000, uvicorn_options={"drain_timeout": 0.5}) as running, running.connect() as connection:
         connection.sendall(POST + b"Content-Length: 999999999\r\n\r\n")
         send(connection, itertools.repeat(b"[" * 4096))
         wait_for(lambda: running.connections == 0)
 
 
-def test_a_length_that_is_a_lie_is_found_out(serve: Serve) -> None:
+def test_connection_wrong_content_length_is_refused(serve: Serve) -> None:
     with serve(head_timeout=1, body_rate=10**6) as running:
-        with running.connect() as short:  # what is too much is not a request
+        with running.connect() as short:  # the excess is not a request
             short.sendall(POST + b"Content-Length: 2\r\n\r\n{}" + b"[" * 100 + b"\r\n\r\n")
             assert read_one(short) == 422
-            assert answer(short) == (400, "malformed-request")
+            assert read_problem(short) == (400, "malformed-request")
         with running.connect() as long:
             long.sendall(POST + b"Content-Length: 200\r\n\r\n{}")
-            assert answer(long) == (408, "request-timeout")
+            assert read_problem(long) == (408, "request-timeout")
         with running.connect() as two:
             two.sendall(POST + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}")
-            assert answer(two) == (400, "malformed-request")
+            assert read_problem(two) == (400, "malformed-request")
 
 
-def test_a_length_that_is_told_in_two_ways_is_refused_and_hides_no_second_request(serve: Serve) -> None:
+def test_connection_two_body_lengths_are_refused_as_smuggling(serve: Serve) -> None:
     for lengths in (b"Content-Length: 5\r\n" + CHUNKED, b"transfer-encoding: chunked\r\nCONTENT-LENGTH: 5\r\n\r\n"):
         with serve() as running, running.connect() as connection:
             send(connection, [POST + lengths + b"0\r\n\r\n" + GET])
-            assert answer(connection) == (400, "malformed-request")
+            assert read_problem(connection) == (400, "malformed-request")
 
 
-def test_a_body_in_thousands_of_crumbs_is_refused(serve: Serve) -> None:
+def test_connection_body_in_tiny_chunks_is_refused(serve: Serve) -> None:
     with serve() as running, running.connect() as connection:
         send(connection, [FORM + CHUNKED, b"1\r\n-\r\n" * 5000])
-        assert answer(connection) == (400, "malformed-request")
+        assert read_problem(connection) == (400, "malformed-request")
 
 
-def test_thousands_of_headers_or_a_very_long_one_are_refused(serve: Serve) -> None:
+def test_connection_many_or_long_headers_are_refused(serve: Serve) -> None:
     for more in (b"a: b\r\n" * 5000, b"a: " + b"b" * 100_000, b"b" * 100_000):
         with serve() as running, running.connect() as connection:
             send(connection, [b"GET / HTTP/1.1\r\nHost: localhost\r\n", more])
-            assert answer(connection) == (400, "malformed-request")
+            assert read_problem(connection) == (400, "malformed-request")
 
 
-def test_thousands_of_parts_of_a_form_are_refused_at_the_second(serve: Serve) -> None:
+def test_connection_form_of_many_parts_is_refused(serve: Serve) -> None:
     part = b'--X\r\nContent-Disposition: form-data; name="style"\r\n\r\nink\r\n'
     with serve() as running, running.connect() as connection:
         send(connection, [FORM + b"Content-Length: %d\r\n\r\n" % (5000 * len(part)), *itertools.repeat(part, 5000)])
         assert read_one(connection) == 422
 
 
-def test_who_does_not_take_the_answer_is_cut_off(serve: Serve) -> None:
+def test_connection_unread_response_is_aborted(serve: Serve) -> None:
     with serve(send_timeout=0.5) as running, running.connect() as connection:
         path = running.local.service.settings.data_dir / "large"
         path.write_bytes(bytes(50_000_000))
@@ -202,10 +201,10 @@ def test_who_does_not_take_the_answer_is_cut_off(serve: Serve) -> None:
         wait_for(lambda: running.connections == 0)
 
 
-def test_only_so_many_connections_are_open_at_a_time(serve: Serve) -> None:
+def test_connection_above_max_connections_gets_503(serve: Serve) -> None:
     with serve(max_connections=2) as running:
         with running.connect() as one, running.connect(), running.connect() as third:
-            assert answer(third) == (503, "too-many-connections")
+            assert read_problem(third) == (503, "too-many-connections")
             one.sendall(GET)
             assert read_one(one) == 200
         wait_for(lambda: running.connections == 0)
@@ -214,22 +213,25 @@ def test_only_so_many_connections_are_open_at_a_time(serve: Serve) -> None:
             assert read_one(again) == 200
 
 
-def test_in_a_flood_of_connections_there_is_no_time_for_words(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stylizer_server.connections._FAREWELL", 60.0)
-    with serve(max_connections=1) as running, ExitStack() as stack:
+def test_connection_flood_is_aborted_without_response(serve: Serve) -> None:
+    with serve(max_connections=1, uvicorn_options={"close_grace": 60.0}) as running, ExitStack() as stack:
         first, *others = [stack.enter_context(running.connect()) for _ in range(4)]
-        assert sorted(answer(other) for other in others) == [(0, ""), (0, ""), (503, "too-many-connections")]
+        assert sorted(read_problem(other) for other in others) == [(0, ""), (0, ""), (503, "too-many-connections")]
         first.sendall(GET)
         assert read_one(first) == 200
 
 
-def test_one_address_cannot_take_all_connections_but_a_proxy_can(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connection_limit_per_address_exempts_proxies(serve: Serve) -> None:
     with serve(address_connections=1) as running, running.connect(), running.connect() as second:
         second.sendall(GET)
         assert read_one(second) == 200
-    monkeypatch.setattr("stylizer_server.serving.THIS_MACHINE", ())
-    with serve(address_connections=1) as running, running.connect("127.0.0.2"), running.connect("127.0.0.2") as second:
-        assert answer(second) == (503, "too-many-connections")
+    no_proxies = {"loopback": ()}
+    with (
+        serve(address_connections=1, uvicorn_options=no_proxies) as running,
+        running.connect("127.0.0.2"),
+        running.connect("127.0.0.2") as second,
+    ):
+        assert read_problem(second) == (503, "too-many-connections")
         with running.connect() as other:
             other.sendall(GET)
             assert read_one(other) == 200

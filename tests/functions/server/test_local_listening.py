@@ -1,4 +1,4 @@
-"""Where the server listens, and what it says of that."""
+"""Listening socket and startup banner."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from stylizer_server.listening import greet, is_open_to_others, listening
+from stylizer_server.listening import is_public, listening, print_banner
 
 
-def test_a_port_whose_last_connections_are_hardly_over_is_taken_again_at_once() -> None:
+def test_listening_reuses_a_port_in_time_wait() -> None:
     with listening("127.0.0.1", 0) as listener:
         place = listener.getsockname()
         with socket.create_connection(place) as caller:
-            listener.accept()[0].close()  # who closes first keeps the port for a minute
+            listener.accept()[0].close()  # the end that closes first keeps the port in TIME_WAIT
             assert caller.recv(1) == b""
 
     with listening(*place) as again:
@@ -22,27 +22,25 @@ def test_a_port_whose_last_connections_are_hardly_over_is_taken_again_at_once() 
 
 
 @pytest.mark.parametrize(
-    ("host", "shown", "is_open"),
+    ("host", "shown", "public"),
     [("127.0.0.1", "localhost", False), ("0.0.0.0", "localhost", True), ("127.0.0.2", "127.0.0.2", False)],
 )
-def test_the_page_is_named_as_a_browser_on_this_machine_finds_it(
-    capsys: pytest.CaptureFixture[str], host: str, shown: str, is_open: bool
+def test_banner_shows_url_for_this_machine(
+    capsys: pytest.CaptureFixture[str], host: str, shown: str, public: bool
 ) -> None:
     with listening(host, 0) as listener:
-        greet(listener, Path("data"), callers=None)
+        print_banner(listener, Path("data"), key_count=None)
         port = listener.getsockname()[1]
-        assert is_open_to_others(listener) is is_open
+        assert is_public(listener) is public
 
-    said = capsys.readouterr().out
-    assert f"Page      http://{shown}:{port}/\n" in said
-    assert "Keys" not in said
+    banner = capsys.readouterr().out
+    assert f"Page      http://{shown}:{port}/\n" in banner
+    assert "Keys" not in banner
 
 
-@pytest.mark.parametrize(("callers", "words"), [(0, "there are 0"), (1, "there is 1"), (2, "there are 2")])
-def test_where_keys_are_asked_for_it_is_said_how_many_there_are(
-    capsys: pytest.CaptureFixture[str], callers: int, words: str
-) -> None:
+@pytest.mark.parametrize(("key_count", "words"), [(0, "0 exist"), (1, "1 exists"), (2, "2 exist")])
+def test_banner_shows_number_of_keys(capsys: pytest.CaptureFixture[str], key_count: int, words: str) -> None:
     with listening("127.0.0.1", 0) as listener:
-        greet(listener, Path("data"), callers=callers)
+        print_banner(listener, Path("data"), key_count=key_count)
 
-    assert f"Keys      asked for; {words}\n" in capsys.readouterr().out
+    assert f"Keys      required; {words}\n" in capsys.readouterr().out

@@ -28,7 +28,7 @@ Keys = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def start(data_dir: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run `stylizer-server` where it cannot start."""
+    """Run `stylizer-server` in a case that fails at startup."""
     return run("--data-dir", str(data_dir), "--port", "0", *options, **environment)
 
 
@@ -47,20 +47,20 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 @pytest.fixture
 def keys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Keys:
-    """Do something with the keys of `tmp_path / "data"`, in this process: `keys("add", "ann")`."""
+    """Run `stylizer-server keys` for `tmp_path / "data"` in this process: `keys("add", "ann")`."""
 
-    def done(*arguments: str) -> subprocess.CompletedProcess[str]:
+    def run_keys(*arguments: str) -> subprocess.CompletedProcess[str]:
         failure = None
         try:
             main(["keys", *arguments, "--data-dir", str(tmp_path / "data")])
-        except SystemExit as error:  # what the interpreter makes of one that carries a text
+        except SystemExit as error:  # the interpreter prints it to stderr
             failure = error.code
         stdout, stderr = capsys.readouterr()
         return subprocess.CompletedProcess(
             arguments, int(bool(failure)), stdout, stderr + (f"{failure}\n" * bool(failure))
         )
 
-    return done
+    return run_keys
 
 
 def assert_one_line(done: subprocess.CompletedProcess[str], *parts: str) -> None:
@@ -72,36 +72,36 @@ def assert_one_line(done: subprocess.CompletedProcess[str], *parts: str) -> None
         assert part in done.stderr
 
 
-def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
+def test_start_port_in_use_is_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         assert_one_line(start(tmp_path, "--port", port), f"127.0.0.1:{port}", "in use")
 
 
-def test_a_data_folder_in_use_by_another_server_is_one_line(tmp_path: Path) -> None:
+def test_start_locked_data_folder_is_one_line(tmp_path: Path) -> None:
     with (tmp_path / "server.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert_one_line(start(tmp_path), "another stylizer-server", str(tmp_path))
 
 
-def test_a_wrong_setting_is_one_line_that_names_it(tmp_path: Path) -> None:
+def test_start_invalid_setting_is_one_line(tmp_path: Path) -> None:
     assert_one_line(start(tmp_path, STYLIZER_MAX_BYTES="many"), "STYLIZER_MAX_BYTES", "many")
 
 
-def test_a_data_folder_that_cannot_be_made_or_read_is_one_line(tmp_path: Path) -> None:
+def test_start_unusable_data_folder_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert_one_line(start(tmp_path / "file" / "data"), str(tmp_path / "file" / "data"))
     (tmp_path / "stylizer.db").write_text("not a database, " * 99)
     assert_one_line(start(tmp_path), "database")
 
 
-def test_to_let_others_in_without_a_key_is_one_line_that_says_how_to_make_one(tmp_path: Path) -> None:
+def test_start_public_without_keys_is_one_line(tmp_path: Path) -> None:
     for options in (("--host", "0.0.0.0"), ("--require-keys",)):
         done = start(tmp_path, *options)
         assert_one_line(done, " ".join(options), f"stylizer-server --data-dir {tmp_path} keys add NAME")
 
 
-def test_keys_are_shown_once_and_listed_without_their_secrets(keys: Keys, tmp_path: Path) -> None:
+def test_keys_are_printed_once_and_listed_without_secrets(keys: Keys, tmp_path: Path) -> None:
     added = [keys("add", "ann"), keys("add", "bob")]
     secrets = [done.stdout.rstrip("\n") for done in added]
     listed = keys("list").stdout
@@ -116,9 +116,7 @@ def test_keys_are_shown_once_and_listed_without_their_secrets(keys: Keys, tmp_pa
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
 
 
-def test_keys_come_and_go_while_the_server_runs_and_it_has_files_for_all_its_connections(
-    keys: Keys, tmp_path: Path
-) -> None:
+def test_running_server_applies_new_keys_and_raises_file_limit(keys: Keys, tmp_path: Path) -> None:
     keys("add", "first")
     place = ("--data-dir", str(tmp_path / "data"))
     command = [sys.executable, "-c", "from stylizer_server.server import main; main()", *place, "--require-keys"]
@@ -146,7 +144,7 @@ def test_keys_come_and_go_while_the_server_runs_and_it_has_files_for_all_its_con
         assert process.wait(PATIENCE) == 0
 
 
-def test_a_key_can_be_removed_with_all_that_was_made_with_it(keys: Keys, tmp_path: Path) -> None:
+def test_keys_remove_with_data_deletes_data_of_that_key_only(keys: Keys, tmp_path: Path) -> None:
     with closing(open_local(Settings(data_dir=tmp_path / "data"))) as local:
         owners = {}
         for name in ("ann", "bob"):
@@ -166,20 +164,20 @@ def test_a_key_can_be_removed_with_all_that_was_made_with_it(keys: Keys, tmp_pat
         assert len([path for path in (tmp_path / "data" / "blobs").rglob("*") if path.is_file()]) == count // 2
 
 
-def test_a_key_that_cannot_be_made_or_removed_is_one_line(keys: Keys) -> None:
+def test_keys_errors_are_one_line(keys: Keys) -> None:
     keys("add", "ann")
     assert_one_line(keys("add", "ann"), "'ann'", "already")
     assert_one_line(keys("add", "<ann>"), "'<ann>'", "letters, digits")
     assert_one_line(keys("remove", "bob"), "'bob'")
 
 
-def test_every_setting_of_the_server_is_told_of_in_its_page_with_its_default() -> None:
+def test_docs_list_every_server_setting_with_its_default() -> None:
     page = (Path(__file__).parents[3] / "docs" / "server.md").read_text()
-    told: dict[str, str] = {}
+    documented: dict[str, str] = {}
     for names, defaults in re.findall(r"^\| (`.*?`) \| (.*?) \|", page, re.MULTILINE):
-        told.update(zip(re.findall(r"`(\w+)`", names), defaults.split(", "), strict=False))
+        documented.update(zip(re.findall(r"`(\w+)`", names), defaults.split(", "), strict=False))
     own = LocalSettings.model_fields.keys() - Settings.model_fields.keys()
-    assert own - told.keys() == set()
+    assert own - documented.keys() == set()
     numbers = {name: LocalSettings.model_fields[name].default for name in own}
     numbers = {name: number for name, number in numbers.items() if number is not None}
-    assert {name: float(told[name].replace(",", "")) for name in numbers} == numbers
+    assert {name: float(documented[name].replace(",", "")) for name in numbers} == numbers

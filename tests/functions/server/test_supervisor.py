@@ -1,4 +1,4 @@
-"""How long jobs wait for a painter that has died."""
+"""Restarts of the painter process."""
 
 from __future__ import annotations
 
@@ -14,27 +14,31 @@ from stylizer_server.supervisor import Supervisor
 
 
 @pytest.mark.parametrize(
-    ("lived", "pauses"),
+    ("lifetime", "backoffs"),
     [(1.0, ["0.5", "1", "2", "4", "8", "16", "30", "30"]), (15.0, ["0.5"] * 8)],
-    ids=["that dies at its start", "that was at work"],
+    ids=["early exit", "exit after painting"],
 )
-def test_a_painter_is_started_again_at_once_unless_it_dies_at_its_start(
-    lived: float, pauses: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_supervisor_backs_off_only_after_early_exits(
+    lifetime: float,
+    backoffs: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     supervisor = Supervisor(tmp_path)
     stopping = supervisor._stopping
-    clock: Iterator[float] = itertools.count(0.0, lived)  # looked at before and after each life
-    lives = itertools.count(1)
+    clock: Iterator[float] = itertools.count(0.0, lifetime)  # read before and after each run
+    runs = itertools.count(1)
 
-    def live_and_die() -> str:
-        if next(lives) > len(pauses):
+    def run_once() -> str:
+        if next(runs) > len(backoffs):
             stopping.set()
-        return "the painter ended with code -9"
+        return "the painter exited with code -9"
 
     monkeypatch.setattr("stylizer_server.supervisor.time.monotonic", lambda: next(clock))
-    monkeypatch.setattr(supervisor, "_run_once", live_and_die)
+    monkeypatch.setattr(supervisor, "_run_once", run_once)
     monkeypatch.setattr(stopping, "wait", lambda _: None)
     with caplog.at_level(logging.WARNING):
         supervisor._keep_running()
 
-    assert re.findall(r"again in (\S+) s", caplog.text) == pauses
+    assert re.findall(r"restarting in (\S+) s", caplog.text) == backoffs

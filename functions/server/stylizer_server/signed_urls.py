@@ -1,4 +1,4 @@
-"""Honors the signed forms and links that an object store would honor elsewhere."""
+"""Signed upload forms and download links, which S3 serves on AWS."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _FIELDS = ("key", "Content-Type", "policy", "signature", "file")
 _CHUNK = 2**20
 
 
-def transfers(local: Local) -> APIRouter:
-    """The calls behind the links; not in the contract, because callers only follow what they are given."""
+def signed_url_router(local: Local) -> APIRouter:
+    """Create the routes behind signed URLs. They are not in the OpenAPI contract: callers only follow links."""
     router = APIRouter(include_in_schema=False)
 
     @router.post("/v1/uploads/{id}/file")
@@ -30,7 +30,7 @@ def transfers(local: Local) -> APIRouter:
             request,
             fields=_FIELDS,
             max_bytes=local.service.settings.max_bytes,
-            # Nobody has shown a key: a file is not even put down for a moment without a signature of ours before it.
+            # No key is required here, so nothing is stored before a valid signature.
             before_file=lambda fields: local.blobs.check_form(key, fields),
         ) as form:
             file = form.get("file")
@@ -49,7 +49,7 @@ def transfers(local: Local) -> APIRouter:
             stored.path,
             media_type=stored.media_type,
             filename=stored.filename,
-            # Whoever was given the link may show the picture in a page of theirs, as with S3.
+            # Other sites may embed a linked picture, as with S3.
             headers={"Cache-Control": "private, no-cache", "Cross-Origin-Resource-Policy": "cross-origin"},
         )
 

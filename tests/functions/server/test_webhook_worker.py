@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from waiting import PATIENCE, wait_for
 
-from stylizer_server.messenger import Messenger
+from stylizer_server.webhook_worker import WebhookWorker
 from stylizer_service.adapters.local import Local, open_local
 from stylizer_service.adapters.local.stores import SqliteJobs
 from stylizer_service.models import PaintingOptions, StyleWeight, new_id
@@ -23,17 +23,17 @@ from stylizer_service.settings import Settings
 from stylizer_service.webhooks.delivery import NotSent, Sender
 
 
-class Recorder:
-    """Keeps whom it told; nobody hears of the jobs that fail."""
+class RecordingSender:
+    """Records deliveries, and fails for given jobs."""
 
     def __init__(self, *failing: str):
         self._failing = failing
-        self.tried: list[str] = []
+        self.attempts: list[str] = []
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:  # noqa: ARG002
-        self.tried.append(headers["webhook-id"])
+        self.attempts.append(headers["webhook-id"])
         if headers["webhook-id"] in self._failing:
-            raise NotSent("nobody there")
+            raise NotSent("connection refused")
         return 204
 
 
@@ -49,8 +49,8 @@ def ports(local: Local) -> Ports:
     return local.service.ports
 
 
-def ended(ports: Ports, webhook: str = "https://hooks.example/painted") -> str:
-    """A job that has ended, and whose caller is to be told now."""
+def ended_job(ports: Ports, webhook: str = "https://hooks.example/painted") -> str:
+    """Store an ended job with a due webhook."""
     now = ports.clock.now()
     job = Job(
         id=new_id("stz"),
@@ -79,70 +79,66 @@ def stored(ports: Ports, job_id: str) -> Job:
 
 
 @contextmanager
-def telling(ports: Ports, sender: Sender) -> Iterator[Messenger]:
-    messenger = Messenger(ports, Settings(), sender)
-    messenger.start()
-    yield messenger
-    messenger.stop()
+def running_worker(ports: Ports, sender: Sender) -> Iterator[WebhookWorker]:
+    worker = WebhookWorker(ports, Settings(), sender)
+    worker.start()
+    yield worker
+    worker.stop()
 
 
-def test_all_are_told_who_were_waiting_or_come_later_even_if_one_cannot_be_reached(ports: Ports) -> None:
-    before = [ended(ports) for _ in range(3)]
-    sender = Recorder(before[0])
+def test_webhook_worker_delivers_due_and_later_webhooks(ports: Ports) -> None:
+    before = [ended_job(ports) for _ in range(3)]
+    sender = RecordingSender(before[0])
 
-    with telling(ports, sender):
-        wait_for(lambda: len(sender.tried) == 3)
-        later = ended(ports)
+    with running_worker(ports, sender):
+        wait_for(lambda: len(sender.attempts) == 3)
+        later = ended_job(ports)
         wait_for(lambda: stored(ports, later).notify_at is None)
 
-    assert sender.tried == [*before, later]
+    assert sender.attempts == [*before, later]
     assert [stored(ports, job_id).notify_at is None for job_id in before] == [False, True, True]
 
 
-def test_a_store_that_fails_for_a_moment_stops_nothing(
-    local: Local, ports: Ports, caplog: pytest.LogCaptureFixture
-) -> None:
-    class Stumbling(SqliteJobs):
-        stumbles = 1
+def test_webhook_worker_survives_a_database_error(local: Local, ports: Ports, caplog: pytest.LogCaptureFixture) -> None:
+    class FailingOnce(SqliteJobs):
+        failures = 1
 
         def untold(self, now: datetime, *, limit: int) -> list[Job]:
-            if self.stumbles:
-                self.stumbles -= 1
+            if self.failures:
+                self.failures -= 1
                 raise sqlite3.OperationalError("disk I/O error")
             return super().untold(now, limit=limit)
 
-    job_id = ended(ports)
+    job_id = ended_job(ports)
 
-    with telling(replace(ports, jobs=Stumbling(local.database)), Recorder()):
+    with running_worker(replace(ports, jobs=FailingOnce(local.database)), RecordingSender()):
         wait_for(lambda: stored(ports, job_id).notify_at is None)
 
     assert "disk I/O error" in caplog.text
 
 
-def test_to_stop_does_not_wait_for_who_never_answers_and_the_try_is_not_forgotten(ports: Ports) -> None:
-    over = threading.Event()
+def test_webhook_worker_stop_abandons_a_hanging_attempt(ports: Ports) -> None:
+    released = threading.Event()
     tried = threading.Event()
 
-    class Hanging(Recorder):
+    class Hanging(RecordingSender):
         def post(self, *_: object) -> int:
             tried.set()
-            over.wait()
+            released.wait()
             raise NotSent("too late")
 
-    job_id = ended(ports)
-    with telling(ports, Hanging()):
+    job_id = ended_job(ports)
+    with running_worker(ports, Hanging()):
         assert tried.wait(PATIENCE)
 
     job = stored(ports, job_id)
     assert job.notify_at is not None
     assert job.notify_attempts == 1
-    over.set()
+    released.set()
 
 
-def test_the_server_goes_on_telling_what_an_earlier_one_left_and_never_leads_inside(
-    local: Local, ports: Ports, tmp_path: Path
-) -> None:
-    job_id = ended(ports, "https://10.0.0.7/painted")  # as if its name had changed since it was taken
+def test_server_delivers_earlier_webhooks_to_public_hosts_only(local: Local, ports: Ports, tmp_path: Path) -> None:
+    job_id = ended_job(ports, "https://10.0.0.7/painted")  # as if its DNS record had changed since it was accepted
     command = [sys.executable, "-c", "from stylizer_server.server import main; main()"]
     log = tmp_path / "log"
 
@@ -150,7 +146,7 @@ def test_the_server_goes_on_telling_what_an_earlier_one_left_and_never_leads_ins
         data_dir = str(local.service.settings.data_dir)
         process = subprocess.Popen([*command, "--port", "0", "--data-dir", data_dir], stdout=file, stderr=file)
     try:
-        wait_for(lambda: f"webhook of {job_id}: " in log.read_text(), "a try", process=process, log=log.read_text)
+        wait_for(lambda: f"webhook of {job_id}: " in log.read_text(), "an attempt", process=process, log=log.read_text)
         process.terminate()
         assert process.wait(PATIENCE) == 0
     finally:

@@ -1,4 +1,4 @@
-"""The API on the local adapters."""
+"""The API app on the local adapters."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from fastapi import FastAPI, Request
 from starlette.middleware import Middleware
 
 from stylizer_api.app import create_app
-from stylizer_server.entrance import OneCaller, WithKeys
-from stylizer_server.hosts import Hosts
-from stylizer_server.transfers import transfers
+from stylizer_server.auth import ApiKeyMiddleware, LocalOnlyMiddleware
+from stylizer_server.origin_guard import OriginGuard
+from stylizer_server.signed_urls import signed_url_router
 from stylizer_service.adapters.local import Local
 from stylizer_service.adapters.local.settings import LocalSettings
 
@@ -23,31 +23,31 @@ def create_local_app(
     key_settings: LocalSettings | None = None,
     allowed_hosts: Collection[str] = (),
 ) -> FastAPI:
-    """Make the app that `stylizer-server` serves.
+    """Create the app of `stylizer-server`.
 
     Args:
         local: The open service.
         stopping: See `create_app`.
         worker_alive: See `create_app`.
-        key_settings: How keys are treated, where each call takes one; None serves this machine alone, without.
-        allowed_hosts: Names besides those of this machine that it is reached by, where no key is asked for.
+        key_settings: Settings of keys and rate limits; None serves this machine only, without keys.
+        allowed_hosts: Allowed Host headers besides the names of this machine, without keys.
     """
     if key_settings is None:
-        entrance = Middleware(OneCaller, hosts=Hosts(allowed_hosts))
+        auth = Middleware(LocalOnlyMiddleware, guard=OriginGuard(allowed_hosts))
     else:
-        entrance = Middleware(WithKeys, keys=local.keys, settings=key_settings)
+        auth = Middleware(ApiKeyMiddleware, keys=local.keys, settings=key_settings)
     return create_app(
         local.service,
         identify=_owner,
         stopping=stopping,
         worker_alive=worker_alive,
         needs_key=key_settings is not None,
-        middleware=[entrance],
-        routers=[transfers(local)],
+        middleware=[auth],
+        routers=[signed_url_router(local)],
     )
 
 
 def _owner(request: Request) -> str:
-    # Whoever has not come through the entrance has no owner, and gets no further.
+    # Raises for a request that bypassed the middleware.
     owner: str = request.state.owner
     return owner

@@ -1,4 +1,4 @@
-"""Who is served: without keys this machine alone, with keys whoever has one, and each no more often than allowed."""
+"""Access control: local callers without keys, key holders with keys, and rate limits."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 import httpx
 import pytest
 
-from stylizer_server.rates import Buckets
+from stylizer_server.rate_limits import TokenBuckets
 
 Serve = Callable[..., AbstractContextManager[Any]]
 
 
-def told(answer: httpx.Response) -> tuple[int, str, str | None]:
+def problem_of(answer: httpx.Response) -> tuple[int, str, str | None]:
     problem = answer.json()
     assert answer.headers["content-type"] == "application/problem+json"
     assert problem["request_id"] == answer.headers["x-request-id"]
@@ -23,9 +23,7 @@ def told(answer: httpx.Response) -> tuple[int, str, str | None]:
 
 
 @pytest.mark.parametrize("key", [None, "", "ann", "stz_key_" + "A" * 43, b"stz_key_\xe4"])
-def test_a_call_without_a_key_that_is_known_is_refused_in_the_words_of_the_gateway(
-    serve: Serve, key: str | bytes | None
-) -> None:
+def test_missing_or_unknown_key_is_refused_with_403(serve: Serve, key: str | bytes | None) -> None:
     with serve(with_keys=True) as running, running.client(key) as client:
         running.local.keys.add("ann")
         answers = [
@@ -35,10 +33,10 @@ def test_a_call_without_a_key_that_is_known_is_refused_in_the_words_of_the_gatew
             client.post("/v1/uploads", json={"media_type": "image/png"}),
             client.post("/v1/stylizations", content=b"not even JSON"),
         ]
-    assert {told(answer) for answer in answers} == {(403, "missing-api-key", "X-Api-Key")}
+    assert {problem_of(answer) for answer in answers} == {(403, "missing-api-key", "X-Api-Key")}
 
 
-def test_pages_health_and_contract_need_no_key_and_the_contract_says_which_calls_do(serve: Serve) -> None:
+def test_pages_health_and_openapi_require_no_key(serve: Serve) -> None:
     with serve(with_keys=True) as running, running.client() as client:
         for path in ("/", "/docs", "/page/app.js", "/favicon.ico", "/healthz", "/openapi.json"):
             assert client.get(path).status_code == 200, path
@@ -47,7 +45,7 @@ def test_pages_health_and_contract_need_no_key_and_the_contract_says_which_calls
     assert needing == {path for path in contract["paths"] if path.startswith("/v1/")}
 
 
-def test_each_key_has_jobs_of_its_own_and_is_valid_until_the_moment_it_is_removed(serve: Serve, photo: bytes) -> None:
+def test_key_sees_own_jobs_only_and_is_revoked_at_once(serve: Serve, photo: bytes) -> None:
     with serve(with_keys=True) as running:
         ann, bob = (running.client(running.local.keys.add(name)) for name in ("ann", "bob"))
         with ann, bob:
@@ -56,27 +54,27 @@ def test_each_key_has_jobs_of_its_own_and_is_valid_until_the_moment_it_is_remove
             path = asked.json()["links"]["self"]
 
             assert ann.get(path).status_code == 200
-            assert told(bob.get(path))[:2] == (404, "not-found")
+            assert problem_of(bob.get(path))[:2] == (404, "not-found")
             assert [len(client.get("/v1/stylizations").json()["items"]) for client in (ann, bob)] == [1, 0]
 
             assert running.local.keys.remove("ann")
-            assert told(ann.get(path))[:2] == (403, "missing-api-key")
+            assert problem_of(ann.get(path))[:2] == (403, "missing-api-key")
             assert bob.get("/v1/styles").status_code == 200
 
 
-def test_a_signed_form_and_link_work_without_a_key(serve: Serve, photo: bytes) -> None:
-    with serve(with_keys=True) as running, running.client() as stranger:
+def test_signed_form_and_link_require_no_key(serve: Serve, photo: bytes) -> None:
+    with serve(with_keys=True) as running, running.client() as anonymous:
         with running.client(running.local.keys.add("ann")) as ann:
             form = ann.post("/v1/uploads", json={"media_type": "image/png"}).json()
-            sent = stranger.post(form["url"], data=form["fields"], files={"file": photo})
+            sent = anonymous.post(form["url"], data=form["fields"], files={"file": photo})
             assert sent.status_code == 204
             style = ann.post("/v1/styles", json={"upload": form["id"], "title": "Mine"}).json()
             link = ann.get(style["links"]["image"]).headers["location"]
-        assert stranger.get(link).content == photo
-        assert told(stranger.get(link.replace("signature=", "signature=0")))[:2] == (403, "forbidden")
+        assert anonymous.get(link).content == photo
+        assert problem_of(anonymous.get(link.replace("signature=", "signature=0")))[:2] == (403, "forbidden")
 
 
-def test_who_asks_too_often_is_told_when_to_come_again_and_keeps_nobody_else_from_it(serve: Serve) -> None:
+def test_key_above_its_rate_limit_gets_429_alone(serve: Serve) -> None:
     with serve(with_keys=True, rate_limit=0.01, rate_burst=3) as running:
         ann, bob = (running.client(running.local.keys.add(name)) for name in ("ann", "bob"))
         with ann, bob:
@@ -85,25 +83,25 @@ def test_who_asks_too_often_is_told_when_to_come_again_and_keeps_nobody_else_fro
             assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
             assert [answer.headers["ratelimit"].split(";")[1] for answer in answers] == ["r=2", "r=1", "r=0", "r=0"]
             assert {answer.headers["ratelimit-policy"] for answer in answers} == {'"key";q=3;w=300'}
-            assert told(answers[-1])[:2] == (429, "throttled")
+            assert problem_of(answers[-1])[:2] == (429, "throttled")
             assert 1 <= int(answers[-1].headers["retry-after"]) <= 100
             assert bob.get("/v1/styles").status_code == 200
             assert ann.get("/").status_code == 200
 
 
-def test_one_address_cannot_have_pages_files_and_health_without_end(serve: Serve) -> None:
+def test_address_above_its_rate_limit_gets_429_alone(serve: Serve) -> None:
     with serve(with_keys=True, address_rate_limit=0.01, address_rate_burst=3) as running:
         key = running.local.keys.add("ann")
         with running.client() as client, running.client(**{"X-Forwarded-For": "203.0.113.9"}) as other:
             answers = [client.get(path) for path in ("/", "/healthz", "/v1/files/x", "/page/app.js")]
             assert [answer.status_code for answer in answers] == [200, 200, 403, 429]
-            assert told(answers[-1])[1] == "throttled"
+            assert problem_of(answers[-1])[1] == "throttled"
             assert other.get("/healthz").status_code == 200
         with running.client(key) as ann:
             assert ann.get("/v1/styles").status_code == 200
 
 
-def test_an_address_that_guesses_keys_is_no_longer_listened_to_but_those_who_had_one_are(serve: Serve) -> None:
+def test_key_guesses_are_throttled_except_known_keys(serve: Serve) -> None:
     with serve(with_keys=True, wrong_keys=3) as running:
         right, late = (running.local.keys.add(name) for name in ("ann", "bob"))
         with running.client(right) as ann, running.client(late) as bob:
@@ -111,16 +109,16 @@ def test_an_address_that_guesses_keys_is_no_longer_listened_to_but_those_who_had
             for number in range(3):
                 with running.client(f"stz_key_{number:043d}") as guessing:
                     last = guessing.get("/v1/styles")
-            assert told(last)[1] == "throttled"
+            assert problem_of(last)[1] == "throttled"
             assert int(last.headers["retry-after"]) >= 1
             assert ann.get("/v1/styles").status_code == 200
-            # A right key that had not been seen yet is as good as a guess, until some time has passed.
-            assert told(bob.get("/v1/styles"))[:2] == (429, "throttled")
+            # A valid key that was never used before counts as a guess.
+            assert problem_of(bob.get("/v1/styles"))[:2] == (429, "throttled")
             with running.client(late, **{"X-Forwarded-For": "203.0.113.9"}) as elsewhere:
                 assert elsewhere.get("/v1/styles").status_code == 200
 
 
-def test_without_keys_nobody_is_throttled(serve: Serve) -> None:
+def test_server_without_keys_has_no_rate_limits(serve: Serve) -> None:
     with serve(rate_limit=0.01, rate_burst=1) as running, running.client() as client:
         answers = [client.get("/v1/styles") for _ in range(5)]
     assert {answer.status_code for answer in answers} == {200}
@@ -130,66 +128,65 @@ def test_without_keys_nobody_is_throttled(serve: Serve) -> None:
 @pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "203.0.113.5", "", "[x", "localhost@evil"]
 )
-def test_a_name_that_another_site_has_led_here_is_refused(serve: Serve, host: str) -> None:
+def test_foreign_host_header_is_refused(serve: Serve, host: str) -> None:
     with serve() as running, running.client(Host=host) as client:
         answers = [client.get("/"), client.get("/v1/stylizations"), client.get("/healthz")]
-    assert {told(answer) for answer in answers} == {(403, "foreign-site", "Host")}
+    assert {problem_of(answer) for answer in answers} == {(403, "foreign-site", "Host")}
 
 
 @pytest.mark.parametrize(
     "host", ["localhost", "LOCALHOST:9000", "127.0.0.1:1", "127.8.8.8", "[::1]:8000", "painter.localhost"]
 )
-def test_every_name_of_this_machine_is_served_at_any_port(serve: Serve, host: str) -> None:
+def test_local_host_header_is_served_at_any_port(serve: Serve, host: str) -> None:
     with serve() as running, running.client(Host=host) as client:
         assert client.get("/v1/styles").status_code == 200
 
 
-def test_a_page_of_another_site_can_change_nothing(serve: Serve) -> None:
+def test_cross_origin_post_is_refused(serve: Serve) -> None:
     with serve() as running, running.client() as client:
         own = str(client.base_url)
-        wish = {"media_type": "image/png"}
+        body = {"media_type": "image/png"}
         for origin in ("https://evil.example", "null", "http://localhost:1", f"{own}.evil.example", ""):
-            refused = client.post("/v1/uploads", json=wish, headers={"Origin": origin})
-            assert told(refused) == (403, "foreign-site", "Origin"), origin
-        assert client.post("/v1/uploads", json=wish, headers={"Origin": own}).status_code == 201
-        assert client.post("/v1/uploads", json=wish).status_code == 201
+            refused = client.post("/v1/uploads", json=body, headers={"Origin": origin})
+            assert problem_of(refused) == (403, "foreign-site", "Origin"), origin
+        assert client.post("/v1/uploads", json=body, headers={"Origin": own}).status_code == 201
+        assert client.post("/v1/uploads", json=body).status_code == 201
         assert client.get("/v1/styles", headers={"Origin": "https://evil.example"}).status_code == 200
 
 
-def test_a_name_that_is_allowed_is_one_of_this_machine(serve: Serve) -> None:
+def test_allowed_host_is_served(serve: Serve) -> None:
     with serve(allowed_hosts=("Paint.example",)) as running:
         with running.client(Host="paint.example", Origin="https://paint.example") as client:
             assert client.post("/v1/uploads", json={"media_type": "image/png"}).status_code == 201
         with running.client(Host="other.example") as client:
-            assert told(client.get("/"))[1] == "foreign-site"
+            assert problem_of(client.get("/"))[1] == "foreign-site"
 
 
-def test_a_bucket_gives_what_it_holds_and_what_has_come_since() -> None:
+def test_token_bucket_grants_burst_then_rate() -> None:
     now = 0.0
-    buckets = Buckets(2.0, 3, clock=lambda: now)
+    buckets = TokenBuckets(2.0, 3, clock=lambda: now)
 
-    assert [buckets.take("ann").is_given for _ in range(4)] == [True, True, True, False]
-    assert buckets.take("ann").wait == pytest.approx(0.5)
-    assert buckets.take("bob").left == 2
+    assert [buckets.take("ann").is_granted for _ in range(4)] == [True, True, True, False]
+    assert buckets.take("ann").retry_after == pytest.approx(0.5)
+    assert buckets.take("bob").remaining == 2
     now = 0.5
-    assert [buckets.take("ann").is_given for _ in range(2)] == [True, False]
+    assert [buckets.take("ann").is_granted for _ in range(2)] == [True, False]
     now = 100.0
-    assert buckets.take("ann").left == 2
+    assert buckets.take("ann").remaining == 2
 
 
-def test_only_so_many_buckets_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stylizer_server.rates._MOST", 10)
+def test_token_buckets_evict_full_and_oldest() -> None:
     now = 0.0
-    buckets = Buckets(1.0, 1, clock=lambda: now)
+    buckets = TokenBuckets(1.0, 1, clock=lambda: now, max_buckets=10)
     for number in range(100):
         buckets.take(str(number))
-    assert len(buckets._kept) == 10
+    assert len(buckets) == 10
     now = 2.0
     buckets.take("new")
-    assert list(buckets._kept) == ["new"]
+    assert len(buckets) == 1
 
 
-def test_a_form_that_is_not_signed_is_refused_before_its_file_is_taken_in(serve: Serve) -> None:
+def test_unsigned_form_is_refused_before_its_file(serve: Serve) -> None:
     part = b'--X\r\nContent-Disposition: form-data; name="%b"%b\r\n\r\n%b'
     fields = [part % (name, b"", b"anything\r\n") for name in (b"key", b"Content-Type", b"policy", b"signature")]
     with serve(with_keys=True) as running, running.connect() as connection:
@@ -197,23 +194,23 @@ def test_a_form_that_is_not_signed_is_refused_before_its_file_is_taken_in(serve:
             b"POST /v1/uploads/upl_x/file HTTP/1.1\r\nHost: localhost\r\n"
             b"Content-Type: multipart/form-data; boundary=X\r\nContent-Length: 9999999\r\n\r\n"
             + b"".join(fields)
-            + part % (b"file", b'; filename="x"', b"")  # and nothing of the file itself
+            + part % (b"file", b'; filename="x"', b"")  # without the file itself
         )
         assert connection.recv(12) == b"HTTP/1.1 403"
 
 
-def test_an_upload_there_is_no_room_for_is_told_when_to_come_again(serve: Serve, photo: bytes) -> None:
+def test_upload_without_disk_space_gets_507_with_retry_after(serve: Serve, photo: bytes) -> None:
     with serve(with_keys=True, min_free=2**60) as running, running.client(running.local.keys.add("ann")) as client:
         answers = [
             client.post("/v1/uploads", json={"media_type": "image/png"}),
             client.post("/v1/uploads/upl_x/file", files={"file": photo}),
             client.post("/v1/stylizations", files={"content": photo}, data={"style": "ink"}),
         ]
-    assert {told(answer) for answer in answers} == {(507, "storage-full", None)}
+    assert {problem_of(answer) for answer in answers} == {(507, "storage-full", None)}
     assert {answer.headers["retry-after"] for answer in answers} == {"60"}
 
 
-def test_a_proxy_on_this_machine_does_not_let_others_in_without_keys(serve: Serve) -> None:
+def test_forwarded_remote_client_without_keys_is_refused(serve: Serve) -> None:
     with serve(allowed_hosts=("paint.example",)) as running:
         for host, client, status in (
             ("localhost", "203.0.113.9", 403),
@@ -225,16 +222,16 @@ def test_a_proxy_on_this_machine_does_not_let_others_in_without_keys(serve: Serv
                 answer = caller.get("/v1/styles")
                 assert answer.status_code == status, (host, client)
                 if status == 403:
-                    assert told(answer) == (403, "foreign-site", "X-Forwarded-For")
+                    assert problem_of(answer) == (403, "foreign-site", "X-Forwarded-For")
 
 
-def test_a_database_that_cannot_grow_is_a_store_without_room(serve: Serve) -> None:
+def test_full_database_gets_507_and_stays_readable(serve: Serve) -> None:
     with serve() as running, running.client() as client:
-        running.local.database.run("PRAGMA max_page_count = 1")  # no more than it has
+        running.local.database.run("PRAGMA max_page_count = 1")  # no more than it has now
         for _ in range(500):
             answer = client.post("/v1/uploads", json={"media_type": "image/png"})
             if answer.status_code != 201:
                 break
-        assert told(answer) == (507, "storage-full", None)
+        assert problem_of(answer) == (507, "storage-full", None)
         assert answer.headers["retry-after"] == "60"
         assert client.get("/v1/stylizations").status_code == 200

@@ -1,0 +1,122 @@
+"""Paint jobs: what to paint and where to write it, validated before any time is spent on painting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from stylizer.errors import OptionError, StylizerError
+from stylizer.images.encoding import Format
+from stylizer.options import MethodName, Options, check_weight
+from stylizer_cli.targets import STANDARD_STREAM, Target, choose_quality, choose_target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaintRequest:
+    """How to paint: weighted styles, method, options, masks, and the encoder quality if given."""
+
+    styles: Sequence[tuple[str, float]]
+    method: MethodName
+    options: Options
+    mask: str | None = None
+    content_mask: str | None = None
+    format_quality: int | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the styles."""
+        return [name for name, _ in self.styles]
+
+
+@dataclass(frozen=True, slots=True)
+class PaintJob:
+    """A photo to paint.
+
+    Attributes:
+        photo: Path, or - for stdin.
+        request: How to paint it.
+        target: Where to write the painting.
+        name: Label of the progress bar.
+        is_resumable: Whether repeating the command after an interruption resumes the job.
+    """
+
+    photo: str
+    request: PaintRequest
+    target: Target
+    name: str = "painting"
+    is_resumable: bool = True
+
+    @property
+    def quality(self) -> int:
+        """Encoder quality, 1-100."""
+        return choose_quality(self.request.format_quality, self.target.format)
+
+
+class Painted(NamedTuple):
+    """Outcome of a job: size in pixels, painting time in seconds, features used."""
+
+    width: int
+    height: int
+    seconds: float
+    features: str | None
+
+
+OnEnd = Callable[[PaintJob, Painted | StylizerError], None]
+"""Receives the outcome of each job; an exception raised from it ends the command."""
+
+
+def parse_style(text: str) -> tuple[str, float]:
+    """Split "woodcut=0.7" into style and weight, unless the text is the name of a file with "=" in it.
+
+    Raises:
+        OptionError: The weight is not above 0.
+    """
+    name, equals, number = text.rpartition("=")
+    if not equals or Path(text).exists():
+        return text, 1.0
+    try:
+        weight = float(number)
+    except ValueError:
+        return text, 1.0
+    check_weight(weight)
+    return name, weight
+
+
+def plan_single(photo: str, request: PaintRequest, output: str | None, wanted: Format | None, force: bool) -> PaintJob:
+    """Plan one painting.
+
+    Raises:
+        OptionError: It cannot be written there.
+    """
+    job = PaintJob(photo, request, choose_target(photo, request.names, output, wanted, force))
+    choose_quality(request.format_quality, job.target.format)
+    return job
+
+
+def plan_batch(
+    photos: Sequence[str], request: PaintRequest, output: str | None, to: str | None, wanted: Format | None
+) -> list[PaintJob]:
+    """Plan many paintings, named PHOTO-STYLE, in the folder `output` or in `to`, which is created if necessary.
+
+    Raises:
+        OptionError: They cannot be written there.
+    """
+    if STANDARD_STREAM in photos:
+        raise OptionError("photo is -, which cannot be one of many", field="photo", allowed="names of files")
+    folder = to or output or "."
+    if not Path(folder).is_dir() and (to is None or Path(to).exists()):
+        detail = f"output is {folder!r}, which is not a folder, and there are several paintings; --to creates one"
+        raise OptionError(detail, field="output")
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    jobs: dict[Path, PaintJob] = {}
+    for photo in dict.fromkeys(photos):
+        target = choose_target(photo, request.names, folder, wanted, force=True)
+        assert target.path is not None  # only stdout has none
+        if target.path in jobs:
+            detail = f"{jobs[target.path].photo!r} and {photo!r} would both become {str(target.path)!r}"
+            raise OptionError(detail, field="photo", allowed="photos of different names")
+        jobs[target.path] = PaintJob(photo, request, target, Path(photo).name)
+        choose_quality(request.format_quality, target.format)
+    return list(jobs.values())
