@@ -1,4 +1,4 @@
-"""The fixture `house` comes twice: what asks for it holds for `stylizer-server` with keys, and on AWS."""
+"""The fixture `deployment` has two parameters: `stylizer-server` with keys, and AWS."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from access.houses import ANN, BEN, REMOVED, Answer, HeaderList, House, over_http, walk
+from access.deployments import ANN, BEN, REMOVED, Answer, Deployment, HeaderList, over_http, walk
 from cloud.moto_server import serving_moto
 from cloud.stage import Stage, build
 
@@ -31,7 +31,7 @@ FORM_BYTES = 4_400_000
 
 
 @pytest.fixture(scope="session")
-def local_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def local_deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """The real server with keys, whose painter waits: nothing ends but what a test ends."""
     data = tmp_path_factory.mktemp("local") / "data"
     data.mkdir()
@@ -40,7 +40,7 @@ def local_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         keys = {name: local.keys.add(name) for name in (ANN, BEN, REMOVED)}
         with serving(data, "--require-keys", rate_limit="0", wrong_keys="1000000") as server:
             local.keys.remove(REMOVED)
-            yield House(
+            yield Deployment(
                 name="local",
                 prefix="",
                 keys=keys,
@@ -69,12 +69,12 @@ def aws_service(stage: Stage) -> Service:
 
 
 @pytest.fixture
-def aws_house(
+def aws_deployment(
     aws_service: Service,
     behind_gateway: Callable[..., object],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> House:
+) -> Deployment:
     """The function behind a gateway, with stores in moto."""
     out = io.StringIO()
     monkeypatch.setattr(log.registered_handler, "stream", out)
@@ -91,7 +91,7 @@ def aws_house(
         out.write(capsys.readouterr().out)
         return out.getvalue()
 
-    return House(
+    return Deployment(
         name="aws",
         prefix="/prod",
         keys={owner: key for key, owner in GATEWAY_KEYS.items()} | {REMOVED: "key-of-nobody-any-more"},
@@ -103,8 +103,8 @@ def aws_house(
 
 
 @pytest.fixture(params=["local", "aws"])
-def house(request: pytest.FixtureRequest) -> House:
-    found: House = request.getfixturevalue(f"{request.param}_house")
+def deployment(request: pytest.FixtureRequest) -> Deployment:
+    found: Deployment = request.getfixturevalue(f"{request.param}_deployment")
     return found
 
 

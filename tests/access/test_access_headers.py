@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from access.houses import NEVER, Answer, Belongings, House
+from access.deployments import NEVER, Answer, Belongings, Deployment
 
 from infra.gateway_responses import HEADERS as OF_GATEWAY
 from stylizer_api.middleware import HEADERS
@@ -14,50 +14,50 @@ from stylizer_service.usecases import Service
 STRICT = "max-age=63072000"
 
 
-def answers(house: House) -> dict[str, Answer]:
+def answers(deployment: Deployment) -> dict[str, Answer]:
     """One answer of each kind that there is."""
-    has = Belongings.of(house)
-    page = house.call("GET", "/", who=None)
+    has = Belongings.of(deployment)
+    page = deployment.call("GET", "/", who=None)
     known = [("If-None-Match", str(page.header("etag")))]
     found = {
         "200 page": page,
-        "200 script": house.call("GET", "/page/app.js", who=None),
-        "200 contract": house.call("GET", "/openapi.json", who=None),
-        "200 health": house.call("GET", "/healthz", who=None),
-        "200 job": house.call("GET", f"/v1/stylizations/{has.painted}"),
-        "200 list": house.call("GET", "/v1/stylizations"),
-        "200 styles": house.call("GET", "/v1/styles"),
-        "200 swatch": house.call("GET", "/v1/styles/woodcut/image"),
-        "200 secret": house.call("GET", "/v1/webhook-secret"),
-        "200 canceled": house.call("POST", f"/v1/stylizations/{has.waiting}/cancel"),
-        "201 upload": house.call("POST", "/v1/uploads", body={"media_type": "image/png"}),
-        "202 job": house.call("POST", "/v1/stylizations", body={"content": has.upload, "style": "woodcut"}),
-        "303 image": house.call("GET", f"/v1/stylizations/{has.painted}/image"),
-        "303 style": house.call("GET", f"/v1/styles/{has.style}/image"),
-        "304 page": house.call("GET", "/", who=None, headers=known),
-        "403 no key": house.call("GET", "/v1/styles", who=None),
-        "404 job": house.call("GET", f"/v1/stylizations/{NEVER['stz']}"),
-        "404 path": house.call("GET", "/nothing"),
-        "404 file": house.call("GET", "/page/nothing.js"),
-        "405": house.call("POST", "/v1/webhook-secret"),
-        "409": house.call("POST", f"/v1/stylizations/{has.painted}/cancel"),
-        "413": house.call("POST", "/v1/uploads", body={"media_type": "x" * 300_000}),
-        "415": house.call("POST", "/v1/uploads", body=b"x"),
-        "422": house.call("POST", "/v1/uploads", body={}),
+        "200 script": deployment.call("GET", "/page/app.js", who=None),
+        "200 contract": deployment.call("GET", "/openapi.json", who=None),
+        "200 health": deployment.call("GET", "/healthz", who=None),
+        "200 job": deployment.call("GET", f"/v1/stylizations/{has.painted}"),
+        "200 list": deployment.call("GET", "/v1/stylizations"),
+        "200 styles": deployment.call("GET", "/v1/styles"),
+        "200 swatch": deployment.call("GET", "/v1/styles/woodcut/image"),
+        "200 secret": deployment.call("GET", "/v1/webhook-secret"),
+        "200 canceled": deployment.call("POST", f"/v1/stylizations/{has.waiting}/cancel"),
+        "201 upload": deployment.call("POST", "/v1/uploads", body={"media_type": "image/png"}),
+        "202 job": deployment.call("POST", "/v1/stylizations", body={"content": has.upload, "style": "woodcut"}),
+        "303 image": deployment.call("GET", f"/v1/stylizations/{has.painted}/image"),
+        "303 style": deployment.call("GET", f"/v1/styles/{has.style}/image"),
+        "304 page": deployment.call("GET", "/", who=None, headers=known),
+        "403 no key": deployment.call("GET", "/v1/styles", who=None),
+        "404 job": deployment.call("GET", f"/v1/stylizations/{NEVER['stz']}"),
+        "404 path": deployment.call("GET", "/nothing"),
+        "404 file": deployment.call("GET", "/page/nothing.js"),
+        "405": deployment.call("POST", "/v1/webhook-secret"),
+        "409": deployment.call("POST", f"/v1/stylizations/{has.painted}/cancel"),
+        "413": deployment.call("POST", "/v1/uploads", body={"media_type": "x" * 300_000}),
+        "415": deployment.call("POST", "/v1/uploads", body=b"x"),
+        "422": deployment.call("POST", "/v1/uploads", body={}),
     }
     link = found["303 image"].header("location")
-    if house.name == "local":
-        found["200 file"] = house.call("GET", str(link), who=None)
-        found["400"] = house.send("GET", "/", [("Content-Length", "two")], b"")
+    if deployment.name == "local":
+        found["200 file"] = deployment.call("GET", str(link), who=None)
+        found["400"] = deployment.send("GET", "/", [("Content-Length", "two")], b"")
     else:
-        found["307 stage"] = house.send("GET", house.prefix, [], b"")
+        found["307 stage"] = deployment.send("GET", deployment.prefix, [], b"")
     for name, answer in found.items():
         assert answer.status == int(name[:3]), (name, answer.body)
     return found
 
 
-def test_every_answer_tells_browsers_to_take_it_for_no_more_than_it_is(house: House) -> None:
-    for name, answer in answers(house).items():
+def test_every_answer_tells_browsers_to_take_it_for_no_more_than_it_is(deployment: Deployment) -> None:
+    for name, answer in answers(deployment).items():
         if answer.status == 304:
             continue  # its headers would replace those that the browser has kept with the page
         for header, value in HEADERS.items():
@@ -70,12 +70,12 @@ def test_every_answer_tells_browsers_to_take_it_for_no_more_than_it_is(house: Ho
                 assert said == "cross-origin"  # whom a link was given may show the picture in a page
             else:
                 assert said == value, (name, header)
-        assert answer.header("strict-transport-security") == (STRICT if house.name == "aws" else None), name
+        assert answer.header("strict-transport-security") == (STRICT if deployment.name == "aws" else None), name
         assert answer.header("server") is None, name
 
 
-def test_no_cache_keeps_what_belongs_to_a_caller(house: House) -> None:
-    for name, answer in answers(house).items():
+def test_no_cache_keeps_what_belongs_to_a_caller(deployment: Deployment) -> None:
+    for name, answer in answers(deployment).items():
         said = str(answer.header("cache-control"))
         if name in ("200 page", "200 script", "304 page"):
             assert said == "no-cache"
@@ -87,9 +87,9 @@ def test_no_cache_keeps_what_belongs_to_a_caller(house: House) -> None:
             assert said == "no-store", name
 
 
-def test_the_page_runs_no_script_that_stands_in_it(house: House) -> None:
+def test_the_page_runs_no_script_that_stands_in_it(deployment: Deployment) -> None:
     for path in ("/", "/docs"):
-        page = house.call("GET", path, who=None)
+        page = deployment.call("GET", path, who=None)
         policy = dict(part.split(" ", 1) for part in str(page.header("content-security-policy")).split("; "))
 
         assert (policy["default-src"], policy["script-src"], policy["style-src"]) == ("'none'", "'self'", "'self'")
@@ -101,17 +101,17 @@ def test_the_page_runs_no_script_that_stands_in_it(house: House) -> None:
 
 @pytest.mark.parametrize("broken", ["get_style", "queue_depth"])
 def test_even_the_answer_to_a_crash_has_them_and_tells_nothing_of_it(
-    aws_house: House, monkeypatch: pytest.MonkeyPatch, broken: str
+    aws_deployment: Deployment, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
     def fail(*_: object) -> None:
         raise ZeroDivisionError("the true reason")
 
     monkeypatch.setattr(Service, broken, fail)
-    answer = aws_house.call("GET", {"get_style": "/v1/styles/woodcut", "queue_depth": "/healthz"}[broken])
+    answer = aws_deployment.call("GET", {"get_style": "/v1/styles/woodcut", "queue_depth": "/healthz"}[broken])
 
     assert (answer.status, answer.header("cache-control")) == (500, "no-store")
     assert b"true reason" not in answer.body
-    assert "the true reason" in aws_house.log()
+    assert "the true reason" in aws_deployment.log()
     for header, value in HEADERS.items():
         assert answer.header(header) == value
 

@@ -9,7 +9,7 @@ import re
 
 import httpx
 import pytest
-from access.houses import ANN, NEVER, Answer, Belongings, Form, House, photo
+from access.deployments import ANN, NEVER, Answer, Belongings, Deployment, Form, photo
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
@@ -49,42 +49,42 @@ def clean(answer: Answer) -> Answer:
     return answer
 
 
-def new_lines(house: House, before: str) -> list[str]:
+def new_lines(deployment: Deployment, before: str) -> list[str]:
     """What has been logged since, after a look at whether each line is one of ours."""
-    lines = house.log()[len(before) :].splitlines()
+    lines = deployment.log()[len(before) :].splitlines()
     for line in lines:
-        if house.name == "aws":
+        if deployment.name == "aws":
             assert isinstance(json.loads(line), dict)
         else:
             assert LINE.fullmatch(line), repr(line)
     return lines
 
 
-def test_no_path_parameter_leads_out_of_where_it_belongs(house: House) -> None:
-    before = house.log()
-    for method, template in sorted(house.routes):
+def test_no_path_parameter_leads_out_of_where_it_belongs(deployment: Deployment) -> None:
+    before = deployment.log()
+    for method, template in sorted(deployment.routes):
         for escape in ESCAPES if "{" in template else ():
             before_it, _, after_it = re.split(r"({\w+})", template)
             path = before_it + escape + after_it
             for query in ("", "?expires=9999999999&filename=x&signature=" + "0" * 64):
-                answer = clean(house.call(method, path + query))
+                answer = clean(deployment.call(method, path + query))
                 assert answer.status in range(400, 500), (path, answer.status)
                 assert b"root:" not in answer.body
                 json.loads(answer.body)
-    assert new_lines(house, before)
+    assert new_lines(deployment, before)
 
 
-def test_no_query_makes_a_list_or_a_link_say_more(house: House) -> None:
-    before = house.log()
+def test_no_query_makes_a_list_or_a_link_say_more(deployment: Deployment) -> None:
+    before = deployment.log()
     for escape in ESCAPES:
         for path in ("/v1/stylizations?cursor=", "/v1/stylizations?status=", "/v1/styles?cursor=", "/v1/styles?limit="):
-            assert clean(house.call("GET", path + escape)).status == 422
-        clean(house.call("GET", f"/?{escape}"))
-    assert new_lines(house, before)
+            assert clean(deployment.call("GET", path + escape)).status == 422
+        clean(deployment.call("GET", f"/?{escape}"))
+    assert new_lines(deployment, before)
 
 
-def test_no_file_name_and_no_name_of_a_field_reaches_the_disk_or_a_header(house: House) -> None:
-    before = house.log()
+def test_no_file_name_and_no_name_of_a_field_reaches_the_disk_or_a_header(deployment: Deployment) -> None:
+    before = deployment.log()
     names = (
         "../../x",
         "/etc/cron.d/x",
@@ -99,31 +99,31 @@ def test_no_file_name_and_no_name_of_a_field_reaches_the_disk_or_a_header(house:
     )
     for name in names:
         form = Form().add(f'; name="content"; filename="{name}"', photo()).add('; name="style"', b"woodcut")
-        answer = clean(house.call("POST", "/v1/stylizations", body=form.body(), headers=form.headers()))
+        answer = clean(deployment.call("POST", "/v1/stylizations", body=form.body(), headers=form.headers()))
         assert answer.status in (202, 400, 422), (name, answer.body)
         form = Form().add(f'; name="{name}"', b"x").add('; name="content"; filename="a"', photo())
-        answer = clean(house.call("POST", "/v1/stylizations", body=form.body(), headers=form.headers()))
+        answer = clean(deployment.call("POST", "/v1/stylizations", body=form.body(), headers=form.headers()))
         assert answer.status in (400, 422), (name, answer.body)
-    if house.name == "local":
-        folder = house.service.settings.data_dir
+    if deployment.name == "local":
+        folder = deployment.service.settings.data_dir
         assert {entry.name for entry in folder.parent.iterdir()} == {"data", "data.log"}
         assert all(re.fullmatch(r"[A-Za-z0-9_.-]+", path.name) for path in folder.rglob("*"))
         assert {entry.name for entry in (folder / "blobs").iterdir()} <= {"uploads", "jobs", "styles"}
-    assert new_lines(house, before)
+    assert new_lines(deployment, before)
 
 
-def test_no_text_in_a_body_or_a_header_becomes_a_header_or_a_line_of_log(house: House) -> None:
-    before, has = house.log(), Belongings.of(house)
+def test_no_text_in_a_body_or_a_header_becomes_a_header_or_a_line_of_log(deployment: Deployment) -> None:
+    before, has = deployment.log(), Belongings.of(deployment)
     texts = (LINES, "\ud800", "../../secret", "<img src=x onerror=alert(1)>", "x" * 100_000)
     bodies: list[tuple[str, dict[str, object]]] = []
     for text in texts:
-        wish = {"content": has.upload, "style": "woodcut"}
+        fields = {"content": has.upload, "style": "woodcut"}
         bodies += [
-            ("/v1/stylizations", {**wish, field: text}) for field in ("content", "style", "mask", "webhook", "method")
+            ("/v1/stylizations", {**fields, field: text}) for field in ("content", "style", "mask", "webhook", "method")
         ]
-        bodies += [("/v1/stylizations", {**wish, "webhook": f"https://hooks.example.com/{text}"})]
+        bodies += [("/v1/stylizations", {**fields, "webhook": f"https://hooks.example.com/{text}"})]
         bodies += [
-            ("/v1/stylizations", {**wish, text: 1}),
+            ("/v1/stylizations", {**fields, text: 1}),
             ("/v1/uploads", {"media_type": text}),
             ("/v1/uploads", {text: 1}),
         ]
@@ -133,21 +133,23 @@ def test_no_text_in_a_body_or_a_header_becomes_a_header_or_a_line_of_log(house: 
         ]
     for path, body in bodies:
         # A webhook may have any path, as long as it is written as one.
-        assert clean(house.call("POST", path, body=body)).status in (202, 404, 422), (path, str(body)[:80])
+        assert clean(deployment.call("POST", path, body=body)).status in (202, 404, 422), (path, str(body)[:80])
 
     tab = "x\x0b\x1b[31m\t\xa0forged"
     for name in ("Content-Type", "Prefer", "If-None-Match", "Accept", "User-Agent", "Idempotency-Key", "X-Request-Id"):
         for value in (tab, "\xff\xfe", "x" * 5000):
-            answer = clean(house.call("POST", "/v1/uploads", body={"media_type": "image/png"}, headers=[(name, value)]))
+            answer = clean(
+                deployment.call("POST", "/v1/uploads", body={"media_type": "image/png"}, headers=[(name, value)])
+            )
             assert answer.status in (201, 400, 415, 422, 431), (name, answer.status)
-    assert new_lines(house, before)
+    assert new_lines(deployment, before)
 
 
 @pytest.mark.parametrize(
     "given", ["short", "x" * 129, "with space here", "esc\x1b[31mape!", "semi;colon=1", "ünïcödé-id"]
 )
-def test_a_request_id_that_could_be_more_than_one_is_replaced(local_house: House, given: str) -> None:
-    said = local_house.call("GET", "/healthz", headers=[("X-Request-Id", given)]).header("x-request-id")
+def test_a_request_id_that_could_be_more_than_one_is_replaced(local_deployment: Deployment, given: str) -> None:
+    said = local_deployment.call("GET", "/healthz", headers=[("X-Request-Id", given)]).header("x-request-id")
 
     assert said is not None
     assert re.fullmatch(r"[0-9a-f]{24}", said)
@@ -185,10 +187,10 @@ def test_a_path_cannot_forge_a_line_of_log_when_its_caller_goes_away(caplog: pyt
     assert message.isprintable()
 
 
-def test_a_title_of_any_text_comes_back_as_text_and_nothing_else(house: House) -> None:
-    upload = house.upload()
+def test_a_title_of_any_text_comes_back_as_text_and_nothing_else(deployment: Deployment) -> None:
+    upload = deployment.upload()
     for title in ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "a\u202eb", "Ünïcode 🎨"):
-        style = house.ask(ANN, "/v1/styles", {"upload": upload, "title": title})
-        answer = clean(house.call("GET", f"/v1/styles/{style['id']}"))
+        style = deployment.ask(ANN, "/v1/styles", {"upload": upload, "title": title})
+        answer = clean(deployment.call("GET", f"/v1/styles/{style['id']}"))
         assert json.loads(answer.body)["title"] == title
         assert answer.header("content-type") == "application/json"

@@ -6,7 +6,7 @@ import json
 from typing import Final, Literal
 
 import pytest
-from access.houses import ANN, BEN, NEVER, REMOVED, Answer, Belongings, Call, Form, House, photo
+from access.deployments import ANN, BEN, NEVER, REMOVED, Answer, Belongings, Call, Deployment, Form, photo
 
 from infra.routes import ROUTES
 
@@ -41,44 +41,48 @@ DECISIONS: Final[dict[Call, Decision]] = {
 KEYED = sorted(call for call, decision in DECISIONS.items() if decision == "keyed")
 
 
-def test_every_route_has_a_decision_about_who_may_call_it(house: House, contract: dict[str, dict[str, object]]) -> None:
+def test_every_route_has_a_decision_about_who_may_call_it(
+    deployment: Deployment, contract: dict[str, dict[str, object]]
+) -> None:
     in_contract = {(method.upper(), path) for path, calls in contract.items() for method in calls}
     of_aws = {call: decision for call, decision in DECISIONS.items() if decision != "signed"}
 
-    assert house.routes == set(DECISIONS if house.name == "local" else of_aws)
-    assert in_contract <= house.routes
+    assert deployment.routes == set(DECISIONS if deployment.name == "local" else of_aws)
+    assert in_contract <= deployment.routes
     through_gateway = {(route.method, route.path.replace("file+", "path")): route.is_public for route in ROUTES}
     assert through_gateway == {call: decision == "open" for call, decision in of_aws.items()}
 
 
 @pytest.mark.parametrize("who", [None, "", "a wrong key", "stz_key_" + "A" * 43, REMOVED])
-def test_without_a_valid_key_every_call_is_refused_alike_whatever_it_names(house: House, who: str | None) -> None:
-    has = Belongings.of(house)
+def test_without_a_valid_key_every_call_is_refused_alike_whatever_it_names(
+    deployment: Deployment, who: str | None
+) -> None:
+    has = Belongings.of(deployment)
     for method, template in KEYED:
         for name in (has.waiting, has.style, NEVER["stz"]):
             body = {"content": has.upload, "style": has.style, "upload": has.upload} if method == "POST" else None
-            answer = house.call(method, template.replace("{id}", name), who=who, body=body)
+            answer = deployment.call(method, template.replace("{id}", name), who=who, body=body)
 
             assert (answer.status, answer.problem()["type"]) == (403, "/problems/missing-api-key"), (method, template)
-            assert answer.problem() == house.call("GET", "/v1/styles", who=None).problem()
-    assert json.loads(house.call("GET", f"/v1/stylizations/{has.waiting}").body)["status"] == "queued"
+            assert answer.problem() == deployment.call("GET", "/v1/styles", who=None).problem()
+    assert json.loads(deployment.call("GET", f"/v1/stylizations/{has.waiting}").body)["status"] == "queued"
 
 
-def test_what_is_open_takes_no_key_and_tells_nothing_of_a_caller(house: House) -> None:
-    has = Belongings.of(house)
+def test_what_is_open_takes_no_key_and_tells_nothing_of_a_caller(deployment: Deployment) -> None:
+    has = Belongings.of(deployment)
     for (method, template), decision in DECISIONS.items():
         if decision == "open":
             path = template.replace("{path}", "app.js")
-            answers = [house.call(method, path, who=who) for who in (None, "a wrong key", ANN)]
+            answers = [deployment.call(method, path, who=who) for who in (None, "a wrong key", ANN)]
             assert [answer.status for answer in answers] == [200, 200, 200], path
             assert not any(name.encode() in answer.body for answer in answers for name in has.ids)
 
 
-def test_what_is_signed_opens_to_nothing_but_its_signature(local_house: House) -> None:
-    house, has = local_house, Belongings.of(local_house)
-    link = house.call("GET", f"/v1/stylizations/{has.painted}/image").header("Location")
+def test_what_is_signed_opens_to_nothing_but_its_signature(local_deployment: Deployment) -> None:
+    deployment, has = local_deployment, Belongings.of(local_deployment)
+    link = deployment.call("GET", f"/v1/stylizations/{has.painted}/image").header("Location")
     assert link is not None
-    assert house.call("GET", link, who=None).status == 200
+    assert deployment.call("GET", link, who=None).status == 200
     path, _, query = link.partition("?")
     signature = query.rpartition("=")[2]
     forged = [
@@ -93,10 +97,10 @@ def test_what_is_signed_opens_to_nothing_but_its_signature(local_house: House) -
     ]
     for target in forged:
         for who in (None, ANN, BEN):
-            assert house.call("GET", target, who=who).problem()["type"] == "/problems/forbidden", target
+            assert deployment.call("GET", target, who=who).problem()["type"] == "/problems/forbidden", target
 
-    form = house.ask(ANN, "/v1/uploads", {"media_type": "image/jpeg"})
-    other = house.ask(BEN, "/v1/uploads", {"media_type": "image/jpeg"})
+    form = deployment.ask(ANN, "/v1/uploads", {"media_type": "image/jpeg"})
+    other = deployment.ask(BEN, "/v1/uploads", {"media_type": "image/jpeg"})
     for url, fields in (
         (form["url"], form["fields"] | {"signature": "0" * 64}),
         (form["url"], other["fields"]),
@@ -109,19 +113,21 @@ def test_what_is_signed_opens_to_nothing_but_its_signature(local_house: House) -
         for name, value in fields.items():
             sent.add(f'; name="{name}"', value.encode())
         sent.add('; name="file"; filename="a.jpg"', photo())
-        answer = house.call("POST", url, who=ANN, body=sent.body(), headers=sent.headers())
+        answer = deployment.call("POST", url, who=ANN, body=sent.body(), headers=sent.headers())
         assert answer.status in (403, 422), answer.body
 
 
 # Another owner
 
 
-def alike(house: House, method: str, template: str, body: str, name: str, never: str, who: str = BEN) -> Answer:
+def alike(
+    deployment: Deployment, method: str, template: str, body: str, name: str, never: str, who: str = BEN
+) -> Answer:
     """Hold that an id of another's and one that never was are answered alike; gives the answer."""
     answers = []
     for this in (name, never):
         sent = json.loads(body.replace("ID", this)) if body else None
-        answers.append(house.call(method, template.replace("{id}", this), who=who, body=sent))
+        answers.append(deployment.call(method, template.replace("{id}", this), who=who, body=sent))
     of_another, of_nobody = answers
     assert of_another.status == of_nobody.status, (method, template, of_another.body)
     assert (
@@ -135,48 +141,49 @@ def alike(house: House, method: str, template: str, body: str, name: str, never:
     return of_another
 
 
-def test_the_id_of_another_owner_is_answered_like_one_that_never_was(house: House) -> None:
-    has, own = Belongings.of(house), Belongings.of(house, BEN)
+def test_the_id_of_another_owner_is_answered_like_one_that_never_was(deployment: Deployment) -> None:
+    has, own = Belongings.of(deployment), Belongings.of(deployment, BEN)
     for method, template in KEYED:
         if "{id}" in template:
             names = {"styles": [has.style], "uploads": [has.upload]}
             for name in names.get(template.split("/")[2], [has.waiting, has.painted]):
-                answer = alike(house, method, template, "", name, NEVER[name[:3]])
+                answer = alike(deployment, method, template, "", name, NEVER[name[:3]])
                 assert (answer.status, answer.problem()["type"]) == (404, "/problems/not-found"), template
     for field, name in (("content", has.upload), ("mask", has.upload), ("content_mask", has.upload)):
-        wish: dict[str, object] = {"content": own.upload, "style": "woodcut", "method": "texture", field: "ID"}
-        answer = alike(house, "POST", "/v1/stylizations", json.dumps(wish), name, NEVER["upl"])
+        fields: dict[str, object] = {"content": own.upload, "style": "woodcut", "method": "texture", field: "ID"}
+        answer = alike(deployment, "POST", "/v1/stylizations", json.dumps(fields), name, NEVER["upl"])
         assert (answer.status, answer.problem()["field"]) == (404, field)
     for name in (has.style, has.upload):
         styles: tuple[dict[str, object], ...] = ({"style": "ID"}, {"styles": [{"style": "woodcut"}, {"style": "ID"}]})
         for style in styles:
-            wish = {"content": own.upload, **style}
-            answer = alike(house, "POST", "/v1/stylizations", json.dumps(wish), name, NEVER[name[:3]])
+            fields = {"content": own.upload, **style}
+            answer = alike(deployment, "POST", "/v1/stylizations", json.dumps(fields), name, NEVER[name[:3]])
             assert answer.status in (404, 422), answer.body
-    alike(house, "POST", "/v1/styles", '{"upload": "ID", "title": "Mine"}', has.upload, NEVER["upl"])
+    alike(deployment, "POST", "/v1/styles", '{"upload": "ID", "title": "Mine"}', has.upload, NEVER["upl"])
 
     statuses = [
-        json.loads(house.call("GET", f"/v1/stylizations/{job}").body)["status"] for job in (has.waiting, has.painted)
+        json.loads(deployment.call("GET", f"/v1/stylizations/{job}").body)["status"]
+        for job in (has.waiting, has.painted)
     ]
     assert statuses == ["queued", "succeeded"]
-    assert house.call("GET", f"/v1/styles/{has.style}").status == 200
-    assert house.job(content=has.upload)
+    assert deployment.call("GET", f"/v1/styles/{has.style}").status == 200
+    assert deployment.job(content=has.upload)
 
 
-def test_lists_cursors_and_idempotency_keys_lead_to_nothing_of_another_owner(house: House) -> None:
-    has, own = Belongings.of(house), Belongings.of(house, BEN)
+def test_lists_cursors_and_idempotency_keys_lead_to_nothing_of_another_owner(deployment: Deployment) -> None:
+    has, own = Belongings.of(deployment), Belongings.of(deployment, BEN)
     for path in ("/v1/stylizations", "/v1/styles"):
-        cursor = json.loads(house.call("GET", f"{path}?limit=1").body)["next_cursor"]
+        cursor = json.loads(deployment.call("GET", f"{path}?limit=1").body)["next_cursor"]
         for query in ("limit=100", f"limit=100&cursor={cursor}", "limit=1"):
-            answer = house.call("GET", f"{path}?{query}", who=BEN)
+            answer = deployment.call("GET", f"{path}?{query}", who=BEN)
             assert answer.status == 200
             assert not any(name.encode() in answer.body for name in has.ids), path
 
     key = [("Idempotency-Key", "one and the same".replace(" ", "-"))]
-    wish = {"content": own.upload, "style": "woodcut"}
-    first = house.call("POST", "/v1/stylizations", body={**wish, "content": has.upload}, headers=key)
-    second = house.call("POST", "/v1/stylizations", who=BEN, body=wish, headers=key)
+    fields = {"content": own.upload, "style": "woodcut"}
+    first = deployment.call("POST", "/v1/stylizations", body={**fields, "content": has.upload}, headers=key)
+    second = deployment.call("POST", "/v1/stylizations", who=BEN, body=fields, headers=key)
     assert (first.status, second.status, second.header("Idempotency-Replayed")) == (202, 202, None)
     assert json.loads(first.body)["id"] != json.loads(second.body)["id"]
-    secrets = {house.call("GET", "/v1/webhook-secret", who=who).body for who in (ANN, BEN)}
+    secrets = {deployment.call("GET", "/v1/webhook-secret", who=who).body for who in (ANN, BEN)}
     assert len(secrets) == 2

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
-from access.houses import ANN, BEN, REMOVED, Belongings, Form, House
+from access.deployments import ANN, BEN, REMOVED, Belongings, Deployment, Form
 from waiting import wait_for
 
 from stylizer_service.models import UPLOAD_ID, new_id
@@ -45,63 +45,66 @@ def parts_of(link: str) -> list[str]:
     return [value for name, value in parse_qsl(urlsplit(link).query) if name.lower() in secret and len(value) >= 32]
 
 
-def be_busy(house: House) -> Iterator[str]:
+def be_busy(deployment: Deployment) -> Iterator[str]:
     """Do what callers do, rightly and wrongly; gives everything that must stay between them and the service."""
-    yield from house.keys.values()
-    has = Belongings.of(house)
+    yield from deployment.keys.values()
+    has = Belongings.of(deployment)
     wrong = "stz_key_" + "W" * 43
     for who in (None, wrong, REMOVED, BEN, ANN):
-        house.call("GET", f"/v1/stylizations/{has.painted}", who=who)
-        house.call("GET", f"/v1/styles?key={wrong}&X-Api-Key={wrong}", who=who)
+        deployment.call("GET", f"/v1/stylizations/{has.painted}", who=who)
+        deployment.call("GET", f"/v1/styles?key={wrong}&X-Api-Key={wrong}", who=who)
     yield wrong
-    yield json.loads(house.call("GET", "/v1/webhook-secret").body)["secret"].removeprefix("whsec_")
-    form = house.ask(ANN, "/v1/uploads", {"media_type": "image/jpeg"})
+    yield json.loads(deployment.call("GET", "/v1/webhook-secret").body)["secret"].removeprefix("whsec_")
+    form = deployment.ask(ANN, "/v1/uploads", {"media_type": "image/jpeg"})
     yield from (value for value in form["fields"].values() if len(value) >= 64)
-    if house.name == "local":
+    if deployment.name == "local":
         wrongly_sent = Form().add('; name="policy"', form["fields"]["policy"].encode())
         wrongly_sent.add('; name="signature"', form["fields"]["signature"].encode())
-        house.call("POST", form["url"], who=None, body=wrongly_sent.body(), headers=wrongly_sent.headers())
+        deployment.call("POST", form["url"], who=None, body=wrongly_sent.body(), headers=wrongly_sent.headers())
     for path in (
         f"stylizations/{has.painted}/image",
         f"stylizations/{has.painted}/preview",
         f"styles/{has.style}/image",
     ):
-        link = str(house.call("GET", f"/v1/{path}").header("location"))
+        link = str(deployment.call("GET", f"/v1/{path}").header("location"))
         yield from parts_of(link)
-        if house.name == "local":
-            house.call("GET", link, who=None)
-            house.call("GET", link.replace("expires=", "expires=1"), who=None)
-            house.service.ports.blobs.delete_folder(f"jobs/{has.painted}/")
-            house.call("GET", link, who=None)  # a good link to what is not there any more
-            house.call("POST", link, who=None)
-    hooked = house.job(webhook=f"https://hooks.invalid/{HOOK}?token={HOOK}")
-    house.finish(hooked)
+        if deployment.name == "local":
+            deployment.call("GET", link, who=None)
+            deployment.call("GET", link.replace("expires=", "expires=1"), who=None)
+            deployment.service.ports.blobs.delete_folder(f"jobs/{has.painted}/")
+            deployment.call("GET", link, who=None)  # a good link to what is not there any more
+            deployment.call("POST", link, who=None)
+    hooked = deployment.job(webhook=f"https://hooks.invalid/{HOOK}?token={HOOK}")
+    deployment.finish(hooked)
     yield HOOK
 
 
-def test_no_log_holds_a_key_a_signature_a_policy_or_a_secret_of_webhooks(house: House) -> None:
-    secrets = {text for secret in be_busy(house) for text in (secret, unquote(secret))}
-    if house.name == "local":
-        wait_for(lambda: "webhook of" in house.log(), "the first try to tell a caller", log=house.log)
+def test_no_log_holds_a_key_a_signature_a_policy_or_a_secret_of_webhooks(deployment: Deployment) -> None:
+    secrets = {text for secret in be_busy(deployment) for text in (secret, unquote(secret))}
+    if deployment.name == "local":
+        wait_for(lambda: "webhook of" in deployment.log(), "the first try to tell a caller", log=deployment.log)
 
-    log = house.log()
+    log = deployment.log()
     assert log
     assert [secret for secret in secrets if secret in log] == []
     assert len(secrets) >= 8
 
 
 def test_what_a_receiver_of_webhooks_answers_cannot_forge_a_line_of_log(
-    local_house: House, caplog: pytest.LogCaptureFixture
+    local_deployment: Deployment, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Hostile:
         def post(self, *_: object) -> int:
             raise NotSent("BadStatusLine: x\r\n2026-01-01 00:00:00,000 server: forged\x1b[31m" + "x" * 10_000)
 
-    job_id = local_house.job(webhook="https://hooks.invalid/")
-    local_house.finish(job_id)
+    job_id = local_deployment.job(webhook="https://hooks.invalid/")
+    local_deployment.finish(job_id)
     with caplog.at_level("INFO", "stylizer_service.webhooks"):
         wait_for(
-            lambda: deliver(local_house.service.ports, local_house.service.settings, job_id, Hostile()) != "nothing",
+            lambda: (
+                deliver(local_deployment.service.ports, local_deployment.service.settings, job_id, Hostile())
+                != "nothing"
+            ),
             "a try to tell the caller",
         )
     [message] = [record.getMessage() for record in caplog.records]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from browser.steps import OpenPage, choose, expect_state, give_photo, press_paint, style
+from cloud.event_source import QueueSource, Running
 from cloud.moto_server import serving_moto
-from cloud.pump import QueueSource, Running
 from cloud.stage import build
 from PIL import Image
 from playwright.sync_api import expect

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cloud.faulty_line import Answer, Carry, faulty_line, lose, refuse
+from cloud.fault_proxy import Answer, Carry, fault_proxy, lose, refuse
 from PIL import Image
 from waiting import PATIENCE, wait_for
 
@@ -290,7 +290,7 @@ def test_resume_while_api_is_overloaded_creates_no_second_job(
     run: Run, address: str, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("stylizer_client.steps._FIRST_BACKOFF", 0.001)
-    with faulty_line(address) as line:
+    with fault_proxy(address) as line:
         command = ("paint", "cat.jpg", "--style", "woodcut", *SMALL, "-o", "out.jpg", "--api", line.address)
         line.go_wrong("GET /v1/stylizations/", lose, times=6)
         assert run(*command)[0] == 1
@@ -327,7 +327,7 @@ def test_interrupt_cancels_jobs_that_cannot_be_resumed(
     address: str, folder: Path, client: Client, arguments: list[str]
 ) -> None:
     command = [sys.executable, "-m", "stylizer_cli", *arguments, "--api"]
-    with faulty_line(address) as line, (folder / "cat.jpg").open("rb") as photo:
+    with fault_proxy(address) as line, (folder / "cat.jpg").open("rb") as photo:
         process = subprocess.Popen(
             [*command, line.address], cwd=folder, stdin=photo, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
@@ -349,7 +349,7 @@ def test_job_accepted_after_the_interruption_is_canceled(address: str, folder: P
         time.sleep(0.5)  # until it has been noticed; too short would only weaken the test
         return carry()
 
-    with faulty_line(address) as line:
+    with fault_proxy(address) as line:
         line.go_wrong("POST /v1/stylizations", interrupt_first)
         process = subprocess.Popen([*command, "--api", line.address], cwd=folder, stderr=subprocess.PIPE)
         _, stderr = process.communicate(timeout=PATIENCE)

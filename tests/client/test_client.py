@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from cloud.faulty_line import Answer, Carry, break_off, faulty_line, lose, refuse
+from cloud.fault_proxy import Answer, Carry, break_off, fault_proxy, lose, refuse
 from PIL import Image, ImageChops
 from waiting import PATIENCE
 
@@ -162,7 +162,7 @@ def test_wait_for_failed_job_raises_its_error(client: Client, local: Local, fold
 def test_network_fault_is_retried_without_a_second_job(
     address: str, folder: Path, client: Client, request_: str, wrong: Callable[[Carry], Answer | None]
 ) -> None:
-    with faulty_line(address) as line, Client(line.address) as shaky:
+    with fault_proxy(address) as line, Client(line.address) as shaky:
         line.go_wrong(request_, wrong, times=2)
         job = shaky.job(shaky.stylize(folder / "cat.jpg", "woodcut", **SMALL).id)
         assert line.count(request_) >= 3
@@ -175,7 +175,7 @@ def test_network_fault_is_retried_without_a_second_job(
 def test_interrupted_download_restarts_and_leaves_no_part_file(
     address: str, local: Local, folder: Path, photo: bytes
 ) -> None:
-    with faulty_line(address) as line, Client(line.address, retries=2) as shaky:
+    with fault_proxy(address) as line, Client(line.address, retries=2) as shaky:
         job = shaky.stylize(folder / "cat.jpg", "woodcut", **SMALL)
         lease = claim(local.service.ports, local.service.settings, job.id)
         assert lease is not None
@@ -194,7 +194,7 @@ def test_interrupted_download_restarts_and_leaves_no_part_file(
 
 
 def test_retry_after_is_respected_with_jitter_up_to_two_minutes(address: str, no_pauses: list[float]) -> None:
-    with faulty_line(address) as line, Client(line.address, retries=2) as shaky:
+    with fault_proxy(address) as line, Client(line.address, retries=2) as shaky:
         line.go_wrong("GET", lambda _: (429, [("Retry-After", "7")], b"{}"), times=2)
         shaky.styles()
         assert [int(pause) for pause in no_pauses] == [7, 7]
@@ -211,7 +211,7 @@ def test_retry_after_is_respected_with_jitter_up_to_two_minutes(address: str, no
 
 @pytest.mark.usefixtures("no_pauses")
 def test_add_style_is_not_retried_after_a_lost_response(address: str, client: Client, folder: Path) -> None:
-    with faulty_line(address) as line, Client(line.address) as shaky:
+    with fault_proxy(address) as line, Client(line.address) as shaky:
         line.go_wrong("POST /v1/styles", lose)
         with pytest.raises(Unreachable) as caught:
             shaky.add_style("Mine", folder / "cat.jpg")

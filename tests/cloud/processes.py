@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from cloud.pump import Event, LambdaContext
+from cloud.event_source import Event, LambdaContext
 
 _TESTS = Path(__file__).parents[1]
 

@@ -169,7 +169,7 @@ def test_uploads_masks_blends_own_styles_and_formats_are_painted(server: Server,
     content, half = server.upload(photo), server.upload(mask((96, 72)))
     own = client.post("/v1/styles", json={"upload": server.upload(photo), "title": "Mine"}).json()["id"]
     small = {"content": content, "size": 64, "quality": "draft"}
-    wishes: list[Job] = [
+    bodies: list[Job] = [
         {**small, "style": own, "format": "png"},
         {**small, "style": "mosaic", "mask": half, "format": "png"},
         {**small, "style": "mosaic", "strength": 0, "format": "png"},
@@ -177,7 +177,7 @@ def test_uploads_masks_blends_own_styles_and_formats_are_painted(server: Server,
         {**small, "style": "woodcut", "preserve_color": "luminance", "seed": 3},
         {**small, "style": "woodcut", "method": "texture", "content_mask": half},
     ]
-    jobs = [server.wait_until_ended(client.post("/v1/stylizations", json=w).json()["id"]) for w in wishes]
+    jobs = [server.wait_until_ended(client.post("/v1/stylizations", json=w).json()["id"]) for w in bodies]
 
     assert [job["status"] for job in jobs] == ["succeeded"] * len(jobs), jobs
     images = [server.image(job["id"]) for job in jobs]

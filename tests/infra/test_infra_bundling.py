@@ -18,8 +18,8 @@ import httpx
 import pytest
 from aws_cdk import App, Stack
 from aws_cdk.aws_lambda import Code, Function, LayerVersion, Runtime
+from cloud.event_source import SCHEDULE
 from cloud.layouts import link_all, requirements
-from cloud.pump import SCHEDULE
 from cloud.stage import Stage, build
 from cloud.wheels import write_wheel
 from moto.server import ThreadedMotoServer

@@ -81,8 +81,8 @@ def told(tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture
         ports = local.service.ports
         for ending in ("succeeded", "failed"):
             content = local.service.add_upload("ann", io.BytesIO(slope()), field="content")
-            wish = StylizationRequest.model_validate({"content": content, "style": content})
-            job_id = local.service.create_stylization("ann", wish)[0].id
+            fields = StylizationRequest.model_validate({"content": content, "style": content})
+            job_id = local.service.create_stylization("ann", fields)[0].id
             lease = claim(ports, settings, job_id)
             assert lease is not None
             if ending == "succeeded":

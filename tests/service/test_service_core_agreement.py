@@ -84,7 +84,7 @@ def test_what_each_method_can_honor_is_what_it_says_in_the_core() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "wish"),
+    ("method", "fields"),
     [
         ("neighbor", {"features": "vgg19"}),
         ("feedforward", {"features": "vgg19"}),
@@ -101,13 +101,13 @@ def test_what_each_method_can_honor_is_what_it_says_in_the_core() -> None:
     ],
 )
 def test_what_a_method_cannot_honor_is_refused_in_the_words_of_the_core(
-    method: options.MethodName, wish: dict[str, object]
+    method: options.MethodName, fields: dict[str, object]
 ) -> None:
     request = models.StylizationRequest.model_validate(
-        {"content": "upl_" + "a" * 26, "style": "ink", "method": method} | wish
+        {"content": "upl_" + "a" * 26, "style": "ink", "method": method} | fields
     )
-    mask = b"" if "content_mask" in wish else None
-    chosen = options.Options(**{k: v for k, v in wish.items() if k != "content_mask"})  # type: ignore[arg-type]
+    mask = b"" if "content_mask" in fields else None
+    chosen = options.Options(**{k: v for k, v in fields.items() if k != "content_mask"})  # type: ignore[arg-type]
 
     with pytest.raises(problems.ProblemError) as ours:
         check_honored(request)
@@ -120,7 +120,7 @@ def test_what_a_method_cannot_honor_is_refused_in_the_words_of_the_core(
 
 
 @pytest.mark.parametrize(
-    ("method", "wish"),
+    ("method", "fields"),
     [
         ("neighbor", {"size": 8192, "style_scale": 4.0, "features": "compact"}),
         ("neighbor", {"content_mask": "upl_" + "a" * 26}),
@@ -131,10 +131,10 @@ def test_what_a_method_cannot_honor_is_refused_in_the_words_of_the_core(
         ("optimization", {"size": 1024, "style_scale": 2.0, "features": "vgg19"}),
     ],
 )
-def test_what_a_method_can_just_honor_is_accepted(method: str, wish: dict[str, object]) -> None:
+def test_what_a_method_can_just_honor_is_accepted(method: str, fields: dict[str, object]) -> None:
     check_honored(
         models.StylizationRequest.model_validate(
-            {"content": "upl_" + "a" * 26, "style": "ink", "method": method} | wish
+            {"content": "upl_" + "a" * 26, "style": "ink", "method": method} | fields
         )
     )
 

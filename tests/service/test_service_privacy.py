@@ -55,8 +55,8 @@ def photo(service: Service, picture: Picture) -> str:
 def test_of_a_photo_and_its_painting_no_byte_is_left_after_their_time(
     service: Service, photo: str, clock: SteppedClock, everything: Everything
 ) -> None:
-    wish = StylizationRequest.model_validate({"content": photo, "style": photo, "mask": photo})
-    job, _ = service.create_stylization("ann", wish)
+    fields = StylizationRequest.model_validate({"content": photo, "style": photo, "mask": photo})
+    job, _ = service.create_stylization("ann", fields)
     lease = claim(service.ports, service.settings, job.id)
     assert lease is not None
     lease.report(0.5, MARK + b" preview")
@@ -91,8 +91,8 @@ def test_an_upload_that_was_refused_leaves_nothing(service: Service, everything:
     assert refusal(service.add_upload, "ann", io.BytesIO(MARK * 100), field="content").status == 422
     upload = service.create_upload("ann", "image/png")
     service.ports.blobs.put(upload_key(upload.id), MARK * 100, "image/png")
-    wish = StylizationRequest.model_validate({"content": upload.id, "style": "ink"})
-    assert refusal(service.create_stylization, "ann", wish).status == 422
+    fields = StylizationRequest.model_validate({"content": upload.id, "style": "ink"})
+    assert refusal(service.create_stylization, "ann", fields).status == 422
     (left,) = with_mark(everything)
     assert upload.id in left, "the upload itself stays until its time is over, its copies do not"
 
@@ -101,8 +101,8 @@ def test_logs_tell_of_ids_and_never_of_files_or_addresses(
     service: Service, photo: str, clock: SteppedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "stylizer_service")
-    wish = {"content": photo, "style": "ink", "webhook": "https://ann.example/S3CRET"}
-    job, _ = service.create_stylization("ann", StylizationRequest.model_validate(wish))
+    fields = {"content": photo, "style": "ink", "webhook": "https://ann.example/S3CRET"}
+    job, _ = service.create_stylization("ann", StylizationRequest.model_validate(fields))
     lease = claim(service.ports, service.settings, job.id)
     assert lease is not None
     lease.succeed(b"painting", preview=b"small", width=64, height=43)

@@ -205,7 +205,7 @@ def test_pictures_that_take_forever_to_open_or_crash_what_opens_them_are_refused
     monkeypatch.setattr("stylizer_service.probe.CPU_SECONDS", 1)
     monkeypatch.setattr("stylizer_service.probe._SECONDS", 120)
     slow = probe(whole[:2] + pieces + whole[2:], field="style")
-    with closing(Guard("tools.fuzz.misconduct:crash")) as guard:
+    with closing(Guard("tools.fuzz.hostile_worker:crash")) as guard:
         monkeypatch.setattr("stylizer_service.probe._GUARD", guard)
         crashing = probe(whole, field="mask")
 
@@ -264,7 +264,7 @@ def test_a_machine_too_busy_to_look_at_a_picture_blames_the_machine(
 ) -> None:
     monkeypatch.setattr("stylizer_service.probe._SECONDS", 1)
     whole = picture(60, 40, "JPEG")
-    with closing(Guard("tools.fuzz.misconduct:sleep")) as guard:
+    with closing(Guard("tools.fuzz.hostile_worker:sleep")) as guard:
         monkeypatch.setattr("stylizer_service.probe._GUARD", guard)
         with pytest.raises(Unavailable):
             probe(whole)

@@ -194,7 +194,7 @@ def test_an_unknown_style_is_refused_with_those_there_are(service: Service, orde
 
 
 @pytest.mark.parametrize(
-    ("wish", "field", "allowed"),
+    ("fields", "field", "allowed"),
     [
         ({"features": "vgg19"}, "features", ["compact"]),
         ({"method": "texture", "size": 2049}, "size", "64 to 2048 pixels with method texture"),
@@ -207,9 +207,9 @@ def test_an_unknown_style_is_refused_with_those_there_are(service: Service, orde
     ],
 )
 def test_what_the_method_cannot_honor_is_refused(
-    service: Service, order: Order, refusal: Refusal, wish: dict[str, object], field: str, allowed: str | list[str]
+    service: Service, order: Order, refusal: Refusal, fields: dict[str, object], field: str, allowed: str | list[str]
 ) -> None:
-    problem = refusal(service.create_stylization, "ann", order(**wish))
+    problem = refusal(service.create_stylization, "ann", order(**fields))
 
     assert (problem.code, problem.field, problem.allowed) == ("invalid-option", field, allowed)
 

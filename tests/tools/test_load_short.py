@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.load.crowd import Plan
+from tools.load.clients import Plan
 from tools.load.processes import serving
 from tools.load.protections import half_open, oversized, queue_limit
 from tools.load.stages import draw_photo, run
@@ -21,7 +21,7 @@ def test_every_client_is_served_and_no_job_lost_while_the_painter_works(tmp_path
     result = run(tmp_path, photo, clients=[4], seconds=1.0, backlog=4)
 
     assert list(result.broken()) == []
-    assert {stage.name for stage in result.stages} == {"yardstick", "polls", "mix, painter idle", "mix, painter busy"}
+    assert {stage.name for stage in result.stages} == {"baseline", "polls", "mix, painter idle", "mix, painter busy"}
     kinds = {kind for stage in result.stages for kind in stage.report.took}
     assert {"poll", "list", "page", "image", "upload file", "create by json", "create by form"} <= kinds
     assert len(result.accepted) >= 4

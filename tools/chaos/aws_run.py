@@ -20,22 +20,22 @@ from unittest.mock import patch
 import httpx
 import trustme
 from cloud.control_plane import ControlPlane
-from cloud.faulty_line import carrying
+from cloud.event_source import SCHEDULE, LambdaContext, QueueSource, Running, notice
+from cloud.fault_proxy import carrying
 from cloud.gateway import serving_gateway
 from cloud.moto_server import serving_moto
-from cloud.pump import SCHEDULE, LambdaContext, QueueSource, Running, notice
 from cloud.receiver import Receiver, stranger
 from cloud.stage import Stage, build
 
 from stylizer_service.adapters.aws import open_ports
 from stylizer_service.adapters.aws.settings import SettleSettings
 from stylizer_service.jobs.retention import sweep
-from tools.chaos.clients import Client, Crowd, Ledger
+from tools.chaos.clients import Client, ClientPool, Ledger
 from tools.chaos.figures import Figures, counted
+from tools.chaos.invariants import Evidence, judge
+from tools.chaos.job_requests import JobRequest, make_job_requests
+from tools.chaos.network_faults import NetworkFaults
 from tools.chaos.painters import GpuPainter, LambdaPainter, UnrulyQueue, deliver
-from tools.chaos.rough_line import RoughLine
-from tools.chaos.verdict import Evidence, judge
-from tools.chaos.wishes import Wish, make_wishes
 
 _CLIENTS = 4
 _FEW = 50
@@ -54,7 +54,7 @@ def run(folder: Path, *, jobs: int, seconds: float, seed: int, log: Path | None)
         folder: For the files of the processes.
         jobs: How many are asked for.
         seconds: How long there are faults, at the longest.
-        seed: Where wishes and faults come from.
+        seed: Where job requests and faults come from.
         log: The file for what the functions say.
     """
     said = log or folder / "functions.log"
@@ -69,28 +69,28 @@ def run(folder: Path, *, jobs: int, seconds: float, seed: int, log: Path | None)
 def _run(everything: ExitStack, folder: Path, jobs: int, seconds: float, seed: int) -> Figures:
     chance = random.Random(seed)
     moto = everything.enter_context(serving_moto())
-    line = everything.enter_context(carrying(moto, partial(RoughLine, chance=random.Random(f"line-{seed}"))))
+    line = everything.enter_context(carrying(moto, partial(NetworkFaults, chance=random.Random(f"line-{seed}"))))
     receiver = everything.enter_context(stranger(trustme.CA()))
     world = _World(everything, folder, build(moto, visibility=20), line, receiver, chance, 2 if jobs > _FEW else 1)
-    wishes = make_wishes(chance, jobs, receiver.url)
+    job_requests = make_job_requests(chance, jobs, receiver.url)
     ledger = Ledger()
     deadline = time.monotonic() + seconds + _CALM_SECONDS
     clients = [Client(world.api(index), world.store, ledger, deadline, "chaos") for index in range(_CLIENTS)]
     asking = max(0.7 * seconds, _ASKING_SECONDS)
-    crowd = Crowd(clients, wishes, seconds=asking, seed=seed)
+    pool = ClientPool(clients, job_requests, seconds=asking, seed=seed)
     line.is_rough = True
-    crowd.start()
+    pool.start()
     began = time.monotonic()
     faults = _Faults(world, chance, longest_pause=min(2.5, seconds / 10))
-    faults.happen(until=began + seconds, while_=crowd.is_asking)
-    crowd.join()
+    faults.happen(until=began + seconds, while_=pool.is_asking)
+    pool.join()
     line.is_rough = False
     lasted = time.monotonic() - began
-    crowd.watch(sorted(ledger.accepted))
-    untold = world.wait_until_told(wishes, ledger)
+    pool.watch(sorted(ledger.accepted))
+    untold = world.wait_until_told(job_requests, ledger)
     figures = Figures(f"Chaos on AWS: {jobs} jobs, seed {seed}, faults for {lasted:.0f} s")
     last = Client(world.api(0), world.store, ledger, time.monotonic() + _CALM_SECONDS, "")
-    judge(figures, wishes, ledger, last, _evidence(world, ledger, faults))
+    judge(figures, job_requests, ledger, last, _evidence(world, ledger, faults))
     figures.promise("webhooks that were never told", untold)
     figures.add("webhooks told (more than once)", world.told())
     figures.add("painters killed, of the queue", sum(painter.kills for painter in world.painters))
@@ -127,7 +127,7 @@ class _World:
         everything: ExitStack,
         folder: Path,
         stage: Stage,
-        line: RoughLine,
+        line: NetworkFaults,
         receiver: Receiver,
         chance: random.Random,
         painters: int,
@@ -177,9 +177,9 @@ class _World:
         heard = Counter(each.headers["webhook-id"] for each in self._receiver.heard)
         return f"{len(heard)} ({sum(count > 1 for count in heard.values())})"
 
-    def wait_until_told(self, wishes: list[Wish], ledger: Ledger) -> list[str]:
+    def wait_until_told(self, job_requests: list[JobRequest], ledger: Ledger) -> list[str]:
         """The jobs whose callers have not heard of their end after all."""
-        asked = [wish.number for wish in wishes if "webhook" in wish.fields]
+        asked = [job_request.number for job_request in job_requests if "webhook" in job_request.fields]
         ended = {ledger.accepted[number] for number in asked if number in ledger.ends}
         deadline = time.monotonic() + _CALM_SECONDS
         while untold := ended - {each.headers["webhook-id"] for each in self._receiver.heard}:
@@ -254,7 +254,7 @@ class _Faults:
 
 
 @contextmanager
-def _environment(stage: Stage, line: RoughLine, plane: ControlPlane) -> Iterator[None]:
+def _environment(stage: Stage, line: NetworkFaults, plane: ControlPlane) -> Iterator[None]:
     """What functions are given: they reach AWS by the line, and give up sooner than the real ones."""
     stage.environment.update(
         {

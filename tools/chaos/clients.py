@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from tools.chaos.wishes import Wish
+from tools.chaos.job_requests import JobRequest
 
 _COME_AGAIN = {429, 503, 507}
 """What the API may say at any time. Everything else that is no success is a defect."""
@@ -33,8 +33,8 @@ class Ledger:
     """What the clients know, who trust nobody else.
 
     Attributes:
-        accepted: The id of each wish that was accepted.
-        ends: The job of each wish that has ended, as the API gives it.
+        accepted: The id of each job request that was accepted.
+        ends: The job of each job request that has ended, as the API gives it.
         refused: What was refused although it was right, and all else that a client must never see.
         statuses: How often the API answered each status; 0 is no answer at all.
     """
@@ -46,7 +46,7 @@ class Ledger:
 
 
 class Client:
-    """Makes its wishes one after the other. Several share a ledger.
+    """Makes its job requests one after the other. Several share a ledger.
 
     Args:
         api: The API.
@@ -63,26 +63,26 @@ class Client:
         self._deadline = deadline
         self._name = name
 
-    def make(self, wish: Wish, pause: float) -> None:
-        """Have a wish accepted, and do with it what its kind asks for.
+    def make(self, job_request: JobRequest, pause: float) -> None:
+        """Have a job request accepted, and do with it what its kind asks for.
 
         Args:
-            wish: What is wanted.
+            job_request: What is wanted.
             pause: How long who cancels thinks about it, seconds.
         """
-        send = self._sender(wish)
+        send = self._sender(job_request)
         job_id = self._accept(send)
         if job_id is None:
             return
-        self._ledger.accepted[wish.number] = job_id
-        if wish.kind == "again" and self._accept(send) != job_id:
-            self._ledger.refused.append(f"wish {wish.number}: its key gave another job the second time")
-        if wish.kind == "cancel":
+        self._ledger.accepted[job_request.number] = job_id
+        if job_request.kind == "again" and self._accept(send) != job_id:
+            self._ledger.refused.append(f"job request {job_request.number}: its key gave another job the second time")
+        if job_request.kind == "cancel":
             time.sleep(pause)
             self._ask(lambda: self._api.post(f"v1/stylizations/{job_id}/cancel"), also_fine=HTTPStatus.CONFLICT)
 
     def look(self, number: int) -> bool:
-        """See how the job of a wish is; whether it has ended."""
+        """See how the job of a job request is; whether it has ended."""
         job_id = self._ledger.accepted.get(number)
         answer = self._ask(lambda: self._api.get(f"v1/stylizations/{job_id}")) if job_id else None
         if answer is not None and answer.json()["status"] in _ENDS:
@@ -90,7 +90,7 @@ class Client:
         return number in self._ledger.ends
 
     def knows(self, number: int) -> bool:
-        """Whether the API still has the job of a wish, ended or not."""
+        """Whether the API still has the job of a job request, ended or not."""
         job_id = self._ledger.accepted[number]
         return self._ask(lambda: self._api.get(f"v1/stylizations/{job_id}")) is not None
 
@@ -111,22 +111,22 @@ class Client:
         answer = self._ask(send)
         return None if answer is None else str(answer.json()["id"])
 
-    def _sender(self, wish: Wish) -> Callable[[], httpx.Response]:
-        headers = {"Idempotency-Key": f"{self._name}-{wish.number}"}
-        if not wish.by_upload:
-            files = {"content": ("photo", wish.photo)}
-            return lambda: self._api.post("v1/stylizations", data=wish.fields, files=files, headers=headers)
-        body = {"content": self._upload(wish), **wish.fields}
+    def _sender(self, job_request: JobRequest) -> Callable[[], httpx.Response]:
+        headers = {"Idempotency-Key": f"{self._name}-{job_request.number}"}
+        if not job_request.by_upload:
+            files = {"content": ("photo", job_request.photo)}
+            return lambda: self._api.post("v1/stylizations", data=job_request.fields, files=files, headers=headers)
+        body = {"content": self._upload(job_request), **job_request.fields}
         return lambda: self._api.post("v1/stylizations", json=body, headers=headers)
 
-    def _upload(self, wish: Wish) -> str | None:
-        media_type = "image/png" if wish.kind == "broken" else "image/jpeg"
+    def _upload(self, job_request: JobRequest) -> str | None:
+        media_type = "image/png" if job_request.kind == "broken" else "image/jpeg"
         created = self._ask(lambda: self._api.post("v1/uploads", json={"media_type": media_type}))
         if created is None:
             return None
         form = created.json()
         place = self._api.base_url.join(form["url"])
-        file = {"file": ("photo", wish.photo)}
+        file = {"file": ("photo", job_request.photo)}
         self._ask(lambda: self._store.post(place, data=form["fields"], files=file), is_api=self._is_of_api(place))
         return str(form["id"])
 
@@ -157,20 +157,20 @@ class Client:
             time.sleep(pause)
 
 
-class Crowd:
-    """Several clients at once, each with its share of the wishes.
+class ClientPool:
+    """Several clients at once, each with its share of the job requests.
 
     Args:
         clients: One for each thread.
-        wishes: What is wanted.
+        job_requests: What is wanted.
         seconds: How long they take at least to ask for it all.
         seed: Where the pauses come from.
     """
 
-    def __init__(self, clients: Sequence[Client], wishes: Sequence[Wish], *, seconds: float, seed: int):
+    def __init__(self, clients: Sequence[Client], job_requests: Sequence[JobRequest], *, seconds: float, seed: int):
         self._clients = clients
-        self._wishes = wishes
-        self._pause = seconds * len(clients) / max(1, len(wishes))
+        self._wishes = job_requests
+        self._pause = seconds * len(clients) / max(1, len(job_requests))
         self._seed = seed
         self._threads = [threading.Thread(target=self._run, args=[index], daemon=True) for index in range(len(clients))]
 
@@ -189,7 +189,7 @@ class Crowd:
             thread.join()
 
     def watch(self, numbers: Sequence[int]) -> None:
-        """Look at these wishes until all have ended, or time is over."""
+        """Look at these job requests until all have ended, or time is over."""
 
         def wait(index: int) -> None:
             waiting = list(numbers[index :: len(self._clients)])
@@ -207,9 +207,9 @@ class Crowd:
         chance = random.Random(f"{self._seed}-{index}")
         seen: list[int] = []
         try:
-            for wish in self._wishes[index :: len(self._clients)]:
-                self._clients[index].make(wish, chance.uniform(0, 1))
-                seen.append(wish.number)
+            for job_request in self._wishes[index :: len(self._clients)]:
+                self._clients[index].make(job_request, chance.uniform(0, 1))
+                seen.append(job_request.number)
                 time.sleep(chance.uniform(0, 2 * self._pause))
                 self._clients[index].look(chance.choice(seen))  # people look at what they have asked for
         except Hopeless:

@@ -15,11 +15,11 @@ import httpx
 from stylizer_service.adapters.local import Local, open_local
 from stylizer_service.adapters.local.orphans import remove_orphans
 from stylizer_service.settings import Settings
-from tools.chaos.clients import Client, Crowd, Ledger
+from tools.chaos.clients import Client, ClientPool, Ledger
 from tools.chaos.figures import Figures
+from tools.chaos.invariants import Evidence, judge
+from tools.chaos.job_requests import make_job_requests
 from tools.chaos.machine import Disk, Machine
-from tools.chaos.verdict import Evidence, judge
-from tools.chaos.wishes import make_wishes
 
 _CLIENTS = 4
 _HELD_SECONDS = 6.0  # longer than a write waits
@@ -36,11 +36,11 @@ def run(disk: Disk, *, jobs: int, seconds: float, seed: int, log: Path | None) -
         disk: Where the data folder is made.
         jobs: How many are asked for.
         seconds: How long there are faults, at the longest.
-        seed: Where wishes and faults come from.
+        seed: Where job requests and faults come from.
         log: The file for what server and painter say.
     """
     chance = random.Random(seed)
-    wishes = make_wishes(chance, jobs)
+    job_requests = make_job_requests(chance, jobs)
     ledger, machine = Ledger(), Machine(disk)
     deadline = time.monotonic() + seconds + _CALM_SECONDS
     machine.start()
@@ -53,15 +53,15 @@ def run(disk: Disk, *, jobs: int, seconds: float, seed: int, log: Path | None) -
                 return Client(api, store, ledger, deadline, f"chaos-{seed}")
 
             asking = max(0.7 * seconds, _ASKING_SECONDS)
-            crowd = Crowd([client() for _ in range(_CLIENTS)], wishes, seconds=asking, seed=seed)
-            crowd.start()
+            pool = ClientPool([client() for _ in range(_CLIENTS)], job_requests, seconds=asking, seed=seed)
+            pool.start()
             faults = _Faults(machine, chance, longest_pause=min(2.5, seconds / 10))
-            faults.happen(until=time.monotonic() + seconds, while_=crowd.is_asking)
-            crowd.join()
-            crowd.watch(sorted(ledger.accepted))
+            faults.happen(until=time.monotonic() + seconds, while_=pool.is_asking)
+            pool.join()
+            pool.watch(sorted(ledger.accepted))
             figures = Figures(f"Chaos on one machine: {jobs} jobs, seed {seed}, faults for {faults.lasted:.0f} s")
             last = Client(api, store, ledger, time.monotonic() + _CALM_SECONDS, "")
-            judge(figures, wishes, ledger, last, _evidence(machine, ledger, faults))
+            judge(figures, job_requests, ledger, last, _evidence(machine, ledger, faults))
     finally:
         machine.stop()
         if log is not None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from cloud.container import Container
 from cloud.control_plane import ControlPlane
-from cloud.pump import Event, LambdaContext, QueueSource
+from cloud.event_source import Event, LambdaContext, QueueSource
 from cloud.runtime_api import Function, start
 from cloud.stage import Stage
 

@@ -38,8 +38,8 @@ def print_protection(console: Console, protection: Protection) -> None:
 
 
 def _stages(result: Run) -> Table:
-    table = Table("stage", "clients", "req/s", "of yardstick", "p50 ms", "p99 ms", "max ms", "failed", box=None)
-    for name in ("server ms/req", "MiB", "files", "jobs/min", "crowd cores", "late ms"):
+    table = Table("stage", "clients", "req/s", "of baseline", "p50 ms", "p99 ms", "max ms", "failed", box=None)
+    for name in ("server ms/req", "MiB", "files", "jobs/min", "client cores", "late ms"):
         table.add_column(name)
     table.columns[0].no_wrap = True
     for column in table.columns[1:]:

@@ -1,4 +1,4 @@
-"""The processes of a run: the server, the yardstick, the crowd."""
+"""The processes of a run: the server, the baseline, the clients."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import httpx
 import psutil
 from waiting import PATIENCE, wait_for
 
-from tools.load.crowd import Plan, Report
+from tools.load.clients import Plan, Report
 
 SERVER = "from stylizer_server.server import main; main()"
 """What `stylizer-server` runs, for `python -c`."""
@@ -102,24 +102,24 @@ def serving(data_dir: Path, *options: str, **settings: str) -> Iterator[Server]:
 
 
 @contextmanager
-def yardstick() -> Iterator[str]:
-    """Run the yardstick until the block ends; gives its address."""
-    command = [sys.executable, "-m", "tools.load.yardstick"]
+def baseline() -> Iterator[str]:
+    """Run the baseline until the block ends; gives its address."""
+    command = [sys.executable, "-m", "tools.load.baseline"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, env=_environment(), text=True)
     assert process.stdout is not None
     with process.stdout:
         try:
             address = process.stdout.readline().strip()
-            wait_for(lambda: _answers(address), "the yardstick")
+            wait_for(lambda: _answers(address), "the baseline")
             yield address
         finally:
             _end(process)
 
 
-def crowd(plan: Plan) -> Report:
-    """Let a crowd in, and wait until it has left."""
+def run_clients(plan: Plan) -> Report:
+    """Run the clients to their end."""
     done = subprocess.run(
-        [sys.executable, "-m", "tools.load.crowd"],
+        [sys.executable, "-m", "tools.load.clients"],
         input=plan.model_dump_json(),
         capture_output=True,
         text=True,

@@ -16,8 +16,8 @@ import httpx
 from waiting import wait_for
 
 from tools.load.attacks import HalfOpen, flood
-from tools.load.crowd import Plan
-from tools.load.processes import SERVER, Server, crowd, painter_held, serving
+from tools.load.clients import Plan
+from tools.load.processes import SERVER, Server, painter_held, run_clients, serving
 
 _CHEAP = {"style": "woodcut", "size": "64", "quality": "draft"}
 _BUFFERS = 16 * 2**20
@@ -105,7 +105,7 @@ def half_open(server: Server, plan: Plan, *, count: int = 300, seconds: float = 
     seen = Protection(f"{count} half-open connections")
     before = server.usage()
     with HalfOpen(server.address, count) as connections:
-        report = crowd(plan)
+        report = run_clients(plan)
         during = server.usage()
         deadline = time.monotonic() + seconds
         while (left := connections.drip()) and time.monotonic() < deadline:
@@ -171,7 +171,7 @@ def key_rates(folder: Path, *, clients: int = 16, seconds: float = 3.0) -> Prote
         plan = Plan(address=server.address, clients=clients, seconds=seconds, mix={"list": 1})
         with ThreadPoolExecutor(1) as beside:
             headers = {"X-Api-Key": greedy}
-            storm = beside.submit(crowd, plan.model_copy(update={"headers": headers}))
+            storm = beside.submit(run_clients, plan.model_copy(update={"headers": headers}))
             answers = list(_now_and_then(server, modest, storm.done))
             report = storm.result()
         refused = server.api.get("/v1/stylizations", headers=headers)

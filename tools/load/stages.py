@@ -1,4 +1,4 @@
-"""The stages of a run, from the yardstick alone to every client while the painter uses all cores."""
+"""The stages of a run, from the baseline alone to every client while the painter uses all cores."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 from PIL import Image
 from waiting import wait_for
 
-from tools.load.crowd import Plan, Report
-from tools.load.processes import Server, Usage, crowd, painter_held, serving, yardstick
-from tools.load.visits import OPTIONS
+from tools.load.clients import Plan, Report
+from tools.load.processes import Server, Usage, baseline, painter_held, run_clients, serving
+from tools.load.requests import OPTIONS
 
 MIX = {
     "poll": 60.0,
@@ -41,7 +41,7 @@ class Stage:
         name: What was asked of whom.
         clients: How many at a time.
         report: What came of it.
-        usage: What the server held afterward; None of the yardstick.
+        usage: What the server held afterward; None of the baseline.
         cores: How many cores the server has used meanwhile, without the painter.
         painted: Jobs painted a minute meanwhile; None where the painter was not at work.
     """
@@ -104,24 +104,26 @@ def run(folder: Path, photo: Path, *, clients: Sequence[int], seconds: float, ba
         backlog: Jobs that wait before the painter is let to work, so that it always has some.
     """
     result = Run()
-    with yardstick() as address:
+    with baseline() as address:
         for count in clients:
             plan = Plan(address=address, clients=count, seconds=seconds / 2, mix={"health": 1})
-            result.stages.append(Stage("yardstick", count, crowd(plan)))
+            result.stages.append(Stage("baseline", count, run_clients(plan)))
     data = folder / "data"
     painted = _paint_some(data, photo)
     with ExitStack() as hold, ExitStack() as until_left:
         hold.enter_context(painter_held(data))
         server = until_left.enter_context(serving(data, **_NO_LIMIT))
         plan = _plan(server, photo, painted, seconds)
-        crowd(plan.model_copy(update={"clients": max(clients), "seconds": 1.0}))  # every thread and cache is there now
+        run_clients(
+            plan.model_copy(update={"clients": max(clients), "seconds": 1.0})
+        )  # every thread and cache is there now
         result.before = server.usage()
         for count in clients:
             _stage(result, server, plan, "polls", count, {"poll": 1})
         for count in clients:
             _stage(result, server, plan, "mix, painter idle", count, MIX)
         while len(result.accepted) < backlog:
-            more = crowd(plan.model_copy(update={"seconds": 1.0, "mix": {"create": 1}}))
+            more = run_clients(plan.model_copy(update={"seconds": 1.0, "mix": {"create": 1}}))
             if not more.accepted:
                 raise RuntimeError(f"the server takes no more jobs: {more.answers}")
             result.accepted += more.accepted
@@ -182,7 +184,7 @@ def _stage(
     is_painting: bool = False,
 ) -> None:
     painted, cpu, began = _painted(server), server.usage().cpu, time.monotonic()
-    report = crowd(plan.model_copy(update={"clients": clients, "mix": mix}))
+    report = run_clients(plan.model_copy(update={"clients": clients, "mix": mix}))
     usage, seconds = server.usage(), time.monotonic() - began
     result.accepted += report.accepted
     rate = 60 * (_painted(server) - painted) / seconds if is_painting else None

@@ -99,7 +99,7 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture
-def stand_in(monkeypatch: pytest.MonkeyPatch) -> bytes:
+def fake(monkeypatch: pytest.MonkeyPatch) -> bytes:
     """Bytes that pass for the published file where it is not opened."""
     data = bytes(range(256)) * 9000
     monkeypatch.setattr(vgg19, "WEIGHTS", replace(vgg19.WEIGHTS, sha256=hashlib.sha256(data).hexdigest()))
@@ -216,22 +216,22 @@ def test_the_file_that_is_expected_is_the_one_torchvision_names() -> None:
 
 
 def test_fetched_weights_lie_where_they_are_looked_for_and_are_not_fetched_twice(
-    served: Path, stand_in: bytes, own: Path, capfd: pytest.CaptureFixture[str]
+    served: Path, fake: bytes, own: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    (served / NAME).write_bytes(stand_in)
+    (served / NAME).write_bytes(fake)
     assert cli.run(["fetch", "vgg19"]) == 0
     assert capfd.readouterr() == (f"{own / NAME}\n", "vgg19 fetched\n")
     assert [path.name for path in own.iterdir()] == [NAME]
-    assert (own / NAME).read_bytes() == stand_in
+    assert (own / NAME).read_bytes() == fake
     (served / NAME).unlink()
     assert cli.run(["fetch", "vgg19"]) == 0
     assert capfd.readouterr() == (f"{own / NAME}\n", "vgg19 already exists and is intact\n")
 
 
 def test_a_folder_of_choice_is_made_and_the_variable_that_names_it_told(
-    served: Path, stand_in: bytes, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    served: Path, fake: bytes, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (served / NAME).write_bytes(stand_in)
+    (served / NAME).write_bytes(fake)
     chosen = tmp_path / "a" / "b"
     assert cli.run(["fetch", "vgg19", "--to", str(chosen)]) == 0
     assert capfd.readouterr().err == f"vgg19 fetched; to paint with it, set STYLIZER_WEIGHTS={chosen}\n"
@@ -239,20 +239,20 @@ def test_a_folder_of_choice_is_made_and_the_variable_that_names_it_told(
     assert weights_file.find(vgg19.WEIGHTS, weights_file.folders()) == chosen / NAME
 
 
-def test_a_broken_copy_is_replaced(served: Path, stand_in: bytes, own: Path) -> None:
+def test_a_broken_copy_is_replaced(served: Path, fake: bytes, own: Path) -> None:
     own.mkdir()
-    (own / NAME).write_bytes(stand_in[:-1])
-    (served / NAME).write_bytes(stand_in)
+    (own / NAME).write_bytes(fake[:-1])
+    (served / NAME).write_bytes(fake)
     assert cli.run(["fetch", "vgg19"]) == 0
-    assert (own / NAME).read_bytes() == stand_in
+    assert (own / NAME).read_bytes() == fake
 
 
 @pytest.mark.parametrize("answer", ["nothing", "something else", "a part"])
 def test_what_is_not_the_file_is_one_line_and_leaves_no_trace(
-    served: Path, stand_in: bytes, own: Path, answer: str, capfd: pytest.CaptureFixture[str]
+    served: Path, fake: bytes, own: Path, answer: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     if answer != "nothing":
-        (served / NAME).write_bytes(b"<html>Sign in" if answer == "something else" else stand_in[:-1])
+        (served / NAME).write_bytes(b"<html>Sign in" if answer == "something else" else fake[:-1])
     assert cli.run(["fetch", "vgg19"]) == 1
     stdout, stderr = capfd.readouterr()
     assert stdout == ""

@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx
 import pytest
+from cloud.event_source import SCHEDULE, Event, LambdaContext, QueueSource, Running
 from cloud.moto_server import serving_moto
-from cloud.pump import SCHEDULE, Event, LambdaContext, QueueSource, Running
 from cloud.stage import Stage, build
 from pictures import disk_photo
 from PIL import Image

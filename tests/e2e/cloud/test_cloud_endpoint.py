@@ -13,7 +13,7 @@ import pytest
 from clocks import go_ahead
 from cloud.container import Container
 from cloud.control_plane import ControlPlane
-from cloud.pump import Event, notice
+from cloud.event_source import Event, notice
 from cloud.stage import Stage
 from waiting import PATIENCE
 

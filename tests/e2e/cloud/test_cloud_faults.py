@@ -16,8 +16,8 @@ from botocore.awsrequest import AWSResponse
 from botocore.client import BaseClient
 from botocore.compat import HTTPHeaders
 from clocks import go_ahead
+from cloud.event_source import QueueSource
 from cloud.processes import FunctionProcess
-from cloud.pump import QueueSource
 from cloud.stage import PAST, TRIES, Stage
 from pictures import bomb
 from waiting import wait_for

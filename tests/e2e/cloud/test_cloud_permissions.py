@@ -16,7 +16,7 @@ import pytest
 import trustme
 from cloud.calls import Recorder
 from cloud.control_plane import ControlPlane
-from cloud.pump import LambdaContext, QueueSource, notice
+from cloud.event_source import LambdaContext, QueueSource, notice
 from cloud.receiver import stranger
 from cloud.roles import Deployment
 from cloud.stage import PAST, Stage
@@ -114,7 +114,7 @@ def use_the_api(world: World, photo: bytes) -> list[str]:
     upload = world.upload(photo)
     style = world.ann.post("v1/styles", json={"upload": upload, "title": "Mine"}).json()["id"]
     assert world.store.get(world.ann.get(f"v1/styles/{style}/image").headers["location"]).content == photo
-    wish = {
+    request = {
         "content": upload,
         "style": style,
         "size": 64,
@@ -122,12 +122,12 @@ def use_the_api(world: World, photo: bytes) -> list[str]:
         "webhook": "https://hooks.example/painted",
     }
     for replayed in (None, "true"):
-        answer = world.ann.post("v1/stylizations", json=wish, headers={"Idempotency-Key": "once"})
+        answer = world.ann.post("v1/stylizations", json=request, headers={"Idempotency-Key": "once"})
         assert (answer.status_code, answer.headers.get("idempotency-replayed")) == (202, replayed)
     form = {"style": "woodcut", "size": "64", "quality": "draft"}
     sent = world.ann.post("v1/stylizations", data=form, files={"content": ("cat.jpg", photo)})
-    slow = world.accept(upload, **GPU, webhook=wish["webhook"])
-    canceled = world.accept(upload, webhook=wish["webhook"])
+    slow = world.accept(upload, **GPU, webhook=request["webhook"])
+    canceled = world.accept(upload, webhook=request["webhook"])
     assert world.ann.post(f"v1/stylizations/{canceled}/cancel").status_code == 200
     for path in (f"stylizations/{canceled}", f"styles/{style}", f"uploads/{world.upload(photo)}"):
         assert world.ann.post(f"v1/{path}/delete").is_success

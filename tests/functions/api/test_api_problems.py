@@ -84,7 +84,7 @@ OF_TEXTURE = {"method": "texture"}
 
 
 @pytest.mark.parametrize(
-    ("wish", "field", "allowed"),
+    ("fields", "field", "allowed"),
     [
         ({"features": "vgg19"}, "features", ["compact"]),
         ({"method": "feedforward", "content_mask": UPLOAD}, "content_mask", "nothing with this method"),
@@ -105,9 +105,9 @@ OF_TEXTURE = {"method": "texture"}
     ],
 )
 def test_what_the_chosen_method_cannot_honor_is_refused_on_arrival_in_json_and_in_a_form(
-    client: httpx.Client, wish: dict[str, object], field: str, allowed: str | list[str]
+    client: httpx.Client, fields: dict[str, object], field: str, allowed: str | list[str]
 ) -> None:
-    body = {"content": UPLOAD, "style": "ink", **wish}
+    body = {"content": UPLOAD, "style": "ink", **fields}
     form = {name: (None, str(value)) for name, value in body.items()}
 
     check(client.post("/v1/stylizations", json=body), 422, "invalid-option", field, allowed)

@@ -125,8 +125,8 @@ def test_an_own_style_and_an_upload_are_deleted_once_and_a_built_in_style_never(
     style = client.post("/v1/styles", json={"upload": upload["id"], "title": "Mine"}).json()
     for path in (f"/v1/uploads/{upload['id']}/delete", f"/v1/styles/{style['id']}/delete"):
         assert [client.post(path).status_code for _ in range(2)] == [204, 404]
-    wish = {"content": upload["id"], "style": "ink"}
-    assert client.post("/v1/stylizations", json=wish).status_code == 404
+    request = {"content": upload["id"], "style": "ink"}
+    assert client.post("/v1/stylizations", json=request).status_code == 404
     answer = client.post("/v1/styles/ink/delete")
     assert (answer.status_code, answer.json()["type"]) == (409, "/problems/conflict")
 

@@ -44,12 +44,12 @@ def test_what_is_sent_verifies_with_the_secret_and_is_what_get_answers(
 def test_a_webhook_that_may_not_be_is_a_problem_that_names_the_field(
     client: httpx.Client, photo: bytes, accepted: Callable[..., str], as_form: bool
 ) -> None:
-    wish = {"style": "ink", "webhook": "https://169.254.169.254/latest"}
+    fields = {"style": "ink", "webhook": "https://169.254.169.254/latest"}
     if as_form:
-        answer = client.post("/v1/stylizations", files={"content": ("cat.jpg", photo)}, data=wish)
+        answer = client.post("/v1/stylizations", files={"content": ("cat.jpg", photo)}, data=fields)
     else:
         content = client.get(f"/v1/stylizations/{accepted()}").json()["content"]
-        answer = client.post("/v1/stylizations", json={"content": content, **wish})
+        answer = client.post("/v1/stylizations", json={"content": content, **fields})
 
     problem = answer.json()
     assert (answer.status_code, problem["type"], problem["field"]) == (422, "/problems/invalid-request", "webhook")

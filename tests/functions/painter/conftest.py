@@ -8,9 +8,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from fakes import Time
 from pictures import encoded
 from PIL import Image
-from stand_ins import Time
 
 import stylizer
 import stylizer_painter.painting as painter

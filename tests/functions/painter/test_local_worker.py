@@ -22,9 +22,9 @@ from stylizer_service.settings import Settings
 Submit = Callable[..., str]
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
-# The seeds that stand_in_worker.py goes by.
+# The seeds that fake_worker.py goes by.
 PAINT_AT_ONCE, KILL_THE_PAINTER, PAINT_FOREVER = range(3)
-STAND_IN = (str(Path(__file__).with_name("stand_in_worker.py")),)
+STAND_IN = (str(Path(__file__).with_name("fake_worker.py")),)
 REAL = ("-m", "stylizer_painter.local_worker")
 
 

@@ -78,7 +78,7 @@ def test_a_picture_in_memory_needs_no_fork(guarded: GuardedDecoder) -> None:
 def test_what_a_picture_did_to_its_decoder_is_told_by_the_name_of_the_input(
     monkeypatch: pytest.MonkeyPatch, conduct: str, error: type[ImageError], words: str
 ) -> None:
-    with closing(GuardedDecoder()) as decoder, closing(Guard("tools.fuzz.misconduct:work")) as guard:
+    with closing(GuardedDecoder()) as decoder, closing(Guard("tools.fuzz.hostile_worker:work")) as guard:
         monkeypatch.setattr(guard, "run", _doing(conduct, guard.run))
         monkeypatch.setattr(decoder, "_guard", guard)
         with pytest.raises(ImageError, match=words) as caught:
@@ -89,7 +89,7 @@ def test_what_a_picture_did_to_its_decoder_is_told_by_the_name_of_the_input(
 
 
 def test_the_death_of_what_decodes_is_no_fault_of_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    with closing(GuardedDecoder()) as decoder, closing(Guard("tools.fuzz.misconduct:work")) as guard:
+    with closing(GuardedDecoder()) as decoder, closing(Guard("tools.fuzz.hostile_worker:work")) as guard:
         monkeypatch.setattr(guard, "run", _doing("kill the keeper", guard.run))
         monkeypatch.setattr(decoder, "_guard", guard)
         with pytest.raises(Unavailable):

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from fakes import painting, report
 from pictures import slope
 from PIL import Image
-from stand_ins import painting, report
 
 import stylizer
 from stylizer.errors import CorruptImage, MissingWeights, StylizerError

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from clocks import SteppedClock
+from fakes import Time, painting, report
 from PIL import Image
-from stand_ins import Time, painting, report
 from waiting import wait_for
 
 import stylizer

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 from disks import full_disk
+from fakes import Time, painting, report
 from PIL import Image
-from stand_ins import Time, painting, report
 
 import stylizer
 from stylizer.progress import OnProgress

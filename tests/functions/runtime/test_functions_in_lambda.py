@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 import pytest
+from cloud.event_source import SCHEDULE, QueueSource
 from cloud.layouts import CHECKOUT, PYTHON, Builder
-from cloud.pump import SCHEDULE, QueueSource
 from cloud.runtime_api import Function
 from cloud.stage import Stage
 from waiting import PATIENCE

@@ -73,8 +73,8 @@ def test_a_style_and_an_upload_go_and_what_was_made_from_them_stays(
     style = service.create_style("ann", photo, "Mine")
     key = service.ports.styles.get(style.id)
     assert key is not None
-    wish = StylizationRequest.model_validate({"content": photo, "style": style.id})
-    job, _ = service.create_stylization("ann", wish)
+    request = StylizationRequest.model_validate({"content": photo, "style": style.id})
+    job, _ = service.create_stylization("ann", request)
 
     service.delete_upload("ann", photo)
     assert service.ports.blobs.size(upload_key(photo)) is None
@@ -86,22 +86,22 @@ def test_a_style_and_an_upload_go_and_what_was_made_from_them_stays(
     assert style.id not in [each.id for each in service.list_styles("ann", limit=100).items]
     for call, name in ((service.delete_upload, photo), (service.delete_style, style.id)):
         assert refusal(call, "ann", name).code == "not-found"
-    assert refusal(service.create_stylization, "ann", wish).code in ("not-found", "unknown-style")
+    assert refusal(service.create_stylization, "ann", request).code in ("not-found", "unknown-style")
     finish(job.id)
 
 
 def test_nobody_deletes_what_is_anothers_or_everybodys(service: Service, order: Order, refusal: Refusal) -> None:
-    wish = order()
-    job, _ = service.create_stylization("ann", wish)
-    style = service.create_style("ann", wish.content, "Mine")
+    request = order()
+    job, _ = service.create_stylization("ann", request)
+    style = service.create_style("ann", request.content, "Mine")
     for call, name in (
         (service.delete_stylization, job.id),
-        (service.delete_upload, wish.content),
+        (service.delete_upload, request.content),
         (service.delete_style, style.id),
     ):
         assert refusal(call, "bob", name).code == "not-found"
         assert refusal(call, "ann", name[:-1]).code == "not-found"
     assert refusal(service.delete_style, "ann", "ink").code == "conflict"
     assert service.get_stylization("ann", job.id).status == "queued"
-    assert service.ports.blobs.size(upload_key(wish.content)) is not None
+    assert service.ports.blobs.size(upload_key(request.content)) is not None
     assert service.get_style("ann", style.id) == style

@@ -26,7 +26,7 @@ BOUNDS = Bounds(memory=2**27, cpu_seconds=1, seconds=30, body=2**20)
 
 @pytest.fixture(scope="module")
 def guard() -> Iterator[Guard]:
-    with closing(Guard("tools.fuzz.misconduct:work", at_once=3)) as guard:
+    with closing(Guard("tools.fuzz.hostile_worker:work", at_once=3)) as guard:
         yield guard
 
 
@@ -147,7 +147,7 @@ def test_a_fork_can_write_no_file_and_knows_no_secret(
     guard: Guard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hidden")
-    with closing(Guard("tools.fuzz.misconduct:work")) as another:
+    with closing(Guard("tools.fuzz.hostile_worker:work")) as another:
         environment = do(another, "tell the environment")[0]
     file = tmp_path / "file"
 
@@ -164,7 +164,7 @@ def test_limits_that_are_lower_already_are_kept() -> None:
             resource.setrlimit(kind, (20, 20) if kind == resource.RLIMIT_CPU else (2**33, 2**33))
         from stylizer_service.sandbox.guard import Bounds, Guard
         bounds = Bounds(memory=2**40, cpu_seconds=600, seconds=60, body=9)
-        print(bytes(Guard("tools.fuzz.misconduct:work").run({"do": "answer"}, b"ab", bounds)[1]))
+        print(bytes(Guard("tools.fuzz.hostile_worker:work").run({"do": "answer"}, b"ab", bounds)[1]))
     """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.run(
@@ -190,7 +190,7 @@ def test_the_keeper_ends_with_the_process_that_it_works_for() -> None:
     code = """if True:
         import os, signal
         from stylizer_service.sandbox.guard import Bounds, Guard
-        guard = Guard("tools.fuzz.misconduct:work")
+        guard = Guard("tools.fuzz.hostile_worker:work")
         bounds = Bounds(memory=2**27, cpu_seconds=5, seconds=30)
         print(guard.run({"do": "tell the pid"}, b"", bounds)[0], flush=True)
         os.kill(os.getpid(), signal.SIGKILL)

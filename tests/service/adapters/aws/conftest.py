@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from cloud.faulty_line import Line, faulty_line
+from cloud.fault_proxy import Line, fault_proxy
 
 from stylizer_service.adapters.aws import open_aws
 from stylizer_service.adapters.aws.settings import ApiSettings
@@ -15,7 +15,7 @@ from stylizer_service.usecases import Service
 
 @pytest.fixture
 def line(aws_environment: dict[str, str]) -> Iterator[Line]:
-    with faulty_line(aws_environment["AWS_ENDPOINT_URL"]) as line:
+    with fault_proxy(aws_environment["AWS_ENDPOINT_URL"]) as line:
         yield line
 
 

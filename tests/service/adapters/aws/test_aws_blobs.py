@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 from botocore.exceptions import ClientError
-from cloud.faulty_line import THROTTLED, Answer, Carry, Line, break_off, lose, refuse
+from cloud.fault_proxy import THROTTLED, Answer, Carry, Line, break_off, lose, refuse
 
 from stylizer_service.adapters.aws import open_ports
 from stylizer_service.adapters.aws.blobs import S3Blobs

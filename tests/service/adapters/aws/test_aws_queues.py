@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from cloud.faulty_line import Line, break_off, refuse
+from cloud.fault_proxy import Line, break_off, refuse
 
 from stylizer_service.adapters.aws import open_ports
 from stylizer_service.adapters.aws.clients import Clients

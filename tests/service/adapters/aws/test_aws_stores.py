@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from clocks import SteppedClock
-from cloud.faulty_line import THROTTLED, Carry, Line, break_off, lose, refuse
+from cloud.fault_proxy import THROTTLED, Carry, Line, break_off, lose, refuse
 
 from stylizer_service import cursors
 from stylizer_service.adapters.aws.clients import Clients

@@ -26,8 +26,8 @@ def test_what_is_forgotten_is_out_of_the_database_and_its_journal_too(
 
     service = local.service
     photo = service.add_upload("ann", io.BytesIO(picture()), field="content")
-    wish = {"content": photo, "style": "ink", "webhook": "https://ann.example/S3CRET"}
-    job, _ = service.create_stylization("ann", StylizationRequest.model_validate(wish))
+    request = {"content": photo, "style": "ink", "webhook": "https://ann.example/S3CRET"}
+    job, _ = service.create_stylization("ann", StylizationRequest.model_validate(request))
     service.cancel_stylization("ann", job.id)
     assert kept()
     clock.advance(days=2)

@@ -1,4 +1,4 @@
-"""The least that this stack can do for a request: `python -m tools.load.yardstick` answers `GET /healthz`."""
+"""The least that this stack can do for a request: `python -m tools.load.baseline` answers `GET /healthz`."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def carrying(target: str, make: Callable[[str, str], AnyLine]) -> Iterator[AnyLi
         server.server_close()
 
 
-def faulty_line(target: str) -> AbstractContextManager[Line]:
+def fault_proxy(target: str) -> AbstractContextManager[Line]:
     """Carry requests to the address `target` until the block ends."""
     return carrying(target, Line)
 

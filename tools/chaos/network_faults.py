@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from cloud.faulty_line import THROTTLED, Answer, Carry, Line, Request, Wrong, break_off, lose, refuse
+from cloud.fault_proxy import THROTTLED, Answer, Carry, Line, Request, Wrong, break_off, lose, refuse
 
 _SHARE = 0.03
 """Of all requests that fare badly on an ordinary day."""
@@ -20,7 +20,7 @@ _HANG_SECONDS = 5.0  # longer than a client of DynamoDB or SQS waits for an answ
 _OUT_OF_ORDER = b'{"__type": "x#InternalServerError", "message": "out of order"}'
 
 
-class RoughLine(Line):
+class NetworkFaults(Line):
     """Lets requests fare badly at random.
 
     Attributes:

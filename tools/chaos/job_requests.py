@@ -22,7 +22,7 @@ _FORMATS = ("jpeg", "png", "webp")
 
 
 @dataclass(frozen=True)
-class Wish:
+class JobRequest:
     """One painting that a client wants.
 
     Attributes:
@@ -41,8 +41,8 @@ class Wish:
     fields: dict[str, Any] = field(default_factory=dict)
 
 
-def make_wishes(chance: random.Random, count: int, webhook: str | None = None) -> list[Wish]:
-    """So many wishes, of every kind at least one where there is room for it.
+def make_job_requests(chance: random.Random, count: int, webhook: str | None = None) -> list[JobRequest]:
+    """So many job requests, of every kind at least one where there is room for it.
 
     Args:
         chance: Where the mixture comes from.
@@ -54,7 +54,7 @@ def make_wishes(chance: random.Random, count: int, webhook: str | None = None) -
     return [_wish(chance, number, kind, webhook) for number, kind in enumerate(kinds)]
 
 
-def _wish(chance: random.Random, number: int, kind: Kind, webhook: str | None) -> Wish:
+def _wish(chance: random.Random, number: int, kind: Kind, webhook: str | None) -> JobRequest:
     shape = chance.choice(_SHAPES)
     fields: dict[str, Any] = {
         "style": chance.choice(_STYLES),
@@ -68,7 +68,7 @@ def _wish(chance: random.Random, number: int, kind: Kind, webhook: str | None) -
     if webhook and number % 3 == 0:
         fields["webhook"] = f"{webhook}&number={number}"
     photo = _broken_photo(shape) if kind == "broken" else _photo(chance, shape)
-    return Wish(number, kind, photo, shape, chance.random() < 0.4, fields)
+    return JobRequest(number, kind, photo, shape, chance.random() < 0.4, fields)
 
 
 def _photo(chance: random.Random, shape: tuple[int, int]) -> bytes:

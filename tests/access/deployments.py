@@ -51,7 +51,7 @@ class Send(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class House:
+class Deployment:
     """One of the two.
 
     Attributes:
@@ -104,8 +104,8 @@ class House:
 
     def job(self, who: str = ANN, **fields: object) -> str:
         """Have a painting accepted, of a new photo unless one is named; gives its id."""
-        wish = {"style": "woodcut", "content": fields.pop("content", None) or self.upload(who), **fields}
-        return str(self.ask(who, "/v1/stylizations", wish)["id"])
+        fields = {"style": "woodcut", "content": fields.pop("content", None) or self.upload(who), **fields}
+        return str(self.ask(who, "/v1/stylizations", fields)["id"])
 
     def finish(self, job_id: str) -> None:
         """Paint a job to its end, the quick way."""
@@ -124,12 +124,12 @@ class Belongings:
     painted: str
 
     @classmethod
-    def of(cls, house: House, who: str = ANN) -> Belongings:
-        upload = house.upload(who)
-        style = house.ask(who, "/v1/styles", {"upload": upload, "title": "Mine"})["id"]
-        painted = house.job(who, content=upload)
-        house.finish(painted)
-        return cls(upload, str(style), house.job(who, content=upload), painted)
+    def of(cls, deployment: Deployment, who: str = ANN) -> Belongings:
+        upload = deployment.upload(who)
+        style = deployment.ask(who, "/v1/styles", {"upload": upload, "title": "Mine"})["id"]
+        painted = deployment.job(who, content=upload)
+        deployment.finish(painted)
+        return cls(upload, str(style), deployment.job(who, content=upload), painted)
 
     @property
     def ids(self) -> list[str]:

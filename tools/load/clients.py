@@ -1,4 +1,4 @@
-"""The clients, in a process of their own: `python -m tools.load.crowd` reads a `Plan`, writes a `Report`, both as JSON.
+"""The clients of the load run, in a process of their own: reads a `Plan`, writes a `Report`, both as JSON.
 
 Each client has one connection, asks, waits for the answer, and asks again at once: `clients` of them are as many
 requests at a time, and more than so many people would make.
@@ -17,14 +17,14 @@ from contextlib import contextmanager
 import aiohttp
 from pydantic import BaseModel
 
-from tools.load.visits import VISITS, Visitor
+from tools.load.requests import VISITS, Visitor
 
 _TICK = 0.01  # seconds; how often the loop says how late it is
 _PATIENCE = 30.0  # seconds for one answer
 
 
 class Plan(BaseModel):
-    """What a crowd is to do.
+    """What the clients do.
 
     Attributes:
         address: Of the server.
@@ -97,7 +97,7 @@ class _Notes:
 
 
 async def run(plan: Plan) -> Report:
-    """Let the crowd in until its time is over."""
+    """Run until the time is over."""
     notes = _Notes()
     began, cpu = time.perf_counter(), time.process_time()
     ticker = asyncio.create_task(_tell_lags(notes.lags))

@@ -16,7 +16,7 @@ import stylizer
 from stylizer.compute import configure_process
 from tools.chaos.clients import Client, Ledger
 from tools.chaos.figures import Figures, counted
-from tools.chaos.wishes import Wish
+from tools.chaos.job_requests import JobRequest
 
 _SAMPLES = 12
 _REASONS = {
@@ -50,13 +50,22 @@ class Evidence:
         return max((wait.total_seconds() for wait in waits if wait is not None), default=0.0)
 
 
-def judge(figures: Figures, wishes: Sequence[Wish], ledger: Ledger, client: Client, evidence: Evidence) -> None:
+def judge(
+    figures: Figures, job_requests: Sequence[JobRequest], ledger: Ledger, client: Client, evidence: Evidence
+) -> None:
     """Add what became of the jobs to the figures."""
     ends = ledger.ends
     status = Counter(str(job["status"]) for job in ends.values())
     why = Counter(job["error"]["type"].rpartition("/")[2] for job in ends.values() if job["error"])
     figures.add("jobs accepted", len(ledger.accepted))
-    figures.promise("never accepted", [f"wish {wish.number}" for wish in wishes if wish.number not in ledger.accepted])
+    figures.promise(
+        "never accepted",
+        [
+            f"job request {job_request.number}"
+            for job_request in job_requests
+            if job_request.number not in ledger.accepted
+        ],
+    )
     for name in ("succeeded", "canceled", "expired"):
         figures.add(name, status[name])
     figures.add("failed, with the reason", counted(why))
@@ -65,8 +74,8 @@ def judge(figures: Figures, wishes: Sequence[Wish], ledger: Ledger, client: Clie
     figures.promise("lost", [ledger.accepted[number] for number in missing if number not in late])
     figures.promise("not ended in time", [ledger.accepted[number] for number in late])
     figures.promise("painted twice to the end", _twice(ends, evidence))
-    figures.promise("ended for no good reason", _strange_ends(wishes, ends))
-    figures.promise("results that are not what they should be", _bad_results(wishes, ends, client))
+    figures.promise("ended for no good reason", _strange_ends(job_requests, ends))
+    figures.promise("results that are not what they should be", _bad_results(job_requests, ends, client))
     figures.promise("answers that must never be", ledger.refused)  # those about the results among them
     figures.add("answers of the API by status (0: none)", dict(sorted(ledger.statuses.items())))
     figures.add("longest recovery, s", evidence.longest_recovery())
@@ -83,47 +92,51 @@ def _twice(ends: Mapping[int, dict[str, Any]], evidence: Evidence) -> list[str]:
     return found
 
 
-def _strange_ends(wishes: Sequence[Wish], ends: Mapping[int, dict[str, Any]]) -> list[str]:
+def _strange_ends(job_requests: Sequence[JobRequest], ends: Mapping[int, dict[str, Any]]) -> list[str]:
     found = []
-    for wish in wishes:
-        job = ends.get(wish.number)
+    for job_request in job_requests:
+        job = ends.get(job_request.number)
         if job is None:
             continue
-        allowed = _REASONS["any"] | (_REASONS["broken"] if wish.kind == "broken" else set())
+        allowed = _REASONS["any"] | (_REASONS["broken"] if job_request.kind == "broken" else set())
         match job["status"]:
             case "failed":
                 is_right = job["error"]["type"].rpartition("/")[2] in allowed
             case "canceled":
-                is_right = wish.kind == "cancel"
+                is_right = job_request.kind == "cancel"
             case "succeeded":
-                is_right = wish.kind != "broken"
+                is_right = job_request.kind != "broken"
             case _:
                 is_right = False
         if not is_right:
-            found.append(f"{job['id']}, of kind {wish.kind}, is {job['status']}: {job['error']}")
+            found.append(f"{job['id']}, of kind {job_request.kind}, is {job['status']}: {job['error']}")
     return found
 
 
-def _bad_results(wishes: Sequence[Wish], ends: Mapping[int, dict[str, Any]], client: Client) -> list[str]:
+def _bad_results(job_requests: Sequence[JobRequest], ends: Mapping[int, dict[str, Any]], client: Client) -> list[str]:
     """Results that do not open, are not the file that the job tells of, or not what is painted in peace."""
     found = []
     configure_process()
-    done = [wish for wish in wishes if wish.number in ends and ends[wish.number]["status"] == "succeeded"]
+    done = [
+        job_request
+        for job_request in job_requests
+        if job_request.number in ends and ends[job_request.number]["status"] == "succeeded"
+    ]
     every = max(1, len(done) // _SAMPLES)
-    for index, wish in enumerate(done):
-        job = ends[wish.number]
+    for index, job_request in enumerate(done):
+        job = ends[job_request.number]
         file = client.image(job["id"])
-        peaceful = _painted_in_peace(wish) if index % every == 0 else None
-        wrong = "is not there" if file is None else _wrong(file, wish, job, peaceful)
+        peaceful = _painted_in_peace(job_request) if index % every == 0 else None
+        wrong = "is not there" if file is None else _wrong(file, job_request, job, peaceful)
         if wrong:
             found.append(f"{job['id']} {wrong}")
     return found
 
 
-def _wrong(file: bytes, wish: Wish, job: Mapping[str, Any], peaceful: bytes | None) -> str | None:
+def _wrong(file: bytes, job_request: JobRequest, job: Mapping[str, Any], peaceful: bytes | None) -> str | None:
     if hashlib.sha256(file).hexdigest() != job["result"]["sha256"]:
         return "is another file"
-    if _shape(file) != _expected_shape(wish, job):
+    if _shape(file) != _expected_shape(job_request, job):
         return "has another shape"
     return "is not what is painted in peace" if peaceful not in (None, file) else None
 
@@ -134,17 +147,17 @@ def _shape(file: bytes) -> tuple[int, int, str | None]:
         return (*image.size, image.format)
 
 
-def _expected_shape(wish: Wish, job: Mapping[str, Any]) -> tuple[int, int, str | None]:
+def _expected_shape(job_request: JobRequest, job: Mapping[str, Any]) -> tuple[int, int, str | None]:
     """The long side as asked for, the short one in proportion, and as the job says."""
-    scale = wish.fields["size"] / max(wish.shape)
-    width, height = (max(1, round(side * scale)) for side in wish.shape)
+    scale = job_request.fields["size"] / max(job_request.shape)
+    width, height = (max(1, round(side * scale)) for side in job_request.shape)
     told = (job["result"]["width"], job["result"]["height"])
-    return (width, height, wish.fields["format"].upper()) if told == (width, height) else (0, 0, None)
+    return (width, height, job_request.fields["format"].upper()) if told == (width, height) else (0, 0, None)
 
 
-def _painted_in_peace(wish: Wish) -> bytes:
-    fields = wish.fields
+def _painted_in_peace(job_request: JobRequest) -> bytes:
+    fields = job_request.fields
     options = stylizer.Options(size=fields["size"], quality=fields["quality"], seed=fields["seed"])
     method = fields.get("method", stylizer.DEFAULT_METHOD)
-    painting = stylizer.stylize(io.BytesIO(wish.photo), fields["style"], method=method, options=options)
+    painting = stylizer.stylize(io.BytesIO(job_request.photo), fields["style"], method=method, options=options)
     return painting.encode(fields["format"], 90)
