@@ -36,6 +36,7 @@ from stylizer import (
     stylize,
 )
 from stylizer.images import Limits
+from stylizer.methods import optimization
 from stylizer.options import MethodName
 
 FEEDFORWARD: dict[str, Any] = {"method": "feedforward"}
@@ -57,6 +58,12 @@ def _stripes(width: int = 90, height: int = 90) -> Image.Image:
     inked = (across + down // 3) % 7 < 3
     ink, paper = Image.new("RGB", (width, height), (40, 20, 60)), Image.new("RGB", (width, height), (240, 225, 190))
     return Image.composite(ink, paper, Image.fromarray(inked))
+
+
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing here is about how near the optimization comes to the style."""
+    monkeypatch.setattr(optimization, "STEPS", {"draft": (20,), "standard": (30,), "high": (40,)})
 
 
 def _small(method: MethodName = DEFAULT_METHOD, **options: Any) -> Options:
