@@ -24,7 +24,7 @@ def test_every_control_that_a_method_honors_has_a_row(method: MethodName) -> Non
 
 
 @pytest.mark.parametrize("method", METHOD_NAMES)
-def test_the_sheet_of_a_method_stands_in_methods_md_with_words_for_who_cannot_see_it(method: MethodName) -> None:
+def test_controls_sheet_is_in_methods_md_with_alt_text(method: MethodName) -> None:
     sheet = controls.target(method)
     assert re.search(rf"!\[[^]]{{60,}}\]\(pictures/{sheet.name}\)", METHODS_MD)
     assert sheet.stat().st_size < 250_000

@@ -18,7 +18,7 @@ def test_a_power_law_is_found_in_its_own_points() -> None:
     assert law.at(4) == pytest.approx(24)
 
 
-def test_of_points_off_the_line_the_logarithms_are_fitted_by_least_squares() -> None:
+def test_power_law_is_fitted_to_logarithms_by_least_squares() -> None:
     assert fit([(1, 1), (10, 10), (100, 1)]).exponent == pytest.approx(0)
     assert fit([(1, 1), (10, 10), (100, 1)]).factor == pytest.approx(10 ** (1 / 3))
 
@@ -45,16 +45,16 @@ def test_prices_and_assumptions_are_those_of_operations_md() -> None:
     assert f"({costs.GPU_IDLE_HOURS:g} + hours of painting)" in OPERATIONS
 
 
-def test_a_thousand_paintings_on_lambda_cost_what_operations_md_says() -> None:
+def test_lambda_cost_of_1000_paintings_matches_operations_md() -> None:
     cold, warm = (1000 * costs.lambda_usd(0.55, 3008, cold=share) for share in (1, 0.1))
     assert (round(cold, 2), round(100 * warm)) == (0.33, 12)
 
 
-def test_the_endpoint_costs_its_waking_and_the_seconds_of_its_gpu() -> None:
+def test_endpoint_cost_is_its_start_and_gpu_seconds() -> None:
     assert costs.gpu_usd(35.7 * costs.GPU_FASTER, 100) == pytest.approx(1.41 * (0.5 + 1))
 
 
-def test_the_endpoint_pays_from_the_first_number_of_paintings_that_cost_less_on_it() -> None:
+def test_endpoint_break_even_is_the_first_cheaper_count() -> None:
     number = costs.gpu_pays_from(30, 3008)
     assert number is not None
     on_lambda = costs.lambda_usd(30, 3008, cold=0)
@@ -63,7 +63,7 @@ def test_the_endpoint_pays_from_the_first_number_of_paintings_that_cost_less_on_
     assert costs.gpu_pays_from(0.1, 3008) is None
 
 
-def test_a_painting_is_reckoned_on_the_smallest_stage_that_takes_it() -> None:
+def test_painting_is_costed_on_the_smallest_stage_that_fits() -> None:
     small, large = (costs.painter_for("optimization", size, "standard") for size in (1024, 2048))
     assert small is not None
     assert large is not None

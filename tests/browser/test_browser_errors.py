@@ -63,9 +63,7 @@ def test_a_mask_of_another_shape_is_told_at_the_mask(open_page: OpenPage, photo:
     expect_state(page, "photo")
 
 
-def test_a_style_without_a_picture_or_a_title_is_told_in_its_sheet(
-    open_page: OpenPage, photo: Path, tmp_path: Path
-) -> None:
+def test_style_sheet_reports_missing_picture_or_title(open_page: OpenPage, photo: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(photo.read_bytes()[:600])
     page = open_page()
@@ -112,7 +110,7 @@ def test_a_browser_that_keeps_nothing_of_a_page_can_paint(open_page: OpenPage, s
     paint(page, photo)
 
 
-def test_a_service_that_takes_no_more_for_a_moment_is_asked_again(open_page: OpenPage, served: Served) -> None:
+def test_page_retries_a_service_that_is_briefly_busy(open_page: OpenPage, served: Served) -> None:
     refusals = iter(2 * [{"type": "/problems/throttled", "title": "Too many requests at a time", "status": 429}])
 
     def refuse_twice(route: Route) -> None:

@@ -27,9 +27,7 @@ def test_an_earlier_painting_is_opened_again_with_its_options(open_page: OpenPag
     assert page.get_by_role("img", name="The painting").evaluate("image => image.naturalWidth") == 64
 
 
-def test_a_painting_that_comes_late_is_not_hung_in_place_of_one_opened_since(
-    open_page: OpenPage, ask: Ask, served: Served
-) -> None:
+def test_late_painting_does_not_replace_one_opened_since(open_page: OpenPage, ask: Ask, served: Served) -> None:
     late, present = ask(), ask(size="96")
     for job_id in (late, present):
         served.wait_until_ended(job_id)
@@ -75,9 +73,7 @@ def test_one_that_is_under_way_is_stopped_from_the_list(open_page: OpenPage, pho
     expect_state(page, "photo")
 
 
-def test_one_that_is_done_is_deleted_from_the_list_and_from_the_stage_if_that_is_meant(
-    open_page: OpenPage, ask: Ask, served: Served
-) -> None:
+def test_finished_painting_is_deleted_after_confirmation(open_page: OpenPage, ask: Ask, served: Served) -> None:
     job_id = ask("woodcut")
     served.wait_until_ended(job_id)
     page = open_page()

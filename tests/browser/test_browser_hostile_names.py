@@ -67,7 +67,7 @@ def test_a_file_is_called_what_its_name_says_letter_by_letter(open_page: OpenPag
         expect_harmless(page)
 
 
-def test_an_address_that_names_something_hostile_is_an_error_in_words(open_page: OpenPage, served: Served) -> None:
+def test_hostile_address_is_reported_as_an_error(open_page: OpenPage, served: Served) -> None:
     for name in NAMES:
         page = open_page(f"{served.address}#{name}")
         expect(page.get_by_role("region", name="Your picture")).to_be_visible()

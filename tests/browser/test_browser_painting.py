@@ -26,7 +26,7 @@ from playwright.sync_api import expect
 
 
 @pytest.mark.parametrize(("device", "way"), [(PHONE, "camera"), (DESKTOP, "drop")], ids=["phone", "desktop"])
-def test_a_person_picks_a_style_gives_a_photo_and_takes_the_painting_home(
+def test_photo_is_painted_in_a_picked_style_and_downloaded(
     open_page: OpenPage, photo: Path, tmp_path: Path, device: dict[str, Any], way: str
 ) -> None:
     page = open_page(**device)
@@ -54,7 +54,7 @@ def test_a_person_picks_a_style_gives_a_photo_and_takes_the_painting_home(
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_before_and_after_are_compared_with_the_keyboard_even_after_a_reload(open_page: OpenPage, photo: Path) -> None:
+def test_comparison_works_by_keyboard_and_after_a_reload(open_page: OpenPage, photo: Path) -> None:
     page = open_page()
     paint(page, photo)
     page.reload()

@@ -27,9 +27,7 @@ def test_a_style_of_ones_own_is_kept_and_painted_with(open_page: OpenPage, photo
     expect(another_day.get_by_role("radio", name="Grandma's quilt")).to_be_attached()
 
 
-def test_styles_of_ones_own_come_first_the_newest_before_the_others(
-    open_page: OpenPage, photo: Path, served: Served
-) -> None:
+def test_own_styles_come_first_newest_before_older(open_page: OpenPage, photo: Path, served: Served) -> None:
     form = served.api.post("/v1/uploads", json={"media_type": "image/jpeg"}).json()
     served.api.post(form["url"], data=form["fields"], files={"file": photo.read_bytes()}).raise_for_status()
     made = [
@@ -64,9 +62,7 @@ def test_two_styles_are_blended_by_a_slider(open_page: OpenPage, photo: Path, se
     expect(style(page, "woodcut")).to_be_checked()
 
 
-def test_styles_are_found_by_title_artist_and_year_whatever_the_accents(
-    open_page: OpenPage, photo: Path, served: Served
-) -> None:
+def test_style_search_ignores_accents_in_title_and_artist(open_page: OpenPage, photo: Path, served: Served) -> None:
     form = served.api.post("/v1/uploads", json={"media_type": "image/jpeg"}).json()
     served.api.post(form["url"], data=form["fields"], files={"file": photo.read_bytes()}).raise_for_status()
     served.api.post("/v1/styles", json={"upload": form["id"], "title": "Étoffe à carreaux"}).raise_for_status()

@@ -108,7 +108,7 @@ def test_painting_is_the_same_with_other_torch_defaults(method: MethodName) -> N
         torch.set_default_dtype(before)
 
 
-def test_networks_loaded_with_default_dtype_float64_paint_the_same() -> None:
+def test_networks_loaded_under_other_defaults_paint_the_same() -> None:
     script = """
 import hashlib
 for method in ("feedforward", "optimization", "neighbor"):

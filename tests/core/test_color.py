@@ -53,13 +53,13 @@ def test_known_colors_have_their_published_oklab_values(
     torch.testing.assert_close(from_oklab(torch.tensor(oklab)), color, atol=2e-3, rtol=0)
 
 
-def test_a_palette_is_that_of_the_whole_picture_however_large_it_is() -> None:
+def test_palette_covers_the_whole_picture_at_any_size() -> None:
     # From 2^24 on a float cannot name every pixel, and the last one must not be looked for beyond the end.
     picture = torch.zeros(3, 1, 1).expand(3, 1, 2**24 + 4)
     assert not Palette.of(picture).pixels.any()
 
 
-def test_every_color_comes_back_from_oklab_to_far_less_than_a_step_of_8_bits() -> None:
+def test_oklab_round_trip_is_exact_to_8_bits() -> None:
     steps = torch.linspace(0, 1, 18)
     cube = torch.cartesian_prod(steps, steps, steps).t().reshape(3, 18, -1)
     given = cube.clone()
@@ -96,7 +96,7 @@ def _quantile_gap(image: Tensor, target: Tensor) -> float:
     return (quantiles[0] - quantiles[1]).abs().mean().item()
 
 
-def test_a_matched_distribution_is_the_palettes_beyond_mean_and_covariance() -> None:
+def test_matched_distribution_is_the_palettes_beyond_moments() -> None:
     palette = Palette.of(_sea())
     by_moments = _quantile_gap(match_moments(_autumn(), palette), _sea())
     by_distribution = _quantile_gap(match_distribution(_autumn(), palette), _sea())
@@ -124,7 +124,7 @@ def test_a_picture_of_one_color_does_no_harm_on_either_side(level: float) -> Non
         assert from_flat.std(dim=(1, 2)).max() < 1e-3  # one color stays one color
 
 
-def test_a_plain_background_stays_plain_and_becomes_the_mean_of_its_share() -> None:
+def test_plain_background_becomes_the_mean_of_its_share() -> None:
     picture = _autumn()
     picture[:, :, 48:] = 1.0  # the lighter half
     palette = Palette.of(torch.linspace(0, 1, 1000).expand(3, 20, 1000))
@@ -148,7 +148,7 @@ def test_a_share_of_almost_nothing_still_makes_a_palette() -> None:
     torch.testing.assert_close(palette.mean, Palette.of(_autumn()).mean, atol=1e-3, rtol=0)
 
 
-def test_kept_chroma_is_the_photos_and_the_lightness_the_paintings() -> None:
+def test_kept_chroma_is_the_photos_with_the_paintings_lightness() -> None:
     painting = _noise(3, 30, 30, seed=3) * 0.2 + 0.4
     photo = _autumn(30)
     kept = to_oklab(keep_chroma(painting, photo))

@@ -100,7 +100,7 @@ print(torch.get_num_threads() == compute.available_cores())
 
 
 @pytest.mark.parametrize(("in_hardware", "dtype"), [(True, torch.bfloat16), (False, torch.float32)])
-def test_a_gpu_computes_in_bfloat16_only_where_it_need_not_emulate_it(
+def test_gpu_uses_bfloat16_only_without_emulation(
     in_hardware: bool, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def is_supported(including_emulation: bool = True) -> bool:
@@ -122,7 +122,7 @@ def test_a_gpu_computes_in_bfloat16_only_where_it_need_not_emulate_it(
         (2, "cuda:1", "cuda:1"),
     ],
 )
-def test_the_gpu_paints_where_there_is_one_unless_the_environment_says_otherwise(
+def test_gpu_is_the_default_device_unless_the_variable_is_set(
     gpus: int, wanted: str | None, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _pretend(gpus, wanted, monkeypatch)
@@ -141,7 +141,7 @@ def test_the_gpu_paints_where_there_is_one_unless_the_environment_says_otherwise
         (1, "cuda:", ["cpu", "cuda", "cuda:0"]),
     ],
 )
-def test_a_device_that_is_not_there_is_told_before_anything_is_read(
+def test_missing_device_is_refused_before_reading_pictures(
     gpus: int, wanted: str, allowed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _pretend(gpus, wanted, monkeypatch)
@@ -158,7 +158,7 @@ def _pretend(gpus: int, wanted: str | None, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv("STYLIZER_DEVICE", wanted)
 
 
-def test_float32_is_exact_on_a_gpu_while_something_is_painted_and_then_as_it_was() -> None:
+def test_exact_float32_on_a_gpu_restores_the_settings() -> None:
     def settings() -> tuple[str, str, bool]:
         convolutions, products = torch.backends.cudnn.conv, torch.backends.cuda.matmul  # type: ignore[attr-defined]
         return convolutions.fp32_precision, products.fp32_precision, torch.backends.cudnn.deterministic

@@ -122,7 +122,7 @@ def test_cores_on_lambda_follow_the_memory_share(host: Host, memory: str, cores:
     assert host.cores({"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": memory}) == cores
 
 
-def test_cores_with_garbled_procfs_files_are_those_of_the_affinity(host: Host) -> None:
+def test_cores_with_garbled_procfs_are_those_of_the_affinity(host: Host) -> None:
     host.mount("cgroup", "cgroup2")
     host.own_groups("nonsense", "0:")
     (host.proc / "mountinfo").write_text("nonsense\n- - -\n1 2 3 / /somewhere rw - cgroup2 cgroup2 rw\n")

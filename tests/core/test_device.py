@@ -231,7 +231,7 @@ def test_a_tensor_made_in_the_wrong_place_is_found(
         _paint(AWAY, method, {})
 
 
-def test_the_pretended_device_refuses_what_a_gpu_refuses_and_does_the_rest() -> None:
+def test_pretended_device_refuses_what_a_gpu_refuses() -> None:
     with PretendedDevice():  # type: ignore[no-untyped-call]
         there = torch.arange(6.0).to(AWAY)
         for mistake in (

@@ -25,7 +25,7 @@ def test_what_is_written_reads_back(assert_quarters: AssertQuarters, name: Forma
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_alpha_is_written_where_the_format_has_it_and_lies_on_white_where_not(name: Format) -> None:
+def test_alpha_is_written_or_flattened_on_white_by_format(name: Format) -> None:
     picture = decode(encode(Image.new("RGBA", (32, 32), (200, 0, 0, 51)), format=name))
     if name == "jpeg":
         np.testing.assert_allclose(picture.rgb[16, 16], (244, 204, 204), atol=3)

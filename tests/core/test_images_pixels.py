@@ -126,7 +126,7 @@ def test_sixteen_bit_gray_is_scaled_and_not_clipped(save: Save) -> None:
         np.testing.assert_allclose(rgb[..., 1], ramp / 257, atol=0.51)
 
 
-def test_gray_whose_zero_is_white_is_turned_over_also_where_it_has_sixteen_bits(save: Save) -> None:
+def test_white_is_zero_gray_is_inverted_at_8_and_16_bits(save: Save) -> None:
     ramp = np.linspace(0, 65535, 64 * 32).reshape(32, 64).astype(np.uint16)
     black_is_zero, white_is_zero = (struct.pack("<HHIHH", 262, 3, 1, meaning, 0) for meaning in (1, 0))
     before, tag, after = save(Image.fromarray(ramp), "TIFF").partition(black_is_zero)
@@ -141,7 +141,7 @@ def test_sixteen_bit_color_is_scaled(assert_quarters: AssertQuarters, quarters: 
     assert_quarters(decode(png((64, 32), 16, 2, zlib.compress(rows))), quarters, 0)
 
 
-def test_floating_point_within_0_to_1_is_black_to_white_and_any_other_is_stretched(save: Save) -> None:
+def test_float_pixels_outside_0_to_1_are_stretched(save: Save) -> None:
     ramp = np.linspace(0, 0.5, 64 * 32, dtype=np.float32).reshape(32, 64)
     assert decode(save(Image.fromarray(ramp), "TIFF")).rgb.max() == 128
     wild = ramp * 5000 - 70
@@ -162,7 +162,7 @@ def test_alpha_is_kept_apart(assert_quarters: AssertQuarters, name: str, quarter
     assert_quarters(picture, quarters, 8)
 
 
-def test_gray_that_was_multiplied_by_its_alpha_is_as_light_as_before(quarters: Image.Image) -> None:
+def test_premultiplied_gray_keeps_its_lightness(quarters: Image.Image) -> None:
     gray = quarters.convert("LA")
     gray.putalpha(128)
     picture = decode(gray.convert("La"))  # as other programs keep it in memory
@@ -190,7 +190,7 @@ def test_opaque_alpha_is_no_alpha(quarters: Image.Image, save: Save) -> None:
     assert decode(save(quarters.convert("RGBA"), "PNG")).alpha is None
 
 
-def test_a_mask_is_its_lightness_as_stored_with_transparent_as_black(linear_gray_profile: bytes, save: Save) -> None:
+def test_mask_is_stored_lightness_with_transparent_as_black(linear_gray_profile: bytes, save: Save) -> None:
     ramp = Image.linear_gradient("L").resize((64, 32))
     tagged = save(ramp, "PNG", icc_profile=linear_gray_profile)
     np.testing.assert_array_equal(decode_mask(tagged, shape=(32, 64)), np.asarray(ramp))
@@ -200,7 +200,7 @@ def test_a_mask_is_its_lightness_as_stored_with_transparent_as_black(linear_gray
     assert (decode_mask(save(Image.new("1", (64, 32), 1), "PNG"), shape=(32, 64)) == 255).all()
 
 
-def test_a_mask_of_another_shape_is_refused_after_it_is_turned_upright(save: Save) -> None:
+def test_mask_shape_is_checked_after_orientation(save: Save) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     mask = save(Image.new("L", (64, 32), 255), "JPEG", exif=exif.tobytes())

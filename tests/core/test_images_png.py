@@ -181,7 +181,7 @@ def animated(frame: tuple[int, int, int, int], *, is_static_first: bool) -> byte
     return data[:end] + later + data[end:]
 
 
-def test_partial_first_frame_of_apng_shows_the_canvas_as_transparent() -> None:
+def test_partial_first_apng_frame_leaves_the_rest_transparent() -> None:
     picture = decode(animated((10, 8, 5, 20), is_static_first=True))
     expected = np.zeros((SIZE, SIZE), np.uint8)
     expected[20:28, 5:15] = 255

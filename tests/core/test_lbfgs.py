@@ -23,7 +23,7 @@ def test_the_picture_goes_where_the_loss_is_least() -> None:
     torch.testing.assert_close(descent.image, _target(), atol=0.01, rtol=0)
 
 
-def test_before_the_first_step_the_picture_is_the_one_that_was_given_which_stays_as_it_is() -> None:
+def test_descent_starts_at_a_copy_of_the_given_picture() -> None:
     given = _target()
     kept, descent = given.clone(), LBFGS(given)
     assert torch.equal(descent.image, given)
@@ -53,7 +53,7 @@ def test_step_by_step_it_goes_the_way_of_one_long_run_of_l_bfgs() -> None:
     torch.testing.assert_close(descent.image, best.clamp(0, 1), atol=1e-5, rtol=0)
 
 
-def test_a_step_that_leads_astray_is_taken_back_and_the_walk_goes_on() -> None:
+def test_diverging_step_is_undone_and_descent_continues() -> None:
     def cliff(image: Tensor) -> Tensor:
         """A valley from which a step of full length leads to where nothing is finite."""
         return torch.where((image - 0.5).abs() < 0.06, 30 * (image - 0.52).square(), torch.inf).sum()
@@ -74,7 +74,7 @@ def test_no_pixel_leaves_its_range() -> None:
     assert descent.image.max() <= 1
 
 
-def test_it_has_arrived_when_steps_bring_nothing_and_not_while_they_do() -> None:
+def test_descent_has_arrived_only_when_steps_gain_nothing() -> None:
     falling, level = LBFGS(_target()), LBFGS(_target())
     for step in range(3 * PATIENCE):
         falling.step(lambda image, step=step: image.sum() * 0 + 1 / (1 + step))  # type: ignore[misc]

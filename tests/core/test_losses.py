@@ -11,7 +11,7 @@ def _noise(*shape: int, seed: int = 0) -> Tensor:
     return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def test_the_style_loss_is_the_weighted_mean_of_relative_squared_errors() -> None:
+def test_style_loss_is_weighted_mean_of_relative_squared_errors() -> None:
     taps, styles = ([_noise(1, c, 4, 5, seed=c + s) for c in (2, 3)] for s in (0, 7))
     ours, wanted = ([Statistics.of(tap) for tap in group] for group in (taps, styles))
     scales = [style_scales(want) for want in wanted]
@@ -25,7 +25,7 @@ def test_the_style_loss_is_the_weighted_mean_of_relative_squared_errors() -> Non
     torch.testing.assert_close(float(style_loss(ours, wanted, scales, (1.0, 3.0))), by_hand / 4)
 
 
-def test_the_style_loss_is_zero_at_the_style_and_finite_for_a_style_of_one_color() -> None:
+def test_style_loss_is_0_at_the_style_and_finite_for_one_color() -> None:
     photo, flat = Statistics.of(_noise(1, 3, 4, 5)), Statistics.of(torch.full((1, 3, 4, 5), 0.5))
     assert float(style_loss([photo], [photo], [style_scales(photo)], [1.0])) == 0
     toward_flat = float(style_loss([photo], [flat], [style_scales(flat)], [1.0]))

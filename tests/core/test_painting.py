@@ -119,7 +119,7 @@ def _chroma(image: Image.Image | Painting) -> Pixels:
         ((1000, 333), 64, (64, 21)),
     ],
 )
-def test_the_long_side_is_what_was_asked_for_and_the_short_one_follows_the_photo(
+def test_painting_has_the_requested_long_side_and_photos_ratio(
     photo: tuple[int, int], size: int, expected: tuple[int, int]
 ) -> None:
     painting = stylize(_photo(*photo), _stripes(), options=Options(size=size, quality="draft"))
@@ -164,7 +164,7 @@ ROOM: dict[MethodName, int] = {"neighbor": 192, "feedforward": 192, "optimizatio
 
 
 @by_every_method
-def test_more_strength_is_nearer_to_the_style_and_farther_from_the_photo(method: MethodName) -> None:
+def test_more_strength_is_nearer_to_style_farther_from_photo(method: MethodName) -> None:
     size = ROOM[method]
     photo = _resized((size, size * 3 // 4))
     paintings = [_paint(method, strength=strength, size=size) for strength in (0.0, 0.02, 0.3, 0.65, 1.0)]
@@ -206,7 +206,7 @@ def _left_half(width: int = 96, height: int = 72) -> Image.Image:
 
 
 @by_every_method
-def test_only_the_white_of_a_mask_is_painted_and_the_rest_is_the_photo_exactly(method: MethodName) -> None:
+def test_outside_the_mask_the_photo_is_unchanged(method: MethodName) -> None:
     painting = _pixels(stylize(_photo(), _stripes(), method=method, options=_small(method), mask=_left_half()))
     whole, photo = _pixels(_paint(method)), _pixels(_resized())
     np.testing.assert_array_equal(painting[:, 34:], photo[:, 34:])
@@ -221,7 +221,7 @@ def test_the_gray_of_a_mask_mixes() -> None:
     np.testing.assert_allclose(painting, 0.8 * _pixels(_resized()) + 0.2 * _pixels(_paint("texture")), atol=1.01 / 255)
 
 
-def test_a_content_mask_keeps_the_photo_where_it_is_white_and_frees_the_style_where_it_is_black() -> None:
+def test_content_mask_keeps_the_photo_where_it_is_white() -> None:
     options = _small("texture", preserve_color="histogram")
     white, black, split = (
         stylize(_photo(), _stripes(), method="texture", options=options, content_mask=mask)
@@ -259,7 +259,7 @@ def test_a_larger_style_scale_paints_coarser_strokes(method: MethodName) -> None
 
 
 @by_every_method
-def test_a_blend_lies_between_its_styles_and_nearer_to_the_heavier(method: MethodName) -> None:
+def test_blend_lies_between_its_styles_nearer_to_the_heavier(method: MethodName) -> None:
     options = _small(method, size=ROOM[method])
 
     def unlikeness(*styles: tuple[Image.Image, float]) -> tuple[float, float]:
@@ -284,7 +284,7 @@ def test_a_blend_of_one_style_with_itself_is_that_style(method: MethodName) -> N
     assert _unlikeness(four, _stripes()) < 1.5 * _unlikeness(_paint(method), _stripes()) + 0.02
 
 
-def test_a_style_is_a_built_in_one_by_its_id_or_a_file_by_its_path(tmp_path: Path) -> None:
+def test_style_is_given_by_id_path_bytes_or_stream(tmp_path: Path) -> None:
     path = tmp_path / "stripes.png"
     _stripes().save(path)
     for style in (str(path), path, path.read_bytes(), io.BytesIO(path.read_bytes())):

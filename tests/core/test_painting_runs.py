@@ -36,6 +36,7 @@ from stylizer import (
     stylize,
 )
 from stylizer.images import Limits
+from stylizer.methods import optimization
 from stylizer.options import MethodName
 
 FEEDFORWARD: dict[str, Any] = {"method": "feedforward"}
@@ -59,6 +60,12 @@ def _stripes(width: int = 90, height: int = 90) -> Image.Image:
     return Image.composite(ink, paper, Image.fromarray(inked))
 
 
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing here is about how near the optimization comes to the style."""
+    monkeypatch.setattr(optimization, "STEPS", {"draft": (20,), "standard": (30,), "high": (40,)})
+
+
 def _small(method: MethodName = DEFAULT_METHOD, **options: Any) -> Options:
     """A painting of 64 pixels: a draft, unless the method enlarges its drafts from 32 pixels."""
     small: dict[str, Any] = {"size": 64, "quality": "standard" if method in ("neighbor", "feedforward") else "draft"}
@@ -77,7 +84,7 @@ def _distance(a: Image.Image, b: Image.Image) -> float:
 
 
 @by_every_method
-def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(method: MethodName) -> None:
+def test_equal_seeds_give_equal_bytes_and_others_differ(method: MethodName) -> None:
     again = stylize(_photo(), _stripes(), method=method, options=_small(method))
     assert again.image.tobytes() == _paint(method).image.tobytes()
     assert _paint(method, seed=1).image.tobytes() != _paint(method).image.tobytes()
@@ -122,7 +129,7 @@ def test_better_quality_is_more_work(method: MethodName) -> None:
 
 
 @by_every_method
-def test_progress_rises_to_its_total_with_a_picture_at_every_step(method: MethodName) -> None:
+def test_progress_rises_to_its_total_with_a_preview_each_step(method: MethodName) -> None:
     seen: list[tuple[int, int, Image.Image]] = []
 
     def watch(progress: Progress) -> None:
@@ -143,7 +150,7 @@ def test_progress_rises_to_its_total_with_a_picture_at_every_step(method: Method
 
 
 @by_every_method
-def test_previews_honor_the_mask_and_the_color_as_the_painting_does(method: MethodName) -> None:
+def test_previews_honor_mask_and_preserved_color(method: MethodName) -> None:
     mask = Image.new("L", (96, 72), 0)
     mask.paste(255, (0, 0, 48, 72))
     previews: list[Image.Image] = []
@@ -171,7 +178,7 @@ def test_previews_honor_the_mask_and_the_color_as_the_painting_does(method: Meth
 
 @by_every_method
 @pytest.mark.parametrize("error", [Canceled("enough"), KeyboardInterrupt(), RuntimeError("CUDA error")])
-def test_what_the_callback_raises_leaves_as_it_is_and_stops_at_once(error: BaseException, method: MethodName) -> None:
+def test_exception_of_the_callback_propagates_and_stops(error: BaseException, method: MethodName) -> None:
     calls = 0
     wanted = 0
 
@@ -205,7 +212,7 @@ def _too_much_for_python() -> None:
 
 
 @pytest.mark.parametrize("happen", [_too_much, _too_much_for_a_gpu, _too_much_for_python])
-def test_a_painting_that_memory_does_not_hold_is_told_by_its_size_and_let_go(happen: Callable[[], None]) -> None:
+def test_out_of_memory_names_the_size_and_frees_the_painting(happen: Callable[[], None]) -> None:
     with pytest.raises(OutOfMemory) as caught:
         stylize(_photo(), _stripes(), options=_small(), on_progress=lambda _: happen())
     error = caught.value

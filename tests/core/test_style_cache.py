@@ -44,7 +44,7 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("side", "mean"), [(100, 1.0), (200, 2.0), (400, 3.0)])
-def test_between_two_sizes_that_are_stored_a_look_is_between_theirs(file: Path, side: int, mean: float) -> None:
+def test_statistics_between_stored_sizes_is_interpolated(file: Path, side: int, mean: float) -> None:
     statistics = style_cache.statistics_at(file, side)
     assert statistics is not None
     torch.testing.assert_close(statistics.levels[0].mean, torch.full((3,), mean))
@@ -56,7 +56,7 @@ def test_of_sizes_beyond_those_that_are_stored_nothing_is_known(file: Path, side
     assert style_cache.statistics_at(file, side) is None
 
 
-def test_a_work_is_not_enlarged_beyond_what_is_known_of_it_unless_its_picture_is_at_hand(file: Path) -> None:
+def test_work_is_enlarged_beyond_stored_sizes_only_by_picture(file: Path) -> None:
     statistics = style_cache.statistics_at(file, 1000, finest=400)
     assert statistics is not None
     torch.testing.assert_close(statistics.levels[0].mean, torch.full((3,), 3.0))
@@ -70,14 +70,14 @@ def test_colors_are_kept_as_they_are(file: Path) -> None:
     assert style_cache.read_palette(file).tolist() == [[1, 2, 3]]
 
 
-def test_what_another_encoder_saw_is_not_taken_for_what_this_one_sees(file: Path) -> None:
+def test_statistics_of_another_encoder_are_ignored(file: Path) -> None:
     save_file(load_file(file), file, {"encoder": "0" * 64})
     assert style_cache.read(file) == {}
     assert style_cache.statistics_at(file, 100) is None
 
 
 @pytest.mark.parametrize("style", CATALOG.values(), ids=CATALOG.keys())
-def test_every_built_in_style_comes_with_looks_by_the_encoder_that_ships(style: styles.Style) -> None:
+def test_every_built_in_style_has_statistics_of_the_shipped_encoder(style: styles.Style) -> None:
     """Fails when the encoder has changed since: rerun `training.style_statistics` and `training.style_folder`."""
     assert style.statistics is not None
     statistics = style_cache.statistics_at(style.statistics, styles.STATISTICS_SIDE)
@@ -89,7 +89,7 @@ def test_every_built_in_style_comes_with_looks_by_the_encoder_that_ships(style: 
 
 
 @pytest.mark.parametrize("style", CATALOG.values(), ids=CATALOG.keys())
-def test_every_swatch_looks_like_the_work_that_it_stands_for_and_like_no_other(style: styles.Style) -> None:
+def test_every_swatch_is_nearest_to_its_own_work(style: styles.Style) -> None:
     """Fails when a swatch has been changed since its work was looked at."""
     stored = _all_stored()[style.id]
     side = sorted(stored)[len(stored) // 2]

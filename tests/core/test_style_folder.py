@@ -48,7 +48,7 @@ def test_a_style_that_was_added_is_painted_in_by_its_name(own: Path, picture: Pa
     assert np.abs(by_name - by_picture).mean() < 4
 
 
-def test_a_name_that_is_taken_is_refused_unless_it_is_to_be_replaced(picture: Path) -> None:
+def test_taken_name_is_refused_unless_replacing(picture: Path) -> None:
     add("mine", picture, title="First")
     with pytest.raises(OptionError, match="name is 'mine', which is a style of yours already"):
         add("mine", picture, title="Second")
@@ -60,7 +60,7 @@ def test_a_name_that_is_taken_is_refused_unless_it_is_to_be_replaced(picture: Pa
 
 
 @pytest.mark.parametrize("name", ["", "My", "a b", "../x", "-a", "a-", "a--b", "a_b", "é", "a" * 65, "a\n"])
-def test_a_name_of_another_form_is_refused_with_the_form_that_is_allowed(own: Path, picture: Path, name: str) -> None:
+def test_malformed_name_is_refused_with_the_allowed_form(own: Path, picture: Path, name: str) -> None:
     with pytest.raises(OptionError, match="1 to 64 lowercase letters and digits") as caught:
         add(name, picture)
     assert caught.value.field == "name"
@@ -76,7 +76,7 @@ def test_of_what_is_no_picture_nothing_is_left(own: Path, tmp_path: Path) -> Non
     assert not own.exists()
 
 
-def test_a_picture_whose_file_name_is_no_text_makes_a_style_all_the_same(picture: Path) -> None:
+def test_picture_with_undecodable_file_name_makes_a_style(picture: Path) -> None:
     odd = picture.rename(picture.with_name(os.fsdecode(b"caf\xe9.png")))
     assert add("mine", odd).description == "Your own, from caf?.png."
 

@@ -28,9 +28,7 @@ def _loss_and_gradient(image: Tensor, mask: Tensor | None) -> tuple[Tensor, Tens
 
 
 @pytest.mark.parametrize("masked", [False, True])
-def test_strip_by_strip_the_loss_and_its_gradient_are_those_of_the_whole(
-    masked: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_loss_and_gradient_by_strips_equal_those_of_the_whole(masked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(style_transfer_loss, "autocast_dtype", lambda _device: torch.float32)
     image, mask = _noise(176, 96, seed=2), _noise(176, 96, channels=1, seed=3) if masked else None
     whole = _loss_and_gradient(image, mask)

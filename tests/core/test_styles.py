@@ -45,7 +45,7 @@ def test_broken_order_file_is_reported_by_name(tmp_path: Path, text: str) -> Non
         styles.load(tmp_path)
 
 
-def test_at_least_sixteen_styles_are_after_works_in_the_public_domain_and_none_shows_the_work() -> None:
+def test_16_styles_follow_public_domain_works() -> None:
     after_works = [style for style in CATALOG.values() if style.license.startswith("Public domain")]
     assert len(after_works) >= 16
     assert all("the swatch is synthesized by this project" in style.license for style in after_works)
@@ -64,7 +64,7 @@ def test_every_style_is_complete_and_light_enough_to_ship(style: styles.Style) -
     assert swatch.rgb.std() > 10, "a blank swatch paints nothing"
 
 
-def test_a_style_is_found_by_its_id_and_an_unknown_one_names_those_there_are() -> None:
+def test_style_is_found_by_id_and_unknown_id_lists_known() -> None:
     assert styles.get("woodcut") is CATALOG["woodcut"]
     with pytest.raises(UnknownStyle, match=r"style is 'wodcut'; there are .*woodcut.*, or give a picture") as caught:
         styles.get("wodcut")

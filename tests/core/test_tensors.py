@@ -33,9 +33,7 @@ def test_values_are_rounded_to_the_nearest_and_clamped() -> None:
 
 
 @given(size=st.integers(64, 8192), width=st.integers(1, 10_000), height=st.integers(1, 10_000))
-def test_the_long_side_is_exact_and_the_short_one_within_half_a_pixel_of_the_proportion(
-    size: int, width: int, height: int
-) -> None:
+def test_long_side_is_exact_and_short_side_within_half_a_pixel(size: int, width: int, height: int) -> None:
     new_width, new_height = long_side_to(size, width, height)
     assert max(new_width, new_height) == size
     short = size * min(width, height) / max(width, height)

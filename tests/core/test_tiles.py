@@ -21,7 +21,7 @@ def test_every_pixel_belongs_to_one_tile(height: int, width: int) -> None:
 
 
 @pytest.mark.parametrize(("height", "width"), SHAPES)
-def test_a_tile_sees_as_far_as_the_network_looks_or_the_margin_beyond_the_picture(height: int, width: int) -> None:
+def test_tile_sees_its_reach_within_the_margin(height: int, width: int) -> None:
     for tile in tiles((height, width), 128):
         top, left, bottom, right = tile.seen
         assert all(side % 8 == 0 for side in tile.seen[:2])
@@ -40,14 +40,14 @@ def test_beyond_its_border_a_picture_is_its_own_mirror_image() -> None:
     assert torch.equal(tile.own(tile.cut(image)), image)
 
 
-def test_a_picture_of_one_row_or_smaller_than_its_margin_can_be_mirrored() -> None:
+def test_picture_smaller_than_its_margin_is_mirrored() -> None:
     for height, width in ((1, 40), (5, 3)):
         image = torch.rand(1, 3, height, width)
         (tile,) = tiles((height, width), 128)
         assert torch.equal(tile.own(tile.cut(image)), image)
 
 
-def test_tiles_are_of_about_equal_size_and_begin_on_the_grid_of_the_features() -> None:
+def test_tiles_are_about_equal_and_start_on_the_feature_grid() -> None:
     rows = sorted({(tile.top, tile.bottom) for tile in tiles((1100, 8), 512)})
     heights = [bottom - top for top, bottom in rows]
     assert all(a[1] == b[0] and b[0] % 8 == 0 for a, b in pairwise(rows))

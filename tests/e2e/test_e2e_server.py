@@ -146,7 +146,7 @@ def test_one_form_gives_a_finished_painting(server: Server, photo: bytes) -> Non
     assert preview.headers["content-type"] == "image/jpeg"
 
 
-def test_the_method_optimization_paints_with_the_features_that_ship(server: Server, photo: bytes) -> None:
+def test_server_paints_by_optimization_with_shipped_features(server: Server, photo: bytes) -> None:
     form = {"style": "woodcut", "method": "optimization", "size": "96", "quality": "draft", "format": "png"}
     answer = server.client.post(
         "/v1/stylizations", files={"content": ("cat.jpg", photo)}, data=form, headers={"Prefer": "wait=60"}
@@ -241,7 +241,7 @@ def test_bad_input_is_named_and_harms_nothing(server: Server, photo: bytes) -> N
 
 
 @pytest.mark.parametrize("method", ["texture", "optimization"])
-def test_the_api_answers_while_a_painting_runs_and_cancel_stops_it(server: Server, photo: bytes, method: str) -> None:
+def test_api_answers_during_a_painting_and_cancel_stops_it(server: Server, photo: bytes, method: str) -> None:
     job_id = server.accept(photo, **LONG | {"method": method})
     server.wait_until_painting(job_id)
 
@@ -261,7 +261,7 @@ def test_the_api_answers_while_a_painting_runs_and_cancel_stops_it(server: Serve
     assert server.client.get(f"/v1/stylizations/{job_id}/image").status_code == 409
 
 
-def test_nothing_is_lost_or_painted_twice_when_painter_and_server_die(server: Server, photo: bytes) -> None:
+def test_no_job_is_lost_or_painted_twice_when_processes_die(server: Server, photo: bytes) -> None:
     jobs = [server.accept(photo, key="one", **LONG), server.accept(photo), server.accept(photo, seed="2")]
     server.wait_until_painting(jobs[0])
     killed = server.painter()
@@ -278,7 +278,7 @@ def test_nothing_is_lost_or_painted_twice_when_painter_and_server_die(server: Se
     assert server.image(jobs[0]).size == (448, 336)
 
 
-def test_ctrl_c_ends_server_and_painter_quietly_and_keeps_the_job(server: Server, photo: bytes) -> None:
+def test_ctrl_c_ends_server_and_painter_and_keeps_the_job(server: Server, photo: bytes) -> None:
     server.wait_for(lambda: server.client.get("/healthz").json()["worker_alive"], "the painter")
     job_id = server.accept(photo, **LONG)
     server.wait_until_painting(job_id)

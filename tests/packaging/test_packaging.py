@@ -62,7 +62,7 @@ def installation(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Insta
 
 
 @pytest.mark.xdist_group("packaging")
-def test_the_installed_command_paints_in_a_built_in_style_far_from_the_checkout(installation: Installation) -> None:
+def test_installed_command_paints_outside_the_checkout(installation: Installation) -> None:
     photo, painting = installation.folder / "photo.jpg", installation.folder / "painting.png"
     photo.write_bytes(disk_photo())
 
@@ -111,7 +111,7 @@ def test_the_installed_server_says_its_version(installation: Installation) -> No
 
 
 @pytest.mark.xdist_group("packaging")
-def test_the_source_distribution_carries_the_tests_and_none_of_what_was_only_built_here(built: Path) -> None:
+def test_source_distribution_has_tests_and_no_build_products(built: Path) -> None:
     (source,) = built.glob("*.tar.gz")
     with tarfile.open(source) as archive:
         tops = {Path(name).parts[1] for name in archive.getnames() if len(Path(name).parts) > 1}

@@ -76,7 +76,7 @@ def test_a_swatch_is_a_small_file(name: str) -> None:
     assert swatch(name).stat().st_size <= MAX_BYTES
 
 
-def test_a_picture_too_rich_for_the_file_size_is_stored_at_the_best_quality_that_fits(
+def test_rich_swatch_is_stored_at_the_best_quality_that_fits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     flecks = Image.fromarray(np.random.default_rng(0).integers(60, 200, (60, 80, 3), dtype=np.uint8))
@@ -108,7 +108,7 @@ def test_the_program_paints_the_works_that_are_named_or_all(
         assert np.abs(stored - work.render()).mean() < 12, "it is the work, but for its compression"
 
 
-def test_a_work_that_there_is_none_of_is_told_with_those_there_are(
+def test_unknown_work_is_refused_with_the_known_ones(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["swatches", "woodcat"])

@@ -14,7 +14,7 @@ TESTS = Path(__file__).parents[1]
 
 
 @pytest.mark.parametrize("where", ["local", "aws"])
-def test_nothing_is_lost_or_painted_twice_while_everything_is_killed_filled_up_and_garbled(where: str) -> None:
+def test_no_job_is_lost_or_painted_twice_under_faults(where: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tools.chaos", f"--{where}", "--jobs=8", "--minutes=0.05", "--seed=4"],
         env=os.environ | {"PYTHONPATH": str(TESTS)},

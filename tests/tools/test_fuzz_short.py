@@ -27,7 +27,7 @@ def inputs_by_hand() -> list[Input]:
     return [*corpus.whole(), *islice(corpus.cut_short(), 0, None, 7), *quick]
 
 
-def test_no_input_brings_anything_about_but_an_answer_or_a_refusal() -> None:
+def test_every_input_is_answered_or_refused() -> None:
     report = Report()
     with Targets(Limits(max_pixels=2_000_000)) as targets:
         before = targets.keeper_figures()
@@ -40,7 +40,7 @@ def test_no_input_brings_anything_about_but_an_answer_or_a_refusal() -> None:
         assert targets.keeper_figures()[1] == before[1]
 
 
-def test_a_process_that_decodes_the_same_files_again_and_again_does_not_grow() -> None:
+def test_decoding_the_same_files_repeatedly_does_not_leak() -> None:
     files = [case.data for case in chain(corpus.whole(), islice(corpus.mutations(1), 30))]
     with Targets(Limits(max_pixels=2_000_000)) as targets:
         assert targets.growth(files) < 24

@@ -56,7 +56,7 @@ def test_uv_variables_of_the_user_come_before_pip_settings() -> None:
     assert {name: passed[name] for name in given} == given
 
 
-def test_torch_comes_from_a_folder_that_has_a_wheel_for_this_python(tmp_path: Path) -> None:
+def test_torch_comes_from_a_folder_with_a_wheel_for_this_python(tmp_path: Path) -> None:
     settings = {"find-links": [f"file://{tmp_path}"]}
     (tmp_path / "torch-2.13.0+cpu-cp27-cp27-any.whl").touch()
     assert install.torch_backends(settings, {}) == ["auto", None]

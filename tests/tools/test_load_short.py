@@ -17,7 +17,7 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return draw_photo(tmp_path_factory.mktemp("photo") / "photo.jpg")
 
 
-def test_every_client_is_served_and_no_job_lost_while_the_painter_works(tmp_path: Path, photo: Path) -> None:
+def test_every_client_is_served_and_no_job_lost_under_load(tmp_path: Path, photo: Path) -> None:
     result = run(tmp_path, photo, clients=[4], seconds=1.0, backlog=4)
 
     assert list(result.broken()) == []
@@ -27,15 +27,13 @@ def test_every_client_is_served_and_no_job_lost_while_the_painter_works(tmp_path
     assert len(result.accepted) >= 4
 
 
-def test_who_is_refused_while_the_queue_is_full_comes_again_when_told_to_and_is_painted(
-    tmp_path: Path, photo: Path
-) -> None:
+def test_clients_refused_by_a_full_queue_are_painted_on_retry(tmp_path: Path, photo: Path) -> None:
     seen = queue_limit(tmp_path, photo, limit=2, jobs=4)
 
     assert seen.broken == []
 
 
-def test_who_holds_connections_or_sends_without_end_is_cut_off_and_others_are_served(tmp_path: Path) -> None:
+def test_slow_and_endless_senders_are_cut_off_others_served(tmp_path: Path) -> None:
     with serving(tmp_path / "data", head_timeout="1", max_bytes="100000") as server:
         plan = Plan(address=server.address, clients=2, seconds=1, mix={"health": 1})
         seen = [half_open(server, plan, count=30), *oversized(server)]

@@ -36,13 +36,13 @@ def distance(a: dict[str, tuple[Tensor, Tensor]], b: dict[str, tuple[Tensor, Ten
     )
 
 
-def test_the_taps_have_the_stated_channels_and_strides_at_any_size(features: CompactFeatures) -> None:
+def test_taps_have_their_channels_and_strides_at_any_size(features: CompactFeatures) -> None:
     for height, width in ((64, 96), (61, 83), (8, 9)):
         shapes = [tuple(tap.shape) for tap in features(noise(height, width))]
         assert shapes == [(1, c, height // s, width // s) for c, s in zip(CHANNELS, STRIDES, strict=True)]
 
 
-def test_the_shipped_weights_are_small_and_frozen_and_see_the_same_every_time(features: CompactFeatures) -> None:
+def test_shipped_encoder_is_small_frozen_and_deterministic(features: CompactFeatures) -> None:
     assert WEIGHTS.stat().st_size < 6 * 2**20
     assert not any(parameter.requires_grad for parameter in features.parameters())
     image = noise(48, 64)
@@ -50,7 +50,7 @@ def test_the_shipped_weights_are_small_and_frozen_and_see_the_same_every_time(fe
         assert torch.equal(first, second)
 
 
-def test_a_picture_moved_by_the_largest_stride_has_its_features_moved_likewise(features: CompactFeatures) -> None:
+def test_features_are_equivariant_to_shifts_by_the_stride(features: CompactFeatures) -> None:
     wide = noise(160, 192)
     here, there = features(wide[..., :160]), features(wide[..., 8:168])
     for tap, moved, stride in zip(here, there, STRIDES, strict=True):
@@ -69,7 +69,7 @@ def test_a_flat_picture_has_finite_statistics(features: CompactFeatures, level: 
         assert covariance.isfinite().all()
 
 
-def test_a_view_maps_statistics_as_it_would_map_the_features_themselves(features: CompactFeatures) -> None:
+def test_view_maps_statistics_as_it_maps_features(features: CompactFeatures) -> None:
     image = noise(64, 64)
     taps = features(image)
     for name, (mean, covariance) in statistics(features, image).items():
@@ -90,7 +90,7 @@ def test_every_pixel_is_felt_by_every_tap(features: CompactFeatures) -> None:
         assert (image.grad.abs().sum(1) > 0).float().mean() > 0.99
 
 
-def test_two_halves_of_one_style_are_nearer_than_halves_of_two_styles(features: CompactFeatures) -> None:
+def test_halves_of_one_style_are_nearer_than_of_two_styles(features: CompactFeatures) -> None:
     """Random features would tell colors apart; so every half is reduced to gray of the same brightness and contrast."""
     halves: dict[str, tuple[Tensor, Tensor]] = {}
     # Those painted by code are of one make all over; a work has a sky on this side and a tree on that.
@@ -108,7 +108,7 @@ def test_two_halves_of_one_style_are_nearer_than_halves_of_two_styles(features: 
     assert sum(own[name] < nearest[name] for name in seen) >= len(seen) - 1
 
 
-def test_bfloat16_is_chosen_only_where_the_processor_multiplies_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bfloat16_is_chosen_only_with_hardware_support(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
     for abilities, expected in (
         ({"amx_bf16": True, "avx512_bf16": False}, torch.bfloat16),

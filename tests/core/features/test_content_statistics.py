@@ -22,7 +22,7 @@ def _plainly(features: Tensor) -> Tensor:
     return off / (off.square().mean(1, keepdim=True).sqrt() + FLOOR * flat.std(correction=0))
 
 
-def test_normalized_features_have_mean_zero_and_deviation_one_whatever_color_and_contrast_were() -> None:
+def test_normalized_features_have_mean_0_and_deviation_1() -> None:
     features = _noise(1, 4, 6, 7)
     changed = features * torch.tensor([1.0, 2.0, 0.5, 3.0]).view(1, 4, 1, 1) + 0.3
     for picture in (features, changed):
@@ -33,7 +33,7 @@ def test_normalized_features_have_mean_zero_and_deviation_one_whatever_color_and
     assert ContentStatistics.of(changed, _normalized(features)).distance < 1e-2
 
 
-def test_the_distance_and_its_gradient_are_those_of_the_mean_squared_difference() -> None:
+def test_distance_and_gradient_match_mean_squared_difference() -> None:
     features, photo = _noise(1, 3, 4, 5).requires_grad_(), _noise(1, 3, 4, 5, seed=9)
     ours = ContentStatistics.of(features, _normalized(photo)).distance
     plain = (_plainly(features) - _plainly(photo)).square().mean()
@@ -47,7 +47,7 @@ def test_unrelated_structures_are_about_2_apart() -> None:
     assert distance == pytest.approx(2, abs=0.1)
 
 
-def test_a_channel_that_sees_nothing_is_not_blown_up_and_has_a_gradient() -> None:
+def test_constant_channel_is_not_amplified_and_has_a_gradient() -> None:
     blind = torch.full((1, 1, 6, 7), 0.25, dtype=torch.float64)
     features = torch.cat([_noise(1, 2, 6, 7), blind], 1).requires_grad_()
     assert _normalized(features)[:, 2].abs().max() < 1e-6
@@ -64,7 +64,7 @@ def test_what_lies_where_the_weight_is_zero_does_not_count() -> None:
     torch.testing.assert_close(guided.distance, inside.distance)
 
 
-def test_the_structure_of_a_whole_is_pooled_from_those_of_its_parts() -> None:
+def test_structure_of_parts_pools_to_that_of_the_whole() -> None:
     features, wanted = _noise(1, 3, 6, 8), _normalized(_noise(1, 3, 6, 8, seed=1))
     rows = [slice(0, 2), slice(2, 6)]
     parts = [ContentStatistics.of(features[:, :, part], wanted[:, :, part]) for part in rows]

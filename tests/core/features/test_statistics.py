@@ -28,7 +28,7 @@ def _plainly(tap: Tensor, weight: Tensor | None = None) -> tuple[Tensor, Tensor]
 
 
 @pytest.mark.parametrize("weight", [None, _noise(1, 1, 4, 5, seed=1)])
-def test_statistics_and_their_gradients_are_those_of_the_plain_formulas(weight: Tensor | None) -> None:
+def test_statistics_and_gradients_match_plain_formulas(weight: Tensor | None) -> None:
     tap = _noise(1, 3, 4, 5).requires_grad_()
     of_mean, of_covariance = _noise(3, seed=2), _noise(3, 3, seed=3)  # not symmetric: a gradient need not be
     gradients = []
@@ -50,7 +50,7 @@ def test_unweighted_statistics_are_numpys() -> None:
     np.testing.assert_allclose(found.covariance, np.cov(positions, bias=True))
 
 
-def test_statistics_in_half_the_precision_are_nearly_the_same_and_kept_in_full() -> None:
+def test_statistics_of_bfloat16_are_close_and_kept_in_float32() -> None:
     tap = _noise(1, 8, 40, 50, dtype=torch.float32).requires_grad_()
     exact, coarse = Statistics.of(tap), Statistics.of(tap.bfloat16())
     assert coarse.mean.dtype == coarse.covariance.dtype == torch.float32
@@ -81,7 +81,7 @@ def test_a_mixture_lies_between_its_parts() -> None:
     torch.testing.assert_close(a.toward(b, 0.0).mean, a.mean)
 
 
-def test_the_statistics_of_a_whole_are_pooled_from_those_of_its_parts() -> None:
+def test_statistics_of_parts_pool_to_those_of_the_whole() -> None:
     whole, weight = _noise(1, 3, 6, 8), _noise(1, 1, 6, 8, seed=4)
     for weights in (torch.ones_like(weight), weight):
         rows = [slice(0, 2), slice(2, 6)]

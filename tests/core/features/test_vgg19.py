@@ -149,7 +149,7 @@ def test_a_tap_is_not_changed_by_the_layers_after_it(weights: dict[str, Tensor])
 
 
 @pytest.mark.usefixtures("expected")
-def test_weights_are_found_in_the_named_folder_and_in_torchs_cache(
+def test_weights_are_found_in_named_folder_and_torch_cache(
     file: Path, own: Path, cache: Path, weights: dict[str, Tensor]
 ) -> None:
     own.mkdir()
@@ -190,7 +190,7 @@ def test_a_painting_by_vgg19_says_so(
 
 
 @pytest.mark.parametrize("content", [None, b"PK\x03\x04 something else"])
-def test_missing_or_wrong_weights_are_told_before_any_work_with_the_command_that_fetches_them(
+def test_missing_weights_error_names_the_fetch_command(
     own: Path, cache: Path, content: bytes | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> NoReturn:
@@ -215,7 +215,7 @@ def test_the_file_that_is_expected_is_the_one_torchvision_names() -> None:
     assert vgg19.address().endswith(published)
 
 
-def test_fetched_weights_lie_where_they_are_looked_for_and_are_not_fetched_twice(
+def test_fetched_weights_are_found_and_not_fetched_twice(
     served: Path, fake: bytes, own: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (served / NAME).write_bytes(fake)
@@ -228,7 +228,7 @@ def test_fetched_weights_lie_where_they_are_looked_for_and_are_not_fetched_twice
     assert capfd.readouterr() == (f"{own / NAME}\n", "vgg19 already exists and is intact\n")
 
 
-def test_a_folder_of_choice_is_made_and_the_variable_that_names_it_told(
+def test_fetch_creates_the_chosen_folder_and_names_its_variable(
     served: Path, fake: bytes, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (served / NAME).write_bytes(fake)
@@ -273,7 +273,7 @@ def test_a_server_that_falls_silent_is_given_up(
     assert list(own.iterdir()) == []
 
 
-def test_without_a_network_and_without_torchvision_fetching_says_what_is_missing(
+def test_fetch_offline_or_without_torchvision_names_the_cause(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:

@@ -39,7 +39,7 @@ def _seen(seed: int, height: int = 64, width: int = 80) -> tuple[Tensor, list[Te
     return image, taps
 
 
-def test_folding_everything_into_the_weights_paints_the_same_as_doing_it_step_by_step(decoder: Decoder) -> None:
+def test_folded_weights_paint_as_the_separate_steps_do(decoder: Decoder) -> None:
     (image, taps), style = _seen(0), StyleStatistics.of(*_seen(1))
     photo = StyleStatistics.of(image, taps)
     painted = decoder(decoder.modulate(photo, style), image, taps)
@@ -85,7 +85,7 @@ def _step_by_step(
     return torch.sigmoid(convolved(x) + 4 * (colors - 0.5))
 
 
-def test_a_basis_makes_features_at_large_uncorrelated_and_of_variance_1() -> None:
+def test_basis_whitens_features() -> None:
     image, taps = _seen(3, 256, 256)
     statistics = StyleStatistics.of(image, taps)
     for level, channels, kept in zip(statistics.levels, LEVELS, KEPT, strict=True):
@@ -96,7 +96,7 @@ def test_a_basis_makes_features_at_large_uncorrelated_and_of_variance_1() -> Non
         torch.testing.assert_close(seen.covariance, torch.eye(kept), atol=1e-3, rtol=0)
 
 
-def test_a_style_changes_the_weights_and_a_photo_in_its_own_style_only_those(decoder: Decoder) -> None:
+def test_own_style_prepares_weights_but_no_color_change(decoder: Decoder) -> None:
     image, taps = _seen(0)
     own, style = StyleStatistics.of(image, taps), StyleStatistics.of(*_seen(1))
     at_home, abroad = decoder.modulate(own, own), decoder.modulate(own, style)

@@ -6,7 +6,7 @@ import torch
 from stylizer.feedforward.grain import GRAIN, SIDE, Grain
 
 
-def test_a_place_has_the_same_grain_whatever_is_cut_out_around_it() -> None:
+def test_grain_at_a_place_does_not_depend_on_the_crop() -> None:
     grain = Grain(1)
     whole, part = grain.at(-16, -16, 320, 400), grain.at(40, 104, 64, 80)
     assert part.shape == (1, 1, 64, 80)

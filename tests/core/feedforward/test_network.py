@@ -89,7 +89,7 @@ def test_bfloat16_paints_what_float32_paints() -> None:
 
 
 @torch.inference_mode()
-def test_all_that_is_computed_with_is_the_encoder_and_the_decoder_that_ship() -> None:
+def test_network_is_the_shipped_encoder_and_decoder() -> None:
     shipped = network.load()
     assert network.load() is shipped
     own = load_encoder()(_photo())

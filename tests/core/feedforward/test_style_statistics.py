@@ -50,7 +50,7 @@ def test_a_look_can_be_limited_to_a_part_of_the_picture() -> None:
     )
 
 
-def test_a_packed_look_is_the_look_but_for_rounding_and_takes_no_room_for_what_is_there_twice() -> None:
+def test_packed_look_equals_the_look_and_stores_symmetry_once() -> None:
     packed = _look(0).packed()
     _same(StyleStatistics.unpacked(packed), _look(0), tolerance=1e-3)
     numbers = sum(c + c * (c + 1) // 2 for c in (3, 5, 7))

@@ -60,7 +60,7 @@ def test_no_map_to_the_same_statistics_moves_them_less() -> None:
     assert cost(matrix) < 0.98 * cost(_root(b) @ torch.linalg.inv(_root(a)))
 
 
-def test_lightness_first_arrives_too_and_moves_lightness_by_itself() -> None:
+def test_lightness_first_transport_moves_lightness_separately() -> None:
     ours, wanted = Statistics.of(_features(7)), Statistics.of(_features(8))
     matrix, offset = transport_lightness_first(ours, wanted, LEAST)
     noise = LEAST * torch.eye(6)

@@ -50,7 +50,7 @@ def _distance(image: Tensor, style: Tensor) -> float:
 
 
 @pytest.mark.parametrize("style", ["impasto-swirls", "mosaic", "woodcut", "watercolor"])
-def test_the_style_as_the_features_see_it_comes_nearer_with_strength(paint: Paint, cat: Tensor, style: str) -> None:
+def test_style_distance_falls_with_strength(paint: Paint, cat: Tensor, style: str) -> None:
     picture = _swatch(style)
     distances = [
         _distance(paint("feedforward", cat, (picture, 1.0), strength=strength, quality="standard"), picture)
@@ -61,7 +61,7 @@ def test_the_style_as_the_features_see_it_comes_nearer_with_strength(paint: Pain
     assert distances[-1] < 0.6 * distances[0]
 
 
-def test_high_quality_is_nearer_to_the_style_than_standard_and_draft_is_softer(paint: Paint, cat: Tensor) -> None:
+def test_high_quality_is_nearer_to_the_style_and_draft_softer(paint: Paint, cat: Tensor) -> None:
     picture = _swatch("impasto-swirls")
     draft, standard, high = (
         paint("feedforward", cat, (picture, 1.0), quality=quality) for quality in ("draft", "standard", "high")
@@ -100,9 +100,7 @@ def test_seeds_differ_a_little(paint: Paint, cat: Tensor) -> None:
     assert 1e-4 < float((one - other).abs().mean()) < 0.1
 
 
-def test_large_pictures_are_painted_tile_by_tile_and_show_no_seam(
-    paint: Paint, cat: Tensor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tiles_of_large_pictures_show_no_seam(paint: Paint, cat: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
     style = _swatch("stained-glass")
     whole = paint("feedforward", cat, (style, 1.0), quality="standard")
     sides = [48, 48, 1024]  # to count the tiles, to paint them; and the photo is judged whole
@@ -155,7 +153,7 @@ def test_strokes_grow_with_the_painting(paint: Paint, monkeypatch: pytest.Monkey
     assert seen(paint("feedforward", photo, (style, 1.0), quality="standard")) - least < 0.5 * (once - least)
 
 
-def test_detail_is_what_the_photo_shows_at_the_new_size_and_not_below() -> None:
+def test_detail_is_what_the_photo_adds_at_the_new_size() -> None:
     photo = torch.rand(1, 3, 40, 48)
     coarse = resize(photo[0], (20, 24))[None]
     assert (feedforward.with_detail(coarse, photo).float() / 255 - photo).abs().max() < 0.003
@@ -165,7 +163,7 @@ def test_detail_is_what_the_photo_shows_at_the_new_size_and_not_below() -> None:
     assert (with_none - feedforward.enlarged(half, (40, 48))).abs().mean() < 0.05
 
 
-def test_a_large_photo_is_judged_by_its_thumbnail_and_comes_out_in_the_same_colors(
+def test_photo_judged_by_its_thumbnail_keeps_the_colors(
     paint: Paint, cat: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     style = _swatch("woodcut")
@@ -193,7 +191,7 @@ def test_a_built_in_style_is_painted_by_its_stored_look_alone(monkeypatch: pytes
         painted("mosaic", 0.5)
 
 
-def test_strokes_are_as_large_as_asked_for_whatever_is_stored_of_a_work() -> None:
+def test_stroke_size_does_not_depend_on_stored_looks() -> None:
     small, usual, large = (
         np.asarray(
             stylize(PHOTO, "great-wave", method="feedforward", options=Options(size=256, style_scale=scale)).image,

@@ -27,7 +27,7 @@ def test_a_method_says_how_large_it_can_paint(name: MethodName) -> None:
 
 
 @pytest.mark.parametrize("name", METHOD_NAMES)
-def test_a_painting_has_the_photos_shape_and_leaves_what_it_was_given_alone(name: MethodName, paint: Paint) -> None:
+def test_painting_has_the_photos_shape_and_changes_no_input(name: MethodName, paint: Paint) -> None:
     photo, mask = _noise(1, 3, 50, 64), _noise(1, 1, 50, 64)
     content_mask = mask.flip(3) if methods.load(name).TAKES_CONTENT_MASK else None
     styles = ((_noise(1, 3, 40, 60, seed=1), 0.7), (_noise(1, 3, 64, 33, seed=2), 0.3))

@@ -47,7 +47,7 @@ def _distance(image: Tensor, style: Tensor, part: slice = slice(None)) -> float:
     return float(style_loss(_seen(image, part), wanted, [style_scales(want) for want in wanted], [1.0] * len(wanted)))
 
 
-def test_the_style_as_the_features_see_it_comes_nearer_with_strength(paint: Paint) -> None:
+def test_style_distance_falls_with_strength(paint: Paint) -> None:
     photo, style = _hills(), _checks()
     distances = [
         _distance(paint("optimization", photo, (style, 1.0), strength=strength), style)
@@ -57,7 +57,7 @@ def test_the_style_as_the_features_see_it_comes_nearer_with_strength(paint: Pain
     assert distances[-1] < 0.25 * distances[0]
 
 
-def test_a_style_is_painted_by_what_is_stored_of_it_and_not_by_its_likeness(tmp_path: Path) -> None:
+def test_style_is_painted_by_its_stored_looks_not_its_swatch(tmp_path: Path) -> None:
     photo, work = _hills(), _checks(64, 64)
     likeness = work.flatten(2)[..., torch.randperm(64 * 64, generator=torch.Generator().manual_seed(0))].view_as(work)
     file = tmp_path / "look.safetensors"
@@ -91,7 +91,7 @@ def test_better_quality_comes_nearer_to_the_style(paint: Paint) -> None:
     assert standard < 0.95 * draft
 
 
-def test_inside_a_mask_the_style_is_found_as_if_there_were_nothing_else(paint: Paint) -> None:
+def test_style_inside_a_mask_ignores_what_lies_outside(paint: Paint) -> None:
     """Statistics taken over the whole picture would be made up for inside the mask by what the photo lacks outside."""
     photo, style = _hills(), _checks()
     mask = torch.zeros(1, 1, 48, 64)
@@ -107,14 +107,14 @@ def test_where_the_mask_is_black_nothing_is_painted_at_all(paint: Paint) -> None
     assert torch.equal(paint("optimization", photo, (_checks(), 1.0), mask=torch.zeros(1, 1, 48, 64)), photo)
 
 
-def test_the_coarsest_level_is_about_as_large_whatever_is_painted() -> None:
+def test_coarsest_level_has_about_one_size_for_all_paintings() -> None:
     for long_side in (64, 100, 128, 200, 512, 1000, 2048):
         coarsest = long_side / 2 ** (levels_for(long_side) - 1)
         assert coarsest <= 1.5 * COARSEST
         assert levels_for(long_side) == 1 or coarsest >= COARSEST / 1.5
 
 
-def test_a_painting_says_what_it_was_painted_by_and_touches_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_painting_names_its_method_and_opens_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("the network was touched")
 

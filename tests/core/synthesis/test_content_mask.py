@@ -38,7 +38,7 @@ def test_a_thing_of_rare_color_counts_more_than_its_surroundings() -> None:
     assert mask[50:70, 70:90].mean() > 2 * mask[:20].mean()
 
 
-def test_an_edge_that_stands_alone_counts_more_than_one_of_a_texture() -> None:
+def test_isolated_edge_counts_more_than_texture() -> None:
     photo = torch.full((3, 120, 240), 0.4)
     photo[:, 30:90, 60:62] = 0.7  # a line to the left, a hatching to the right
     photo[:, 30:90, 150:210:4] = 0.7

@@ -57,7 +57,7 @@ def test_the_nearest_candidate_is_that_of_a_plain_loop(candidates: int, penalize
     penalized=st.booleans(),
     seed=st.integers(0, 10**6),
 )
-def test_the_nearest_candidate_is_found_however_the_work_is_cut_into_blocks(
+def test_nearest_candidate_does_not_depend_on_block_size(
     queries: int, candidates: int, dimensions: int, block: int, rows: int, penalized: bool, seed: int
 ) -> None:
     generator = torch.Generator().manual_seed(seed)
@@ -69,14 +69,14 @@ def test_the_nearest_candidate_is_found_however_the_work_is_cut_into_blocks(
         _assert_nearest(_whole_numbers(queries, dimensions, generator), stock, penalty)
 
 
-def test_every_row_is_answered_when_there_are_more_queries_than_fit_one_block() -> None:
+def test_search_answers_every_query_of_several_blocks() -> None:
     generator = torch.Generator().manual_seed(1)
     stock = torch.randperm(500, generator=generator).float()[:, None]
     wanted = torch.randint(0, 500, (patch_search.ROWS + 77,), generator=generator)
     assert torch.equal(nearest(stock[wanted], stock), wanted)
 
 
-def test_nearly_equal_descriptors_are_told_apart_to_float32_accuracy() -> None:
+def test_search_resolves_descriptors_to_float32_accuracy() -> None:
     generator = torch.Generator().manual_seed(2)
     stock = torch.randn(1500, 40, generator=generator)
     near = stock[torch.randint(0, 1500, (200,), generator=generator)]
@@ -122,7 +122,7 @@ def test_descriptors_are_the_patches_projected_onto_the_axes(patch: int, stride:
     torch.testing.assert_close(basis.describe(image, stride).double(), expected, atol=2e-4, rtol=0)
 
 
-def test_detail_too_fine_for_the_compared_pixels_is_left_out_and_coarse_structure_kept() -> None:
+def test_descriptors_drop_fine_detail_and_keep_coarse_structure() -> None:
     checks = torch.zeros(3, 60, 60)
     checks[:, ::2, 1::2] = checks[:, 1::2, ::2] = 1
     slow = (torch.arange(60) / 60 * 6.28).sin().expand(3, 60, 60)
@@ -143,7 +143,7 @@ def test_a_picture_is_described_as_the_style_is(patch: int, gap: int) -> None:
 
 
 @pytest.mark.parametrize("patch", [3, 9, 33])
-def test_the_axes_are_orthonormal_and_keep_the_energy_asked_for_with_none_too_many(patch: int) -> None:
+def test_axes_are_orthonormal_and_no_more_than_needed(patch: int) -> None:
     image = _texture(80, 90)
     basis = fit_basis(image, patch, 0.95, torch.Generator().manual_seed(0))
     torch.testing.assert_close(basis.axes @ basis.axes.t(), torch.eye(len(basis.axes)), atol=1e-4, rtol=0)

@@ -43,7 +43,7 @@ def _places(style: Tensor, patches: Tensor) -> set[tuple[int, int]]:
 
 
 @pytest.mark.parametrize("stride", [1, 2, 3])
-def test_what_is_pasted_are_real_pieces_of_the_style_on_its_lattice(stride: int) -> None:
+def test_pasted_patches_are_pieces_of_the_style_on_its_lattice(stride: int) -> None:
     style = _noise(3, 22, 27)
     source = PatchSource(style, UsageMap(), patch=5, stride=stride, generator=torch.Generator().manual_seed(0))
     grid = PatchGrid(16, 13, 5, 3, 1, 2)
@@ -61,7 +61,7 @@ def test_a_picture_cut_from_the_style_finds_itself() -> None:
     assert torch.equal(source.match(piece, grid), grid.cut(piece))
 
 
-def test_the_use_of_a_style_averages_to_1_and_is_highest_where_patches_came_from() -> None:
+def test_usage_averages_to_1_and_is_highest_at_used_patches() -> None:
     usage = UsageMap()
     assert usage.penalty((20, 30), 4, 1, 48) is None
     tops, lefts = torch.tensor([2, 2, 2, 10]), torch.tensor([5, 5, 5, 20])
@@ -86,7 +86,7 @@ def test_the_use_of_a_style_averages_to_1_and_is_highest_where_patches_came_from
     assert both.view(10, 15)[2, 3] > both.mean()  # what came before is not forgotten
 
 
-def test_parts_that_were_used_are_held_back_so_that_others_get_their_turn() -> None:
+def test_used_parts_are_held_back_for_others() -> None:
     # Every patch of a picture of one color has the same nearest patch of the style.
     style = _noise(3, 40, 40)
     grid = PatchGrid(21, 21, 5, 4)

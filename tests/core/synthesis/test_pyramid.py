@@ -55,7 +55,7 @@ def test_resizing_keeps_colors_within_range_and_the_mean() -> None:
     assert resize(checks, (20, 20)).std() < 0.05  # detail that a smaller picture cannot carry does not alias
 
 
-def test_a_pyramid_halves_the_picture_level_by_level_down_to_one_pixel() -> None:
+def test_pyramid_halves_the_picture_down_to_one_pixel() -> None:
     image = _noise(3, 41, 6)
     pyramid = gaussian_pyramid(image, 4)
     assert torch.equal(pyramid[0], image)

@@ -110,7 +110,7 @@ def test_patches_that_agree_come_back_as_they_are() -> None:
     torch.testing.assert_close(result, picture, atol=1e-5, rtol=0)
 
 
-def test_an_outlying_patch_is_voted_down_by_a_low_exponent_and_averaged_in_by_2() -> None:
+def test_outlying_patch_is_suppressed_below_exponent_2() -> None:
     grid = PatchGrid(24, 24, 8, 2)
     picture = torch.full((3, 24, 24), 0.5)
     patches = grid.cut(grid.pad(picture)).clone()

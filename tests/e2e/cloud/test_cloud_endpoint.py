@@ -57,7 +57,7 @@ def container(plane: ControlPlane, stage: Stage, tmp_path: Path) -> Iterator[Con
     container.process.wait()
 
 
-def test_what_is_too_much_for_the_queue_is_painted_by_the_endpoint(
+def test_jobs_too_large_for_the_queue_go_to_the_endpoint(
     world: World, plane: ControlPlane, container: Container, photo: bytes
 ) -> None:
     quick = world.accept(world.upload(photo))
@@ -85,7 +85,7 @@ def test_a_canceled_painting_stops_in_the_container_too(
     assert world.job(job_id)["status"] == "canceled"
 
 
-def test_a_container_that_has_to_go_hands_its_job_to_the_next_one(
+def test_stopping_container_hands_its_job_to_the_next(
     world: World, plane: ControlPlane, container: Container, photo: bytes
 ) -> None:
     job_id = world.accept(world.upload(photo), **ENDLESS)
@@ -99,7 +99,7 @@ def test_a_container_that_has_to_go_hands_its_job_to_the_next_one(
     assert len(plane.invocations) == 2
 
 
-def test_a_container_that_is_killed_leaves_a_job_that_is_sent_again(
+def test_job_of_a_killed_container_is_sent_again(
     world: World, plane: ControlPlane, container: Container, photo: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_id = world.accept(world.upload(photo), **ENDLESS)

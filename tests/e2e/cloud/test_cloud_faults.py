@@ -62,7 +62,7 @@ def test_a_message_that_comes_twice_is_painted_once(world: World, photo: bytes) 
     assert (attempts(world, job_id), len(results(world, job_id))) == (1, 1)
 
 
-def test_a_painter_that_is_killed_is_followed_by_another_and_the_painting_is_made_once(
+def test_job_of_a_killed_painter_is_painted_once_by_another(
     world: World, photo: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_id = world.accept(world.upload(photo), method="texture", size=256)
@@ -129,7 +129,7 @@ def refusing(client_of: Literal["s3", "dynamodb"], times: int, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("service", ["s3", "dynamodb"])
-def test_a_store_that_is_asked_too_much_for_a_moment_is_asked_again(
+def test_throttled_store_is_retried(
     world: World, photo: bytes, service: Literal["s3", "dynamodb"], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_id = world.accept(world.upload(photo))
@@ -140,7 +140,7 @@ def test_a_store_that_is_asked_too_much_for_a_moment_is_asked_again(
     assert world.job(job_id)["status"] == "succeeded"
 
 
-def test_a_table_that_refuses_for_long_has_the_message_come_again_soon_and_nothing_is_lost(
+def test_message_returns_while_the_table_is_unavailable(
     world: World, photo: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_id = world.accept(world.upload(photo))
@@ -155,7 +155,7 @@ def test_a_table_that_refuses_for_long_has_the_message_come_again_soon_and_nothi
     assert world.job(job_id)["status"] == "succeeded"
 
 
-def test_messages_that_no_painter_can_deal_with_end_among_the_dead_letters_and_their_jobs_with_the_reason(
+def test_unprocessable_messages_are_dead_letters_with_a_reason(
     world: World, photo: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_id = world.accept(world.upload(photo))
@@ -187,7 +187,7 @@ def test_messages_that_no_painter_can_deal_with_end_among_the_dead_letters_and_t
     ],
     ids=["text", "nothing", "cut short", "bomb", "too long"],
 )
-def test_a_file_that_is_not_what_its_form_said_is_refused_when_it_is_used(
+def test_file_unlike_its_forms_media_type_is_refused_on_use(
     world: World, file: bytes, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if kind == "image-too-large":
@@ -215,7 +215,7 @@ def test_a_form_pins_key_type_and_length_and_ends_in_time(world: World) -> None:
     assert {"bucket": world.stage.uploads} in policy["conditions"]
 
 
-def test_an_upload_whose_time_is_over_or_that_was_never_sent_is_refused_in_words(
+def test_expired_or_missing_upload_is_refused(
     world: World,
 ) -> None:
     announced = world.ann.post("v1/uploads", json={"media_type": "image/png"}).json()["id"]

@@ -189,7 +189,7 @@ def use_settle(world: World, jobs: list[str], monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.usefixtures("plane")
-def test_each_role_allows_what_its_function_asks_for_and_nothing_else(
+def test_each_role_allows_exactly_its_functions_calls(
     world: World,
     photo: bytes,
     deployment: Deployment,

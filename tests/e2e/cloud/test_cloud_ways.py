@@ -44,7 +44,7 @@ def test_a_photo_sent_by_form_comes_back_painted_by_link(world: World, photo: by
     assert world.stage.waiting(world.stage.paint_queue) == 0
 
 
-def test_a_photo_sent_with_the_request_is_painted_while_the_caller_waits(world: World, photo: bytes) -> None:
+def test_photo_in_the_request_is_painted_while_waiting(world: World, photo: bytes) -> None:
     with world.painting():
         answer = world.ann.post(
             "v1/stylizations",

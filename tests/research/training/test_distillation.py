@@ -39,9 +39,7 @@ def take(steps: int, of: int, teachers: Teachers, draw: Draw, out: Path) -> Dist
     return run
 
 
-def test_a_run_stopped_and_resumed_ends_with_the_weights_of_an_uninterrupted_one(
-    teachers: Teachers, draw: Draw, tmp_path: Path
-) -> None:
+def test_resumed_run_has_the_weights_of_an_uninterrupted_one(teachers: Teachers, draw: Draw, tmp_path: Path) -> None:
     whole = take(4, 4, teachers, draw, tmp_path / "whole")
     take(2, 4, teachers, draw, tmp_path / "halves")
     torch.rand(7)  # whatever else the process draws in between is of no account
@@ -64,7 +62,7 @@ def test_the_student_learns(teachers: Teachers, draw: Draw, tmp_path: Path) -> N
     assert error(run.student) < 0.7 * before
 
 
-def test_an_adapter_starts_at_the_exact_answer_where_there_is_one() -> None:
+def test_adapter_starts_at_the_exact_solution_if_any() -> None:
     """A teacher that is a linear map of the student's own first tap leaves nothing unexplained."""
     encoder = CompactEncoder()
     first, second = (encoder.get_submodule(f"stages.0.{index}") for index in range(2))
@@ -89,7 +87,7 @@ def test_moments_are_the_mean_and_covariance_of_each_picture() -> None:
         torch.testing.assert_close(covariance.double(), torch.cov(features[i].T, correction=0), rtol=1e-5, atol=1e-7)
 
 
-def test_muon_descends_by_orthogonal_steps_of_every_filter_bank_and_adam_by_the_rest() -> None:
+def test_muon_steps_filter_banks_and_adam_the_rest() -> None:
     convolutions = [nn.Conv2d(3, 8, 3), nn.Conv2d(8, 16, 3)]
     chain = nn.Sequential(*convolutions).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     before = [convolution.weight.detach().clone() for convolution in convolutions]
@@ -102,7 +100,7 @@ def test_muon_descends_by_orthogonal_steps_of_every_filter_bank_and_adam_by_the_
     assert singular.max() < 2 * singular.min()
 
 
-def test_a_canvas_moves_toward_its_style_and_is_renewed_in_its_turn() -> None:
+def test_canvas_moves_toward_its_style_until_renewed() -> None:
     canvases = Canvases(count=2, side=16, lifetime=8)
     batch = torch.rand(4, 3, 16, 16) * torch.tensor([1.0, 1.0, 1.0, 0.3]).view(4, 1, 1, 1)  # a dark style
     for step in range(8):
@@ -165,7 +163,7 @@ def test_painting_by_the_teachers_brings_the_style_nearer(teachers: Teachers, dr
     assert after < 0.5 * before
 
 
-def test_the_command_shows_the_paintings_of_each_judge_beside_photo_and_style(
+def test_command_shows_each_judges_paintings_beside_the_inputs(
     teachers: Teachers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(side_by_side, "load_teachers", lambda _: teachers)
@@ -188,7 +186,7 @@ def test_the_command_shows_the_paintings_of_each_judge_beside_photo_and_style(
         assert np.abs(panels[:, left : left + 96] - shown).mean() > 1
 
 
-def test_the_command_trains_from_folders_and_goes_on_where_it_stopped(
+def test_command_trains_from_folders_and_resumes(
     teachers: Teachers, folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(distill, "load_teachers", lambda *_: teachers)

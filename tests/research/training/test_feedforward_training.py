@@ -52,9 +52,7 @@ def _take(steps: int, of: int, teachers: Teachers, draw: Draw, out: Path) -> Dec
     return run
 
 
-def test_a_run_stopped_and_resumed_ends_with_the_weights_of_an_uninterrupted_one(
-    teachers: Teachers, batches: Draw, tmp_path: Path
-) -> None:
+def test_resumed_run_has_the_weights_of_an_uninterrupted_one(teachers: Teachers, batches: Draw, tmp_path: Path) -> None:
     whole = _take(3, 3, teachers, batches, tmp_path / "whole")
     _take(1, 3, teachers, batches, tmp_path / "parts")
     torch.rand(7)  # whatever else the process draws in between is of no account
@@ -87,7 +85,7 @@ def test_the_decoder_learns_and_what_ships_is_its_average(teachers: Teachers, ba
         torch.testing.assert_close(value, run.average[key], rtol=1e-3, atol=1e-4)
 
 
-def test_a_style_is_measured_once_and_then_known_even_to_the_next_run(
+def test_measured_style_is_cached_for_the_next_run(
     library: StyleLibrary,
     teachers: Teachers,
     folders: tuple[Path, Path],
@@ -104,7 +102,7 @@ def test_a_style_is_measured_once_and_then_known_even_to_the_next_run(
     assert set(again.targets) == {layer.name for layer in teachers.layers}
 
 
-def test_what_a_style_is_matched_to_is_what_the_teachers_see_of_it(library: StyleLibrary, teachers: Teachers) -> None:
+def test_style_targets_are_the_teachers_statistics(library: StyleLibrary, teachers: Teachers) -> None:
     style = library.style(3, 0)
     picture = library.picture(3, 0)
     for name, (mean, covariance) in moments_of(teachers(picture)).items():
@@ -113,7 +111,7 @@ def test_what_a_style_is_matched_to_is_what_the_teachers_see_of_it(library: Styl
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_an_artwork_is_seen_in_its_own_proportions_at_the_scale_of_the_variant(variant: Variant) -> None:
+def test_artwork_keeps_its_ratio_at_the_variants_scale(variant: Variant) -> None:
     picture = torch.randint(256, (90, 120, 3), dtype=torch.uint8).numpy()
     seen = view(picture, variant, "a_0001.png")
     assert seen.shape[3] == round(512 * variant.share * variant.scale)
@@ -140,7 +138,7 @@ def test_errors_are_those_of_plain_formulas() -> None:
     assert content_errors(ours, theirs).min() > 1
 
 
-def test_a_target_between_photo_and_style_is_one_or_the_other_at_the_ends() -> None:
+def test_target_equals_photo_and_style_at_the_ends() -> None:
     a, b = (moments_of({"fire5": torch.rand(1, 5, 6, 7)}) for _ in range(2))
     for amount, end in ((0.0, a), (1.0, b)):
         for ours, theirs in zip(toward(a, b, amount)["fire5"], end["fire5"], strict=True):
@@ -159,7 +157,7 @@ def test_halos_are_large_contrasts_that_the_photo_does_not_have() -> None:
         assert float(halos(painting, photo)) == pytest.approx(0, abs=1e-6)
 
 
-def test_the_command_trains_from_folders_and_goes_on_where_it_stopped(
+def test_command_trains_from_folders_and_resumes(
     teachers: Teachers, folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feedforward, "load_teachers", lambda *_: teachers)
@@ -172,7 +170,7 @@ def test_the_command_trains_from_folders_and_goes_on_where_it_stopped(
     assert set(lines[0]) >= {"style", "content", "variation", "halos", "identity"}
 
 
-def test_of_the_decoders_kept_the_nearest_to_the_styles_ships_if_it_still_shows_the_photos(
+def test_chosen_decoder_is_nearest_to_styles_with_content_kept(
     teachers: Teachers, folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     distances = {"400": (0.5, 0.8), "800": (0.4, 0.9), "1200": (0.3, 1.0)}

@@ -70,9 +70,7 @@ def _take(steps: int, of: int, teacher: Teachers, draw: Draw, out: Path) -> Fini
     return run
 
 
-def test_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
-    teacher: Teachers, draw: Draw, tmp_path: Path
-) -> None:
+def test_resumed_run_has_the_weights_of_an_uninterrupted_one(teacher: Teachers, draw: Draw, tmp_path: Path) -> None:
     whole = _take(3, 3, teacher, draw, tmp_path / "whole")
     _take(1, 3, teacher, draw, tmp_path / "parts")
     parts = _take(3, 3, teacher, draw, tmp_path / "parts")

@@ -103,7 +103,7 @@ def test_relief_ignores_areas_where_the_photo_is_busy() -> None:
     assert relief(photo, style, photo) == pytest.approx(0, abs=0.2)
 
 
-def test_a_painting_of_another_size_and_proportion_is_measured_at_the_photos(
+def test_painting_of_another_size_is_measured_at_the_photos(
     teachers: Teachers, evaluation: tuple[Path, Path], tmp_path: Path
 ) -> None:
     photo, style = evaluation[0] / "a.png", evaluation[1] / "x.png"
@@ -116,7 +116,7 @@ def test_a_painting_of_another_size_and_proportion_is_measured_at_the_photos(
     assert large.styles[512] == pytest.approx(same.styles[512], rel=0.05)
 
 
-def test_photos_are_paired_with_artworks_in_the_order_of_their_names(tmp_path: Path) -> None:
+def test_photos_are_paired_with_artworks_by_name_order(tmp_path: Path) -> None:
     for folder, stems in (("photos", "cba"), ("artworks", "9876543210")):
         (tmp_path / folder).mkdir()
         for name in stems:
@@ -149,7 +149,7 @@ def test_pictures_whose_paintings_would_share_a_name_are_refused(evaluation: tup
         find_pairs(photos, artworks)
 
 
-def test_the_command_paints_measures_and_goes_on_where_it_stopped(
+def test_command_paints_measures_and_resumes(
     teachers: Teachers,
     evaluation: tuple[Path, Path],
     tmp_path: Path,

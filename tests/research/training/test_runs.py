@@ -33,7 +33,7 @@ def take(run: Run, out: Path, *, save_every: int = 100) -> None:
     train(run, lambda: run.step / 8, out, save_every=save_every)
 
 
-def test_a_training_that_breaks_off_goes_on_from_its_last_checkpoint(tmp_path: Path) -> None:
+def test_interrupted_training_resumes_from_its_last_checkpoint(tmp_path: Path) -> None:
     whole, resumed = Small(), Small()
     take(whole, tmp_path)
     with pytest.raises(InterruptedError):
@@ -62,7 +62,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def test_a_training_by_the_clock_counts_the_time_before_it_was_resumed(clock: Clock) -> None:
+def test_timed_training_counts_time_before_it_was_resumed(clock: Clock) -> None:
     run = Small()
     run.seconds = 30.0
     progress = schedule(run_parser("x", None).parse_args([*FLAGS, "--minutes=2"]), run)
@@ -71,7 +71,7 @@ def test_a_training_by_the_clock_counts_the_time_before_it_was_resumed(clock: Cl
         assert progress() == pytest.approx(done)
 
 
-def test_a_training_until_a_time_of_day_has_what_is_left_until_then(clock: Clock) -> None:
+def test_training_until_a_time_of_day_has_the_time_left(clock: Clock) -> None:
     then = datetime.now().astimezone() + timedelta(hours=2)
     progress = schedule(run_parser("x", None).parse_args([*FLAGS, f"--until={then:%H:%M}"]), Small())
     assert progress() == 0
@@ -86,7 +86,7 @@ def test_a_training_by_its_steps_is_done_when_they_are_taken() -> None:
     assert progress() == 0.75
 
 
-def test_the_learning_rate_warms_up_stays_and_falls_to_nearly_nothing() -> None:
+def test_learning_rate_warms_up_stays_and_decays() -> None:
     rates = [share_at(step, step / 100, warm_up=10, decay_from=0.5) for step in range(101)]
     assert rates[0] == pytest.approx(0.1)
     assert rates[10:51] == [1.0] * 41
@@ -101,7 +101,7 @@ def test_a_training_that_would_never_begin_is_refused(end: str, capsys: pytest.C
     assert "number above 0" in capsys.readouterr().err
 
 
-def test_a_checkpoint_holds_nested_state_to_the_last_digit_and_as_it_lay_in_memory(tmp_path: Path) -> None:
+def test_checkpoint_keeps_nested_state_and_memory_format(tmp_path: Path) -> None:
     filters = torch.rand(4, 3, 2, 2).contiguous(memory_format=torch.channels_last)
     state = {"step": 3, "seconds": 0.1 + 0.2, "state": {0: {"step": torch.tensor(3.0), "sum": filters}, 1: {}}}
     write_checkpoint(state | {"betas": (0.9, 0.99), "decay": None}, tmp_path)
@@ -114,7 +114,7 @@ def test_a_checkpoint_holds_nested_state_to_the_last_digit_and_as_it_lay_in_memo
     assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT]
 
 
-def test_what_a_checkpoint_cannot_hold_is_refused_and_leaves_the_last_one_alone(tmp_path: Path) -> None:
+def test_unsupported_state_is_refused_and_keeps_the_checkpoint(tmp_path: Path) -> None:
     write_checkpoint({"step": 1}, tmp_path)
     with pytest.raises(TypeError, match="not JSON serializable"):
         write_checkpoint({"step": object()}, tmp_path)

@@ -29,7 +29,7 @@ def _checks(side: int = 64) -> Image.Image:
     return Image.fromarray(np.stack((check, 255 - check, check // 4), 2))
 
 
-def test_what_is_synthesized_looks_like_the_work_and_has_its_colors() -> None:
+def test_synthesized_swatch_has_the_works_statistics_and_colors() -> None:
     by_side, palette = measure(_checks(), (32, 64))
     image = synthesize(by_side, palette, (48, 64), steps=(6,))
     assert image.shape == (1, 3, 48, 64)
@@ -45,7 +45,7 @@ def test_the_same_is_synthesized_every_time() -> None:
     assert torch.equal(first, again)
 
 
-def test_a_style_folder_holds_what_is_known_of_the_work_and_a_swatch_but_not_the_picture(tmp_path: Path) -> None:
+def test_style_folder_holds_looks_and_swatch_without_the_work(tmp_path: Path) -> None:
     framed = Image.new("RGB", (116, 84), (255, 0, 255))
     framed.paste(_checks(), (10, 10))
     facts = {"title": "Checks", "artist": "A", "year": "1900", "license": "C", "description": "D."}
@@ -81,7 +81,7 @@ def built_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "styles"
 
 
-def test_the_command_makes_a_style_from_the_part_of_a_picture_that_shows_the_work(
+def test_command_makes_a_style_from_a_part_of_a_picture(
     built_in: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     framed = Image.new("RGB", (100, 64), (255, 0, 255))
@@ -97,9 +97,7 @@ def test_the_command_makes_a_style_from_the_part_of_a_picture_that_shows_the_wor
     assert [line.split(":")[0] for line in files] == ["look.safetensors", "style.toml", "swatch.webp"]
 
 
-def test_the_command_makes_the_swatch_of_a_style_anew_from_what_is_stored(
-    built_in: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_command_remakes_a_swatch_from_stored_statistics(built_in: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.copytree(styles.get("great-wave").swatch.parent, built_in / "great-wave")
     swatch, statistics = (built_in / "great-wave" / name for name in ("swatch.webp", styles.STATISTICS_FILE))
     before = swatch.read_bytes(), statistics.read_bytes()
@@ -138,9 +136,7 @@ def test_a_swatch_is_not_made_from_what_another_encoder_saw(tmp_path: Path) -> N
     assert [path.name for path in tmp_path.iterdir()] == [styles.STATISTICS_FILE]
 
 
-def test_looks_are_stored_anew_of_works_that_are_painted_by_code_and_of_no_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_command_recomputes_looks_of_works_made_by_code_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("woodcut", "great-wave"):
         shutil.copytree(styles.get(name).swatch.parent, tmp_path / name)
         (tmp_path / name / styles.STATISTICS_FILE).unlink()

@@ -46,9 +46,7 @@ def _assert_are(teachers: Teachers, weights: dict[str, Weights]) -> None:
             assert torch.equal(value, given[f"features.{key}"]), key
 
 
-def test_the_teachers_are_those_in_the_folder_and_show_the_layers_that_are_learned_from(
-    weights: dict[str, Weights], tmp_path: Path
-) -> None:
+def test_teachers_of_the_folder_expose_the_learned_layers(weights: dict[str, Weights], tmp_path: Path) -> None:
     for name, state in weights.items():
         save_file(state, tmp_path / f"{name}-of-somewhere.safetensors")
     teachers = load_teachers(tmp_path)
@@ -70,7 +68,7 @@ def test_the_teachers_are_those_in_the_folder_and_show_the_layers_that_are_learn
     torch.testing.assert_close(seen["relu2_1"], convolved(functional.max_pool2d(convolved(first, 2), 2), 5))
 
 
-def test_without_a_folder_they_are_torchvisions_own_which_are_checked_and_run_nothing(
+def test_default_teachers_are_torchvisions_verified_weights(
     weights: dict[str, Weights], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[str, object, object]] = []

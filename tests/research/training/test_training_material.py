@@ -14,7 +14,7 @@ from training.teachers import SQUEEZENET_OFFSET, Layer, Teacher, Teachers
 Folders = tuple[Path, Path]
 
 
-def test_a_picture_is_either_trained_on_or_held_out_wherever_it_lies(folders: Folders) -> None:
+def test_picture_is_trained_on_or_held_out_in_any_folder(folders: Folders) -> None:
     content, style = folders
     trained, held = (find_pictures(content, held_out=held_out) for held_out in (False, True))
     assert len(held) >= 1
@@ -28,13 +28,13 @@ def test_a_folder_without_pictures_is_named(tmp_path: Path) -> None:
         find_pictures(tmp_path, held_out=False)
 
 
-def test_a_picture_is_read_at_the_short_side_asked_for_and_never_enlarged(folders: Folders) -> None:
+def test_picture_is_read_at_the_short_side_never_enlarged(folders: Folders) -> None:
     path = next(folders[0].iterdir())
     assert read_picture(path, short_side=30).shape == (30, 40, 3)
     assert read_picture(path).shape == (60, 80, 3)
 
 
-def test_crops_are_the_same_for_the_same_seed_and_stay_colors_when_disturbed(folders: Folders) -> None:
+def test_crops_repeat_with_the_seed_and_stay_in_range(folders: Folders) -> None:
     collection = Collection.load(find_pictures(folders[0], held_out=False)[:6])
     first, second, other = (collection.crops(16, 48, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
     assert first.shape == (16, 3, 48, 48)
@@ -48,7 +48,7 @@ def test_crops_are_the_same_for_the_same_seed_and_stay_colors_when_disturbed(fol
     assert 0 < int(same.sum()) < 16
 
 
-def test_a_large_source_is_drawn_more_often_than_a_small_one_but_not_in_proportion(tmp_path: Path) -> None:
+def test_large_source_is_drawn_more_often_sublinearly(tmp_path: Path) -> None:
     paths = [tmp_path / f"large_{i}.png" for i in range(16)] + [tmp_path / "small_0.png"]
     for path in paths:
         Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(path)
