@@ -1,11 +1,13 @@
-"""What stands in the README can be typed as it stands there."""
+"""What the README and the pages say: commands run as written, links and named modules exist."""
 
 from __future__ import annotations
 
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -79,6 +81,18 @@ def test_every_link_into_the_repository_leads_somewhere() -> None:
             target = page.parent / path if path else page
             assert target.exists(), f"{page.name}: {path}"
             assert not anchor or anchor in anchors(target), f"{page.name}: {path}#{anchor}"
+
+
+def test_architecture_names_each_module_once_and_rightly() -> None:
+    named = Counter(re.findall(r"`(stylizer\w*(?:\.\w+)+)`", (ROOT / "docs/architecture.md").read_text()))
+
+    assert len(named) > 30
+    assert [name for name, times in named.items() if times > 1] == []
+    assert [name for name in named if find_spec(name) is None] == []
+
+
+def test_readme_is_shorter_than_150_lines() -> None:
+    assert len(TEXT.splitlines()) < 150
 
 
 def anchors(page: Path) -> set[str]:
