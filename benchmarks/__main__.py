@@ -115,7 +115,7 @@ def _begin(arguments: _Flags) -> Record:
 
 
 def _entry(job: Job, record: Record) -> Entry:
-    from stylizer.tensors import long_side_to  # brings torch, which has to find its threads settled
+    from stylizer.capabilities import long_side_to  # brings torch, which has to find its threads settled
 
     others, began = Others(), time.monotonic()
     measured = measure(job)

@@ -16,7 +16,8 @@ from typing import Any, cast
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from benchmarks.plan import PHOTO
-from stylizer import methods, styles
+from stylizer import styles
+from stylizer.capabilities import METHODS
 from stylizer.compute import configure_process
 from stylizer.options import METHOD_NAMES, PRESERVE_COLOR, QUALITIES, MethodName, Options, check_choice
 from stylizer_cli.contact_sheet import Block, Cell, compose
@@ -95,7 +96,7 @@ def rows(method: MethodName, photo: Image.Image) -> Iterator[Row]:
     yield Row("preserve_color", _title(COLOR), [("the photo", photo), ("the style", _swatch(COLOR)), *kept])
     yield _blended()
     yield _masked(photo, "mask", " where it is white")
-    if methods.load(method).TAKES_CONTENT_MASK:
+    if METHODS[method].takes_content_mask:
         plain = ("none: found in the photo", _wish(MASK))
         yield _masked(photo, "content_mask", ", free where it is black", plain)
     qualities = [(quality, _wish(QUALITY, quality=quality)) for quality in QUALITIES]

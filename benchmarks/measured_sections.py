@@ -11,7 +11,7 @@ from benchmarks.busy_machine import SIZE as BUSY_SIZE
 from benchmarks.distances import COMPACT, TEACHERS
 from benchmarks.figures import TEXTBOOK_NAMES, Figures, markdown_table, number, prose
 from benchmarks.plan import SIZES
-from stylizer import methods
+from stylizer.capabilities import METHODS
 from stylizer.options import METHOD_NAMES, QUALITIES
 
 QUIET = 0.1
@@ -83,7 +83,7 @@ def left_out(figures: Figures) -> str:
     """Which of the sizes there is no painting of, and why."""
     parts = []
     for method in METHOD_NAMES:
-        largest = max(limit.size for limit in methods.load(method).LARGEST.values())
+        largest = max(limit.size for limit in METHODS[method].sizes.values())
         there = {(entry.job.size, entry.job.quality) for entry in figures.of("painting", method)}
         missing = []
         for quality in QUALITIES:

@@ -255,7 +255,8 @@ def _pictures(job: Job) -> tuple[Tensor, Tensor]:
     """Photo and style (1, 3, H, W) at the job's size."""
     from PIL import Image
 
-    from stylizer.tensors import long_side_to, to_tensor
+    from stylizer.capabilities import long_side_to
+    from stylizer.tensors import to_tensor
 
     def load(path: str | Path) -> Tensor:
         with Image.open(path) as file:

@@ -15,7 +15,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from stylizer.tensors import long_side_to, to_image, to_tensor
+from stylizer.capabilities import long_side_to
+from stylizer.tensors import to_image, to_tensor
 
 # Output channels of the two strided convolutions; of the two that follow enlargements, in reverse.
 WIDTHS = (32, 64, 128)

@@ -37,6 +37,18 @@ MIB = 2**20
 LAYER_BYTES = 235 * MIB
 FUNCTION_BYTES = 15 * MIB
 
+# What the service imports of the core: no torch and no NumPy. A test compares it with what an import of the API loads.
+CORE_MODULES = (
+    "__init__.py",
+    "capabilities.py",
+    "compute.py",
+    "cores.py",
+    "errors.py",
+    "options.py",
+    "progress.py",
+    "styles/__init__.py",
+)
+
 Install = Callable[[Path, Path, str], None]
 
 
@@ -80,7 +92,7 @@ class Bundle:
 
 
 def layer(architecture: str, *, root: Path = ROOT, compiler: str | None = None) -> Bundle:
-    """The layer of both functions: the service, and the extra `layer` of the project.
+    """The layer of both functions: the service with `CORE_MODULES`, and the extra `layer` of the project.
 
     Args:
         architecture: "arm64" or "x86_64".
@@ -94,7 +106,10 @@ def layer(architecture: str, *, root: Path = ROOT, compiler: str | None = None) 
         name=f"layer-{architecture}",
         place="/opt",
         limit=LAYER_BYTES,
-        files=dict(_tree(service, "python/stylizer_service")),
+        files={
+            **dict(_tree(service, "python/stylizer_service")),
+            **{f"python/stylizer/{name}": root / "core/stylizer" / name for name in CORE_MODULES},
+        },
         compiler=compiler,
         requirements=read_extra(root, "layer"),
         lock=root / "locks/layer.txt",

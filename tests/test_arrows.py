@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from infra.bundles import CORE_MODULES
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -34,3 +36,16 @@ def test_what_does_not_paint_does_not_load_torch(statement: str) -> None:
     code = f"{statement}\nimport sys\nassert 'torch' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_service_imports_only_core_modules_in_the_layer() -> None:
+    code = """
+import sys
+sys.modules["numpy"] = sys.modules["torch"] = None  # an import of either fails
+import stylizer_api.lambda_handler, stylizer_service.usecases, stylizer.styles
+print(*(module.__file__ for name, module in sys.modules.items() if name.partition(".")[0] == "stylizer"))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    core = ROOT / "core/stylizer"
+    assert {Path(file).relative_to(core).as_posix() for file in done.stdout.split()} <= set(CORE_MODULES)

@@ -13,6 +13,8 @@ MethodName = Literal["neighbor", "feedforward", "optimization", "texture"]
 FeaturesName = Literal["compact", "vgg19"]
 PreserveColor = Literal["none", "luminance", "histogram"]
 Quality = Literal["draft", "standard", "high"]
+Format = Literal["jpeg", "png", "webp", "avif", "tiff"]
+"""File format of a painting."""
 
 DEFAULT_METHOD: MethodName = "neighbor"
 METHOD_NAMES: tuple[MethodName, ...] = get_args(MethodName)
@@ -21,9 +23,17 @@ PRESERVE_COLOR: tuple[PreserveColor, ...] = get_args(PreserveColor)
 QUALITIES: tuple[Quality, ...] = get_args(Quality)
 
 SIZE_RANGE = (64, 8192)
-STRENGTH_RANGE = (0.0, 1.0)
-STYLE_SCALE_RANGE = (0.25, 4.0)
+STRENGTH_RANGE: tuple[float, float] = (0, 1)
+STYLE_SCALE_RANGE: tuple[float, float] = (0.25, 4)
 SEED_RANGE = (0, 2**32 - 1)
+MAX_STYLES = 4
+"""Maximum number of styles in a blend."""
+
+FORMATS: tuple[Format, ...] = get_args(Format)
+LOSSY: tuple[Format, ...] = ("jpeg", "webp", "avif")
+"""Formats in which quality trades for size; the others are lossless."""
+DEFAULT_FORMAT_QUALITY = 90
+FORMAT_QUALITY_RANGE = (1, 100)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 from stylizer.errors import OptionError
-from stylizer.images.encoding import Format
+from stylizer.options import Format
 
 SUFFIXES: dict[str, Format] = {
     ".jpg": "jpeg",

@@ -16,26 +16,34 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from stylizer import color, compute, images, methods, style_cache, styles, transparency
+from stylizer import capabilities, color, compute, images, methods, style_cache, styles, transparency
 from stylizer.errors import OptionError, OutOfMemory, UnknownStyle
 from stylizer.feedforward.style_statistics import StyleStatistics
 from stylizer.images import (
     DEFAULT_LIMITS,
     Decoder,
-    Format,
     ImageSource,
     Limits,
     Picture,
     encode,
 )
-from stylizer.images.encoding import DEFAULT_QUALITY
-from stylizer.options import DEFAULT_METHOD, METHOD_NAMES, FeaturesName, MethodName, Options, check_choice, check_weight
+from stylizer.options import (
+    DEFAULT_FORMAT_QUALITY,
+    DEFAULT_METHOD,
+    MAX_STYLES,
+    METHOD_NAMES,
+    FeaturesName,
+    Format,
+    MethodName,
+    Options,
+    check_choice,
+    check_weight,
+)
 from stylizer.output import format_of, write_whole
 from stylizer.progress import OnProgress, Progress
 from stylizer.synthesis.pyramid import resize
-from stylizer.tensors import long_side_to, to_image, to_tensor
+from stylizer.tensors import to_image, to_tensor
 
-MAX_STYLES = 4
 BAND = 256  # rows of a picture that are finished at once
 WeightedStyles = Sequence[tuple[ImageSource, float]]
 
@@ -58,7 +66,7 @@ class Painting:
     seconds: float
     features: FeaturesName | None
 
-    def encode(self, format: Format = "jpeg", quality: int = DEFAULT_QUALITY) -> bytes:  # noqa: A002 - as everywhere
+    def encode(self, format: Format = "jpeg", quality: int = DEFAULT_FORMAT_QUALITY) -> bytes:  # noqa: A002 - as everywhere
         """The painting as a file; `quality` (1-100) counts for formats that lose some.
 
         Raises:
@@ -66,7 +74,7 @@ class Painting:
         """
         return encode(self.image, format=format, quality=quality)
 
-    def save(self, path: str | os.PathLike[str], quality: int = DEFAULT_QUALITY) -> None:
+    def save(self, path: str | os.PathLike[str], quality: int = DEFAULT_FORMAT_QUALITY) -> None:
         """Write the painting to a file, in the format its suffix names.
 
         Raises:
@@ -138,13 +146,18 @@ def _stylize(
     check_choice("method", method, METHOD_NAMES)
     weighted = _weighted(style)
     chosen = methods.load(method)
-    features = _check_honored(method, chosen, options, content_mask)
+    features = capabilities.validate(
+        method,
+        size=options.size,
+        style_scale=options.style_scale,
+        features=options.features,
+        has_content_mask=content_mask is not None,
+    )
     device = compute.device()
 
     picture = decoder.decode(content, limits=limits, field="content")
     height, width = picture.rgb.shape[:2]
-    out_size = long_side_to(options.size, width, height)
-    _check_pixels(options.size, out_size, limits)
+    out_size = capabilities.validate_output_pixels(options.size, (width, height), limits.max_pixels)
     with (
         compute.independent_of_caller(),
         torch.inference_mode(),
@@ -190,44 +203,6 @@ def _check_pair(entry: object) -> None:
         allowed = "pairs of a style and its weight"
         raise OptionError(f"style is a list with {entry!r}; it must hold {allowed}", field="style", allowed=allowed)
     check_weight(entry[1])
-
-
-def _check_honored(
-    name: MethodName, method: methods.Method, options: Options, content_mask: ImageSource | None
-) -> FeaturesName | None:
-    """Raise an OptionError for what this method cannot do; answer the features that it will use."""
-    features = options.features or next(iter(method.LARGEST))
-    if features not in method.LARGEST:
-        choices = [choice for choice in method.LARGEST if choice is not None]
-        allowed = choices or "nothing with this method"
-        detail = (
-            f"features is {features!r}, which method {name} cannot use; allowed is {' or '.join(choices) or allowed}"
-        )
-        raise OptionError(detail, field="features", allowed=allowed)
-    largest = method.LARGEST[features]
-    way = f"method {name}" if len(method.LARGEST) == 1 else f"method {name} and features {features}"
-    if options.size > largest.size:
-        allowed = f"64 to {largest.size} pixels with {way}"
-        raise OptionError(f"size is {options.size}; it must be {allowed}", field="size", allowed=allowed)
-    style_size = round(options.size * options.style_scale)
-    if style_size > largest.style_size:
-        allowed = f"at most {largest.style_size / options.size:g} at size {options.size} with {way}"
-        detail = f"style_scale is {options.style_scale:g}; allowed is {allowed}"
-        raise OptionError(detail, field="style_scale", allowed=allowed)
-    if content_mask is not None and not method.TAKES_CONTENT_MASK:
-        able = [other for other in METHOD_NAMES if methods.load(other).TAKES_CONTENT_MASK]
-        detail = f"content_mask cannot be honored by method {name}; leave it out, or choose method {' or '.join(able)}"
-        raise OptionError(detail, field="content_mask", allowed="nothing with this method")
-    return features
-
-
-def _check_pixels(size: int, out_size: tuple[int, int], limits: Limits) -> None:
-    """Raise an OptionError for a painting of more pixels than a photo may have."""
-    pixels = math.prod(out_size)
-    if pixels > limits.max_pixels:
-        allowed = f"at most {math.floor(size * math.sqrt(limits.max_pixels / pixels))} for a photo of this shape"
-        detail = f"size is {size}, which makes {pixels / 1e6:,.1f} megapixels of this photo; allowed is {allowed}"
-        raise OptionError(detail, field="size", allowed=allowed)
 
 
 def _memory_for(method: methods.Method, pixels: int) -> AbstractContextManager[None]:
@@ -294,7 +269,7 @@ def load_style(
     picture = decoder.decode(file, limits=limits, field="style")
     height, width = picture.rgb.shape[:2]
     side = side if enlarged is None else min(side, max(enlarged, height, width))
-    style = _load(_over_white(picture), long_side_to(side, width, height), device)
+    style = _load(_over_white(picture), capabilities.long_side_to(side, width, height), device)
     return style if kept is None else color.match_distribution(style[0], kept)[None]
 
 

@@ -38,9 +38,3 @@ def float_copy(picture: Tensor) -> Tensor:
 def as_bytes(picture: Tensor) -> Tensor:
     """`picture` in 0-255, rounded to the nearest value, if it is in floats."""
     return picture if picture.dtype == torch.uint8 else picture.clamp(0, 1).mul_(255).round_().to(torch.uint8)
-
-
-def long_side_to(size: int, width: int, height: int) -> tuple[int, int]:
-    """Width and height in the same proportion, with `size` pixels on the long side and at least one on the short."""
-    scale = size / max(width, height)
-    return max(1, round(width * scale)), max(1, round(height * scale))

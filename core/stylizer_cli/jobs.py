@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stylizer.errors import OptionError, StylizerError
-from stylizer.images.encoding import Format
-from stylizer.options import MethodName, Options, check_weight
+from stylizer.options import Format, MethodName, Options, check_weight
 from stylizer_cli.targets import STANDARD_STREAM, Target, choose_quality, choose_target
 
 

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import typer
 
 from stylizer import options
-from stylizer.images import encoding
 from stylizer.output import SUFFIXES
 from stylizer.styles import catalog, own
 from stylizer_cli.service import DEFAULT_JOBS, JOBS_RANGE, KEY_VARIABLE
@@ -182,14 +181,14 @@ Force = Annotated[
     ),
 ]
 Format = Annotated[
-    encoding.Format | None,
-    typer.Option(help="Output format, if no suffix gives it.", **choice(encoding.FORMATS), **_OUTPUT),
+    options.Format | None,
+    typer.Option(help="Output format, if no suffix gives it.", **choice(options.FORMATS), **_OUTPUT),
 ]
 FormatQuality = Annotated[
     int | None,
     typer.Option(
-        help=f"{_between(encoding.QUALITY_RANGE)}, for {', '.join(encoding.LOSSY)}. "
-        f"[dim]\\[default: {encoding.DEFAULT_QUALITY}][/]",
+        help=f"{_between(options.FORMAT_QUALITY_RANGE)}, for {', '.join(options.LOSSY)}. "
+        f"[dim]\\[default: {options.DEFAULT_FORMAT_QUALITY}][/]",
         show_default=False,
         **number(int),
         **_OUTPUT,

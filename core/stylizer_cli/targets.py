@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stylizer.errors import OptionError
-from stylizer.images.encoding import DEFAULT_QUALITY, FORMATS, LOSSY, Format, check_quality
-from stylizer.options import check_choice
+from stylizer.images.encoding import check_quality
+from stylizer.options import DEFAULT_FORMAT_QUALITY, FORMATS, LOSSY, Format, check_choice
 from stylizer.output import SUFFIXES, format_of, write_whole
 
 STANDARD_STREAM = "-"
@@ -85,7 +85,7 @@ def choose_quality(quality: int | None, name: Format) -> int:
         OptionError: The quality is out of range, or the format is lossless.
     """
     if quality is None:
-        return DEFAULT_QUALITY
+        return DEFAULT_FORMAT_QUALITY
     if name not in LOSSY:
         allowed = ", ".join(LOSSY)
         detail = f"format_quality is {quality}, but {name} is lossless; it goes with {allowed}"

@@ -26,10 +26,11 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from stylizer.capabilities import long_side_to
 from stylizer.methods import Style, Task, neighbor
 from stylizer.options import Options
 from stylizer.synthesis.content_mask import find_content
-from stylizer.tensors import as_floats, long_side_to
+from stylizer.tensors import as_floats
 from stylizer.tiles import STRIDE, tiles
 from training.pictures import as_image, find_pictures
 

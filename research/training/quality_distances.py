@@ -19,9 +19,10 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.nn import functional
 
+from stylizer.capabilities import long_side_to
 from stylizer.color import to_oklab
 from stylizer.synthesis.pyramid import gaussian_blur
-from stylizer.tensors import long_side_to, to_tensor
+from stylizer.tensors import to_tensor
 from training.teachers import CONTENT_LAYERS, Teachers
 
 LONG_SIDE = 512

@@ -18,11 +18,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
 
+from stylizer.capabilities import long_side_to
 from stylizer.compute import autocast
 from stylizer.features.compact import CompactFeatures
 from stylizer.features.statistics import Statistics
 from stylizer.feedforward.style_statistics import StyleStatistics
-from stylizer.tensors import long_side_to
 from training.pictures import Collection, as_image
 from training.quality_distances import LONG_SIDE
 from training.student import Moments

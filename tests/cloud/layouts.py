@@ -17,6 +17,8 @@ from typing import NamedTuple
 from docker.utils import exclude_paths  # type: ignore[import-untyped]
 from packaging.requirements import Requirement
 
+from infra.bundles import CORE_MODULES
+
 CHECKOUT = Path(__file__).parents[2]
 DOCKERFILE = CHECKOUT / "functions/painter/Dockerfile"
 PYTHON = (sys.executable, "-S")
@@ -197,6 +199,9 @@ def lay_out_layer(folder: Path) -> Path:
     ignored = shutil.ignore_patterns("__pycache__")
     package = CHECKOUT / "layers/service/python/stylizer_service"
     shutil.copytree(package, folder / "python/stylizer_service", ignore=ignored)
+    for name in CORE_MODULES:
+        (folder / "python/stylizer" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(CHECKOUT / "core/stylizer" / name, folder / "python/stylizer" / name)
     return folder / "python"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stylizer.errors import OptionError
-from stylizer.images import Format
+from stylizer.options import Format
 from stylizer_cli.targets import choose_quality, choose_target
 
 

@@ -11,7 +11,8 @@ from PIL import Image
 from stylizer.errors import (
     OptionError,
 )
-from stylizer.images import FORMATS, LOSSY, Format, Picture, decode, encode
+from stylizer.images import Picture, decode, encode
+from stylizer.options import FORMATS, LOSSY, Format
 
 Save = Callable[..., bytes]
 AssertQuarters = Callable[[Picture, Image.Image, int], None]

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from stylizer.tensors import as_bytes, as_floats, long_side_to, to_image, to_tensor
+from stylizer.capabilities import long_side_to
+from stylizer.tensors import as_bytes, as_floats, to_image, to_tensor
 
 
 def test_a_picture_becomes_channels_first_between_0_and_1() -> None:

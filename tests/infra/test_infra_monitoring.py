@@ -21,14 +21,15 @@ from infra.constructs.environment import METRICS_NAMESPACE
 from infra.constructs.monitoring import GUIDE, OUR_FAULT
 from infra.constructs.waf import ONLY_COUNTED
 from infra.settings import ROOT
+from stylizer.capabilities import METHODS
+from stylizer.options import FeaturesName, MethodName, Quality
 from stylizer_api import observing
 from stylizer_painter.outcomes import count, count_broken_off
 from stylizer_reconciler import outcomes
 from stylizer_service.adapters.aws import metrics
 from stylizer_service.adapters.local import open_local
 from stylizer_service.jobs.leases import claim
-from stylizer_service.methods import METHODS
-from stylizer_service.models import FeaturesName, MethodName, Quality, StylizationRequest
+from stylizer_service.models import StylizationRequest
 from stylizer_service.problems import KINDS, ProblemError, problem
 from stylizer_service.routing import COSTS, Stage, choose_way
 from stylizer_service.settings import Settings
@@ -349,7 +350,7 @@ def test_the_guide_has_the_sizes_that_painters_are_reckoned_to_manage(guide: str
     reckoned = {
         (method, features, quality): [
             *(largest(method, features, quality, memory) for memory in (3008, 8192)),
-            METHODS[method].largest[features].size,
+            METHODS[method].sizes[features].size,
         ]
         for (method, features), by_quality in COSTS.items()
         for quality in by_quality
@@ -359,7 +360,7 @@ def test_the_guide_has_the_sizes_that_painters_are_reckoned_to_manage(guide: str
 
 def largest(method: MethodName, features: FeaturesName | None, quality: Quality, memory: int) -> int:
     """The largest size that such a painter takes, which is what the refusal of a larger one says."""
-    most = METHODS[method].largest[features].size
+    most = METHODS[method].sizes[features].size
     try:
         choose_way(method, most, quality, Stage(870, memory), features=features)
     except ProblemError as error:

@@ -7,8 +7,8 @@ from typing import get_args
 
 import pytest
 
-from stylizer_service.methods import METHODS
-from stylizer_service.models import MethodName, Quality
+from stylizer.capabilities import METHODS
+from stylizer.options import MethodName, Quality
 from stylizer_service.problems import ProblemError
 from stylizer_service.routing import COSTS, Stage, choose_way
 
@@ -18,14 +18,14 @@ QUALITIES: tuple[Quality, ...] = get_args(Quality)
 
 
 def test_what_every_method_can_do_has_a_price() -> None:
-    wanted = {(method, features) for method, limits in METHODS.items() for features in limits.largest}
+    wanted = {(method, features) for method, limits in METHODS.items() for features in limits.sizes}
     assert set(COSTS) == wanted
     assert all(set(prices) == set(QUALITIES) for prices in COSTS.values())
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_machine_that_limits_nothing_takes_all_that_the_method_can_do(method: MethodName) -> None:
-    for features, largest in METHODS[method].largest.items():
+    for features, largest in METHODS[method].sizes.items():
         for quality in QUALITIES:
             assert choose_way(method, largest.size, quality, Stage(), features=features) == "queue"
 

@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import io
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from PIL import Image, TiffImagePlugin
 
 from stylizer.errors import OptionError
 from stylizer.images.limits import dimensions
-from stylizer.options import check_choice
+from stylizer.options import DEFAULT_FORMAT_QUALITY, FORMAT_QUALITY_RANGE, FORMATS, Format, check_choice
 
-Format = Literal["jpeg", "png", "webp", "avif", "tiff"]
-FORMATS: tuple[Format, ...] = get_args(Format)
-"""What a painting can be written as."""
-LOSSY: tuple[Format, ...] = ("jpeg", "webp", "avif")
-"""The formats in which quality trades for size; the others keep every pixel as it is."""
-MEDIA_TYPES: dict[Format, str] = {name: f"image/{name}" for name in FORMATS}
-
-DEFAULT_QUALITY = 90
-QUALITY_RANGE = (1, 100)
 _LONGEST_SIDE: dict[Format, int] = {"jpeg": 65_500, "webp": 16_383, "avif": 65_536}
 
 
-def encode(image: Image.Image, *, format: Format, quality: int = DEFAULT_QUALITY) -> bytes:  # noqa: A002 - what all call it
+def encode(image: Image.Image, *, format: Format, quality: int = DEFAULT_FORMAT_QUALITY) -> bytes:  # noqa: A002 - what all call it
     """Write a picture. Only pixels go in: no metadata, and no profile, which by convention means sRGB.
 
     Args:
@@ -50,7 +41,7 @@ def encode(image: Image.Image, *, format: Format, quality: int = DEFAULT_QUALITY
 
 def check_quality(quality: int) -> None:
     """Raise an OptionError unless the encoder quality is within its range."""
-    low, high = QUALITY_RANGE
+    low, high = FORMAT_QUALITY_RANGE
     if not isinstance(quality, int) or isinstance(quality, bool) or not low <= quality <= high:
         allowed = f"a whole number from {low} to {high}"
         detail = f"format_quality is {quality!r}; it must be {allowed}"

@@ -11,7 +11,7 @@ from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
-from stylizer.options import FeaturesName, MethodName, Options
+from stylizer.options import MethodName, Options
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -98,13 +98,6 @@ class Task:
         return [(style.picture, style.share) for style in self.styles]
 
 
-class Largest(NamedTuple):
-    """The largest long sides a method can take, in pixels: of the output, and of a style at the scale asked for."""
-
-    size: int
-    style_size: int
-
-
 class MemoryPolicy(NamedTuple):
     """When memory is spared at the price of time (`stylizer.compute.trim_large_allocations`).
 
@@ -120,9 +113,6 @@ class MemoryPolicy(NamedTuple):
 class Method(Protocol):
     """What the module of a method has."""
 
-    LARGEST: dict[FeaturesName | None, Largest]
-    """By the perceptual features it can paint with, its default first; None alone where it uses none."""
-    TAKES_CONTENT_MASK: bool
     MAX_STYLE_SIDE: int
     """Styles are shown at the scale of the output, but of no larger one than this (long side, pixels)."""
     MAX_UPSCALED_STYLE_SIDE: int

@@ -25,18 +25,13 @@ from stylizer.compute import trim_malloc
 from stylizer.feedforward import network as networks
 from stylizer.feedforward.grain import Grain
 from stylizer.feedforward.style_statistics import StyleStatistics
-from stylizer.methods import Current, Largest, MemoryPolicy, Style, Task
+from stylizer.methods import Current, MemoryPolicy, Style, Task
 from stylizer.methods.scaling import resized
-from stylizer.options import SIZE_RANGE, STYLE_SCALE_RANGE, FeaturesName
 from stylizer.synthesis import pyramid
 from stylizer.synthesis.pyramid import resize, size_within
 from stylizer.tensors import as_floats, float_copy
 from stylizer.tiles import tiles
 
-LARGEST: dict[FeaturesName | None, Largest] = {
-    "compact": Largest(size=SIZE_RANGE[1], style_size=round(SIZE_RANGE[1] * STYLE_SCALE_RANGE[1]))
-}
-TAKES_CONTENT_MASK = False
 # The network draws strokes of a certain number of pixels, learned from styles of this size; so pictures much larger
 # are painted at about this size first.
 MAX_STYLE_SIDE = 512

@@ -33,9 +33,9 @@ from stylizer.color import Palette, PaletteTransfer
 from stylizer.compute import autocast_dtype, trim_malloc
 from stylizer.feedforward.finisher import TILE as FINISHER_TILE
 from stylizer.feedforward.finisher import finish
-from stylizer.methods import Largest, MemoryPolicy, Style, Task
+from stylizer.methods import MemoryPolicy, Style, Task
 from stylizer.methods.scaling import resized
-from stylizer.options import SIZE_RANGE, STYLE_SCALE_RANGE, FeaturesName
+from stylizer.options import SIZE_RANGE
 from stylizer.synthesis import pyramid
 from stylizer.synthesis.bank_cache import ScaledStyle
 from stylizer.synthesis.cell_area import CellArea, cells_in
@@ -50,10 +50,6 @@ from stylizer.synthesis.voting import merge_pieces, piece_grid
 from stylizer.tensors import as_bytes, as_floats
 from stylizer.tiles import STRIDE, Tile, tiles
 
-LARGEST: dict[FeaturesName | None, Largest] = {
-    "compact": Largest(size=SIZE_RANGE[1], style_size=round(SIZE_RANGE[1] * STYLE_SCALE_RANGE[1]))
-}
-TAKES_CONTENT_MASK = True
 MAX_STYLE_SIDE = SIZE_RANGE[1]
 BASE_SIDE = 512  # long side in pixels, about, up to which cells are searched for
 MAX_UPSCALED_STYLE_SIDE = round(BASE_SIDE * math.sqrt(2))  # the longest side that is about `BASE_SIDE`

@@ -24,17 +24,12 @@ from stylizer.color import Palette, match_distribution, without_chroma
 from stylizer.features.statistics import Statistics
 from stylizer.feedforward.style_statistics import StyleStatistics
 from stylizer.lbfgs import LBFGS
-from stylizer.methods import Current, Largest, MemoryPolicy, Style, Task
+from stylizer.methods import Current, MemoryPolicy, Style, Task
 from stylizer.options import SIZE_RANGE, FeaturesName
 from stylizer.style_transfer_loss import StyleTransferLoss
 from stylizer.synthesis.pyramid import resize
 
 DEFAULT_FEATURES: FeaturesName = "compact"
-LARGEST: dict[FeaturesName | None, Largest] = {
-    DEFAULT_FEATURES: Largest(size=2048, style_size=4096),
-    "vgg19": Largest(size=1024, style_size=2048),
-}
-TAKES_CONTENT_MASK = False
 MAX_STYLE_SIDE = SIZE_RANGE[1]
 MAX_UPSCALED_STYLE_SIDE = MAX_STYLE_SIDE
 # At 1562 x 1562 pixels keeping memory took 0.8 GiB more.

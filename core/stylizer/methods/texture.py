@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from stylizer.color import Palette, match_distribution, match_moments
-from stylizer.methods import Largest, MemoryPolicy, Task
-from stylizer.options import SIZE_RANGE, FeaturesName
+from stylizer.methods import MemoryPolicy, Task
+from stylizer.options import SIZE_RANGE
 from stylizer.synthesis.content_mask import find_content
 from stylizer.synthesis.domain_transform import domain_transform
 from stylizer.synthesis.patch_grid import PatchGrid, random_origin
@@ -25,8 +25,6 @@ from stylizer.synthesis.patch_source import PatchSource, UsageMap, assign_patche
 from stylizer.synthesis.pyramid import gaussian_pyramid, resize
 from stylizer.synthesis.robust_aggregation import aggregate
 
-LARGEST: dict[FeaturesName | None, Largest] = {None: Largest(size=2048, style_size=4096)}
-TAKES_CONTENT_MASK = True
 MAX_STYLE_SIDE = SIZE_RANGE[1]
 MAX_UPSCALED_STYLE_SIDE = MAX_STYLE_SIDE
 # At 2048 x 2048 pixels keeping memory took up to 1.5 GiB more.

@@ -19,7 +19,7 @@ from stylizer_painter.decoding import GUARDED
 from stylizer_service.jobs.leases import GivenUp, Lease, LeaseLost, claim
 from stylizer_service.models import names_file
 from stylizer_service.ports import Ports, Unavailable
-from stylizer_service.problems import problem
+from stylizer_service.problems import from_error, problem
 from stylizer_service.settings import Settings
 
 Outcome = Literal["succeeded", "failed", "released", "lost", "nothing"]
@@ -98,7 +98,7 @@ def _paint_and_end(ports: Ports, settings: Settings, lease: Lease, reporter: _Re
         lease.fail(problem(error.code, detail, field=error.field, allowed=error.allowed))
         return "failed"
     except StylizerError as error:
-        lease.fail(problem(error.code, error.detail, field=error.field, allowed=error.allowed))
+        lease.fail(from_error(error))
         return "failed"
     except Exception:
         log.exception("painting %s failed", lease.job.id)

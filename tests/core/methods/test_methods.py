@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from stylizer import METHOD_NAMES, methods
+from stylizer import METHOD_NAMES
+from stylizer.capabilities import METHODS
 from stylizer.options import MethodName
 
 Paint = Callable[..., Tensor]
@@ -20,7 +21,7 @@ def _noise(*shape: int, seed: int = 0) -> Tensor:
 
 @pytest.mark.parametrize("name", METHOD_NAMES)
 def test_a_method_says_how_large_it_can_paint(name: MethodName) -> None:
-    largest = methods.load(name).LARGEST
+    largest = METHODS[name].sizes
     assert largest
     for size, style_size in largest.values():
         assert 64 <= size <= style_size
@@ -29,7 +30,7 @@ def test_a_method_says_how_large_it_can_paint(name: MethodName) -> None:
 @pytest.mark.parametrize("name", METHOD_NAMES)
 def test_painting_has_the_photos_shape_and_changes_no_input(name: MethodName, paint: Paint) -> None:
     photo, mask = _noise(1, 3, 50, 64), _noise(1, 1, 50, 64)
-    content_mask = mask.flip(3) if methods.load(name).TAKES_CONTENT_MASK else None
+    content_mask = mask.flip(3) if METHODS[name].takes_content_mask else None
     styles = ((_noise(1, 3, 40, 60, seed=1), 0.7), (_noise(1, 3, 64, 33, seed=2), 0.3))
     given = [photo, mask, styles[0][0], styles[1][0]]
     before = [tensor.clone() for tensor in given]

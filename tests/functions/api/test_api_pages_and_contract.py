@@ -9,10 +9,10 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
+from stylizer.capabilities import METHODS
 from stylizer_api.contract_file import deployed_contract
 from stylizer_api.files import content_tag
 from stylizer_api.preferences import wait_seconds
-from stylizer_service.methods import METHODS
 from stylizer_service.models import StylizationRequest
 
 
@@ -57,11 +57,11 @@ def test_the_page_offers_every_method_and_network_up_to_the_size_they_can_paint(
     networks = re.findall(r'<option value="(\w+)" data-largest="(\d+)"', page)
     sizes = {int(size) for size in re.findall(r'<option value="(\d+)"', page)}
 
-    largest = {name: [way.size for way in limits.largest.values()] for name, limits in METHODS.items()}
+    largest = {name: [way.size for way in limits.sizes.values()] for name, limits in METHODS.items()}
     assert [(name, int(size)) for name, size, _ in methods] == [(name, max(of)) for name, of in largest.items()]
     assert [name for name, _, checked in methods if checked] == [StylizationRequest.model_fields["method"].default]
     assert [int(size) for _, size in networks] == largest["optimization"]
-    assert [name for name, _ in networks] == list(METHODS["optimization"].largest)
+    assert [name for name, _ in networks] == list(METHODS["optimization"].sizes)
     assert sizes >= set().union(*largest.values())  # what is left to choose when one of them is the limit
     assert set(re.findall(r'data-only="([\w ]+)"', page)) == {"neighbor texture", "optimization"}
 

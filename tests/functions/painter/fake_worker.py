@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from PIL import Image
 
 import stylizer
-from stylizer.images import Format, encode
+from stylizer.images import encode
+from stylizer.options import Format
 from stylizer_painter.local_worker import main
 
 PAINT_AT_ONCE, KILL_THE_PAINTER, PAINT_FOREVER = range(3)

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 
-from stylizer_service.methods import METHODS
+from stylizer.capabilities import METHODS
 
 SMALL = {"torch.profiler._cupti_monitor"}
 """One module, which torch loads with the first step of an optimizer, in milliseconds."""

@@ -13,7 +13,7 @@ from PIL import ExifTags, Image, TiffImagePlugin
 from PIL.PngImagePlugin import PngInfo
 
 import stylizer
-from stylizer.images import FORMATS
+from stylizer.options import FORMATS
 from stylizer_painter.painting import small_jpeg
 
 MARK = b"S3CRET"

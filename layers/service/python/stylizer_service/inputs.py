@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 
+from stylizer.capabilities import validate_output_pixels
+from stylizer.errors import StylizerError
 from stylizer_service.catalog import Catalog
 from stylizer_service.models import STYLE_ID, UPLOAD_ID, StylizationRequest
 from stylizer_service.ports import Ports
 from stylizer_service.probe import Probe, ProbedImage
-from stylizer_service.problems import expired, failure, not_found
+from stylizer_service.problems import ProblemError, expired, failure, from_error, not_found
 from stylizer_service.records import Job, UploadRecord
 
 
@@ -39,7 +40,10 @@ class Inputs:
     def take_for_job(self, owner: str, request: StylizationRequest, job: Job) -> None:
         """Copy and check every input of a request into the folder of the job."""
         content = self.take_upload(owner, request.content, job.input_key("content"), field="content")
-        check_pixels(request.size, content, self._probe.max_pixels)
+        try:
+            validate_output_pixels(request.size, (content.width, content.height), self._probe.max_pixels)
+        except StylizerError as error:
+            raise ProblemError(from_error(error)) from error
         for name in ("mask", "content_mask"):
             upload_id = getattr(request, name)
             if upload_id is not None:
@@ -107,16 +111,6 @@ class Inputs:
         if record is None or record.owner != owner or record.sha256 is None:
             return name
         return f"sha256:{record.sha256}"
-
-
-def check_pixels(size: int, content: ProbedImage, max_pixels: int) -> None:
-    """Raise an `invalid-option` for a painting of more pixels than a photo may have, as the core would."""
-    scale = size / max(content.width, content.height)
-    pixels = max(1, round(content.width * scale)) * max(1, round(content.height * scale))
-    if pixels > max_pixels:
-        allowed = f"at most {math.floor(size * math.sqrt(max_pixels / pixels))} for a photo of this shape"
-        detail = f"size is {size}, which makes {pixels / 1e6:,.1f} megapixels of this photo; allowed is {allowed}"
-        raise failure("invalid-option", detail, field="size", allowed=allowed)
 
 
 def _check_shape(field: str, mask: ProbedImage, content: ProbedImage) -> None:

@@ -1,8 +1,4 @@
-"""The resources as callers see them, and what they may ask for.
-
-The choices and ranges are those of `stylizer.options`, which this layer must not import because it stays free
-of torch; a test holds the two equal.
-"""
+"""Resources and requests of the API. Choices, ranges and defaults are those of `stylizer.options`."""
 
 from __future__ import annotations
 
@@ -13,14 +9,26 @@ from typing import Annotated, Generic, Literal, Self, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
+from stylizer.options import (
+    DEFAULT_FORMAT_QUALITY,
+    DEFAULT_METHOD,
+    FORMAT_QUALITY_RANGE,
+    FORMATS,
+    MAX_STYLES,
+    SEED_RANGE,
+    SIZE_RANGE,
+    STRENGTH_RANGE,
+    STYLE_SCALE_RANGE,
+    FeaturesName,
+    Format,
+    MethodName,
+    Options,
+    PreserveColor,
+    Quality,
+)
 from stylizer_service.problems import Problem
 
 Status = Literal["queued", "running", "succeeded", "failed", "canceled", "expired"]
-MethodName = Literal["neighbor", "feedforward", "optimization", "texture"]
-FeaturesName = Literal["compact", "vgg19"]
-PreserveColor = Literal["none", "luminance", "histogram"]
-Quality = Literal["draft", "standard", "high"]
-Format = Literal["jpeg", "png", "webp", "avif", "tiff"]
 Way = Literal["queue", "gpu"]
 """How jobs come to painters: by the queue, or by an endpoint with a GPU."""
 MediaType = Literal[
@@ -36,8 +44,8 @@ MediaType = Literal[
 
 FINAL: tuple[Status, ...] = ("succeeded", "failed", "canceled")
 MEDIA_TYPES: tuple[MediaType, ...] = get_args(MediaType)
-RESULT_MEDIA_TYPES: dict[Format, str] = {name: f"image/{name}" for name in get_args(Format)}
-MAX_STYLES = 4
+RESULT_MEDIA_TYPES: dict[Format, str] = {name: f"image/{name}" for name in FORMATS}
+_DEFAULTS = Options()
 
 UPLOAD_ID = re.compile(r"upl_[a-z2-7]{26}")
 STYLE_ID = re.compile(r"sty_[a-z2-7]{26}")
@@ -77,24 +85,32 @@ class PaintingOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     size: int = Field(
-        default=1024,
-        ge=64,
-        le=8192,
+        default=_DEFAULTS.size,
+        ge=SIZE_RANGE[0],
+        le=SIZE_RANGE[1],
         description="Long side of the painting, pixels: up to 8192 with methods neighbor and feedforward, up to 2048 "
         "with the others.",
     )
     strength: float = Field(
-        default=1.0, ge=0, le=1, allow_inf_nan=False, description="0 gives the photo back, 1 paints fully."
+        default=_DEFAULTS.strength,
+        ge=STRENGTH_RANGE[0],
+        le=STRENGTH_RANGE[1],
+        allow_inf_nan=False,
+        description="0 gives the photo back, 1 paints fully.",
     )
     style_scale: float = Field(
-        default=1.0, ge=0.25, le=4, allow_inf_nan=False, description="Size of the strokes; 2 doubles it."
+        default=_DEFAULTS.style_scale,
+        ge=STYLE_SCALE_RANGE[0],
+        le=STYLE_SCALE_RANGE[1],
+        allow_inf_nan=False,
+        description="Size of the strokes; 2 doubles it.",
     )
     preserve_color: PreserveColor = Field(
-        default="none",
+        default=_DEFAULTS.preserve_color,
         description='"none" takes the colors of the style, "luminance" keeps those of the photo, '
         '"histogram" gives the style the palette of the photo before painting.',
     )
-    quality: Quality = Field(default="standard", description="How much time to spend.")
+    quality: Quality = Field(default=_DEFAULTS.quality, description="How much time to spend.")
     features: FeaturesName | None = Field(
         default=None,
         description='The network that looks at the pictures. "compact" is always there, and the default of every '
@@ -102,13 +118,16 @@ class PaintingOptions(BaseModel):
         "to be fetched once by whoever runs this service. Method texture uses none.",
     )
     seed: int = Field(
-        default=0, ge=0, le=2**32 - 1, description="The same inputs, options and seed give the same painting."
+        default=_DEFAULTS.seed,
+        ge=SEED_RANGE[0],
+        le=SEED_RANGE[1],
+        description="The same inputs, options and seed give the same painting.",
     )
     format: Format = Field(default="jpeg", description="File format of the painting.")
     format_quality: int = Field(
-        default=90,
-        ge=1,
-        le=100,
+        default=DEFAULT_FORMAT_QUALITY,
+        ge=FORMAT_QUALITY_RANGE[0],
+        le=FORMAT_QUALITY_RANGE[1],
         description="Encoder quality of jpeg, webp and avif; png and tiff lose nothing.",
     )
 
@@ -139,7 +158,7 @@ class StylizationRequest(PaintingOptions):
         description="Methods neighbor and texture: white keeps the photo's structure, black may become pure style.",
     )
     method: MethodName = Field(
-        default="neighbor",
+        default=DEFAULT_METHOD,
         description='How to paint: "neighbor" with pieces of the style whose learned features are nearest to those of '
         'the photo, in one or two seconds, up to 8192 pixels; "feedforward" in one pass of a neural network, in a '
         'fraction of a second, for previews; "optimization" by changing the photo until a neural network sees the '

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from stylizer.errors import StylizerError
+
 KINDS: dict[str, tuple[int, str]] = {
     # The core's own codes.
     "invalid-option": (422, "An option cannot be honored"),
@@ -122,6 +124,11 @@ def failure(
 ) -> ProblemError:
     """`problem`, ready to raise."""
     return ProblemError(problem(code, detail, field=field, allowed=allowed))
+
+
+def from_error(error: StylizerError) -> Problem:
+    """Return the problem for an error of the core, which names its code, field and allowed values."""
+    return problem(error.code, error.detail, field=error.field, allowed=error.allowed)
 
 
 def not_found(what: str, name: str, *, field: str | None = None) -> ProblemError:

@@ -9,16 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypedDict
 
-from stylizer_service.models import (
-    FINAL,
-    MediaType,
-    MethodName,
-    PaintingOptions,
-    Seconds,
-    Status,
-    StyleWeight,
-    Way,
-)
+from stylizer.options import MethodName
+from stylizer_service.models import FINAL, MediaType, PaintingOptions, Seconds, Status, StyleWeight, Way
 from stylizer_service.problems import Problem
 
 

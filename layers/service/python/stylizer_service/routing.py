@@ -10,7 +10,8 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from stylizer_service.models import FeaturesName, MethodName, Quality, Way
+from stylizer.options import FeaturesName, MethodName, Quality
+from stylizer_service.models import Way
 from stylizer_service.problems import failure
 from stylizer_service.settings import Settings
 

@@ -15,6 +15,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
+from stylizer import capabilities
+from stylizer.errors import StylizerError
 from stylizer_service import cursors, views
 from stylizer_service.catalog import BuiltinStyle, Catalog
 from stylizer_service.files import suffix
@@ -23,7 +25,6 @@ from stylizer_service.jobs.cleanup import discard
 from stylizer_service.jobs.erasure import erase_job, erase_style, erase_upload
 from stylizer_service.jobs.finish import end
 from stylizer_service.jobs.retention import sweep
-from stylizer_service.methods import check_honored
 from stylizer_service.models import (
     STYLE_ID,
     MediaType,
@@ -37,7 +38,7 @@ from stylizer_service.models import (
 )
 from stylizer_service.ports import BadCursor, Ports
 from stylizer_service.probe import Probe
-from stylizer_service.problems import ProblemError, expired, failure, invalid, not_found, problem
+from stylizer_service.problems import ProblemError, expired, failure, from_error, invalid, not_found, problem
 from stylizer_service.records import IdempotencyRecord, Job, StyleRecord, UploadRecord, When, is_final
 from stylizer_service.routing import Stage, choose_way
 from stylizer_service.settings import Settings
@@ -220,7 +221,8 @@ class Service:
             known = self.ports.jobs.find_key(owner, idempotency_key, now)
             if known:
                 return self._replay(known, request), False
-        check_honored(request)  # only now: what was accepted once is answered, whatever has changed since
+        # Not before the key: a request that was accepted once is replayed, even if limits have changed since.
+        _validate_for_method(request)
         check_webhook(self.ports, request.webhook)
         way = choose_way(
             request.method, request.size, request.quality, Stage.of(self.settings), features=request.features
@@ -372,6 +374,19 @@ class Service:
 
     def _url(self, key: str, *, filename: str) -> str:
         return views.link(self.ports, self.settings, key, filename=filename)
+
+
+def _validate_for_method(request: StylizationRequest) -> None:
+    try:
+        capabilities.validate(
+            request.method,
+            size=request.size,
+            style_scale=request.style_scale,
+            features=request.features,
+            has_content_mask=request.content_mask is not None,
+        )
+    except StylizerError as error:
+        raise ProblemError(from_error(error)) from error
 
 
 def _digest(file: BinaryIO) -> str:

@@ -1,0 +1,114 @@
+"""Limits of each painting method, and their validation on plain values.
+
+Imports neither torch nor NumPy: the library checks a call here before it loads a method, and the service checks a
+request here before it stores a job.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from stylizer.errors import OptionError
+from stylizer.options import SIZE_RANGE, STYLE_SCALE_RANGE, FeaturesName, MethodName
+
+
+class SizeLimits(NamedTuple):
+    """Maximum long sides in pixels: of the output, and of a style at the requested scale."""
+
+    size: int
+    style_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What one method supports.
+
+    Attributes:
+        sizes: Size limits by perceptual features, the default features first; the only key is None for a method that
+            uses no features.
+        takes_content_mask: Whether it supports `content_mask`.
+    """
+
+    sizes: Mapping[FeaturesName | None, SizeLimits]
+    takes_content_mask: bool
+
+
+_UP_TO_MAXIMUM = SizeLimits(SIZE_RANGE[1], round(SIZE_RANGE[1] * STYLE_SCALE_RANGE[1]))
+METHODS: dict[MethodName, Capabilities] = {
+    "neighbor": Capabilities({"compact": _UP_TO_MAXIMUM}, takes_content_mask=True),
+    "feedforward": Capabilities({"compact": _UP_TO_MAXIMUM}, takes_content_mask=False),
+    "optimization": Capabilities(
+        {"compact": SizeLimits(2048, 4096), "vgg19": SizeLimits(1024, 2048)}, takes_content_mask=False
+    ),
+    "texture": Capabilities({None: SizeLimits(2048, 4096)}, takes_content_mask=True),
+}
+
+
+def validate(
+    method: MethodName, *, size: int, style_scale: float, features: FeaturesName | None, has_content_mask: bool
+) -> FeaturesName | None:
+    """Check options that are within their own ranges against the limits of a method.
+
+    Args:
+        method: A key of `METHODS`.
+        size: Long side of the output, pixels.
+        style_scale: Scale of the style relative to the output.
+        features: Perceptual features; None for the method's default.
+        has_content_mask: Whether a `content_mask` is given.
+
+    Returns:
+        The features to use; None for a method that uses none.
+
+    Raises:
+        OptionError: The method does not support one of them.
+    """
+    sizes = METHODS[method].sizes
+    features = features or next(iter(sizes))
+    if features not in sizes:
+        choices = [choice for choice in sizes if choice is not None]
+        allowed = choices or "nothing with this method"
+        words = " or ".join(choices) or allowed
+        detail = f"features is {features!r}, which method {method} cannot use; allowed is {words}"
+        raise OptionError(detail, field="features", allowed=allowed)
+    limits = sizes[features]
+    combination = f"method {method}" if len(sizes) == 1 else f"method {method} and features {features}"
+    if size > limits.size:
+        within = f"{SIZE_RANGE[0]} to {limits.size} pixels with {combination}"
+        raise OptionError(f"size is {size}; it must be {within}", field="size", allowed=within)
+    if round(size * style_scale) > limits.style_size:
+        within = f"at most {limits.style_size / size:g} at size {size} with {combination}"
+        raise OptionError(f"style_scale is {style_scale:g}; allowed is {within}", field="style_scale", allowed=within)
+    if has_content_mask and not METHODS[method].takes_content_mask:
+        able = " or ".join(other for other, its in METHODS.items() if its.takes_content_mask)
+        detail = f"content_mask cannot be honored by method {method}; leave it out, or choose method {able}"
+        raise OptionError(detail, field="content_mask", allowed="nothing with this method")
+    return features
+
+
+def long_side_to(size: int, width: int, height: int) -> tuple[int, int]:
+    """(width, height) with `size` pixels on the long side."""
+    scale = size / max(width, height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def validate_output_pixels(size: int, photo_size: tuple[int, int], max_pixels: int) -> tuple[int, int]:
+    """Return (width, height) of the output.
+
+    Args:
+        size: Long side of the output, pixels.
+        photo_size: (width, height) of the upright photo.
+        max_pixels: Maximum number of pixels, as for a photo.
+
+    Raises:
+        OptionError: The output would have more.
+    """
+    out_size = long_side_to(size, *photo_size)
+    pixels = math.prod(out_size)
+    if pixels > max_pixels:
+        allowed = f"at most {math.floor(size * math.sqrt(max_pixels / pixels))} for a photo of this shape"
+        detail = f"size is {size}, which makes {pixels / 1e6:,.1f} megapixels of this photo; allowed is {allowed}"
+        raise OptionError(detail, field="size", allowed=allowed)
+    return out_size

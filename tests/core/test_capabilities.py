@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from stylizer import METHOD_NAMES, Options, stylize
+from stylizer.capabilities import METHODS, long_side_to, validate, validate_output_pixels
+from stylizer.errors import OptionError
+from stylizer.images import Limits
+from stylizer.options import MethodName
+
+
+def check(method: MethodName, options: dict[str, Any]) -> object:
+    return validate(method, **{"size": 1024, "style_scale": 1.0, "features": None, "has_content_mask": False} | options)
+
+
+def test_capabilities_cover_every_method() -> None:
+    assert set(METHODS) == set(METHOD_NAMES)
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "field", "allowed"),
+    [
+        ("neighbor", {"features": "vgg19"}, "features", ["compact"]),
+        ("texture", {"features": "compact"}, "features", "nothing with this method"),
+        ("texture", {"size": 2049}, "size", "64 to 2048 pixels with method texture"),
+        ("texture", {"size": 2048, "style_scale": 2.5}, "style_scale", "at most 2 at size 2048 with method texture"),
+        ("optimization", {"size": 2049}, "size", "64 to 2048 pixels with method optimization and features compact"),
+        (
+            "optimization",
+            {"size": 1025, "features": "vgg19"},
+            "size",
+            "64 to 1024 pixels with method optimization and features vgg19",
+        ),
+        ("optimization", {"has_content_mask": True}, "content_mask", "nothing with this method"),
+        ("feedforward", {"has_content_mask": True}, "content_mask", "nothing with this method"),
+    ],
+)
+def test_validate_beyond_limits_names_field_and_allowed(
+    method: MethodName, options: dict[str, Any], field: str, allowed: object
+) -> None:
+    with pytest.raises(OptionError) as caught:
+        check(method, options)
+    assert (caught.value.field, caught.value.allowed) == (field, allowed)
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "features"),
+    [
+        ("neighbor", {"size": 8192, "style_scale": 4.0, "has_content_mask": True}, "compact"),
+        ("feedforward", {"size": 8192, "style_scale": 4.0, "features": "compact"}, "compact"),
+        ("texture", {"size": 2048, "style_scale": 2.0, "has_content_mask": True}, None),
+        ("optimization", {"size": 2048, "style_scale": 2.0}, "compact"),
+        ("optimization", {"size": 1024, "style_scale": 2.0, "features": "vgg19"}, "vgg19"),
+    ],
+)
+def test_validate_at_limits_returns_features(method: MethodName, options: dict[str, Any], features: object) -> None:
+    assert check(method, options) == features
+
+
+def test_stylize_refuses_options_before_reading_the_photo() -> None:
+    with pytest.raises(OptionError, match="64 to 2048 pixels"):
+        stylize(b"", b"", method="texture", options=Options(size=2049))
+
+
+@pytest.mark.parametrize("shape", [(40, 40), (60, 51), (17, 90), (90, 89)])
+def test_output_pixels_over_limit_names_largest_size(shape: tuple[int, int]) -> None:
+    photo, limit = Image.new("RGB", shape), 20_000
+    largest = max(size for size in range(64, 1000) if math.prod(long_side_to(size, *shape)) <= limit)
+
+    with pytest.raises(OptionError) as caught:
+        stylize(photo, photo, options=Options(size=largest + 12), limits=Limits(max_pixels=limit))
+
+    named = int(str(caught.value.allowed).split()[2])
+    assert largest - 1 <= named <= largest
+    assert validate_output_pixels(named, shape, limit) == long_side_to(named, *shape)
