@@ -12,7 +12,7 @@ from typing import Final
 from infra.settings import StageSettings, read_context, stage_settings
 from stylizer.options import MethodName, Quality
 from stylizer_service.problems import ProblemError
-from stylizer_service.routing import SLOWER, Stage, choose_way
+from stylizer_service.routing import SLOWER, Capacity, select_backend
 
 # List prices of us-east-1 as last known from 2025, put down in November 2026, without free tiers, USD.
 LAMBDA_GB_SECOND: Final = 0.0000133334
@@ -52,7 +52,7 @@ def painter_for(method: MethodName, size: int, quality: Quality) -> Painter | No
     """Of the stages in cdk.json, the one with the least memory whose queue takes the painting; None if none does."""
     for settings in sorted(_stages(), key=lambda settings: settings.painter_memory):
         try:
-            choose_way(method, size, quality, Stage(settings.painting_seconds, settings.painter_memory))
+            select_backend(method, size, quality, Capacity(settings.painting_seconds, settings.painter_memory))
         except ProblemError:
             continue
         return Painter(settings.stage, settings.painter_memory, settings.painter_concurrency)

@@ -14,9 +14,9 @@ from access.deployments import ANN, BEN, REMOVED, Answer, Deployment, HeaderList
 from cloud.moto_server import serving_moto
 from cloud.stage import Stage, build
 
+from stylizer_api.access_log import log, log_as_json
 from stylizer_api.app import create_app
 from stylizer_api.gateway import make_handler
-from stylizer_api.observing import log, log_as_json
 from stylizer_server.app_factory import create_local_app
 from stylizer_service.adapters.aws import open_aws
 from stylizer_service.adapters.aws.clients import Clients

@@ -38,7 +38,7 @@ class ControlPlane:
         self.invocations: list[dict[str, str]] = []
         self._s3 = s3
         self._bucket = bucket
-        self._tell = tell
+        self._deliver_webhook = tell
         self._expired = threading.Event()
         self._pool = ThreadPoolExecutor(1)
         self._calls: list[Future[str]] = []
@@ -89,7 +89,7 @@ class ControlPlane:
             said = answer.text
             self._s3.put_object(Bucket=self._bucket, Key=urlsplit(output).path.lstrip("/"), Body=answer.content)
             notice |= {"invocationStatus": "Completed", "responseParameters": {"outputLocation": output}}
-        self._tell(json.dumps(notice))
+        self._deliver_webhook(json.dumps(notice))
         return said
 
     def _instance(self) -> str:

@@ -23,15 +23,15 @@ from infra.constructs.waf import ONLY_COUNTED
 from infra.settings import ROOT
 from stylizer.capabilities import METHODS
 from stylizer.options import FeaturesName, MethodName, Quality
-from stylizer_api import observing
-from stylizer_painter.outcomes import count, count_broken_off
+from stylizer_api import access_log
+from stylizer_painter.metrics import count, count_broken_off
 from stylizer_reconciler import outcomes
 from stylizer_service.adapters.aws import metrics
 from stylizer_service.adapters.local import open_local
 from stylizer_service.jobs.leases import claim
 from stylizer_service.models import StylizationRequest
 from stylizer_service.problems import KINDS, ProblemError, problem
-from stylizer_service.routing import COSTS, Stage, choose_way
+from stylizer_service.routing import COSTS, Capacity, select_backend
 from stylizer_service.settings import Settings
 
 from .conftest import Properties, Synthesized, as_list, render
@@ -117,7 +117,7 @@ def ask_the_api() -> None:
         request.state.accepted, request.state.job_id, request.state.problem = "texture", "stz_one", "not-found"
         return Response()
 
-    app = observing.Observed(Starlette(routes=[Route("/", accept)]))
+    app = access_log.Observed(Starlette(routes=[Route("/", accept)]))
 
     async def begin(scope: Any, receive: Any, send: Any) -> None:
         context = type("Context", (), {"aws_request_id": "one"})
@@ -333,7 +333,7 @@ def test_the_guide_tells_of_every_output_that_the_stack_names(everything: Synthe
 
 def test_queries_of_the_guide_ask_for_what_is_logged(guide: str, monkeypatch: pytest.MonkeyPatch) -> None:
     out = io.StringIO()
-    monkeypatch.setattr(observing.log.registered_handler, "stream", out)
+    monkeypatch.setattr(access_log.log.registered_handler, "stream", out)
     ask_the_api()
     logged = {*json.loads(out.getvalue()), "outcome"}  # the last is the painter's
     queries = re.findall(r"^ *```\n *((?:filter|fields) .*?)```", guide, flags=re.M | re.S)
@@ -362,7 +362,7 @@ def largest(method: MethodName, features: FeaturesName | None, quality: Quality,
     """The largest size that such a painter takes, which is what the refusal of a larger one says."""
     most = METHODS[method].sizes[features].size
     try:
-        choose_way(method, most, quality, Stage(870, memory), features=features)
+        select_backend(method, most, quality, Capacity(870, memory), features=features)
     except ProblemError as error:
         return int(str(error.problem.allowed).split()[2])
     return most

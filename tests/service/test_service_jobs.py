@@ -12,7 +12,7 @@ import pytest
 from stylizer_service.models import PaintingOptions, Seconds, StyleWeight, new_id
 from stylizer_service.ports import BadCursor, Jobs
 from stylizer_service.problems import problem
-from stylizer_service.records import IdempotencyRecord, Job, ResultRecord, UploadRecord, When
+from stylizer_service.records import IdempotencyRecord, Job, Precondition, ResultRecord, UploadRecord
 from stylizer_service.usecases import Service
 
 
@@ -71,21 +71,21 @@ def test_a_change_happens_only_while_every_part_of_its_condition_holds(
     jobs.create(job, None, now)
 
     for failing in (
-        When(statuses=("queued", "canceled")),
-        When(statuses=("running",), token="another"),
-        When(statuses=("running",), token="mine", lease_expired_by=now + timedelta(seconds=29)),
+        Precondition(statuses=("queued", "canceled")),
+        Precondition(statuses=("running",), token="another"),
+        Precondition(statuses=("running",), token="mine", lease_expired_by=now + timedelta(seconds=29)),
     ):
         assert jobs.update(job.id, failing, status="failed", progress=0.9) is None
         assert jobs.get(job.id) == job
-    holding = When(statuses=("queued", "running"), token="mine", lease_expired_by=now + timedelta(seconds=30))
+    holding = Precondition(statuses=("queued", "running"), token="mine", lease_expired_by=now + timedelta(seconds=30))
     changed = jobs.update(job.id, holding, status="failed", lease_token=None)
 
     assert changed is not None
     assert (changed.status, changed.lease_token, changed.progress) == ("failed", None, 0.0)
     assert jobs.get(job.id) == changed
     nobodys = new_id("stz")
-    assert jobs.update(nobodys, When(statuses=("queued",)), progress=0.5) is None
-    assert jobs.update(nobodys, When(statuses=("queued",)), status="running") is None
+    assert jobs.update(nobodys, Precondition(statuses=("queued",)), progress=0.5) is None
+    assert jobs.update(nobodys, Precondition(statuses=("queued",)), status="running") is None
     assert jobs.get(nobodys) is None
 
 
@@ -98,7 +98,7 @@ def test_of_many_changes_on_the_same_condition_one_happens(
 
     def take(name: int) -> Job | None:
         start.wait()
-        return jobs.update(job.id, When(statuses=("queued",)), status="running", lease_token=str(name))
+        return jobs.update(job.id, Precondition(statuses=("queued",)), status="running", lease_token=str(name))
 
     with ThreadPoolExecutor(8) as pool:
         winners = [taken for taken in pool.map(take, range(8)) if taken]
@@ -226,8 +226,8 @@ def test_bereft_are_those_whose_lease_has_run_out(jobs: Jobs, new_job: Callable[
     for job in (*made, new_job()):
         jobs.create(job, None, now)
 
-    assert {job.id for job in jobs.bereft(now, limit=10)} == {made[0].id, made[1].id}
-    assert len(jobs.bereft(now, limit=1)) == 1
+    assert {job.id for job in jobs.with_expired_lease(now, limit=10)} == {made[0].id, made[1].id}
+    assert len(jobs.with_expired_lease(now, limit=1)) == 1
 
 
 def test_untold_are_those_whose_time_to_tell_has_come_longest_first(
@@ -238,12 +238,12 @@ def test_untold_are_those_whose_time_to_tell_has_come_longest_first(
     for job in (*made, new_job()):
         jobs.create(job, None, now)
 
-    assert jobs.untold(now, limit=10) == [made[1], made[0]]
-    assert jobs.untold(now, limit=1) == [made[1]]
-    when = When(statuses=("failed",), notify_at=made[1].notify_at)
+    assert jobs.with_pending_webhook(now, limit=10) == [made[1], made[0]]
+    assert jobs.with_pending_webhook(now, limit=1) == [made[1]]
+    when = Precondition(statuses=("failed",), notify_at=made[1].notify_at)
     assert jobs.update(made[1].id, when, notify_at=None, notify_attempts=1) is not None
     assert jobs.update(made[1].id, when, notify_at=None, notify_attempts=2) is None
-    assert jobs.untold(now, limit=10) == [made[0]]
+    assert jobs.with_pending_webhook(now, limit=10) == [made[0]]
 
 
 def test_uploads_that_are_due_are_those_whose_time_has_passed_longest_first(service: Service) -> None:

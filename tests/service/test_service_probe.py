@@ -21,7 +21,7 @@ from stylizer_service.models import MediaType
 from stylizer_service.ports import Unavailable
 from stylizer_service.probe import Probe, ProbedImage
 from stylizer_service.problems import Problem, ProblemError
-from stylizer_service.sandbox.guard import Guard
+from stylizer_service.sandbox.sandbox import Sandbox
 from stylizer_service.settings import Settings
 from tools.fuzz.corpus import WEAPONS
 
@@ -205,8 +205,8 @@ def test_pictures_that_take_forever_to_open_or_crash_what_opens_them_are_refused
     monkeypatch.setattr("stylizer_service.probe.CPU_SECONDS", 1)
     monkeypatch.setattr("stylizer_service.probe._SECONDS", 120)
     slow = probe(whole[:2] + pieces + whole[2:], field="style")
-    with closing(Guard("tools.fuzz.hostile_worker:crash")) as guard:
-        monkeypatch.setattr("stylizer_service.probe._GUARD", guard)
+    with closing(Sandbox("tools.fuzz.hostile_worker:crash")) as sandbox:
+        monkeypatch.setattr("stylizer_service.probe._GUARD", sandbox)
         crashing = probe(whole, field="mask")
 
     assert isinstance(slow, Problem)
@@ -219,13 +219,13 @@ def test_pictures_that_take_forever_to_open_or_crash_what_opens_them_are_refused
 def looks(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """Each file that was examined in a fork, as often as it was."""
     examined: list[bytes] = []
-    run = Guard.run
+    run = Sandbox.run
 
-    def noted(guard: Guard, request: Any, data: bytes, bounds: Any) -> Any:
+    def noted(sandbox: Sandbox, request: Any, data: bytes, resource_limits: Any) -> Any:
         examined.append(data)
-        return run(guard, request, data, bounds)
+        return run(sandbox, request, data, resource_limits)
 
-    monkeypatch.setattr(Guard, "run", noted)
+    monkeypatch.setattr(Sandbox, "run", noted)
     return examined
 
 
@@ -264,7 +264,7 @@ def test_a_machine_too_busy_to_look_at_a_picture_blames_the_machine(
 ) -> None:
     monkeypatch.setattr("stylizer_service.probe._SECONDS", 1)
     whole = picture(60, 40, "JPEG")
-    with closing(Guard("tools.fuzz.hostile_worker:sleep")) as guard:
-        monkeypatch.setattr("stylizer_service.probe._GUARD", guard)
+    with closing(Sandbox("tools.fuzz.hostile_worker:sleep")) as sandbox:
+        monkeypatch.setattr("stylizer_service.probe._GUARD", sandbox)
         with pytest.raises(Unavailable):
             probe(whole)

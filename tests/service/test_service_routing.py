@@ -10,10 +10,10 @@ import pytest
 from stylizer.capabilities import METHODS
 from stylizer.options import MethodName, Quality
 from stylizer_service.problems import ProblemError
-from stylizer_service.routing import COSTS, Stage, choose_way
+from stylizer_service.routing import COSTS, Capacity, select_backend
 
-LAMBDA = Stage(seconds=870, memory=6144)
-LAMBDA_AND_GPU = Stage(seconds=870, memory=6144, gpu=True)
+LAMBDA = Capacity(seconds=870, memory=6144)
+LAMBDA_AND_GPU = Capacity(seconds=870, memory=6144, gpu=True)
 QUALITIES: tuple[Quality, ...] = get_args(Quality)
 
 
@@ -27,7 +27,7 @@ def test_what_every_method_can_do_has_a_price() -> None:
 def test_a_machine_that_limits_nothing_takes_all_that_the_method_can_do(method: MethodName) -> None:
     for features, largest in METHODS[method].sizes.items():
         for quality in QUALITIES:
-            assert choose_way(method, largest.size, quality, Stage(), features=features) == "queue"
+            assert select_backend(method, largest.size, quality, Capacity(), features=features) == "queue"
 
 
 @pytest.mark.parametrize(
@@ -44,23 +44,25 @@ def test_a_machine_that_limits_nothing_takes_all_that_the_method_can_do(method: 
     ],
 )
 def test_the_gpu_gets_what_takes_the_queue_long(method: MethodName, size: int, quality: Quality, way: str) -> None:
-    assert choose_way(method, size, quality, LAMBDA_AND_GPU) == way
-    assert choose_way(method, 512, "draft", LAMBDA) == "queue"
+    assert select_backend(method, size, quality, LAMBDA_AND_GPU) == way
+    assert select_backend(method, 512, "draft", LAMBDA) == "queue"
 
 
 def test_more_work_never_goes_back_to_the_slower_way() -> None:
     for (method, features), quality in itertools.product(COSTS, QUALITIES):
-        ways = [choose_way(method, size, quality, LAMBDA_AND_GPU, features=features) for size in range(64, 8193, 128)]
+        ways = [
+            select_backend(method, size, quality, LAMBDA_AND_GPU, features=features) for size in range(64, 8193, 128)
+        ]
         assert ways == sorted(ways, reverse=True)  # queue, queue, …, gpu, gpu
 
 
 @pytest.mark.parametrize(
-    "stage", [LAMBDA, Stage(seconds=60), Stage(memory=2048), Stage(seconds=300, memory=1769)], ids=str
+    "stage", [LAMBDA, Capacity(seconds=60), Capacity(memory=2048), Capacity(seconds=300, memory=1769)], ids=str
 )
-def test_what_is_too_large_for_all_is_refused_with_the_largest_size_that_is_not(stage: Stage) -> None:
+def test_what_is_too_large_for_all_is_refused_with_the_largest_size_that_is_not(stage: Capacity) -> None:
     for (method, features), quality in itertools.product(COSTS, QUALITIES):
         try:
-            assert choose_way(method, 8192, quality, stage, features=features) == "queue"
+            assert select_backend(method, 8192, quality, stage, features=features) == "queue"
         except ProblemError as error:
             problem = error.problem
             assert (problem.code, problem.field, problem.status) == ("invalid-option", "size", 422)
@@ -68,14 +70,14 @@ def test_what_is_too_large_for_all_is_refused_with_the_largest_size_that_is_not(
                 largest = 63
             else:
                 largest = int(str(problem.allowed).split()[2])
-                assert choose_way(method, largest, quality, stage, features=features) == "queue"
+                assert select_backend(method, largest, quality, stage, features=features) == "queue"
             with pytest.raises(ProblemError):
-                choose_way(method, largest + 1, quality, stage, features=features)
+                select_backend(method, largest + 1, quality, stage, features=features)
 
 
 def test_a_refusal_says_what_there_is_time_and_memory_for() -> None:
     with pytest.raises(ProblemError) as caught:
-        choose_way("optimization", 2048, "high", Stage(seconds=870, memory=6144))
+        select_backend("optimization", 2048, "high", Capacity(seconds=870, memory=6144))
     assert caught.value.problem.detail == (
         "size is 2048; the painters here have time and memory for 64 to 1443 pixels with method optimization"
         " and quality high"

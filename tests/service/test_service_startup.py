@@ -8,9 +8,9 @@ import pytest
 SCRIPT = """
 import gc
 from contextlib import suppress
-from stylizer_service.startup import of_things_that_stay
+from stylizer_service.startup import frozen_imports
 
-with suppress(ImportError), of_things_that_stay():
+with suppress(ImportError), frozen_imports():
     print(gc.isenabled())
     import decimal, {module}
 print(gc.isenabled(), gc.get_freeze_count() > 0)

@@ -87,11 +87,11 @@ def _run(everything: ExitStack, folder: Path, jobs: int, seconds: float, seed: i
     line.is_rough = False
     lasted = time.monotonic() - began
     pool.watch(sorted(ledger.accepted))
-    untold = world.wait_until_told(job_requests, ledger)
+    with_pending_webhook = world.wait_until_told(job_requests, ledger)
     figures = Figures(f"Chaos on AWS: {jobs} jobs, seed {seed}, faults for {lasted:.0f} s")
     last = Client(world.api(0), world.store, ledger, time.monotonic() + _CALM_SECONDS, "")
     judge(figures, job_requests, ledger, last, _evidence(world, ledger, faults))
-    figures.promise("webhooks that were never told", untold)
+    figures.promise("webhooks that were never told", with_pending_webhook)
     figures.add("webhooks told (more than once)", world.told())
     figures.add("painters killed, of the queue", sum(painter.kills for painter in world.painters))
     figures.add("painters killed, with a GPU", world.gpu.kills)
@@ -139,7 +139,7 @@ class _World:
         self._chance = chance
         self._everything = everything
         self._stopping = threading.Event()
-        plane = ControlPlane(stage.s3, stage.results, self._hear)
+        plane = ControlPlane(stage.s3, stage.results, self._on_notification)
         everything.enter_context(_environment(stage, line, plane))
         everything.enter_context(plane.running())
         self._settler = import_module(_SETTLE).handler
@@ -182,13 +182,13 @@ class _World:
         asked = [job_request.number for job_request in job_requests if "webhook" in job_request.fields]
         ended = {ledger.accepted[number] for number in asked if number in ledger.ends}
         deadline = time.monotonic() + _CALM_SECONDS
-        while untold := ended - {each.headers["webhook-id"] for each in self._receiver.heard}:
+        while with_pending_webhook := ended - {each.headers["webhook-id"] for each in self._receiver.heard}:
             if time.monotonic() > deadline:
                 break
             time.sleep(0.2)
-        return sorted(untold)
+        return sorted(with_pending_webhook)
 
-    def _hear(self, message: str) -> None:
+    def _on_notification(self, message: str) -> None:
         """The topic calls settle; at times twice, and again when it fails."""
         self.notices_twice += (is_twice := self._chance.random() < 0.5)
         for _ in range(1 + is_twice):

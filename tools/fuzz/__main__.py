@@ -42,11 +42,11 @@ def main() -> int:
         report.defects.append("memory or files are leaked")
     if not all_made:
         report.defects.append("not even the inputs made by hand were all tried: give it more --seconds")
-    keeper = "memory of the keeper, and files it has open: {:.1f} MiB and {}".format(*before)
+    zygote = "memory of the zygote, and files it has open: {:.1f} MiB and {}".format(*before)
     lines = [
         *_tables(report, time.monotonic() - began),
         *_figures(report),
-        "{} before and {:.1f} MiB and {} after the mutations".format(keeper, *after),
+        "{} before and {:.1f} MiB and {} after the mutations".format(zygote, *after),
         f"growth of one process that decodes {_LEAK_FILES} files 4 times, after the first: {growth:.1f} MiB",
         *(f"BROKEN {defect}" for defect in report.defects),
     ]

@@ -102,6 +102,6 @@ CONDUCTS: dict[str, Callable[[bytes], tuple[Any, bytes]]] = {
     "write a file": _write_a_file,
     "wait for a file": _wait_for_a_file,
     "kill itself": _kill(os.getpid),
-    "kill the keeper": _kill(os.getppid),
+    "kill the zygote": _kill(os.getppid),
     "kill itself once": _kill_once,
 }

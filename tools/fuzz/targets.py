@@ -18,7 +18,14 @@ from stylizer_painter import decoding
 from stylizer_service.ports import Unavailable
 from stylizer_service.probe import Probe
 from stylizer_service.problems import ProblemError
-from stylizer_service.sandbox.guard import Bounds, Crashed, Guard, GuardError, TooMuchMemory, TooSlow
+from stylizer_service.sandbox.sandbox import (
+    CpuTimeLimitExceeded,
+    Crashed,
+    GuardError,
+    MemoryLimitExceeded,
+    ResourceLimits,
+    Sandbox,
+)
 from stylizer_service.settings import Settings
 
 # For the library in the process of whoever calls it, which nothing limits there but its own checks: they are to keep it
@@ -53,7 +60,7 @@ def measured(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], byte
     """In a fork: decode as the painter has it done, and tell what that took in place of the pixels."""
     before = _memory("VmRSS")
     answer, _ = decoding.work(request, data)
-    return answer | {"peak": (_memory("VmHWM") - before) / 2**10, "keeper": os.getppid()}, b""
+    return answer | {"peak": (_memory("VmHWM") - before) / 2**10, "zygote": os.getppid()}, b""
 
 
 def repeated(request: dict[str, Any], data: bytes) -> tuple[list[float], bytes]:
@@ -102,7 +109,7 @@ class Targets:
         settings = Settings.model_validate({"max_pixels": limits.max_pixels})
         self._limits = limits
         self._probe = Probe(settings)
-        self._guard = Guard("tools.fuzz.targets:measured", at_once=8)
+        self._guard = Sandbox("tools.fuzz.targets:measured", at_once=8)
 
     def __enter__(self) -> Self:
         return self
@@ -115,7 +122,7 @@ class Targets:
         """See what becomes of an input."""
         feeds: dict[str, Callable[[bytes], Outcome]] = {
             "probe": self._feed_probe,
-            "decoder": lambda data: self._decode(data, decoding.bounds(self._limits)),
+            "decoder": lambda data: self._decode(data, decoding.resource_limits(self._limits)),
             "library": self._read_directly,
         }
         began = time.monotonic()
@@ -138,28 +145,28 @@ class Targets:
     def keeper_figures(self) -> tuple[float, int]:
         """Memory (MiB) and open files of the process that forks; each 0 where the system does not tell."""
         request = {"limits": asdict(self._limits), "field": "content", "shape": None}
-        answer, _ = self._guard.run(request, b"x", decoding.bounds(self._limits))
-        return _memory("VmRSS", answer["keeper"]) / 2**10, min(_open_files(answer["keeper"]) for _ in range(_LOOKS))
+        answer, _ = self._guard.run(request, b"x", decoding.resource_limits(self._limits))
+        return _memory("VmRSS", answer["zygote"]) / 2**10, min(_open_files(answer["zygote"]) for _ in range(_LOOKS))
 
     def growth(self, files: list[bytes], rounds: int = 4) -> float:
         """By how much one process that decodes the same files again and again grows after the first round, MiB."""
         data = b"".join(len(file).to_bytes(4, "big") + file for file in files)
         request = {"limits": asdict(self._limits), "field": "content", "shape": None, "rounds": rounds}
-        bounds = replace(decoding.bounds(self._limits), cpu_seconds=200, seconds=400)
-        with closing(Guard("tools.fuzz.targets:repeated")) as guard:
-            after, _ = guard.run(request, data, bounds)
+        resource_limits = replace(decoding.resource_limits(self._limits), cpu_seconds=200, seconds=400)
+        with closing(Sandbox("tools.fuzz.targets:repeated")) as sandbox:
+            after, _ = sandbox.run(request, data, resource_limits)
         return float(after[-1] - after[0])
 
     def _read_directly(self, data: bytes) -> Outcome:
-        outcome = self._decode(data, replace(decoding.bounds(self._limits), cpu_seconds=_LIBRARY_SECONDS))
+        outcome = self._decode(data, replace(decoding.resource_limits(self._limits), cpu_seconds=_LIBRARY_SECONDS))
         if outcome.verdict in ("too slow", "too much memory"):
             return replace(outcome, defect=f"the library alone: {outcome.verdict}")
         return outcome
 
-    def _decode(self, data: bytes, bounds: Bounds) -> Outcome:
+    def _decode(self, data: bytes, resource_limits: ResourceLimits) -> Outcome:
         request = {"limits": asdict(self._limits), "field": "content", "shape": None}
         try:
-            answer, _ = self._guard.run(request, data, bounds)
+            answer, _ = self._guard.run(request, data, resource_limits)
         except GuardError as error:
             outcome = _ended(error)
             assert outcome is not None
@@ -177,9 +184,9 @@ def _ended(error: BaseException | None) -> Outcome | None:
         if words.startswith("SIG"):
             return Outcome("crashed", crash=words)
         return Outcome("crashed", defect=f"an error that is no refusal: {words}")
-    if isinstance(error, TooMuchMemory):
+    if isinstance(error, MemoryLimitExceeded):
         return Outcome("too much memory")
-    if isinstance(error, TooSlow):
+    if isinstance(error, CpuTimeLimitExceeded):
         is_hang = "no answer" in str(error)
         return Outcome("too slow", defect="a hang that its own limits did not end" if is_hang else None)
     return None

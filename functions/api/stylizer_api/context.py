@@ -86,8 +86,8 @@ def missing_key() -> ProblemError:
 
 
 AppContext = Annotated[Context, Depends(_context)]
-Owner = Annotated[str, Depends(_owner)]
-Use = Annotated[Service, Depends(_service)]
+OwnerDep = Annotated[str, Depends(_owner)]
+ServiceDep = Annotated[Service, Depends(_service)]
 
 
 class PageQuery(BaseModel):

@@ -7,8 +7,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from stylizer_api import contract_problems, contract_successes
-from stylizer_api.intake import request_schema, without_null
+from stylizer_api import openapi_problems, openapi_successes
+from stylizer_api.request_body import request_schema, without_null
 from stylizer_service.problems import Problem
 from stylizer_service.webhooks.delivery import Event
 
@@ -89,7 +89,7 @@ def _contract(app: FastAPI, needs_key: bool) -> dict[str, Any]:
             routes=app.routes,
         )
         _add_schemas(contract["components"]["schemas"])
-        contract["components"]["headers"] = contract_successes.headers()
+        contract["components"]["headers"] = openapi_successes.headers()
         for path, calls in contract["paths"].items():
             for call in calls.values():
                 _complete(call, needs_key=needs_key, is_keyed=needs_key and path.startswith(_WITH_KEY))
@@ -113,11 +113,11 @@ def _complete(call: dict[str, Any], *, needs_key: bool, is_keyed: bool) -> None:
     for status, response in responses.items():
         if response["description"] == "Successful Response":
             response["description"] = "Success."
-        contract_successes.complete(operation, status, response)
-    access = contract_problems.WITHOUT_KEYS
+        openapi_successes.complete(operation, status, response)
+    access = openapi_problems.WITHOUT_KEYS
     if needs_key:
-        access = contract_problems.WITH_KEY if is_keyed else contract_problems.PUBLIC
-    responses |= contract_problems.responses(operation, contract_problems.kinds_of(operation, access))
+        access = openapi_problems.WITH_KEY if is_keyed else openapi_problems.PUBLIC
+    responses |= openapi_problems.responses(operation, openapi_problems.kinds_of(operation, access))
     call["security"] = [{"ApiKey": []}] if is_keyed else []
     for parameter in call.get("parameters", ()):
         # What may be left out is not null when it is there: a header or a query has no way to write that.

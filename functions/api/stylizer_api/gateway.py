@@ -20,10 +20,10 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from stylizer_api.access_log import Observed
 from stylizer_api.app import create_app
 from stylizer_api.context import missing_key
 from stylizer_api.middleware import RequestContext
-from stylizer_api.observing import Observed
 from stylizer_service.usecases import Service
 
 Event = dict[str, Any]  # as loose as JSON; this module is the only one that reads it

@@ -7,13 +7,13 @@ import os
 from functools import cache
 from typing import Any
 
-from stylizer_service.startup import of_things_that_stay
+from stylizer_service.startup import frozen_imports
 
-with of_things_that_stay():
+with frozen_imports():
     from mangum.types import LambdaContext
 
+    from stylizer_api.access_log import SERVICE, log_as_json
     from stylizer_api.gateway import Event, Handler, make_handler
-    from stylizer_api.observing import SERVICE, log_as_json
     from stylizer_service.adapters.aws import open_aws
     from stylizer_service.adapters.aws.settings import ApiSettings
     from stylizer_service.adapters.aws.tracing import traced

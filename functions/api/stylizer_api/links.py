@@ -22,7 +22,7 @@ def inner_path(scope: Scope) -> str:
     return path.removeprefix(scope.get("root_path", ""))
 
 
-class Mount:
+class RootPath:
     """Where the API is mounted.
 
     Args:
@@ -60,8 +60,8 @@ class Mount:
         return links.model_copy(update={name: self.link(url) for name, url in links})
 
 
-async def _mount(request: Request) -> Mount:
-    return Mount(request.scope.get("root_path", ""))
+async def _mount(request: Request) -> RootPath:
+    return RootPath(request.scope.get("root_path", ""))
 
 
-Mounted = Annotated[Mount, Depends(_mount)]
+Mounted = Annotated[RootPath, Depends(_mount)]

@@ -16,8 +16,8 @@ from starlette.routing import compile_path
 from starlette.types import Receive, Scope, Send
 
 from stylizer_api.context import is_form
-from stylizer_api.contract_problems import COME_AGAIN, MEDIA_TYPE
 from stylizer_api.links import inner_path
+from stylizer_api.openapi_problems import MEDIA_TYPE, RETRY_AFTER
 from stylizer_api.validation import Schema, from_validation
 from stylizer_service.ports import StorageFull, Unavailable
 from stylizer_service.problems import Problem, ProblemError, problem
@@ -73,7 +73,7 @@ def install(app: FastAPI) -> None:
 
 
 def _respond(request: Request, problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
-    seconds = COME_AGAIN.get(problem.status)
+    seconds = RETRY_AFTER.get(problem.status)
     again = {"Retry-After": str(seconds)} if seconds else {}
     return ProblemResponse(problem, request.state.request_id, {**again, **(headers or {})})
 

@@ -20,7 +20,14 @@ from stylizer.images import ImageSource, Limits, Picture
 from stylizer.images.limits import noun
 from stylizer.images.sources import in_memory, read
 from stylizer_service.ports import Unavailable
-from stylizer_service.sandbox.guard import Bounds, Crashed, Guard, GuardError, KeeperDied, TooSlow
+from stylizer_service.sandbox.sandbox import (
+    CpuTimeLimitExceeded,
+    Crashed,
+    GuardError,
+    ResourceLimits,
+    Sandbox,
+    SandboxUnavailable,
+)
 
 with suppress(ImportError):
     import pillow_heif  # noqa: F401 - the first HEIC would load it, and each of them comes first in a fork of its own
@@ -38,10 +45,10 @@ _ERRORS = {kind.code: kind for kind in _KINDS}
 log = logging.getLogger(__name__)
 
 
-def bounds(limits: Limits) -> Bounds:
+def resource_limits(limits: Limits) -> ResourceLimits:
     """What decoding may take of a picture within limits."""
     memory = _BYTES_A_PIXEL * limits.max_pixels + 3 * limits.max_bytes + _OVERHEAD
-    return Bounds(memory=memory, cpu_seconds=CPU_SECONDS, seconds=SECONDS, body=4 * limits.max_pixels)
+    return ResourceLimits(memory=memory, cpu_seconds=CPU_SECONDS, seconds=SECONDS, body=4 * limits.max_pixels)
 
 
 def work(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], Any]:
@@ -59,11 +66,11 @@ def work(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], Any]:
     return {"shape": rgb.shape[:2], "has_alpha": alpha is not None, "format": picture.format}, planes
 
 
-class GuardedDecoder:
+class SandboxedDecoder:
     """A `stylizer.images.Decoder` whose decoding happens in forks."""
 
     def __init__(self) -> None:
-        self._guard = Guard("stylizer_painter.decoding:work")
+        self._guard = Sandbox("stylizer_painter.decoding:work")
 
     def start(self) -> None:
         """Get ready in the background, so that the first picture need not wait."""
@@ -100,8 +107,8 @@ class GuardedDecoder:
         data = read(source, limits, field)
         request = {"limits": asdict(limits), "field": field, "shape": shape}
         try:
-            answer, body = self._guard.run(request, data, bounds(limits))
-        except KeeperDied as error:
+            answer, body = self._guard.run(request, data, resource_limits(limits))
+        except SandboxUnavailable as error:
             raise Unavailable("pictures cannot be decoded here for the moment") from error
         except GuardError as error:
             raise _refusal(error, field) from error
@@ -116,11 +123,11 @@ def _refusal(error: GuardError, field: str) -> errors.ImageError:
     log.warning("a decoder did not survive %s: %s: %s", noun(field), type(error).__name__, error)
     if isinstance(error, Crashed):
         return errors.CorruptImage(f"{noun(field)} is broken: its decoder stopped in the midst of it", field=field)
-    what = "time" if isinstance(error, TooSlow) else "memory"
+    what = "time" if isinstance(error, CpuTimeLimitExceeded) else "memory"
     allowed = f"a picture that takes no more than {SECONDS} s to decode" if what == "time" else None
     return errors.ImageError(f"{noun(field)} takes more {what} to decode than it may", field=field, allowed=allowed)
 
 
-GUARDED = GuardedDecoder()
+GUARDED = SandboxedDecoder()
 """The decoder of this process."""
 atexit.register(GUARDED.close)

@@ -22,9 +22,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from stylizer_painter.outcomes import count
+from stylizer_painter.metrics import count
 from stylizer_painter.painting import Outcome, paint_job
-from stylizer_painter.warming import warm_up
+from stylizer_painter.warmup import warm_up
 from stylizer_service.adapters.aws import open_ports
 from stylizer_service.adapters.aws.settings import PainterSettings
 from stylizer_service.ports import Ports, Unavailable
@@ -56,7 +56,7 @@ def create_app(ports: Ports, settings: Settings, *, should_stop: Callable[[], bo
             job_id = str(json.loads(await request.body())["job_id"])
         except (ValueError, KeyError, TypeError):
             return JSONResponse({"error": 'the body must be {"job_id": "stz_…"}'}, status_code=400)
-        paint = partial(paint_patiently, ports, settings, job_id, should_stop)
+        paint = partial(paint_with_retries, ports, settings, job_id, should_stop)
         outcome = await to_thread.run_sync(paint, limiter=turns)
         log.info("%s: %s", job_id, outcome)
         await to_thread.run_sync(count, ports, job_id, outcome)
@@ -65,7 +65,7 @@ def create_app(ports: Ports, settings: Settings, *, should_stop: Callable[[], bo
     return Starlette(routes=[Route("/ping", ping), Route("/invocations", invoke, methods=["POST"])])
 
 
-def paint_patiently(ports: Ports, settings: Settings, job_id: str, should_stop: Callable[[], bool]) -> Outcome:
+def paint_with_retries(ports: Ports, settings: Settings, job_id: str, should_stop: Callable[[], bool]) -> Outcome:
     """Paint a job, even if a store is out of reach for a while: only so many invocations may fail."""
     for pause in _PAUSES:
         try:

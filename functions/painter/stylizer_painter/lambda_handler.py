@@ -17,9 +17,9 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from stylizer_painter.outcomes import SERVICE, count, count_broken_off
+from stylizer_painter.metrics import SERVICE, count, count_broken_off
 from stylizer_painter.painting import paint_job
-from stylizer_painter.warming import warm_up
+from stylizer_painter.warmup import warm_up
 from stylizer_service.adapters.aws import open_ports
 from stylizer_service.adapters.aws.clients import Clients
 from stylizer_service.adapters.aws.settings import PainterSettings

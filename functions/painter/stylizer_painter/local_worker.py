@@ -93,7 +93,7 @@ def _work(local: Local, should_stop: Callable[[], bool]) -> None:
     next_sweep, pause = 0.0, _FIRST_PAUSE
     while not should_stop():
         if time.monotonic() >= next_sweep:
-            _tidy(local)
+            _run_maintenance(local)
             next_sweep = time.monotonic() + _SWEEP_SECONDS
         try:
             if has_lost_jobs:
@@ -112,9 +112,9 @@ def _work(local: Local, should_stop: Callable[[], bool]) -> None:
 
 
 def _take_back(local: Local, *, counts: bool) -> None:
-    bereft = local.queue.bury_painters(counts=counts)
-    if bereft:
-        log.info("found %d unfinished painting(s)", bereft)
+    with_expired_lease = local.queue.expire_all_leases(counts=counts)
+    if with_expired_lease:
+        log.info("found %d unfinished painting(s)", with_expired_lease)
 
 
 def _paint_next(local: Local, should_stop: Callable[[], bool]) -> bool:
@@ -135,7 +135,7 @@ def _wait(seconds: float, should_stop: Callable[[], bool]) -> None:
         time.sleep(_POLL_SECONDS)
 
 
-def _tidy(local: Local) -> None:
+def _run_maintenance(local: Local) -> None:
     try:
         count = local.service.sweep() + remove_orphans(local.blobs, local.service.ports)
     except Exception:  # Tidying can wait; painting cannot.

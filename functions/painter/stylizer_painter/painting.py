@@ -33,11 +33,11 @@ _PREVIEW_SHARE = 0.1  # of the time of a painting
 log = logging.getLogger(__name__)
 
 
-class _HandBack(Exception):
+class Interrupted(Exception):
     """The painter has to go; the job shall be painted by another one."""
 
 
-class _OutOfTime(Exception):
+class DeadlineExceeded(Exception):
     """The time that the painter has for one painting is over."""
 
 
@@ -87,10 +87,10 @@ def _paint_and_end(ports: Ports, settings: Settings, lease: Lease, reporter: _Re
     except (LeaseLost, Unavailable):
         # Without its stores the job can neither go on nor end; once the lease is over, another painter takes it.
         raise
-    except _HandBack:
+    except Interrupted:
         lease.release()
         return "released"
-    except _OutOfTime:
+    except DeadlineExceeded:
         return _end_late(settings, lease)
     except MissingWeights as error:
         log.error("painting %s failed: %s", lease.job.id, error.detail)  # with paths, which are no caller's business
@@ -167,9 +167,9 @@ class _Reporter:
         if self._lost.is_set():
             raise LeaseLost(self._lease.job.id)
         if self._should_stop():
-            raise _HandBack
+            raise Interrupted
         if self._is_late():
-            raise _OutOfTime
+            raise DeadlineExceeded
         began = time.monotonic()
         if began < self._next_report:
             return

@@ -61,18 +61,18 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     match event:
         case {"Records": [{"EventSource": "aws:sns"}, *_] as records}:
             for record in records:
-                _hear(json.loads(record["Sns"]["Message"]))
+                _on_notification(json.loads(record["Sns"]["Message"]))
         case {"Records": [{"eventSource": "aws:sqs"}, *_]}:
             processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
             return process_partial_response(event=event, record_handler=_receive, processor=processor, context=context)
         case {"source": "aws.events"}:
-            _tidy()
+            _run_maintenance()
         case _:
             raise ValueError(f"an event that settle does not know, with {', '.join(event)}")
     return None
 
 
-def _hear(notice: dict[str, Any]) -> None:
+def _on_notification(notice: dict[str, Any]) -> None:
     """What the endpoint says of an invocation; whether its job is over stands in the job."""
     job_id = str(notice.get("inferenceId", ""))
     job = _ports().jobs.get(job_id)
@@ -91,18 +91,18 @@ def _hear(notice: dict[str, Any]) -> None:
 
 def _receive(record: SQSRecord) -> None:
     if _name(record.event_source_arn, ":") == _name(_settings().webhook_queue_url, "/"):
-        _tell(_job_id(record))
+        _deliver_webhook(_job_id(record))
     else:
-        _bury(record)
+        _on_dead_letter(record)
 
 
-def _tell(job_id: str) -> None:
+def _deliver_webhook(job_id: str) -> None:
     outcome = deliver(_ports(), _settings(), job_id, _sender())
     log.info("webhook of %s: %s", job_id, outcome, extra={"job_id": job_id, "outcome": outcome})
     outcomes.count_webhook(outcome)
 
 
-def _bury(record: SQSRecord) -> None:
+def _on_dead_letter(record: SQSRecord) -> None:
     """A message that every painter failed at: its job fails, unless somebody paints it after all."""
     outcomes.count_dead_letter()
     try:
@@ -123,7 +123,7 @@ def _fail(job_id: str, detail: str) -> bool:
     return is_ended
 
 
-def _tidy() -> None:
+def _run_maintenance() -> None:
     began = _ports().clock.now()
     rescued: list[str] = []
     try:

@@ -18,8 +18,8 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from stylizer_api.contract_problems import MEDIA_TYPE
 from stylizer_api.middleware import HEADERS
+from stylizer_api.openapi_problems import MEDIA_TYPE
 from stylizer_server.addresses import Network, parse, site
 from stylizer_service.adapters.local.settings import LocalSettings
 from stylizer_service.problems import KINDS, problem

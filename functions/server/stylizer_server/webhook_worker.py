@@ -54,7 +54,7 @@ class WebhookWorker:
             self._stopping.wait(_POLL_SECONDS)
 
     def _deliver_due(self) -> None:
-        for job in self._ports.jobs.untold(self._ports.clock.now(), limit=_BATCH):
+        for job in self._ports.jobs.with_pending_webhook(self._ports.clock.now(), limit=_BATCH):
             if self._stopping.is_set():
                 return
             deliver(self._ports, self._settings, job.id, self._sender)

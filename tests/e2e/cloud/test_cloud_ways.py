@@ -15,7 +15,7 @@ from PIL import Image, ImageChops
 from standardwebhooks import Webhook, WebhookVerificationError
 from waiting import wait_for
 
-from stylizer_service.rows import stamp
+from stylizer_service.serialization import format_timestamp
 
 if TYPE_CHECKING:
     from .conftest import World
@@ -87,7 +87,7 @@ def test_what_is_over_is_let_go_and_said_to_be_gone(world: World, photo: bytes) 
     job_id = world.accept(content)
     world.painter.drain()
     for name in (content, job_id):
-        world.stage.change(name, expires_at=stamp(datetime.now(UTC) - timedelta(hours=1)))
+        world.stage.change(name, expires_at=format_timestamp(datetime.now(UTC) - timedelta(hours=1)))
     world.settle()
 
     assert world.job(job_id)["status"] == "expired"

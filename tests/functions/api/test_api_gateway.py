@@ -10,8 +10,8 @@ from urllib.parse import unquote
 import httpx
 import pytest
 
+from stylizer_api.access_log import log, log_as_json
 from stylizer_api.gateway import Handler, make_handler, prefix_and_path
-from stylizer_api.observing import log, log_as_json
 from stylizer_service.adapters.local import Local
 from stylizer_service.usecases import Service
 
@@ -321,7 +321,7 @@ def test_a_request_is_answered_even_if_it_cannot_be_told_of(
         raise OSError("no space left")
 
     if broken == "metrics":
-        monkeypatch.setattr("stylizer_api.observing.EphemeralMetrics", fail)
+        monkeypatch.setattr("stylizer_api.access_log.EphemeralMetrics", fail)
     else:
         monkeypatch.setattr(log, broken, fail)
     assert ann.get("/v1/styles/ink").json()["title"] == "In ink"

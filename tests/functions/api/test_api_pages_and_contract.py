@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from stylizer.capabilities import METHODS
 from stylizer_api.contract_file import deployed_contract
 from stylizer_api.files import content_tag
-from stylizer_api.preferences import wait_seconds
+from stylizer_api.prefer_header import wait_seconds
 from stylizer_service.models import StylizationRequest
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from stylizer_api.routers import stylizations
 from stylizer_service.adapters.local import Local
-from stylizer_service.records import When
+from stylizer_service.records import Precondition
 
 Accepted = Callable[..., str]
 Finish = Callable[[str], None]
@@ -186,7 +186,7 @@ def test_an_expired_painting_is_gone_and_says_so(
     finish(job_id)
     jobs = local.service.ports.jobs
     a_minute_ago = datetime.now(UTC) - timedelta(minutes=1)
-    assert jobs.update(job_id, When(statuses=("succeeded",)), expires_at=a_minute_ago)
+    assert jobs.update(job_id, Precondition(statuses=("succeeded",)), expires_at=a_minute_ago)
     local.service.sweep()
 
     answer = client.get(f"/v1/stylizations/{job_id}/image")

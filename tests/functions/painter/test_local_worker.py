@@ -16,7 +16,7 @@ from waiting import PATIENCE, is_running, wait_for
 
 from stylizer_service.adapters.local import Local
 from stylizer_service.records import Job
-from stylizer_service.rows import stamp
+from stylizer_service.serialization import format_timestamp
 from stylizer_service.settings import Settings
 
 Submit = Callable[..., str]
@@ -237,7 +237,7 @@ def test_what_has_expired_is_tidied_away_by_the_worker(
 ) -> None:
     job_id = submit()
     local.service.cancel_stylization("ann", job_id)
-    a_minute_ago = stamp(local.service.ports.clock.now() - timedelta(minutes=1))
+    a_minute_ago = format_timestamp(local.service.ports.clock.now() - timedelta(minutes=1))
     local.database.run("UPDATE jobs SET expires_at = ?", [a_minute_ago])
 
     start()

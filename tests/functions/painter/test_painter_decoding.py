@@ -17,22 +17,22 @@ import stylizer_painter.decoding as decoding
 from stylizer import images
 from stylizer.errors import CorruptImage, ImageError, MaskMismatch
 from stylizer.images import Limits
-from stylizer_painter.decoding import GuardedDecoder
+from stylizer_painter.decoding import SandboxedDecoder
 from stylizer_service.ports import Unavailable
-from stylizer_service.sandbox.guard import Bounds, Guard
+from stylizer_service.sandbox.sandbox import ResourceLimits, Sandbox
 from tools.fuzz import seeds
 
 LIMITS = Limits()
 
 
 @pytest.fixture(scope="module")
-def guarded() -> Iterator[GuardedDecoder]:
-    with closing(GuardedDecoder()) as decoder:
+def guarded() -> Iterator[SandboxedDecoder]:
+    with closing(SandboxedDecoder()) as decoder:
         yield decoder
 
 
 @pytest.mark.parametrize("name", seeds.NAMES)
-def test_every_kind_of_picture_comes_back_as_the_core_decodes_it(guarded: GuardedDecoder, name: str) -> None:
+def test_every_kind_of_picture_comes_back_as_the_core_decodes_it(guarded: SandboxedDecoder, name: str) -> None:
     data = seeds.make(name)
     direct = images.decode(data)
 
@@ -47,7 +47,7 @@ def test_every_kind_of_picture_comes_back_as_the_core_decodes_it(guarded: Guarde
     np.testing.assert_array_equal(mask, images.decode_mask(data, shape=direct.rgb.shape[:2]))
 
 
-def test_a_refusal_is_the_cores_own_in_every_word(guarded: GuardedDecoder) -> None:
+def test_a_refusal_is_the_cores_own_in_every_word(guarded: SandboxedDecoder) -> None:
     whole = seeds.make("png rgb")
     for data in (b"", b"some text", whole[: len(whole) // 2]):
         with pytest.raises(ImageError) as direct:
@@ -60,7 +60,7 @@ def test_a_refusal_is_the_cores_own_in_every_word(guarded: GuardedDecoder) -> No
         guarded.decode_mask(whole, shape=(9, 9), limits=LIMITS, field="mask")
 
 
-def test_a_picture_in_memory_needs_no_fork(guarded: GuardedDecoder) -> None:
+def test_a_picture_in_memory_needs_no_fork(guarded: SandboxedDecoder) -> None:
     square = Image.new("L", (20, 20), 7)
 
     assert guarded.decode(square, limits=LIMITS, field="content").rgb.max() == 7
@@ -78,9 +78,9 @@ def test_a_picture_in_memory_needs_no_fork(guarded: GuardedDecoder) -> None:
 def test_what_a_picture_did_to_its_decoder_is_told_by_the_name_of_the_input(
     monkeypatch: pytest.MonkeyPatch, conduct: str, error: type[ImageError], words: str
 ) -> None:
-    with closing(GuardedDecoder()) as decoder, closing(Guard("tools.fuzz.hostile_worker:work")) as guard:
-        monkeypatch.setattr(guard, "run", _doing(conduct, guard.run))
-        monkeypatch.setattr(decoder, "_guard", guard)
+    with closing(SandboxedDecoder()) as decoder, closing(Sandbox("tools.fuzz.hostile_worker:work")) as sandbox:
+        monkeypatch.setattr(sandbox, "run", _doing(conduct, sandbox.run))
+        monkeypatch.setattr(decoder, "_guard", sandbox)
         with pytest.raises(ImageError, match=words) as caught:
             decoder.decode_mask(seeds.make("png rgb"), shape=(1, 1), limits=LIMITS, field="mask")
 
@@ -89,16 +89,16 @@ def test_what_a_picture_did_to_its_decoder_is_told_by_the_name_of_the_input(
 
 
 def test_the_death_of_what_decodes_is_no_fault_of_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    with closing(GuardedDecoder()) as decoder, closing(Guard("tools.fuzz.hostile_worker:work")) as guard:
-        monkeypatch.setattr(guard, "run", _doing("kill the keeper", guard.run))
-        monkeypatch.setattr(decoder, "_guard", guard)
+    with closing(SandboxedDecoder()) as decoder, closing(Sandbox("tools.fuzz.hostile_worker:work")) as sandbox:
+        monkeypatch.setattr(sandbox, "run", _doing("kill the zygote", sandbox.run))
+        monkeypatch.setattr(decoder, "_guard", sandbox)
         with pytest.raises(Unavailable):
             decoder.decode(seeds.make("png rgb"), limits=LIMITS, field="content")
 
 
 def _doing(conduct: str, run: Callable[..., object]) -> Callable[..., object]:
-    bounds = Bounds(memory=2**27, cpu_seconds=1, seconds=30)
-    return lambda _, data, __: run({"do": conduct}, data, bounds)
+    resource_limits = ResourceLimits(memory=2**27, cpu_seconds=1, seconds=30)
+    return lambda _, data, __: run({"do": conduct}, data, resource_limits)
 
 
 def test_the_forks_come_from_a_process_without_torch() -> None:

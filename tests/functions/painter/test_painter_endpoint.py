@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from stylizer_painter import endpoint
-from stylizer_painter.endpoint import paint_patiently
+from stylizer_painter.endpoint import paint_with_retries
 from stylizer_service.adapters.local import Local
 from stylizer_service.ports import Unavailable
 
@@ -37,7 +37,7 @@ def test_a_table_that_is_out_of_reach_for_a_while_does_not_fail_a_job_that_waits
     job_id = submit(style="woodcut")
     outages(2)
 
-    assert paint_patiently(local.service.ports, local.service.settings, job_id, lambda: False) == "succeeded"
+    assert paint_with_retries(local.service.ports, local.service.settings, job_id, lambda: False) == "succeeded"
 
 
 def test_a_table_that_stays_out_of_reach_is_told(
@@ -47,4 +47,4 @@ def test_a_table_that_stays_out_of_reach_is_told(
     outages(3)
 
     with pytest.raises(Unavailable):
-        paint_patiently(local.service.ports, local.service.settings, job_id, lambda: False)
+        paint_with_retries(local.service.ports, local.service.settings, job_id, lambda: False)

@@ -210,6 +210,6 @@ def test_a_job_that_lost_every_painter_has_failed_for_whoever_finds_it_and_is_no
     job_id = submit()
     for _ in range(local.service.settings.max_attempts):
         assert claim(local.service.ports, local.service.settings, job_id)
-        local.queue.bury_painters()
+        local.queue.expire_all_leases()
 
     assert [paint(job_id), paint(job_id)] == ["failed", "nothing"]

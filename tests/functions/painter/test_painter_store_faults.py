@@ -34,7 +34,7 @@ def test_a_store_that_is_out_of_reach_costs_a_job_its_painter_and_not_its_life(
         with pytest.raises(Unavailable):
             paint(job_id)
     assert local.service.get_stylization("ann", job_id).status == "running"
-    local.queue.bury_painters()
+    local.queue.expire_all_leases()
 
     assert paint(job_id) == "succeeded"
 
@@ -88,8 +88,8 @@ def test_a_painting_for_which_the_disk_has_no_room_is_handed_back_uncounted_and_
         pytest.raises(Unavailable, match="File too large"),
     ):
         paint(job_id)
-    assert local.queue.bury_painters(counts=False) == 1
-    assert local.queue.bury_painters(counts=False) == 0  # only once for each time that it was taken
+    assert local.queue.expire_all_leases(counts=False) == 1
+    assert local.queue.expire_all_leases(counts=False) == 0  # only once for each time that it was taken
     assert not list((local.service.settings.data_dir / "drafts").iterdir())
 
     assert paint(job_id) == "succeeded"

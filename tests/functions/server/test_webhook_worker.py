@@ -103,11 +103,11 @@ def test_webhook_worker_survives_a_database_error(local: Local, ports: Ports, ca
     class FailingOnce(SqliteJobs):
         failures = 1
 
-        def untold(self, now: datetime, *, limit: int) -> list[Job]:
+        def with_pending_webhook(self, now: datetime, *, limit: int) -> list[Job]:
             if self.failures:
                 self.failures -= 1
                 raise sqlite3.OperationalError("disk I/O error")
-            return super().untold(now, limit=limit)
+            return super().with_pending_webhook(now, limit=limit)
 
     job_id = ended_job(ports)
 

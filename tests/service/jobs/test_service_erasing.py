@@ -34,9 +34,9 @@ def test_a_finished_painting_goes_with_its_files_at_once_and_is_forgotten_later(
     assert service.ports.blobs.size(f"jobs/{job.id}/content") is None
     assert service.ports.blobs.size(result.result.key) is None
     assert refusal(service.image_url, "ann", job.id).status == 410
-    untold = service.ports.jobs.get(job.id)
-    assert untold is not None
-    assert untold.notify_at is None
+    with_pending_webhook = service.ports.jobs.get(job.id)
+    assert with_pending_webhook is not None
+    assert with_pending_webhook.notify_at is None
     clock.advance(days=30, seconds=1)
     service.sweep()
     assert refusal(service.get_stylization, "ann", job.id).code == "not-found"

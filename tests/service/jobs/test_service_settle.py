@@ -316,7 +316,7 @@ def test_a_caller_who_was_not_told_in_time_is_told_by_a_later_try(
     service.cancel_stylization("ann", job_id)
     clock.advance(seconds=59)
     assert rescue(service) == 0
-    assert [job.id for job in service.ports.jobs.untold(service.ports.clock.now(), limit=10)] == [job_id]
+    assert [job.id for job in service.ports.jobs.with_pending_webhook(service.ports.clock.now(), limit=10)] == [job_id]
     clock.advance(seconds=1)
     assert rescue(service) == 1
 
@@ -334,7 +334,7 @@ def test_whichever_way_a_job_ends_its_caller_is_to_be_told_from_that_moment(
     service: Service, job_id: str, end: str, woken: list[str]
 ) -> None:
     now = service.ports.clock.now()
-    assert service.ports.jobs.untold(now, limit=10) == []
+    assert service.ports.jobs.with_pending_webhook(now, limit=10) == []
     if end == "canceled":
         service.cancel_stylization("ann", job_id)
     elif end == "failed":
@@ -342,7 +342,7 @@ def test_whichever_way_a_job_ends_its_caller_is_to_be_told_from_that_moment(
     else:
         take(service, job_id).succeed(b"painting", preview=b"small", width=1, height=1)
 
-    due = service.ports.jobs.untold(now, limit=10)
+    due = service.ports.jobs.with_pending_webhook(now, limit=10)
     assert [(job.id, job.status, job.notify_at) for job in due] == [(job_id, end, now)]
     assert woken == [job_id]
 
@@ -350,5 +350,5 @@ def test_whichever_way_a_job_ends_its_caller_is_to_be_told_from_that_moment(
 def test_a_job_without_a_webhook_leaves_nobody_to_tell(service: Service, order: Order, woken: list[str]) -> None:
     job_id = service.create_stylization("ann", order())[0].id
     service.cancel_stylization("ann", job_id)
-    assert service.ports.jobs.untold(service.ports.clock.now(), limit=10) == []
+    assert service.ports.jobs.with_pending_webhook(service.ports.clock.now(), limit=10) == []
     assert woken == []

@@ -58,9 +58,12 @@ def stored(service: Service, job_id: str) -> Job:
     return job
 
 
-def untold(service: Service) -> list[str]:
+def with_pending_webhook(service: Service) -> list[str]:
     """Everyone who may ever be told something."""
-    return [job.id for job in service.ports.jobs.untold(service.ports.clock.now() + timedelta(days=99), limit=10)]
+    return [
+        job.id
+        for job in service.ports.jobs.with_pending_webhook(service.ports.clock.now() + timedelta(days=99), limit=10)
+    ]
 
 
 def fail(service: Service, job_id: str) -> None:
@@ -89,7 +92,7 @@ def test_a_caller_is_told_once_of_each_end_with_all_that_get_would_say(
     assert told(service, job_id, receiver.sender()) == "nothing"
     ends[end]()
 
-    assert untold(service) == [job_id]
+    assert with_pending_webhook(service) == [job_id]
     assert [told(service, job_id, receiver.sender()) for _ in range(2)] == ["told", "nothing"]
 
     [heard] = receiver.heard
@@ -100,7 +103,7 @@ def test_a_caller_is_told_once_of_each_end_with_all_that_get_would_say(
     assert without_signature(event["data"]) == without_signature(json.loads(got.model_dump_json()))
     assert event["timestamp"] == event["data"]["finished_at"]
     assert (heard.headers["webhook-id"], heard.headers["Content-Type"]) == (job_id, "application/json")
-    assert untold(service) == []
+    assert with_pending_webhook(service) == []
 
 
 def test_only_the_owners_secret_and_the_untouched_message_verify(
@@ -127,7 +130,7 @@ def test_what_nobody_asked_for_is_not_told(service: Service, order: Order, recei
     service.cancel_stylization("ann", quiet)
 
     assert [told(service, job_id, receiver.sender()) for job_id in (quiet, "stz_nobody")] == ["nothing"] * 2
-    assert (receiver.heard, untold(service)) == ([], [])
+    assert (receiver.heard, with_pending_webhook(service)) == ([], [])
 
 
 def test_a_try_that_fails_is_made_again_when_it_is_due_until_it_is_heard(
@@ -153,7 +156,7 @@ def test_a_try_that_fails_is_made_again_when_it_is_due_until_it_is_heard(
     assert {heard.headers["webhook-id"] for heard in receiver.heard} == {canceled}
     stamps = [int(heard.headers["webhook-timestamp"]) for heard in receiver.heard]
     assert [later - before for before, later in pairwise(stamps)] == [3600, 3600, 7200]
-    assert untold(service) == []
+    assert with_pending_webhook(service) == []
 
 
 def test_of_deliverers_at_the_same_time_one_sends(service: Service, canceled: str, receiver: Receiver) -> None:
@@ -226,7 +229,7 @@ def test_the_pauses_grow_from_seconds_to_hours_until_it_is_given_up(
     least = [service.settings.webhook_timeout + pause for pause in (5, 30, 120, 600, 1800, 3600, 10800)]
     assert all(low <= pause <= 1.2 * low for low, pause in zip(least, pauses, strict=True))
     assert f"{canceled}: given up after 8 tries: it was answered with status 503" in caplog.text
-    assert (untold(service), len(receiver.heard)) == ([], 8)
+    assert (with_pending_webhook(service), len(receiver.heard)) == ([], 8)
     assert told(service, canceled, receiver.sender()) == "nothing"
 
 
@@ -238,7 +241,7 @@ def test_a_receiver_that_says_it_is_gone_is_not_asked_again(
     assert told(service, canceled, receiver.sender()) == "given-up"
     clock.advance(days=1)
     assert told(service, canceled, receiver.sender()) == "nothing"
-    assert (untold(service), len(receiver.heard)) == ([], 1)
+    assert (with_pending_webhook(service), len(receiver.heard)) == ([], 1)
 
 
 def test_a_deliverer_killed_at_every_try_does_not_go_on_forever(
@@ -250,7 +253,7 @@ def test_a_deliverer_killed_at_every_try_does_not_go_on_forever(
         clock.advance(hours=4)
 
     assert told(service, canceled, receiver.sender()) == "given-up"
-    assert (untold(service), receiver.heard) == ([], [])
+    assert (with_pending_webhook(service), receiver.heard) == ([], [])
 
 
 def test_a_caller_out_of_reach_until_the_painting_is_gone_is_told_of_that(
@@ -315,7 +318,7 @@ def test_who_is_to_be_told_is_told_once_the_key_that_was_missing_is_back(
 ) -> None:
     with pytest.raises(RuntimeError, match=f"{canceled} has a webhook, and there is no key"):
         deliver(replace(service.ports, webhook_key=None), service.settings, canceled, receiver.sender())
-    assert (receiver.heard, untold(service)) == ([], [canceled])
+    assert (receiver.heard, with_pending_webhook(service)) == ([], [canceled])
 
     assert told(service, canceled, receiver.sender()) == "told"
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response, status
 from fastapi.responses import RedirectResponse
 
-from stylizer_api.context import Owner, PageQuery, Use, json_only
+from stylizer_api.context import OwnerDep, PageQuery, ServiceDep, json_only
 from stylizer_api.files import BINARY, content_tag, send_file
 from stylizer_api.links import Mounted
 from stylizer_service.models import Page, Style, StyleRequest
@@ -17,7 +17,9 @@ router = APIRouter(prefix="/v1/styles", tags=["Styles"])
 
 
 @router.get("", summary="List the styles")
-def list_styles(owner: Owner, service: Use, mount: Mounted, query: Annotated[PageQuery, Query()]) -> Page[Style]:
+def list_styles(
+    owner: OwnerDep, service: ServiceDep, mount: Mounted, query: Annotated[PageQuery, Query()]
+) -> Page[Style]:
     """The built-in styles, those that paint best first, then your own, newest first."""
     return mount.resource(service.list_styles(owner, limit=query.limit, cursor=query.cursor))
 
@@ -28,7 +30,7 @@ def list_styles(owner: Owner, service: Use, mount: Mounted, query: Annotated[Pag
     status_code=status.HTTP_201_CREATED,
     dependencies=[Depends(json_only)],
 )
-def create_style(owner: Owner, service: Use, mount: Mounted, body: StyleRequest, response: Response) -> Style:
+def create_style(owner: OwnerDep, service: ServiceDep, mount: Mounted, body: StyleRequest, response: Response) -> Style:
     """Makes a style from an upload, to be used by its id like a built-in one; it does not expire."""
     style = mount.resource(service.create_style(owner, body.upload, body.title))
     response.headers["Location"] = style.links.self
@@ -36,7 +38,7 @@ def create_style(owner: Owner, service: Use, mount: Mounted, body: StyleRequest,
 
 
 @router.get("/{id}", summary="Get one style")
-def get_style(owner: Owner, service: Use, mount: Mounted, id: str) -> Style:  # noqa: A002 - the name in the contract
+def get_style(owner: OwnerDep, service: ServiceDep, mount: Mounted, id: str) -> Style:  # noqa: A002 - the name in the contract
     """What is known about a style."""
     return mount.resource(service.get_style(owner, id))
 
@@ -52,8 +54,8 @@ def get_style(owner: Owner, service: Use, mount: Mounted, id: str) -> Style:  # 
     },
 )
 def get_style_image(
-    owner: Owner,
-    service: Use,
+    owner: OwnerDep,
+    service: ServiceDep,
     mount: Mounted,
     id: str,  # noqa: A002
     request: Request,
@@ -69,6 +71,6 @@ def get_style_image(
 
 
 @router.post("/{id}/delete", summary="Delete a style of your own", status_code=status.HTTP_204_NO_CONTENT)
-def delete_style(owner: Owner, service: Use, id: str) -> None:  # noqa: A002
+def delete_style(owner: OwnerDep, service: ServiceDep, id: str) -> None:  # noqa: A002
     """Deletes it and its picture at once; paintings that use it are not affected. A built-in style is a 409."""
     service.delete_style(owner, id)

@@ -10,11 +10,11 @@ from fastapi import APIRouter, Header, Query, Request, Response, status
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 
-from stylizer_api.context import AppContext, Context, Owner, PageQuery, Use
+from stylizer_api.context import AppContext, Context, OwnerDep, PageQuery, ServiceDep
 from stylizer_api.files import BINARY
-from stylizer_api.intake import BODY, read_request
-from stylizer_api.links import Mount, Mounted
-from stylizer_api.preferences import wait_seconds
+from stylizer_api.links import Mounted, RootPath
+from stylizer_api.prefer_header import wait_seconds
+from stylizer_api.request_body import BODY, read_request
 from stylizer_service.models import FINAL, RESULT_MEDIA_TYPES, Page, Status, Stylization
 
 router = APIRouter(prefix="/v1/stylizations", tags=["Stylizations"])
@@ -45,7 +45,7 @@ class ListQuery(PageQuery):
     },
 )
 async def create_stylization(
-    owner: Owner,
+    owner: OwnerDep,
     context: AppContext,
     mount: Mounted,
     request: Request,
@@ -115,7 +115,7 @@ def _say_when_to_ask_again(job: Stylization, response: Response) -> None:
 
 @router.get("", summary="List your paintings")
 def list_stylizations(
-    owner: Owner, service: Use, mount: Mounted, query: Annotated[ListQuery, Query()]
+    owner: OwnerDep, service: ServiceDep, mount: Mounted, query: Annotated[ListQuery, Query()]
 ) -> Page[Stylization]:
     """Newest first, of any status unless one is asked for."""
     page = service.list_stylizations(owner, limit=query.limit, cursor=query.cursor, status=query.status)
@@ -124,8 +124,8 @@ def list_stylizations(
 
 @router.get("/{id}", summary="See how a painting is")
 async def get_stylization(
-    owner: Owner,
-    service: Use,
+    owner: OwnerDep,
+    service: ServiceDep,
     mount: Mounted,
     id: str,  # noqa: A002
     response: Response,
@@ -147,7 +147,7 @@ async def get_stylization(
         303: {"description": "Where the file is, for a short while. `curl -L` follows."},
     },
 )
-def get_stylization_image(owner: Owner, service: Use, mount: Mounted, id: str) -> Response:  # noqa: A002
+def get_stylization_image(owner: OwnerDep, service: ServiceDep, mount: Mounted, id: str) -> Response:  # noqa: A002
     """Leads to the file: 409 as long as there is none, 410 when it has expired."""
     return _redirect(mount, service.image_url(owner, id))
 
@@ -162,23 +162,23 @@ def get_stylization_image(owner: Owner, service: Use, mount: Mounted, id: str) -
         303: {"description": "Where a small picture of the present state is, for a short while."},
     },
 )
-def get_stylization_preview(owner: Owner, service: Use, mount: Mounted, id: str) -> Response:  # noqa: A002
+def get_stylization_preview(owner: OwnerDep, service: ServiceDep, mount: Mounted, id: str) -> Response:  # noqa: A002
     """Leads to a small picture: 404 as long as there is none."""
     return _redirect(mount, service.preview_url(owner, id))
 
 
-def _redirect(mount: Mount, url: str) -> Response:
+def _redirect(mount: RootPath, url: str) -> Response:
     return RedirectResponse(mount.link(url), status.HTTP_303_SEE_OTHER)
 
 
 @router.post("/{id}/cancel", summary="Stop a painting")
-def cancel_stylization(owner: Owner, service: Use, mount: Mounted, id: str) -> Stylization:  # noqa: A002
+def cancel_stylization(owner: OwnerDep, service: ServiceDep, mount: Mounted, id: str) -> Stylization:  # noqa: A002
     """Takes effect at once, and may be repeated; a painting that has ended otherwise is a 409."""
     return mount.resource(service.cancel_stylization(owner, id))
 
 
 @router.post("/{id}/delete", summary="Delete a painting")
-def delete_stylization(owner: Owner, service: Use, mount: Mounted, id: str) -> Stylization:  # noqa: A002
+def delete_stylization(owner: OwnerDep, service: ServiceDep, mount: Mounted, id: str) -> Stylization:  # noqa: A002
     """Deletes its files at once, the photo's copy among them, and ends it if it has not ended. May be repeated.
 
     What is left for 30 days is that there was one: `status` is `expired`, and there is no image any more.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Depends, status
 
-from stylizer_api.context import Owner, Use, json_only
+from stylizer_api.context import OwnerDep, ServiceDep, json_only
 from stylizer_api.links import Mounted
 from stylizer_service.models import Upload, UploadRequest
 
@@ -17,7 +17,7 @@ router = APIRouter(prefix="/v1/uploads", tags=["Uploads"])
     status_code=status.HTTP_201_CREATED,
     dependencies=[Depends(json_only)],
 )
-def create_upload(owner: Owner, service: Use, mount: Mounted, body: UploadRequest) -> Upload:
+def create_upload(owner: OwnerDep, service: ServiceDep, mount: Mounted, body: UploadRequest) -> Upload:
     """Gives a form that takes one file.
 
     Send its `fields` and then the file as `file`, as multipart/form-data, to `url`.
@@ -27,6 +27,6 @@ def create_upload(owner: Owner, service: Use, mount: Mounted, body: UploadReques
 
 
 @router.post("/{id}/delete", summary="Delete an upload", status_code=status.HTTP_204_NO_CONTENT)
-def delete_upload(owner: Owner, service: Use, id: str) -> None:  # noqa: A002
+def delete_upload(owner: OwnerDep, service: ServiceDep, id: str) -> None:  # noqa: A002
     """Deletes its file at once; paintings and styles that were made from it are not affected."""
     service.delete_upload(owner, id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from stylizer_api.context import Owner, Use
+from stylizer_api.context import OwnerDep, ServiceDep
 
 router = APIRouter(prefix="/v1/webhook-secret", tags=["Webhooks"])
 
@@ -20,6 +20,6 @@ class WebhookSecret(BaseModel):
 
 
 @router.get("", summary="Get the secret that your webhooks are signed with")
-def get_webhook_secret(owner: Owner, service: Use) -> WebhookSecret:
+def get_webhook_secret(owner: OwnerDep, service: ServiceDep) -> WebhookSecret:
     """It is your own, and stays the same. 404 where the service sends no webhooks."""
     return WebhookSecret(secret=service.webhook_secret(owner))

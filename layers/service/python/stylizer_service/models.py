@@ -29,7 +29,7 @@ from stylizer.options import (
 from stylizer_service.problems import Problem
 
 Status = Literal["queued", "running", "succeeded", "failed", "canceled", "expired"]
-Way = Literal["queue", "gpu"]
+Backend = Literal["queue", "gpu"]
 """How jobs come to painters: by the queue, or by an endpoint with a GPU."""
 MediaType = Literal[
     "image/jpeg",

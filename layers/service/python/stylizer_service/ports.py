@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import BinaryIO, Literal, Protocol, Unpack
 
 from stylizer_service.models import Status
-from stylizer_service.records import IdempotencyRecord, Job, JobChanges, StyleRecord, UploadRecord, When
+from stylizer_service.records import IdempotencyRecord, Job, JobChanges, Precondition, StyleRecord, UploadRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Jobs(Protocol):
     ) -> tuple[list[Job], str | None]:
         """A page of the owner's jobs and the cursor of the next, if there is one. Raises `BadCursor`."""
 
-    def update(self, job_id: str, when: When, **changes: Unpack[JobChanges]) -> Job | None:
+    def update(self, job_id: str, when: Precondition, **changes: Unpack[JobChanges]) -> Job | None:
         """Apply the changes if the condition holds, in one write.
 
         Returns:
@@ -95,10 +95,10 @@ class Jobs(Protocol):
     def due(self, status: Status, now: datetime, *, limit: int) -> list[Job]:
         """Some jobs in that status whose `expires_at` has passed, longest first."""
 
-    def bereft(self, now: datetime, *, limit: int) -> list[Job]:
+    def with_expired_lease(self, now: datetime, *, limit: int) -> list[Job]:
         """Some running jobs whose lease has run out."""
 
-    def untold(self, now: datetime, *, limit: int) -> list[Job]:
+    def with_pending_webhook(self, now: datetime, *, limit: int) -> list[Job]:
         """Some jobs whose `notify_at` has passed, longest first."""
 
     def delete(self, job_id: str) -> None:
@@ -156,7 +156,7 @@ class Intake(Protocol):
         """Raise `queue-full` or `storage-full` if the owner has too many waiting, or the painting no room."""
 
 
-class Unlimited:
+class NoLimits:
     """Port `Intake` where a gateway counts for each caller, and there is no end to the store."""
 
     def upload(self, owner: str) -> None:
@@ -176,7 +176,7 @@ class Unlimited:
         """All are welcome."""
 
 
-_UNLIMITED = Unlimited()
+_UNLIMITED = NoLimits()
 
 
 Trace = Literal["sent", "unsent", "no-way"]

@@ -18,7 +18,14 @@ from stylizer_service.header_tiff import RAW_PHOTO
 from stylizer_service.models import MEDIA_TYPES, MediaType
 from stylizer_service.ports import Unavailable
 from stylizer_service.problems import ProblemError, failure
-from stylizer_service.sandbox.guard import Bounds, Crashed, Guard, GuardError, KeeperDied, Late
+from stylizer_service.sandbox.sandbox import (
+    Crashed,
+    GuardError,
+    ResourceLimits,
+    Sandbox,
+    SandboxUnavailable,
+    WallClockTimeout,
+)
 from stylizer_service.settings import Settings
 
 _NOUNS = {
@@ -35,7 +42,7 @@ _SECONDS = 15
 _OVERHEAD = 128 * 2**20
 _KNOWN = 1000
 """Of so many files it is remembered what was found; it takes a few hundred bytes for each."""
-_GUARD = Guard("stylizer_service.headers:examine", at_once=4)
+_GUARD = Sandbox("stylizer_service.headers:examine", at_once=4)
 atexit.register(_GUARD.close)
 
 
@@ -118,8 +125,10 @@ class Probe:
         memory = 4 * self._limits.max_bytes + _OVERHEAD
         request = {"media_type": media_type, "max_pixels": self._limits.max_pixels}
         try:
-            found, _ = _GUARD.run(request, data, Bounds(memory=memory, cpu_seconds=CPU_SECONDS, seconds=_SECONDS))
-        except (KeeperDied, Late) as error:
+            found, _ = _GUARD.run(
+                request, data, ResourceLimits(memory=memory, cpu_seconds=CPU_SECONDS, seconds=_SECONDS)
+            )
+        except (SandboxUnavailable, WallClockTimeout) as error:
             raise Unavailable("pictures cannot be looked at here for the moment") from error
         except Crashed as error:
             raise _corrupt(field) from error

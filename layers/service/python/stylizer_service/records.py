@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TypedDict
 
 from stylizer.options import MethodName
-from stylizer_service.models import FINAL, MediaType, PaintingOptions, Seconds, Status, StyleWeight, Way
+from stylizer_service.models import FINAL, Backend, MediaType, PaintingOptions, Seconds, Status, StyleWeight
 from stylizer_service.problems import Problem
 
 
@@ -92,7 +92,7 @@ class Job:
     lease_expires_at: datetime | None = None
     result: ResultRecord | None = None
     error: Problem | None = None
-    way: Way = "queue"
+    way: Backend = "queue"
     webhook: str | None = None
     notify_at: datetime | None = None
     notify_attempts: int = 0
@@ -131,7 +131,7 @@ class JobChanges(TypedDict, total=False):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class When:
+class Precondition:
     """The condition of a conditional write: every part that is given must hold.
 
     Attributes:

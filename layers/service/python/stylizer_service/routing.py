@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from stylizer.options import FeaturesName, MethodName, Quality
-from stylizer_service.models import Way
+from stylizer_service.models import Backend
 from stylizer_service.problems import failure
 from stylizer_service.settings import Settings
 
@@ -65,7 +65,7 @@ COSTS: dict[tuple[MethodName, FeaturesName | None], dict[Quality, Cost]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class Capacity:
     """What the painters of a stage have for one painting.
 
     Attributes:
@@ -79,14 +79,14 @@ class Stage:
     gpu: bool = False
 
     @classmethod
-    def of(cls, settings: Settings) -> Stage:
+    def of(cls, settings: Settings) -> Capacity:
         """The stage that the settings describe."""
         return cls(settings.painter_seconds, settings.painter_memory, settings.gpu)
 
 
-def choose_way(
-    method: MethodName, size: int, quality: Quality, stage: Stage, *, features: FeaturesName | None = None
-) -> Way:
+def select_backend(
+    method: MethodName, size: int, quality: Quality, stage: Capacity, *, features: FeaturesName | None = None
+) -> Backend:
     """Say where a painting goes.
 
     Args:
@@ -124,12 +124,12 @@ def _memory(cost: Cost, size: int) -> float:
     return cost.memory + cost.memory_per_megapixel * size**2 / 1e6
 
 
-def _fits(cost: Cost, size: int, stage: Stage) -> bool:
+def _fits(cost: Cost, size: int, stage: Capacity) -> bool:
     in_time = stage.seconds is None or _seconds(cost, size) <= stage.seconds
     return in_time and (stage.memory is None or _memory(cost, size) <= stage.memory)
 
 
-def _largest(cost: Cost, size: int, stage: Stage) -> int | None:
+def _largest(cost: Cost, size: int, stage: Capacity) -> int | None:
     """The largest size below one that does not fit, or None if none does."""
     squares = [float(size**2)]
     if stage.seconds is not None:

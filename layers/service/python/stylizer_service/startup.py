@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def of_things_that_stay() -> Iterator[None]:
+def frozen_imports() -> Iterator[None]:
     """Import what a process needs to the end, without looking for garbage among it, now or ever after.
 
     Looking through them again and again while more are made took a fifth of the time that the API's imports take.

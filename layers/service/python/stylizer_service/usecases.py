@@ -17,7 +17,7 @@ from typing import BinaryIO, TypeVar
 
 from stylizer import capabilities
 from stylizer.errors import StylizerError
-from stylizer_service import cursors, views
+from stylizer_service import cursors, presenters
 from stylizer_service.catalog import BuiltinStyle, Catalog
 from stylizer_service.files import suffix
 from stylizer_service.inputs import Inputs, upload_key
@@ -39,8 +39,8 @@ from stylizer_service.models import (
 from stylizer_service.ports import BadCursor, Ports
 from stylizer_service.probe import Probe
 from stylizer_service.problems import ProblemError, expired, failure, from_error, invalid, not_found, problem
-from stylizer_service.records import IdempotencyRecord, Job, StyleRecord, UploadRecord, When, is_final
-from stylizer_service.routing import Stage, choose_way
+from stylizer_service.records import IdempotencyRecord, Job, Precondition, StyleRecord, UploadRecord, is_final
+from stylizer_service.routing import Capacity, select_backend
 from stylizer_service.settings import Settings
 from stylizer_service.webhooks.delivery import check_webhook, webhook_secret
 
@@ -147,7 +147,7 @@ class Service:
             raise
         record = StyleRecord(id=style_id, owner=owner, title=title, created_at=self.ports.clock.now(), key=key)
         self.ports.styles.put(record)  # if this fails the picture stays, for it may have been done all the same
-        return views.own_style(record)
+        return presenters.own_style(record)
 
     def list_styles(self, owner: str, *, limit: int = 50, cursor: str | None = None) -> Page[Style]:
         """The built-in styles in the catalog's order, then the caller's own, newest first."""
@@ -156,7 +156,7 @@ class Service:
         items: list[Style] = []
         if kind == "built-in":
             rest = self._built_in_after(place)
-            items = [views.builtin_style(style) for style in rest[:limit]]
+            items = [presenters.builtin_style(style) for style in rest[:limit]]
             if len(rest) > limit:
                 return Page(items=items, next_cursor=cursors.encode("built-in", items[-1].id))
             place = ""
@@ -165,7 +165,7 @@ class Service:
             more, _ = self.ports.styles.page(owner, limit=1, cursor=None)
             return Page(items=items, next_cursor=cursors.encode("own", "") if more else None)
         own, following = _with_cursor(lambda: self.ports.styles.page(owner, limit=room, cursor=place or None))
-        items += [views.own_style(record) for record in own]
+        items += [presenters.own_style(record) for record in own]
         return Page(items=items, next_cursor=cursors.encode("own", following) if following else None)
 
     def _built_in_after(self, place: str) -> list[BuiltinStyle]:
@@ -180,7 +180,7 @@ class Service:
     def get_style(self, owner: str, style_id: str) -> Style:
         """One style, built in or the caller's own."""
         builtin = self.catalog.get(style_id)
-        return views.builtin_style(builtin) if builtin else views.own_style(self._own_style(owner, style_id))
+        return presenters.builtin_style(builtin) if builtin else presenters.own_style(self._own_style(owner, style_id))
 
     def style_image(self, owner: str, style_id: str) -> Path | str:
         """Where the picture of a style is: the file of a built-in one, or a signed link to an own one."""
@@ -224,8 +224,8 @@ class Service:
         # Not before the key: a request that was accepted once is replayed, even if limits have changed since.
         _validate_for_method(request)
         check_webhook(self.ports, request.webhook)
-        way = choose_way(
-            request.method, request.size, request.quality, Stage.of(self.settings), features=request.features
+        way = select_backend(
+            request.method, request.size, request.quality, Capacity.of(self.settings), features=request.features
         )
         job = replace(job, way=way)
         self._check_queue()
@@ -258,7 +258,7 @@ class Service:
     def cancel_stylization(self, owner: str, job_id: str) -> Stylization:
         """Stop a painting that is not done. Canceling twice is fine; a finished one is a `conflict`."""
         job = self._job(owner, job_id)
-        canceled = end(self.ports, self.settings, job, When(statuses=("queued", "running")), "canceled")
+        canceled = end(self.ports, self.settings, job, Precondition(statuses=("queued", "running")), "canceled")
         current = canceled or self._job(owner, job_id)
         if current.status != "canceled":
             raise failure(
@@ -285,7 +285,7 @@ class Service:
                 allowed="a stylization that has succeeded",
             )
             raise ProblemError(none, retry_after=_soon(job))
-        return self._url(job.result.key, filename=views.file_name(job))
+        return self._url(job.result.key, filename=presenters.file_name(job))
 
     def preview_url(self, owner: str, job_id: str) -> str:
         """A signed link to a small picture of how far it is."""
@@ -367,13 +367,13 @@ class Service:
         return job
 
     def _is_expired(self, job: Job) -> bool:
-        return views.is_expired(job, self.ports.clock.now())
+        return presenters.is_expired(job, self.ports.clock.now())
 
     def _view(self, job: Job) -> Stylization:
-        return views.present(self.ports, self.settings, job)
+        return presenters.present(self.ports, self.settings, job)
 
     def _url(self, key: str, *, filename: str) -> str:
-        return views.link(self.ports, self.settings, key, filename=filename)
+        return presenters.link(self.ports, self.settings, key, filename=filename)
 
 
 def _validate_for_method(request: StylizationRequest) -> None:

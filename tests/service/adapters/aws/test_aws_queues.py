@@ -13,12 +13,12 @@ from stylizer_service.adapters.aws import open_ports
 from stylizer_service.adapters.aws.clients import Clients
 from stylizer_service.adapters.aws.secrets import WebhookKey
 from stylizer_service.adapters.aws.settings import ApiSettings
-from stylizer_service.models import PaintingOptions, StyleWeight, Way, new_id
+from stylizer_service.models import Backend, PaintingOptions, StyleWeight, new_id
 from stylizer_service.records import Job
 from stylizer_service.usecases import Service
 
 
-def job(way: Way) -> Job:
+def job(way: Backend) -> Job:
     now = datetime.now(UTC)
     return Job(
         id=new_id("stz"),

@@ -20,7 +20,7 @@ from stylizer_service.adapters.aws.settings import ApiSettings
 from stylizer_service.jobs.leases import claim
 from stylizer_service.models import PaintingOptions, StyleWeight, new_id
 from stylizer_service.ports import BadCursor, Clock, Jobs, Unavailable
-from stylizer_service.records import IdempotencyRecord, Job, StyleRecord, UploadRecord, When
+from stylizer_service.records import IdempotencyRecord, Job, Precondition, StyleRecord, UploadRecord
 from stylizer_service.usecases import Service
 
 TOO_MUCH = refuse(*THROTTLED["dynamodb"])
@@ -117,19 +117,19 @@ def test_a_painter_whose_writes_go_unanswered_for_once_keeps_its_job(
 
 def test_a_write_that_was_lost_on_the_way_and_came_too_late_did_not_happen(jobs: Jobs, stored: Job, line: Line) -> None:
     def overtake(carry: Carry) -> None:  # noqa: ARG001 - never carried: another is faster
-        other = jobs.update(stored.id, When(statuses=("queued",)), status="canceled")
+        other = jobs.update(stored.id, Precondition(statuses=("queued",)), status="canceled")
         assert other is not None
 
     line.go_wrong("UpdateItem", overtake)
 
-    assert jobs.update(stored.id, When(statuses=("queued",)), status="running", lease_token="t") is None
+    assert jobs.update(stored.id, Precondition(statuses=("queued",)), status="running", lease_token="t") is None
     after = jobs.get(stored.id)
     assert after is not None
     assert (after.status, after.lease_token) == ("canceled", None)
 
 
 def test_two_equal_changes_are_not_taken_for_one_that_was_repeated(jobs: Jobs, stored: Job) -> None:
-    change = When(statuses=("queued",))
+    change = Precondition(statuses=("queued",))
 
     assert jobs.update(stored.id, change, status="canceled") is not None
     assert jobs.update(stored.id, change, status="canceled") is None
@@ -189,7 +189,7 @@ def test_a_write_that_is_forbidden_is_not_taken_for_one_that_came_too_late(jobs:
     line.go_wrong("", refuse(400, b'{"__type": "x#AccessDeniedException", "message": "not yours"}'), times=2)
 
     with pytest.raises(ClientError, match="AccessDenied"):
-        jobs.update(stored.id, When(statuses=("queued",)), progress=0.5)
+        jobs.update(stored.id, Precondition(statuses=("queued",)), progress=0.5)
     with pytest.raises(ClientError, match="AccessDenied"):
         jobs.create(stored, None, stored.created_at)
     assert (len(line.seen), jobs.get(stored.id)) == (2, stored), "and nobody asks twice"
@@ -294,7 +294,7 @@ def test_a_query_goes_on_where_a_short_answer_ended(jobs: Jobs, new_job: NewJob,
     for job in made:
         jobs.create(job, None, clock.now())
     for job in made[-2:]:
-        jobs.update(job.id, When(statuses=("failed",)), expires_at=clock.now() + timedelta(hours=1))
+        jobs.update(job.id, Precondition(statuses=("failed",)), expires_at=clock.now() + timedelta(hours=1))
     # The first page ends early, and lists nothing that is still so.
     stale = [{"pk": {"S": job.id}, "status_list": {"S": "stz#failed"}, "expires_at": {"S": "x"}} for job in made[-2:]]
     first = {"Items": stale, "Count": 2, "ScannedCount": 2, "LastEvaluatedKey": stale[-1] | {"expires_at": {"S": "0"}}}
@@ -312,7 +312,7 @@ def test_a_job_that_an_index_lists_late_is_not_due_any_more(
 
     def then_it_changes(carry: Carry) -> Any:
         answer = carry()
-        late.append(jobs.update(stored.id, When(statuses=("queued",)), status="canceled"))
+        late.append(jobs.update(stored.id, Precondition(statuses=("queued",)), status="canceled"))
         return answer
 
     line.go_wrong("Query", then_it_changes)
@@ -360,7 +360,7 @@ def test_items_end_by_themselves_when_nobody_needs_them(
     assert 0 <= lasts(upload.id) - timedelta(days=2).total_seconds() < 1
     assert 0 <= lasts(job.id) - service.settings.record_ttl.total_seconds() < 1
     assert TTL not in item(style.id)
-    jobs.update(job.id, When(statuses=("queued",)), status="canceled", expires_at=later + timedelta(days=1))
+    jobs.update(job.id, Precondition(statuses=("queued",)), status="canceled", expires_at=later + timedelta(days=1))
     assert 0 <= lasts(job.id) - (service.settings.record_ttl + timedelta(days=1)).total_seconds() < 1
 
 
@@ -380,7 +380,7 @@ def test_progress_touches_no_index(service: Service, stored: Job, item: Item) ->
 
 
 def test_who_is_to_be_told_is_listed_only_so_long(jobs: Jobs, stored: Job, clock: Clock, item: Item) -> None:
-    queued, ended = When(statuses=("queued",)), When(statuses=("failed",))
+    queued, ended = Precondition(statuses=("queued",)), Precondition(statuses=("failed",))
     jobs.update(stored.id, queued, status="failed", notify_at=clock.now())
     assert item(stored.id)["notify_list"] == {"S": "due"}
 

@@ -86,11 +86,11 @@ from stylizer_service.adapters.local import open_local
 from stylizer_service.settings import Settings
 
 open_local(Settings(data_dir=sys.argv[1])).service.list_styles("ann")
-print([name for name in ("torch", "stylizer", "numpy", "PIL", "fastapi") if name in sys.modules])
+print([name for name in ("torch", "numpy", "PIL", "fastapi") if name in sys.modules])
 """
 
 
-def test_the_service_starts_without_loading_the_core_or_any_picture_library(tmp_path: Path) -> None:
+def test_service_starts_without_torch_numpy_or_pillow(tmp_path: Path) -> None:
     command = [sys.executable, "-c", _START, str(tmp_path)]
 
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "[]"

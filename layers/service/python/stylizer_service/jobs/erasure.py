@@ -6,7 +6,7 @@ from stylizer_service.inputs import upload_folder
 from stylizer_service.jobs.finish import end
 from stylizer_service.models import FINAL
 from stylizer_service.ports import Ports
-from stylizer_service.records import Job, StyleRecord, When
+from stylizer_service.records import Job, Precondition, StyleRecord
 from stylizer_service.settings import Settings
 
 
@@ -16,11 +16,11 @@ def erase_job(ports: Ports, settings: Settings, job: Job) -> None:
     As in a sweep, files go first: whoever is stopped in between leaves a job that can be erased again. A painter that
     is at it learns of the end from its next write, and takes away what it has written meanwhile.
     """
-    end(ports, settings, job, When(statuses=("queued", "running")), "canceled")
+    end(ports, settings, job, Precondition(statuses=("queued", "running")), "canceled")
     ports.blobs.delete_folder(job.folder)
     ports.jobs.update(
         job.id,
-        When(statuses=FINAL),
+        Precondition(statuses=FINAL),
         status="expired",
         expires_at=ports.clock.now(),
         result=None,

@@ -10,7 +10,7 @@ import logging
 from typing import Literal, Unpack
 
 from stylizer_service.ports import Ports
-from stylizer_service.records import Job, JobChanges, When
+from stylizer_service.records import Job, JobChanges, Precondition
 from stylizer_service.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -18,7 +18,9 @@ log = logging.getLogger(__name__)
 End = Literal["succeeded", "failed", "canceled"]
 
 
-def end(ports: Ports, settings: Settings, job: Job, when: When, how: End, **changes: Unpack[JobChanges]) -> Job | None:
+def end(
+    ports: Ports, settings: Settings, job: Job, when: Precondition, how: End, **changes: Unpack[JobChanges]
+) -> Job | None:
     """End a job if the condition holds.
 
     Args:

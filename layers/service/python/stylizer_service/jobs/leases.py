@@ -20,7 +20,7 @@ from stylizer_service.jobs.finish import End, end
 from stylizer_service.models import RESULT_MEDIA_TYPES, Seconds
 from stylizer_service.ports import Ports
 from stylizer_service.problems import Problem, problem
-from stylizer_service.records import Job, JobChanges, ResultRecord, When
+from stylizer_service.records import Job, JobChanges, Precondition, ResultRecord
 from stylizer_service.settings import Settings
 
 
@@ -43,11 +43,11 @@ def claim(ports: Ports, settings: Settings, job_id: str) -> Lease | None:
     """
     job = ports.jobs.get(job_id)
     now = ports.clock.now()
-    when = unattended(job, now) if job else None
+    when = claimable_when(job, now) if job else None
     if job is None or when is None:
         return None
     if job.status == "running" and job.attempt >= settings.max_attempts:
-        if give_up(ports, settings, job, when, painter_died(job)):
+        if fail_exhausted(ports, settings, job, when, painter_died(job)):
             raise GivenUp(job_id)
         return None
     taken = ports.jobs.update(
@@ -68,16 +68,16 @@ def claim(ports: Ports, settings: Settings, job_id: str) -> Lease | None:
     return Lease(ports, settings, taken)
 
 
-def unattended(job: Job, now: datetime) -> When | None:
+def claimable_when(job: Job, now: datetime) -> Precondition | None:
     """The condition under which nobody is at a job; None if somebody is, or nobody needs to be any more."""
     if job.status == "queued":
-        return When(statuses=("queued",))
+        return Precondition(statuses=("queued",))
     if job.status == "running" and job.lease_expires_at is not None and job.lease_expires_at <= now:
-        return When(statuses=("running",), token=job.lease_token, lease_expired_by=now)
+        return Precondition(statuses=("running",), token=job.lease_token, lease_expired_by=now)
     return None
 
 
-def give_up(ports: Ports, settings: Settings, job: Job, when: When, error: Problem) -> bool:
+def fail_exhausted(ports: Ports, settings: Settings, job: Job, when: Precondition, error: Problem) -> bool:
     """End a job that nobody is at, with the reason; returns whether the condition held."""
     if end(ports, settings, job, when, "failed", error=error) is None:
         return False
@@ -91,7 +91,7 @@ def painter_died(job: Job) -> Problem:
     return problem("painter-died", f"the painter died {job.attempt} times while painting this; a smaller size may help")
 
 
-def waiting_again(attempt: int) -> JobChanges:
+def requeued(attempt: int) -> JobChanges:
     """What a job that had a painter looks like when it waits for the next one."""
     return {
         "status": "queued",
@@ -114,7 +114,7 @@ class Lease:
         self.job = job
         self._ports = ports
         self._settings = settings
-        self._when = When(statuses=("running",), token=job.lease_token)
+        self._when = Precondition(statuses=("running",), token=job.lease_token)
 
     def renew(self) -> None:
         """Say that the painter is alive."""
@@ -174,7 +174,7 @@ class Lease:
         Args:
             counts: Whether this painter has used up one of the attempts that the job has.
         """
-        self._write(**waiting_again(self.job.attempt - (0 if counts else 1)))
+        self._write(**requeued(self.job.attempt - (0 if counts else 1)))
         self.abandon()
         self._ports.dispatcher.send(self.job)
 

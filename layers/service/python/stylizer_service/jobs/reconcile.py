@@ -12,10 +12,10 @@ from datetime import timedelta
 
 from stylizer_service.jobs.cleanup import discard
 from stylizer_service.jobs.finish import wake
-from stylizer_service.jobs.leases import give_up, painter_died, unattended, waiting_again
+from stylizer_service.jobs.leases import claimable_when, fail_exhausted, painter_died, requeued
 from stylizer_service.ports import Ports
 from stylizer_service.problems import Problem, problem
-from stylizer_service.records import Job, When
+from stylizer_service.records import Job, Precondition
 from stylizer_service.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -40,8 +40,8 @@ def fail(ports: Ports, settings: Settings, job_id: str, error: Problem) -> bool:
         Whether it was ended by this call: not if it has ended before, or a painter is at it.
     """
     job = ports.jobs.get(job_id)
-    when = unattended(job, ports.clock.now()) if job else None
-    return job is not None and when is not None and give_up(ports, settings, job, when, error)
+    when = claimable_when(job, ports.clock.now()) if job else None
+    return job is not None and when is not None and fail_exhausted(ports, settings, job, when, error)
 
 
 def resume(ports: Ports, settings: Settings, job: Job) -> bool:
@@ -51,16 +51,16 @@ def resume(ports: Ports, settings: Settings, job: Job) -> bool:
         Whether this call did it: not if the painter has been heard of since, or another call was first.
     """
     now = ports.clock.now()
-    when = unattended(job, now)
+    when = claimable_when(job, now)
     if when is None or job.status != "running":
         return False
     if job.attempt >= settings.max_attempts or job.expires_at <= now:
-        return give_up(ports, settings, job, when, painter_died(job))
+        return fail_exhausted(ports, settings, job, when, painter_died(job))
     if ports.dispatcher.trace(job) == "no-way":
-        return give_up(ports, settings, job, when, _NO_GPU)
+        return fail_exhausted(ports, settings, job, when, _NO_GPU)
     # Sent first: if this is broken off, the job is still found as one whose painter is silent, and is sent once more.
     ports.dispatcher.send(job)
-    if ports.jobs.update(job.id, when, **waiting_again(job.attempt)) is None:
+    if ports.jobs.update(job.id, when, **requeued(job.attempt)) is None:
         return False
     discard(ports, job.work_folder)
     return True
@@ -75,7 +75,7 @@ def send_again(ports: Ports, settings: Settings, job_id: str) -> bool:
     job = ports.jobs.get(job_id)
     if job is None or job.attempt + 1 >= settings.max_attempts or ports.dispatcher.trace(job) == "no-way":
         return False
-    if ports.jobs.update(job_id, When(statuses=("queued",)), attempt=job.attempt + 1) is None:
+    if ports.jobs.update(job_id, Precondition(statuses=("queued",)), attempt=job.attempt + 1) is None:
         return False
     ports.dispatcher.send(job)
     return True
@@ -114,7 +114,9 @@ def rescue(ports: Ports, settings: Settings) -> list[str]:
             return True
         return trace == "no-way" and fail(ports, settings, job.id, _NO_GPU)
 
-    found = _seen_to(ports.jobs.bereft(now, limit=_BATCH), lambda job: resume(ports, settings, job), failures)
+    found = _seen_to(
+        ports.jobs.with_expired_lease(now, limit=_BATCH), lambda job: resume(ports, settings, job), failures
+    )
     overdue = ports.jobs.due("queued", now, limit=_BATCH)
     found += _seen_to(overdue, lambda job: fail(ports, settings, job.id, late), failures)
     # `due` goes by the end of a job's time, which a job that waits was given when it was made: these are all that wait.
@@ -122,7 +124,7 @@ def rescue(ports: Ports, settings: Settings) -> list[str]:
     if ports.dispatcher.depth() == 0:
         since = now + settings.result_ttl - settings.requeue_after
         found += _seen_to(ports.jobs.due("queued", since, limit=_BATCH), send, failures)
-    for job in ports.jobs.untold(now - _UNTOLD_AFTER, limit=_BATCH):
+    for job in ports.jobs.with_pending_webhook(now - _UNTOLD_AFTER, limit=_BATCH):
         wake(ports, job.id)
         found.append(job.id)
     if failures:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from stylizer_service.inputs import upload_folder
 from stylizer_service.models import FINAL
 from stylizer_service.ports import Ports
-from stylizer_service.records import When
+from stylizer_service.records import Precondition
 
 _BATCH = 100
 
@@ -27,7 +27,7 @@ def sweep(ports: Ports, *, record_ttl: timedelta) -> int:
         while jobs := ports.jobs.due(status, now, limit=_BATCH):
             for job in jobs:
                 ports.blobs.delete_folder(job.folder)
-                when = When(statuses=(status,))
+                when = Precondition(statuses=(status,))
                 ports.jobs.update(job.id, when, status="expired", result=None, preview_key=None)
             count += len(jobs)
     while jobs := ports.jobs.due("expired", now - record_ttl, limit=_BATCH):

@@ -18,12 +18,12 @@ from typing import Literal, Protocol
 
 from pydantic import BaseModel, Field
 
-from stylizer_service import views
+from stylizer_service import presenters
 from stylizer_service.jobs.finish import wake
 from stylizer_service.models import FINAL, Stylization
 from stylizer_service.ports import Ports
 from stylizer_service.problems import failure, invalid
-from stylizer_service.records import Job, When
+from stylizer_service.records import Job, Precondition
 from stylizer_service.settings import Settings
 from stylizer_service.webhooks.addresses import check_address
 
@@ -106,7 +106,7 @@ def deliver(ports: Ports, settings: Settings, job_id: str, sender: Sender) -> De
     pause = settings.webhook_timeout + _pause(job.notify_attempts)
     claimed = ports.jobs.update(
         job_id,
-        When(statuses=_TOLD_OF, notify_at=job.notify_at),
+        Precondition(statuses=_TOLD_OF, notify_at=job.notify_at),
         # Counted from when the try is over at the latest, so that the next one never runs beside it.
         notify_at=now + timedelta(seconds=pause),
         notify_attempts=job.notify_attempts + 1,
@@ -122,7 +122,7 @@ def deliver(ports: Ports, settings: Settings, job_id: str, sender: Sender) -> De
         reason = f"it was answered with status {status}"
     if status in range(200, 300):
         # Even if another try has been claimed meanwhile: it has been heard.
-        ports.jobs.update(job_id, When(statuses=_TOLD_OF), notify_at=None)
+        ports.jobs.update(job_id, Precondition(statuses=_TOLD_OF), notify_at=None)
         return "told"
     if status == _GONE or claimed.notify_attempts >= settings.webhook_attempts:
         return _give_up(ports, claimed, reason)
@@ -132,23 +132,23 @@ def deliver(ports: Ports, settings: Settings, job_id: str, sender: Sender) -> De
 
 
 def _post(ports: Ports, settings: Settings, job: Job, key: bytes, sender: Sender) -> int:
-    resource = views.present(ports, settings, job)
+    resource = presenters.present(ports, settings, job)
     now = ports.clock.now()
     event = Event(type=f"stylization.{resource.status}", timestamp=job.finished_at or now, data=resource)
     body = event.model_dump_json().encode()
-    stamp = str(int(now.timestamp()))
-    signature = base64.b64encode(hmac.digest(key, f"{job.id}.{stamp}.".encode() + body, "sha256")).decode()
+    format_timestamp = str(int(now.timestamp()))
+    signature = base64.b64encode(hmac.digest(key, f"{job.id}.{format_timestamp}.".encode() + body, "sha256")).decode()
     headers = {
         "Content-Type": "application/json",
         "webhook-id": job.id,  # the same for every try, so that a receiver can tell a repetition
-        "webhook-timestamp": stamp,
+        "webhook-timestamp": format_timestamp,
         "webhook-signature": f"v1,{signature}",
     }
     return sender.post(job.webhook or "", headers, body)
 
 
 def _give_up(ports: Ports, job: Job, reason: str) -> Delivery:
-    ports.jobs.update(job.id, When(statuses=_TOLD_OF, notify_at=job.notify_at), notify_at=None)
+    ports.jobs.update(job.id, Precondition(statuses=_TOLD_OF, notify_at=job.notify_at), notify_at=None)
     log.warning("webhook of %s: given up after %d tries: %s", job.id, job.notify_attempts, reason)
     return "given-up"
 

@@ -1,6 +1,6 @@
 """The one table. Whoever makes it, in a test or on AWS, makes it from this description.
 
-An item is a row of `stylizer_service.rows` with the key `pk` and with what the indexes list it by:
+An item is a row of `stylizer_service.serialization` with the key `pk` and with what the indexes list it by:
 
     pk              "stz_…", "upl_…", "sty_…", or "key#<owner>#<key>"; an owner, being an API key's id, has no "#"
     owner_list      "stz#<owner>" or "sty#<owner>"; with place "<created_at>#<id>"

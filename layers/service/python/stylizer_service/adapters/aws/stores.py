@@ -15,8 +15,8 @@ from stylizer_service.adapters.aws import schema
 from stylizer_service.adapters.aws.table import Row, Table
 from stylizer_service.models import Prefix, Status
 from stylizer_service.ports import BadCursor
-from stylizer_service.records import IdempotencyRecord, Job, JobChanges, StyleRecord, UploadRecord, When
-from stylizer_service.rows import Record, Value, from_row, stamp, to_columns, to_row
+from stylizer_service.records import IdempotencyRecord, Job, JobChanges, Precondition, StyleRecord, UploadRecord
+from stylizer_service.serialization import Record, Value, format_timestamp, from_row, to_columns, to_row
 
 _PLACE = re.compile(r"[0-9TZ:.-]{27}#[a-z]{3}_[a-z2-7]{26}")
 _UPLOAD_GRACE = timedelta(days=2)
@@ -39,13 +39,13 @@ class DynamoJobs:
         """Store a new job and its key, or return what the key stands for already."""
         writes: list[tuple[dict[str, Value], ConditionBase]] = [(self._item(job), Attr(schema.KEY).not_exists())]
         if idempotency:
-            is_free = Attr(schema.KEY).not_exists() | Attr("expires_at").lte(stamp(now))
+            is_free = Attr(schema.KEY).not_exists() | Attr("expires_at").lte(format_timestamp(now))
             writes.insert(0, (_key_item(idempotency), is_free))
-        obstacles = self._table.put_together(writes)
-        if obstacles is None:
+        conflicts = self._table.transact_put(writes)
+        if conflicts is None:
             return None
-        if idempotency and obstacles[0]:
-            known = from_row(IdempotencyRecord, obstacles[0])
+        if idempotency and conflicts[0]:
+            known = from_row(IdempotencyRecord, conflicts[0])
             # Our own: the answer to the first try was lost.
             return None if known.job_id == job.id else known
         raise FileExistsError(f"there is a job {job.id} already")
@@ -63,7 +63,7 @@ class DynamoJobs:
         jobs, following = _page(self._table, Job, schema.BY_OWNER_STATUS, f"{status}#{owner}", limit, cursor)
         return [job for job in jobs if job.status == status], following
 
-    def update(self, job_id: str, when: When, **changes: Unpack[JobChanges]) -> Job | None:
+    def update(self, job_id: str, when: Precondition, **changes: Unpack[JobChanges]) -> Job | None:
         """Apply the changes if the condition holds."""
         columns = to_columns(changes)
         if "status" in changes:
@@ -86,14 +86,14 @@ class DynamoJobs:
 
     def due(self, status: Status, now: datetime, *, limit: int) -> list[Job]:
         """Some jobs in that status whose time has passed."""
-        listed = Key("status_list").eq(f"stz#{status}") & Key("expires_at").lte(stamp(now))
+        listed = Key("status_list").eq(f"stz#{status}") & Key("expires_at").lte(format_timestamp(now))
 
         def is_due(job: Job) -> bool:
             return job.status == status and job.expires_at <= now
 
         return _some(self._table, Job, schema.BY_STATUS, listed, is_due, limit)
 
-    def bereft(self, now: datetime, *, limit: int) -> list[Job]:
+    def with_expired_lease(self, now: datetime, *, limit: int) -> list[Job]:
         """Some running jobs whose lease has run out. Looks at all that are running: there are as many as painters."""
 
         def is_bereft(job: Job) -> bool:
@@ -101,9 +101,9 @@ class DynamoJobs:
 
         return _some(self._table, Job, schema.BY_STATUS, Key("status_list").eq("stz#running"), is_bereft, limit)
 
-    def untold(self, now: datetime, *, limit: int) -> list[Job]:
+    def with_pending_webhook(self, now: datetime, *, limit: int) -> list[Job]:
         """Some jobs whose time to tell has come."""
-        listed = Key("notify_list").eq("due") & Key("notify_at").lte(stamp(now))
+        listed = Key("notify_list").eq("due") & Key("notify_at").lte(format_timestamp(now))
 
         def is_untold(job: Job) -> bool:
             return job.notify_at is not None and job.notify_at <= now
@@ -143,7 +143,7 @@ class DynamoUploads:
 
     def due(self, now: datetime, *, limit: int) -> list[UploadRecord]:
         """Some uploads whose time has passed."""
-        listed = Key("status_list").eq("upl") & Key("expires_at").lte(stamp(now))
+        listed = Key("status_list").eq("upl") & Key("expires_at").lte(format_timestamp(now))
         return _some(
             self._table, UploadRecord, schema.BY_STATUS, listed, lambda upload: upload.expires_at <= now, limit
         )
@@ -218,14 +218,14 @@ def _some(
     return found[:limit]
 
 
-def _condition(when: When) -> ConditionBase:
+def _condition(when: Precondition) -> ConditionBase:
     condition: ConditionBase = Attr("status").is_in(list(when.statuses))
     if when.token is not None:
         condition &= Attr("lease_token").eq(when.token)
     if when.lease_expired_by is not None:
-        condition &= Attr("lease_expires_at").lte(stamp(when.lease_expired_by))
+        condition &= Attr("lease_expires_at").lte(format_timestamp(when.lease_expired_by))
     if when.notify_at is not None:
-        condition &= Attr("notify_at").eq(stamp(when.notify_at))
+        condition &= Attr("notify_at").eq(format_timestamp(when.notify_at))
     return condition
 
 
@@ -246,7 +246,7 @@ def _key_item(record: IdempotencyRecord) -> dict[str, Value]:
 
 
 def _place(created_at: datetime, name: str) -> str:
-    return f"{stamp(created_at)}#{name}"
+    return f"{format_timestamp(created_at)}#{name}"
 
 
 def _read_place(cursor: str) -> str:

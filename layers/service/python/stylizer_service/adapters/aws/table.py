@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from stylizer_service.adapters.aws.errors import code_of, was_repeated
 from stylizer_service.adapters.aws.schema import KEY
 from stylizer_service.ports import Unavailable
-from stylizer_service.rows import Value
+from stylizer_service.serialization import Value
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -119,7 +119,7 @@ class Table:
             _pause(attempt)
         raise Unavailable(f"DynamoDB left {len(waiting)} of {len(keys)} items unread in {_TRIES} tries")
 
-    def put_together(self, rows: Sequence[tuple[Mapping[str, Value], ConditionBase]]) -> list[Row | None] | None:
+    def transact_put(self, rows: Sequence[tuple[Mapping[str, Value], ConditionBase]]) -> list[Row | None] | None:
         """Store rows, each if its condition holds of what it would replace: all of them, or none.
 
         Returns:
@@ -133,9 +133,9 @@ class Table:
                 self._client.transact_write_items(TransactItems=writes)
                 return None
             except ClientError as error:
-                obstacles = _obstacles(error)
-                if obstacles is not None:
-                    return obstacles
+                conflicts = _obstacles(error)
+                if conflicts is not None:
+                    return conflicts
                 if attempt == _TRIES - 1:
                     raise Unavailable(f"{_TRIES} transactions on {self._name} were canceled") from error
             _pause(attempt)

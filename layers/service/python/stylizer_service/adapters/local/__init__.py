@@ -17,7 +17,7 @@ from stylizer_service.adapters.local.signing import Signer, load_secret
 from stylizer_service.adapters.local.stores import SqliteJobs, SqliteStyles, SqliteUploads
 from stylizer_service.catalog import Catalog, installed_styles
 from stylizer_service.clock import SystemClock
-from stylizer_service.ports import Clock, Ports, Unlimited
+from stylizer_service.ports import Clock, NoLimits, Ports
 from stylizer_service.settings import Settings
 from stylizer_service.usecases import Service
 
@@ -63,7 +63,7 @@ def open_local(settings: Settings, clock: Clock | None = None, *, limits: LocalS
         dispatcher=queue,
         notifier=LocalNotifier(),
         clock=clock,
-        intake=_intake(folder, database, limits) if limits else Unlimited(),
+        intake=_intake(folder, database, limits) if limits else NoLimits(),
         # A key of its own, so that what one signature gives away says nothing about the others.
         webhook_key=lambda: hmac.digest(secret, b"webhooks", "sha256"),
     )

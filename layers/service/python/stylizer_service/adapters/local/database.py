@@ -10,7 +10,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from stylizer_service.ports import StorageFull, Unavailable
-from stylizer_service.rows import Value
+from stylizer_service.serialization import Value
 
 SCHEMA_VERSION = 3
 

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from stylizer_service.adapters.local.database import Database
 from stylizer_service.ports import Clock
-from stylizer_service.rows import stamp
+from stylizer_service.serialization import format_timestamp
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 NAMES = "1 to 64 letters, digits and . _ @ -, beginning with a letter or digit"
@@ -59,7 +59,7 @@ class Keys:
         if not NAME.fullmatch(name):
             raise ValueError(f"{name!r} cannot be the name of a key; allowed are {NAMES}")
         secret = f"stz_key_{secrets.token_urlsafe(_BYTES)}"
-        values = [f"key_{secrets.token_hex(8)}", name, _digest(secret), stamp(self._clock.now())]
+        values = [f"key_{secrets.token_hex(8)}", name, _digest(secret), format_timestamp(self._clock.now())]
         if not self._database.run(
             "INSERT OR IGNORE INTO api_keys (id, name, digest, created_at) VALUES (?, ?, ?, ?)", values
         ):

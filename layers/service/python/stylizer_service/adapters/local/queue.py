@@ -5,7 +5,7 @@ from __future__ import annotations
 from stylizer_service.adapters.local.database import Database
 from stylizer_service.ports import Clock, Trace
 from stylizer_service.records import Job
-from stylizer_service.rows import stamp
+from stylizer_service.serialization import format_timestamp
 
 
 class LocalQueue:
@@ -32,11 +32,11 @@ class LocalQueue:
         row = self._database.one(
             "SELECT id FROM jobs WHERE status = 'queued' OR (status = 'running' AND lease_expires_at <= ?)"
             " ORDER BY created_at, id LIMIT 1",
-            [stamp(self._clock.now())],
+            [format_timestamp(self._clock.now())],
         )
         return str(row["id"]) if row else None
 
-    def bury_painters(self, *, counts: bool = True) -> int:
+    def expire_all_leases(self, *, counts: bool = True) -> int:
         """End every lease at once. Only for who knows that all earlier painters are dead.
 
         Args:
@@ -45,7 +45,7 @@ class LocalQueue:
         Returns:
             How many jobs have lost their painter.
         """
-        now = stamp(self._clock.now())
+        now = format_timestamp(self._clock.now())
         return self._database.run(
             "UPDATE jobs SET lease_expires_at = ?, attempt = attempt - ?"
             " WHERE status = 'running' AND lease_expires_at > ?",  # each once, however often this is asked

@@ -10,8 +10,8 @@ from typing import Unpack
 from stylizer_service import cursors
 from stylizer_service.adapters.local.database import Database
 from stylizer_service.models import Status
-from stylizer_service.records import IdempotencyRecord, Job, JobChanges, StyleRecord, UploadRecord, When
-from stylizer_service.rows import Record, Value, from_row, stamp, to_columns, to_row
+from stylizer_service.records import IdempotencyRecord, Job, JobChanges, Precondition, StyleRecord, UploadRecord
+from stylizer_service.serialization import Record, Value, format_timestamp, from_row, to_columns, to_row
 
 
 class SqliteJobs:
@@ -24,7 +24,7 @@ class SqliteJobs:
         """Store a new job and its key, or return what the key stands for already."""
         with self._database.transaction():
             if idempotency:
-                self._database.run("DELETE FROM idempotency_keys WHERE expires_at <= ?", [stamp(now)])
+                self._database.run("DELETE FROM idempotency_keys WHERE expires_at <= ?", [format_timestamp(now)])
                 known = self.find_key(idempotency.owner, idempotency.key, now)
                 if known:
                     return known
@@ -42,7 +42,7 @@ class SqliteJobs:
         """A page of the owner's jobs, newest first."""
         return _page(self._database, "jobs", Job, owner, limit, cursor, status)
 
-    def update(self, job_id: str, when: When, **changes: Unpack[JobChanges]) -> Job | None:
+    def update(self, job_id: str, when: Precondition, **changes: Unpack[JobChanges]) -> Job | None:
         """Apply the changes if the condition holds."""
         columns = to_columns(changes)
         condition, values = _condition(when)
@@ -53,24 +53,24 @@ class SqliteJobs:
     def find_key(self, owner: str, key: str, now: datetime) -> IdempotencyRecord | None:
         """What an idempotency key stands for, unless it has expired."""
         statement = "SELECT * FROM idempotency_keys WHERE owner = ? AND key = ? AND expires_at > ?"
-        return _read(IdempotencyRecord, self._database.one(statement, [owner, key, stamp(now)]))
+        return _read(IdempotencyRecord, self._database.one(statement, [owner, key, format_timestamp(now)]))
 
     def due(self, status: Status, now: datetime, *, limit: int) -> list[Job]:
         """Some jobs in that status whose time has passed."""
         statement = "SELECT * FROM jobs WHERE status = ? AND expires_at <= ? ORDER BY expires_at LIMIT ?"
-        rows = self._database.all(statement, [status, stamp(now), limit])
+        rows = self._database.all(statement, [status, format_timestamp(now), limit])
         return [from_row(Job, dict(row)) for row in rows]
 
-    def bereft(self, now: datetime, *, limit: int) -> list[Job]:
+    def with_expired_lease(self, now: datetime, *, limit: int) -> list[Job]:
         """Some running jobs whose lease has run out."""
         statement = "SELECT * FROM jobs WHERE status = 'running' AND lease_expires_at <= ? LIMIT ?"
-        rows = self._database.all(statement, [stamp(now), limit])
+        rows = self._database.all(statement, [format_timestamp(now), limit])
         return [from_row(Job, dict(row)) for row in rows]
 
-    def untold(self, now: datetime, *, limit: int) -> list[Job]:
+    def with_pending_webhook(self, now: datetime, *, limit: int) -> list[Job]:
         """Some jobs whose time to tell has come."""
         statement = "SELECT * FROM jobs WHERE notify_at <= ? ORDER BY notify_at LIMIT ?"
-        rows = self._database.all(statement, [stamp(now), limit])
+        rows = self._database.all(statement, [format_timestamp(now), limit])
         return [from_row(Job, dict(row)) for row in rows]
 
     def delete(self, job_id: str) -> None:
@@ -95,7 +95,9 @@ class SqliteUploads:
     def due(self, now: datetime, *, limit: int) -> list[UploadRecord]:
         """Some uploads whose time has passed."""
         statement = "SELECT * FROM uploads WHERE expires_at <= ? ORDER BY expires_at LIMIT ?"
-        return [from_row(UploadRecord, dict(row)) for row in self._database.all(statement, [stamp(now), limit])]
+        return [
+            from_row(UploadRecord, dict(row)) for row in self._database.all(statement, [format_timestamp(now), limit])
+        ]
 
     def delete(self, upload_id: str) -> None:
         """Forget an upload."""
@@ -151,7 +153,7 @@ def _page(
     return records, cursors.encode(last["created_at"], last["id"]) if last else None
 
 
-def _condition(when: When) -> tuple[str, list[Value]]:
+def _condition(when: Precondition) -> tuple[str, list[Value]]:
     parts = [f"status IN ({', '.join('?' * len(when.statuses))})"]
     values: list[Value] = [*when.statuses]
     if when.token is not None:
@@ -159,10 +161,10 @@ def _condition(when: When) -> tuple[str, list[Value]]:
         values.append(when.token)
     if when.lease_expired_by is not None:
         parts.append("lease_expires_at <= ?")
-        values.append(stamp(when.lease_expired_by))
+        values.append(format_timestamp(when.lease_expired_by))
     if when.notify_at is not None:
         parts.append("notify_at = ?")
-        values.append(stamp(when.notify_at))
+        values.append(format_timestamp(when.notify_at))
     return " AND ".join(parts), values
 
 

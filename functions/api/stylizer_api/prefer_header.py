@@ -13,5 +13,5 @@ def wait_seconds(headers: Iterable[str]) -> int | None:
 
     As the RFC asks, a preference that cannot be understood is no error, and of several the first counts.
     """
-    preferences = (preference for header in headers for preference in header.split(","))
-    return next((int(match[1]) for match in map(_WAIT.fullmatch, preferences) if match), None)
+    prefer_header = (preference for header in headers for preference in header.split(","))
+    return next((int(match[1]) for match in map(_WAIT.fullmatch, prefer_header) if match), None)

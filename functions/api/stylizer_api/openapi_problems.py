@@ -18,7 +18,7 @@ PUBLIC: tuple[str, ...] = ("throttled",)
 WITHOUT_KEYS: tuple[str, ...] = ("foreign-site",)
 """Of any call where nobody has a key, and only this machine is served."""
 
-COME_AGAIN: dict[int, int] = {
+RETRY_AFTER: dict[int, int] = {
     HTTPStatus.TOO_MANY_REQUESTS: 10,
     HTTPStatus.SERVICE_UNAVAILABLE: 10,
     HTTPStatus.INSUFFICIENT_STORAGE: 60,  # the sweep makes room once a minute
@@ -150,7 +150,7 @@ def kinds_of(operation: str, access: Iterable[str]) -> list[str]:
 
 def responses(operation: str, kinds: Iterable[str]) -> dict[str, Any]:
     """The answers of an operation for some kinds of problems: one a status, with an example of each kind."""
-    again = {*COME_AGAIN, STILL_PAINTED.get(operation)}
+    again = {*RETRY_AFTER, STILL_PAINTED.get(operation)}
     by_status = sorted(kinds, key=_status)
     return {
         str(status): _response(list(some), comes_again=status in again) for status, some in groupby(by_status, _status)

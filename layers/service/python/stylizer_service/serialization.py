@@ -22,7 +22,7 @@ _ADAPTERS: dict[type, TypeAdapter[Any]] = {
 _JSON_COLUMNS = frozenset({"options", "styles", "result", "error"})
 
 
-def stamp(time: datetime) -> str:
+def format_timestamp(time: datetime) -> str:
     """A time as text of fixed width, so that it sorts as text."""
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
@@ -50,7 +50,7 @@ def from_row(kind: type[Record], row: Mapping[str, object]) -> Record:
 
 def _value(value: object) -> Value:
     if isinstance(value, datetime):
-        return stamp(value)
+        return format_timestamp(value)
     if value is None or isinstance(value, str | int | float):
         return value
     return to_json(value).decode()

@@ -1,6 +1,6 @@
 """Work on strangers' data in processes of its own, where a crash, a hang or a bomb ends nothing but itself.
 
-The libraries that read pictures are C, and are fed by anyone. So they run elsewhere: a keeper (`sandbox.keeper`), which
+The libraries that read pictures are C, and are fed by anyone. So they run elsewhere: a zygote (`sandbox.zygote`), which
 has loaded them and never touches data, forks for each piece of work, and the fork takes limits on memory and time upon
 itself before it reads a byte. No file system is needed, nor shared memory, which AWS Lambda does not have: data and
 answers go over sockets. What comes back is JSON and bytes, and is checked; nothing a fork says is ever run.
@@ -28,7 +28,7 @@ STATUS = struct.Struct(">i")
 NO_MEMORY = 100
 """The exit code of a fork that had too little."""
 _LONGEST_ANSWER = 2**20
-_GRACE = 5.0  # seconds beyond its own limit after which a fork, and its keeper with it, are ended from here
+_GRACE = 5.0  # seconds beyond its own limit after which a fork, and its zygote with it, are ended from here
 # What Python and the loader of libraries need. Nothing else of the environment, which may hold secrets, is passed on.
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONDONTWRITEBYTECODE")
 _OF_KEEPERS = {
@@ -46,24 +46,24 @@ class Crashed(GuardError):
     """It ended its process: most likely the data reached a bug of a library."""
 
 
-class TooSlow(GuardError):
+class CpuTimeLimitExceeded(GuardError):
     """It took more time than it may."""
 
 
-class Late(TooSlow):
+class WallClockTimeout(CpuTimeLimitExceeded):
     """Its time by the clock was over, and not that of the processor: the machine may just be busy."""
 
 
-class TooMuchMemory(GuardError):
+class MemoryLimitExceeded(GuardError):
     """It took more memory than there is."""
 
 
-class KeeperDied(Exception):
-    """There is no keeper, and it is no fault of the data: what it says on stderr tells why."""
+class SandboxUnavailable(Exception):
+    """There is no zygote, and it is no fault of the data: what it says on stderr tells why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
+class ResourceLimits:
     """What one piece of work may take.
 
     Attributes:
@@ -79,8 +79,8 @@ class Bounds:
     body: int = 0
 
 
-class Guard:
-    """Has one function work on data, each time in a fork of its keeper. Safe to share among threads.
+class Sandbox:
+    """Has one function work on data, each time in a fork of its zygote. Safe to share among threads.
 
     Args:
         function: "module:name" of a function (request, data) -> (answer, body). Of those, `request` and `answer` are
@@ -93,62 +93,62 @@ class Guard:
         self._function = function
         self._turns = threading.BoundedSemaphore(at_once)
         self._lock = threading.Lock()
-        self._keeper: _Keeper | None = None
+        self._zygote: _Zygote | None = None
 
     def start(self) -> None:
-        """Start the keeper, if none is there, without waiting until it is ready."""
-        self._living_keeper()
+        """Start the zygote, if none is there, without waiting until it is ready."""
+        self._living_zygote()
 
     def close(self) -> None:
-        """End the keeper and all work. The next piece of work starts another."""
+        """End the zygote and all work. The next piece of work starts another."""
         with self._lock:
-            if self._keeper is not None:
-                self._keeper.end()
-            self._keeper = None
+            if self._zygote is not None:
+                self._zygote.end()
+            self._zygote = None
 
-    def run(self, request: Mapping[str, Any], data: bytes, bounds: Bounds) -> tuple[Any, bytearray]:
+    def run(self, request: Mapping[str, Any], data: bytes, resource_limits: ResourceLimits) -> tuple[Any, bytearray]:
         """Have the function work on the data.
 
         Args:
             request: Its first argument.
             data: Its second.
-            bounds: What it may take.
+            resource_limits: What it may take.
 
         Raises:
             GuardError: One kind for each thing that can end the work.
-            KeeperDied: Not the work was ended but its keeper, twice; or there can be none now.
+            SandboxUnavailable: Not the work was ended but its zygote, twice; or there can be none now.
         """
-        order = json.dumps({"bounds": asdict(bounds), "request": request}).encode()
+        order = json.dumps({"resource_limits": asdict(resource_limits), "request": request}).encode()
         with self._turns:
             try:
-                return self._try(order, data, bounds)
-            except (_Killed, KeeperDied):
+                return self._try(order, data, resource_limits)
+            except (_Killed, SandboxUnavailable):
                 pass  # by a person perhaps, or by the system for another's sake: once is no sign
             try:
-                return self._try(order, data, bounds)
+                return self._try(order, data, resource_limits)
             except _Killed as error:
-                raise TooMuchMemory("the system killed it twice") from error
+                raise MemoryLimitExceeded("the system killed it twice") from error
 
-    def _try(self, order: bytes, data: bytes, bounds: Bounds) -> tuple[Any, bytearray]:
+    def _try(self, order: bytes, data: bytes, resource_limits: ResourceLimits) -> tuple[Any, bytearray]:
         try:
-            return self._living_keeper().run(order, data, bounds)
+            return self._living_zygote().run(order, data, resource_limits)
         except OSError as error:  # the system has no more processes, or handles of files
-            raise KeeperDied(f"there is no process to be had for this: {error}") from error
+            raise SandboxUnavailable(f"there is no process to be had for this: {error}") from error
 
-    def _living_keeper(self) -> _Keeper:
+    def _living_zygote(self) -> _Zygote:
         with self._lock:
-            if self._keeper is None or not self._keeper.is_alive():
-                if self._keeper is not None:
-                    self._keeper.end()
-                self._keeper = _Keeper(self._function)
-            return self._keeper
+            if self._zygote is None or not self._zygote.is_alive():
+                if self._zygote is not None:
+                    self._zygote.end()
+                self._zygote = _Zygote(self._function)
+            return self._zygote
 
 
 class _Killed(Exception):
     """The fork was killed from outside."""
 
 
-class _Keeper:
+class _Zygote:
     """The process that forks."""
 
     def __init__(self, function: str):
@@ -158,7 +158,7 @@ class _Keeper:
         with theirs:
             # Its own session: Ctrl-C is not for it. It ends when it reads the end of its stdin, whatever ended us.
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "stylizer_service.sandbox.keeper", function],
+                [sys.executable, "-P", "-m", "stylizer_service.sandbox.zygote", function],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 env=environment,
@@ -179,22 +179,22 @@ class _Keeper:
                     os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
-    def run(self, order: bytes, data: bytes, bounds: Bounds) -> tuple[Any, bytearray]:
-        deadline = time.monotonic() + bounds.seconds + _GRACE
+    def run(self, order: bytes, data: bytes, resource_limits: ResourceLimits) -> tuple[Any, bytearray]:
+        deadline = time.monotonic() + resource_limits.seconds + _GRACE
         with ExitStack() as open_ends:
             line, theirs = (open_ends.enter_context(end) for end in socket.socketpair())
             status, their_status = (open_ends.enter_context(end) for end in socket.socketpair())
             self._send_ends(theirs, their_status)
             try:
-                answer = _converse(line, status, order, data, bounds, deadline)
+                answer = _converse(line, status, order, data, resource_limits, deadline)
                 line.close()  # so that a fork with more to say does not wait for a listener
                 ending = _receive(status, STATUS.size, deadline)
             except TimeoutError as error:
                 self.end()  # its own limits should have ended it long ago
-                raise Late(f"no answer within {bounds.seconds} s") from error
+                raise WallClockTimeout(f"no answer within {resource_limits.seconds} s") from error
         if len(ending) < STATUS.size:
             self.end()  # it closes its lines before it is dead to the system
-            raise KeeperDied("the process that keeps the decoders has died")
+            raise SandboxUnavailable("the process that keeps the decoders has died")
         _check_ending(*STATUS.unpack(ending))
         if answer is None:
             raise Crashed("it ended without an answer")
@@ -206,13 +206,18 @@ class _Keeper:
             with self._lock:
                 socket.send_fds(self._orders, [b"x"], [end.fileno() for end in ends])
         except OSError as error:
-            raise KeeperDied("the process that keeps the decoders has died") from error
+            raise SandboxUnavailable("the process that keeps the decoders has died") from error
         for end in ends:
             end.close()
 
 
 def _converse(
-    line: socket.socket, status: socket.socket, order: bytes, data: bytes, bounds: Bounds, deadline: float
+    line: socket.socket,
+    status: socket.socket,
+    order: bytes,
+    data: bytes,
+    resource_limits: ResourceLimits,
+    deadline: float,
 ) -> tuple[Any, bytearray] | None:
     """Send the order and the data, receive the answer; None where the other end has died before it was done."""
     try:
@@ -223,7 +228,7 @@ def _converse(
         if not _has_answer(line, status, deadline):
             return None
         answer = _receive_part(line, _LONGEST_ANSWER, deadline)
-        body = None if answer is None else _receive_part(line, bounds.body, deadline)
+        body = None if answer is None else _receive_part(line, resource_limits.body, deadline)
         return None if answer is None or body is None else (json.loads(answer), body)
     except TimeoutError:
         raise
@@ -232,7 +237,7 @@ def _converse(
 
 
 def _has_answer(line: socket.socket, status: socket.socket, deadline: float) -> bool:
-    """Wait until there is an answer, or an end without one: of the fork, or of the keeper, which it may outlive."""
+    """Wait until there is an answer, or an end without one: of the fork, or of the zygote, which it may outlive."""
     with selectors.DefaultSelector() as selector:
         for end in (line, status):
             selector.register(end, selectors.EVENT_READ)
@@ -278,11 +283,11 @@ def _left(deadline: float) -> float:
 def _check_ending(code: int) -> None:
     """Raise what an exit code of a fork, minus the signal that ended it, means."""
     if code == -signal.SIGALRM:
-        raise Late("it reached its limit on time by the clock")
+        raise WallClockTimeout("it reached its limit on time by the clock")
     if code == -signal.SIGXCPU:
-        raise TooSlow("it reached its limit on time of the processor")
+        raise CpuTimeLimitExceeded("it reached its limit on time of the processor")
     if code == NO_MEMORY:
-        raise TooMuchMemory("it reached its limit on memory")
+        raise MemoryLimitExceeded("it reached its limit on memory")
     if code == -signal.SIGKILL:
         raise _Killed("it was killed")
     if code:

@@ -12,7 +12,7 @@ SMALL = {"torch.profiler._cupti_monitor"}
 """One module, which torch loads with the first step of an optimizer, in milliseconds."""
 PAINT = """
 import json, sys
-from stylizer_painter.warming import warm_up
+from stylizer_painter.warmup import warm_up
 import stylizer
 from PIL import Image
 

@@ -1,4 +1,4 @@
-"""The process that forks for a `Guard`: `python -m stylizer_service.sandbox.keeper module:function`, orders on stdin.
+"""The process that forks for a `Guard`: `python -m stylizer_service.sandbox.zygote module:function`, orders on stdin.
 
 It has loaded what the work needs and has one thread, which is what makes a fork safe and quick. It never touches data,
 so nothing piles up in it. With each order come two lines: to the fork, and for the exit code of the fork.
@@ -21,7 +21,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
-from stylizer_service.sandbox.guard import LENGTH, NO_MEMORY, STATUS
+from stylizer_service.sandbox.sandbox import LENGTH, NO_MEMORY, STATUS
 
 Function = Callable[[Any, bytes], tuple[Any, Any]]
 
@@ -32,11 +32,11 @@ def main(name: str) -> int:
     work: Function = getattr(import_module(module), function)
     gc.collect()
     gc.freeze()  # so that a fork copies no pages only to look for garbage
-    _Keeper(work, socket.socket(fileno=os.dup(0))).serve()
+    _Zygote(work, socket.socket(fileno=os.dup(0))).serve()
     return 0
 
 
-class _Keeper:
+class _Zygote:
     def __init__(self, work: Function, orders: socket.socket):
         self._work = work
         self._orders = orders
@@ -81,7 +81,7 @@ class _Keeper:
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            # Their other ends are to see when the keeper dies, whatever becomes of this.
+            # Their other ends are to see when the zygote dies, whatever becomes of this.
             for end in (status, self._orders, self._bell, self._ringer, *self._running.values()):
                 end.close()
             _silence()
@@ -94,7 +94,7 @@ class _Keeper:
 
 
 def _silence() -> None:
-    """Let nothing that libraries print about a stranger's data reach a log; and stdin is the keeper's."""
+    """Let nothing that libraries print about a stranger's data reach a log; and stdin is the zygote's."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(nowhere, standard)
@@ -103,7 +103,7 @@ def _silence() -> None:
 def _do(work: Function, line: socket.socket) -> None:
     with line.makefile("rwb") as stream:
         order = json.loads(stream.read(LENGTH.unpack(stream.read(LENGTH.size))[0]))
-        limit(order["bounds"])
+        limit(order["resource_limits"])
         answer, body = work(order["request"], _read_all(stream))
         for part in (json.dumps(answer).encode(), body):
             with memoryview(part).cast("B") as view:
@@ -119,21 +119,23 @@ def _read_all(stream: Any) -> bytes:
     return buffer.getvalue()
 
 
-def limit(bounds: dict[str, int]) -> None:
+def limit(resource_limits: dict[str, int]) -> None:
     """Take limits upon this process that it cannot lift again; the system ends it at those on time, in the midst of C.
 
     Args:
-        bounds: The members of `guard.Bounds`.
+        resource_limits: The members of `guard.Bounds`.
     """
     with suppress(OSError):  # Linux alone has it: should memory run out, this goes first, and not whom it works for
         Path("/proc/self/oom_score_adj").write_text("1000")
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_FSIZE, 0)
-    _lower(resource.RLIMIT_CPU, bounds["cpu_seconds"], grace=1)  # its signal says more than that of the hard limit
+    _lower(
+        resource.RLIMIT_CPU, resource_limits["cpu_seconds"], grace=1
+    )  # its signal says more than that of the hard limit
     with suppress(ValueError, OSError):  # macOS has no such limit
-        _lower(resource.RLIMIT_AS, _addresses() + bounds["memory"])
+        _lower(resource.RLIMIT_AS, _addresses() + resource_limits["memory"])
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_REAL, bounds["seconds"])
+    signal.setitimer(signal.ITIMER_REAL, resource_limits["seconds"])
 
 
 def _lower(kind: int, most: int, grace: int = 0) -> None:

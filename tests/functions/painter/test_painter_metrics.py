@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from stylizer_painter.outcomes import count
+from stylizer_painter.metrics import count
 from stylizer_service.adapters.local import Local
 from stylizer_service.jobs.leases import claim
 from stylizer_service.ports import Unavailable
