@@ -24,7 +24,7 @@ from cloud.stage import Stage, build
 from cloud.wheels import write_wheel
 from moto.server import ThreadedMotoServer
 
-from infra.bundles import ROOT, Bundle, api, layer, main, make, read_extra, settle
+from infra.bundles import CORE_MODULES, ROOT, Bundle, api, layer, main, make, read_extra, settle
 from infra.wheels import BundleError
 from infra.zips import api_code, layer_code, settle_code
 
@@ -88,6 +88,9 @@ def project(tmp_path: Path, wheels: Path) -> Path:
     service = root / "layers/service/python/stylizer_service"
     service.mkdir(parents=True)
     (service / "__init__.py").write_text("ANSWER = 42\n")
+    for name in CORE_MODULES:
+        (root / "core/stylizer" / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / "core/stylizer" / name).touch()
     (root / "pyproject.toml").write_text(PYPROJECT)
     return root
 
@@ -109,6 +112,7 @@ def test_the_layer_holds_what_is_pinned_for_the_machines_of_lambda(
         "python/easel-1.0.dist-info/entry_points.txt",
         "python/easel-1.0.dist-info/licenses/LICENSE",
         "python/easel.py",
+        *sorted(f"python/stylizer/{name}" for name in CORE_MODULES),
         "python/stylizer_service/__init__.py",
     ]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import io
-import struct
 import zlib
 from collections.abc import Callable
 from contextlib import closing
@@ -195,24 +194,35 @@ def test_stray_bytes_and_padding_between_the_segments_of_a_jpeg_are_passed_over(
         assert probe(data) == ProbedImage(60, 40, "image/jpeg")
 
 
-def test_pictures_that_take_forever_to_open_or_crash_what_opens_them_are_refused_by_name(
+def test_picture_that_exceeds_cpu_time_or_crashes_names_its_field(
     picture: Picture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Pillow puts the pieces of metadata together one by one, and copies all it has for each.
-    pieces = struct.pack(">HH6sB", 0xFFE1, 9, b"Exif\0\0", 0) * 1_000_000
     whole = picture(60, 40, "JPEG")
 
     monkeypatch.setattr("stylizer_service.probe.CPU_SECONDS", 1)
     monkeypatch.setattr("stylizer_service.probe._SECONDS", 120)
-    slow = probe(whole[:2] + pieces + whole[2:], field="style")
+    with closing(Sandbox("tools.fuzz.hostile_worker:spin")) as sandbox:
+        monkeypatch.setattr("stylizer_service.probe._SANDBOX", sandbox)
+        slow = probe(whole, field="style")
     with closing(Sandbox("tools.fuzz.hostile_worker:crash")) as sandbox:
-        monkeypatch.setattr("stylizer_service.probe._GUARD", sandbox)
+        monkeypatch.setattr("stylizer_service.probe._SANDBOX", sandbox)
         crashing = probe(whole, field="mask")
 
     assert isinstance(slow, Problem)
     assert (slow.code, slow.field) == ("unusable-image", "style")
     assert isinstance(crashing, Problem)
     assert (crashing.code, crashing.field) == ("corrupt-image", "mask")
+
+
+def test_picture_of_too_many_parts_is_refused_before_parsing(picture: Picture, looks: list[bytes]) -> None:
+    whole = picture(60, 40, "JPEG")
+
+    problem = probe(whole[:2] + b"\xff\xfe\0\2" * 1_001 + whole[2:])
+
+    assert isinstance(problem, Problem)
+    assert (problem.code, problem.field) == ("corrupt-image", "content")
+    assert "more than 1,000 segments" in problem.detail
+    assert looks == []
 
 
 @pytest.fixture
@@ -265,6 +275,6 @@ def test_a_machine_too_busy_to_look_at_a_picture_blames_the_machine(
     monkeypatch.setattr("stylizer_service.probe._SECONDS", 1)
     whole = picture(60, 40, "JPEG")
     with closing(Sandbox("tools.fuzz.hostile_worker:sleep")) as sandbox:
-        monkeypatch.setattr("stylizer_service.probe._GUARD", sandbox)
+        monkeypatch.setattr("stylizer_service.probe._SANDBOX", sandbox)
         with pytest.raises(Unavailable):
             probe(whole)

@@ -29,6 +29,11 @@ def _loop_in_c(_: bytes) -> tuple[Any, bytes]:
     return sum(range(ENDLESS * ENDLESS)), b""
 
 
+def spin(_: object, data: bytes) -> tuple[Any, bytes]:
+    """Use the processor without end."""
+    return _loop_in_c(data)
+
+
 def sleep(_: object, __: bytes) -> tuple[Any, bytes]:
     """Do nothing for ever."""
     time.sleep(ENDLESS)

@@ -21,10 +21,10 @@ from stylizer_service.problems import ProblemError
 from stylizer_service.sandbox.sandbox import (
     CpuTimeLimitExceeded,
     Crashed,
-    GuardError,
     MemoryLimitExceeded,
     ResourceLimits,
     Sandbox,
+    SandboxError,
 )
 from stylizer_service.settings import Settings
 
@@ -167,7 +167,7 @@ class Targets:
         request = {"limits": asdict(self._limits), "field": "content", "shape": None}
         try:
             answer, _ = self._guard.run(request, data, resource_limits)
-        except GuardError as error:
+        except SandboxError as error:
             outcome = _ended(error)
             assert outcome is not None
             return outcome

@@ -36,7 +36,7 @@ _NOUNS = {
 
 def noun(field: str) -> str:
     """Say which picture an error is about."""
-    return _NOUNS.get(field, "the picture")
+    return _NOUNS["style"] if field.startswith("style") else _NOUNS.get(field, "the picture")
 
 
 def dimensions(size: tuple[int, int]) -> str:

@@ -1,6 +1,6 @@
 """Decodes pictures away from the painter: what a stranger's picture does to a decoder, it does not do to a painting.
 
-The painter has pictures decoded by `GUARDED`. The core's functions do it, in a fork (`stylizer_service.sandbox`) that
+The painter has pictures decoded by `SANDBOXED`. The core's functions do it, in a fork (`stylizer_service.sandbox`) that
 has never seen torch, the stores or their credentials.
 """
 
@@ -23,9 +23,9 @@ from stylizer_service.ports import Unavailable
 from stylizer_service.sandbox.sandbox import (
     CpuTimeLimitExceeded,
     Crashed,
-    GuardError,
     ResourceLimits,
     Sandbox,
+    SandboxError,
     SandboxUnavailable,
 )
 
@@ -110,7 +110,7 @@ class SandboxedDecoder:
             answer, body = self._guard.run(request, data, resource_limits(limits))
         except SandboxUnavailable as error:
             raise Unavailable("pictures cannot be decoded here for the moment") from error
-        except GuardError as error:
+        except SandboxError as error:
             raise _refusal(error, field) from error
         if "code" in answer:
             kind = _ERRORS[answer["code"]]
@@ -118,7 +118,7 @@ class SandboxedDecoder:
         return answer, body
 
 
-def _refusal(error: GuardError, field: str) -> errors.ImageError:
+def _refusal(error: SandboxError, field: str) -> errors.ImageError:
     """What a caller is told of a picture whose decoder did not come back."""
     log.warning("a decoder did not survive %s: %s: %s", noun(field), type(error).__name__, error)
     if isinstance(error, Crashed):
@@ -128,6 +128,6 @@ def _refusal(error: GuardError, field: str) -> errors.ImageError:
     return errors.ImageError(f"{noun(field)} takes more {what} to decode than it may", field=field, allowed=allowed)
 
 
-GUARDED = SandboxedDecoder()
+SANDBOXED = SandboxedDecoder()
 """The decoder of this process."""
-atexit.register(GUARDED.close)
+atexit.register(SANDBOXED.close)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import stylizer
 from stylizer.compute import configure_process, trim_malloc
-from stylizer_painter.decoding import GUARDED
+from stylizer_painter.decoding import SANDBOXED
 from stylizer_painter.painting import paint_job
 from stylizer_service.adapters.local import Local, open_local
 from stylizer_service.adapters.local.orphans import remove_orphans
@@ -85,7 +85,7 @@ def _only_one(path: Path, should_stop: Callable[[], bool]) -> Iterator[bool]:
 
 
 def _work(local: Local, should_stop: Callable[[], bool]) -> None:
-    GUARDED.start()
+    SANDBOXED.start()
     configure_process()
     stylizer.stylize  # noqa: B018 - loads torch now, so that the first job need not wait for it
     # Holding the lock means that every earlier painter is dead, whatever its lease says.

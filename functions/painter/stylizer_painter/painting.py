@@ -13,9 +13,9 @@ from PIL import Image
 
 import stylizer
 from stylizer.errors import MissingWeights, StylizerError
-from stylizer.images import ImageSource, Limits, encode
+from stylizer.images import ImageSource, encode
 from stylizer.progress import Progress
-from stylizer_painter.decoding import GUARDED
+from stylizer_painter.decoding import SANDBOXED
 from stylizer_service.jobs.leases import GivenUp, Lease, LeaseLost, claim
 from stylizer_service.models import names_file
 from stylizer_service.ports import Ports, Unavailable
@@ -135,14 +135,9 @@ def _paint(ports: Ports, settings: Settings, lease: Lease, reporter: _Reporter) 
             options=stylizer.Options(**job.options.model_dump(exclude={"format", "format_quality"})),
             mask=source("mask") if job.mask else None,
             content_mask=source("content_mask") if job.content_mask else None,
-            limits=Limits(
-                max_bytes=settings.max_bytes,
-                max_pixels=settings.max_pixels,
-                max_aspect_ratio=settings.max_aspect_ratio,
-                min_side=settings.min_side,
-            ),
+            limits=settings.picture_limits,
             on_progress=reporter,
-            decoder=GUARDED,
+            decoder=SANDBOXED,
         )
 
 

@@ -7,14 +7,14 @@ from PIL import Image
 import stylizer
 import stylizer.methods
 from stylizer.compute import configure_process
-from stylizer_painter.decoding import GUARDED
+from stylizer_painter.decoding import SANDBOXED
 
 _SIDE = 64
 
 
 def warm_up() -> None:
     """Load what a painting by any method takes, and make one by the default method; safe to call again."""
-    GUARDED.start()
+    SANDBOXED.start()
     configure_process()
     for name in stylizer.methods.METHODS:
         stylizer.methods.load(name)

@@ -15,7 +15,7 @@ import stylizer
 from stylizer.errors import CorruptImage, MissingWeights, StylizerError
 from stylizer.images import ImageSource, Limits
 from stylizer.progress import OnProgress
-from stylizer_painter.decoding import GUARDED
+from stylizer_painter.decoding import SANDBOXED
 from stylizer_painter.painting import Outcome, paint_job
 from stylizer_service.adapters.local import Local
 from stylizer_service.jobs.leases import claim
@@ -87,7 +87,7 @@ def test_everything_that_was_asked_for_reaches_the_core(local: Local, submit: Su
         "options": stylizer.Options(**controls),  # type: ignore[arg-type]
         "method": "texture",
         "limits": Limits(max_bytes=5_000_000, max_pixels=6_000_000, max_aspect_ratio=7.0, min_side=8),
-        "decoder": GUARDED,
+        "decoder": SANDBOXED,
     }
     result = local.service.get_stylization("ann", job_id).result
     assert result is not None

@@ -22,10 +22,10 @@ from waiting import PATIENCE, is_running, wait_for
 from stylizer_service.sandbox.sandbox import (
     CpuTimeLimitExceeded,
     Crashed,
-    GuardError,
     MemoryLimitExceeded,
     ResourceLimits,
     Sandbox,
+    SandboxError,
     SandboxUnavailable,
     WallClockTimeout,
 )
@@ -67,7 +67,7 @@ def test_work_gets_the_data_and_its_answer_comes_back(sandbox: Sandbox) -> None:
     ],
 )
 def test_a_fork_that_goes_wrong_is_told_by_its_kind_and_harms_nothing_else(
-    sandbox: Sandbox, conduct: str, error: type[GuardError]
+    sandbox: Sandbox, conduct: str, error: type[SandboxError]
 ) -> None:
     zygote = do(sandbox, "tell the pid")
 

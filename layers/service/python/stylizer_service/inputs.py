@@ -6,12 +6,11 @@ import hashlib
 import json
 
 from stylizer.capabilities import validate_output_pixels
-from stylizer.errors import StylizerError
 from stylizer_service.catalog import Catalog
 from stylizer_service.models import STYLE_ID, UPLOAD_ID, StylizationRequest
 from stylizer_service.ports import Ports
 from stylizer_service.probe import Probe, ProbedImage
-from stylizer_service.problems import ProblemError, expired, failure, from_error, not_found
+from stylizer_service.problems import as_problems, expired, failure, not_found
 from stylizer_service.records import Job, UploadRecord
 
 
@@ -40,10 +39,8 @@ class Inputs:
     def take_for_job(self, owner: str, request: StylizationRequest, job: Job) -> None:
         """Copy and check every input of a request into the folder of the job."""
         content = self.take_upload(owner, request.content, job.input_key("content"), field="content")
-        try:
+        with as_problems():
             validate_output_pixels(request.size, (content.width, content.height), self._probe.max_pixels)
-        except StylizerError as error:
-            raise ProblemError(from_error(error)) from error
         for name in ("mask", "content_mask"):
             upload_id = getattr(request, name)
             if upload_id is not None:

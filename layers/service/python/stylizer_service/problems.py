@@ -6,7 +6,8 @@ refused by the painter read the same.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -129,6 +130,15 @@ def failure(
 def from_error(error: StylizerError) -> Problem:
     """Return the problem for an error of the core, which names its code, field and allowed values."""
     return problem(error.code, error.detail, field=error.field, allowed=error.allowed)
+
+
+@contextmanager
+def as_problems() -> Iterator[None]:
+    """Raise the errors of the core as `ProblemError`."""
+    try:
+        yield
+    except StylizerError as error:
+        raise ProblemError(from_error(error)) from error
 
 
 def not_found(what: str, name: str, *, field: str | None = None) -> ProblemError:

@@ -9,6 +9,8 @@ from typing import Annotated
 from pydantic import AliasGenerator, BeforeValidator, Field, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from stylizer.images.limits import DEFAULT_LIMITS, Limits
+
 
 def _seconds(value: object) -> object:
     """A number that came as text, as everything in the environment does, is one of seconds."""
@@ -61,10 +63,10 @@ class Settings(BaseSettings):
 
     data_dir: Path = Path("data")
     styles_dir: Path | None = None
-    max_bytes: PositiveInt = 32 * 2**20
-    max_pixels: PositiveInt = 50_000_000
-    max_aspect_ratio: float = Field(default=16.0, ge=1)
-    min_side: PositiveInt = 16
+    max_bytes: PositiveInt = DEFAULT_LIMITS.max_bytes
+    max_pixels: PositiveInt = DEFAULT_LIMITS.max_pixels
+    max_aspect_ratio: float = Field(default=DEFAULT_LIMITS.max_aspect_ratio, ge=1)
+    min_side: PositiveInt = DEFAULT_LIMITS.min_side
     upload_ttl: Lifetime = timedelta(hours=24)
     result_ttl: Lifetime = timedelta(hours=24)
     record_ttl: Lifetime = timedelta(days=30)
@@ -80,3 +82,13 @@ class Settings(BaseSettings):
     queue_limit: PositiveInt = 1000
     webhook_attempts: PositiveInt = 8
     webhook_timeout: PositiveFloat = 10.0
+
+    @property
+    def picture_limits(self) -> Limits:
+        """The limits on pictures, for the core."""
+        return Limits(
+            max_bytes=self.max_bytes,
+            max_pixels=self.max_pixels,
+            max_aspect_ratio=self.max_aspect_ratio,
+            min_side=self.min_side,
+        )

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from stylizer import capabilities
-from stylizer.errors import StylizerError
 from stylizer_service import cursors, presenters
 from stylizer_service.catalog import BuiltinStyle, Catalog
 from stylizer_service.files import suffix
@@ -38,7 +37,7 @@ from stylizer_service.models import (
 )
 from stylizer_service.ports import BadCursor, Ports
 from stylizer_service.probe import Probe
-from stylizer_service.problems import ProblemError, expired, failure, from_error, invalid, not_found, problem
+from stylizer_service.problems import ProblemError, as_problems, expired, failure, invalid, not_found, problem
 from stylizer_service.records import IdempotencyRecord, Job, Precondition, StyleRecord, UploadRecord, is_final
 from stylizer_service.routing import Capacity, select_backend
 from stylizer_service.settings import Settings
@@ -377,7 +376,7 @@ class Service:
 
 
 def _validate_for_method(request: StylizationRequest) -> None:
-    try:
+    with as_problems():
         capabilities.validate(
             request.method,
             size=request.size,
@@ -385,8 +384,6 @@ def _validate_for_method(request: StylizationRequest) -> None:
             features=request.features,
             has_content_mask=request.content_mask is not None,
         )
-    except StylizerError as error:
-        raise ProblemError(from_error(error)) from error
 
 
 def _digest(file: BinaryIO) -> str:

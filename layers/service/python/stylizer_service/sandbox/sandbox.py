@@ -38,15 +38,15 @@ _OF_KEEPERS = {
 }
 
 
-class GuardError(Exception):
+class SandboxError(Exception):
     """The work was not finished."""
 
 
-class Crashed(GuardError):
+class Crashed(SandboxError):
     """It ended its process: most likely the data reached a bug of a library."""
 
 
-class CpuTimeLimitExceeded(GuardError):
+class CpuTimeLimitExceeded(SandboxError):
     """It took more time than it may."""
 
 
@@ -54,7 +54,7 @@ class WallClockTimeout(CpuTimeLimitExceeded):
     """Its time by the clock was over, and not that of the processor: the machine may just be busy."""
 
 
-class MemoryLimitExceeded(GuardError):
+class MemoryLimitExceeded(SandboxError):
     """It took more memory than there is."""
 
 
@@ -115,7 +115,7 @@ class Sandbox:
             resource_limits: What it may take.
 
         Raises:
-            GuardError: One kind for each thing that can end the work.
+            SandboxError: One kind for each thing that can end the work.
             SandboxUnavailable: Not the work was ended but its zygote, twice; or there can be none now.
         """
         order = json.dumps({"resource_limits": asdict(resource_limits), "request": request}).encode()
