@@ -37,13 +37,13 @@ class ServiceError(StylizerError):
     code = "no-service"
 
 
-def run_jobs(jobs: Iterable[PaintJob], service: Service, bars: Bars, on_end: OnEnd) -> None:
+def run_by_api(jobs: Iterable[PaintJob], service: Service, bars: Bars, on_end: OnEnd) -> None:
     """Run jobs concurrently, and write each painting as soon as it is finished.
 
     Resume files let the same command resume after an interruption.
     """
     try:
-        asyncio.run(_run_jobs(jobs, service, bars, on_end))
+        asyncio.run(_run_concurrently(jobs, service, bars, on_end))
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
     except BaseExceptionGroup as group:
@@ -66,7 +66,7 @@ def add_style(service: Service, title: str, file: str) -> str:
         return client.add_style(title, client.upload(picture.content, name=picture.name)).id
 
 
-async def _run_jobs(jobs: Iterable[PaintJob], service: Service, bars: Bars, on_end: OnEnd) -> None:
+async def _run_concurrently(jobs: Iterable[PaintJob], service: Service, bars: Bars, on_end: OnEnd) -> None:
     _cancel_on_interrupt()
     with _invalid_url_as_option_error(service.api):
         client = AsyncClient(service.api, key=service.key)

@@ -31,7 +31,7 @@ def run_jobs(jobs: Iterable[PaintJob], service: Service | None, on_end: OnEnd, *
         else:
             from stylizer_cli import api_backend  # imports httpx
 
-            api_backend.run_jobs(jobs, service, bars, on_end)
+            api_backend.run_by_api(jobs, service, bars, on_end)
 
 
 def _run_locally(jobs: Iterable[PaintJob], bars: Bars, on_end: OnEnd) -> None:

@@ -41,7 +41,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Style:
-    """A style; `own` tells a style of the caller from a built-in one."""
+    """A style; `own` is true for styles of the caller."""
 
     id: str
     title: str

@@ -1,4 +1,4 @@
-"""A real Chromium before the whole product: the `stylizer-server` command with its painter."""
+"""A real Chromium and a real `stylizer-server` with its painter."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tools import chromium
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker runs them all: they share a server, and two browsers would only wait for each other."""
+    """Run all in one worker: they share a server, and two browsers would compete for the CPU."""
     for item in items:
         if item.path.parent == Path(__file__).parent:
             item.add_marker(pytest.mark.xdist_group("browser"))
@@ -39,7 +39,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture
 def serve_data(tmp_path: Path) -> Callable[..., AbstractContextManager[str]]:
-    """Another server, of the data folder `tmp_path / "data"`: `with serve_data(*options) as address`."""
+    """Run another server on `tmp_path / "data"`: `with serve_data(*options) as address`."""
     return lambda *options: _serving(tmp_path, *options)
 
 
@@ -68,8 +68,8 @@ def _address_in(log: Path, process: subprocess.Popen[bytes]) -> str:
 
 
 @pytest.fixture(autouse=True)
-def nothing_left_to_paint(served: Served) -> Iterator[None]:
-    """What a test has begun and not waited for is stopped, so that the next one has the painter to itself."""
+def cancel_leftover_jobs(served: Served) -> Iterator[None]:
+    """Cancel unfinished jobs after each test, so that the next one has the painter to itself."""
     yield
     for status in ("queued", "running"):
         for job in served.api.get("/v1/stylizations", params={"status": status, "limit": 100}).json()["items"]:
@@ -78,7 +78,7 @@ def nothing_left_to_paint(served: Served) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium, for one file of tests: as long as it is there, nothing else of this process can run an event loop."""
+    """Chromium, per test file: while it runs, this process can run no other event loop."""
     path = chromium.find()
     if path is None:
         missing = pytest.fail if chromium.is_required() else pytest.skip
@@ -92,9 +92,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(browser: Browser, served: Served) -> Iterator[OpenPage]:
-    """`open_page(**context options)` is a new visitor, who has the page before them.
+    """Open the page in a new browser context: `open_page(**context_options)`.
 
-    In the end nothing must have failed in any page, and nothing have been asked for from elsewhere.
+    Afterwards no page may have logged an error, or requested anything from another host.
     """
     failures: list[str] = []
     asked: set[str] = set()
@@ -120,7 +120,7 @@ def open_page(browser: Browser, served: Served) -> Iterator[OpenPage]:
 
 @pytest.fixture(scope="session")
 def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small photo, 320 x 240: a disk before a slope of light."""
+    """A photo of a disk before a gradient, 320 x 240."""
     image = Image.linear_gradient("L").resize((320, 240)).convert("RGB")
     ImageDraw.Draw(image).ellipse((80, 40, 230, 200), fill=(200, 90, 40))
     path = tmp_path_factory.mktemp("photos") / "my_holiday-photo.jpg"
@@ -130,7 +130,7 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def ask(served: Served) -> Ask:
-    """Ask the API for a painting, as another program would: `ask(style, **fields)` gives its id."""
+    """Create a job by the API: `ask(style, **fields)` returns its id."""
 
     def ask(style: str = "woodcut", **fields: Any) -> str:
         answer = served.api.post(

@@ -1,4 +1,4 @@
-"""What a person does and sees on the page, for tests to tell it in a line."""
+"""User actions and expectations for tests of the page."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ Ask = Callable[..., str]
 
 @dataclass(frozen=True)
 class Served:
-    """The product on this machine.
+    """The running server.
 
     Attributes:
-        address: Where its page is.
-        api: Its API.
+        address: URL of the page.
+        api: HTTP client of the API.
     """
 
     address: str
@@ -46,7 +46,7 @@ def style(page: Page, style_id: str) -> Locator:
     return page.locator(f"input[name=style][value={style_id}]")
 
 
-def give_photo(page: Page, photo: Path) -> None:
+def choose_photo(page: Page, photo: Path) -> None:
     page.get_by_label("Choose a photo").set_input_files(photo)
 
 
@@ -76,17 +76,17 @@ def press_stop(page: Page) -> None:
     page.get_by_role("button", name="Stop", exact=True).click()
 
 
-def begin_a_long_one(page: Page, photo: Path) -> None:
-    """Have something painted that is not done before one has looked."""
-    give_photo(page, photo)
+def start_long_job(page: Page, photo: Path) -> None:
+    """Start a job that runs long enough to be observed."""
+    choose_photo(page, photo)
     choose(page, method="Texture", quality="High", size="1024")
     press_paint(page)
     expect(page.locator("#caption")).to_contain_text("Painting … ")
 
 
 def paint(page: Page, photo: Path) -> str:
-    """Have something small painted; gives the id of the job, which stands in the address."""
-    give_photo(page, photo)
+    """Paint something small, and return the job id from the URL."""
+    choose_photo(page, photo)
     choose(page)
     press_paint(page)
     expect_state(page, "done")
@@ -94,5 +94,5 @@ def paint(page: Page, photo: Path) -> str:
 
 
 def expect_state(page: Page, state: str) -> None:
-    """One of "empty", "photo", "painting" and "done"."""
+    """Expect "empty", "photo", "painting" or "done"."""
     expect(page.get_by_role("region", name="Your picture")).to_have_attribute("data-state", state)

@@ -1,4 +1,4 @@
-"""Names that strangers choose, on the page of somebody else: they are text, and nothing runs."""
+"""Hostile file names, titles and URLs: shown as text, never executed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NAMES = (
 
 @pytest.fixture
 def hostile(served: Served, photo: Path) -> list[str]:
-    """Styles of these names; gives their ids."""
+    """Ids of styles with these titles."""
     made = []
     for name in NAMES:
         form = served.api.post("/v1/uploads", json={"media_type": "image/jpeg"}).json()
@@ -34,9 +34,7 @@ def expect_harmless(page: Page) -> None:
     assert page.locator("img[src=x], svg[onload], body script:not([src])").count() == 0
 
 
-def test_a_style_is_called_what_its_title_says_letter_by_letter(
-    open_page: OpenPage, photo: Path, hostile: list[str]
-) -> None:
+def test_hostile_style_title_is_shown_as_text(open_page: OpenPage, photo: Path, hostile: list[str]) -> None:
     page = open_page()
     for name, style_id in zip(NAMES, hostile, strict=True):
         tile = page.locator(f"label.tile:has(input[value={style_id}])")
@@ -52,11 +50,11 @@ def test_a_style_is_called_what_its_title_says_letter_by_letter(
     expect_harmless(page)
 
 
-def test_a_file_is_called_what_its_name_says_letter_by_letter(open_page: OpenPage, photo: Path) -> None:
+def test_hostile_file_name_is_shown_as_text(open_page: OpenPage, photo: Path) -> None:
     page = open_page()
     for name in NAMES:
         file = FilePayload(name=f"{name}.jpg", mimeType="image/jpeg", buffer=photo.read_bytes())
-        shown = name.rpartition("/")[2]  # browsers leave out what looks like a folder
+        shown = name.rpartition("/")[2]  # browsers strip folders
         page.get_by_label("Choose a photo").set_input_files(file)
         expect(page.locator("#caption")).to_contain_text(shown)
         page.get_by_role("button", name="Add your own").click()
@@ -67,7 +65,7 @@ def test_a_file_is_called_what_its_name_says_letter_by_letter(open_page: OpenPag
         expect_harmless(page)
 
 
-def test_hostile_address_is_reported_as_an_error(open_page: OpenPage, served: Served) -> None:
+def test_hostile_url_fragment_is_harmless(open_page: OpenPage, served: Served) -> None:
     for name in NAMES:
         page = open_page(f"{served.address}#{name}")
         expect(page.get_by_role("region", name="Your picture")).to_be_visible()

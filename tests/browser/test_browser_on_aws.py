@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from browser.steps import OpenPage, choose, expect_state, give_photo, press_paint, style
+from browser.steps import OpenPage, choose, choose_photo, expect_state, press_paint, style
 from cloud.event_source import QueueSource, Running
 from cloud.moto_server import serving_moto
 from cloud.stage import build
@@ -22,7 +22,7 @@ KEYS = {"key-of-ann": "ann-id"}
 
 @pytest.fixture
 def stage_address(monkeypatch: pytest.MonkeyPatch, serve_gateway: Callable[..., str]) -> Iterator[str]:
-    """Where the page of a stage is whose painter is at work."""
+    """URL of the page of an AWS stage with a running painter."""
     with serving_moto() as moto:
         stage = build(moto)
         for name, value in stage.environment.items():
@@ -35,24 +35,24 @@ def stage_address(monkeypatch: pytest.MonkeyPatch, serve_gateway: Callable[..., 
 
 
 def _forget_functions() -> None:
-    """They keep what they have opened as long as their process lives: whoever imports them next gets them anew."""
+    """Unload the handlers, which keep their clients open at module level."""
     for name in FUNCTIONS:
         sys.modules.pop(name, None)
 
 
-def test_a_painting_below_a_stage_with_a_key_and_files_in_s3(
+def test_page_paints_on_aws_stage_with_key_and_s3(
     open_page: OpenPage, stage_address: str, photo: Path, tmp_path: Path
 ) -> None:
     page = open_page(stage_address)
-    dialog = page.get_by_role("dialog", name="A key, please")
-    dialog.get_by_label("API key").fill("key-of-nobody")
+    dialog = page.get_by_role("dialog", name="API key required")
+    dialog.get_by_label("API key").fill("wrong-key")
     dialog.get_by_role("button", name="Continue").click()
     expect(dialog.get_by_role("alert")).to_have_text("This key was refused.")
     dialog.get_by_label("API key").fill("key-of-ann")
     dialog.get_by_role("button", name="Continue").click()
 
     style(page, "woodcut").check()
-    give_photo(page, photo)
+    choose_photo(page, photo)
     choose(page)
     press_paint(page)
     expect_state(page, "done")
@@ -61,7 +61,7 @@ def test_a_painting_below_a_stage_with_a_key_and_files_in_s3(
     downloading.value.save_as(tmp_path / "painting.jpg")
     with Image.open(tmp_path / "painting.jpg") as painting:
         assert painting.size == (512, 384)
-    page.reload()  # with the key that the browser has kept
+    page.reload()  # with the stored key
     expect_state(page, "done")
     thumbnail = page.locator("#history-list img")
     expect(thumbnail).to_have_attribute("src", re.compile("^blob:"))

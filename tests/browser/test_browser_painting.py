@@ -1,4 +1,4 @@
-"""The whole painting, as a person does it."""
+"""Painting on the page, from photo to download."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from browser.steps import (
     DESKTOP,
     PHONE,
     OpenPage,
-    begin_a_long_one,
     choose,
+    choose_photo,
     drop_photo,
     expect_state,
-    give_photo,
     paint,
     press_paint,
     press_stop,
+    start_long_job,
     style,
 )
 from PIL import Image
@@ -26,7 +26,7 @@ from playwright.sync_api import expect
 
 
 @pytest.mark.parametrize(("device", "way"), [(PHONE, "camera"), (DESKTOP, "drop")], ids=["phone", "desktop"])
-def test_photo_is_painted_in_a_picked_style_and_downloaded(
+def test_photo_is_painted_in_a_style_and_downloaded(
     open_page: OpenPage, photo: Path, tmp_path: Path, device: dict[str, Any], way: str
 ) -> None:
     page = open_page(**device)
@@ -54,7 +54,7 @@ def test_photo_is_painted_in_a_picked_style_and_downloaded(
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_comparison_works_by_keyboard_and_after_a_reload(open_page: OpenPage, photo: Path) -> None:
+def test_comparison_works_by_keyboard_after_reload(open_page: OpenPage, photo: Path) -> None:
     page = open_page()
     paint(page, photo)
     page.reload()
@@ -75,9 +75,9 @@ def test_comparison_works_by_keyboard_and_after_a_reload(open_page: OpenPage, ph
     assert left["x"] + left["width"] <= right["x"]
 
 
-def test_progress_and_previews_are_shown_and_stop_stops(open_page: OpenPage, photo: Path) -> None:
+def test_progress_and_previews_are_shown_until_stop(open_page: OpenPage, photo: Path) -> None:
     page = open_page()
-    begin_a_long_one(page, photo)
+    start_long_job(page, photo)
 
     expect(page.get_by_role("progressbar")).to_be_visible()
     expect(page.get_by_role("img", name="The painting")).to_have_attribute("src", re.compile("/preview"))
@@ -89,13 +89,13 @@ def test_progress_and_previews_are_shown_and_stop_stops(open_page: OpenPage, pho
     expect(page.locator("#history-list li").first).to_contain_text("Stopped")
 
 
-def test_a_photo_that_is_still_going_up_is_stopped_and_sent_anew(open_page: OpenPage, photo: Path) -> None:
+def test_stopped_upload_is_sent_again(open_page: OpenPage, photo: Path) -> None:
     page = open_page()
-    give_photo(page, photo)
+    choose_photo(page, photo)
     choose(page)
-    page.route("**/v1/uploads/*/file", lambda _: None)  # which never gets an answer
+    page.route("**/v1/uploads/*/file", lambda _: None)  # never responds
     press_paint(page)
-    expect(page.locator("#caption")).to_have_text("Sending the photo …")
+    expect(page.locator("#caption")).to_have_text("Uploading the photo …")
 
     press_stop(page)
 
@@ -106,21 +106,21 @@ def test_a_photo_that_is_still_going_up_is_stopped_and_sent_anew(open_page: Open
     expect_state(page, "done")
 
 
-def test_a_painting_goes_on_while_the_page_is_loaded_again(open_page: OpenPage, photo: Path) -> None:
+def test_running_job_is_displayed_after_reload(open_page: OpenPage, photo: Path) -> None:
     page = open_page()
-    begin_a_long_one(page, photo)
+    start_long_job(page, photo)
 
     page.reload()
 
     expect(page.locator("#caption")).to_contain_text("Painting … ")
     expect(page.get_by_role("radio", name="Texture")).to_be_checked()
     press_stop(page)
-    expect_state(page, "photo")  # which this browser has kept
+    expect_state(page, "photo")  # from the photo cache
 
 
-def test_everything_can_be_done_with_the_keyboard_alone(open_page: OpenPage, photo: Path) -> None:
+def test_page_is_usable_by_keyboard_only(open_page: OpenPage, photo: Path) -> None:
     page = open_page()
-    page.on("filechooser", lambda _: None)  # from now on the choosers are given to us: it takes a moment to begin
+    page.on("filechooser", lambda _: None)  # enables interception of file choosers, with a delay
     first = page.locator("input[name=style]:checked").get_attribute("value")
 
     def tab_to(selector: str) -> None:

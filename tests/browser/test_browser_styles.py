@@ -1,4 +1,4 @@
-"""Choosing styles: finding one, bringing one's own, and blending two."""
+"""Styles: search, own styles, blends."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from browser.steps import OpenPage, Served, paint, style
 from playwright.sync_api import expect
 
 
-def test_a_style_of_ones_own_is_kept_and_painted_with(open_page: OpenPage, photo: Path, served: Served) -> None:
+def test_own_style_is_saved_and_used(open_page: OpenPage, photo: Path, served: Served) -> None:
     page = open_page()
     page.get_by_role("button", name="Add your own").click()
     sheet = page.get_by_role("dialog", name="A style of your own")
@@ -27,7 +27,7 @@ def test_a_style_of_ones_own_is_kept_and_painted_with(open_page: OpenPage, photo
     expect(another_day.get_by_role("radio", name="Grandma's quilt")).to_be_attached()
 
 
-def test_own_styles_come_first_newest_before_older(open_page: OpenPage, photo: Path, served: Served) -> None:
+def test_own_styles_are_listed_first_newest_first(open_page: OpenPage, photo: Path, served: Served) -> None:
     form = served.api.post("/v1/uploads", json={"media_type": "image/jpeg"}).json()
     served.api.post(form["url"], data=form["fields"], files={"file": photo.read_bytes()}).raise_for_status()
     made = [
@@ -55,14 +55,16 @@ def test_two_styles_are_blended_by_a_slider(open_page: OpenPage, photo: Path, se
     assert job["status"] == "succeeded"
     assert job["styles"] == [{"style": "woodcut", "weight": 60}, {"style": "watercolor", "weight": 40}]
     expect(page.locator("#caption")).to_contain_text("Woodcut + Watercolor")
-    page.reload()  # and the blend is there again, to go on from
+    page.reload()  # which restores the blend
     expect(slider).to_have_attribute("aria-valuetext", "60 % Woodcut, 40 % Watercolor")
     page.get_by_role("button", name="Use one style only").click()
     expect(slider).to_be_hidden()
     expect(style(page, "woodcut")).to_be_checked()
 
 
-def test_style_search_ignores_accents_in_title_and_artist(open_page: OpenPage, photo: Path, served: Served) -> None:
+def test_style_search_matches_title_artist_year_without_accents(
+    open_page: OpenPage, photo: Path, served: Served
+) -> None:
     form = served.api.post("/v1/uploads", json={"media_type": "image/jpeg"}).json()
     served.api.post(form["url"], data=form["fields"], files={"file": photo.read_bytes()}).raise_for_status()
     served.api.post("/v1/styles", json={"upload": form["id"], "title": "Étoffe à carreaux"}).raise_for_status()
@@ -76,8 +78,8 @@ def test_style_search_ignores_accents_in_title_and_artist(open_page: OpenPage, p
     woodcut = next(each for each in served.styles() if each["id"] == "woodcut")
     field.fill(f"{woodcut['artist']} {woodcut['year']} wood")
     expect(style(page, "woodcut")).to_be_visible()
-    field.fill("nobody paints like this")
-    expect(page.get_by_text("No style here is called that.")).to_be_visible()
-    field.press("Enter")  # neither paints nor asks for a photo
+    field.fill("no such style")
+    expect(page.get_by_text("No matching styles.")).to_be_visible()
+    field.press("Enter")  # does not submit the form
     field.fill("")
     expect(found).to_have_count(len(served.styles()))

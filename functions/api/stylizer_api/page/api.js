@@ -1,12 +1,12 @@
-// The REST API as a few functions. Addresses are taken relative to the page, so that it also works below a path prefix,
-// whether the server knows of it and puts it into its links, or a proxy takes it away before the server sees it.
+// REST API client. URLs are relative to the page, so that it works below a path prefix, whether the server includes the
+// prefix in its links or a proxy strips it.
 
-import { askForKey, key } from "./key.js";
+import { requestKey, key } from "./api-key.js";
 
-/** The address of a path of the API, or of another host as it is. */
+/** Resolve an API path; absolute URLs of other hosts stay as they are. */
 export const url = (path) => new URL(path.replace(/^\/(?:.*\/)?(?=v1\/)/, ""), document.baseURI).href;
 
-/** An answer that is not a success, with a message for people. */
+/** Error response, with a message for people. */
 export class ApiError extends Error {
   constructor(problem) {
     super(problem.detail || problem.title || "Something went wrong.");
@@ -15,37 +15,37 @@ export class ApiError extends Error {
   }
 }
 
-const OFFLINE = { status: 0, title: "Offline", detail: "The server does not answer. Is it still running?" };
+const OFFLINE = { status: 0, title: "Offline", detail: "The server does not respond. Is it still running?" };
 
-// A page full of swatches is more than a key may ask for at once on some stages; what is throttled has not been seen.
-const MOST_TRIES = 8;
+// All swatches at once exceed the rate limit of a key on some stages; throttled requests are safe to retry.
+const MAX_ATTEMPTS = 8;
 
-/** Whether someone has stopped what was going on, rather than anything having failed. */
-export const wasStopped = (error) => error.name === "AbortError";
+/** Whether an error is an abort by the user rather than a failure. */
+export const isAbort = (error) => error.name === "AbortError";
 
-async function problemOf(response) {
+async function readProblem(response) {
   try {
     return await response.json();
   } catch {
-    return { status: response.status, title: `The server answered ${response.status}.` };
+    return { status: response.status, title: `The server responded with status ${response.status}.` };
   }
 }
 
-/** One request, with the key where the service asks for one, and again where it takes no more for a moment. */
+/** Send a request with the API key, if any; ask for a missing key, and retry when throttled. */
 async function request(path, init = {}) {
-  for (let tries = 1; ; tries += 1) {
+  for (let attempt = 1; ; attempt += 1) {
     const used = key();
     const headers = used ? { ...init.headers, "X-Api-Key": used } : init.headers;
     let response;
     try {
       response = await fetch(url(path), { ...init, headers });
     } catch (error) {
-      throw wasStopped(error) ? error : new ApiError(OFFLINE);
+      throw isAbort(error) ? error : new ApiError(OFFLINE);
     }
     if (response.ok) return response;
-    const problem = await problemOf(response);
-    if (problem.type === "/problems/throttled" && tries < MOST_TRIES) await sleep(tries * (400 + 800 * Math.random()));
-    else if (problem.type !== "/problems/missing-api-key" || !(await askForKey(used))) throw new ApiError(problem);
+    const problem = await readProblem(response);
+    if (problem.type === "/problems/throttled" && attempt < MAX_ATTEMPTS) await sleep(attempt * (400 + 800 * Math.random()));
+    else if (problem.type !== "/problems/missing-api-key" || !(await requestKey(used))) throw new ApiError(problem);
   }
 }
 
@@ -61,21 +61,21 @@ export const post = (path, body, { headers = {}, signal } = {}) =>
     signal,
   });
 
-/** The address of a copy of a picture, which can be saved under any name. */
-export const copyAddress = async (path) => URL.createObjectURL(await (await request(path)).blob());
+/** Download a file, and return a blob URL, which can be saved under any name. */
+export const blobUrl = async (path) => URL.createObjectURL(await (await request(path)).blob());
 
-/** An address to show a picture by. An <img> sends no key, so where there is one it is that of a copy. */
-export const pictureAddress = async (path) => (key() ? copyAddress(path) : url(path));
+/** URL for an <img>: a blob URL if there is a key, because <img> sends no headers. */
+export const imageUrl = async (path) => (key() ? blobUrl(path) : url(path));
 
-/** An <img> of such a picture; without it, its `alt` has to do. */
-export function imageOf(path, properties) {
+/** Create an <img>; on failure its `alt` is shown. */
+export function imageElement(path, properties) {
   const image = Object.assign(new Image(), properties);
-  pictureAddress(path).then((address) => (image.src = address), () => {});
+  imageUrl(path).then((address) => (image.src = address), () => {});
   return image;
 }
 
-/** A key under which a repeated POST makes no second job. (crypto.randomUUID is missing on plain http.) */
-export const newKey = () =>
+/** Create an idempotency key. crypto.randomUUID is unavailable on plain http. */
+export const newIdempotencyKey = () =>
   Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 export const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));

@@ -1,23 +1,23 @@
-// The page: one painting followed from the photo to the download.
+// Main module: one painting, from the photo to the download.
 
-import { ApiError, copyAddress, pictureAddress, wasStopped } from "./api.js";
+import { ApiError, blobUrl, imageUrl, isAbort } from "./api.js";
 import { loadCatalog } from "./catalog.js";
 import { masks, options, restore } from "./controls.js";
 import { $ } from "./dom.js";
-import { clearErrors, explain, hideNotice, showNotice } from "./errors.js";
-import { markOpened, record, showPage, stylesOf } from "./history.js";
-import { askFor, cancel, isOver, watch } from "./jobs.js";
-import { keep, kept } from "./kept.js";
-import "./own.js";
-import { choosePhoto, listenForPhotos } from "./photo.js";
-import { setCaption, setProgress, tellOfEnd, tellOfJob, tellOfStart, tellOfUpload } from "./progress.js";
+import { clearErrors, showProblem, hideNotice, showNotice } from "./errors.js";
+import { markCurrent, record, showPage, stylesOf } from "./history.js";
+import { createJob, cancel, hasEnded, watch } from "./jobs.js";
+import { cachedPhoto, cachePhoto } from "./photo-cache.js";
+import "./own-style.js";
+import { choosePhoto, onPhotoInput } from "./photo.js";
+import { setCaption, setProgress, reportEnd, reportJob, reportStart, reportUpload } from "./progress.js";
 import * as stage from "./stage.js";
 import { chooseStyles, chosenStyles } from "./styles.js";
 import { upload } from "./upload.js";
 
-let photo = null; // {name, file, upload: id | null}; file is null where only the service has the photo
-let current = null; // id of the job on the stage
-let under = new AbortController(); // aborted when the stage is given to something else
+let photo = null; // {name, file, upload: id | null}; file is null if only the service has the photo
+let current = null; // id of the displayed job
+let display = new AbortController(); // aborted when something else is displayed
 
 const isBusy = () => !$("stop").hidden;
 
@@ -28,24 +28,24 @@ function setBusy(busy) {
   $("stop").disabled = false;
   $("paint").textContent = photo ? "Paint" : "Choose a photo";
   $("paint").classList.toggle("waiting", !photo);
-  // The one takes the place of the other, for the keyboard too.
+  // One button replaces the other, so it takes over the focus.
   if (had === $("paint") && busy) $("stop").focus({ preventScroll: true });
   if (had === $("stop") && !busy) $("paint").focus({ preventScroll: true });
 }
 
-/** Leave what is on the stage; the service goes on with it. Gives the signal of what comes now. */
-function turnTo(id) {
-  under.abort();
-  under = new AbortController();
+/** Replace what is displayed; its job continues. Returns the abort signal of the new display. */
+function takeStage(id) {
+  display.abort();
+  display = new AbortController();
   current = id;
-  markOpened(id);
+  markCurrent(id);
   clearErrors();
-  return under.signal;
+  return display.signal;
 }
 
 async function usePhoto(file) {
-  if (isBusy() && !current) return; // another is going up this moment
-  turnTo(null);
+  if (isBusy() && !current) return; // another photo is being uploaded
+  takeStage(null);
   photo = { name: file.name, file, upload: null };
   history.replaceState(null, "", location.pathname);
   setProgress(undefined);
@@ -55,32 +55,32 @@ async function usePhoto(file) {
 }
 
 async function paint() {
-  const signal = turnTo(null);
-  const wish = { styles: chosenStyles(), ...options() };
-  if (photo.file) stage.clearPainting(); // else the earlier painting is all there is to look at
+  const signal = takeStage(null);
+  const request = { styles: chosenStyles(), ...options() };
+  if (photo.file) stage.clearPainting(); // without a local photo, keep showing the earlier painting
   stage.setState("painting");
-  stage.lookAt();
-  tellOfStart();
+  stage.scrollIntoView();
+  reportStart();
   setBusy(true);
   try {
-    const job = await askFor({ ...wish, ...(await uploads(signal)) });
-    if (signal.aborted) await cancel(job.id); // stopped while the wish was on its way
+    const job = await createJob({ ...request, ...(await uploads(signal)) });
+    if (signal.aborted) await cancel(job.id); // stopped while the request was pending
     signal.throwIfAborted();
     current = job.id;
     history.replaceState(null, "", `#${job.id}`);
     record(job);
-    markOpened(job.id);
+    markCurrent(job.id);
     await follow(job.id, signal);
   } catch (error) {
     end(error, signal);
   }
 }
 
-/** Send what has not been sent yet. */
+/** Upload photo and masks, unless uploaded before; returns the upload ids by field. */
 async function uploads(signal) {
   if (!photo.upload) {
-    photo.upload = await upload(photo.file, { field: "content", onProgress: tellOfUpload, signal });
-    await keep(photo.upload, photo.file); // before there is a job to come back to
+    photo.upload = await upload(photo.file, { field: "content", onProgress: reportUpload, signal });
+    await cachePhoto(photo.upload, photo.file); // before the job exists, for a reload of the page
   }
   const ids = { content: photo.upload };
   for (const [field, file] of masks()) ids[field] = await upload(file, { field, signal });
@@ -88,61 +88,61 @@ async function uploads(signal) {
 }
 
 function end(error, signal) {
-  if (!wasStopped(error) && !(error instanceof ApiError)) throw error;
-  if (signal !== under.signal) return; // the stage is another's
-  if (photo?.file && error.problem?.field === "content") photo.upload = null; // the next try sends it anew
-  settle(photo?.file ? "photo" : "empty", wasStopped(error) ? "Stopped." : (photo?.name ?? ""));
-  if (!wasStopped(error)) explain(error.problem);
+  if (!isAbort(error) && !(error instanceof ApiError)) throw error;
+  if (signal !== display.signal) return; // something else is displayed
+  if (photo?.file && error.problem?.field === "content") photo.upload = null; // the next attempt uploads it again
+  leaveBusy(photo?.file ? "photo" : "empty", isAbort(error) ? "Stopped." : (photo?.name ?? ""));
+  if (!isAbort(error)) showProblem(error.problem);
 }
 
-/** Watch a job to its end. `onFirst` gets it as it is at first. */
+/** Poll a job until it ends. `onFirst` receives its first state. */
 async function follow(id, signal, onFirst) {
-  let seen = null; // the progress whose preview is on the wall
-  let isAway = false;
+  let seen = null; // progress of the displayed preview
+  let isOffline = false;
   for await (const job of watch(id, signal)) {
-    if (isAway) hideNotice();
-    isAway = !job;
+    if (isOffline) hideNotice();
+    isOffline = !job;
     if (!job) {
-      showNotice("The server does not answer. The painting goes on when it is back.");
+      showNotice("The server does not respond. The painting continues when it is back.");
       continue;
     }
     await onFirst?.(job);
     onFirst = null;
-    signal.throwIfAborted(); // here and below: while something was waited for, the stage may have become another's
-    if (isOver(job)) return finish(job, signal);
-    tellOfJob(job);
+    signal.throwIfAborted(); // here and below: something else may be displayed after an await
+    if (hasEnded(job)) return finish(job, signal);
+    reportJob(job);
     if (job.preview && job.progress !== seen && (await showPreview(job, signal))) seen = job.progress;
   }
 }
 
-/** Whether the preview could be shown: it is gone once the painting is there. */
+/** Show the preview, which is gone once the job has ended; returns whether it was shown. */
 async function showPreview(job, signal) {
-  const address = await pictureAddress(`${job.preview}?at=${job.progress}`).catch(() => null);
+  const address = await imageUrl(`${job.preview}?at=${job.progress}`).catch(() => null);
   return address !== null && stage.showPainting(address, signal);
 }
 
 async function finish(job, signal) {
   record(job);
-  if (job.status === "succeeded") return hangPainting(job, signal);
+  if (job.status === "succeeded") return showResult(job, signal);
   stage.clearPainting();
-  settle(photo?.file ? "photo" : "empty", job.status === "canceled" ? "Stopped." : (photo?.name ?? ""));
-  if (job.status === "failed") explain(job.error);
-  if (job.status === "expired") showNotice("This painting has expired. Paint it again to get it back.");
+  leaveBusy(photo?.file ? "photo" : "empty", job.status === "canceled" ? "Stopped." : (photo?.name ?? ""));
+  if (job.status === "failed") showProblem(job.error);
+  if (job.status === "expired") showNotice("This painting has expired. Paint it again to restore it.");
 }
 
-async function hangPainting(job, signal) {
-  const address = await copyAddress(job.links.image);
+async function showResult(job, signal) {
+  const address = await blobUrl(job.links.image);
   signal.throwIfAborted();
   if (!photo.file) stage.setShape(job.result.width, job.result.height);
-  if (!(await stage.showPainting(address, signal))) await showPreview(job, signal); // few browsers show TIFF
+  if (!(await stage.showPainting(address, signal))) await showPreview(job, signal); // few browsers display TIFF
   signal.throwIfAborted();
-  settle("done", facts(job));
+  leaveBusy("done", facts(job));
   const suffix = job.options.format === "jpeg" ? "jpg" : job.options.format;
   stage.offerDownload(address, `painting-${job.styles[0].style}.${suffix}`);
 }
 
-function settle(state, text) {
-  tellOfEnd(text);
+function leaveBusy(state, text) {
+  reportEnd(text);
   setBusy(false);
   stage.setState(state);
 }
@@ -154,26 +154,26 @@ function facts(job) {
 }
 
 async function stop() {
-  if (!current) return under.abort(); // still sending: nothing is there yet to cancel
+  if (!current) return display.abort(); // still uploading: there is no job yet
   $("stop").disabled = true;
   try {
     await cancel(current);
   } catch (error) {
     $("stop").disabled = false;
     if (!(error instanceof ApiError)) throw error;
-    explain(error.problem);
+    showProblem(error.problem);
   }
 }
 
-/** Show the job named in the address: after a reload, by a link, or from the list. */
+/** Display the job in the URL: after a reload, by a link, or from the list. */
 async function open(id) {
-  const signal = turnTo(id);
+  const signal = takeStage(id);
   try {
     await follow(id, signal, async (job) => {
       restore(job);
       chooseStyles(job.styles);
-      await usePhotoOf(job, signal);
-      setBusy(!isOver(job));
+      await loadPhotoOf(job, signal);
+      setBusy(!hasEnded(job));
       if (isBusy()) stage.setState("painting");
     });
   } catch (error) {
@@ -181,9 +181,9 @@ async function open(id) {
   }
 }
 
-async function usePhotoOf(job, signal) {
+async function loadPhotoOf(job, signal) {
   if (photo?.upload === job.content) return;
-  const file = await kept(job.content);
+  const file = await cachedPhoto(job.content);
   signal.throwIfAborted();
   photo = { name: file?.name ?? "", file, upload: job.content };
   stage.clearPainting();
@@ -191,9 +191,9 @@ async function usePhotoOf(job, signal) {
   return stage.forgetPhoto();
 }
 
-const jobInAddress = () => /^#(stz_\w+)$/.exec(location.hash)?.[1];
+const jobInUrl = () => /^#(stz_\w+)$/.exec(location.hash)?.[1];
 
-listenForPhotos(usePhoto);
+onPhotoInput(usePhoto);
 $("panel").addEventListener("submit", (event) => {
   event.preventDefault();
   if (isBusy()) return;
@@ -202,24 +202,24 @@ $("panel").addEventListener("submit", (event) => {
 });
 $("stop").addEventListener("click", stop);
 addEventListener("hashchange", () => {
-  if (!jobInAddress() || jobInAddress() === current) return;
-  open(jobInAddress());
-  stage.lookAt();
+  if (!jobInUrl() || jobInUrl() === current) return;
+  open(jobInUrl());
+  stage.scrollIntoView();
   $("stage").focus({ preventScroll: true });
 });
 document.addEventListener("deleted", ({ detail: job }) => {
-  if (job.id === current) finish(job, under.signal);
+  if (job.id === current) finish(job, display.signal);
 });
 addEventListener("beforeunload", (event) => {
-  if (isBusy() && !current) event.preventDefault(); // still sending the photo: nothing is safe yet
+  if (isBusy() && !current) event.preventDefault(); // still uploading: nothing is stored yet
 });
 setBusy(false);
 try {
   const first = await loadCatalog();
   if (first) chooseStyles([{ style: first, weight: 1 }]);
   await showPage();
-  if (jobInAddress()) await open(jobInAddress());
+  if (jobInUrl()) await open(jobInUrl());
 } catch (error) {
   if (!(error instanceof ApiError)) throw error;
-  explain(error.problem);
+  showProblem(error.problem);
 }

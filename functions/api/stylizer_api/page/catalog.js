@@ -1,12 +1,12 @@
-// Every style there is, the grid that shows them, and the field that finds among them.
+// Catalog of styles: the grid and its search field.
 
-import { get, pictureAddress } from "./api.js";
+import { get, imageUrl } from "./api.js";
 import { $, element } from "./dom.js";
 
-const WORTH_FINDING = 9; // styles; fewer are seen at a glance
+const SEARCH_FROM = 9; // styles; fewer need no search
 const byId = new Map();
 
-/** Fill the grid: one's own first, the newest before the others, then those that are built in. */
+/** Load the grid: the user's own styles first, newest first, then the built-in ones. Returns a built-in style. */
 export async function loadCatalog() {
   const styles = [];
   let cursor = null;
@@ -19,68 +19,68 @@ export async function loadCatalog() {
     remember(style);
     $("tiles").append(tile(style));
   }
-  offerToFind();
-  find(); // by what was typed while the styles were loading
+  toggleSearch();
+  filterStyles(); // by text typed while the styles were loading
   return styles.find((style) => !style.own)?.id;
 }
 
-/** Put a new style of one's own at the front. */
+/** Add a new style of the user at the front. */
 export function addToCatalog(style) {
   remember(style);
   $("tiles").prepend(tile(style));
-  offerToFind();
+  toggleSearch();
   $("find").value = "";
-  find();
+  filterStyles();
 }
 
 export const styleOf = (id) => byId.get(id);
 
-export const titleOf = (id) => byId.get(id)?.title ?? "A style of your own";
+export const titleOf = (id) => byId.get(id)?.title ?? "Your own style";
 
-/** "Katsushika Hokusai, 1831", as far as it is known. */
-export const madeBy = (style) => (style.own ? "Your own" : [style.artist, style.year].filter(Boolean).join(", "));
+/** Artist and year if known: "Katsushika Hokusai, 1831". */
+export const attribution = (style) => (style.own ? "Your own" : [style.artist, style.year].filter(Boolean).join(", "));
 
-/** Show a style's swatch in an <img>. */
-export function hang(image, id) {
+/** Show the swatch of a style in an <img>. */
+export function showSwatch(image, id) {
   const style = byId.get(id);
   image.dataset.style = id;
-  // By the time the address is there, the image may be another style's.
+  // The image may show another style by the time the URL is resolved.
   style?.picture.then((address) => image.dataset.style === id && (image.src = address), () => {});
 }
 
-/** Scroll the grid, and only that, to a style. */
-export function reveal(id) {
+/** Scroll the grid, but not the page, to a style. */
+export function scrollToStyle(id) {
   const label = [...document.getElementsByName("style")].find((radio) => radio.value === id)?.closest("label");
   const grid = $("tiles");
   if (label) grid.scrollTo({ top: label.offsetTop - grid.clientHeight / 3, left: label.offsetLeft - grid.clientWidth / 3 });
 }
 
 function remember(style) {
-  byId.set(style.id, { ...style, picture: pictureAddress(style.links.image) });
+  byId.set(style.id, { ...style, picture: imageUrl(style.links.image) });
 }
 
 function tile(style) {
   const picture = element("img", { alt: "", decoding: "async" });
-  hang(picture, style.id);
+  showSwatch(picture, style.id);
   const radio = element("input", { type: "radio", name: "style", value: style.id });
   const title = element("span", { className: "tile-title", textContent: style.title });
   const label = element("label", { className: "tile" }, radio, element("span", { className: "swatch" }, picture), title);
-  label.title = [style.title, madeBy(style)].filter(Boolean).join(" · ");
+  label.title = [style.title, attribution(style)].filter(Boolean).join(" · ");
   return label;
 }
 
-function offerToFind() {
-  $("find").hidden = byId.size < WORTH_FINDING;
+function toggleSearch() {
+  $("find").hidden = byId.size < SEARCH_FROM;
 }
 
-const plain = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase(); // "cezanne" finds Cézanne
+const fold = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase(); // "cezanne" finds Cézanne
 
-function find() {
-  const words = plain($("find").value).split(/\s+/).filter(Boolean);
+function filterStyles() {
+  const words = fold($("find").value).split(/\s+/).filter(Boolean);
   let count = 0;
   for (const radio of document.getElementsByName("style")) {
     const { title, artist, year, own } = byId.get(radio.value);
-    const text = plain([title, artist, year, own ? "own" : ""].join(" "));
+    const text = fold([title, artist, year, own ? "own" : ""].join(" "));
     const fits = words.every((word) => text.includes(word));
     radio.closest("label").hidden = !fits;
     count += fits;
@@ -89,5 +89,5 @@ function find() {
   $("found").textContent = words.length ? `${count} ${count === 1 ? "style" : "styles"}` : "";
 }
 
-$("find").addEventListener("input", find);
-$("find").addEventListener("keydown", (event) => event.key === "Enter" && event.preventDefault()); // does not paint
+$("find").addEventListener("input", filterStyles);
+$("find").addEventListener("keydown", (event) => event.key === "Enter" && event.preventDefault()); // does not submit the form

@@ -1,14 +1,14 @@
-// The controls: what a person can ask for, with the method chosen.
+// Option controls, adapted to the chosen method.
 
 import { $ } from "./dom.js";
 
 const panel = $("panel");
 const methods = panel.elements.method;
-let wishedSize = Number($("size").value); // asked for again as soon as the method takes it
+let requestedSize = Number($("size").value); // restored when the method allows it
 
-/** What is asked for, all but the photo, the style and the masks. */
+/** Collect all options except photo, styles and masks. */
 export function options() {
-  const data = new FormData(panel); // leaves out what is disabled
+  const data = new FormData(panel); // omits disabled inputs
   const features = data.get("features");
   return {
     method: data.get("method"),
@@ -23,14 +23,14 @@ export function options() {
   };
 }
 
-/** The masks chosen that the method takes, by the name of their field. */
+/** Collect the chosen masks that the method supports, as [field, file]. */
 export function masks() {
   const inputs = { mask: $("mask-file"), content_mask: $("content-mask-file") };
   const chosen = Object.entries(inputs).filter(([, input]) => !input.disabled && input.files[0]);
   return chosen.map(([name, input]) => [name, input.files[0]]);
 }
 
-/** Put the controls where an earlier job had them. */
+/** Set the controls to the options of a job. */
 export function restore(job) {
   const features = job.options.features ?? $("features").options[0].value;
   for (const [name, value] of Object.entries({ ...job.options, features, method: job.method })) {
@@ -42,12 +42,12 @@ export function restore(job) {
     element.value = value;
   }
   $("stroke").value = Math.log2(job.options.style_scale);
-  wishedSize = job.options.size;
-  adapt();
+  requestedSize = job.options.size;
+  updateControls();
 }
 
-/** Offer what the chosen method honors and nothing else, and show the numbers. */
-function adapt() {
+/** Show only controls that the method supports, and update the displayed values. */
+function updateControls() {
   for (const control of panel.querySelectorAll("[data-only]")) {
     control.hidden = !control.dataset.only.split(" ").includes(methods.value);
     for (const input of control.querySelectorAll("input, select")) input.disabled = control.hidden;
@@ -63,10 +63,10 @@ function limitSize() {
   if (!$("features").disabled) limits.push($("features").selectedOptions[0]);
   const largest = Math.min(...limits.map((choice) => Number(choice.dataset.largest)));
   for (const size of $("size").options) size.disabled = Number(size.value) > largest;
-  $("size").value = Math.min(wishedSize, largest);
+  $("size").value = Math.min(requestedSize, largest);
   $("size-note").textContent = $("size").querySelector(":disabled") ? `up to ${largest} px` : "";
 }
 
-$("size").addEventListener("input", () => (wishedSize = Number($("size").value)));
-panel.addEventListener("input", adapt);
-adapt();
+$("size").addEventListener("input", () => (requestedSize = Number($("size").value)));
+panel.addEventListener("input", updateControls);
+updateControls();

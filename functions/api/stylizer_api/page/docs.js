@@ -1,11 +1,11 @@
-// Shows the contract that the server itself gives at openapi.json: nothing to load from elsewhere, nothing to keep in step.
+// Renders the openapi.json of the server, without any external library.
 
 import { $, element } from "./dom.js";
 
 const base = document.baseURI;
 const api = await (await fetch(new URL("openapi.json", base))).json();
 
-/** Text in which `this` becomes code. */
+/** Turn `backticks` into <code>. */
 function prose(text) {
   const parts = text.split("`");
   return parts.map((part, i) => (i % 2 ? element("code", { textContent: part }) : part));
@@ -20,7 +20,7 @@ function resolve(schema) {
   return choices.length === 1 ? { ...schema, ...resolve(choices[0]), description: schema.description } : schema;
 }
 
-/** What fits a schema, in a few words. */
+/** Describe the type of a schema in a few words. */
 function kind(given) {
   const schema = resolve(given);
   const choices = schema.anyOf?.filter((choice) => choice.type !== "null");
@@ -74,7 +74,7 @@ function bodies(call) {
   return Object.entries(call.requestBody?.content ?? {}).flatMap(([type, { schema }]) => table(`Body, ${type}`, fields(resolve(schema))));
 }
 
-/** Prose, with a list where lines begin with a hyphen. */
+/** Turn text into prose, or a list if its lines begin with a hyphen. */
 function described(text) {
   const lines = text.split("\n");
   if (!lines[0].startsWith("- ")) return prose(text);
@@ -88,7 +88,7 @@ function sample(media) {
   return [element("details", {}, element("summary", { textContent: "Example" }), text)];
 }
 
-function answers(call) {
+function responses(call) {
   const byCode = Object.entries(call.responses).sort(([a], [b]) => a.localeCompare(b));
   const rows = byCode.map(([code, { description, content, headers }]) => {
     const [type, media] = Object.entries(content ?? {})[0] ?? [];
@@ -102,7 +102,7 @@ function answers(call) {
       element("td", {}, ...described(description), element("span", { className: "kind", textContent: notes }), ...sample(media)),
     );
   });
-  return table("Answers", rows);
+  return table("Responses", rows);
 }
 
 function card(path, method, call) {
@@ -114,7 +114,7 @@ function card(path, method, call) {
     ...paragraphs(call.description ?? ""),
     ...parameters(call),
     ...bodies(call),
-    ...answers(call),
+    ...responses(call),
   );
 }
 
@@ -126,7 +126,7 @@ const key = api.components.securitySchemes ? "-H 'X-Api-Key: your key' " : "";
 $("example").textContent = `curl -F content=@photo.jpg -F style=woodcut -H 'Prefer: wait=60' ${key}\\
   ${new URL("v1/stylizations", base)}
 
-curl -L -o painting.jpg ${key}${new URL("v1/stylizations/", base)}<id of the answer>/image`;
+curl -L -o painting.jpg ${key}${new URL("v1/stylizations/", base)}<id from the response>/image`;
 for (const { name, description } of api.tags) {
   $("calls").append(element("h2", { textContent: name }), ...paragraphs(description));
   $("contents").append(element("strong", { textContent: name }));

@@ -1,8 +1,8 @@
-// The two things that every part of the page does with the document.
+// DOM helpers.
 
 export const $ = (id) => document.getElementById(id);
 
-/** A new element with its properties and what is in it. */
+/** Create an element with properties and children. */
 export function element(name, properties = {}, ...children) {
   const made = Object.assign(document.createElement(name), properties);
   made.append(...children);

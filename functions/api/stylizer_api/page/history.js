@@ -1,18 +1,18 @@
-// One's paintings, newest first: to open again, to stop while they are under way, and to delete.
+// List of the user's paintings, newest first: open, stop and delete.
 
-import { ApiError, imageOf, sleep } from "./api.js";
-import { hang, titleOf } from "./catalog.js";
+import { ApiError, imageElement, sleep } from "./api.js";
+import { showSwatch, titleOf } from "./catalog.js";
 import { $, element } from "./dom.js";
-import { explain } from "./errors.js";
-import { cancel, erase, isOver, list, watch } from "./jobs.js";
+import { showProblem } from "./errors.js";
+import { cancel, deleteJob, hasEnded, list, watch } from "./jobs.js";
 
 const PAGE = 12;
-const ENDS = { failed: "Failed", canceled: "Stopped", expired: "Expired" };
+const STATE_LABELS = { failed: "Failed", canceled: "Stopped", expired: "Expired" };
 const cards = new Map(); // <li> by job id
 let cursor = null;
 let opened = null;
 
-/** Show a job that is new, or how it is now. */
+/** Add or update the card of a job. */
 export function record(job) {
   const card = cardOf(job);
   const before = cards.get(job.id);
@@ -21,46 +21,46 @@ export function record(job) {
   else $("history-list").prepend(card);
   cards.set(job.id, card);
   if (hadFocus) card.querySelector("a").focus();
-  if (!before && !isOver(job)) keepUp(job.id);
+  if (!before && !hasEnded(job)) followInList(job.id);
   $("history").hidden = false;
-  markOpened(opened);
+  markCurrent(opened);
 }
 
-/** Mark the job that is on the stage. */
-export function markOpened(id) {
+/** Mark the displayed job. */
+export function markCurrent(id) {
   opened = id;
   for (const [job, card] of cards) card.querySelector("a").setAttribute("aria-current", String(job === id));
 }
 
-/** Say which styles: "Woodcut", or "Woodcut + Sea Mosaic". */
+/** Titles of the styles: "Woodcut", or "Woodcut + Sea Mosaic". */
 export const stylesOf = (job) => job.styles.map((entry) => titleOf(entry.style)).join(" + ");
 
-/** Show one more page, and give its cards. */
+/** Load the next page, and return its cards. */
 export async function showPage() {
   const page = await list(PAGE, cursor);
   cursor = page.next_cursor;
   for (const job of page.items) {
-    if (cards.has(job.id)) continue; // asked for since the page before
+    if (cards.has(job.id)) continue; // created since the previous page
     const card = cardOf(job);
     cards.set(job.id, card);
     $("history-list").append(card);
-    if (!isOver(job)) keepUp(job.id);
+    if (!hasEnded(job)) followInList(job.id);
   }
   $("history").hidden = cards.size === 0;
   $("history-more").hidden = cursor === null;
-  markOpened(opened);
+  markCurrent(opened);
   return page.items.map((job) => cards.get(job.id));
 }
 
-/** See a job to its end, whether or not it is the one on the stage. */
-async function keepUp(id) {
+/** Poll a job until it ends, displayed or not. */
+async function followInList(id) {
   try {
     for await (const job of watch(id, new AbortController().signal)) {
-      if (!job || !isOver(job)) await sleep(1000); // a card shows no progress: less often than on the stage will do
+      if (!job || !hasEnded(job)) await sleep(1000); // a card shows no progress, so poll less often
       else if (cards.get(id).dataset.status !== job.status) record(job);
     }
   } catch (error) {
-    if (!(error instanceof ApiError)) throw error; // else it stays as it was last seen
+    if (!(error instanceof ApiError)) throw error; // else the card keeps its last state
   }
 }
 
@@ -70,24 +70,24 @@ function cardOf(job) {
   const link = element("a", { href: `#${job.id}` }, pictureOf(job), name, state);
   const card = element("li", { className: "card" }, link);
   card.dataset.status = job.status;
-  if (!isOver(job)) card.append(stopButton(job));
+  if (!hasEnded(job)) card.append(stopButton(job));
   else if (job.status !== "expired") card.append(deleteButton(job));
   return card;
 }
 
 function pictureOf(job) {
-  if (job.status === "succeeded" && job.preview) return imageOf(job.preview, { alt: "", loading: "lazy" });
+  if (job.status === "succeeded" && job.preview) return imageElement(job.preview, { alt: "", loading: "lazy" });
   const swatch = element("img", { alt: "" });
-  hang(swatch, job.styles[0].style);
+  showSwatch(swatch, job.styles[0].style);
   return swatch;
 }
 
 function stateOf(job) {
-  if (!isOver(job)) return "Under way";
+  if (!hasEnded(job)) return "In progress";
   const when = new Date(job.created_at);
   const isToday = when.toDateString() === new Date().toDateString();
   const time = isToday ? when.toLocaleTimeString([], { timeStyle: "short" }) : when.toLocaleDateString([], { dateStyle: "medium" });
-  return ENDS[job.status] ? `${ENDS[job.status]}, ${time}` : time;
+  return STATE_LABELS[job.status] ? `${STATE_LABELS[job.status]}, ${time}` : time;
 }
 
 function stopButton(job) {
@@ -96,14 +96,14 @@ function stopButton(job) {
 
 function deleteButton(job) {
   return actionButton(job, "Delete", async () => {
-    if (!confirm("Delete this painting for good?")) return null;
-    const gone = await erase(job.id);
+    if (!confirm("Delete this painting permanently?")) return null;
+    const gone = await deleteJob(job.id);
     document.dispatchEvent(new CustomEvent("deleted", { detail: gone }));
     return gone;
   });
 }
 
-/** A button that does something to a job, and gives it as it is then; or null if it is as it was. */
+/** Create a button; `act` returns the changed job, or null if it is unchanged. */
 function actionButton(job, name, act) {
   const button = element("button", { type: "button", className: "quiet small", textContent: name });
   button.setAttribute("aria-label", `${name} painting ${stylesOf(job)}`);
@@ -117,7 +117,7 @@ function actionButton(job, name, act) {
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       button.disabled = false;
-      explain(error.problem);
+      showProblem(error.problem);
     }
   });
   return button;
@@ -129,6 +129,6 @@ $("history-more").addEventListener("click", async () => {
     first?.querySelector("a").focus();
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    explain(error.problem);
+    showProblem(error.problem);
   }
 });

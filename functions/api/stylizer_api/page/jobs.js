@@ -1,14 +1,14 @@
-// Paintings as the service has them: asked for, watched, stopped, listed.
+// Jobs: create, poll, cancel, delete and list.
 
-import { get, newKey, post, sleep } from "./api.js";
+import { get, newIdempotencyKey, post, sleep } from "./api.js";
 
 const FINAL = new Set(["succeeded", "failed", "canceled", "expired"]);
 
-export const isOver = (job) => FINAL.has(job.status);
+export const hasEnded = (job) => FINAL.has(job.status);
 
-/** Ask for a painting; if the line drops, once more under the same key, which makes no second job. */
-export async function askFor(body) {
-  const options = { headers: { "Idempotency-Key": newKey() } };
+/** Create a job; retry once with the same idempotency key if the connection drops. */
+export async function createJob(body) {
+  const options = { headers: { "Idempotency-Key": newIdempotencyKey() } };
   try {
     return await post("v1/stylizations", body, options);
   } catch (error) {
@@ -18,24 +18,20 @@ export async function askFor(body) {
   }
 }
 
-/**
- * A job as it goes on, up to its end or until the signal says that nobody looks any more.
- *
- * Gives null while the server is away; it keeps the job.
- */
+/** Poll a job until it ends or the signal aborts; yields null while the server is unreachable. */
 export async function* watch(id, signal) {
-  let pause = 100; // milliseconds; longer and longer, for what is not done at once takes seconds
+  let pause = 100; // milliseconds, growing: jobs that are not done at once take seconds
   while (!signal.aborted) {
-    const job = await lookUp(id);
+    const job = await fetchJob(id);
     if (signal.aborted) return;
     yield job;
-    if (job && isOver(job)) return;
+    if (job && hasEnded(job)) return;
     await sleep(job ? pause : 2000);
     pause = Math.min(500, pause * 1.5);
   }
 }
 
-async function lookUp(id) {
+async function fetchJob(id) {
   try {
     return await get(`v1/stylizations/${id}`);
   } catch (error) {
@@ -44,7 +40,7 @@ async function lookUp(id) {
   }
 }
 
-/** Stop a job, and give it back; or null if it had ended in this very moment. */
+/** Cancel a job, and return it; null if it had just ended. */
 export async function cancel(id) {
   try {
     return await post(`v1/stylizations/${id}/cancel`);
@@ -54,8 +50,8 @@ export async function cancel(id) {
   }
 }
 
-/** Delete the files of a job, and give it back. */
-export const erase = (id) => post(`v1/stylizations/${id}/delete`);
+/** Delete the files of a job, and return it. */
+export const deleteJob = (id) => post(`v1/stylizations/${id}/delete`);
 
 export const list = (limit, cursor) =>
   get(`v1/stylizations?limit=${limit}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);

@@ -1,11 +1,11 @@
-// The ways by which a photo comes in: chosen, taken with the camera, dropped anywhere on the page, or pasted.
+// Photo input: file chooser, camera, drag and drop, paste.
 
 import { $ } from "./dom.js";
 
 export const choosePhoto = () => $("photo-file").click();
 
-/** Call `onPhoto(file)` for each. */
-export function listenForPhotos(onPhoto) {
+/** Call `onPhoto(file)` for each photo. */
+export function onPhotoInput(onPhoto) {
   for (const input of [$("photo-file"), $("camera-file")]) {
     input.addEventListener("change", () => {
       if (input.files[0]) onPhoto(input.files[0]);
@@ -24,18 +24,18 @@ const dialogIsOpen = () => document.querySelector("dialog[open]") !== null;
 
 function listenForDrops(onPhoto) {
   let depth = 0; // dragenter and dragleave also fire for every child
-  const dropping = (change) => {
+  const trackDrag = (change) => {
     depth = Math.max(0, depth + change);
     $("stage").classList.toggle("dropping", depth > 0);
   };
-  const isForUs = (event) => event.dataTransfer?.types.includes("Files") && !dialogIsOpen();
-  addEventListener("dragenter", (event) => isForUs(event) && dropping(1));
-  addEventListener("dragleave", (event) => isForUs(event) && dropping(-1));
-  addEventListener("dragover", (event) => isForUs(event) && event.preventDefault());
+  const isPhotoDrag = (event) => event.dataTransfer?.types.includes("Files") && !dialogIsOpen();
+  addEventListener("dragenter", (event) => isPhotoDrag(event) && trackDrag(1));
+  addEventListener("dragleave", (event) => isPhotoDrag(event) && trackDrag(-1));
+  addEventListener("dragover", (event) => isPhotoDrag(event) && event.preventDefault());
   addEventListener("drop", (event) => {
-    if (!isForUs(event)) return;
+    if (!isPhotoDrag(event)) return;
     event.preventDefault();
-    dropping(-depth);
+    trackDrag(-depth);
     if (event.dataTransfer.files[0]) onPhoto(event.dataTransfer.files[0]);
   });
 }

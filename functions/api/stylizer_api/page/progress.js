@@ -1,54 +1,54 @@
-// How far it is: for the eye the bar and a line under the picture, for the ear a sentence at every quarter.
+// Progress: a bar and a caption, and an announcement for screen readers at every quarter.
 
 import { $ } from "./dom.js";
 
 const TITLE = document.title;
 let quarter = 0;
 
-/** The line under the picture. */
+/** Set the caption below the picture. */
 export function setCaption(text) {
   if ($("caption").textContent !== text) $("caption").textContent = text;
 }
 
-/** Have a screen reader say something. */
-function say(text) {
+/** Announce text to screen readers. */
+function announce(text) {
   $("spoken").textContent = text;
 }
 
-/** `fraction` 0-1, null for "busy, no telling how long", undefined for none at all. */
+/** Set the bar to a fraction from 0 to 1; null is indeterminate, undefined hides it. */
 export function setProgress(fraction) {
   $("progress").hidden = fraction === undefined;
   if (fraction === null) $("bar").removeAttribute("value");
   else if (fraction !== undefined) $("bar").value = fraction;
 }
 
-export function tellOfUpload(fraction) {
+export function reportUpload(fraction) {
   setProgress(fraction < 1 ? fraction : null);
 }
 
-export function tellOfStart() {
+export function reportStart() {
   quarter = 0;
   setProgress(null);
-  setCaption("Sending the photo …");
-  say("Sending the photo.");
+  setCaption("Uploading the photo …");
+  announce("Uploading the photo.");
 }
 
-/** Tell how a job is that has not ended. */
-export function tellOfJob(job) {
+/** Report the state of a job that has not ended. */
+export function reportJob(job) {
   const percent = Math.round(job.progress * 100);
-  const shown = percent ? ` ${percent} %` : ""; // painting in one step tells of none
+  const shown = percent ? ` ${percent} %` : ""; // a method of one step reports none
   setProgress(job.progress || null);
-  setCaption(job.status === "queued" ? "Waiting for its turn …" : `Painting …${shown}`);
+  setCaption(job.status === "queued" ? "Queued …" : `Painting …${shown}`);
   document.title = percent ? `${percent} % · ${TITLE}` : TITLE;
   if (Math.floor(percent / 25) <= quarter) return;
   quarter = Math.floor(percent / 25);
-  say(`${percent} percent painted.`);
+  announce(`${percent} percent painted.`);
 }
 
-/** No more progress; `text` is shown and said. */
-export function tellOfEnd(text) {
+/** Hide the bar; show and announce `text`. */
+export function reportEnd(text) {
   document.title = TITLE;
   setProgress(undefined);
   setCaption(text);
-  say(text);
+  announce(text);
 }

@@ -1,4 +1,4 @@
-// The picture area: the photo, the painting as it grows, and the two compared.
+// Picture area: photo, painting in progress, and comparison.
 
 import { $ } from "./dom.js";
 
@@ -10,10 +10,10 @@ const wipe = $("wipe");
 
 let photoUrl = null;
 
-/** Bring the picture into view, where a phone has scrolled it away. */
-export const lookAt = () => stage.scrollIntoView({ block: "nearest" });
+/** Scroll the picture into view, on phones. */
+export const scrollIntoView = () => stage.scrollIntoView({ block: "nearest" });
 
-/** One of "empty", "photo", "painting" (running) and "done". */
+/** Set the state: "empty", "photo", "painting" (running) or "done". */
 export function setState(state) {
   stage.dataset.state = state;
   pictures.hidden = state === "empty";
@@ -25,7 +25,7 @@ export function setState(state) {
 
 const currentView = () => document.querySelector('input[name="view"]:checked').value;
 
-/** Hang a photo from this computer. */
+/** Show a local photo. */
 export async function showPhoto(file) {
   clearPainting();
   forgetPhoto();
@@ -36,15 +36,15 @@ export async function showPhoto(file) {
     await photo.decode();
     setShape(photo.naturalWidth, photo.naturalHeight);
   } catch {
-    // HEIC and TIFF are fine for the painter, but few browsers show them.
+    // HEIC and TIFF are supported by the painter, but not by most browsers.
     photo.removeAttribute("src");
     setShape(3, 2);
-    $("photo-unseen").textContent = `This browser cannot show “${file.name}”, but the painter may well know its format.`;
+    $("photo-unseen").textContent = `This browser cannot display “${file.name}”, but it may still be painted.`;
     $("photo-unseen").hidden = false;
   }
 }
 
-/** Take the photo away, as when an earlier painting is opened whose photo is not here. */
+/** Remove the photo, as for an earlier painting whose photo is not cached. */
 export function forgetPhoto() {
   if (photoUrl) URL.revokeObjectURL(photoUrl);
   photoUrl = null;
@@ -56,11 +56,7 @@ export function clearPainting() {
   painting.removeAttribute("src");
 }
 
-/**
- * Show a state of the painting as soon as it is decoded, so that it never flickers; false if it is none.
- *
- * Throws if the signal says by then that the stage has been given to something else.
- */
+/** Show a painting once decoded, without flicker; false if it cannot be decoded. Throws if the signal was aborted. */
 export async function showPainting(address, signal) {
   const next = new Image();
   next.src = address;
@@ -70,7 +66,7 @@ export async function showPainting(address, signal) {
     return false;
   }
   signal.throwIfAborted();
-  URL.revokeObjectURL(painting.src); // does nothing where it is no copy
+  URL.revokeObjectURL(painting.src); // no effect unless it is a blob URL
   painting.src = next.src;
   if (!photo.naturalWidth) setShape(next.naturalWidth, next.naturalHeight);
   return true;
@@ -81,7 +77,7 @@ export function setShape(width, height) {
   pictures.classList.toggle("wide", width > height);
 }
 
-/** Offer the finished file. */
+/** Show the download link. */
 export function offerDownload(address, name) {
   Object.assign($("download"), { href: address, download: name, hidden: false });
 }

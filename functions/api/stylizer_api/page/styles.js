@@ -1,23 +1,23 @@
-// Which styles are chosen: one, or two with a balance between them.
+// Choice of styles: one, or a blend of two.
 
-import { hang, madeBy, reveal, styleOf, titleOf } from "./catalog.js";
+import { showSwatch, attribution, scrollToStyle, styleOf, titleOf } from "./catalog.js";
 import { $, element } from "./dom.js";
 
 const slots = $("panel").elements.slot;
-let chosen = [null, null]; // ids; the second counts only in a blend
+let chosen = [null, null]; // ids; the second is used in a blend only
 
 const isBlend = () => !$("blend").hidden;
 const active = () => (isBlend() ? Number(slots.value) : 0);
 const radios = () => [...document.getElementsByName("style")];
 
-/** The styles to paint with, as the API takes them. */
+/** Return the chosen styles with weights, as in the API. */
 export function chosenStyles() {
   if (!isBlend()) return [{ style: chosen[0], weight: 1 }];
-  const percent = Number($("balance").value); // of the second, which stands at the right
+  const percent = Number($("balance").value); // of the second style, on the right
   return [{ style: chosen[0], weight: 100 - percent }, { style: chosen[1], weight: percent }];
 }
 
-/** Choose the styles of an earlier job, as far as they are still there. */
+/** Choose the styles of a job, as far as they still exist. */
 export function chooseStyles(wanted) {
   const known = wanted.filter((entry) => styleOf(entry.style)).slice(0, 2);
   if (!known.length) return;
@@ -25,10 +25,10 @@ export function chooseStyles(wanted) {
   chosen = [first.style, second?.style ?? null];
   if (second) $("balance").value = (100 * second.weight) / (first.weight + second.weight);
   setBlend(Boolean(second), 0);
-  reveal(first.style);
+  scrollToStyle(first.style);
 }
 
-/** Choose one more style, where the person is choosing. */
+/** Choose a style for the active slot. */
 export function chooseStyle(id) {
   chosen[active()] = id;
   show();
@@ -51,15 +51,15 @@ function show() {
     radio.closest("label").classList.toggle("other", isOther);
   }
   describe(style);
-  hang($("hung"), chosen[0]);
-  hang($("glow"), chosen[0]);
+  showSwatch($("hung"), chosen[0]);
+  showSwatch($("glow"), chosen[0]);
   $("invitation-style").textContent = chosen[0] ? titleOf(chosen[0]) : "a work of art";
   if (isBlend()) showBlend();
 }
 
 function describe(style) {
   const title = element("strong", { textContent: style?.title ?? "" });
-  const facts = style ? [madeBy(style), style.description, style.license] : [];
+  const facts = style ? [attribution(style), style.description, style.license] : [];
   $("about").replaceChildren(title, ...facts.filter(Boolean).map((fact) => ` · ${fact}`));
 }
 
@@ -67,7 +67,7 @@ function showBlend() {
   const percent = Number($("balance").value);
   const parts = [100 - percent, percent];
   for (const [slot, part] of parts.entries()) {
-    hang($(`slot-${slot}-swatch`), chosen[slot]);
+    showSwatch($(`slot-${slot}-swatch`), chosen[slot]);
     $(`slot-${slot}-title`).textContent = titleOf(chosen[slot]);
     $(`share-${slot}`).textContent = `${part} %`;
   }

@@ -1,8 +1,7 @@
-// Photos of the last paintings, kept in this browser by the id of their upload, so that before and after can still be
-// compared when the page is loaded again or an earlier painting is opened. Without such a store it works as well, only
-// without the "before".
+// Cache of recent photos in IndexedDB, by upload id, for the before/after comparison after a reload or of an earlier
+// painting. Without IndexedDB the page works without the comparison.
 
-const MOST = 12;
+const MAX_PHOTOS = 12;
 
 const done = (request) =>
   new Promise((resolve, reject) => {
@@ -23,21 +22,21 @@ async function store(mode) {
   return (await done(opening)).transaction("photos", mode).objectStore("photos");
 }
 
-/** Keep a photo, in place of the oldest. Resolves once it would survive a reload of the page. */
-export async function keep(id, file) {
+/** Store a photo, and evict the oldest. Resolves once it survives a reload of the page. */
+export async function cachePhoto(id, file) {
   try {
     const photos = await store("readwrite");
     await done(photos.put({ id, file, at: Date.now() }));
     const oldestFirst = await done(photos.index("at").getAllKeys());
-    for (const old of oldestFirst.slice(0, -MOST)) photos.delete(old);
+    for (const old of oldestFirst.slice(0, -MAX_PHOTOS)) photos.delete(old);
     await committed(photos.transaction);
   } catch {
-    // A private window, or no room.
+    // A private window, or no space.
   }
 }
 
-/** The photo of an upload, or null. */
-export async function kept(id) {
+/** Return the photo of an upload, or null. */
+export async function cachedPhoto(id) {
   try {
     return (await done((await store("readonly")).get(id)))?.file ?? null;
   } catch {

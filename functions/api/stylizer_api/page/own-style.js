@@ -1,15 +1,15 @@
-// A style of one's own: a picture and a title, which the service keeps.
+// Dialog for adding a style of the user: a picture and a title.
 
-import { ApiError, post, wasStopped } from "./api.js";
-import { addToCatalog, reveal } from "./catalog.js";
+import { ApiError, post, isAbort } from "./api.js";
+import { addToCatalog, scrollToStyle } from "./catalog.js";
 import { $ } from "./dom.js";
-import { clearErrors, explain } from "./errors.js";
+import { clearErrors, showProblem } from "./errors.js";
 import { chooseStyle } from "./styles.js";
 import { upload } from "./upload.js";
 
 const dialog = $("own-dialog");
 let file = null;
-let adding = null; // the AbortController of what is being sent
+let adding = null; // AbortController of the upload
 
 function open() {
   file = null;
@@ -33,19 +33,19 @@ function choose(chosen) {
   file = chosen;
   clearErrors(dialog);
   show();
-  $("own-title").value ||= titleFrom(chosen.name);
+  $("own-title").value ||= titleFromName(chosen.name);
 }
 
 /** "my_quilt-2.jpg" is "My quilt 2". */
-function titleFrom(name) {
+function titleFromName(name) {
   const words = name.replace(/\.\w+$/, "").replace(/[_-]+/g, " ").trim().slice(0, 100);
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 async function add() {
-  if (!file) return explain({ detail: "Choose a picture first", field: "upload" });
+  if (!file) return showProblem({ detail: "Choose a picture first", field: "upload" });
   const title = $("own-title").value.trim();
-  if (!title) return explain({ detail: "Give it a title", field: "title" });
+  if (!title) return showProblem({ detail: "Enter a title", field: "title" });
   adding = new AbortController();
   const { signal } = adding;
   $("own-add").disabled = true;
@@ -53,12 +53,12 @@ async function add() {
     const style = await post("v1/styles", { upload: await upload(file, { field: "upload", signal }), title }, { signal });
     addToCatalog(style);
     chooseStyle(style.id);
-    reveal(style.id);
+    scrollToStyle(style.id);
     dialog.close();
   } catch (error) {
-    if (wasStopped(error)) return;
+    if (isAbort(error)) return;
     if (!(error instanceof ApiError)) throw error;
-    explain({ ...error.problem, field: error.problem.field ?? "upload" });
+    showProblem({ ...error.problem, field: error.problem.field ?? "upload" });
   } finally {
     $("own-add").disabled = false;
   }

@@ -1,17 +1,17 @@
-// The key that a service for many asks its callers for. A service on one's own machine asks for none.
+// API key, for services that require one.
 
 import { $ } from "./dom.js";
 
 const NAME = "api-key";
-let asking = null; // the promise of an answer, so that several calls ask once
+let asking = null; // pending dialog, shared by concurrent requests
 
-let held = null; // the key, where the browser keeps nothing of a page: as long as this one is open
+let unsaved = null; // the key, if localStorage is unavailable
 
 export function key() {
   try {
     return localStorage.getItem(NAME);
   } catch {
-    return held;
+    return unsaved;
   }
 }
 
@@ -19,13 +19,13 @@ function setKey(value) {
   try {
     localStorage.setItem(NAME, value);
   } catch {
-    held = value;
+    unsaved = value;
   }
 }
 
-/** Have the person enter a key in place of the one that was refused; false if they would not. */
-export async function askForKey(refused) {
-  if (key() !== refused) return true; // another call has asked meanwhile
+/** Ask for a key in place of a rejected one; false if the dialog was closed without one. */
+export async function requestKey(refused) {
+  if (key() !== refused) return true; // entered meanwhile for another request
   asking ??= ask(refused).finally(() => (asking = null));
   return asking;
 }
