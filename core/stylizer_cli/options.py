@@ -13,7 +13,7 @@ import typer
 from stylizer import options
 from stylizer.images import encoding
 from stylizer.output import SUFFIXES
-from stylizer.styles import catalog, own
+from stylizer.styles import catalog, user_styles
 from stylizer_cli.service import DEFAULT_JOBS, JOBS_RANGE, KEY_VARIABLE
 
 FETCHABLE = ("vgg19",)
@@ -57,7 +57,7 @@ Styles = Annotated[
         metavar="STYLE|FILE[=WEIGHT]",
         help="A style (see [bold]stylizer styles[/]) or any picture. Give it again to blend; "
         "=WEIGHT says how much of each counts, 1 if left out.",
-        autocompletion=lambda: [*catalog(), *own()],
+        autocompletion=lambda: [*catalog(), *user_styles()],
         show_default=False,
         **_PAINTING,
     ),

@@ -14,7 +14,7 @@ from stylizer import styles
 from stylizer.errors import UnreadableImage
 from stylizer.images.limits import Limits, noun
 from stylizer.images.reading import open_header
-from stylizer.output import write_whole
+from stylizer.output import write_atomically
 from stylizer_cli.errands import Errand
 from stylizer_cli.targets import STANDARD_STREAM
 
@@ -97,7 +97,7 @@ class Ticket:
     def write(self, request: Request) -> None:
         """Keep a request for a later command."""
         if self.path is not None:
-            write_whole(self.path, json.dumps({"wish": self._wish, "request": request}).encode())
+            write_atomically(self.path, json.dumps({"wish": self._wish, "request": request}).encode())
 
     def discard(self) -> None:
         """It has served, or is good for nothing."""

@@ -127,7 +127,7 @@ def small_and_exact(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(feedforward, "TILE", 48)
     monkeypatch.setattr(feedforward, "STEPS", 3)
     monkeypatch.setattr(strips, "STRIP_PIXELS", 8000)
-    monkeypatch.setattr(optimization, "COARSEST", 48)
+    monkeypatch.setattr(optimization, "COARSEST_SIDE", 48)
     monkeypatch.setattr(optimization, "STEPS", {"draft": (4, 4), "standard": (12, 2)})
     monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
     _forget_networks()

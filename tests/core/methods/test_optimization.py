@@ -15,9 +15,9 @@ from stylizer import Options, features, methods, style_cache, stylize
 from stylizer.features.statistics import Statistics
 from stylizer.feedforward.style_statistics import StyleStatistics
 from stylizer.losses import style_loss, style_scales
-from stylizer.methods import Style, Task
-from stylizer.methods.optimization import COARSEST, levels_for
-from stylizer.style_folder import measure
+from stylizer.methods import StyleInput, Task
+from stylizer.methods.optimization import COARSEST_SIDE, count_levels
+from stylizer.style_folder import compute_statistics
 from stylizer.tensors import to_image
 
 Paint = Callable[..., Tensor]
@@ -39,7 +39,7 @@ def _seen(image: Tensor, part: slice = slice(None)) -> list[Statistics]:
     """What the shipped encoder sees of (a part of) a picture."""
     network = features.load("compact")
     with torch.no_grad():
-        return [Statistics.of(tap) for tap in network(image[..., part])]
+        return [Statistics.from_features(tap) for tap in network(image[..., part])]
 
 
 def _distance(image: Tensor, style: Tensor, part: slice = slice(None)) -> float:
@@ -61,14 +61,14 @@ def test_a_style_is_painted_by_what_is_stored_of_it_and_not_by_its_likeness(tmp_
     photo, work = _hills(96, 128), _checks(128, 128)
     likeness = work.flatten(2)[..., torch.randperm(128 * 128, generator=torch.Generator().manual_seed(0))].view_as(work)
     file = tmp_path / "look.safetensors"
-    style_cache.save(file, *measure(to_image(work), (64, 128)))
+    style_cache.save(file, *compute_statistics(to_image(work), (64, 128)))
 
     def painted(picture: Tensor, *, stored: bool, **options: Any) -> Tensor:
         def look(part: float) -> StyleStatistics | None:
             return style_cache.statistics_at(file, 128 * part) if stored else None
 
         given: dict[str, Any] = {"size": 128, "quality": "draft"} | options
-        task = Task(photo, (Style(lambda: picture, 1.0, look),), Options(**given), None, None, lambda *_: None)
+        task = Task(photo, (StyleInput(lambda: picture, 1.0, look),), Options(**given), None, None, lambda *_: None)
         return methods.load("optimization").paint(task)
 
     by_work, by_likeness, by_stored = (
@@ -109,9 +109,9 @@ def test_where_the_mask_is_black_nothing_is_painted_at_all(paint: Paint) -> None
 
 def test_the_coarsest_level_is_about_as_large_whatever_is_painted() -> None:
     for long_side in (64, 100, 128, 200, 512, 1000, 2048):
-        coarsest = long_side / 2 ** (levels_for(long_side) - 1)
-        assert coarsest <= 1.5 * COARSEST
-        assert levels_for(long_side) == 1 or coarsest >= COARSEST / 1.5
+        coarsest = long_side / 2 ** (count_levels(long_side) - 1)
+        assert coarsest <= 1.5 * COARSEST_SIDE
+        assert count_levels(long_side) == 1 or coarsest >= COARSEST_SIDE / 1.5
 
 
 def test_a_painting_says_what_it_was_painted_by_and_touches_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
