@@ -168,7 +168,7 @@ def _look(job: Job) -> Distances:
 
     photo, style = _pictures(job)
     if job.subject == "recolored":
-        photo = match_distribution(photo[0], Palette.of(style[0]))[None]
+        photo = match_distribution(photo[0], Palette.from_image(style[0]))[None]
     return _distances(job, to_image(photo))
 
 
@@ -224,13 +224,13 @@ def _textbook_search(job: Job) -> float:
 
 def _search_problems(job: Job) -> Iterator[tuple[Tensor, Tensor, PatchGrid]]:
     """Picture, style and grid of each search in a painting: every level, every patch size."""
-    from stylizer.methods.texture import LEVELS, patches_for
+    from stylizer.methods.texture import LEVELS, patch_sizes
     from stylizer.synthesis.patch_grid import PatchGrid
     from stylizer.synthesis.pyramid import gaussian_pyramid
 
     photo, style = (gaussian_pyramid(picture[0], LEVELS) for picture in _pictures(job))
     for picture, stock in zip(photo, style, strict=True):
-        for patch, gap in patches_for(job.size, [picture, stock]):
+        for patch, gap in patch_sizes(job.size, [picture, stock]):
             yield picture, stock, PatchGrid(picture.shape[1], picture.shape[2], patch, gap)
 
 

@@ -19,7 +19,7 @@ def nearest_by_raw_patches(picture: Tensor, style: Tensor, grid: PatchGrid, stri
         grid: Patches of the picture.
         stride: Distance between the style's patches.
     """
-    queries = grid.cut(grid.pad(picture)).flatten(1, 2).transpose(0, 1).flatten(1)
+    queries = grid.extract(grid.pad(picture)).flatten(1, 2).transpose(0, 1).flatten(1)
     views = style.unfold(1, grid.patch, stride).unfold(2, grid.patch, stride)
     rows, columns = views.shape[1:3]
     values = queries.shape[1]

@@ -5,8 +5,8 @@
     painting = stylize("cat.jpg", "woodcut", options=Options(size=1024))
     painting.save("painted.jpg")
 
-Importing this package is quick: torch is loaded when something is painted. How OpenMP's threads wait (GOMP_SPINCOUNT,
-OMP_WAIT_POLICY) is set in the environment for it, unless it says so already.
+Importing this package is fast: torch is loaded on first use. The import sets the wait policy of OpenMP's threads
+(GOMP_SPINCOUNT, OMP_WAIT_POLICY) in the environment, unless it is set already.
 """
 
 from __future__ import annotations

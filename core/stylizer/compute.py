@@ -1,4 +1,4 @@
-"""What a painting is computed on: the device, how much of it, and how exactly."""
+"""Compute environment: device, threads, precision and memory."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     import torch
 
 DEVICE_VARIABLE = "STYLIZER_DEVICE"
-# oneDNN's names of instruction sets that multiply no bfloat16.
+# oneDNN's names of instruction sets without bfloat16 products.
 _ISAS_WITHOUT_BFLOAT16 = {"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI"}
-_TASKS = Path("/proc/self/task")  # one entry a thread
+_TASKS = Path("/proc/self/task")  # one entry per thread
 SPIN_COUNT = "100"  # iterations of GNU OpenMP's busy wait
 
-# The C library of this process where it is GNU's; other systems manage memory otherwise.
+# The C library if it is glibc; other allocators need no tuning.
 _GLIBC = ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # as malloc.h has them
-_ALL = 2**31 - 1  # bytes, and the most that can be said
+_MAX_BYTES = 2**31 - 1  # the largest value that mallopt accepts
 _is_configured = False
 _threads_of_imports = 0
 _has_threads = False
@@ -37,15 +37,15 @@ _has_lost_threads = False
 
 
 def set_thread_defaults() -> None:
-    """Make waiting OpenMP threads sleep soon, unless the user's environment says how they shall wait.
+    """Let waiting OpenMP threads sleep early, unless the environment sets a wait policy.
 
-    GNU OpenMP's threads spin at every barrier. Beside a process that uses a core, they take the processor from the
-    thread they wait for, and a painting takes many times as long (docs/benchmarks.md, "Beside busy processes"). A short
-    spin avoids that, and is free on an idle machine. GOMP_SPINCOUNT is for GNU's runtime, which torch's builds for
-    Linux use, and overrides OMP_WAIT_POLICY there; the latter is for other runtimes.
+    GNU OpenMP's threads spin at every barrier. On a machine with other busy processes they take CPU time from the
+    thread they wait for, which slows a painting many times (docs/benchmarks.md, "Beside busy processes"). A short spin
+    avoids that, and costs nothing on an idle machine. GOMP_SPINCOUNT is read by GNU's runtime, which torch's Linux
+    builds use, and overrides OMP_WAIT_POLICY there; the latter is for other runtimes.
 
-    Both are read once, when torch is loaded. Importing `stylizer` calls this; in a program that loads torch earlier
-    they have no effect.
+    Both are read once, when torch is loaded. Importing `stylizer` calls this function; it has no effect in a program
+    that loads torch earlier.
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
@@ -53,10 +53,10 @@ def set_thread_defaults() -> None:
 
 
 def load_torch() -> None:
-    """Import torch, and note how many threads NumPy and torch have started by that alone."""
+    """Import torch, and record the number of threads that the imports of NumPy and torch start."""
     global _threads_of_imports
     if "torch" not in sys.modules:
-        import numpy  # noqa: F401 - for its BLAS, which starts threads and survives a fork
+        import numpy  # noqa: F401 - its BLAS starts threads, and survives a fork
         import torch  # noqa: F401
 
         _threads_of_imports = _native_threads()
@@ -65,12 +65,11 @@ def load_torch() -> None:
 def configure_process() -> None:
     """Configure this process for painting: threads, garbage collection, malloc.
 
-    For programs to call once, before torch is loaded. The library does not call it, since all of it holds for the whole
-    process. Torch itself counts the machine's cores and knows no quota; where OMP_NUM_THREADS does not say otherwise,
-    there are as many threads as `available_cores()`.
+    Programs call it once, before torch is loaded. The library does not, since the settings are process-wide. The number
+    of threads is OMP_NUM_THREADS, by default `available_cores()`; torch's own default ignores quotas.
     """
-    # What torch makes when it is imported is a million objects that stay: looking through them for garbage, while they
-    # are made and ever after, took a tenth of a second of the first painting.
+    # Importing torch creates a million long-lived objects. Exempting them from garbage collection saves a tenth of a
+    # second of the first painting.
     gc.disable()
     load_torch()
     import torch
@@ -79,27 +78,26 @@ def configure_process() -> None:
     gc.enable()
     if not os.environ.get("OMP_NUM_THREADS"):
         torch.set_num_threads(available_cores())
-    _keep_memory(_ALL)
+    _set_malloc_thresholds(_MAX_BYTES)
     global _is_configured
     _is_configured = True
 
 
-def _keep_memory(up_to: int) -> None:
+def _set_malloc_thresholds(up_to: int) -> None:
     """Make malloc reuse freed blocks up to `up_to` bytes instead of returning them to the system.
 
-    By itself GNU's library asks the system for every larger block, and the system fills each with zeros, page by page,
-    when it is first written to. A painting makes and drops such blocks by the thousand: that was a sixth to a third of
-    its time.
+    By default glibc maps every larger block anew, and the kernel zeroes its pages on first access. A painting allocates
+    thousands of them, which took a sixth to a third of its time.
     """
     if _GLIBC is not None:
         _GLIBC.mallopt(_M_MMAP_THRESHOLD, up_to)
-        _GLIBC.mallopt(_M_TRIM_THRESHOLD, _ALL)
+        _GLIBC.mallopt(_M_TRIM_THRESHOLD, _MAX_BYTES)
 
 
 def trim_malloc() -> None:
     """Return free memory to the system, which a configured process does not do by itself.
 
-    Between paintings, so that an idle process is a small one; and in large ones.
+    Called between paintings, to keep idle processes small, and within large ones.
     """
     if _GLIBC is not None:
         _GLIBC.malloc_trim(0)
@@ -109,31 +107,29 @@ def trim_malloc() -> None:
 def trim_large_allocations(over: int) -> Iterator[None]:
     """Return large blocks to the system as soon as they are freed, which a configured process does not do otherwise.
 
-    For large paintings: between kept blocks of unlike sizes, gaps add up that no other block fits into. Returning them
-    takes time.
+    For large paintings, whose freed blocks of different sizes fragment the heap. Costs time.
 
     Args:
-        over: Size in bytes from which on a block is large.
+        over: Size in bytes from which a block is large.
     """
     if not _is_configured:
         yield
         return
-    _keep_memory(over)
+    _set_malloc_thresholds(over)
     try:
         yield
     finally:
-        _keep_memory(_ALL)
+        _set_malloc_thresholds(_MAX_BYTES)
 
 
 @contextmanager
 def independent_of_caller() -> Iterator[None]:
-    """Compute the same whatever the calling program set, and wherever it was forked.
+    """Isolate the computation from the caller's torch defaults and from forks.
 
-    - New tensors are on the CPU unless a device is named, even if `torch.set_default_device` says otherwise. That
-      default belongs to the thread, and so does this context. The default dtype belongs to the process: code in this
-      package names its dtypes instead.
-    - In a child forked after OpenMP's threads were started there is one thread: GNU OpenMP's other threads do not exist
-      in the child, and waiting for them would never end.
+    - New tensors are on the CPU unless a device is given, regardless of `torch.set_default_device`. That default is
+      thread-local, as is this context. The default dtype is process-wide, so code in this package always passes dtypes.
+    - A child forked after OpenMP's threads were started uses one thread: the others do not exist in the child, and
+      waiting for them would deadlock.
     """
     import torch
 
@@ -151,7 +147,7 @@ def independent_of_caller() -> Iterator[None]:
 
 
 def _native_threads() -> int:
-    """Count the threads that Python did not start, such as OpenMP's; 0 where there is no procfs, nor GNU OpenMP."""
+    """Count the threads that Python did not start, such as OpenMP's; 0 on systems without procfs."""
     try:
         return len(list(_TASKS.iterdir())) - threading.active_count()
     except OSError:
@@ -186,33 +182,33 @@ if hasattr(os, "register_at_fork"):
 
 
 def device() -> torch.device:
-    """Where to paint: on what STYLIZER_DEVICE names ("cpu", "cuda", "cuda:1"), or else on a GPU if there is one.
+    """Return the device named by STYLIZER_DEVICE ("cpu", "cuda", "cuda:1"); by default a GPU if available.
 
     Raises:
-        OptionError: The variable names something else, or a device that is not there.
+        OptionError: The value is invalid, or the device is not available.
     """
     import torch
 
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    wanted = os.environ.get(DEVICE_VARIABLE) or ("cuda" if count else "cpu")
-    named = re.fullmatch(r"cpu|cuda(?::(\d+))?", wanted, re.ASCII)
-    if named is None or (wanted != "cpu" and int(named[1] or 0) >= count):
+    name = os.environ.get(DEVICE_VARIABLE) or ("cuda" if count else "cpu")
+    match = re.fullmatch(r"cpu|cuda(?::(\d+))?", name, re.ASCII)
+    if match is None or (name != "cpu" and int(match[1] or 0) >= count):
         allowed = ["cpu", *(["cuda"] if count else []), *(f"cuda:{index}" for index in range(count))]
-        detail = f"{DEVICE_VARIABLE}, in the environment, is {wanted!r}; on this machine it can be {', '.join(allowed)}"
+        detail = f"{DEVICE_VARIABLE}, in the environment, is {name!r}; on this machine it can be {', '.join(allowed)}"
         raise OptionError(detail, field=DEVICE_VARIABLE, allowed=allowed)
-    return torch.device(wanted)
+    return torch.device(name)
 
 
 @contextmanager
 def exact_float32() -> Iterator[None]:
-    """Multiply float32 in all its bits, and by the same algorithms every time, on a GPU as on a processor.
+    """Disable TF32 and nondeterministic cuDNN algorithms.
 
-    Torch lets cuDNN round what float32 convolutions multiply to TF32, whose fractions have 10 bits. Here all that
-    may be rounded is in bfloat16 already (`autocast`), which is quicker still. What is left in float32 is there for its
-    exactness: colors, where 10 bits are no more than four steps to a shade, and distances of patches and statistics,
-    which are small differences of large numbers.
+    By default torch lets cuDNN round the factors of float32 convolutions to TF32, with a 10-bit fraction. Here all
+    that tolerates rounding is in bfloat16 already (`autocast`), which is faster still. float32 is used where precision
+    matters: colors, where 10 bits give only four steps per 8-bit shade, and distances of patches and statistics, which
+    are small differences of large numbers.
 
-    These are settings of the process; what they were before comes back.
+    The settings are process-wide and restored on exit.
     """
     import torch
 
@@ -227,19 +223,19 @@ def exact_float32() -> Iterator[None]:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory could not be had: that of a GPU, or the computer's own."""
+    """Return whether `error` is a failed allocation, on a GPU or on the host."""
     import torch
 
-    # For the latter torch has no exception of its own, but its allocator names itself in every refusal.
+    # torch has no exception type for the latter, but its CPU allocator names itself in the message.
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or "DefaultCPUAllocator" in str(error)
 
 
 def autocast(dtype: torch.dtype, device: str) -> torch.autocast:
-    """Compute in `dtype` what can be: a context for networks, which changes nothing where that is float32.
+    """Return the autocast context of networks for `dtype`, which does nothing for float32.
 
     Args:
         dtype: See `autocast_dtype`.
-        device: The type of device of what is computed, as torch names it: "cpu" or "cuda".
+        device: Device type, "cpu" or "cuda".
     """
     import torch
 
@@ -247,26 +243,26 @@ def autocast(dtype: torch.dtype, device: str) -> torch.autocast:
 
 
 def _onednn_may_use_bfloat16() -> bool:
-    """Whether the environment leaves bfloat16 instructions to oneDNN, whose reference code is many times as slow."""
-    most = os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA") or ""
-    return most.upper() not in _ISAS_WITHOUT_BFLOAT16
+    """Return whether the environment lets oneDNN use bfloat16 instructions; its reference code is many times slower."""
+    max_isa = os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA") or ""
+    return max_isa.upper() not in _ISAS_WITHOUT_BFLOAT16
 
 
 def autocast_dtype(device: str = "cpu") -> torch.dtype:
-    """The precision for neural networks on `device`: bfloat16 where it is multiplied in hardware, else float32.
+    """Return the precision of networks on `device`: bfloat16 where the hardware multiplies it, else float32.
 
-    Elsewhere bfloat16 is emulated, and slower than float32.
+    Emulated bfloat16 is slower than float32.
 
     Args:
-        device: A type of device as torch names it: "cpu" or "cuda".
+        device: Device type, "cpu" or "cuda".
     """
     import torch
 
     if device == "cuda":
-        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+        supported = torch.cuda.is_bf16_supported(including_emulation=False)
     elif device == "cpu":
-        abilities = torch.cpu.get_capabilities()
-        fast = _onednn_may_use_bfloat16() and bool(abilities.get("amx_bf16") or abilities.get("avx512_bf16"))
+        capabilities = torch.cpu.get_capabilities()
+        supported = _onednn_may_use_bfloat16() and bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
     else:
-        fast = False
-    return torch.bfloat16 if fast else torch.float32
+        supported = False
+    return torch.bfloat16 if supported else torch.float32

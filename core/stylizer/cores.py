@@ -1,4 +1,4 @@
-"""How many processor cores this process may keep busy: affinity, cgroup quotas, AWS Lambda's memory share."""
+"""Number of CPU cores available to this process: affinity, cgroup quotas, AWS Lambda's memory share."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from pathlib import Path, PurePosixPath
 
 PROC = Path("/proc/self")
 LAMBDA_MEMORY_VARIABLE = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"  # MB; Lambda sets it
-# Lambda gives a function processor time in proportion to its memory, one vCPU per so many MB (Lambda Developer Guide,
-# "Configure Lambda function memory"). It sets no cgroup quota, and shows more cores than that share.
+# Lambda allocates CPU in proportion to memory, one vCPU per this many MB (Lambda Developer Guide, "Configure Lambda
+# function memory"). It sets no cgroup quota, and reports more cores than that share.
 LAMBDA_MB_PER_CORE = 1769
 
 
 def available_cores(proc: Path = PROC, environment: Mapping[str, str] = os.environ) -> int:
-    """Return the number of cores this process may keep busy, at least 1.
+    """Return the number of cores available to this process, at least 1.
 
-    The cores of its affinity mask, capped by the tightest CPU quota of its own cgroup and of every group above it
-    (systemd's `CPUQuota=`, Docker, Kubernetes), and on AWS Lambda by the share that its memory buys. Quotas are rounded
-    up: a quota of 1.7 cores is used up by two threads, and left unused in part by one.
+    The cores of its affinity mask, capped by the lowest CPU quota of its cgroup and of all ancestors (systemd's
+    `CPUQuota=`, Docker, Kubernetes), and on AWS Lambda by the share of its memory size. Quotas are rounded up: one
+    thread would waste part of a quota of 1.7 cores.
 
     Args:
-        proc: The process's folder in procfs.
-        environment: Its environment variables.
+        proc: Folder of the process in procfs.
+        environment: Environment variables of the process.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     limits = [float(cores), *_cgroup_quotas(proc)]
     with suppress(ValueError):
         limits.append(int(environment.get(LAMBDA_MEMORY_VARIABLE, "")) / LAMBDA_MB_PER_CORE)
-    # A quota is written with two decimals at most (CPUQuota=, --cpus): 2.0000001 is 2.
+    # Quotas have at most two decimals (CPUQuota=, --cpus): 2.0000001 is 2.
     return max(1, math.ceil(min(limits) - 0.005))
 
 
 def _cgroup_quotas(proc: Path) -> Iterator[float]:
-    """Yield the CPU quotas, in cores, of the process's cgroups and their ancestors; nothing where there are none."""
+    """Yield the CPU quotas, in cores, of the process's cgroups and their ancestors."""
     try:
-        own_groups = _own_groups((proc / "cgroup").read_text())
+        process_groups = _parse_cgroups((proc / "cgroup").read_text())
         mounts = (proc / "mountinfo").read_text().splitlines()
-    except (OSError, UnicodeDecodeError):  # no Linux, or procfs is hidden
+    except (OSError, UnicodeDecodeError):  # not Linux, or procfs is hidden
         return
     for line in mounts:
         # mountinfo (proc_pid_mountinfo(5)): ID parent device root mount-point options [tags] - type source options
@@ -54,15 +54,15 @@ def _cgroup_quotas(proc: Path) -> Iterator[float]:
             controller, read = "cpu", _quota_v1
         else:
             continue
-        root, mount_point = (_unescaped(field) for field in fields[3:5])
-        if controller in own_groups:
-            for folder in _group_and_ancestors(Path(mount_point), root, own_groups[controller]):
+        root, mount_point = (_unescape(field) for field in fields[3:5])
+        if controller in process_groups:
+            for folder in _group_and_ancestors(Path(mount_point), root, process_groups[controller]):
                 with suppress(OSError, ValueError, ZeroDivisionError):
                     yield read(folder)
 
 
-def _own_groups(text: str) -> dict[str, str]:
-    """Parse /proc/self/cgroup: the path by controller; that of cgroup v2 by the empty name."""
+def _parse_cgroups(text: str) -> dict[str, str]:
+    """Parse /proc/self/cgroup to paths by controller; the key of cgroup v2 is empty."""
     groups = {}
     for line in text.splitlines():
         _, controllers, path = line.split(":", 2) if line.count(":") >= 2 else ("", "?", "")
@@ -71,13 +71,13 @@ def _own_groups(text: str) -> dict[str, str]:
 
 
 def _group_and_ancestors(mount_point: Path, root: str, group: str) -> list[Path]:
-    """Folders of a cgroup and of every group above it that the mount shows.
+    """Return the folders of a cgroup and of all ancestors visible in the mount.
 
     Args:
-        mount_point: Where the hierarchy is mounted.
-        root: The group that is shown there: "/", or a container's own.
-        group: The process's group. In a container with its own cgroup namespace it is relative to the mount; where it
-            lies outside the mount, the mount itself is all that can be read.
+        mount_point: Mount point of the hierarchy.
+        root: Group at the mount point: "/", or that of a container.
+        group: Group of the process. In a container with a cgroup namespace it is relative to the mount; outside the
+            mount, only the mount point itself is readable.
     """
     path = PurePosixPath(group)
     if path.is_relative_to(root):
@@ -98,6 +98,6 @@ def _quota_v1(folder: Path) -> float:
     return math.inf if quota < 0 else quota / period
 
 
-def _unescaped(field: str) -> str:
+def _unescape(field: str) -> str:
     """Undo mountinfo's octal escapes of blanks and backslashes."""
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), field)

@@ -1,4 +1,4 @@
-"""Files that paintings are written to: their format by their name, and there whole or not at all."""
+"""Output files: format by file name suffix, and atomic writes."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ SUFFIXES: dict[str, Format] = {
     ".tif": "tiff",
     ".tiff": "tiff",
 }
-"""What the end of a file name says about its format."""
+"""Formats by file name suffix."""
 
 
-def format_of(path: str | os.PathLike[str]) -> Format:
-    """Tell the format from the suffix of a file name.
+def format_from_suffix(path: str | os.PathLike[str]) -> Format:
+    """Return the format that the suffix of a file name stands for.
 
     Raises:
-        OptionError: The suffix names none; `allowed` lists those that do.
+        OptionError: The suffix is unknown; `allowed` lists the known ones.
     """
     form = SUFFIXES.get(Path(path).suffix.lower())
     if form is None:
@@ -35,16 +35,16 @@ def format_of(path: str | os.PathLike[str]) -> Format:
     return form
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file atomically: readers see the old contents or the new ones.
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file atomically: readers see the old content or the new one.
 
-    A symbolic link stays, and the file it points to is written; a file that is replaced keeps its mode, as with cp.
+    Symbolic links are followed, and a replaced file keeps its mode, as with cp.
 
     Raises:
-        OSError: It cannot be written; `filename` is `path`.
+        OSError: The file cannot be written; `filename` is `path`.
     """
     target = Path(os.path.realpath(path))
-    part = target.with_name(f".{secrets.token_hex(6)}.part")  # short, whatever the length of the name
+    part = target.with_name(f".{secrets.token_hex(6)}.part")  # of fixed length: the name itself may be at the limit
     try:
         mode = _mode_of(target)
         part.write_bytes(data)

@@ -1,4 +1,4 @@
-"""From a photo and a style to a painting: what every method has in common."""
+"""The public entry point `stylize`: everything that all methods share."""
 
 from __future__ import annotations
 
@@ -39,25 +39,25 @@ from stylizer.options import (
     check_choice,
     check_weight,
 )
-from stylizer.output import format_of, write_whole
+from stylizer.output import format_from_suffix, write_atomically
 from stylizer.progress import OnProgress, Progress
 from stylizer.synthesis.pyramid import resize
 from stylizer.tensors import to_image, to_tensor
 
-BAND = 256  # rows of a picture that are finished at once
+BAND_ROWS = 256  # rows that are postprocessed at once
 WeightedStyles = Sequence[tuple[ImageSource, float]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Painting:
-    """A finished painting and how it came about.
+    """A finished painting with its parameters.
 
     Attributes:
-        image: "RGB", or "RGBA" where the photo was transparent.
-        method: The method that painted it.
-        options: What was asked for.
-        seconds: Time from the call to the finished picture.
-        features: Which perceptual features the method used; None for a method that uses none.
+        image: "RGB", or "RGBA" if the photo has an alpha channel.
+        method: The method used.
+        options: The options used.
+        seconds: Wall-clock time of the call.
+        features: The perceptual features used; None for a method that uses none.
     """
 
     image: Image.Image
@@ -67,21 +67,21 @@ class Painting:
     features: FeaturesName | None
 
     def encode(self, format: Format = "jpeg", quality: int = DEFAULT_FORMAT_QUALITY) -> bytes:  # noqa: A002 - as everywhere
-        """The painting as a file; `quality` (1-100) counts for formats that lose some.
+        """Encode the painting as a file; `quality` (1-100) applies to lossy formats.
 
         Raises:
-            OptionError: An unknown format, or a quality out of range.
+            OptionError: The format is unknown, or the quality is out of range.
         """
         return encode(self.image, format=format, quality=quality)
 
     def save(self, path: str | os.PathLike[str], quality: int = DEFAULT_FORMAT_QUALITY) -> None:
-        """Write the painting to a file, in the format its suffix names.
+        """Write the painting to a file, in the format of its suffix.
 
         Raises:
-            OptionError: The suffix names no format (`allowed` lists those there are), or the quality is out of range.
+            OptionError: The suffix is unknown (`allowed` lists the known ones), or the quality is out of range.
             OSError: The file cannot be written.
         """
-        write_whole(Path(path), self.encode(format_of(path), quality))
+        write_atomically(Path(path), self.encode(format_from_suffix(path), quality))
 
 
 def stylize(
@@ -96,36 +96,36 @@ def stylize(
     on_progress: OnProgress | None = None,
     decoder: Decoder = images,
 ) -> Painting:
-    """Paint a photo in the style of a picture, or of a blend of pictures.
+    """Paint a photo in the style of a picture or of a blend of pictures.
 
     Args:
         content: The photo: a path, the bytes of a file, an open file or a Pillow image.
-        style: A built-in style's id, a picture, or a list of up to four of them with weights > 0 (relative).
-        method: How to paint; see `METHOD_NAMES`.
+        style: The id of a style, a picture, or a list of up to four of them with relative weights > 0.
+        method: One of `METHOD_NAMES`.
         options: Size, strength, color and so on.
-        mask: Paint only where it is white; gray is mixed. Of the photo's shape.
-        content_mask: Keep the photo's structure where it is white, and let the style run free where it is black.
-            Of the photo's shape. Without it a method judges for itself.
-        limits: What is accepted as a picture.
-        on_progress: Called after every unit of work; raise from it to stop.
-        decoder: Who decodes the pictures: this process, unless a stranger's pictures are better decoded elsewhere.
+        mask: Opacity of the painting over the photo: white paints, black keeps the photo. Of the photo's shape.
+        content_mask: Where to preserve the photo's structure (white) and where not (black). Of the photo's shape. By
+            default it is estimated by methods that use one.
+        limits: Limits on input pictures.
+        on_progress: Called after every unit of work; may raise to cancel.
+        decoder: Decoder of the input pictures; by default in this process. Services pass a sandboxed one.
 
     Returns:
         The painting; its long side is exactly `options.size`.
 
     Raises:
-        OptionError: An option out of range, or one that the method cannot honor.
-        UnknownStyle: A text that is neither a built-in style nor a file.
-        ImageError: A picture that cannot be used; `field` says which.
-        MissingWeights: Those of `options.features` are not on this machine.
-        OutOfMemory: The painting is too large for the device; see `stylizer.compute.device`.
+        OptionError: An option is out of range or not supported by the method.
+        UnknownStyle: The style is a string that is neither the id of a style nor a file.
+        ImageError: A picture is unusable; `field` names the argument.
+        MissingWeights: The weights of `options.features` are not installed.
+        OutOfMemory: The painting does not fit into the memory of the device; see `stylizer.compute.device`.
     """
     try:
         return _stylize(content, style, method, options, mask, content_mask, limits, on_progress, decoder)
     except (RuntimeError, MemoryError) as error:
         if not compute.is_out_of_memory(error):
             raise
-    # Only here, since that error holds on to all that the painting had in memory.
+    # Raised outside the handler: the original error keeps the tensors of the painting alive.
     allowed = f"a size below {options.size}"
     detail = f"size is {options.size}, and such a painting takes more memory than there is; try {allowed}"
     raise OutOfMemory(detail, field="size", allowed=allowed)
@@ -142,10 +142,10 @@ def _stylize(
     on_progress: OnProgress | None,
     decoder: Decoder,
 ) -> Painting:
-    began = time.perf_counter()
+    started = time.perf_counter()
     check_choice("method", method, METHOD_NAMES)
-    weighted = _weighted(style)
-    chosen = methods.load(method)
+    weighted = _normalize_weights(style)
+    module = methods.load(method)
     features = capabilities.validate(
         method,
         size=options.size,
@@ -162,84 +162,86 @@ def _stylize(
         compute.independent_of_caller(),
         torch.inference_mode(),
         compute.exact_float32(),
-        _memory_for(chosen, math.prod(out_size)),
+        _memory_context(module, math.prod(out_size)),
     ):
-        photo = _load(picture, out_size, device)
+        photo = _load_rgb(picture, out_size, device)
         load_mask = partial(_load_mask, decoder, (height, width), photo, limits)
         region = load_mask(mask, "mask")
-        finisher = _Finisher(photo, region, options)
-        painted = chosen.paint(
+        finisher = _Postprocessor(photo, region, options)
+        painted = module.paint(
             methods.Task(
                 photo=photo,
-                styles=tuple(_styles(weighted, photo, options, limits, chosen, decoder)),
+                styles=tuple(_load_styles(weighted, photo, options, limits, module, decoder)),
                 options=options,
                 mask=region,
                 content_mask=load_mask(content_mask, "content_mask"),
-                report=_reporter(on_progress, finisher),
+                report=_make_reporter(on_progress, finisher),
             )
         )
         image = finisher(painted)
     if picture.alpha is not None:
         image.putalpha(Image.fromarray(picture.alpha).resize(out_size, Image.Resampling.LANCZOS))
-    return Painting(image, method, options, time.perf_counter() - began, features)
+    return Painting(image, method, options, time.perf_counter() - started, features)
 
 
-def _weighted(style: ImageSource | WeightedStyles) -> list[tuple[ImageSource, float]]:
-    """The styles with weights that sum to 1."""
+def _normalize_weights(style: ImageSource | WeightedStyles) -> list[tuple[ImageSource, float]]:
+    """Return the styles with weights normalized to a sum of 1."""
     entries = list(style) if isinstance(style, Sequence) and not isinstance(style, str | bytes) else [(style, 1.0)]
     if not 1 <= len(entries) <= MAX_STYLES:
         allowed = f"1 to {MAX_STYLES} styles"
         raise OptionError(f"{len(entries)} styles are given; allowed are {allowed}", field="style", allowed=allowed)
     for entry in entries:
-        _check_pair(entry)
+        _validate_weighted_style(entry)
     largest = max(weight for _, weight in entries)
     total = sum(weight / largest for _, weight in entries)
     return [(source, weight / largest / total) for source, weight in entries]
 
 
-def _check_pair(entry: object) -> None:
-    """Raise an OptionError unless this is a style and its weight: a list of styles alone is an easy mistake."""
+def _validate_weighted_style(entry: object) -> None:
+    """Raise an OptionError unless `entry` is a (style, weight) pair: passing a list of styles is a common mistake."""
     if not (isinstance(entry, Sequence) and len(entry) == 2 and not isinstance(entry, str | bytes)):
         allowed = "pairs of a style and its weight"
         raise OptionError(f"style is a list with {entry!r}; it must hold {allowed}", field="style", allowed=allowed)
     check_weight(entry[1])
 
 
-def _memory_for(method: methods.Method, pixels: int) -> AbstractContextManager[None]:
-    """How memory is kept while so many pixels are painted."""
+def _memory_context(method: methods.Method, pixels: int) -> AbstractContextManager[None]:
+    """Return the memory context of a painting of `pixels` pixels, by the method's `MEMORY_POLICY`."""
     return (
-        compute.trim_large_allocations(method.MEMORY_POLICY.piece)
-        if pixels > method.MEMORY_POLICY.pixels
+        compute.trim_large_allocations(method.MEMORY_POLICY.block_bytes)
+        if pixels > method.MEMORY_POLICY.min_pixels
         else nullcontext()
     )
 
 
-def _load(picture: Picture, size: tuple[int, int], device: torch.device) -> Tensor:
-    """The picture's colors at `size` (width, height), as (1, 3, H, W); invisible ones do not count."""
-    return to_tensor(transparency.resized(picture, size), device)
+def _load_rgb(picture: Picture, size: tuple[int, int], device: torch.device) -> Tensor:
+    """Resize the colors of `picture` to `size` (width, height), ignoring transparent pixels: (1, 3, H, W)."""
+    return to_tensor(transparency.resize_picture(picture, size), device)
 
 
-def _styles(
+def _load_styles(
     weighted: Sequence[tuple[ImageSource, float]],
     photo: Tensor,
     options: Options,
     limits: Limits,
     method: methods.Method,
     decoder: Decoder,
-) -> Iterator[methods.Style]:
-    """The styles at the scale asked for, in the photo's palette where its colors are to be kept."""
+) -> Iterator[methods.StyleInput]:
+    """Yield the styles at the requested scale, recolored to the photo's palette for preserve_color "histogram"."""
     side = max(16, round(min(options.size, method.MAX_STYLE_SIDE) * options.style_scale))
-    enlarged = max(16, round(min(options.size, method.MAX_UPSCALED_STYLE_SIDE) * options.style_scale))
-    kept = color.Palette.of(photo[0]) if options.preserve_color == "histogram" else None
+    max_upscaled_side = max(16, round(min(options.size, method.MAX_UPSCALED_STYLE_SIDE) * options.style_scale))
+    photo_palette = color.Palette.from_image(photo[0]) if options.preserve_color == "histogram" else None
     for source, share in weighted:
-        file, known = _style_file(source)
-        picture = partial(load_style, file, side, kept, limits, photo.device, decoder, enlarged)
-        if known is None or known.statistics is None or kept is not None:
-            yield methods.Style(picture, share)
+        file, known = _resolve_style(source)
+        picture = partial(load_style, file, side, photo_palette, limits, photo.device, decoder, max_upscaled_side)
+        if known is None or known.statistics is None or photo_palette is not None:
+            yield methods.StyleInput(picture, share)
         else:
             finest = styles.STATISTICS_SIDE * options.style_scale
             statistics = partial(_cached_statistics, known.statistics, side, finest, photo.device)
-            yield methods.Style(picture, share, statistics, partial(_cached_colors, known.statistics, photo.device))
+            yield methods.StyleInput(
+                picture, share, statistics, partial(_cached_colors, known.statistics, photo.device)
+            )
 
 
 def _cached_statistics(
@@ -249,46 +251,60 @@ def _cached_statistics(
 
 
 def _cached_colors(file: Path, device: torch.device) -> Tensor:
-    """The palette in a style's file as a picture of one row, (3, 1, N), sRGB in [0, 1]."""
+    """Read the cached palette of a style as a picture of one row, (3, 1, N), sRGB in [0, 1]."""
     return style_cache.read_palette(file).T[:, None].to(device).float() / 255
 
 
 def load_style(
     file: ImageSource,
     side: int,
-    kept: color.Palette | None,
+    palette: color.Palette | None,
     limits: Limits,
     device: torch.device,
     decoder: Decoder = images,
-    enlarged: int | None = None,
+    max_upscaled_side: int | None = None,
 ) -> Tensor:
-    """A style's picture (1, 3, h, w) with `side` pixels on the long side; in the palette `kept`, if there is one.
+    """Load a style's picture, (1, 3, h, w), sRGB in [0, 1].
 
-    One that has fewer pixels is enlarged to no more than `enlarged` of them, by default to `side`.
+    Args:
+        file: The picture.
+        side: Long side of the result in pixels.
+        palette: Palette to recolor the picture to, if any.
+        limits: Limits on input pictures.
+        device: Device of the result.
+        decoder: Decoder of the picture.
+        max_upscaled_side: Long side up to which a smaller picture is upscaled; by default `side`.
     """
     picture = decoder.decode(file, limits=limits, field="style")
     height, width = picture.rgb.shape[:2]
-    side = side if enlarged is None else min(side, max(enlarged, height, width))
-    style = _load(_over_white(picture), capabilities.long_side_to(side, width, height), device)
-    return style if kept is None else color.match_distribution(style[0], kept)[None]
+    side = side if max_upscaled_side is None else min(side, max(max_upscaled_side, height, width))
+    style = _load_rgb(_composite_on_white(picture), capabilities.long_side_to(side, width, height), device)
+    return style if palette is None else color.match_distribution(style[0], palette)[None]
 
 
-def _style_file(source: ImageSource) -> tuple[ImageSource, styles.Style | None]:
-    """A text names a style or, failing that, a file."""
+def _resolve_style(source: ImageSource) -> tuple[ImageSource, styles.Style | None]:
+    """Resolve a string to a style or, if there is none of that id, to a file.
+
+    Returns:
+        The picture, and the style if it is one.
+
+    Raises:
+        UnknownStyle: There is neither a style nor a file of that name.
+    """
     if not isinstance(source, str):
         return source, None
     known = styles.find(source)
     if known is not None:
         return known.swatch, known
     if not Path(source).exists():
-        names = [*styles.catalog(), *styles.own()]
+        names = [*styles.catalog(), *styles.user_styles()]
         detail = f"style is {source!r}, which is neither a file nor one of {', '.join(names)}"
         raise UnknownStyle(detail, field="style", allowed=names)
     return source, None
 
 
-def _over_white(picture: Picture) -> Picture:
-    """A style's transparent parts show as white paper."""
+def _composite_on_white(picture: Picture) -> Picture:
+    """Composite a transparent style on white."""
     if picture.alpha is None:
         return picture
     paper = Image.new("RGB", picture.rgb.shape[1::-1], "white")
@@ -304,7 +320,7 @@ def _load_mask(
     source: ImageSource | None,
     field: str,
 ) -> Tensor | None:
-    """A mask of the photo's `shape` (height, width), of the size of `photo` and beside it: (1, 1, H, W) in [0, 1]."""
+    """Load a mask of the photo's `shape` (height, width), resized to `photo`, on its device: (1, 1, H, W) in [0, 1]."""
     if source is None:
         return None
     mask = decoder.decode_mask(source, shape=shape, limits=limits, field=field)
@@ -313,8 +329,8 @@ def _load_mask(
 
 
 @dataclass(frozen=True, slots=True)
-class _Finisher:
-    """What is done to a painting whatever the method: to the finished one, and to every preview of it."""
+class _Postprocessor:
+    """Postprocessing shared by all methods, for the result and for previews: preserve_color and mask."""
 
     photo: Tensor
     mask: Tensor | None
@@ -324,10 +340,10 @@ class _Finisher:
         height, width = painted.shape[2:]
         photo = resize(self.photo[0], (height, width))
         mask = None if self.mask is None else resize(self.mask[0], (height, width))
-        # Band by band, since every step makes copies in floating point.
+        # In bands to bound memory, since every step copies in float32.
         image = Image.new("RGB", (width, height))
-        for top in range(0, height, BAND):
-            rows = slice(top, top + BAND)
+        for top in range(0, height, BAND_ROWS):
+            rows = slice(top, top + BAND_ROWS)
             band = painted[0, :, rows]
             if self.options.preserve_color == "luminance":
                 band = color.keep_chroma(band, photo[:, rows])
@@ -337,10 +353,10 @@ class _Finisher:
         return image
 
 
-def _reporter(on_progress: OnProgress | None, finisher: _Finisher) -> methods.Report:
-    """What a method calls: makes a `Progress` of it."""
+def _make_reporter(on_progress: OnProgress | None, finisher: _Postprocessor) -> methods.ReportFn:
+    """Adapt `on_progress` to the callback of a method."""
 
-    def report(step: int, total: int, current: methods.Current) -> None:
+    def report(step: int, total: int, current: methods.PreviewFn) -> None:
         if on_progress is not None:
             on_progress(Progress(step, total, preview=lambda: finisher(current())))
 

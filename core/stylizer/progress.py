@@ -1,4 +1,4 @@
-"""How a painting tells how far it is. The library knows no screen: the caller gives a callback."""
+"""Progress reports of a painting."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:  # Pillow takes long to import
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One report from a running painting.
+    """Progress report of a running painting.
 
     Attributes:
-        step: Units of work done so far, 0 <= step <= total. Units take about the same time each.
-        total: Units of work in all, at least 1.
-        preview: Makes a picture of the present state. Costs nothing unless called; call it inside the callback.
+        step: Finished units of work, 0 <= step <= total. Units take about the same time each.
+        total: Total units of work, at least 1.
+        preview: Render the current state. Costs nothing unless called; valid only inside the callback.
     """
 
     step: int
@@ -26,10 +26,10 @@ class Progress:
 
     @property
     def fraction(self) -> float:
-        """How much is done, 0-1."""
+        """Finished fraction of the work, 0-1."""
         return self.step / self.total
 
 
 OnProgress = Callable[[Progress], None]
-"""Called after every unit of work, in the painting's own thread. Raise from it (`Canceled` is made for this) to
-stop: the exception leaves `stylize()` as it is and nothing is kept."""
+"""Progress callback, called after every unit of work in the painting's thread. To cancel, raise an exception from it
+(`Canceled` exists for this): it propagates from `stylize()`."""

@@ -1,6 +1,6 @@
-"""Cached statistics of a style at several sizes, with a sample of its colors: one small file a style.
+"""Cache files of style statistics at several sizes, with a sample of the colors: one small file per style.
 
-The picture cannot be recovered from it. Statistics are of one encoder's features and are ignored by any other encoder.
+The picture cannot be reconstructed from it. Files record the version of the encoder and are ignored by any other one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from stylizer.features.statistics import Statistics
 from stylizer.feedforward.style_statistics import StyleStatistics
 from stylizer.tensors import CPU
 
-PALETTE = "palette"
+PALETTE_KEY = "palette"
 
 
 @cache
@@ -34,34 +34,32 @@ def save(path: Path, by_side: Mapping[int, StyleStatistics], palette: Tensor) ->
     """Write the statistics of a style.
 
     Args:
-        path: Of the file.
+        path: Path of the file.
         by_side: Statistics by the long side in pixels at which they were computed.
         palette: Sample of the colors in proportion to their area, (N, 3) in sRGB, uint8.
     """
-    state = {
-        f"{side}.{key}": value for side, statistics in by_side.items() for key, value in statistics.packed().items()
-    }
-    save_file({**state, PALETTE: palette.contiguous()}, path, {"encoder": encoder_version()})
-    path.chmod(0o644)  # safetensors writes files that only their owner can read
+    state = {f"{side}.{key}": value for side, statistics in by_side.items() for key, value in statistics.pack().items()}
+    save_file({**state, PALETTE_KEY: palette.contiguous()}, path, {"encoder": encoder_version()})
+    path.chmod(0o644)  # safetensors creates files with mode 0600
 
 
 def read(path: Path, device: torch.device = CPU) -> dict[int, StyleStatistics]:
-    """Read the statistics in a file by long side in pixels; empty if they are of another encoder."""
+    """Read the statistics in a file by long side in pixels; empty if they are from another encoder."""
     with safe_open(path, "pt") as file:
         if (file.metadata() or {}).get("encoder") != encoder_version():
             return {}
-        names = [name for name in file.keys() if name != PALETTE]  # noqa: SIM118 (it is no mapping)
+        names = [name for name in file.keys() if name != PALETTE_KEY]  # noqa: SIM118 (not a mapping)
         states: dict[int, dict[str, Tensor]] = {}
         for name in names:
             side, _, key = name.partition(".")
             states.setdefault(int(side), {})[key] = file.get_tensor(name)
-    return {side: _on(StyleStatistics.unpacked(states[side]), device) for side in sorted(states)}
+    return {side: _to_device(StyleStatistics.unpack(states[side]), device) for side in sorted(states)}
 
 
 def read_palette(path: Path) -> Tensor:
     """Read the colors in a file, (N, 3) in sRGB, uint8."""
     with safe_open(path, "pt") as file:
-        palette: Tensor = file.get_tensor(PALETTE)
+        palette: Tensor = file.get_tensor(PALETTE_KEY)
     return palette
 
 
@@ -71,27 +69,27 @@ def statistics_at(
     """Interpolate the cached statistics of a style to a long side of `side` pixels.
 
     Args:
-        path: Of the file.
-        side: In pixels.
-        finest: Largest side in pixels to which a style is enlarged whose picture is only a likeness of the work: beyond
-            it, the finest cached strokes paint better than enlarged ones.
-        device: Of the result.
+        path: Path of the file.
+        side: Long side in pixels.
+        finest: Cap of `side` for files with several sizes, whose style's picture is synthesized: beyond it, the finest
+            cached statistics give better strokes than an upscaled picture.
+        device: Device of the result.
 
     Returns:
-        The statistics, or None if `side` is outside the cached sizes or the file is of another encoder.
+        The statistics, or None if `side` is outside the cached sizes or the file is from another encoder.
     """
     by_side = read(path, device)
-    if len(by_side) > 1:  # with a single size the picture is the work itself and serves all others
+    if len(by_side) > 1:  # with a single size the picture is the original, which serves all others
         side = min(side, finest)
     below = max((known for known in by_side if known <= side), default=None)
     above = min((known for known in by_side if known >= side), default=None)
     if below is None or above is None:
         return None
     amount = math.log2(side / below) / math.log2(above / below) if below < above else 0.0
-    return by_side[below].toward(by_side[above], amount)
+    return by_side[below].lerp(by_side[above], amount)
 
 
-def _on(statistics: StyleStatistics, device: torch.device) -> StyleStatistics:
+def _to_device(statistics: StyleStatistics, device: torch.device) -> StyleStatistics:
     return StyleStatistics(
         tuple(Statistics(level.mean.to(device), level.covariance.to(device)) for level in statistics.levels)
     )

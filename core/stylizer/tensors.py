@@ -1,4 +1,4 @@
-"""Between Pillow's pictures and torch's tensors."""
+"""Conversion between Pillow images and torch tensors."""
 
 from __future__ import annotations
 
@@ -11,30 +11,35 @@ CPU = torch.device("cpu")
 
 
 def to_tensor(image: Image.Image, device: torch.device = CPU) -> Tensor:
-    """An 8-bit picture, "RGB" or "L", as float32 (1, 3 or 1, H, W) in [0, 1], on `device`."""
+    """Convert an 8-bit image, "RGB" or "L", to float32 (1, 3 or 1, H, W) in [0, 1], on `device`."""
     pixels = torch.from_numpy(np.array(image))
     channels_first = pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)
-    # Rearranged (and moved) as bytes: floats take four times the memory, and a large picture would be there twice.
+    # Permuted and moved as uint8: in float32 a large picture would need four times the memory, twice.
     return channels_first[None].contiguous().to(device).to(torch.float32).div_(255)
 
 
 def to_image(tensor: Tensor) -> Image.Image:
-    """A tensor (1, 3, H, W) in [0, 1] as an 8-bit "RGB" picture, rounded to the nearest value."""
+    """Convert a tensor (1, 3, H, W) in [0, 1] to an 8-bit "RGB" image, rounded to the nearest value."""
     pixels = tensor[0].permute(1, 2, 0).clamp(0, 1).mul(255).round_().to(torch.uint8)
     return Image.fromarray(pixels.cpu().numpy())
 
 
 def as_floats(picture: Tensor) -> Tensor:
-    """`picture` in [0, 1], if it is in bytes."""
+    """Convert `picture` to float32 in [0, 1] if it is uint8; otherwise return it unchanged."""
     return picture.to(torch.float32).div_(255) if picture.dtype == torch.uint8 else picture
 
 
 def float_copy(picture: Tensor) -> Tensor:
-    """Copy `picture`, in [0, 1] or in bytes, to float32 in [0, 1]."""
+    """Copy `picture`, float in [0, 1] or uint8, to float32 in [0, 1]."""
     copy = picture.to(torch.float32, copy=True)
     return copy.div_(255) if picture.dtype == torch.uint8 else copy
 
 
 def as_bytes(picture: Tensor) -> Tensor:
-    """`picture` in 0-255, rounded to the nearest value, if it is in floats."""
+    """Convert `picture` to uint8, rounded to the nearest value, unless it is uint8 already."""
     return picture if picture.dtype == torch.uint8 else picture.clamp(0, 1).mul_(255).round_().to(torch.uint8)
+
+
+def spatial_size(image: Tensor) -> tuple[int, int]:
+    """Return the height and width of `image` (N, C, H, W)."""
+    return image.shape[2], image.shape[3]

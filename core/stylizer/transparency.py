@@ -1,9 +1,8 @@
-"""Resizing pictures with alpha such that invisible pixels have no influence on visible ones.
+"""Resizing pictures with alpha, without influence of invisible pixels on visible ones.
 
-Colors are resampled weighted by alpha (premultiplied; Porter & Duff 1984), so that a cut-out gets no fringe in the
-color of what it was cut from. Where nothing is visible, colors are filled in from the nearest visible ones by push-pull
-(Gortler et al., "The Lumigraph", SIGGRAPH 1996, section 3.3), so that methods that take statistics of the whole picture
-see no colors but those of its visible part.
+Colors are resampled with premultiplied alpha (Porter & Duff 1984), which avoids fringes at the edges of cut-outs. Fully
+transparent areas are filled from the nearest visible colors by push-pull (Gortler et al., "The Lumigraph", SIGGRAPH
+1996, section 3.3), so that statistics of the whole picture reflect its visible part only.
 """
 
 from __future__ import annotations
@@ -19,20 +18,20 @@ from stylizer.images import Picture
 
 Floats = npt.NDArray[np.float32]
 
-BAND = 256  # rows of the result that are resampled at once
-LEAST_ALPHA = 0.25 / 255  # below it colors are quotients of rounding errors; 0.5 / 255 is written as visible
-_SUPPORT = 3  # of Lanczos, in pixels of the coarser of both pictures
+BAND_ROWS = 256  # rows of the result resampled at once
+MIN_ALPHA = 0.25 / 255  # below it colors are quotients of rounding errors; 0.5 / 255 is rounded to visible
+_SUPPORT = 3  # radius of the Lanczos kernel, in pixels of the coarser of both pictures
 WHITE = 255
 
 
-def resized(picture: Picture, size: tuple[int, int]) -> Image.Image:
-    """Return the colors of a picture at `size` (width, height), as "RGB"."""
+def resize_picture(picture: Picture, size: tuple[int, int]) -> Image.Image:
+    """Resize the colors of a picture to `size` (width, height): an "RGB" image."""
     if picture.alpha is None:
         return Image.fromarray(picture.rgb).resize(size, Image.Resampling.LANCZOS)
     if not picture.alpha.any():
         return Image.new("RGB", size, (WHITE, WHITE, WHITE))
     weighted, weight = _resample_weighted(picture.rgb, picture.alpha, size)
-    is_visible = weight > LEAST_ALPHA
+    is_visible = weight > MIN_ALPHA
     colors = np.divide(weighted, weight[..., None], where=is_visible[..., None], out=np.zeros_like(weighted))
     np.clip(colors, 0, 255, out=colors)
     if not is_visible.all():
@@ -44,14 +43,14 @@ def resized(picture: Picture, size: tuple[int, int]) -> Image.Image:
 def _resample_weighted(
     rgb: npt.NDArray[np.uint8], alpha: npt.NDArray[np.uint8], size: tuple[int, int]
 ) -> tuple[Floats, Floats]:
-    """Resample colors times alpha (h, w, 3), 0-255, and alpha (h, w), 0-1, band by band for the sake of memory."""
+    """Resample premultiplied colors (h, w, 3), 0-255, and alpha (h, w), 0-1, in bands to bound memory."""
     width, height = size
     source_height, source_width = alpha.shape
     scale = source_height / height
     margin = math.ceil(_SUPPORT * max(1.0, scale)) + 1
     weighted, weight = np.empty((height, width, 3), np.float32), np.empty((height, width), np.float32)
-    for top in range(0, height, BAND):
-        bottom = min(top + BAND, height)
+    for top in range(0, height, BAND_ROWS):
+        bottom = min(top + BAND_ROWS, height)
         first = max(0, math.floor(top * scale) - margin)
         last = min(source_height, math.ceil(bottom * scale) + margin)
         box = (0.0, top * scale - first, float(source_width), bottom * scale - first)
@@ -72,8 +71,8 @@ def _resample_weighted(
 def _push_pull(colors: Floats, weight: Floats) -> Floats:
     """Fill in `colors` (h, w, 3) where `weight` (h, w), 0-1, is 0.
 
-    Push: halve the picture, colors averaged by weight, until one pixel is left. Pull: on the way back, pixels without
-    weight take the color of the coarser level.
+    Push: halve the picture, averaging colors by weight, down to one pixel. Pull: on the way back, pixels without weight
+    take the color of the coarser level.
     """
     height, width = weight.shape
     if height == 1 and width == 1:

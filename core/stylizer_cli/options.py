@@ -12,7 +12,7 @@ import typer
 
 from stylizer import options
 from stylizer.output import SUFFIXES
-from stylizer.styles import catalog, own
+from stylizer.styles import catalog, user_styles
 from stylizer_cli.service import DEFAULT_JOBS, JOBS_RANGE, KEY_VARIABLE
 
 FETCHABLE = ("vgg19",)
@@ -56,7 +56,7 @@ Styles = Annotated[
         metavar="STYLE|FILE[=WEIGHT]",
         help="A style (see [bold]stylizer styles[/]) or any picture. Repeat it to blend; =WEIGHT is relative, 1 by "
         "default.",
-        autocompletion=lambda: [*catalog(), *own()],
+        autocompletion=lambda: [*catalog(), *user_styles()],
         show_default=False,
         **_PAINTING,
     ),

@@ -14,7 +14,7 @@ from stylizer import styles
 from stylizer.errors import UnreadableImage
 from stylizer.images.limits import Limits, noun
 from stylizer.images.reading import open_header
-from stylizer.output import write_whole
+from stylizer.output import write_atomically
 from stylizer_cli.jobs import PaintJob
 from stylizer_cli.targets import STANDARD_STREAM
 
@@ -98,7 +98,7 @@ class ResumeFile:
     def write(self, request: ApiRequest) -> None:
         """Store a request for a later command."""
         if self.path is not None:
-            write_whole(self.path, json.dumps({"fingerprint": self._fingerprint, "request": request}).encode())
+            write_atomically(self.path, json.dumps({"fingerprint": self._fingerprint, "request": request}).encode())
 
     def discard(self) -> None:
         """Delete the file."""

@@ -88,7 +88,7 @@ def _add(
 
 
 def _local_rows() -> Iterable[_Row]:
-    known = [*styles.catalog().values(), *styles.own().values()]
+    known = [*styles.catalog().values(), *styles.user_styles().values()]
     return [_Row(style.id, style.title, style.artist, style.year, style.description) for style in known]
 
 

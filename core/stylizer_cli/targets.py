@@ -10,7 +10,7 @@ from typing import NamedTuple
 from stylizer.errors import OptionError
 from stylizer.images.encoding import check_quality
 from stylizer.options import DEFAULT_FORMAT_QUALITY, FORMATS, LOSSY, Format, check_choice
-from stylizer.output import SUFFIXES, format_of, write_whole
+from stylizer.output import SUFFIXES, format_from_suffix, write_atomically
 
 STANDARD_STREAM = "-"
 """File name that stands for stdin or stdout."""
@@ -48,7 +48,7 @@ def choose_target(photo: str, styles: list[str], output: str | None, wanted: For
         path = Path(output or "") / _default_name(photo, styles, wanted)
     else:
         path = Path(output)
-    form = wanted if wanted and not path.suffix else format_of(path)
+    form = wanted if wanted and not path.suffix else format_from_suffix(path)
     if wanted and wanted != form:
         detail = f"format is {wanted}, but the suffix of {str(path)!r} says {form}; leave one out"
         raise OptionError(detail, field="format", allowed=form)
@@ -99,4 +99,4 @@ def write(target: Target, data: bytes) -> None:
     if target.path is None:
         sys.stdout.buffer.write(data)
     else:
-        write_whole(target.path, data)
+        write_atomically(target.path, data)

@@ -42,8 +42,8 @@ def paint(network: Network, photo: Tensor, style: Tensor) -> Tensor:
     """`photo` (1, 3, H, W) in the style of `style` (1, 3, h, w), as the method does it."""
     encoded = network.encode(photo, next(tiles((photo.shape[2], photo.shape[3]), LONG_SIDE)), Grain(0))
     own = network.photo_statistics(encoded)
-    return network.paint(
-        encoded, network.decoder.modulate(own, own.toward(network.style_statistics(style), MAX_STRENGTH))
+    return network.decode(
+        encoded, network.decoder.modulate(own, own.lerp(network.style_statistics(style), MAX_STRENGTH))
     )
 
 

@@ -27,9 +27,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from stylizer.capabilities import long_side_to
-from stylizer.methods import Style, Task, neighbor
+from stylizer.methods import StyleInput, Task, neighbor
 from stylizer.options import Options
-from stylizer.synthesis.content_mask import find_content
+from stylizer.synthesis.content_mask import estimate_content_mask
 from stylizer.tensors import as_floats
 from stylizer.tiles import STRIDE, tiles
 from training.pictures import as_image, find_pictures
@@ -112,7 +112,7 @@ def make(index: int, content: Sequence[Path], artworks: Sequence[Path]) -> Draft
     if kind == "pieces":
         # The layout is the artwork's own from the start; the photo, which is the answer here, must not be mixed in.
         drafted, _, _ = _drafted(style, pieces, index, levels=2, content=torch.zeros(1, 1, *style.shape[2:]))
-        photo, mask = _read(artwork, side, median=chance.choice(MEDIANS)), find_content(style[0])[None]
+        photo, mask = _read(artwork, side, median=chance.choice(MEDIANS)), estimate_content_mask(style[0])[None]
         return _bytes(kind, drafted, photo, mask, target=style, style=style)
     photo = _read(artwork, side, median=chance.choice(MEDIANS))
     return _bytes(kind, *_drafted(photo, pieces, index), target=style, style=style)
@@ -131,13 +131,13 @@ def _drafted(
         levels: How many of the finest to draft at; 0 is all.
         content: Content mask (1, 1, H, W) in place of the method's own.
     """
-    task = Task(photo, (Style(lambda: style),), Options(seed=seed), None, content, lambda *_: None)
-    painter = neighbor.Painter(task, levels=levels)
+    task = Task(photo, (StyleInput(lambda: style),), Options(seed=seed), None, content, lambda *_: None)
+    painter = neighbor.CoarseToFineSynthesis(task, levels=levels)
     drafted = as_floats(painter.draft())
     height, width = photo.shape[2:]
     (tile,) = tiles((height, width), max(height, width))
     recolored, mask = painter.guide(tile)
-    return drafted, tile.own(recolored), tile.own(mask)
+    return drafted, tile.crop(recolored), tile.crop(mask)
 
 
 def _read(path: Path, side: int, *, median: int = 0) -> Tensor:

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from stylizer.compute import autocast, autocast_dtype
 from stylizer.features.compact import CompactFeatures, load
-from stylizer.feedforward.decoder import Decoder, Modulated, PCABasis
+from stylizer.feedforward.decoder import ModulatedConv, PCABasis, StyleDecoder
 from stylizer.feedforward.grain import GRAIN
 from stylizer.feedforward.style_statistics import StyleStatistics
 from stylizer.losses import total_variation
@@ -82,7 +82,7 @@ class DecoderTraining(Run):
 
     def __init__(
         self,
-        decoder: Decoder,
+        decoder: StyleDecoder,
         features: CompactFeatures,
         teachers: Teachers,
         draw: Callable[[int], Batch],
@@ -92,7 +92,7 @@ class DecoderTraining(Run):
         self.draw, self.settings = draw, settings
         self.device = next(decoder.parameters()).device
         # The last convolution makes colors; like a first layer, it goes with Adam.
-        filters = [cast(Modulated, module).convolution for module in list(decoder.convolutions)[:-1]]
+        filters = [cast(ModulatedConv, module).convolution for module in list(decoder.convolutions)[:-1]]
         super().__init__(decoder, filters, settings)
 
     def losses(self) -> tuple[Tensor, dict[str, object]]:
@@ -125,10 +125,10 @@ class DecoderTraining(Run):
         for i, (style, strength) in enumerate(zip(batch.styles, batch.strengths, strict=True)):
             photo, own = grainy[i : i + 1], [tap[i : i + 1] for tap in taps]
             with torch.autocast(self.device.type, enabled=False):
-                statistics = StyleStatistics.of(photo, own)
-                weights = self.decoder.modulate(statistics, statistics.toward(style.statistics, strength))
+                statistics = StyleStatistics.from_features(photo, own)
+                weights = self.decoder.modulate(statistics, statistics.lerp(style.statistics, strength))
             paintings.append(self.decoder(weights, photo, own))
-            recolored.append(weights.recolored(photo).detach().float().clamp(0, 1))
+            recolored.append(weights.recolor(photo).detach().float().clamp(0, 1))
         return photos, torch.cat(paintings).float(), torch.cat(recolored)
 
     def save(self, out: Path) -> None:
@@ -176,17 +176,18 @@ def drawer(content: Collection, library: StyleLibrary, settings: Settings) -> Ca
 
 
 @torch.no_grad()
-def find_bases(decoder: Decoder, features: CompactFeatures, draws: list[Batch]) -> None:
+def find_bases(decoder: StyleDecoder, features: CompactFeatures, draws: list[Batch]) -> None:
     """Give the decoder the principal components of what photos and artworks look like."""
     by_side = [style.statistics for batch in draws for style in batch.styles]
     for batch in draws:
         photos = batch.photos.to(features.encoder.rgb_mean.device)
         by_side.extend(
-            StyleStatistics.of(photo, features.encoder(photo, replicate_pad=True)) for photo in torch.split(photos, 1)
+            StyleStatistics.from_features(photo, features.encoder(photo, replicate_pad=True))
+            for photo in torch.split(photos, 1)
         )
     pooled = StyleStatistics.pool([(statistics, 1 / len(by_side)) for statistics in by_side])
     for basis, level in zip(decoder.bases, pooled.levels, strict=True):
-        cast(PCABasis, basis).set(level)
+        cast(PCABasis, basis).fit(level)
 
 
 def begin(
@@ -194,7 +195,7 @@ def begin(
 ) -> DecoderTraining:
     """A run at its last checkpoint in `out`, or at its beginning."""
     torch.manual_seed(settings.seed)
-    decoder = Decoder().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    decoder = StyleDecoder().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     decoder.to(features.encoder.rgb_mean.device)
     resumed = (out / CHECKPOINT).exists()
     if not resumed:

@@ -97,7 +97,7 @@ class Wanted:
     @classmethod
     def of(cls, features: dict[str, Tensor]) -> Wanted:
         """From `features` (1, C, h, w)."""
-        statistics = {name: Statistics.of(x) for name, x in features.items()}
+        statistics = {name: Statistics.from_features(x) for name, x in features.items()}
         neighbors = {}
         for name in DEEP:
             rows = positions(features[name])[0].float()
@@ -190,13 +190,13 @@ def identity_losses(ours: dict[str, Tensor], artwork: dict[str, Tensor]) -> dict
         for name, x in artwork.items()
     ]
     return {
-        "identity_style": _style_error(ours, {name: Statistics.of(x) for name, x in artwork.items()}),
+        "identity_style": _style_error(ours, {name: Statistics.from_features(x) for name, x in artwork.items()}),
         "identity_features": torch.stack(features).mean(),
     }
 
 
 def _style_error(ours: dict[str, Tensor], wanted: dict[str, Statistics]) -> Tensor:
-    seen, sought = [Statistics.of(x) for x in ours.values()], [wanted[name] for name in ours]
+    seen, sought = [Statistics.from_features(x) for x in ours.values()], [wanted[name] for name in ours]
     return style_loss(seen, sought, [style_scales(layer) for layer in sought], [1.0] * len(sought))
 
 

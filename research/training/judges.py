@@ -47,7 +47,9 @@ def by_student(features: CompactFeatures, *, taps: bool = False, views: bool = F
         if views:
             with torch.autocast(image.device.type, enabled=False):
                 chosen = chosen + [
-                    view.statistics(*statistics[view.tap]) for view in features.views.values() if isinstance(view, View)
+                    view.map_statistics(*statistics[view.tap])
+                    for view in features.views.values()
+                    if isinstance(view, View)
                 ]
         return chosen, [positions(x.float()) for x in features.content(tapped)]
 

@@ -23,7 +23,7 @@ from PIL.PngImagePlugin import PngInfo
 from stylizer import METHOD_NAMES, Options, stylize
 from stylizer.compute import configure_process
 from stylizer.options import QUALITIES, MethodName
-from stylizer.output import write_whole
+from stylizer.output import write_atomically
 from training.pictures import SUFFIXES
 from training.quality_distances import Distance, Yardstick
 from training.teachers import add_teachers_flag, load_teachers
@@ -82,7 +82,7 @@ def paint(pair: Pair, target: Path, method: MethodName, options: Options) -> Non
     file = BytesIO()
     painting.image.save(file, "PNG", pnginfo=note)
     target.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(target, file.getvalue())
+    write_atomically(target, file.getvalue())
 
 
 def seconds_of(painting: Path) -> float:

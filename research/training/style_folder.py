@@ -15,7 +15,7 @@ from pathlib import Path
 from PIL import Image
 
 from stylizer import style_cache, styles
-from stylizer.style_folder import measure, toml
+from stylizer.style_folder import compute_statistics, format_style_toml
 from stylizer.styles import STATISTICS_FILE, STATISTICS_SIDE
 from stylizer.tensors import to_image
 from training.style_synthesis import STEPS, distance, synthesize
@@ -56,12 +56,12 @@ def make(
         raise ValueError(f"name is {folder.name!r}; it must be {styles.ID_FORM}")
     width, height = picture.size
     work = picture.convert("RGB").crop((crop[0] * width, crop[1] * height, crop[2] * width, crop[3] * height))
-    by_side, palette = measure(work, SIDES)
+    by_side, palette = compute_statistics(work, SIDES)
     folder.mkdir(parents=True, exist_ok=True)
     style_cache.save(folder / STATISTICS_FILE, by_side, palette)
     away = synthesize_swatch(folder, steps=steps)
     # Last, since this makes it a style: whoever paints meanwhile sees none that is not finished.
-    (folder / "style.toml").write_text(toml(facts), encoding="utf-8")
+    (folder / "style.toml").write_text(format_style_toml(facts), encoding="utf-8")
     return away
 
 

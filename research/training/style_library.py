@@ -89,7 +89,7 @@ class StyleLibrary:
     def _measure(self, index: int, variant: int, path: Path) -> None:
         image = self.picture(index, variant)
         with torch.no_grad(), autocast(self._teachers.dtype, self._device.type):
-            statistics = StyleStatistics.of(image, self._features(image))
+            statistics = StyleStatistics.from_features(image, self._features(image))
             targets = moments_of(self._teachers(image))
         state = {f"look.{i}.{j}": x for i, level in enumerate(statistics.levels) for j, x in enumerate(level.tensors())}
         for name, pair in targets.items():

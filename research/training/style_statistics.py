@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 
 from stylizer import style_cache
-from stylizer.style_folder import measure
+from stylizer.style_folder import compute_statistics
 from stylizer.styles import STATISTICS_FILE, STATISTICS_SIDE, Style, catalog
 
 
@@ -22,7 +22,7 @@ def main(argv: list[str] | None = None) -> None:
     """Store all."""
     argparse.ArgumentParser(prog="python -m training.style_statistics", description=__doc__).parse_args(argv)
     for style in painted_by_code():
-        style_cache.save(style.swatch.with_name(STATISTICS_FILE), *measure(style.swatch, (STATISTICS_SIDE,)))
+        style_cache.save(style.swatch.with_name(STATISTICS_FILE), *compute_statistics(style.swatch, (STATISTICS_SIDE,)))
 
 
 if __name__ == "__main__":

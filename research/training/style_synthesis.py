@@ -52,7 +52,7 @@ def synthesize(
         steps: From each of `CORNERS`, by size; the last of them at all sizes that are left.
         seed: Of the noise that it begins with.
     """
-    colors = Palette.of(palette.T[:, None].float() / 255)
+    colors = Palette.from_image(palette.T[:, None].float() / 255)
     sides = sorted(by_side)
     sizes = [_at_side(size, side) for side in sides]
     image = _noise(colors, sizes[0], seed)
@@ -90,7 +90,7 @@ def _style_loss(image: Tensor, statistics: StyleStatistics) -> Tensor:
     network, wanted = features.load("compact"), statistics.levels[1:]
     with autocast(autocast_dtype("cpu"), "cpu"):
         taps = network(reflect_pad(image))
-    ours = [Statistics.of(tap) for tap in taps]
+    ours = [Statistics.from_features(tap) for tap in taps]
     return style_loss(ours, wanted, [style_scales(tap) for tap in wanted], list(network.style_taps.values()))
 
 

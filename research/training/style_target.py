@@ -19,7 +19,7 @@ def moments_of(features: Mapping[str, Tensor]) -> dict[str, Moments]:
     for name, x in features.items():
         if x.shape[1] < 128 and x.requires_grad:
             x = x[:, :, ::2]  # every other row of the finest layer says enough, at half the price
-        each = [Statistics.of(one) for one in torch.split(x, 1)]
+        each = [Statistics.from_features(one) for one in torch.split(x, 1)]
         moments[name] = torch.stack([one.mean for one in each]), torch.stack([one.covariance for one in each])
     return moments
 

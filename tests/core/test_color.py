@@ -56,7 +56,7 @@ def test_known_colors_have_their_published_oklab_values(
 def test_palette_covers_the_whole_picture_at_any_size() -> None:
     # From 2^24 on a float cannot name every pixel, and the last one must not be looked for beyond the end.
     picture = torch.zeros(3, 1, 1).expand(3, 1, 2**24 + 4)
-    assert not Palette.of(picture).pixels.any()
+    assert not Palette.from_image(picture).pixels.any()
 
 
 def test_oklab_round_trip_is_exact_to_8_bits() -> None:
@@ -77,14 +77,14 @@ def test_colors_beyond_the_gamut_are_clamped_and_finite() -> None:
 
 def test_matched_moments_are_those_of_the_palette() -> None:
     target = to_oklab(_sea()).flatten(1)
-    matched = to_oklab(match_moments(_autumn(), Palette.of(_sea()))).flatten(1)
+    matched = to_oklab(match_moments(_autumn(), Palette.from_image(_sea()))).flatten(1)
     torch.testing.assert_close(matched.mean(1), target.mean(1), atol=3e-3, rtol=0)
     torch.testing.assert_close(torch.cov(matched), torch.cov(target), atol=4e-4, rtol=0)
 
 
 def test_a_picture_with_the_palette_already_is_left_alone() -> None:
     picture = _autumn()
-    palette = Palette.of(picture)
+    palette = Palette.from_image(picture)
     torch.testing.assert_close(match_moments(picture, palette), picture, atol=2e-3, rtol=0)
     torch.testing.assert_close(match_distribution(picture, palette), picture, atol=0.02, rtol=0)
 
@@ -97,7 +97,7 @@ def _quantile_gap(image: Tensor, target: Tensor) -> float:
 
 
 def test_matched_distribution_is_the_palettes_beyond_moments() -> None:
-    palette = Palette.of(_sea())
+    palette = Palette.from_image(_sea())
     by_moments = _quantile_gap(match_moments(_autumn(), palette), _sea())
     by_distribution = _quantile_gap(match_distribution(_autumn(), palette), _sea())
     assert by_distribution < 0.006
@@ -106,7 +106,7 @@ def test_matched_distribution_is_the_palettes_beyond_moments() -> None:
 
 
 def test_the_amount_goes_from_the_picture_to_the_palette() -> None:
-    picture, palette = _autumn(), Palette.of(_sea())
+    picture, palette = _autumn(), Palette.from_image(_sea())
     for match in (match_moments, match_distribution):
         torch.testing.assert_close(match(picture, palette, 0.0), picture, atol=1e-3, rtol=0)
         gaps = [_quantile_gap(match(picture, palette, amount), _sea()) for amount in (0.0, 0.3, 0.6, 1.0)]
@@ -117,9 +117,9 @@ def test_the_amount_goes_from_the_picture_to_the_palette() -> None:
 def test_a_picture_of_one_color_does_no_harm_on_either_side(level: float) -> None:
     flat = torch.full((3, 20, 20), level)
     for match in (match_moments, match_distribution):
-        to_flat = match(_autumn(), Palette.of(flat))
+        to_flat = match(_autumn(), Palette.from_image(flat))
         torch.testing.assert_close(to_flat, torch.full_like(to_flat, level), atol=0.05, rtol=0)
-        from_flat = match(flat, Palette.of(_autumn()))
+        from_flat = match(flat, Palette.from_image(_autumn()))
         assert from_flat.isfinite().all()
         assert from_flat.std(dim=(1, 2)).max() < 1e-3  # one color stays one color
 
@@ -127,7 +127,7 @@ def test_a_picture_of_one_color_does_no_harm_on_either_side(level: float) -> Non
 def test_plain_background_becomes_the_mean_of_its_share() -> None:
     picture = _autumn()
     picture[:, :, 48:] = 1.0  # the lighter half
-    palette = Palette.of(torch.linspace(0, 1, 1000).expand(3, 20, 1000))
+    palette = Palette.from_image(torch.linspace(0, 1, 1000).expand(3, 20, 1000))
     background = match_distribution(picture, palette)[:, :, 48:]
     assert background.std(dim=(1, 2)).max() < 1e-3
     lighter_half = to_oklab(torch.linspace(0.5, 1, 1000).expand(3, 1, 1000))[0].mean()
@@ -145,7 +145,7 @@ def test_a_mixed_palette_holds_each_picture_by_its_share() -> None:
 
 def test_a_share_of_almost_nothing_still_makes_a_palette() -> None:
     palette = Palette.mix([(_autumn(), 1.0), (_sea(), 1e-9)])
-    torch.testing.assert_close(palette.mean, Palette.of(_autumn()).mean, atol=1e-3, rtol=0)
+    torch.testing.assert_close(palette.mean, Palette.from_image(_autumn()).mean, atol=1e-3, rtol=0)
 
 
 def test_kept_chroma_is_the_photos_with_the_paintings_lightness() -> None:
@@ -158,13 +158,13 @@ def test_kept_chroma_is_the_photos_with_the_paintings_lightness() -> None:
 
 def _unlikeness(image: Tensor, palette: Palette) -> float:
     """Mean difference of the sorted colors along each axis of Oklab."""
-    ours, wanted = (pixels.sort(1).values for pixels in (Palette.of(image).pixels, palette.pixels))
+    ours, wanted = (pixels.sort(1).values for pixels in (Palette.from_image(image).pixels, palette.pixels))
     at = torch.linspace(0.01, 0.99, 50)
     return float(sum((ours[axis].quantile(at) - wanted[axis].quantile(at)).abs().mean() for axis in range(3)))
 
 
 def test_palette_transfer_agrees_with_match_distribution() -> None:
-    image, palette = _autumn(), Palette.of(_sea())
+    image, palette = _autumn(), Palette.from_image(_sea())
     exact = match_distribution(image, palette)
     transfer = PaletteTransfer.estimate(image, palette)
     assert (transfer(image) - exact).abs().mean() < 0.03
@@ -174,13 +174,13 @@ def test_palette_transfer_agrees_with_match_distribution() -> None:
 def test_palette_transfer_by_amount_0_changes_nothing() -> None:
     image = _autumn()
     torch.testing.assert_close(
-        PaletteTransfer.estimate(image, Palette.of(_sea()), 0.0)(image), image, atol=2e-3, rtol=0
+        PaletteTransfer.estimate(image, Palette.from_image(_sea()), 0.0)(image), image, atol=2e-3, rtol=0
     )
 
 
 def test_palette_transfer_of_a_tile_equals_the_tile_of_the_whole() -> None:
     image = _autumn()
-    transfer = PaletteTransfer.estimate(image, Palette.of(_sea()), 0.8)
+    transfer = PaletteTransfer.estimate(image, Palette.from_image(_sea()), 0.8)
     tile = (slice(None), slice(11, 50), slice(7, 64))
     torch.testing.assert_close(transfer(image[tile]), transfer(image)[tile], atol=1e-6, rtol=0)
 
@@ -188,6 +188,6 @@ def test_palette_transfer_of_a_tile_equals_the_tile_of_the_whole() -> None:
 @pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
 def test_palette_transfer_from_one_color_is_finite(level: float) -> None:
     flat = torch.full((3, 8, 8), level)
-    mapped = PaletteTransfer.estimate(flat, Palette.of(_sea()))(_noise(3, 8, 8))
+    mapped = PaletteTransfer.estimate(flat, Palette.from_image(_sea()))(_noise(3, 8, 8))
     assert mapped.isfinite().all()
     assert 0 <= float(mapped.min()) <= float(mapped.max()) <= 1

@@ -128,7 +128,7 @@ def small_and_exact(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(feedforward, "TILE", 48)
     monkeypatch.setattr(feedforward, "STEPS", 3)
     monkeypatch.setattr(strips, "STRIP_PIXELS", 2000)
-    monkeypatch.setattr(optimization, "COARSEST", 32)
+    monkeypatch.setattr(optimization, "COARSEST_SIDE", 32)
     monkeypatch.setattr(optimization, "STEPS", {"draft": (4, 4), "standard": (12, 2)})
     monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
     _forget_networks()
@@ -139,7 +139,7 @@ def small_and_exact(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def _forget_networks() -> None:
     networks.load.cache_clear()
     features.load.cache_clear()
-    bank_cache._kept.clear()  # banks of other tests may have been computed in bfloat16
+    bank_cache._cache.clear()  # banks of other tests may have been computed in bfloat16
 
 
 def _picture(seed: int, mode: str = "RGB") -> Image.Image:

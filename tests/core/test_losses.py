@@ -13,7 +13,7 @@ def _noise(*shape: int, seed: int = 0) -> Tensor:
 
 def test_style_loss_is_weighted_mean_of_relative_squared_errors() -> None:
     taps, styles = ([_noise(1, c, 4, 5, seed=c + s) for c in (2, 3)] for s in (0, 7))
-    ours, wanted = ([Statistics.of(tap) for tap in group] for group in (taps, styles))
+    ours, wanted = ([Statistics.from_features(tap) for tap in group] for group in (taps, styles))
     scales = [style_scales(want) for want in wanted]
     by_hand = 0.0
     for tap, style, weight in zip(taps, styles, (1.0, 3.0), strict=True):
@@ -26,7 +26,7 @@ def test_style_loss_is_weighted_mean_of_relative_squared_errors() -> None:
 
 
 def test_style_loss_is_0_at_the_style_and_finite_for_one_color() -> None:
-    photo, flat = Statistics.of(_noise(1, 3, 4, 5)), Statistics.of(torch.full((1, 3, 4, 5), 0.5))
+    photo, flat = Statistics.from_features(_noise(1, 3, 4, 5)), Statistics.from_features(torch.full((1, 3, 4, 5), 0.5))
     assert float(style_loss([photo], [photo], [style_scales(photo)], [1.0])) == 0
     toward_flat = float(style_loss([photo], [flat], [style_scales(flat)], [1.0]))
     assert 0.1 < toward_flat < 100

@@ -323,5 +323,5 @@ def test_a_painting_shows_the_photo(method: MethodName) -> None:
     [(40, 80, 40), (80, 80, 80), (400, None, 400), (400, 80, 90), (400, 120, 120), (400, 800, 400)],
 )
 def test_a_small_style_is_enlarged_no_more_than_asked(side: int, enlarged: int | None, expected: int) -> None:
-    style = load_style(_stripes(90, 45), side, None, DEFAULT_LIMITS, torch.device("cpu"), enlarged=enlarged)
+    style = load_style(_stripes(90, 45), side, None, DEFAULT_LIMITS, torch.device("cpu"), max_upscaled_side=enlarged)
     assert style.shape[3] == expected

@@ -18,8 +18,8 @@ def test_strips_cover_every_row_once_and_see_as_far_as_they_must(height: int, wi
     assert cut[-1].end == height
     for strip in cut:
         assert strip.begin % reach == 0
-        assert strip.first == max(0, strip.begin - reach)
-        assert strip.last == min(height, strip.end + reach)
+        assert strip.context_begin == max(0, strip.begin - reach)
+        assert strip.context_end == min(height, strip.end + reach)
         assert len(cut) == 1 or strip.end - strip.begin >= reach
         assert (strip.end - strip.begin - 1.5 * reach) * width <= 1.5 * STRIP_PIXELS
 
@@ -32,7 +32,7 @@ def test_a_picture_of_moderate_size_is_one_strip() -> None:
 def test_a_strips_own_features_are_those_of_its_rows() -> None:
     image = torch.arange(400.0).view(1, 1, 400, 1).expand(1, 1, 400, 4000)
     for strip in strips(400, 4000, reach=16):
-        seen = strip.seen(image)
+        seen = strip.extract(image)
         for stride in (1, 8):
             features = seen[:, :, ::stride]
-            assert torch.equal(strip.own(features, stride), strip.of(image)[:, :, ::stride])
+            assert torch.equal(strip.crop(features, stride), strip.view(image)[:, :, ::stride])

@@ -14,7 +14,7 @@ from stylizer import style_cache, styles
 from stylizer.features.statistics import Statistics
 from stylizer.feedforward.style_statistics import StyleStatistics
 from stylizer.losses import style_loss, style_scales
-from stylizer.style_folder import measure
+from stylizer.style_folder import compute_statistics
 
 CATALOG = styles.catalog()
 FOLDER = Path(styles.__file__).parent
@@ -93,7 +93,7 @@ def test_every_swatch_is_nearest_to_its_own_work(style: styles.Style) -> None:
     """Fails when a swatch has been changed since its work was looked at."""
     stored = _all_stored()[style.id]
     side = sorted(stored)[len(stored) // 2]
-    seen = measure(style.swatch, (side,))[0][side]
+    seen = compute_statistics(style.swatch, (side,))[0][side]
     # The swatches that are painted by code are the works themselves; the others are synthesized, and compressed.
     assert _distance(seen, stored[side]) < (1e-4 if len(stored) == 1 else 0.06)
     others = [

@@ -11,7 +11,7 @@ from PIL import Image
 
 from stylizer import Options, styles, stylize
 from stylizer.errors import OptionError, UnknownStyle, UnsupportedImage
-from stylizer.style_folder import add, toml
+from stylizer.style_folder import add, format_style_toml
 from stylizer.styles import STATISTICS_SIDE
 
 PHOTO = Path(__file__).parents[2] / "docs" / "pictures" / "cat.jpg"
@@ -36,7 +36,7 @@ def test_a_style_that_was_added_is_painted_in_by_its_name(own: Path, picture: Pa
     style = add("my-stripes", picture, title='Stripes "à la mode"', year="2026")
     assert (style.title, style.year, style.artist) == ('Stripes "à la mode"', "2026", "unknown")
     assert style.swatch.read_bytes() == picture.read_bytes()
-    assert styles.own() == {"my-stripes": style}
+    assert styles.user_styles() == {"my-stripes": style}
     assert styles.get("my-stripes") == style
     assert "my-stripes" not in styles.catalog()
     assert [path.name for path in own.iterdir()] == ["my-stripes"]
@@ -101,17 +101,17 @@ def test_a_broken_folder_of_ones_own_harms_no_other_style(own: Path) -> None:
 def test_own_styles_lie_with_the_users_other_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(styles.FOLDER_VARIABLE, raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    assert styles.own_folder() == tmp_path / "stylizer" / "styles"
-    assert styles.own() == {}
+    assert styles.user_folder() == tmp_path / "stylizer" / "styles"
+    assert styles.user_styles() == {}
     monkeypatch.delenv("XDG_DATA_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert styles.own_folder() == tmp_path / ".local" / "share" / "stylizer" / "styles"
+    assert styles.user_folder() == tmp_path / ".local" / "share" / "stylizer" / "styles"
 
 
 def test_facts_are_read_back_as_they_were_written(tmp_path: Path) -> None:
     facts = {fact: f'"{fact}" \\ é\n\x1b\x7f😀' for fact in ("title", "artist", "year", "license", "description")}
     (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "style.toml").write_text(toml(facts), encoding="utf-8")
+    (tmp_path / "mine" / "style.toml").write_text(format_style_toml(facts), encoding="utf-8")
     (tmp_path / "mine" / "swatch.webp").touch()
     (style,) = styles.load(tmp_path).values()
     assert {fact: getattr(style, fact) for fact in facts} == facts

@@ -65,14 +65,14 @@ def test_the_loss_is_that_of_style_content_and_roughness_by_hand(monkeypatch: py
         taps = network(functional.pad(picture, (MARGIN,) * 4, mode="reflect"))
         return taps, network.content(taps)
 
-    def normalized(tap: Tensor) -> Tensor:
+    def normalize(tap: Tensor) -> Tensor:
         flat = tap[0].flatten(1).double()
         return (flat - flat.mean(1, keepdim=True)) / flat.std(1, correction=0, keepdim=True)
 
     (taps, content), (_, kept), (wanted, _) = see(image), see(photo), see(style)
-    ours, theirs = ([Statistics.of(tap) for tap in group] for group in (taps, wanted))
+    ours, theirs = ([Statistics.from_features(tap) for tap in group] for group in (taps, wanted))
     of_style = style_loss(ours, theirs, [style_scales(s) for s in theirs], [1.0] * 4)
-    of_content = sum((normalized(x) - normalized(y)).square().mean() for x, y in zip(content, kept, strict=True)) / len(
+    of_content = sum((normalize(x) - normalize(y)).square().mean() for x, y in zip(content, kept, strict=True)) / len(
         content
     )
     roughness = image.diff(dim=2).abs().mean() + image.diff(dim=3).abs().mean()

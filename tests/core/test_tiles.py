@@ -15,7 +15,7 @@ SHAPES = [(64, 64), (8, 64), (63, 1001), (1001, 63), (300, 515), (1, 40)]
 def test_every_pixel_belongs_to_one_tile(height: int, width: int) -> None:
     owners = torch.zeros(1, 1, height, width)
     for tile in tiles((height, width), 128):
-        tile.of(owners).add_(1)
+        tile.view(owners).add_(1)
         assert max(tile.bottom - tile.top, tile.right - tile.left) <= 128
     assert (owners == 1).all()
 
@@ -23,8 +23,8 @@ def test_every_pixel_belongs_to_one_tile(height: int, width: int) -> None:
 @pytest.mark.parametrize(("height", "width"), SHAPES)
 def test_tile_sees_its_reach_within_the_margin(height: int, width: int) -> None:
     for tile in tiles((height, width), 128):
-        top, left, bottom, right = tile.seen
-        assert all(side % 8 == 0 for side in tile.seen[:2])
+        top, left, bottom, right = tile.context
+        assert all(side % 8 == 0 for side in tile.context[:2])
         assert (bottom - top) % 8 == (right - left) % 8 == 0
         assert top == max(-MARGIN, tile.top - REACH)
         assert left == max(-MARGIN, tile.left - REACH)
@@ -36,15 +36,15 @@ def test_beyond_its_border_a_picture_is_its_own_mirror_image() -> None:
     image = torch.rand(1, 3, 72, 48)
     (tile,) = tiles((72, 48), 128)
     expected = functional.pad(image, (MARGIN, MARGIN, MARGIN, MARGIN), mode="reflect")
-    assert torch.equal(tile.cut(image), expected)
-    assert torch.equal(tile.own(tile.cut(image)), image)
+    assert torch.equal(tile.extract(image), expected)
+    assert torch.equal(tile.crop(tile.extract(image)), image)
 
 
 def test_picture_smaller_than_its_margin_is_mirrored() -> None:
     for height, width in ((1, 40), (5, 3)):
         image = torch.rand(1, 3, height, width)
         (tile,) = tiles((height, width), 128)
-        assert torch.equal(tile.own(tile.cut(image)), image)
+        assert torch.equal(tile.crop(tile.extract(image)), image)
 
 
 def test_tiles_are_about_equal_and_start_on_the_feature_grid() -> None:
@@ -60,16 +60,16 @@ def test_resampled_by_tiles_an_image_equals_its_enlargement(size: tuple[int, int
     enlarged = functional.interpolate(small, size, mode="bilinear", align_corners=False)
     for tile in tiles(size, 32, reach=16):
         seen = tile.resample(small, size)
-        assert seen.shape[2:] == (tile.seen[2] - tile.seen[0], tile.seen[3] - tile.seen[1])
-        torch.testing.assert_close(seen, tile.cut(enlarged), atol=1e-5, rtol=0)
+        assert seen.shape[2:] == (tile.context[2] - tile.context[0], tile.context[3] - tile.context[1])
+        torch.testing.assert_close(seen, tile.extract(enlarged), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("reach", [0, 8, 40])
 def test_tiles_are_seen_with_the_reach_asked_for(reach: int) -> None:
     for tile in tiles((300, 515), 128, reach=reach):
-        assert tile.seen[:2] == (max(-MARGIN, tile.top - reach), max(-MARGIN, tile.left - reach))
-        assert tile.seen[2] >= min(300 + MARGIN, tile.bottom + reach)
-        assert tile.seen[3] >= min(515 + MARGIN, tile.right + reach)
+        assert tile.context[:2] == (max(-MARGIN, tile.top - reach), max(-MARGIN, tile.left - reach))
+        assert tile.context[2] >= min(300 + MARGIN, tile.bottom + reach)
+        assert tile.context[3] >= min(515 + MARGIN, tile.right + reach)
 
 
 @pytest.mark.parametrize("length", [1, 2, 5])

@@ -1,4 +1,4 @@
-"""Perceptual encoders: what the neural methods compare pictures by."""
+"""Perceptual encoders: the feature spaces of the style and content losses."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from stylizer.tensors import CPU
 
 
 class Features(Protocol):
-    """A frozen network with taps, fine to coarse."""
+    """Interface of a frozen encoder with taps, fine to coarse."""
 
     style_taps: dict[int, float]
-    """Index of each tap that style is compared by, with its weight."""
+    """Indices of the taps of the style loss, with their weights."""
     strides: tuple[int, ...]
-    """Of the taps, in pixels."""
+    """Stride of each tap in pixels."""
     reach: int
-    """How far beyond its own place a feature looks, in pixels; a multiple of every stride."""
+    """Receptive-field radius in pixels, rounded up to a multiple of every stride."""
 
     def __call__(self, image: Tensor) -> list[Tensor]:
-        """Features (1, C, h, w), one a tap, of `image` (1, 3, H, W), sRGB in [0, 1]."""
+        """Encode `image` (1, 3, H, W), sRGB in [0, 1]: features (1, C, h, w), one for each tap."""
         ...
 
     def content(self, taps: list[Tensor]) -> list[Tensor]:
-        """What structure is compared by, (1, C, h, w) each, made from the taps."""
+        """Compute the features of the content loss from the taps, (1, C, h, w) each."""
         ...
 
 
@@ -37,11 +37,11 @@ _MODULES: dict[FeaturesName, str] = {"compact": "stylizer.features.compact", "vg
 
 @cache
 def load(name: FeaturesName, device: torch.device = CPU) -> Features:
-    """An encoder with its weights: float32, channels last, on `device`; loaded once for each, and kept.
+    """Load an encoder onto `device`: float32, channels last, frozen; cached.
 
     Raises:
-        MissingWeights: They are not on this machine; the message says how to fetch them.
+        MissingWeights: Its weights are not installed; the message says how to fetch them.
     """
-    # What is made in inference mode, as the first caller may be, no gradient can ever pass through.
+    # The first caller may be in inference mode, whose tensors do not support autograd.
     with torch.inference_mode(False):
         return cast(Features, import_module(_MODULES[name]).load().to(device))

@@ -1,4 +1,4 @@
-"""The compact encoder: the perceptual features that the project ships, distilled from VGG-19 and SqueezeNet."""
+"""The compact encoder: perceptual features shipped with the project, distilled from VGG-19 and SqueezeNet."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from torch.nn import functional
 WEIGHTS = Path(__file__).parents[1] / "weights" / "compact_encoder.safetensors"
 STRIDES = (1, 2, 4, 8)
 CHANNELS = (32, 96, 128, 256)
-# Output widths of the 3x3 convolutions of each stage. The last stage is the deepest: SqueezeNet's fire8 sees 107 pixels
-# at once, and depth at stride 8 is the cheapest way to see as far.
+# Output channels of the 3x3 convolutions of each stage. The last stage is the deepest: SqueezeNet's fire8 has a
+# receptive field of 107 pixels, and depth at stride 8 is the cheapest way to match it.
 WIDTHS = ((32, 32), (64, 96), (128, 128, 128), (160, 160, 160, 256))
-# By what structure is compared. Through views, since a tap's channels are many and like each other: at the same
-# distance from the style, paintings came 0.15 (of 1.2) nearer to the photo than when taps themselves were compared.
+# Features of the content loss. Views, since the channels of a tap are many and correlated: at equal style distance the
+# content distance of paintings was lower by 0.15 (of 1.2) than with the taps themselves.
 CONTENT_VIEWS = ("relu3_1", "fire5")
-# The range the teachers were trained in (torchvision's convention).
+# Input normalization of the teachers (torchvision's convention).
 RGB_MEAN = (0.485, 0.456, 0.406)
 RGB_STD = (0.229, 0.224, 0.225)
 
 
 class CompactEncoder(nn.Module):
-    """Plain 3x3 convolutions and ReLUs with max pooling between four stages; what each stage ends with is a tap.
+    """Plain 3x3 convolutions and ReLUs in four stages with max pooling in between; the output of each stage is a tap.
 
-    Pooling rather than strided convolutions because the teachers pool, and because its gradient is twice as cheap.
+    Pooling instead of strided convolutions because the teachers pool, and because its gradient costs half as much.
     """
 
     rgb_mean: Tensor
@@ -51,16 +51,16 @@ class CompactEncoder(nn.Module):
             self.stages.append(stage)
 
     def convolutions(self) -> list[nn.Conv2d]:
-        """All of them, in order."""
+        """Return all convolutions, in order."""
         return [cast(nn.Conv2d, convolution) for stage in self.stages for convolution in cast(nn.ModuleList, stage)]
 
     def forward(self, image: Tensor, *, replicate_pad: bool = False) -> list[Tensor]:
-        """Encode `image` (B, 3, H, W), sRGB in [0, 1], H and W >= 8: one (B, C, h, w) a tap.
+        """Encode `image` (B, 3, H, W), sRGB in [0, 1], H and W >= 8: (B, C, h, w) for each tap.
 
         Args:
             image: The picture.
-            replicate_pad: Pad the coarser half of the features by replication instead of the zeros that the encoder was
-                trained with, so that the border has no effect far inside. (The finer half reaches only a few pixels.)
+            replicate_pad: Pad the two coarser stages by replication instead of the zeros used in training, so that the
+                border has no far-reaching effect. (The receptive field of the two finer stages is a few pixels.)
         """
         x = (image - self.rgb_mean) / self.rgb_std
         taps: list[Tensor] = []
@@ -76,7 +76,7 @@ class CompactEncoder(nn.Module):
 
 def replicate_pad_by_one(x: Tensor) -> Tensor:
     """Pad `x` (B, C, H, W) by one on every side, by replication, for a 3x3 convolution."""
-    with torch.autocast(x.device.type, enabled=False):  # autocast would copy to float32 and back
+    with torch.autocast(x.device.type, enabled=False):  # autocast would cast to float32 and back
         return functional.pad(x, (1, 1, 1, 1), mode="replicate")
 
 
@@ -89,11 +89,11 @@ def _convolve_replicate_padded(x: Tensor, convolution: nn.Conv2d) -> Tensor:
 
 
 class View(nn.Module):
-    """What a teacher's layer would see: a linear map from the channels of one tap to the layer's.
+    """Linear map from the channels of one tap to those of a teacher's layer.
 
-    A linear map of features maps their mean and covariance as well, so the statistics of a tap, taken once, are seen
-    through every view of it for the price of small matrix products. Paintings get nearer to the teachers' style by the
-    taps' own statistics, and nearer to their content through views (see the model card).
+    It also maps mean and covariance, so statistics of a tap are computed once and mapped by small matrix products.
+    The taps' own statistics minimize the style distance under the teachers, and views their content distance (see the
+    model card).
 
     Attributes:
         tap: Index of the tap.
@@ -110,26 +110,26 @@ class View(nn.Module):
         self.register_buffer("matrix", matrix)
         self.register_buffer("offset", offset)
 
-    def features(self, tap: Tensor) -> Tensor:
-        """The features (1, C', h, w) expected of the layer where `tap` is (1, C, h, w)."""
+    def map_features(self, tap: Tensor) -> Tensor:
+        """Predict the layer's features (1, C', h, w) from `tap` (1, C, h, w)."""
         return functional.conv2d(tap, self.matrix[:, :, None, None], self.offset)
 
-    def statistics(self, mean: Tensor, covariance: Tensor) -> tuple[Tensor, Tensor]:
-        """What the layer's mean (..., C') and covariance (..., C', C') would be where the tap has these."""
+    def map_statistics(self, mean: Tensor, covariance: Tensor) -> tuple[Tensor, Tensor]:
+        """Predict the layer's mean (..., C') and covariance (..., C', C') from those of the tap."""
         return mean @ self.matrix.T + self.offset, self.matrix @ covariance @ self.matrix.T
 
 
 class CompactFeatures(nn.Module):
-    """The encoder as shipped: its taps, and the views of them that the teachers' judgment is told by.
+    """The shipped encoder with its views.
 
     Attributes:
         encoder: The network.
-        views: By the name of the teacher's layer.
+        views: Views by the name of the teacher's layer.
     """
 
     style_taps = dict.fromkeys(range(len(STRIDES)), 1.0)
     strides = STRIDES
-    reach = 56  # the deepest feature sees 108 pixels at once
+    reach = 56  # the deepest receptive field is 108 pixels wide
 
     def __init__(self, encoder: CompactEncoder, views: dict[str, View]) -> None:
         super().__init__()
@@ -137,27 +137,28 @@ class CompactFeatures(nn.Module):
         self.views = nn.ModuleDict(views)
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """The taps, see `CompactEncoder.forward`."""
+        """Encode `image` as `CompactEncoder.forward` does."""
         return cast(list[Tensor], self.encoder(image))
 
     def content(self, taps: list[Tensor]) -> list[Tensor]:
-        """What the teachers would see of the structure: (1, C, h, w) for each of `CONTENT_VIEWS`."""
+        """Predict the teachers' content features: (1, C, h, w) for each of `CONTENT_VIEWS`."""
         views = [cast(View, self.views[name]) for name in CONTENT_VIEWS]
-        return [view.features(taps[view.tap]) for view in views]
+        return [view.map_features(taps[view.tap]) for view in views]
 
 
 def load(path: Path = WEIGHTS) -> CompactFeatures:
-    """The shipped encoder with its views: frozen, float32, channels last."""
-    state, tap_of = _read(path)
+    """Load the shipped encoder with its views: frozen, float32, channels last."""
+    state, tap_by_view = _read(path)
     views = {
-        name: View(tap, state[f"views.{name}.matrix"], state[f"views.{name}.offset"]) for name, tap in tap_of.items()
+        name: View(tap, state[f"views.{name}.matrix"], state[f"views.{name}.offset"])
+        for name, tap in tap_by_view.items()
     }
-    return CompactFeatures(_encoder(state), views).requires_grad_(False).eval()
+    return CompactFeatures(_build_encoder(state), views).requires_grad_(False).eval()
 
 
 def load_encoder(path: Path = WEIGHTS) -> CompactEncoder:
-    """The shipped encoder alone: frozen, float32, channels last."""
-    return _encoder(_read(path)[0])
+    """Load the shipped encoder without views: frozen, float32, channels last."""
+    return _build_encoder(_read(path)[0])
 
 
 @cache
@@ -166,18 +167,18 @@ def encoder_on(device: torch.device) -> CompactEncoder:
     return load_encoder().to(device)
 
 
-def _encoder(state: dict[str, Tensor]) -> CompactEncoder:
-    """The encoder with its part of the weights."""
-    with torch.random.fork_rng(devices=[]):  # whose first weights, drawn by chance, are nothing to the caller
+def _build_encoder(state: dict[str, Tensor]) -> CompactEncoder:
+    """Build the encoder from its part of the weights."""
+    with torch.random.fork_rng(devices=[]):  # initial weights must not advance the caller's generator
         encoder = CompactEncoder().float()
     prefix = "encoder."
-    own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-    encoder.load_state_dict(own)
+    encoder_state = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+    encoder.load_state_dict(encoder_state)
     return encoder.to(memory_format=torch.channels_last).requires_grad_(False).eval()  # type: ignore[call-overload, no-any-return]
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, int]]:
-    """The weights in float32, and by the name of each view the tap that it is of."""
+    """Read the weights in float32, and the tap index of each view by name."""
     with safe_open(path, "pt") as file:
-        tap_of: dict[str, int] = json.loads(file.metadata()["views"])
-        return {key: file.get_tensor(key).float() for key in file.keys()}, tap_of  # noqa: SIM118 (it is no mapping)
+        tap_by_view: dict[str, int] = json.loads(file.metadata()["views"])
+        return {key: file.get_tensor(key).float() for key in file.keys()}, tap_by_view  # noqa: SIM118 (not a mapping)

@@ -1,6 +1,6 @@
-"""What style is compared by: the mean and covariance of features over a picture.
+"""Style statistics: mean and covariance of features over a picture.
 
-Gatys et al. 2016 compare Gram matrices, which mix the two; kept apart, each can err without hiding the other.
+Gatys et al. 2016 compare Gram matrices, which mix the two; compared separately, an error in one cannot mask the other.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from torch.autograd.function import Function, FunctionCtx
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Statistics:
-    """Of one tap over one picture.
+    """Mean and covariance of one tap over one picture.
 
     Attributes:
-        mean: (C,), float32 at least.
+        mean: (C,), float32 or float64.
         covariance: (C, C), likewise.
     """
 
@@ -27,10 +27,10 @@ class Statistics:
     covariance: Tensor
 
     @classmethod
-    def of(cls, tap: Tensor, weight: Tensor | None = None) -> Statistics:
-        """Measure features `tap` (1, C, h, w); `weight` (1, 1, h, w) >= 0 says where they count (guidance).
+    def from_features(cls, tap: Tensor, weight: Tensor | None = None) -> Statistics:
+        """Compute the statistics of features `tap` (1, C, h, w), weighted by `weight` (1, 1, h, w) >= 0.
 
-        Guided statistics are those of Gatys et al. 2017 (arXiv 1611.07865), section 4.
+        With weights they are the guided statistics of Gatys et al. 2017 (arXiv 1611.07865), section 4.
         """
         positions = tap.permute(0, 2, 3, 1).flatten(0, 2)
         column = None if weight is None else weight.flatten()[:, None]
@@ -39,7 +39,7 @@ class Statistics:
 
     @classmethod
     def mix(cls, parts: Sequence[tuple[Statistics, float]]) -> Statistics:
-        """The blend of several, each with its share; shares sum to 1."""
+        """Return the weighted mean of several statistics; weights sum to 1."""
         return cls(
             torch.stack([share * part.mean for part, share in parts]).sum(0),
             torch.stack([share * part.covariance for part, share in parts]).sum(0),
@@ -47,26 +47,25 @@ class Statistics:
 
     @classmethod
     def pool(cls, parts: Sequence[tuple[Statistics, float]]) -> Statistics:
-        """Of a whole picture, from those of its parts with their shares of it; shares sum to 1."""
+        """Pool the statistics of the parts of a picture by their shares of it, which sum to 1."""
         mixed = cls.mix(parts)
-        off = torch.stack([share**0.5 * (part.mean - mixed.mean) for part, share in parts])
-        return cls(mixed.mean, mixed.covariance + off.T @ off)
+        offsets = torch.stack([share**0.5 * (part.mean - mixed.mean) for part, share in parts])
+        return cls(mixed.mean, mixed.covariance + offsets.T @ offsets)
 
     def tensors(self) -> tuple[Tensor, ...]:
-        """All that it consists of, in the order of the attributes."""
+        """Return all tensors, in the order of the attributes."""
         return self.mean, self.covariance
 
-    def toward(self, other: Statistics, amount: float) -> Statistics:
-        """These moved toward `other`: not at all at `amount` 0, all the way at 1."""
+    def lerp(self, other: Statistics, amount: float) -> Statistics:
+        """Interpolate linearly: `self` at `amount` 0, `other` at 1."""
         return Statistics.mix([(self, 1 - amount), (other, amount)])
 
 
 class _Moments(Function):
-    """Mean and covariance of positions (P, C), in one pass over them each way.
+    """Mean and covariance of positions (P, C), with one pass over them forward and one backward.
 
-    Written out because the centered features have weighted mean 0: the gradient of the covariance then does not pass
-    through the mean, and one matrix product does what the recorded operations would do in six passes over what is, at
-    the finest tap, the largest tensor there is.
+    Derived by hand: the centered features have weighted mean 0, so the gradient of the covariance does not flow through
+    the mean, and one matrix product replaces six passes of autograd over the largest tensor of the network.
     """
 
     @staticmethod
@@ -88,9 +87,9 @@ class _Moments(Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         weighted, total, *weights = ctx.saved_tensors
-        of_mean, of_covariance = (gradient / total for gradient in gradients)
-        both = (of_covariance + of_covariance.T).to(weighted.dtype)
-        of_mean = of_mean.to(weighted.dtype)
+        mean_gradient, covariance_gradient = (gradient / total for gradient in gradients)
+        symmetric = (covariance_gradient + covariance_gradient.T).to(weighted.dtype)
+        mean_gradient = mean_gradient.to(weighted.dtype)
         if weights:
-            return torch.addmm(weights[0] * of_mean, weighted, both), None
-        return torch.addmm(of_mean, weighted, both), None
+            return torch.addmm(weights[0] * mean_gradient, weighted, symmetric), None
+        return torch.addmm(mean_gradient, weighted, symmetric), None

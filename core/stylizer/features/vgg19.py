@@ -1,8 +1,8 @@
-"""VGG-19 with the layers of Gatys, Ecker & Bethge, CVPR 2016: what the literature compares pictures by.
+"""VGG-19 with the layers of Gatys, Ecker & Bethge, CVPR 2016: the reference features of the literature.
 
-The network (Simonyan & Zisserman, arXiv 1409.1556) is torchvision's of that name with its `IMAGENET1K_V1` weights,
-built here as the plain chain that it is, so that painting takes no torchvision. The weights, 548 MiB, are not shipped;
-they are fetched once, by `stylizer fetch vgg19`, and never while something is painted.
+The network (Simonyan & Zisserman, arXiv 1409.1556) is torchvision's `vgg19` with its `IMAGENET1K_V1` weights, rebuilt
+as a plain sequence so that painting does not need torchvision. The weights (548 MiB) are not shipped; `stylizer fetch
+vgg19` downloads them once, and painting never does.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from stylizer.features.compact import RGB_MEAN, RGB_STD
 from stylizer.features.weights_file import OnBytes, WeightsFile
 from stylizer.features.zoo import torchvision_models
 
-# torchvision puts the first eight digits of the hash into the name and checks no more; the whole of it is what several
-# independent projects have on record for that file.
+# torchvision checks only the first eight digits of the hash, which are part of the name; the full hash is the one that
+# several independent projects record for that file.
 WEIGHTS = WeightsFile("vgg19", "vgg19-dcbb9e9d.pth", "dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44")
-# Output channels of the 3x3 convolutions, up to the last one needed; between two stages, pooling.
+# Output channels of the 3x3 convolutions, up to the last tap; stages are separated by pooling.
 STAGES = ((64, 64), (128, 128), (256, 256, 256, 256), (512, 512, 512, 512), (512,))
 # Indices in torchvision's `features` of the tapped layers, fine to coarse.
 TAPS = {"relu1_1": 1, "relu2_1": 6, "relu3_1": 11, "relu4_1": 20, "relu4_2": 22, "relu5_1": 29}
@@ -31,16 +31,16 @@ CONTENT_TAP = list(TAPS).index("relu4_2")
 
 
 class Vgg19Features(nn.Module):
-    """The network as far as its last tap, frozen, float32, channels last."""
+    """The network up to its last tap: frozen, float32, channels last."""
 
     style_taps = STYLE_TAPS
     strides = (1, 2, 4, 8, 8, 16)
-    reach = 80  # the deepest feature sees 156 pixels at once
+    reach = 80  # the deepest receptive field is 156 pixels wide
 
     def __init__(self, weights: Mapping[str, Tensor]) -> None:
-        """Build it from a state dict of torchvision's `vgg19`; layers beyond the last tap may be missing."""
+        """Build the network from a state dict of torchvision's `vgg19`; layers beyond the last tap are optional."""
         super().__init__()
-        with torch.device("meta"):  # no time spent, and no random numbers drawn, for weights that are replaced at once
+        with torch.device("meta"):  # allocates nothing and draws no random numbers for weights that are replaced
             self.features = _chain()
         self.load_state_dict({key: weights[key] for key in self.state_dict()}, assign=True)
         self.rgb_mean = nn.Buffer(torch.tensor(RGB_MEAN, dtype=torch.float32).view(1, 3, 1, 1), persistent=False)
@@ -49,7 +49,7 @@ class Vgg19Features(nn.Module):
         self.requires_grad_(False).eval()
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Features of `image` (B, 3, H, W), sRGB in [0, 1], H and W >= 16: one (B, C, h, w) for each of `TAPS`."""
+        """Encode `image` (B, 3, H, W), sRGB in [0, 1], H and W >= 16: (B, C, h, w) for each of `TAPS`."""
         x = (image - self.rgb_mean) / self.rgb_std
         taps = []
         for index, layer in enumerate(self.features):
@@ -59,12 +59,12 @@ class Vgg19Features(nn.Module):
         return taps
 
     def content(self, taps: list[Tensor]) -> list[Tensor]:
-        """relu4_2 alone."""
+        """Return relu4_2, the only content feature."""
         return [taps[CONTENT_TAP]]
 
 
 def _chain() -> nn.Sequential:
-    """Convolutions, ReLUs and poolings, numbered as torchvision numbers them."""
+    """Build convolutions, ReLUs and poolings, numbered as in torchvision."""
     layers: list[nn.Module] = []
     channels = 3
     for stage in STAGES:
@@ -77,37 +77,37 @@ def _chain() -> nn.Sequential:
 
 
 def load() -> Vgg19Features:
-    """The network with the weights on this machine.
+    """Load the network with the installed weights.
 
     Raises:
-        MissingWeights: There are none, or not the right ones; the message says how to fetch them.
+        MissingWeights: They are missing or have the wrong hash; the message says how to fetch them.
     """
     with torch.device("meta"):
-        wanted = [f"features.{key}" for key in _chain().state_dict()]
-    return Vgg19Features(weights_file.read(WEIGHTS, wanted))
+        keys = [f"features.{key}" for key in _chain().state_dict()]
+    return Vgg19Features(weights_file.read(WEIGHTS, keys))
 
 
 def fetch(folder: Path | None, on_bytes: OnBytes) -> tuple[Path, bool]:
-    """See to it that the weights are on this machine.
+    """Download the weights unless they are installed.
 
     Args:
-        folder: Where to put them; None for the first place in which `load` looks.
-        on_bytes: Called while they are downloaded.
+        folder: Destination; by default the first folder that `load` searches.
+        on_bytes: Progress callback of the download.
 
     Returns:
-        Where they are, and whether they had to be downloaded.
+        Path of the weights, and whether they were downloaded.
 
     Raises:
-        MissingWeights: They cannot be had; the message says why.
+        MissingWeights: The download failed; the message says why.
     """
-    wanted = weights_file.folders() if folder is None else [folder]
-    if present := weights_file.find(WEIGHTS, wanted):
+    folders = weights_file.folders() if folder is None else [folder]
+    if present := weights_file.find(WEIGHTS, folders):
         return present, False
-    return weights_file.download(WEIGHTS, address(), wanted[0], on_bytes), True
+    return weights_file.download(WEIGHTS, address(), folders[0], on_bytes), True
 
 
 def address() -> str:
-    """Where torchvision publishes the weights."""
+    """Return the URL at which torchvision publishes the weights."""
     try:
         return str(torchvision_models().VGG19_Weights.IMAGENET1K_V1.url)
     except ModuleNotFoundError as error:

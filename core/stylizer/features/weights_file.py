@@ -1,4 +1,4 @@
-"""Weights that are not shipped but fetched once: where they lie, whether they are the right ones, how to get them."""
+"""Downloaded weights: search path, integrity check, download."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from stylizer.errors import MissingWeights
 from stylizer.options import FeaturesName
 
 FOLDER_VARIABLE = "STYLIZER_WEIGHTS"
-SILENCE = 30.0  # seconds without a byte after which a download is given up
+SILENCE = 30.0  # seconds without data after which a download is aborted
 CHUNK = 2**20
 
 OnBytes = Callable[[int, int | None], None]
-"""Called as bytes arrive: how many are here, and how many there will be where that is known."""
+"""Progress callback of a download: bytes received, and total bytes if known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,9 @@ class WeightsFile:
     """A published file of weights.
 
     Attributes:
-        features: What it is for, as `Options.features` names it.
-        name: Of the file.
-        sha256: Of its bytes, in hexadecimal digits.
+        features: Value of `Options.features` that needs the file.
+        name: Name of the file.
+        sha256: SHA-256 of its content, in hexadecimal.
     """
 
     features: FeaturesName
@@ -42,7 +42,7 @@ class WeightsFile:
 
 
 def folders() -> list[Path]:
-    """Where weights are looked for, in this order: the folder that STYLIZER_WEIGHTS names, torch's own cache."""
+    """Return the search path of weights: the folder in STYLIZER_WEIGHTS, then torch's cache."""
     own = os.environ.get(FOLDER_VARIABLE)
     named = [Path(own).expanduser()] if own else []
     return [folder.resolve() for folder in (*named, Path(torch.hub.get_dir()) / "checkpoints")]
@@ -80,28 +80,28 @@ def read(file: WeightsFile, wanted: Collection[str]) -> dict[str, Tensor]:
 
 
 def find(file: WeightsFile, where: list[Path]) -> Path | None:
-    """The first intact copy of `file` in the folders of `where`."""
+    """Return the path of the first intact copy of `file` in the folders `where`, or None."""
     for path in (folder / file.name for folder in where):
         try:
             with path.open("rb") as opened:
                 if _difference(opened, file) is None:
                     return path
-        except OSError:  # as good as not there
+        except OSError:  # same as missing
             continue
     return None
 
 
 def download(file: WeightsFile, url: str, folder: Path, on_bytes: OnBytes) -> Path:
-    """Put `file` from `url` into `folder`, whole and checked or not at all.
+    """Download `file` from `url` to `folder`, atomically, and verify its hash.
 
     Raises:
-        MissingWeights: It cannot be had, is not what it should be, or cannot be written.
+        MissingWeights: The download failed, its hash is wrong, or it cannot be written.
     """
     path = folder / file.name
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _download(file, url, path, on_bytes)
-    except (OSError, HTTPException) as error:  # what urllib raises is an OSError too
+    except (OSError, HTTPException) as error:  # URLError is an OSError
         reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
         raise MissingWeights(f"{url} cannot be fetched to {path}: {reason}", field="features") from error
     return path
@@ -128,6 +128,6 @@ def _download(file: WeightsFile, url: str, path: Path, on_bytes: OnBytes) -> Non
 
 
 def _difference(opened: BufferedReader | BufferedRandom, file: WeightsFile) -> str | None:
-    """What is wrong with the bytes of a file, or None."""
+    """Describe how the hash of a file differs from the expected one; None if it does not."""
     found = hashlib.file_digest(opened, "sha256").hexdigest()
     return None if found == file.sha256 else f"its SHA-256 is {found}, not {file.sha256}"

@@ -1,4 +1,4 @@
-"""torchvision's models and the addresses of their weights: for fetching and training; painting does without."""
+"""Access to torchvision's models and the URLs of their weights, for fetching and training only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 
 def torchvision_models() -> ModuleType:
-    """`torchvision.models`, also where torchvision's compiled half does not load.
+    """Import `torchvision.models`, even if torchvision's compiled extension does not load.
 
     Raises:
         ModuleNotFoundError: torchvision is not installed.
@@ -17,8 +17,8 @@ def torchvision_models() -> ModuleType:
     try:
         import torchvision
     except RuntimeError:
-        # The only wheel is linked against CUDA: beside a CPU build of torch its extension does not load, and its Python
-        # code then looks for operators nobody declared. Declaring their schemas is all that the models need.
+        # The only wheel is linked against CUDA. With a CPU build of torch its extension does not load, and its Python
+        # code then looks up undeclared operators. The models need only their schemas.
         for operator in ("nms", "qnms"):
             torch.library.define(f"torchvision::{operator}", "(Tensor dets, Tensor scores, float threshold) -> Tensor")
         import torchvision

@@ -1,1 +1,1 @@
-"""Style transfer in one pass of a network: what a picture looks like to it, and how it paints one look onto another."""
+"""Building blocks of feed-forward style transfer: statistics, transport, decoder, network, grain, finisher."""

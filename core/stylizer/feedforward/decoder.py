@@ -1,4 +1,4 @@
-"""The network that paints: from a photo's features, given the statistics of a style, to pixels, in one pass."""
+"""Decoder of the feed-forward network: from features and target style statistics to pixels in one pass."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from stylizer.feedforward.style_statistics import StyleStatistics
 from stylizer.feedforward.transport import transport, transport_lightness_first
 
 LEVELS = (3, *CHANNELS)
-# Principal components kept of the colors and of each tap: with them go at least 95% of the variance.
-KEPT = (3, 24, 64, 96, 128)
+# Principal components of the colors and of each tap: they keep at least 95% of the variance.
+COMPONENTS = (3, 24, 64, 96, 128)
 # Channels of the decoder at strides 1, 2, 4 and 8.
 WIDTHS = (32, 64, 96, 160)
-CODE = 64
-# Of variance 1, see `transport`: colors are much less noisy than features.
-LEAST_VARIANCE = (0.001, 0.03, 0.03, 0.03, 0.03)
+CODE = 64  # dimensions of the style code
+# See `transport`, for components of variance 1: colors are much less noisy than features.
+MIN_VARIANCE = (0.001, 0.03, 0.03, 0.03, 0.03)
 
 
 class PCABasis(nn.Module):
-    """Principal components of one level's features over many pictures, each scaled to variance 1.
+    """Whitened principal components of one level's features over many pictures.
 
     Attributes:
-        mean: (C,).
-        matrix: (D, C).
+        mean: Mean of the features, (C,).
+        matrix: Projection to components of variance 1, (D, C).
     """
 
     mean: Tensor
@@ -41,21 +41,23 @@ class PCABasis(nn.Module):
         self.register_buffer("mean", torch.zeros(channels))
         self.register_buffer("matrix", torch.eye(kept, channels))
 
-    def set(self, statistics: Statistics) -> None:
-        """Make it the basis of features with these statistics."""
+    def fit(self, statistics: Statistics) -> None:
+        """Set the basis to that of features with these statistics."""
         values, vectors = torch.linalg.eigh(statistics.covariance)
         kept = len(self.matrix)
         values = values.clamp(min=1e-6 * float(values[-1]))
         self.mean.copy_(statistics.mean)
         self.matrix.copy_((vectors[:, -kept:] / values[-kept:].sqrt()).T.flip(0))
 
-    def statistics(self, of: Statistics) -> Statistics:
-        """Statistics (D) of the components where the features have `of` (C)."""
-        return Statistics(self.matrix @ (of.mean - self.mean), self.matrix @ of.covariance @ self.matrix.T)
+    def project(self, statistics: Statistics) -> Statistics:
+        """Project statistics of features, of dimension C, to those of the components, of dimension D."""
+        return Statistics(
+            self.matrix @ (statistics.mean - self.mean), self.matrix @ statistics.covariance @ self.matrix.T
+        )
 
 
-class Modulated(nn.Module):
-    """A 3x3 convolution whose outputs a style scales and shifts."""
+class ModulatedConv(nn.Module):
+    """3x3 convolution whose output channels are scaled and shifted by a style code."""
 
     def __init__(self, inputs: int, outputs: int, gain: float = 2.0) -> None:
         super().__init__()
@@ -67,7 +69,7 @@ class Modulated(nn.Module):
         nn.init.zeros_(self.style.bias)
 
     def filters(self, code: Tensor) -> Filters:
-        """The convolution as the style with this `code` (K,) has it."""
+        """Return the filters modulated by the style `code` (K,)."""
         scale, shift = self.style(code).chunk(2)
         scale = 1 + scale
         weight = self.convolution.weight * scale[:, None, None, None]
@@ -76,17 +78,17 @@ class Modulated(nn.Module):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Filters:
-    """Of one convolution: weight (O, I, 3, 3) and bias (O,)."""
+    """Filters of one convolution: weight (O, I, 3, 3) and bias (O,)."""
 
     weight: Tensor
     bias: Tensor
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Convolve, with nothing beyond the border."""
+        """Convolve with zero padding."""
         return functional.conv2d(x, self.weight, self.bias, padding=1)
 
-    def padded(self, x: Tensor) -> Tensor:
-        """Convolve with replication padding: slower, but the border has no effect far inside."""
+    def convolve_padded(self, x: Tensor) -> Tensor:
+        """Convolve with replication padding: slower, but without far-reaching effects of the border."""
         return functional.conv2d(replicate_pad_by_one(x), self.weight, self.bias)
 
 
@@ -95,104 +97,107 @@ class ModulatedWeights:
     """The decoder's weights for one photo and one style; nothing in them depends on the position.
 
     Attributes:
-        colors: Of the photo to those of the style: matrix (3, 3) and offset (3,).
-        entries: From each tap into the decoder, fine to coarse: matrix (O, C) and offset (O,).
-        filters: Of the decoder's convolutions, in order.
+        colors: Color transform from photo to style: matrix (3, 3) and offset (3,).
+        entries: Projection of each tap into the decoder, fine to coarse: matrix (O, C) and offset (O,).
+        filters: Filters of the decoder's convolutions, in order.
     """
 
     colors: tuple[Tensor, Tensor]
     entries: tuple[tuple[Tensor, Tensor], ...]
     filters: tuple[Filters, ...]
 
-    def recolored(self, image: Tensor) -> Tensor:
-        """The photo `image` (1, 3, H, W) in the colors of the style; may leave [0, 1].
+    def recolor(self, image: Tensor) -> Tensor:
+        """Recolor the photo `image` (1, 3, H, W) to the style; values may leave [0, 1].
 
-        In full precision: bfloat16 has no more than 256 shades, and skies would show it.
+        In float32: bfloat16 resolves at most 256 shades, which bands skies.
         """
         with torch.autocast(image.device.type, enabled=False):
             return _linear(image, *self.colors)
 
 
-class Decoder(nn.Module):
-    """From the encoder's taps to pixels, coarse to fine; each tap enters with the statistics that the style has there.
+class StyleDecoder(nn.Module):
+    """Decoder from the encoder's taps to pixels, coarse to fine; each tap is transported to the style's statistics.
 
-    What does not depend on the place (statistics and their transport, the style's modulation) is multiplied into the
-    weights beforehand, by `modulate`; so any part of a picture is painted as it would be in the whole.
+    Everything independent of the position (transport of statistics, modulation) is folded into the weights by
+    `modulate`, so tiles are decoded exactly as in the whole picture.
     """
 
     def __init__(self) -> None:
         super().__init__()
         one, two, four, eight = WIDTHS
-        self.bases = nn.ModuleList(PCABasis(c, d) for c, d in zip(LEVELS, KEPT, strict=True))
-        self.code = nn.Linear(2 * sum(KEPT), CODE)
+        self.bases = nn.ModuleList(PCABasis(c, d) for c, d in zip(LEVELS, COMPONENTS, strict=True))
+        self.code = nn.Linear(2 * sum(COMPONENTS), CODE)
         self.entries = nn.ParameterList(
             nn.Parameter(torch.randn(outputs, kept) / kept**0.5)
-            for outputs, kept in zip((one, two, four), KEPT[1:4], strict=True)
+            for outputs, kept in zip((one, two, four), COMPONENTS[1:4], strict=True)
         )
         self.convolutions = nn.ModuleList(
             [
-                Modulated(KEPT[4], eight),
-                Modulated(eight, eight),
-                Modulated(eight, four, gain=1.0),
-                Modulated(four, four),
-                Modulated(four, two, gain=1.0),
-                Modulated(two, two),
-                Modulated(two, one, gain=1.0),
-                Modulated(one, one),
-                Modulated(one, 3, gain=0.05),
+                ModulatedConv(COMPONENTS[4], eight),
+                ModulatedConv(eight, eight),
+                ModulatedConv(eight, four, gain=1.0),
+                ModulatedConv(four, four),
+                ModulatedConv(four, two, gain=1.0),
+                ModulatedConv(two, two),
+                ModulatedConv(two, one, gain=1.0),
+                ModulatedConv(one, one),
+                ModulatedConv(one, 3, gain=0.05),
             ]
         )
 
     def modulate(self, photo: StyleStatistics, style: StyleStatistics) -> ModulatedWeights:
-        """Compute the weights that paint a picture with statistics `photo` as one with statistics `style`."""
+        """Compute the weights that stylize a picture with statistics `photo` to statistics `style`."""
         bases = [cast(PCABasis, basis) for basis in self.bases]
-        ours = [basis.statistics(level) for basis, level in zip(bases, photo.levels, strict=True)]
-        wanted = [basis.statistics(level) for basis, level in zip(bases, style.levels, strict=True)]
-        code = torch.cat([x for level in wanted for x in (level.mean, level.covariance.diagonal().clamp(min=0).sqrt())])
+        sources = [basis.project(level) for basis, level in zip(bases, photo.levels, strict=True)]
+        targets = [basis.project(level) for basis, level in zip(bases, style.levels, strict=True)]
+        code = torch.cat(
+            [x for level in targets for x in (level.mean, level.covariance.diagonal().clamp(min=0).sqrt())]
+        )
         code = functional.relu(self.code(code))
         entries = []
         mixes = [None, *self.entries, None]
-        for basis, our, want, least, mix in zip(bases, ours, wanted, LEAST_VARIANCE, mixes, strict=True):
+        for basis, source, target, min_variance, mix in zip(bases, sources, targets, MIN_VARIANCE, mixes, strict=True):
             with torch.no_grad():
-                move = transport_lightness_first if basis is bases[0] else transport
-                matrix, offset = move(our, want, least)
+                compute_transport = transport_lightness_first if basis is bases[0] else transport
+                matrix, offset = compute_transport(source, target, min_variance)
                 offset = offset - matrix @ basis.matrix @ basis.mean
                 matrix = matrix @ basis.matrix
             entries.append((matrix, offset) if mix is None else (mix @ matrix, mix @ offset))
         matrix, offset = entries[0]
-        back = torch.linalg.inv(bases[0].matrix)
-        colors = (back @ matrix, back @ offset + bases[0].mean)
-        filters = tuple(cast(Modulated, convolution).filters(code) for convolution in self.convolutions)
+        to_rgb = torch.linalg.inv(bases[0].matrix)
+        colors = (to_rgb @ matrix, to_rgb @ offset + bases[0].mean)
+        filters = tuple(cast(ModulatedConv, convolution).filters(code) for convolution in self.convolutions)
         return ModulatedWeights(colors, tuple(entries[1:]), filters)
 
     def forward(self, weights: ModulatedWeights, image: Tensor, taps: Sequence[Tensor]) -> Tensor:
-        """Paint.
+        """Decode the taps of an image to a painting.
 
         Args:
-            weights: From `modulate`.
+            weights: Result of `modulate`.
             image: (1, 3, H, W), sRGB in [0, 1], H and W multiples of 8.
-            taps: The encoder's, of `image`.
+            taps: The encoder's taps of `image`.
 
         Returns:
-            The painting, like `image`.
+            The painting, (1, 3, H, W), sRGB in [0, 1].
         """
         f, relu = weights.filters, functional.relu_
-        entered = [_linear(tap, *entry) for tap, entry in zip(taps, weights.entries, strict=True)]
-        x = relu(f[0].padded(entered[3]))
-        x = relu(f[1].padded(x))
-        x = relu(_enlarged(f[2].padded(x)).add_(entered[2]))
-        x = relu(f[3].padded(x))
-        x = relu(_enlarged(f[4].padded(x)).add_(entered[1]))
+        inputs = [_linear(tap, *entry) for tap, entry in zip(taps, weights.entries, strict=True)]
+        x = relu(f[0].convolve_padded(inputs[3]))
+        x = relu(f[1].convolve_padded(x))
+        x = relu(upsample_2x(f[2].convolve_padded(x)).add_(inputs[2]))
+        x = relu(f[3].convolve_padded(x))
+        x = relu(upsample_2x(f[4].convolve_padded(x)).add_(inputs[1]))
         x = relu(f[5](x))
-        x = relu(_enlarged(f[6](x)).add_(entered[0]))
+        x = relu(upsample_2x(f[6](x)).add_(inputs[0]))
         x = f[8](relu(f[7](x)))
-        return torch.sigmoid(x.float() + 4 * (weights.recolored(image) - 0.5))
+        return torch.sigmoid(x.float() + 4 * (weights.recolor(image) - 0.5))
 
 
 def _linear(x: Tensor, matrix: Tensor, offset: Tensor) -> Tensor:
-    """A 1x1 convolution."""
+    """Apply a 1x1 convolution."""
     return functional.conv2d(x, matrix[:, :, None, None], offset)
 
 
-def _enlarged(x: Tensor) -> Tensor:
+def upsample_2x(x: Tensor) -> Tensor:
+    """Upsample `x` (B, C, h, w) by 2, bilinearly."""
     return functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)

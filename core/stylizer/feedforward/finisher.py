@@ -1,4 +1,4 @@
-"""A network that finishes drafts: it joins the pieces of a style that a painting was assembled from."""
+"""Finishing network: blends the patches of which a draft was assembled."""
 
 from __future__ import annotations
 
@@ -13,21 +13,23 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from stylizer.compute import autocast, autocast_dtype
+from stylizer.feedforward.decoder import upsample_2x
 from stylizer.tensors import CPU, as_floats, float_copy
 from stylizer.tiles import Tile, tiles
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "finisher.safetensors"
-INPUTS = 7  # draft and recolored photo, three colors each, and the content mask
+INPUTS = 7  # channels: draft, recolored photo, content mask
 WIDTHS = (32, 64, 128)  # channels at strides 2, 4 and 8
 DEPTH = 3  # residual blocks at stride 8
-TILE = 1024  # pixels a side that are finished at once
-REACH = 96  # pixels around one that it depends on
+TILE = 1024  # side of a tile in pixels
+REACH = 96  # receptive-field radius in pixels
 
 Guide = Callable[[Tile], tuple[Tensor, Tensor]]
+"""Return the recolored photo (1, 3, h, w) and the content mask (1, 1, h, w) over the context of a tile."""
 
 
 class Block(nn.Module):
-    """A residual block of two 3x3 convolutions."""
+    """Residual block of two 3x3 convolutions."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -39,15 +41,15 @@ class Block(nn.Module):
             nn.init.zeros_(cast(Tensor, bias))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Transform `x` (B, C, h, w)."""
+        """Apply the block to `x` (B, C, h, w)."""
         return cast(Tensor, self.second(functional.relu_(self.first(x))) + x)
 
 
 class Finisher(nn.Module):
-    """A residual U-Net (Ronneberger et al. 2015) at strides 2, 4 and 8.
+    """Residual U-Net (Ronneberger et al. 2015) at strides 2, 4 and 8.
 
-    It sees no style but in the draft, which is made of the style's own pixels, and holds no statistics of the picture,
-    so that any part of a picture is finished as in the whole.
+    Its only information on the style is the draft, which consists of the style's pixels. It uses no global statistics,
+    so tiles are finished exactly as in the whole picture.
     """
 
     def __init__(self) -> None:
@@ -68,12 +70,12 @@ class Finisher(nn.Module):
         nn.init.zeros_(cast(Tensor, self.leave.bias))
 
     def forward(self, draft: Tensor, photo: Tensor, mask: Tensor) -> Tensor:
-        """Predict the correction (B, 3, H, W) that added to a draft makes a finished painting.
+        """Predict the correction (B, 3, H, W) to be added to a draft.
 
         Args:
             draft: (B, 3, H, W), sRGB in [0, 1], H and W multiples of 8.
-            photo: The same of the photo in the colors of the style.
-            mask: (B, 1, H, W), 0-1, where the photo must stay recognizable.
+            photo: The photo in the style's palette, likewise.
+            mask: Content mask, (B, 1, H, W), 0-1.
         """
         x = functional.pixel_unshuffle(torch.cat([draft - 0.5, photo - 0.5, mask], 1), 2)
         fine = self.fine(functional.relu(self.enter(x)))
@@ -81,35 +83,32 @@ class Finisher(nn.Module):
         x = self.to_eight(functional.pixel_unshuffle(middle, 2))
         for block in self.coarse:
             x = block(x)
-        x = self.middle_again(middle + _enlarged(self.from_eight(x)))
-        x = self.fine_again(fine + _enlarged(self.from_four(x)))
+        x = self.middle_again(middle + upsample_2x(self.from_eight(x)))
+        x = self.fine_again(fine + upsample_2x(self.from_four(x)))
         return functional.pixel_shuffle(self.leave(functional.relu(x)), 2)
-
-
-def _enlarged(x: Tensor) -> Tensor:
-    return functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
 def finish(
     draft: Tensor, guide: Guide, strength: float = 1.0, *, on_tile: Callable[[Tensor], None] | None = None
 ) -> Tensor:
-    """Finish `draft` (1, 3, H, W), in [0, 1] or in bytes: float32, (1, 3, H, W) in [0, 1].
-
-    Works tile by tile; tiles match exactly, since no pixel depends on more than `REACH` pixels around it.
+    """Finish `draft` (1, 3, H, W), tile by tile, without seams.
 
     Args:
-        draft: Of any size.
-        guide: For a tile the recolored photo (1, 3, h, w) and the content mask (1, 1, h, w) over all that it sees.
-        strength: Share of the correction that is added; 0 is the draft.
-        on_tile: Called after each tile with the draft, in which tiles so far are finished; may raise to cancel.
+        draft: Float in [0, 1] or uint8, of any size.
+        guide: Source of the recolored photo and the content mask of a tile.
+        strength: Share of the correction that is added; 0 returns the draft.
+        on_tile: Called after each tile with the partly finished painting; may raise to cancel.
+
+    Returns:
+        The painting, float32, (1, 3, H, W) in [0, 1].
     """
     network, device = load(device=draft.device), draft.device.type
     finished = float_copy(draft)
     for tile in tiles((draft.shape[2], draft.shape[3]), TILE, reach=REACH):
-        seen = as_floats(tile.cut(draft))
+        inputs = as_floats(tile.extract(draft))
         with torch.inference_mode(), autocast(autocast_dtype(device), device):
-            correction = network(seen, *guide(tile)).float()
-        tile.of(finished).copy_(tile.own(seen + strength * correction).clamp_(0, 1))
+            correction = network(inputs, *guide(tile)).float()
+        tile.view(finished).copy_(tile.crop(inputs + strength * correction).clamp_(0, 1))
         if on_tile is not None:
             on_tile(finished)
     return finished

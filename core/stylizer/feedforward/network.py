@@ -1,4 +1,4 @@
-"""The compact encoder and the decoder trained on it, together."""
+"""The feed-forward stylization network: the compact encoder and the decoder trained on it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from stylizer.compute import autocast, autocast_dtype
 from stylizer.features.compact import CompactEncoder, encoder_on
-from stylizer.feedforward.decoder import Decoder, ModulatedWeights
+from stylizer.feedforward.decoder import ModulatedWeights, StyleDecoder
 from stylizer.feedforward.grain import Grain
 from stylizer.feedforward.style_statistics import StyleStatistics
 from stylizer.tensors import CPU, as_floats
@@ -24,7 +24,13 @@ WEIGHTS = Path(__file__).parents[1] / "weights" / "feedforward_decoder.safetenso
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedTile:
-    """A tile with its surroundings: pixels and the encoder's taps."""
+    """A tile with its context, encoded.
+
+    Attributes:
+        tile: The tile.
+        image: Pixels of the context with grain, (1, 3, h, w).
+        taps: The encoder's taps of `image`.
+    """
 
     tile: Tile
     image: Tensor
@@ -32,43 +38,45 @@ class EncodedTile:
 
 
 class Network:
-    """The frozen encoder and decoder. Computes in the given precision; statistics are float32."""
+    """Frozen encoder and decoder, run in the given precision; statistics are float32."""
 
-    def __init__(self, encoder: CompactEncoder, decoder: Decoder, precision: torch.dtype) -> None:
+    def __init__(self, encoder: CompactEncoder, decoder: StyleDecoder, precision: torch.dtype) -> None:
         self.encoder, self.decoder = encoder, decoder
         self._precision = precision
 
     def style_statistics(self, image: Tensor) -> StyleStatistics:
         """Compute the statistics of a style `image` (1, 3, H, W)."""
         below, right = (max(0, STRIDE - side) for side in image.shape[2:])
-        if below or right:  # smaller than the coarsest feature
+        if below or right:  # smaller than the coarsest stride
             image = functional.pad(image, (0, right, 0, below), mode="replicate")
         with autocast(self._precision, image.device.type):
-            return StyleStatistics.of(image, self.encoder(image))
+            return StyleStatistics.from_features(image, self.encoder(image))
 
     def encode(self, photo: Tensor, tile: Tile, grain: Grain) -> EncodedTile:
-        """Encode one tile of `photo` (1, 3, H, W), in [0, 1] or in bytes."""
-        top, left, bottom, right = tile.seen
-        image = as_floats(tile.cut(photo)) + grain.at(top, left, bottom - top, right - left)
+        """Encode one tile of `photo` (1, 3, H, W), float in [0, 1] or uint8."""
+        top, left, bottom, right = tile.context
+        image = as_floats(tile.extract(photo)) + grain.at(top, left, bottom - top, right - left)
         with autocast(self._precision, photo.device.type):
             return EncodedTile(tile, image, self.encoder(image, replicate_pad=True))
 
     def photo_statistics(self, encoded: EncodedTile, mask: Tensor | None = None) -> StyleStatistics:
         """Compute the statistics of an encoded tile, weighted by `mask` (1, 1, H, W) >= 0 of the whole photo."""
-        return StyleStatistics.of(encoded.image, encoded.taps, None if mask is None else encoded.tile.cut(mask))
+        return StyleStatistics.from_features(
+            encoded.image, encoded.taps, None if mask is None else encoded.tile.extract(mask)
+        )
 
-    def paint(self, encoded: EncodedTile, weights: ModulatedWeights) -> Tensor:
-        """Paint the tile: float32, (1, 3, h, w)."""
+    def decode(self, encoded: EncodedTile, weights: ModulatedWeights) -> Tensor:
+        """Decode the tile to pixels: float32, (1, 3, h, w), in [0, 1]."""
         with autocast(self._precision, encoded.image.device.type):
             painted: Tensor = self.decoder(weights, encoded.image, encoded.taps)
-        return encoded.tile.own(painted)
+        return encoded.tile.crop(painted)
 
 
 @cache
 def load(path: Path = WEIGHTS, device: torch.device = CPU) -> Network:
     """Load the shipped network onto `device`; cached."""
     with torch.random.fork_rng(devices=[]):  # initial weights must not advance the caller's generator
-        decoder = Decoder().float()
+        decoder = StyleDecoder().float()
     decoder.load_state_dict({key: value.float() for key, value in load_file(path).items()})
     decoder = decoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     decoder = decoder.to(device).requires_grad_(False).eval()

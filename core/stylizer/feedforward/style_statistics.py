@@ -1,4 +1,4 @@
-"""Statistics of a picture's colors and of the compact encoder's taps: all that the network knows of a style."""
+"""Statistics of a picture's colors and of the compact encoder's taps, by which the network represents a style."""
 
 from __future__ import annotations
 
@@ -12,34 +12,38 @@ from torch.nn import functional
 
 from stylizer.features.statistics import Statistics
 
-SAMPLES = 2**14  # positions of one level, about, that its statistics are taken from
+SAMPLES = 2**14  # approximate number of positions sampled per level
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StyleStatistics:
-    """Means and covariances of a style, or of a photo as a whole.
+    """Mean and covariance of the colors and of each tap of a picture.
 
     Attributes:
-        levels: Of the colors, then of the taps, fine to coarse.
+        levels: Statistics of the colors, then of the taps, fine to coarse.
     """
 
     levels: tuple[Statistics, ...]
 
     @classmethod
-    def of(cls, image: Tensor, taps: Sequence[Tensor], weight: Tensor | None = None) -> StyleStatistics:
+    def from_features(cls, image: Tensor, taps: Sequence[Tensor], weight: Tensor | None = None) -> StyleStatistics:
         """Compute from `image` (1, 3, H, W) and its `taps`, weighted by `weight` (1, 1, H, W) >= 0."""
         if weight is not None:
-            return cls(tuple(Statistics.of(level.float(), _at(weight, level)) for level in (image, *taps)))
-        return cls(tuple(Statistics.of(_sampled(level).float()) for level in (image, *taps)))
+            return cls(
+                tuple(
+                    Statistics.from_features(level.float(), _resample_weight(weight, level)) for level in (image, *taps)
+                )
+            )
+        return cls(tuple(Statistics.from_features(_subsample(level).float()) for level in (image, *taps)))
 
     @classmethod
-    def unpacked(cls, state: Mapping[str, Tensor]) -> StyleStatistics:
-        """Restore what `packed` returned, in float32."""
+    def unpack(cls, state: Mapping[str, Tensor]) -> StyleStatistics:
+        """Restore statistics from the result of `pack`, in float32."""
         parts = ((state[f"{i}.mean"].float(), state[f"{i}.covariance"].float()) for i in range(len(state) // 2))
-        return cls(tuple(Statistics(mean, _square(covariance)) for mean, covariance in parts))
+        return cls(tuple(Statistics(mean, _unpack_symmetric(covariance)) for mean, covariance in parts))
 
-    def packed(self) -> dict[str, Tensor]:
-        """Pack into half-precision tensors, of each covariance the lower triangle."""
+    def pack(self) -> dict[str, Tensor]:
+        """Pack into float16 tensors, with only the lower triangle of each covariance."""
         state: dict[str, Tensor] = {}
         for i, level in enumerate(self.levels):
             rows, columns = torch.tril_indices(*level.covariance.shape)
@@ -48,7 +52,7 @@ class StyleStatistics:
 
     @classmethod
     def mix(cls, parts: Sequence[tuple[StyleStatistics, float]]) -> StyleStatistics:
-        """Blend several by their shares, which sum to 1."""
+        """Return the weighted mean of several statistics; weights sum to 1."""
         levels = zip(*(statistics.levels for statistics, _ in parts), strict=True)
         shares = [share for _, share in parts]
         return cls(tuple(Statistics.mix(list(zip(level, shares, strict=True))) for level in levels))
@@ -60,19 +64,19 @@ class StyleStatistics:
         shares = [share for _, share in parts]
         return cls(tuple(Statistics.pool(list(zip(level, shares, strict=True))) for level in levels))
 
-    def toward(self, other: StyleStatistics, amount: float) -> StyleStatistics:
-        """Interpolate: these at `amount` 0, `other` at 1."""
+    def lerp(self, other: StyleStatistics, amount: float) -> StyleStatistics:
+        """Interpolate linearly: `self` at `amount` 0, `other` at 1."""
         return StyleStatistics.mix([(self, 1 - amount), (other, amount)])
 
 
-def _sampled(level: Tensor) -> Tensor:
+def _subsample(level: Tensor) -> Tensor:
     """Subsample `level` (1, C, h, w) to about `SAMPLES` positions."""
     step = max(1, round(math.sqrt(level.shape[2] * level.shape[3] / SAMPLES)))
     return level[:, :, ::step, ::step]
 
 
-def _square(lower: Tensor) -> Tensor:
-    """Restore a symmetric matrix (C, C) from its lower triangle in row order."""
+def _unpack_symmetric(lower: Tensor) -> Tensor:
+    """Restore a symmetric matrix (C, C) from its lower triangle in row-major order."""
     side = int((2 * len(lower)) ** 0.5)
     rows, columns = torch.tril_indices(side, side)
     square = lower.new_empty(side, side)
@@ -80,7 +84,7 @@ def _square(lower: Tensor) -> Tensor:
     return square
 
 
-def _at(weight: Tensor, level: Tensor) -> Tensor:
+def _resample_weight(weight: Tensor, level: Tensor) -> Tensor:
     """Resample `weight` to the resolution of `level`."""
     if weight.shape[2:] == level.shape[2:]:
         return weight

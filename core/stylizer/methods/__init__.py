@@ -1,6 +1,6 @@
-"""The painting methods, one module each, all of one shape.
+"""Painting methods: one module each, all with the interface `Method`.
 
-Importing this package imports no method: each is loaded when it is first asked for.
+Importing this package imports no method; `load` imports one on first use.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
 
     from stylizer.feedforward.style_statistics import StyleStatistics
 
-Current = Callable[[], "Tensor"]
-"""Gives the present state of a painting as (1, 3, h, w), of any size."""
+PreviewFn = Callable[[], "Tensor"]
+"""Return the painting in its current state, (1, 3, h, w), of any size."""
 
-Report = Callable[[int, int, Current], None]
-"""What a method calls after each unit of work: steps done, steps in all, the present state. May raise to cancel."""
+ReportFn = Callable[[int, int, PreviewFn], None]
+"""Report progress after a unit of work: (steps done, total steps, preview). May raise to cancel."""
 
 
 def _unknown(_part: float) -> None:
-    """No cached statistics: compute them from the picture."""
+    """Return no cached statistics: they are computed from the picture."""
 
 
-class Style:
-    """A style to paint in.
+class StyleInput:
+    """One style of a task: its picture, loaded lazily, its weight in the blend, and cached statistics.
 
     Attributes:
-        share: Of the blend; the shares of all styles sum to 1.
-        statistics: Statistics of the compact encoder's features at a given fraction of the scale asked for; None where
-            they are not cached and must be computed from the picture. (The picture of a built-in style may only be a
-            likeness of the work it is named after; the statistics are of the work itself.)
+        share: Weight in the blend; the weights of all styles sum to 1.
+        statistics: Return the compact encoder's statistics at a fraction of the requested scale, or None if they are
+            not cached and must be computed from the picture. (The picture of a built-in style may be synthesized; its
+            cached statistics are those of the original work.)
     """
 
     def __init__(
@@ -51,76 +51,78 @@ class Style:
         self.statistics = statistics
         self._colors = colors
 
-    def at_scale(self, scale: float, picture: Callable[[], Tensor]) -> Style:
-        """Return the same style with `picture` in place of its own, shown at `scale` times the scale asked for."""
-        return Style(picture, self.share, lambda part: self.statistics(scale * part), lambda: self.colors)
+    def at_scale(self, scale: float, picture: Callable[[], Tensor]) -> StyleInput:
+        """Return this style with its picture replaced by `picture`, at `scale` times the requested scale."""
+        return StyleInput(picture, self.share, lambda part: self.statistics(scale * part), lambda: self.colors)
 
     @cached_property
     def colors(self) -> Tensor:
-        """A sample of its colors, (3, h, w), float32, sRGB in [0, 1]: as stored, or those of `picture`."""
+        """Sample of the colors, (3, h, w), float32, sRGB in [0, 1]: cached, or the pixels of `picture`."""
         return self.picture[0] if self._colors is None else self._colors()
 
     @cached_property
     def picture(self) -> Tensor:
-        """(1, 3, h, w), float32, sRGB in [0, 1], at the scale asked for; loaded when first asked for.
+        """Picture at the requested scale: (1, 3, h, w), float32, sRGB in [0, 1], on the photo's device.
 
-        On the photo's device.
+        Loaded on first access.
 
         Raises:
-            ImageError: It cannot be used.
+            ImageError: The picture is unusable.
         """
         return self._load()
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a method is given. What all methods share (size, laying over, the photo's colors) is already seen to.
+    """Input of a method.
+
+    Steps that all methods share (resizing, compositing by `mask`, `preserve_color`) are done by the caller.
 
     Attributes:
-        photo: (1, 3, H, W), float32, sRGB in [0, 1], at the size of the output. Everything is computed on its device.
+        photo: (1, 3, H, W), float32, sRGB in [0, 1], at the output size. Its device is the device of the computation.
         styles: At least one.
         options: The caller's options.
-        mask: Where the painting will be laid over the photo, (1, 1, H, W) in [0, 1]; None is everywhere. That is done
-            for every method; a method may look at this part alone.
-        content_mask: Where to keep the photo's structure, (1, 1, H, W) in [0, 1]; None leaves it to the method.
-        report: To be called after each unit of work.
+        mask: Opacity of the painting over the photo, (1, 1, H, W) in [0, 1]; None means 1 everywhere. The caller
+            composites; a method may use the mask to restrict its statistics.
+        content_mask: Where to preserve the photo's structure, (1, 1, H, W) in [0, 1]; None lets the method decide.
+        report: Progress callback, called after each unit of work.
     """
 
     photo: Tensor
-    styles: tuple[Style, ...]
+    styles: tuple[StyleInput, ...]
     options: Options
     mask: Tensor | None
     content_mask: Tensor | None
-    report: Report
+    report: ReportFn
 
     def pictures(self) -> list[tuple[Tensor, float]]:
-        """The style pictures with their shares."""
+        """Return the style pictures with their weights."""
         return [(style.picture, style.share) for style in self.styles]
 
 
 class MemoryPolicy(NamedTuple):
-    """When memory is spared at the price of time (`stylizer.compute.trim_large_allocations`).
+    """When to trade time for memory (`stylizer.compute.trim_large_allocations`).
 
     Attributes:
-        pixels: Above so many of the output.
-        piece: From how many bytes on a piece of memory is a large one.
+        min_pixels: Output pixels above which large blocks are returned to the system.
+        block_bytes: Size from which on a block is large.
     """
 
-    pixels: int
-    piece: int
+    min_pixels: int
+    block_bytes: int
 
 
 class Method(Protocol):
-    """What the module of a method has."""
+    """Interface of a method's module."""
 
     MAX_STYLE_SIDE: int
-    """Styles are shown at the scale of the output, but of no larger one than this (long side, pixels)."""
+    """Styles are resized with the output up to this output size (long side, pixels), and no larger."""
     MAX_UPSCALED_STYLE_SIDE: int
-    """Size of the output (long side, pixels) above which styles are shown at no more pixels than they have."""
+    """Output size (long side, pixels) above which styles are no longer upscaled."""
     MEMORY_POLICY: MemoryPolicy
 
     def paint(self, task: Task) -> Tensor:
-        """The painting, (1, 3, H, W), sRGB in [0, 1]."""
+        """Paint `task`: (1, 3, H, W), sRGB in [0, 1]."""
         ...
 
 
@@ -133,5 +135,5 @@ METHODS: dict[MethodName, str] = {
 
 
 def load(name: MethodName) -> Method:
-    """Import a method."""
+    """Import the module of a method."""
     return cast(Method, import_module(METHODS[name]))

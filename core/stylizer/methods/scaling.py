@@ -1,4 +1,4 @@
-"""A task at another size, for methods that paint smaller or larger than the output at first."""
+"""Rescaling a task, for methods that work at another size than the output's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stylizer.methods import Task
 from stylizer.synthesis.pyramid import resize
 
 
-def resized(task: Task, size: tuple[int, int]) -> Task:
+def resize_task(task: Task, size: tuple[int, int]) -> Task:
     """Return `task` with its photo and masks resampled to `size` (height, width); styles keep their size."""
 
     def at_size(picture: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
-"""The styles: one folder each, with a swatch to paint from, what is known of its looks, and the facts about it.
+"""Styles: one folder each, with a swatch, cached statistics and metadata.
 
-The built-in ones are the folders beside this file; those a person added (`stylizer.style_folder.add`) lie in
-`own_folder()`. A folder `<id>/` holds a `swatch.webp` (or the like), a `look.safetensors` (see `stylizer.style_cache`;
-methods do without, by looking at the swatch) and a `style.toml`:
+Built-in styles are the folders next to this file; user styles (`stylizer.style_folder.add`) are in `user_folder()`. A
+folder `<id>/` contains `swatch.webp` (or another image format), optionally `look.safetensors` with cached statistics
+(`stylizer.style_cache`; otherwise they are computed from the swatch), and `style.toml`:
 
     title = "Woodcut"
     artist = "painted by this project"
@@ -10,7 +10,7 @@ methods do without, by looking at the swatch) and a `style.toml`:
     license = "MIT"
     description = "Black lines cut along the light."
 
-`order.toml` beside the built-in folders ranks them for the catalog.
+`order.toml` next to the built-in folders defines their order in the catalog.
 """
 
 from __future__ import annotations
@@ -28,25 +28,24 @@ FOLDER_VARIABLE = "STYLIZER_STYLES"
 ID_FORM = "1 to 64 lowercase letters and digits, with single hyphens between them"
 STATISTICS_FILE = "look.safetensors"
 ORDER_FILE = "order.toml"
-STATISTICS_SIDE = 512  # pixels on the long side, the largest that looks are stored of
+STATISTICS_SIDE = 512  # largest long side in pixels for which statistics are cached
 _FOLDER = Path(__file__).parent
 _ID = re.compile(r"(?=.{1,64}\Z)[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """One style.
+    """A style.
 
     Attributes:
-        id: What a caller names it by; the name of its folder.
-        title: What a person calls it.
-        artist: Who made it, or the work behind it.
-        year: When; words such as "about 1831" are fine.
-        license: Under which terms the swatch may be used.
-        description: One sentence on how it looks.
-        swatch: The picture that methods paint from: the work itself, or a likeness of it.
-        look: What the work looks like to the compact encoder, a file of `stylizer.style_cache`; None if that has not
-            been stored.
+        id: Identifier; the name of its folder.
+        title: Display name.
+        artist: Artist of the picture or of the original work.
+        year: Year; text such as "about 1831" is valid.
+        license: License of the swatch.
+        description: One sentence.
+        swatch: Path of the picture that methods use: the original work, or one synthesized from its statistics.
+        statistics: Path of the cached statistics, see `stylizer.style_cache`; None if there are none.
     """
 
     id: str
@@ -59,49 +58,49 @@ class Style:
     statistics: Path | None
 
 
-_FACTS = tuple(field.name for field in fields(Style) if field.name not in ("id", "swatch", "statistics"))
+_METADATA_FIELDS = tuple(field.name for field in fields(Style) if field.name not in ("id", "swatch", "statistics"))
 
 
 def catalog() -> dict[str, Style]:
-    """All built-in styles by id: those that paint best first, as `order.toml` ranks them."""
+    """Return all built-in styles by id, in the order of `order.toml`: best results first."""
     return dict(load(_FOLDER))
 
 
-def own() -> dict[str, Style]:
-    """All styles that were added on this machine by id, in the order of their ids.
+def user_styles() -> dict[str, Style]:
+    """Return all user styles by id, in alphabetical order.
 
     Raises:
-        UnknownStyle: The folder of one of them is incomplete or wrong.
+        UnknownStyle: The folder of a style is incomplete or invalid.
     """
-    paths = sorted(own_folder().glob("*/style.toml"))
+    paths = sorted(user_folder().glob("*/style.toml"))
     names = [path.parent.name for path in paths if is_id(path.parent.name)]
-    return {name: style for name in names if (style := _find_own(name)) is not None}
+    return {name: style for name in names if (style := _find_user_style(name)) is not None}
 
 
-def own_folder() -> Path:
-    """Where styles of one's own lie: the folder that STYLIZER_STYLES names, or else one with the user's other data."""
+def user_folder() -> Path:
+    """Return the folder of user styles: STYLIZER_STYLES, by default `stylizer/styles` in the XDG data folder."""
     named = os.environ.get(FOLDER_VARIABLE)
     data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    # Path.expanduser would fail where a process has no home; there are no own styles there.
+    # Path.expanduser raises if the process has no home directory; there are no user styles then.
     return Path(os.path.expanduser(named or f"{data}/stylizer/styles"))  # noqa: PTH111
 
 
 def is_id(text: str) -> bool:
-    """Whether a style could be called that: `ID_FORM`."""
+    """Return whether `text` is a valid id, see `ID_FORM`."""
     return _ID.fullmatch(text) is not None
 
 
-def find(id: str) -> Style | None:  # noqa: A002 - what it is called everywhere
-    """StyleStatistics up one style, built-in or one's own; None if there is none of that id.
+def find(id: str) -> Style | None:  # noqa: A002 - the established name
+    """Return the built-in or user style of an id, or None.
 
     Raises:
-        UnknownStyle: Its folder is incomplete or wrong.
+        UnknownStyle: Its folder is incomplete or invalid.
     """
-    return catalog().get(id) or (_find_own(id) if is_id(id) else None)
+    return catalog().get(id) or (_find_user_style(id) if is_id(id) else None)
 
 
-def _find_own(id: str) -> Style | None:  # noqa: A002
-    path = own_folder() / id / "style.toml"
+def _find_user_style(id: str) -> Style | None:  # noqa: A002
+    path = user_folder() / id / "style.toml"
     try:
         return _load_style(path) if path.is_file() else None
     except (ValueError, OSError) as error:
@@ -109,14 +108,14 @@ def _find_own(id: str) -> Style | None:  # noqa: A002
 
 
 def get(id: str) -> Style:  # noqa: A002
-    """StyleStatistics up one style, built-in or one's own.
+    """Return the built-in or user style of an id.
 
     Raises:
-        UnknownStyle: There is none of that id, and `allowed` lists those there are; or its folder is wrong.
+        UnknownStyle: There is none, and `allowed` lists all ids; or its folder is invalid.
     """
     style = find(id)
     if style is None:
-        names = [*catalog(), *own()]
+        names = [*catalog(), *user_styles()]
         detail = f"style is {id!r}; there are {', '.join(names)}, or give a picture"
         raise UnknownStyle(detail, field="style", allowed=names)
     return style
@@ -124,10 +123,10 @@ def get(id: str) -> Style:  # noqa: A002
 
 @cache
 def load(folder: Path) -> dict[str, Style]:
-    """Read every style in a folder, once: in the order of its `order.toml`, then by id.
+    """Read all styles in a folder, in the order of its `order.toml`, then by id; cached.
 
     Raises:
-        ValueError: One of them is incomplete or wrong; the message names the file and what is the matter.
+        ValueError: A style is incomplete or invalid; the message names the file and the problem.
     """
     order = _order(folder / ORDER_FILE)
     found = {path.parent.name: path for path in sorted(folder.glob("*/style.toml"))}
@@ -136,7 +135,7 @@ def load(folder: Path) -> dict[str, Style]:
 
 
 def _order(path: Path) -> list[str]:
-    """Ids in the order of an `order.toml`; none where there is no such file."""
+    """Read the ids in an `order.toml`; empty if there is no such file."""
     if not path.is_file():
         return []
     try:
@@ -147,16 +146,16 @@ def _order(path: Path) -> list[str]:
 
 def _load_style(path: Path) -> Style:
     try:
-        facts = tomllib.loads(path.read_text(encoding="utf-8"))
+        metadata = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not TOML: {error}") from error
-    if missing := [name for name in _FACTS if not facts.get(name)]:
+    if missing := [name for name in _METADATA_FIELDS if not metadata.get(name)]:
         raise ValueError(f"{path} lacks {', '.join(missing)}")
-    if unknown := [name for name in facts if name not in _FACTS]:
-        raise ValueError(f"{path} has unknown {', '.join(unknown)}; known are {', '.join(_FACTS)}")
+    if unknown := [name for name in metadata if name not in _METADATA_FIELDS]:
+        raise ValueError(f"{path} has unknown {', '.join(unknown)}; known are {', '.join(_METADATA_FIELDS)}")
     swatch = next((file for file in sorted(path.parent.glob("swatch.*")) if file.is_file()), None)
     if swatch is None:
         raise ValueError(f"{path.with_name('swatch.webp')} is missing")
     statistics = path.with_name(STATISTICS_FILE)
-    words = {name: str(facts[name]) for name in _FACTS}
+    words = {name: str(metadata[name]) for name in _METADATA_FIELDS}
     return Style(id=path.parent.name, swatch=swatch, statistics=statistics if statistics.is_file() else None, **words)

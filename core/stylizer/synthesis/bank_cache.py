@@ -1,4 +1,4 @@
-"""The banks of a style at several scales, of which those of the styles painted last are kept."""
+"""Style banks at several scales, with a process-wide LRU cache."""
 
 from __future__ import annotations
 
@@ -14,47 +14,47 @@ from torch import Tensor
 from stylizer.synthesis.pyramid import resize, size_within
 from stylizer.synthesis.style_bank import StyleBank
 
-MAX_BANK_SIDE = 4096  # pixels; larger styles are reduced to it
-MAX_KEPT_PIXELS = 2**20  # of a bank; larger ones are made for each painting
-KEPT_PIXELS = 4 * MAX_KEPT_PIXELS  # of all banks, at about 30 bytes each: ten styles or so at 512 pixels
+MAX_BANK_SIDE = 4096  # long side in pixels to which larger styles are reduced
+MAX_CACHED_BANK_PIXELS = 2**20  # pixels of the largest bank that is cached
+CACHE_PIXELS = 4 * MAX_CACHED_BANK_PIXELS  # in all banks, at about 30 bytes each: some ten styles at 512 pixels
 
-_kept: OrderedDict[tuple[bytes, torch.Size, tuple[int, int], torch.device], StyleBank] = OrderedDict()
+_cache: OrderedDict[tuple[bytes, torch.Size, tuple[int, int], torch.device], StyleBank] = OrderedDict()
 _lock = Lock()
 
 
 class ScaledStyle:
-    """A style's picture (1, 3, h, w) and the banks of it."""
+    """A style's picture (1, 3, h, w), as a source of banks at any scale."""
 
     def __init__(self, picture: Tensor) -> None:
         self.picture = picture
-        # Of the floats: recolored pictures can differ by less than a byte, and each must be painted from its own bank.
+        # Of floats, not of bytes: recolored pictures can differ by less than a byte, and each needs its own bank.
         self._digest = blake2b(picture.cpu().numpy().tobytes(), digest_size=16).digest()
 
     def bank(
         self, side: float, coarser: StyleBank | None = None, *, on_tile: Callable[[], None] | None = None
     ) -> StyleBank:
-        """The bank of the picture reduced to a long side of `side` pixels, if it is larger.
+        """Return the bank of the picture, reduced to a long side of at most `side` pixels.
 
         Args:
             side: At least 1.
-            coarser: The bank of the same style at half the scale, to describe cells as it does. It is the bank itself
-                where the style has no more detail to show. Without it the bank is kept for the next painting.
-            on_tile: See `StyleBank.of`.
+            coarser: Bank of the same style at half the scale, whose encoding is reused; returned itself if the picture
+                has no larger size. Banks built with it are not cached.
+            on_tile: See `StyleBank.build`.
         """
         size = size_within(self.picture.shape[2], self.picture.shape[3], min(side, MAX_BANK_SIDE))
         if coarser is not None and coarser.size == size:
             return coarser
-        if coarser is not None or size[0] * size[1] > MAX_KEPT_PIXELS:
+        if coarser is not None or size[0] * size[1] > MAX_CACHED_BANK_PIXELS:
             encoding = None if coarser is None else coarser.encoding
-            return StyleBank.of(resize(self.picture[0], size)[None], encoding, on_tile=on_tile)
+            return StyleBank.build(resize(self.picture[0], size)[None], encoding, on_tile=on_tile)
         key = (self._digest, self.picture.shape, size, self.picture.device)
         with _lock:
-            if key in _kept:
-                _kept.move_to_end(key)
-                return _kept[key]
-        bank = StyleBank.of(resize(self.picture[0], size)[None], on_tile=on_tile)
+            if key in _cache:
+                _cache.move_to_end(key)
+                return _cache[key]
+        bank = StyleBank.build(resize(self.picture[0], size)[None], on_tile=on_tile)
         with _lock:
-            _kept[key] = bank
-            while sum(math.prod(kept) for _, _, kept, _ in _kept) > KEPT_PIXELS:
-                _kept.popitem(last=False)
+            _cache[key] = bank
+            while sum(math.prod(cached_size) for _, _, cached_size, _ in _cache) > CACHE_PIXELS:
+                _cache.popitem(last=False)
         return bank

@@ -1,4 +1,4 @@
-"""Where the cells of a tile lie: in the picture, among all that the tile sees, and in the picture at half the size."""
+"""Coordinates of the cells of a tile: in the picture, in the tile's context, and in the next coarser picture."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from stylizer.tiles import Tile
 
 @dataclass(frozen=True, slots=True)
 class CellArea:
-    """The cells of a tile with some cells around it, as far as the picture reaches.
+    """The cells of a tile and of a halo around it, clipped to the picture.
 
     Attributes:
         tile: The tile.
-        top, left, bottom, right: In cells of the picture.
+        top, left, bottom, right: Bounds in cells of the picture.
     """
 
     tile: Tile
@@ -27,8 +27,8 @@ class CellArea:
     right: int
 
     @classmethod
-    def of(cls, tile: Tile, size: tuple[int, int], halo: int = 0) -> CellArea:
-        """The cells of `tile` and `halo` cells around it in a picture of `size` (height, width) pixels."""
+    def from_tile(cls, tile: Tile, size: tuple[int, int], halo: int = 0) -> CellArea:
+        """Compute the area of `tile` with `halo` cells around it, in a picture of `size` (height, width) pixels."""
         rows, columns = cells_in(size)
         return cls(
             tile,
@@ -43,18 +43,18 @@ class CellArea:
         """Rows and columns of cells."""
         return self.bottom - self.top, self.right - self.left
 
-    def cells(self, seen: Tensor) -> Tensor:
-        """The area of a grid of cells (C, rows, columns) over all that the tile sees."""
-        top, left = self.top - self.tile.seen[0] // CELL, self.left - self.tile.seen[1] // CELL
-        return seen[:, top : top + self.size[0], left : left + self.size[1]]
+    def cells(self, context: Tensor) -> Tensor:
+        """Crop a grid of cells (C, rows, columns) over the tile's context to the area."""
+        top, left = self.top - self.tile.context[0] // CELL, self.left - self.tile.context[1] // CELL
+        return context[:, top : top + self.size[0], left : left + self.size[1]]
 
-    def pixels(self, seen: Tensor) -> Tensor:
-        """The area of a picture (1, C, H, W) of all that the tile sees."""
-        top, left = CELL * self.top - self.tile.seen[0], CELL * self.left - self.tile.seen[1]
-        return seen[:, :, top : top + CELL * self.size[0], left : left + CELL * self.size[1]]
+    def pixels(self, context: Tensor) -> Tensor:
+        """Crop a picture (1, C, H, W) of the tile's context to the area."""
+        top, left = CELL * self.top - self.tile.context[0], CELL * self.left - self.tile.context[1]
+        return context[:, :, top : top + CELL * self.size[0], left : left + CELL * self.size[1]]
 
-    def own_pixels(self, area: Tensor) -> Tensor:
-        """The tile of a picture (1, C, H, W) of the area."""
+    def crop_to_tile(self, area: Tensor) -> Tensor:
+        """Crop a picture (1, C, H, W) of the area to the tile."""
         tile, top, left = self.tile, self.tile.top - CELL * self.top, self.tile.left - CELL * self.left
         return area[:, :, top : top + tile.bottom - tile.top, left : left + tile.right - tile.left]
 
@@ -63,19 +63,19 @@ class CellArea:
         tile = self.tile
         rows = slice(tile.top // CELL, -(-tile.bottom // CELL))
         columns = slice(tile.left // CELL, -(-tile.right // CELL))
-        own_rows = slice(rows.start - self.top, rows.stop - self.top)
-        own_columns = slice(columns.start - self.left, columns.stop - self.left)
-        whole[..., rows, columns] = area[..., own_rows, own_columns]
+        tile_rows = slice(rows.start - self.top, rows.stop - self.top)
+        tile_columns = slice(columns.start - self.left, columns.stop - self.left)
+        whole[..., rows, columns] = area[..., tile_rows, tile_columns]
 
     def parents(self, whole: tuple[int, int], coarse: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """The coarser cell that each cell lies in, and which part of that one it is.
+        """Return the parent of each cell in the coarser grid, and the half of the parent that the cell covers.
 
         Args:
             whole: Rows and columns of cells of the picture.
-            coarse: The same of the picture at about half the size.
+            coarse: Rows and columns of cells of the picture at about half the size.
 
         Returns:
-            Row and column of the coarser cell, (2, rows, columns); and 0 or 1 for its first or second half, likewise.
+            Row and column of the parent, (2, rows, columns), int64; and 0 or 1 for its first or second half, likewise.
         """
         rows, columns = (
             (torch.arange(begin, end, dtype=torch.float32) + 0.5) * (fewer / many)
@@ -90,5 +90,5 @@ class CellArea:
 
 
 def cells_in(size: tuple[int, int]) -> tuple[int, int]:
-    """Rows and columns of cells that cover a picture of `size` (height, width) pixels."""
+    """Return the rows and columns of cells that cover a picture of `size` (height, width) pixels."""
     return -(-size[0] // CELL), -(-size[1] // CELL)

@@ -1,4 +1,4 @@
-"""Where a photo must stay recognizable: a map of its edges and of what stands out in it."""
+"""Content mask: a map of where a photo must stay recognizable, from edges, saliency and skin color."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from torch.nn import functional
 from stylizer.color import to_oklab
 from stylizer.synthesis.pyramid import gaussian_blur
 
-SKIN = 0.3
-WORKING_SIDE = 320  # the map is soft: it is found on a picture of this long side, and enlarged
+SKIN = 0.3  # weight of skin color in the map
+WORKING_SIDE = 320  # long side in pixels at which the map is estimated; it is smooth, so upsampling it loses nothing
 
 
-def find_content(photo: Tensor) -> Tensor:
-    """How much each pixel of `photo` (3, H, W) matters for recognizing it: (1, H, W), 0 (free) to 1 (keep).
+def estimate_content_mask(photo: Tensor) -> Tensor:
+    """Estimate the importance of each pixel of `photo` (3, H, W) for recognition: (1, H, W), 0 (free) to 1 (keep).
 
-    The paper leaves this map to a segmentation (section III-C); here it is made of what the photo tells by itself:
-    edges at two scales, color that is rare in the picture (frequency-tuned saliency, Achanta et al. 2009), a little
-    more so toward the middle, and the color of skin (Chai & Ngan 1999), since a face has few edges but must be known.
+    Elad & Milanfar use a segmentation (section III-C). This estimate needs none: edges at two scales, frequency-tuned
+    saliency (Achanta et al. 2009) with a mild center prior, and skin color (Chai & Ngan 1999), since faces have few
+    edges but must stay recognizable.
     """
     height, width = photo.shape[-2:]
     scale = min(1.0, WORKING_SIDE / max(height, width))
@@ -31,24 +31,24 @@ def find_content(photo: Tensor) -> Tensor:
 
 
 def _edges(lab: Tensor) -> Tensor:
-    """Edge strength (1, H, W), 0-1: relative to the strongest edges of the picture, dense texture held back."""
+    """Return the edge strength, (1, H, W), 0-1.5, normalized by the local density of edges to suppress texture."""
     strength = torch.zeros_like(lab[:1])
     for sigma in (1.0, 2.5):
         smooth = gaussian_blur(lab, sigma)
         down, across = torch.gradient(smooth, dim=(1, 2))
         magnitude = (down.square() + across.square()).sum(0, keepdim=True).sqrt()
         strength = torch.maximum(strength, sigma * magnitude)
-    # An edge that stands alone matters more than one of a thousand leaves.
-    crowd = gaussian_blur(strength, 12.0)
-    strength = strength / (strength + crowd + 0.02)
+    # An isolated edge matters more than one in foliage.
+    density = gaussian_blur(strength, 12.0)
+    strength = strength / (strength + density + 0.02)
     return gaussian_blur(strength, 2.0).clamp_(0, 1) * 1.5
 
 
 def _skin(image: Tensor) -> Tensor:
-    """Where `image` (3, H, W), sRGB in [0, 1], has the color of skin, light or dark: (1, H, W), 0-1.
+    """Return a soft mask of skin colors in `image` (3, H, W), sRGB in [0, 1]: (1, H, W), 0-1.
 
-    Skin of all people is alike in chroma and differs in brightness: Chai & Ngan, "Face Segmentation Using Skin-Color
-    Map in Videophone Applications", 1999, whose bounds in Cb and Cr (of 8 bits) these are.
+    Skin tones vary in luma much more than in chroma. The bounds on 8-bit Cb and Cr are those of Chai & Ngan, "Face
+    Segmentation Using Skin-Color Map in Videophone Applications", 1999.
     """
     red, green, blue = image[0:1], image[1:2], image[2:3]
     luma = 0.299 * red + 0.587 * green + 0.114 * blue
@@ -58,7 +58,7 @@ def _skin(image: Tensor) -> Tensor:
 
 
 def _saliency(lab: Tensor) -> Tensor:
-    """How far the color of each place lies from the picture's mean color (1, H, W), 0-1, weighted to the middle."""
+    """Return the distance of each pixel from the mean color, (1, H, W), 0-1, weighted by a center prior."""
     height, width = lab.shape[-2:]
     distance = (gaussian_blur(lab, 4.0) - lab.mean(dim=(1, 2), keepdim=True)).square().sum(0, keepdim=True).sqrt()
     down = torch.linspace(-1, 1, height, dtype=lab.dtype, device=lab.device).view(1, -1, 1)

@@ -9,24 +9,24 @@ from torch import Tensor
 
 
 def domain_transform(image: Tensor, *, sigma_space: float, sigma_range: float, iterations: int = 3) -> Tensor:
-    """Smooth `image` (C, H, W) while its edges stay.
+    """Smooth `image` (C, H, W) and preserve its edges.
 
-    Rows and columns are stretched so that a step in color counts as distance (their section 4.1); a first-order
-    recursive filter runs along each, back and forth (section 4.3, "RF"). Alternating passes with a falling extent
-    make up a 2-D filter without stripes (section 4.4).
+    Rows and columns are warped so that color differences count as distance (their section 4.1); a first-order
+    recursive filter runs along each, in both directions (section 4.3, "RF"). Alternating horizontal and vertical
+    passes with decreasing extent approximate a 2-D filter without stripes (section 4.4).
 
     Args:
         image: Values around [0, 1].
-        sigma_space: Extent of the smoothing in pixels, > 0.
-        sigma_range: Color difference, summed over channels, that stops it; > 0.
-        iterations: Pairs of passes, >= 1.
+        sigma_space: Spatial extent in pixels, > 0.
+        sigma_range: Extent in color difference, summed over channels, > 0.
+        iterations: Number of horizontal and vertical passes, >= 1.
 
     Returns:
         The smoothed image, (C, H, W).
     """
     stretch = sigma_space / sigma_range
     # The filter steps along the first axis, so each step is one operation on contiguous memory.
-    by_row = image.permute(1, 0, 2).clone(memory_format=torch.contiguous_format)  # (H, C, W), to be overwritten
+    by_row = image.permute(1, 0, 2).clone(memory_format=torch.contiguous_format)  # (H, C, W), filtered in place
     down = 1 + stretch * by_row.diff(dim=0).abs().sum(1, keepdim=True)
     across = 1 + stretch * image.diff(dim=2).abs().sum(0).t()[:, None]  # (W - 1, 1, H)
     for k in range(iterations):
@@ -40,13 +40,13 @@ def domain_transform(image: Tensor, *, sigma_space: float, sigma_range: float, i
 
 
 def _feedback(exponent: Tensor) -> Tensor:
-    """Share that a pixel takes over from its neighbor."""
-    # Nothing at all across an edge: the processor is many times slower at almost nothing (denormal numbers).
+    """Return the feedback coefficients, exp(exponent)."""
+    # Flush to zero across edges: arithmetic on denormal numbers is many times slower.
     return torch.where(exponent > -20, exponent.exp(), 0.0)
 
 
 def _filter_back_and_forth(lines: Tensor, feedback: Tensor) -> None:
-    """Let every line of `lines` (N, C, M) take over `feedback` (N - 1, 1, M) of the line before, then after it."""
+    """Filter `lines` (N, C, M) in place, forward and backward, with coefficients `feedback` (N - 1, 1, M)."""
     rows, weights = list(lines), list(feedback.expand(-1, lines.shape[1], -1))
     for n in range(1, len(rows)):
         torch.lerp(rows[n], rows[n - 1], weights[n - 1], out=rows[n])

@@ -1,4 +1,4 @@
-"""Overlapping square patches on a regular grid: cut them out of a picture, and sum them back into one."""
+"""Regular grid of overlapping square patches: extraction and overlap-add."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from torch.nn import functional
 
 @dataclass(frozen=True, slots=True)
 class PatchGrid:
-    """Where patches of `patch` x `patch` pixels lie, `gap` apart, on a picture of `height` x `width`.
+    """Grid of patches of `patch` x `patch` pixels, `gap` apart, on an image of `height` x `width`.
 
-    The grid covers every pixel: the picture is thought of as extended beyond its borders as far as the outermost
-    patches reach. `top` and `left` (0 <= top, left < gap) shift the grid up and left, so that different grids have
-    their seams at different places.
+    The grid covers every pixel: the image is padded as far as the outermost patches reach. `top` and `left`
+    (0 <= top, left < gap) shift the grid up and left, so that different grids have their seams at different positions.
     """
 
     height: int
@@ -28,38 +27,38 @@ class PatchGrid:
 
     @property
     def rows(self) -> int:
-        """Patches in a column."""
+        """Number of rows of patches."""
         return 1 + max(0, math.ceil((self.height + self.top - self.patch) / self.gap))
 
     @property
     def columns(self) -> int:
-        """Patches in a row."""
+        """Number of columns of patches."""
         return 1 + max(0, math.ceil((self.width + self.left - self.patch) / self.gap))
 
     @property
     def padded_size(self) -> tuple[int, int]:
-        """Height and width of the extended picture, which the patches tile exactly."""
+        """Height and width of the padded image, which the patches cover exactly."""
         return (self.rows - 1) * self.gap + self.patch, (self.columns - 1) * self.gap + self.patch
 
     def pad(self, image: Tensor) -> Tensor:
-        """Extend `image` (C, height, width) by its border pixels to `padded_size`."""
+        """Pad `image` (C, height, width) by replication to `padded_size`."""
         height, width = self.padded_size
         bottom, right = height - self.height - self.top, width - self.width - self.left
         return functional.pad(image[None], (self.left, right, self.top, bottom), mode="replicate")[0]
 
     def crop(self, padded: Tensor) -> Tensor:
-        """Undo `pad`."""
+        """Crop the padding off, the inverse of `pad`."""
         return padded[..., self.top : self.top + self.height, self.left : self.left + self.width]
 
-    def cut(self, padded: Tensor) -> Tensor:
-        """View `padded` (C, *padded_size) as patches (C, rows, columns, patch, patch). Copies nothing."""
+    def extract(self, padded: Tensor) -> Tensor:
+        """View `padded` (C, *padded_size) as patches (C, rows, columns, patch, patch), without a copy."""
         return padded.unfold(1, self.patch, self.gap).unfold(2, self.patch, self.gap)
 
     def overlap_add(self, patches: Tensor) -> Tensor:
-        """Sum patches (C, rows, columns, patch, patch) at their places into (C, *padded_size).
+        """Sum patches (C, rows, columns, patch, patch) at their positions into (C, *padded_size).
 
-        Every `phase`-th patch of a row overlaps none of its kind, so each of the phase x phase subsets can be added
-        through a strided view in one vectorized, deterministic operation.
+        Patches `phase` apart do not overlap, so each of the phase x phase subsets is added through a strided view in
+        one vectorized, deterministic operation.
         """
         channels, rows, columns, patch, _ = patches.shape
         height, width = self.padded_size
@@ -78,6 +77,6 @@ class PatchGrid:
 
 
 def random_origin(gap: int, generator: torch.Generator) -> tuple[int, int]:
-    """A random shift (top, left) for a grid with this gap."""
+    """Draw a random shift (top, left) of a grid with this gap."""
     top, left = torch.randint(0, gap, (2,), generator=generator).tolist()
     return int(top), int(left)

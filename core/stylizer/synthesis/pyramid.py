@@ -8,7 +8,7 @@ from torch.nn import functional
 
 
 def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resample `image` (C, H, W) to `size` (height, width): bicubic, low-passed when it shrinks, clamped to [0, 1]."""
+    """Resample `image` (C, H, W) to `size` (height, width): bicubic, antialiased, clamped to [0, 1]."""
     if image.shape[-2:] == size:
         return image
     resized = functional.interpolate(image[None], size, mode="bicubic", align_corners=False, antialias=True)
@@ -16,37 +16,37 @@ def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def size_within(height: int, width: int, side: float) -> tuple[int, int]:
-    """Height and width in the same proportion, reduced to a long side of at most `side` pixels."""
+    """Return the size (height, width) reduced, in proportion, to a long side of at most `side` pixels."""
     scale = min(1.0, side / max(height, width))
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 def gaussian_blur(image: Tensor, sigma: float) -> Tensor:
-    """Blur `image` (C, H, W) by a Gaussian of `sigma` pixels, cut off at 3 sigma; borders are mirrored."""
+    """Blur `image` (C, H, W) by a Gaussian of `sigma` pixels, truncated at 3 sigma, with reflection padding."""
     height, width = image.shape[-2:]
     radius = max(1, round(3 * sigma))
     offsets = torch.arange(-radius, radius + 1, dtype=image.dtype, device=image.device)
     kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)
     kernel /= kernel.sum()
-    stack = image[:, None]  # every channel is blurred alike: channels are the batch
-    stack = functional.conv2d(_mirror(stack, radius, 0, width), kernel.view(1, 1, 1, -1))
-    stack = functional.conv2d(_mirror(stack, 0, radius, height), kernel.view(1, 1, -1, 1))
+    stack = image[:, None]  # one kernel for all channels: they become the batch
+    stack = functional.conv2d(_reflect_pad(stack, radius, 0, width), kernel.view(1, 1, 1, -1))
+    stack = functional.conv2d(_reflect_pad(stack, 0, radius, height), kernel.view(1, 1, -1, 1))
     return stack[:, 0]
 
 
-def _mirror(stack: Tensor, horizontal: int, vertical: int, side: int) -> Tensor:
-    """Pad by reflection, or by repetition where the picture is too small to be reflected so far."""
+def _reflect_pad(stack: Tensor, horizontal: int, vertical: int, side: int) -> Tensor:
+    """Pad by reflection, or by replication where the picture is smaller than the padding."""
     padding = (horizontal, horizontal, vertical, vertical)
     return functional.pad(stack, padding, mode="reflect" if max(padding) < side else "replicate")
 
 
 def level_sizes(height: int, width: int, levels: int) -> list[tuple[int, int]]:
-    """Sizes (height, width) of the pyramid's levels, finest first, each half the one before."""
+    """Return the sizes (height, width) of a pyramid's levels, finest first, each half the previous one."""
     return [(max(1, round(height / 2**k)), max(1, round(width / 2**k))) for k in range(levels)]
 
 
 def gaussian_pyramid(image: Tensor, levels: int) -> list[Tensor]:
-    """The image (C, H, W) and its reductions by 2, 4, ..., finest first; `levels` pictures in all."""
+    """Return `image` (C, H, W) and its reductions by 2, 4, ..., finest first: `levels` images."""
     height, width = image.shape[-2:]
     pyramid = [image]
     for size in level_sizes(height, width, levels)[1:]:

@@ -1,4 +1,4 @@
-"""A style as a bank of cells: what each looks like to the encoder, its color, and its pixels to be pasted."""
+"""Style bank: descriptors and pixels of all cells of a style."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from stylizer.synthesis.patch_search import leading_axes
 from stylizer.synthesis.pyramid import resize
 from stylizer.tiles import mirrored_indices, tiles
 
-DIMENSIONS = 64  # principal components of the hypercolumns that are compared
+DIMENSIONS = 64  # principal components of the hypercolumns in a descriptor
 SAMPLES = 3000  # cells from which scales and components are estimated
-TILE = 1024  # pixels a side that are encoded at once
-REACH = 56  # pixels: how far the encoder looks
-PIECE = 3 * CELL  # pixels a side of what is pasted for a cell: the cell and one around it
-COLOR_COST = 15.0  # of a squared distance of 1 in `cell_colors`, against similarities of at most 1
-COLOR_SCALE = (1.0, 2.0, 2.0)  # of lightness, green-red and blue-yellow in Oklab
-ADAPTATION = (0.3, 3.0)  # bounds of how much a photo's features are scaled toward the style's deviation
+TILE = 1024  # side in pixels of the tiles that are encoded at once
+REACH = 56  # receptive-field radius of the encoder, in pixels
+PATCH_SIDE = 3 * CELL  # side in pixels of the patch of a cell: the cell and one around it
+COLOR_COST = 15.0  # cost of a squared distance of 1 in `cell_colors`; similarities are at most 1
+COLOR_SCALE = (1.0, 2.0, 2.0)  # scale of lightness, green-red and blue-yellow in Oklab
+ADAPTATION = (0.3, 3.0)  # bounds of the factors that scale a photo's features toward the style's deviation
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Encoding:
-    """How hypercolumns become short descriptors, fitted to one style: the same at all its scales.
+    """Projection of hypercolumns to short descriptors, fitted to one style and shared by all its scales.
 
     Attributes:
-        scale: Of each channel, (C,).
-        mean: Of the scaled hypercolumns, (C,).
-        deviation: Likewise.
+        scale: Scale of each channel, (C,).
+        mean: Mean of the scaled hypercolumns, (C,).
+        deviation: Standard deviation of the scaled hypercolumns, (C,).
         axes: Leading principal axes as rows, (D, C).
         color: Mean of `cell_colors`, (3,).
     """
@@ -46,16 +46,16 @@ class Encoding:
 
     @classmethod
     def fit(cls, columns: Tensor, colors: Tensor, generator: torch.Generator) -> Encoding:
-        """Fit to hypercolumns (N, C) and cell colors (N, 3) of a style."""
-        drawn = torch.randperm(len(columns), generator=generator)[:SAMPLES].to(columns.device)
-        scale = tap_scales(columns[drawn])
-        sample = columns[drawn] * scale
+        """Fit the encoding to hypercolumns (N, C) and cell colors (N, 3) of a style."""
+        indices = torch.randperm(len(columns), generator=generator)[:SAMPLES].to(columns.device)
+        scale = tap_scales(columns[indices])
+        sample = columns[indices] * scale
         mean = sample.mean(0)
         axes = leading_axes(sample - mean, DIMENSIONS, generator)[1]
         return cls(scale, mean, sample.std(0, correction=0), axes, colors.mean(0))
 
     def keys(self, columns: Tensor, colors: Tensor) -> Tensor:
-        """Describe cells of the style: (N, D + 4) from hypercolumns (N, C) and colors (N, 3)."""
+        """Compute descriptors of cells of the style: (N, D + 4) from hypercolumns (N, C) and colors (N, 3)."""
         projected = columns @ (self.axes * self.scale).T - self.axes @ self.mean
         unit = functional.normalize(projected, dim=1)
         colors = colors - self.color
@@ -63,18 +63,20 @@ class Encoding:
         return torch.cat([unit, (2 * COLOR_COST) ** 0.5 * colors, cost], 1)
 
     def queries(self, columns: Tensor, colors: Tensor, photo: tuple[Tensor, Tensor]) -> Tensor:
-        """Describe cells of a photo, whose products with `keys` are similarity less color cost, up to a constant.
+        """Compute descriptors of cells of a photo: their products with `keys` are similarity less color cost.
+
+        Up to a constant for each cell.
 
         Args:
             columns: Hypercolumns, (N, C).
-            colors: (N, 3).
-            photo: Mean and deviation (C,) of the photo's hypercolumns, by which they are centered and brought half-way
-                to the style's deviation.
+            colors: Cell colors, (N, 3).
+            photo: Mean and deviation (C,) of the photo's hypercolumns, which are centered and scaled half-way to the
+                style's deviation.
         """
         mean, deviation = photo
         low, high = ADAPTATION
         adapted = (self.deviation / (deviation * self.scale + 1e-4)).clamp(low, high).sqrt()
-        axes = self.axes * (self.scale * adapted)  # scaling them, and not the cells, spares a pass over all channels
+        axes = self.axes * (self.scale * adapted)  # scaling axes instead of cells saves a pass over all channels
         unit = functional.normalize(columns @ axes.T - axes @ mean, dim=1)
         colors = (2 * COLOR_COST) ** 0.5 * (colors - self.color)
         return torch.cat([unit, colors, torch.ones_like(colors[:, :1])], 1)
@@ -85,11 +87,11 @@ class StyleBank:
     """The cells of one style at one scale.
 
     Attributes:
-        encoding: What `keys` are made by.
-        keys: Of each cell, (rows, columns, D + 4).
-        pixels: The style with a cell mirrored around it, (3, 4 * rows + 8, 4 * columns + 8).
+        encoding: Encoding of `keys`.
+        keys: Descriptor of each cell, (rows, columns, D + 4).
+        pixels: The style, reflect-padded by one cell, (3, 4 * rows + 8, 4 * columns + 8).
         size: Height and width of the style in pixels.
-        detail: Standard deviation of what is lost at half the resolution: how busy the style is at this scale.
+        detail: Standard deviation of the detail that half the resolution cannot represent.
     """
 
     encoding: Encoding
@@ -99,23 +101,23 @@ class StyleBank:
     detail: float
 
     @classmethod
-    def of(
+    def build(
         cls, style: Tensor, encoding: Encoding | None = None, *, on_tile: Callable[[], None] | None = None
     ) -> StyleBank:
-        """Make the bank of `style` (1, 3, h, w), tile by tile.
+        """Build the bank of `style` (1, 3, h, w), tile by tile.
 
         Args:
             style: sRGB in [0, 1].
-            encoding: To describe cells by, in half precision, since such a bank is a large one; without it one is
-                fitted to the style.
+            encoding: Encoding to reuse; keys are then float16, since such banks are large. By default an encoding is
+                fitted to the style, and keys are float32.
             on_tile: Called after each tile; may raise to cancel.
         """
         precision = torch.float32 if encoding is None else torch.float16
-        encoding = encoding or _fitted(style)
+        encoding = encoding or _fit_encoding(style)
         height, width = style.shape[2:]
         rows, columns = cells_in((height, width))
         keys = None
-        for area, encoded, colors in _encoded(style):
+        for area, encoded, colors in _encode_tiles(style):
             part = torch.unflatten(encoding.keys(as_rows(encoded), as_rows(colors)), 0, encoded.shape[1:])
             if keys is None:
                 keys = part.new_empty(rows, columns, part.shape[2], dtype=precision)
@@ -129,38 +131,38 @@ class StyleBank:
         low = resize(resize(style[0], (-(-height // 2), -(-width // 2))), (height, width))
         return cls(encoding, keys, pixels, (height, width), float((style[0] - low).std(correction=0)))
 
-    def pieces(self, matches: Tensor) -> Tensor:
-        """Cut the pieces at `matches` (2, rows, columns): (3, rows, columns, 12, 12)."""
-        return self.pixels.unfold(1, PIECE, CELL).unfold(2, PIECE, CELL)[:, matches[0], matches[1]]
+    def patches(self, matches: Tensor) -> Tensor:
+        """Gather the patches at `matches` (2, rows, columns): (3, rows, columns, 12, 12)."""
+        return self.pixels.unfold(1, PATCH_SIDE, CELL).unfold(2, PATCH_SIDE, CELL)[:, matches[0], matches[1]]
 
 
 def cell_colors(picture: Tensor) -> Tensor:
-    """Mean color of each cell of `picture` (1, 3, H, W): (3, H / 4, W / 4), Oklab with `COLOR_SCALE`."""
+    """Return the mean color of each cell of `picture` (1, 3, H, W): (3, H / 4, W / 4), Oklab times `COLOR_SCALE`."""
     colors = functional.avg_pool2d(to_oklab(picture[0])[None], CELL)[0]
     return colors * torch.tensor(COLOR_SCALE, dtype=colors.dtype, device="cpu").view(3, 1, 1).to(picture.device)
 
 
-def _fitted(style: Tensor) -> Encoding:
-    # Not the caller's seed: the bank of a style is the same in every painting, and can be kept.
+def _fit_encoding(style: Tensor) -> Encoding:
+    # Fixed seed: a bank does not depend on the options of a painting, so it can be cached.
     generator = torch.Generator().manual_seed(0)
     sampled = []
     total = style.shape[2] * style.shape[3] / CELL**2
-    for _, encoded, colors in _encoded(style):
-        both = torch.cat([as_rows(encoded), as_rows(colors)], 1)
-        share = max(1, round(2 * SAMPLES * len(both) / total))
-        sampled.append(both[torch.randperm(len(both), generator=generator)[:share].to(both.device)])
-    both = torch.cat(sampled)
-    return Encoding.fit(both[:, :-3], both[:, -3:], generator)
+    for _, encoded, colors in _encode_tiles(style):
+        stacked = torch.cat([as_rows(encoded), as_rows(colors)], 1)
+        share = max(1, round(2 * SAMPLES * len(stacked) / total))
+        sampled.append(stacked[torch.randperm(len(stacked), generator=generator)[:share].to(stacked.device)])
+    stacked = torch.cat(sampled)
+    return Encoding.fit(stacked[:, :-3], stacked[:, -3:], generator)
 
 
-def _encoded(style: Tensor) -> Iterator[tuple[CellArea, Tensor, Tensor]]:
-    """Cells, hypercolumns (C, rows, columns) and colors (3, rows, columns) of each tile of `style`."""
+def _encode_tiles(style: Tensor) -> Iterator[tuple[CellArea, Tensor, Tensor]]:
+    """Yield the area, hypercolumns (C, rows, columns) and colors (3, rows, columns) of each tile of `style`."""
     size = style.shape[2], style.shape[3]
     for tile in tiles(size, TILE, reach=REACH):
-        area, seen = CellArea.of(tile, size), tile.cut(style)
-        yield area, area.cells(hypercolumns(seen)), area.cells(cell_colors(seen))
+        area, context = CellArea.from_tile(tile, size), tile.extract(style)
+        yield area, area.cells(hypercolumns(context)), area.cells(cell_colors(context))
 
 
 def as_rows(grid: Tensor) -> Tensor:
-    """(C, rows, columns) as (rows * columns, C)."""
+    """Flatten (C, rows, columns) to (rows * columns, C)."""
     return grid.flatten(1).T

@@ -24,7 +24,7 @@ def noise(height: int, width: int, seed: int = 0) -> Tensor:
 def statistics(features: CompactFeatures, image: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
     taps = [tap.flatten(2)[0] for tap in features(image)]
     return {
-        name: view.statistics(taps[view.tap].mean(1), torch.cov(taps[view.tap], correction=0))
+        name: view.map_statistics(taps[view.tap].mean(1), torch.cov(taps[view.tap], correction=0))
         for name, view in features.views.items()
         if isinstance(view, View)
     }

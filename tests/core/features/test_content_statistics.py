@@ -12,11 +12,11 @@ def _noise(*shape: int, seed: int = 0) -> Tensor:
 
 
 def _normalized(features: Tensor, weight: Tensor | None = None) -> Tensor:
-    return ContentStatistics.of(features, features, weight).normalized(features)
+    return ContentStatistics.from_features(features, features, weight).normalize(features)
 
 
 def _plainly(features: Tensor) -> Tensor:
-    """(C, P), normalized by the formula."""
+    """(C, P), normalize by the formula."""
     flat = features[0].flatten(1)
     off = flat - flat.mean(1, keepdim=True)
     return off / (off.square().mean(1, keepdim=True).sqrt() + FLOOR * flat.std(correction=0))
@@ -30,12 +30,12 @@ def test_normalized_features_have_mean_0_and_deviation_1() -> None:
         torch.testing.assert_close(seen[0].flatten(1), _plainly(picture))
         torch.testing.assert_close(seen.mean((0, 2, 3)), torch.zeros(4, dtype=torch.float64), atol=1e-12, rtol=0)
         torch.testing.assert_close(seen.std((0, 2, 3)), torch.ones(4, dtype=torch.float64), atol=0.02, rtol=0)
-    assert ContentStatistics.of(changed, _normalized(features)).distance < 1e-2
+    assert ContentStatistics.from_features(changed, _normalized(features)).distance < 1e-2
 
 
 def test_distance_and_gradient_match_mean_squared_difference() -> None:
     features, photo = _noise(1, 3, 4, 5).requires_grad_(), _noise(1, 3, 4, 5, seed=9)
-    ours = ContentStatistics.of(features, _normalized(photo)).distance
+    ours = ContentStatistics.from_features(features, _normalized(photo)).distance
     plain = (_plainly(features) - _plainly(photo)).square().mean()
     torch.testing.assert_close(ours, plain, atol=1e-2, rtol=0)  # the floor keeps the photo's variance from being just 1
     gradients = [torch.autograd.grad(loss, features)[0] for loss in (ours, plain)]
@@ -43,7 +43,7 @@ def test_distance_and_gradient_match_mean_squared_difference() -> None:
 
 
 def test_unrelated_structures_are_about_2_apart() -> None:
-    distance = ContentStatistics.of(_noise(1, 3, 40, 50), _normalized(_noise(1, 3, 40, 50, seed=1))).distance
+    distance = ContentStatistics.from_features(_noise(1, 3, 40, 50), _normalized(_noise(1, 3, 40, 50, seed=1))).distance
     assert distance == pytest.approx(2, abs=0.1)
 
 
@@ -51,7 +51,7 @@ def test_constant_channel_is_not_amplified_and_has_a_gradient() -> None:
     blind = torch.full((1, 1, 6, 7), 0.25, dtype=torch.float64)
     features = torch.cat([_noise(1, 2, 6, 7), blind], 1).requires_grad_()
     assert _normalized(features)[:, 2].abs().max() < 1e-6
-    ContentStatistics.of(features, _noise(1, 3, 6, 7, seed=1)).distance.backward()  # type: ignore[no-untyped-call]
+    ContentStatistics.from_features(features, _noise(1, 3, 6, 7, seed=1)).distance.backward()  # type: ignore[no-untyped-call]
     assert features.grad is not None
     assert features.grad.isfinite().all()
 
@@ -59,18 +59,18 @@ def test_constant_channel_is_not_amplified_and_has_a_gradient() -> None:
 def test_what_lies_where_the_weight_is_zero_does_not_count() -> None:
     features, photo, weight = _noise(1, 3, 4, 6), _noise(1, 3, 4, 6, seed=1), torch.zeros(1, 1, 4, 6)
     weight[..., :3] = 0.5
-    guided = ContentStatistics.of(features, _normalized(photo, weight), weight)
-    inside = ContentStatistics.of(features[..., :3], _normalized(photo[..., :3]))
+    guided = ContentStatistics.from_features(features, _normalized(photo, weight), weight)
+    inside = ContentStatistics.from_features(features[..., :3], _normalized(photo[..., :3]))
     torch.testing.assert_close(guided.distance, inside.distance)
 
 
 def test_structure_of_parts_pools_to_that_of_the_whole() -> None:
     features, wanted = _noise(1, 3, 6, 8), _normalized(_noise(1, 3, 6, 8, seed=1))
     rows = [slice(0, 2), slice(2, 6)]
-    parts = [ContentStatistics.of(features[:, :, part], wanted[:, :, part]) for part in rows]
+    parts = [ContentStatistics.from_features(features[:, :, part], wanted[:, :, part]) for part in rows]
     pooled, expected = (
         ContentStatistics.pool(list(zip(parts, (1 / 3, 2 / 3), strict=True))),
-        ContentStatistics.of(features, wanted),
+        ContentStatistics.from_features(features, wanted),
     )
     for ours, whole in zip(pooled.tensors(), expected.tensors(), strict=True):
         torch.testing.assert_close(ours, whole)

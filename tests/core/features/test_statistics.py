@@ -33,7 +33,7 @@ def test_statistics_and_gradients_match_plain_formulas(weight: Tensor | None) ->
     of_mean, of_covariance = _noise(3, seed=2), _noise(3, 3, seed=3)  # not symmetric: a gradient need not be
     gradients = []
     for mean, covariance in (
-        (lambda found: (found.mean, found.covariance))(Statistics.of(tap, weight)),
+        (lambda found: (found.mean, found.covariance))(Statistics.from_features(tap, weight)),
         _plainly(tap, weight),
     ):
         (gradient,) = torch.autograd.grad((mean * of_mean).sum() + (covariance * of_covariance).sum(), tap)
@@ -44,7 +44,7 @@ def test_statistics_and_gradients_match_plain_formulas(weight: Tensor | None) ->
 
 def test_unweighted_statistics_are_numpys() -> None:
     tap = _noise(1, 4, 6, 7)
-    found = Statistics.of(tap)
+    found = Statistics.from_features(tap)
     positions = tap[0].flatten(1).numpy()
     np.testing.assert_allclose(found.mean, positions.mean(1))
     np.testing.assert_allclose(found.covariance, np.cov(positions, bias=True))
@@ -52,7 +52,7 @@ def test_unweighted_statistics_are_numpys() -> None:
 
 def test_statistics_of_bfloat16_are_close_and_kept_in_float32() -> None:
     tap = _noise(1, 8, 40, 50, dtype=torch.float32).requires_grad_()
-    exact, coarse = Statistics.of(tap), Statistics.of(tap.bfloat16())
+    exact, coarse = Statistics.from_features(tap), Statistics.from_features(tap.bfloat16())
     assert coarse.mean.dtype == coarse.covariance.dtype == torch.float32
     torch.testing.assert_close(coarse.mean, exact.mean, rtol=5e-3, atol=0)
     largest = float(exact.covariance.detach().max())
@@ -66,19 +66,22 @@ def test_what_lies_where_the_weight_is_zero_does_not_count() -> None:
     weight[..., :3] = 0.5
     tap, other = _noise(1, 3, 4, 6), _noise(1, 3, 4, 6, seed=5)
     other[..., :3] = tap[..., :3]
-    for a, b in ((Statistics.of(tap, weight), Statistics.of(other, weight)), (Statistics.of(tap[..., :3]),) * 2):
-        torch.testing.assert_close(a.mean, Statistics.of(tap[..., :3]).mean)
+    for a, b in (
+        (Statistics.from_features(tap, weight), Statistics.from_features(other, weight)),
+        (Statistics.from_features(tap[..., :3]),) * 2,
+    ):
+        torch.testing.assert_close(a.mean, Statistics.from_features(tap[..., :3]).mean)
         torch.testing.assert_close(a.mean, b.mean)
         torch.testing.assert_close(a.covariance, b.covariance)
 
 
 def test_a_mixture_lies_between_its_parts() -> None:
-    a, b = Statistics.of(_noise(1, 3, 4, 5)), Statistics.of(3 * _noise(1, 3, 4, 5, seed=1))
+    a, b = Statistics.from_features(_noise(1, 3, 4, 5)), Statistics.from_features(3 * _noise(1, 3, 4, 5, seed=1))
     third = Statistics.mix([(a, 2 / 3), (b, 1 / 3)])
     torch.testing.assert_close(third.mean, (2 * a.mean + b.mean) / 3)
     torch.testing.assert_close(third.covariance, (2 * a.covariance + b.covariance) / 3)
-    torch.testing.assert_close(a.toward(b, 1 / 3).covariance, third.covariance)
-    torch.testing.assert_close(a.toward(b, 0.0).mean, a.mean)
+    torch.testing.assert_close(a.lerp(b, 1 / 3).covariance, third.covariance)
+    torch.testing.assert_close(a.lerp(b, 0.0).mean, a.mean)
 
 
 def test_statistics_of_parts_pool_to_those_of_the_whole() -> None:
@@ -86,7 +89,10 @@ def test_statistics_of_parts_pool_to_those_of_the_whole() -> None:
     for weights in (torch.ones_like(weight), weight):
         rows = [slice(0, 2), slice(2, 6)]
         shares = [float(weights[:, :, part].sum() / weights.sum()) for part in rows]
-        parts = [Statistics.of(whole[:, :, part], weights[:, :, part]) for part in rows]
-        pooled, expected = Statistics.pool(list(zip(parts, shares, strict=True))), Statistics.of(whole, weights)
+        parts = [Statistics.from_features(whole[:, :, part], weights[:, :, part]) for part in rows]
+        pooled, expected = (
+            Statistics.pool(list(zip(parts, shares, strict=True))),
+            Statistics.from_features(whole, weights),
+        )
         torch.testing.assert_close(pooled.mean, expected.mean)
         torch.testing.assert_close(pooled.covariance, expected.covariance)

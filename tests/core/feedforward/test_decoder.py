@@ -9,21 +9,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from stylizer.feedforward.decoder import KEPT, LEAST_VARIANCE, LEVELS, WIDTHS, Decoder, Modulated, PCABasis
+from stylizer.feedforward.decoder import COMPONENTS, LEVELS, MIN_VARIANCE, WIDTHS, ModulatedConv, PCABasis, StyleDecoder
 from stylizer.feedforward.style_statistics import StyleStatistics
 from stylizer.feedforward.transport import transport, transport_lightness_first
 
 
 @pytest.fixture(scope="module")
-def decoder() -> Decoder:
+def decoder() -> StyleDecoder:
     """Untrained, but with everything at work: styles that modulate, a basis."""
     torch.manual_seed(0)
-    decoder = Decoder()
+    decoder = StyleDecoder()
     for module in decoder.convolutions:
-        torch.nn.init.normal_(cast(Modulated, module).style.weight, std=0.03)
-    pooled = StyleStatistics.pool([(StyleStatistics.of(*_seen(seed)), 0.25) for seed in range(4)])
+        torch.nn.init.normal_(cast(ModulatedConv, module).style.weight, std=0.03)
+    pooled = StyleStatistics.pool([(StyleStatistics.from_features(*_seen(seed)), 0.25) for seed in range(4)])
     for basis, level in zip(decoder.bases, pooled.levels, strict=True):
-        cast(PCABasis, basis).set(level)
+        cast(PCABasis, basis).fit(level)
     return decoder.requires_grad_(False)
 
 
@@ -39,9 +39,9 @@ def _seen(seed: int, height: int = 64, width: int = 80) -> tuple[Tensor, list[Te
     return image, taps
 
 
-def test_folded_weights_paint_as_the_separate_steps_do(decoder: Decoder) -> None:
-    (image, taps), style = _seen(0), StyleStatistics.of(*_seen(1))
-    photo = StyleStatistics.of(image, taps)
+def test_folded_weights_paint_as_the_separate_steps_do(decoder: StyleDecoder) -> None:
+    (image, taps), style = _seen(0), StyleStatistics.from_features(*_seen(1))
+    photo = StyleStatistics.from_features(image, taps)
     painted = decoder(decoder.modulate(photo, style), image, taps)
     assert painted.shape == image.shape
     assert float(painted.std()) > 0.05
@@ -49,21 +49,21 @@ def test_folded_weights_paint_as_the_separate_steps_do(decoder: Decoder) -> None
 
 
 def _step_by_step(
-    decoder: Decoder, photo: StyleStatistics, style: StyleStatistics, image: Tensor, taps: list[Tensor]
+    decoder: StyleDecoder, photo: StyleStatistics, style: StyleStatistics, image: Tensor, taps: list[Tensor]
 ) -> Tensor:
     codes: list[Tensor] = []
     moved: list[Tensor] = []
-    levels = zip(decoder.bases, (image, *taps), photo.levels, style.levels, LEAST_VARIANCE, strict=True)
+    levels = zip(decoder.bases, (image, *taps), photo.levels, style.levels, MIN_VARIANCE, strict=True)
     for basis, level, our, want, least in levels:
         assert isinstance(basis, PCABasis)
         move = transport_lightness_first if len(moved) == 0 else transport
-        matrix, offset = move(basis.statistics(our), basis.statistics(want), least)
+        matrix, offset = move(basis.project(our), basis.project(want), least)
         components = torch.einsum("dc,bchw->bdhw", basis.matrix, level - basis.mean.view(1, -1, 1, 1))
         moved.append(torch.einsum("ed,bdhw->behw", matrix, components) + offset.view(1, -1, 1, 1))
-        wanted = basis.statistics(want)
+        wanted = basis.project(want)
         codes += [wanted.mean, wanted.covariance.diagonal().sqrt()]
     code = functional.relu(decoder.code(torch.cat(codes)))
-    layers = iter(cast(list[Modulated], list(decoder.convolutions)))
+    layers = iter(cast(list[ModulatedConv], list(decoder.convolutions)))
 
     def convolved(x: Tensor) -> Tensor:
         layer = next(layers)
@@ -87,18 +87,18 @@ def _step_by_step(
 
 def test_basis_whitens_features() -> None:
     image, taps = _seen(3, 256, 256)
-    statistics = StyleStatistics.of(image, taps)
-    for level, channels, kept in zip(statistics.levels, LEVELS, KEPT, strict=True):
+    statistics = StyleStatistics.from_features(image, taps)
+    for level, channels, kept in zip(statistics.levels, LEVELS, COMPONENTS, strict=True):
         basis = PCABasis(channels, kept)
-        basis.set(level)
-        seen = basis.statistics(level)
+        basis.fit(level)
+        seen = basis.project(level)
         torch.testing.assert_close(seen.mean, torch.zeros(kept))
         torch.testing.assert_close(seen.covariance, torch.eye(kept), atol=1e-3, rtol=0)
 
 
-def test_own_style_prepares_weights_but_no_color_change(decoder: Decoder) -> None:
+def test_own_style_prepares_weights_but_no_color_change(decoder: StyleDecoder) -> None:
     image, taps = _seen(0)
-    own, style = StyleStatistics.of(image, taps), StyleStatistics.of(*_seen(1))
+    own, style = StyleStatistics.from_features(image, taps), StyleStatistics.from_features(*_seen(1))
     at_home, abroad = decoder.modulate(own, own), decoder.modulate(own, style)
     torch.testing.assert_close(at_home.colors[0], torch.eye(3), atol=1e-3, rtol=0)
     torch.testing.assert_close(at_home.colors[1], torch.zeros(3), atol=1e-3, rtol=0)

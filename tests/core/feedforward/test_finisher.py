@@ -23,7 +23,7 @@ def network(monkeypatch: pytest.MonkeyPatch) -> Finisher:
 
 def _guide(picture: Tensor) -> Guide:
     def guide(tile: Tile) -> tuple[Tensor, Tensor]:
-        seen = tile.cut(picture)
+        seen = tile.extract(picture)
         return seen[:, :3], seen[:, 3:]
 
     return guide

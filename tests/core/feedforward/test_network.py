@@ -40,7 +40,7 @@ def _paint(network: Network, photo: Tensor, side: int) -> Tensor:
     weights = network.decoder.modulate(network.photo_statistics(whole), network.style_statistics(_checks()))
     painting = torch.zeros_like(photo)
     for tile in tiles(size, side):
-        tile.of(painting).copy_(network.paint(network.encode(photo, tile, grain), weights))
+        tile.view(painting).copy_(network.decode(network.encode(photo, tile, grain), weights))
     return painting
 
 

@@ -34,18 +34,18 @@ def _moved(x: Tensor, matrix: Tensor, offset: Tensor) -> Tensor:
 
 def test_features_arrive_at_the_statistics_wanted() -> None:
     ours, wanted = _features(0), _features(1)
-    matrix, offset = transport(Statistics.of(ours), Statistics.of(wanted), LEAST)
-    arrived = Statistics.of(_moved(ours, matrix, offset))
-    torch.testing.assert_close(arrived.mean, Statistics.of(wanted).mean)
+    matrix, offset = transport(Statistics.from_features(ours), Statistics.from_features(wanted), LEAST)
+    arrived = Statistics.from_features(_moved(ours, matrix, offset))
+    torch.testing.assert_close(arrived.mean, Statistics.from_features(wanted).mean)
     # Both as they would be with a little noise added, which is what keeps flat photos from being blown up.
     noise, moved_noise = LEAST * torch.eye(6), LEAST * matrix @ matrix.T
-    torch.testing.assert_close(arrived.covariance + moved_noise, Statistics.of(wanted).covariance + noise)
+    torch.testing.assert_close(arrived.covariance + moved_noise, Statistics.from_features(wanted).covariance + noise)
 
 
 def test_no_map_to_the_same_statistics_moves_them_less() -> None:
     ours, wanted = _features(2), _features(3)
     least = LEAST * torch.eye(6, dtype=torch.float64)
-    start, end = Statistics.of(ours), Statistics.of(wanted)
+    start, end = Statistics.from_features(ours), Statistics.from_features(wanted)
     matrix, _ = transport(start, end, LEAST)
     a, b = start.covariance + least, end.covariance + least
     plain = _root(torch.linalg.inv(a)) @ _root(_root(a) @ b @ _root(a)) @ _root(torch.linalg.inv(a))
@@ -61,7 +61,7 @@ def test_no_map_to_the_same_statistics_moves_them_less() -> None:
 
 
 def test_lightness_first_transport_moves_lightness_separately() -> None:
-    ours, wanted = Statistics.of(_features(7)), Statistics.of(_features(8))
+    ours, wanted = Statistics.from_features(_features(7)), Statistics.from_features(_features(8))
     matrix, offset = transport_lightness_first(ours, wanted, LEAST)
     noise = LEAST * torch.eye(6)
     torch.testing.assert_close(matrix @ (ours.covariance + noise) @ matrix.T, wanted.covariance + noise)
@@ -76,7 +76,7 @@ def test_lightness_first_transport_moves_lightness_separately() -> None:
 
 @pytest.mark.parametrize("move", [transport, transport_lightness_first])
 def test_to_their_own_statistics_features_stay_where_they_are(move: Callable[..., tuple[Tensor, Tensor]]) -> None:
-    own = Statistics.of(_features(4))
+    own = Statistics.from_features(_features(4))
     matrix, offset = move(own, own, LEAST)
     torch.testing.assert_close(matrix, torch.eye(6, dtype=torch.float64))
     torch.testing.assert_close(offset, torch.zeros(6, dtype=torch.float64))
@@ -84,7 +84,7 @@ def test_to_their_own_statistics_features_stay_where_they_are(move: Callable[...
 
 @pytest.mark.parametrize("spread", [0.0, 1e-4])
 def test_what_hardly_varies_is_not_blown_up_into_texture(spread: float) -> None:
-    flat, lively = Statistics.of(_features(5, spread=spread)), Statistics.of(_features(6))
+    flat, lively = Statistics.from_features(_features(5, spread=spread)), Statistics.from_features(_features(6))
     matrix, offset = transport(flat, lively, LEAST)
     assert matrix.isfinite().all()
     assert offset.isfinite().all()

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from stylizer import Options, methods
-from stylizer.methods import Current, Style, Task
+from stylizer.methods import PreviewFn, StyleInput, Task
 from stylizer.options import MethodName
 from stylizer.styles import catalog
 from stylizer.tensors import to_tensor
@@ -29,7 +29,7 @@ def _itself(picture: Tensor) -> Tensor:
 def paint() -> Paint:
     """Paint by a method alone, at 64 pixels as a draft: paint("texture", photo, (style, share), ..., **options)."""
 
-    def report(step: int, total: int, current: Current) -> None:
+    def report(step: int, total: int, current: PreviewFn) -> None:
         assert 0 < step <= total
         assert current().isfinite().all()
 
@@ -42,7 +42,7 @@ def paint() -> Paint:
         **options: Any,
     ) -> Tensor:
         given: dict[str, Any] = {"quality": "draft", "size": 64} | options
-        weighted = tuple(Style(partial(_itself, picture), share) for picture, share in styles)
+        weighted = tuple(StyleInput(partial(_itself, picture), share) for picture, share in styles)
         with torch.inference_mode():
             return methods.load(method).paint(Task(photo, weighted, Options(**given), mask, content_mask, report))
 

@@ -17,7 +17,7 @@ from stylizer import Options, stylize
 from stylizer.errors import ImageError
 from stylizer.feedforward import network
 from stylizer.losses import style_loss, style_scales
-from stylizer.methods import Style, Task, feedforward
+from stylizer.methods import StyleInput, Task, feedforward
 from stylizer.styles import STATISTICS_SIDE, catalog
 from stylizer.synthesis.pyramid import resize
 from stylizer.tensors import to_tensor
@@ -108,7 +108,7 @@ def test_tiles_of_large_pictures_show_no_seam(paint: Paint, cat: Tensor, monkeyp
     reports: list[tuple[int, int]] = []
     task = Task(
         cat,
-        (Style(lambda: style),),
+        (StyleInput(lambda: style),),
         Options(size=160),
         None,
         None,
@@ -132,7 +132,7 @@ def test_tiles_of_large_pictures_show_no_seam(paint: Paint, cat: Tensor, monkeyp
     ],
 )
 def test_painting_begins_at_about_512_pixels_and_doubles(size: int, sides: list[int]) -> None:
-    levels = feedforward.level_sizes(size * 3 // 4, size)
+    levels = feedforward.coarse_to_fine_sizes(size * 3 // 4, size)
     assert [width for _, width in levels] == sides
     assert levels[-1] == (size * 3 // 4, size)
     assert all(abs(width * 3 / 4 - height) <= 1 for height, width in levels)
@@ -156,11 +156,11 @@ def test_strokes_grow_with_the_painting(paint: Paint, monkeypatch: pytest.Monkey
 def test_detail_is_what_the_photo_adds_at_the_new_size() -> None:
     photo = torch.rand(1, 3, 40, 48)
     coarse = resize(photo[0], (20, 24))[None]
-    assert (feedforward.with_detail(coarse, photo).float() / 255 - photo).abs().max() < 0.003
-    smooth = feedforward.enlarged(coarse, (40, 48)).clamp(0, 1)
+    assert (feedforward.upsample_with_detail(coarse, photo).float() / 255 - photo).abs().max() < 0.003
+    smooth = feedforward.upsample_bicubic(coarse, (40, 48)).clamp(0, 1)
     half = 0.5 * coarse
-    with_none = feedforward.with_detail(half, smooth).float() / 255
-    assert (with_none - feedforward.enlarged(half, (40, 48))).abs().mean() < 0.05
+    with_none = feedforward.upsample_with_detail(half, smooth).float() / 255
+    assert (with_none - feedforward.upsample_bicubic(half, (40, 48))).abs().mean() < 0.05
 
 
 def test_photo_judged_by_its_thumbnail_keeps_the_colors(

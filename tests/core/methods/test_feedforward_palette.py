@@ -13,7 +13,7 @@ from torch import Tensor
 
 from stylizer import Options, stylize
 from stylizer.color import Palette
-from stylizer.methods import Style, Task, feedforward
+from stylizer.methods import StyleInput, Task, feedforward
 from stylizer.style_cache import read_palette
 from stylizer.styles import catalog
 from stylizer.tensors import to_tensor
@@ -40,13 +40,13 @@ def _swatch(style: str) -> Tensor:
 def _unlikeness(image: Tensor, wanted: Tensor) -> float:
     """Mean difference of the quantiles of two pictures (1, 3, H, W) along the axes of Oklab."""
     at = torch.linspace(0.01, 0.99, 50)
-    ours, theirs = (Palette.of(picture[0]).pixels.quantile(at, dim=1) for picture in (image, wanted))
+    ours, theirs = (Palette.from_image(picture[0]).pixels.quantile(at, dim=1) for picture in (image, wanted))
     return float((ours - theirs).abs().mean())
 
 
 def _without_step(monkeypatch: pytest.MonkeyPatch, paint: Callable[[], Tensor]) -> Tensor:
     with monkeypatch.context() as patch:
-        patch.setattr(feedforward, "PALETTE", 0.0)
+        patch.setattr(feedforward, "PALETTE_AMOUNT", 0.0)
         return paint()
 
 
@@ -70,7 +70,7 @@ def test_large_painting_keeps_the_palette_at_every_level(
     """Each pass above the first level would dilute it."""
     style = _swatch("pen-hatching")
     monkeypatch.setattr(feedforward, "MAX_STYLE_SIDE", 40)
-    assert len(feedforward.level_sizes(*cat.shape[2:])) == 3
+    assert len(feedforward.coarse_to_fine_sizes(*cat.shape[2:])) == 3
 
     def painted() -> Tensor:
         return paint("feedforward", cat, (style, 1.0), size=160, quality="standard")
@@ -85,7 +85,7 @@ def test_blend_takes_the_mixed_palette(paint: Paint, cat: Tensor, monkeypatch: p
     at = torch.linspace(0.01, 0.99, 50)
 
     def away(image: Tensor) -> float:
-        return float((Palette.of(image[0]).pixels.quantile(at, 1) - mixed.pixels.quantile(at, 1)).abs().mean())
+        return float((Palette.from_image(image[0]).pixels.quantile(at, 1) - mixed.pixels.quantile(at, 1)).abs().mean())
 
     def painted() -> Tensor:
         return paint("feedforward", cat, (one, 0.5), (other, 0.5), size=160, quality="standard")
@@ -142,7 +142,7 @@ def test_preview_is_in_the_palette_of_the_painting(cat: Tensor) -> None:
     style, previews = _swatch("pen-hatching"), []
     task = Task(
         cat,
-        (Style(lambda: style),),
+        (StyleInput(lambda: style),),
         Options(size=160),
         None,
         None,

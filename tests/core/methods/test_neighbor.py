@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from stylizer import Options, stylize
-from stylizer.methods import Style, Task, neighbor
+from stylizer.methods import StyleInput, Task, neighbor
 from stylizer.synthesis.pyramid import gaussian_blur
 from stylizer.tensors import to_tensor
 
@@ -128,7 +128,7 @@ def test_structure_is_kept_where_the_content_mask_is_white(painted: Paint, cat: 
 
 
 def test_a_black_mask_returns_the_photo_unpainted(cat: Tensor) -> None:
-    unread = Style(lambda: pytest.fail("the style was read"))
+    unread = StyleInput(lambda: pytest.fail("the style was read"))
     steps: list[tuple[int, int]] = []
     task = Task(cat, (unread,), Options(), cat[:, :1] * 0, None, lambda step, total, _: steps.append((step, total)))
     assert neighbor.paint(task) is cat

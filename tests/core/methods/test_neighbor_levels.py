@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from stylizer import Options
-from stylizer.methods import Current, Style, Task, neighbor
-from stylizer.methods.neighbor import COARSEST_SIDE, Level, levels_for
+from stylizer.methods import PreviewFn, StyleInput, Task, neighbor
+from stylizer.methods.neighbor import COARSEST_SIDE, Level, plan_levels
 from stylizer.options import Quality
 from stylizer.synthesis import bank_cache, hypercolumns
 from stylizer.synthesis.pyramid import gaussian_blur, resize
@@ -33,7 +33,7 @@ def small_levels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(neighbor, "COARSEST_SIDE", 32)
     monkeypatch.setattr(neighbor, "BASE_SIDE", 64)
     monkeypatch.setattr(neighbor, "TILE", 64)
-    monkeypatch.setattr(bank_cache, "_kept", OrderedDict())  # without banks in bfloat16
+    monkeypatch.setattr(bank_cache, "_cache", OrderedDict())  # without banks in bfloat16
     for module in (neighbor, hypercolumns):
         monkeypatch.setattr(module, "autocast_dtype", lambda _: torch.float32)
 
@@ -64,7 +64,7 @@ def _fine(picture: Tensor) -> float:
     ],
 )
 def test_levels_double_from_about_64_to_the_output(side: int, expected: list[tuple[int, int]]) -> None:
-    levels = levels_for(side // 2, side)
+    levels = plan_levels(side // 2, side)
     assert [(level.size[1], level.depth) for level in levels] == expected
     assert levels[-1].size == (side // 2, side)
     assert min(level.size[1] for level in levels) <= COARSEST_SIDE * 2**0.5
@@ -72,8 +72,8 @@ def test_levels_double_from_about_64_to_the_output(side: int, expected: list[tup
 
 def test_a_level_knows_its_tiles() -> None:
     searched, refined = Level((300, 500), 0), Level((1500, 2000), -2)
-    assert len(neighbor._tiles_of(searched)) == 1
-    assert len(neighbor._tiles_of(refined)) == len(neighbor._tiles_of(refined, halo=13)) == 2 * 3
+    assert len(neighbor._level_tiles(searched)) == 1
+    assert len(neighbor._level_tiles(refined)) == len(neighbor._level_tiles(refined, halo=13)) == 2 * 3
 
 
 def test_matches_are_carried_to_the_next_scale_as_in_a_loop() -> None:
@@ -95,12 +95,12 @@ def _reported(photo: Tensor, style: Tensor, options: Options) -> tuple[Tensor, l
     """A painting, with steps, total and preview of each report."""
     reports: list[tuple[int, int, Tensor]] = []
 
-    def report(step: int, total: int, current: Current) -> None:
+    def report(step: int, total: int, current: PreviewFn) -> None:
         if not reports or step > reports[-1][0]:  # the same is reported again where a step takes long
             reports.append((step, total, current().clone()))
 
     with torch.inference_mode():
-        return neighbor.paint(Task(photo, (Style(lambda: style),), options, None, None, report)), reports
+        return neighbor.paint(Task(photo, (StyleInput(lambda: style),), options, None, None, report)), reports
 
 
 def test_drafts_are_softer_and_high_quality_takes_more_steps(cat: Tensor, swirls: Tensor) -> None:
@@ -141,13 +141,13 @@ def test_an_error_raised_by_report_ends_the_painting(cat: Tensor, swirls: Tensor
 
     steps: list[int] = []
 
-    def report(step: int, _total: int, _current: Current) -> None:
+    def report(step: int, _total: int, _current: PreviewFn) -> None:
         steps.append(step)
         if step == at:
             raise Stop
 
     with pytest.raises(Stop), torch.inference_mode():
-        neighbor.paint(Task(cat, (Style(lambda: swirls),), Options(size=SIDE), None, None, report))
+        neighbor.paint(Task(cat, (StyleInput(lambda: swirls),), Options(size=SIDE), None, None, report))
     assert sorted(set(steps)) == list(range(1, at + 1))
     assert steps.count(at) == 1
 
@@ -218,7 +218,7 @@ def test_odd_sizes_can_be_refined(painted: Paint, swirls: Tensor, size: tuple[in
 def test_a_kept_bank_changes_no_pixel(
     painted: Paint, cat: Tensor, swirls: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bank_cache, "_kept", OrderedDict())
+    monkeypatch.setattr(bank_cache, "_cache", OrderedDict())
     first = painted(cat, (swirls, 1.0))
     assert torch.equal(painted(cat, (swirls, 1.0)), first)
 
@@ -226,19 +226,19 @@ def test_a_kept_bank_changes_no_pixel(
 def test_the_second_painting_in_a_style_makes_no_bank(
     painted: Paint, cat: Tensor, swirls: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bank_cache, "_kept", OrderedDict())
+    monkeypatch.setattr(bank_cache, "_cache", OrderedDict())
     made: list[Tensor] = []
-    make = StyleBank.of
+    make = StyleBank.build
 
     def count(style: Tensor, encoding: Encoding | None = None, **options: Any) -> StyleBank:
         made.append(style)
         return make(style, encoding, **options)
 
-    monkeypatch.setattr(StyleBank, "of", count)
+    monkeypatch.setattr(StyleBank, "build", count)
     painted(cat, (swirls, 1.0))
     first = len(made)
     painted(cat.flip(3), (swirls.clone(), 1.0), seed=3)
-    assert len(made) == first == len(levels_for(cat.shape[2], cat.shape[3]))
+    assert len(made) == first == len(plan_levels(cat.shape[2], cat.shape[3]))
     painted(cat, (swirls, 1.0), style_scale=0.5)
     assert len(made) > first
 

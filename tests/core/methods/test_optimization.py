@@ -15,9 +15,9 @@ from stylizer import Options, features, methods, style_cache, stylize
 from stylizer.features.statistics import Statistics
 from stylizer.feedforward.style_statistics import StyleStatistics
 from stylizer.losses import style_loss, style_scales
-from stylizer.methods import Style, Task
-from stylizer.methods.optimization import COARSEST, levels_for
-from stylizer.style_folder import measure
+from stylizer.methods import StyleInput, Task
+from stylizer.methods.optimization import COARSEST_SIDE, count_levels
+from stylizer.style_folder import compute_statistics
 from stylizer.tensors import to_image
 
 Paint = Callable[..., Tensor]
@@ -39,7 +39,7 @@ def _seen(image: Tensor, part: slice = slice(None)) -> list[Statistics]:
     """What the shipped encoder sees of (a part of) a picture."""
     network = features.load("compact")
     with torch.no_grad():
-        return [Statistics.of(tap) for tap in network(image[..., part])]
+        return [Statistics.from_features(tap) for tap in network(image[..., part])]
 
 
 def _distance(image: Tensor, style: Tensor, part: slice = slice(None)) -> float:
@@ -61,14 +61,14 @@ def test_style_is_painted_by_its_stored_looks_not_its_swatch(tmp_path: Path) -> 
     photo, work = _hills(), _checks(64, 64)
     likeness = work.flatten(2)[..., torch.randperm(64 * 64, generator=torch.Generator().manual_seed(0))].view_as(work)
     file = tmp_path / "look.safetensors"
-    style_cache.save(file, *measure(to_image(work), (64,)))
+    style_cache.save(file, *compute_statistics(to_image(work), (64,)))
 
     def painted(picture: Tensor, *, stored: bool, **options: Any) -> Tensor:
         def look(part: float) -> StyleStatistics | None:
             return style_cache.statistics_at(file, 64 * part) if stored else None
 
         given: dict[str, Any] = {"size": 64, "quality": "draft"} | options
-        task = Task(photo, (Style(lambda: picture, 1.0, look),), Options(**given), None, None, lambda *_: None)
+        task = Task(photo, (StyleInput(lambda: picture, 1.0, look),), Options(**given), None, None, lambda *_: None)
         return methods.load("optimization").paint(task)
 
     by_work, by_likeness, by_stored = (
@@ -109,9 +109,9 @@ def test_where_the_mask_is_black_nothing_is_painted_at_all(paint: Paint) -> None
 
 def test_coarsest_level_has_about_one_size_for_all_paintings() -> None:
     for long_side in (64, 100, 128, 200, 512, 1000, 2048):
-        coarsest = long_side / 2 ** (levels_for(long_side) - 1)
-        assert coarsest <= 1.5 * COARSEST
-        assert levels_for(long_side) == 1 or coarsest >= COARSEST / 1.5
+        coarsest = long_side / 2 ** (count_levels(long_side) - 1)
+        assert coarsest <= 1.5 * COARSEST_SIDE
+        assert count_levels(long_side) == 1 or coarsest >= COARSEST_SIDE / 1.5
 
 
 def test_painting_names_its_method_and_opens_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:

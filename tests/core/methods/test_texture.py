@@ -10,17 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from stylizer.methods.texture import patches_for
+from stylizer.methods.texture import patch_sizes
 
 Paint = Callable[..., Tensor]
 
 
 def test_at_the_papers_size_patches_are_the_papers() -> None:
-    assert patches_for(400, [torch.zeros(3, 400, 300)]) == [(33, 28), (21, 18), (13, 8), (9, 5)]
+    assert patch_sizes(400, [torch.zeros(3, 400, 300)]) == [(33, 28), (21, 18), (13, 8), (9, 5)]
 
 
 def test_patches_grow_with_the_painting() -> None:
-    small, large = (patches_for(size, [torch.zeros(3, size, size)]) for size in (400, 1200))
+    small, large = (patch_sizes(size, [torch.zeros(3, size, size)]) for size in (400, 1200))
     for (patch, gap), (larger_patch, larger_gap) in zip(small, large, strict=True):
         assert larger_patch == pytest.approx(3 * patch, abs=1)
         assert larger_gap == pytest.approx(3 * gap, abs=2)
@@ -34,7 +34,7 @@ def test_patches_grow_with_the_painting() -> None:
 def test_patches_are_odd_overlap_or_touch_and_fit_every_picture(
     long_side: int, pictures: list[tuple[int, int]]
 ) -> None:
-    fitted = patches_for(long_side, [torch.zeros(3, *size) for size in pictures])
+    fitted = patch_sizes(long_side, [torch.zeros(3, *size) for size in pictures])
     sides = [patch for patch, _ in fitted]
     assert sides == sorted(sides, reverse=True)
     for patch, gap in fitted:

@@ -19,20 +19,20 @@ Size = tuple[int, int]
 
 @pytest.fixture(autouse=True)
 def empty_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bank_cache, "_kept", OrderedDict())
+    monkeypatch.setattr(bank_cache, "_cache", OrderedDict())
 
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> list[Size]:
     """Sizes of the banks made so far; those of the cache are made as ever."""
     sizes: list[Size] = []
-    make = StyleBank.of
+    make = StyleBank.build
 
     def count(style: Tensor, encoding: Encoding | None = None, **options: Any) -> StyleBank:
         sizes.append((style.shape[2], style.shape[3]))
         return make(style, encoding, **options)
 
-    monkeypatch.setattr(StyleBank, "of", count)
+    monkeypatch.setattr(StyleBank, "build", count)
     return sizes
 
 
@@ -86,7 +86,7 @@ def test_bank_is_its_own_finer_one_without_more_detail(made: list[Size]) -> None
 
 def test_bank_reports_each_tile_and_can_be_canceled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(style_bank, "TILE", 16)
-    monkeypatch.setattr(bank_cache, "MAX_KEPT_PIXELS", 0)
+    monkeypatch.setattr(bank_cache, "MAX_CACHED_BANK_PIXELS", 0)
     tiles: list[int] = []
     ScaledStyle(_noise(32, 48)).bank(48, on_tile=lambda: tiles.append(1))
     assert len(tiles) == 2 * 3
@@ -101,15 +101,15 @@ def test_a_bank_with_a_given_encoding_or_a_large_one_is_not_kept(
     coarse = style.bank(16)
     fine = [style.bank(32, coarse) for _ in range(2)]
     assert fine[0].encoding is coarse.encoding
-    monkeypatch.setattr(bank_cache, "MAX_KEPT_PIXELS", 32 * 32 - 1)
+    monkeypatch.setattr(bank_cache, "MAX_CACHED_BANK_PIXELS", 32 * 32 - 1)
     for _ in range(2):
         style.bank(32)
     assert made == [(16, 16), *[(32, 32)] * 4]
-    assert len(bank_cache._kept) == 1
+    assert len(bank_cache._cache) == 1
 
 
 def test_the_bank_used_least_recently_is_evicted(made: list[Size], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bank_cache, "KEPT_PIXELS", 2 * 16 * 16)
+    monkeypatch.setattr(bank_cache, "CACHE_PIXELS", 2 * 16 * 16)
     a, b, c = (ScaledStyle(_noise(16, 16, seed)) for seed in range(3))
     for style in (a, b, a, c):
         style.bank(16)
@@ -118,15 +118,15 @@ def test_the_bank_used_least_recently_is_evicted(made: list[Size], monkeypatch: 
     assert len(made) == 3
     b.bank(16)
     assert len(made) == 4
-    assert len(bank_cache._kept) == 2
+    assert len(bank_cache._cache) == 2
 
 
 def test_many_threads_get_equal_banks_and_respect_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bank_cache, "KEPT_PIXELS", 2 * 16 * 16)
+    monkeypatch.setattr(bank_cache, "CACHE_PIXELS", 2 * 16 * 16)
     pictures = [_noise(16, 16, seed) for seed in range(3)]
-    expected = [StyleBank.of(picture).keys for picture in pictures]
+    expected = [StyleBank.build(picture).keys for picture in pictures]
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda index: ScaledStyle(pictures[index % 3]).bank(16).keys, range(48)))
     for index, keys in enumerate(found):
         torch.testing.assert_close(keys, expected[index % 3])
-    assert len(bank_cache._kept) == 2
+    assert len(bank_cache._cache) == 2

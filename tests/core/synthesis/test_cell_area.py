@@ -22,7 +22,7 @@ def test_cells_cover_the_picture(size: tuple[int, int], expected: tuple[int, int
 def test_an_area_is_its_tile_and_the_halo_within_the_picture(size: tuple[int, int]) -> None:
     rows, columns = cells_in(size)
     for tile in tiles(size, SIDE, reach=REACH):
-        area = CellArea.of(tile, size, HALO)
+        area = CellArea.from_tile(tile, size, HALO)
         own = [(y // CELL, x // CELL) for y in range(tile.top, tile.bottom) for x in range(tile.left, tile.right)]
         down, across = ([place[axis] for place in own] for axis in (0, 1))
         assert area.top == max(0, min(down) - HALO)
@@ -36,8 +36,8 @@ def test_cells_and_pixels_are_cut_at_the_same_place(size: tuple[int, int]) -> No
     """Each pixel holds its own row and column, so what is cut tells where it is from."""
     place = torch.stack(torch.meshgrid(torch.arange(size[0]), torch.arange(size[1]), indexing="ij"))[None].float()
     for tile in tiles(size, SIDE, reach=REACH):
-        area = CellArea.of(tile, size, HALO)
-        seen = tile.cut(place)
+        area = CellArea.from_tile(tile, size, HALO)
+        seen = tile.extract(place)
         pixels, cells = area.pixels(seen), area.cells(seen[0, :, ::CELL, ::CELL])
         assert pixels.shape[2:] == (CELL * area.size[0], CELL * area.size[1])
         assert cells.shape[1:] == area.size
@@ -46,7 +46,7 @@ def test_cells_and_pixels_are_cut_at_the_same_place(size: tuple[int, int]) -> No
             assert cells[0, row, 0] == CELL * (area.top + row)
         for column in range(area.size[1]):
             assert cells[1, 0, column] == CELL * (area.left + column)
-        assert torch.equal(area.own_pixels(pixels), tile.of(place))
+        assert torch.equal(area.crop_to_tile(pixels), tile.view(place))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -55,7 +55,7 @@ def test_stored_cells_of_all_tiles_make_the_whole_grid(size: tuple[int, int]) ->
     expected = torch.arange(2 * rows * columns).view(2, rows, columns)
     whole = torch.full_like(expected, -1)
     for tile in tiles(size, SIDE, reach=REACH):
-        area = CellArea.of(tile, size, HALO)
+        area = CellArea.from_tile(tile, size, HALO)
         area.store(expected[:, area.top : area.bottom, area.left : area.right], whole)
     assert torch.equal(whole, expected)
 
@@ -64,7 +64,7 @@ def test_stored_cells_of_all_tiles_make_the_whole_grid(size: tuple[int, int]) ->
 def test_parents_lie_under_their_cells_at_half_the_size(fine: tuple[int, int], coarse: tuple[int, int]) -> None:
     size = (fine[0] * CELL, fine[1] * CELL)
     for tile in tiles(size, SIDE, reach=REACH):
-        area = CellArea.of(tile, size, 1)
+        area = CellArea.from_tile(tile, size, 1)
         parent, part = area.parents(fine, coarse)
         for axis, begin in ((0, area.top), (1, area.left)):
             for index in range(area.size[axis]):
@@ -77,7 +77,7 @@ def test_parents_lie_under_their_cells_at_half_the_size(fine: tuple[int, int], c
 def test_parents_of_doubled_grids_are_indices_halved() -> None:
     size = (64, 48)
     (tile,) = tiles(size, 64, reach=REACH)
-    parent, part = CellArea.of(tile, size).parents((16, 12), (8, 6))
+    parent, part = CellArea.from_tile(tile, size).parents((16, 12), (8, 6))
     cell = torch.stack(torch.meshgrid(torch.arange(16), torch.arange(12), indexing="ij"))
     assert torch.equal(parent, cell // 2)
     assert torch.equal(part, cell % 2)

@@ -11,14 +11,14 @@ from torch import Tensor
 from stylizer.synthesis import neighbor_search
 from stylizer.synthesis.neighbor_search import (
     _nearest_seeds,
-    continue_matches,
-    grow_pieces,
     hubness_cost,
     most_similar,
+    propagate_matches,
     search,
+    spread_seeds,
 )
 
-NEIGHBORS = ((0, 1), (0, -1), (1, 0), (-1, 0))  # as `continue_matches` takes them: from the left, the right, ...
+NEIGHBORS = ((0, 1), (0, -1), (1, 0), (-1, 0))  # as `propagate_matches` takes them: from the left, the right, ...
 
 
 def _noise(*shape: int, seed: int = 0) -> Tensor:
@@ -158,7 +158,7 @@ def _swept_by_loop(matches: Tensor, queries: Tensor, keys: Tensor, bonus: float)
 )
 def test_a_sweep_equals_a_loop_over_cells(rows: int, columns: int, style: tuple[int, int], bonus: float) -> None:
     matches, queries, keys = _matches(rows, columns, style), _units(rows, columns, 4), _units(*style, 4, seed=1)
-    swept = continue_matches(matches, queries, keys, bonus=bonus, sweeps=1)
+    swept = propagate_matches(matches, queries, keys, bonus=bonus, sweeps=1)
     assert torch.equal(swept, _swept_by_loop(matches, queries, keys, bonus))
 
 
@@ -166,9 +166,9 @@ def test_sweeps_follow_one_another() -> None:
     matches, queries, keys = _matches(6, 7, (8, 9)), _units(6, 7, 4), _units(8, 9, 4, seed=1)
     expected = matches
     for _ in range(3):
-        expected = continue_matches(expected, queries, keys, bonus=0.25, sweeps=1)
-    assert torch.equal(continue_matches(matches, queries, keys, bonus=0.25, sweeps=3), expected)
-    assert torch.equal(continue_matches(matches, queries, keys, bonus=0.25, sweeps=0), matches)
+        expected = propagate_matches(expected, queries, keys, bonus=0.25, sweeps=1)
+    assert torch.equal(propagate_matches(matches, queries, keys, bonus=0.25, sweeps=3), expected)
+    assert torch.equal(propagate_matches(matches, queries, keys, bonus=0.25, sweeps=0), matches)
 
 
 def _broken_seams(matches: Tensor) -> float:
@@ -182,7 +182,7 @@ def test_sweeps_close_the_holes_of_a_piece_where_all_are_alike() -> None:
     hole = torch.zeros(20, 20, dtype=torch.bool)
     hole[2:18:3, 2:18:3] = True
     broken = torch.where(hole, _matches(20, 20, (40, 40)), piece)
-    closed = continue_matches(broken, torch.ones(20, 20, 2), torch.ones(40, 40, 2), bonus=0.25, sweeps=2)
+    closed = propagate_matches(broken, torch.ones(20, 20, 2), torch.ones(40, 40, 2), bonus=0.25, sweeps=2)
     assert torch.equal(closed, piece)
 
 
@@ -190,24 +190,24 @@ def test_a_piece_is_not_continued_against_a_large_loss() -> None:
     """Cell and key are the same one-hot vectors: another match loses 1, more than all that neighbors can give."""
     units = torch.eye(16).view(4, 4, 16)
     matches = torch.stack(torch.meshgrid(torch.arange(4), torch.arange(4), indexing="ij"))
-    assert torch.equal(continue_matches(matches, units, units, bonus=0.1, sweeps=5), matches)
+    assert torch.equal(propagate_matches(matches, units, units, bonus=0.1, sweeps=5), matches)
 
 
 def test_keys_in_half_precision_are_continued_alike() -> None:
     matches, queries, keys = _matches(6, 7, (8, 9)), _units(6, 7, 4), _units(8, 9, 4, seed=1).half()
-    halves = continue_matches(matches, queries, keys, bonus=0.25, sweeps=2)
-    assert torch.equal(halves, continue_matches(matches, queries, keys.float(), bonus=0.25, sweeps=2))
+    halves = propagate_matches(matches, queries, keys, bonus=0.25, sweeps=2)
+    assert torch.equal(halves, propagate_matches(matches, queries, keys.float(), bonus=0.25, sweeps=2))
 
 
 def test_without_a_bonus_the_best_matches_stay() -> None:
     queries, keys = _units(12, 13, 4), _units(9, 8, 4, seed=1)
     matches, queries, keys = search(queries, keys, 4, torch.float32, _generator())
-    assert torch.equal(grow_pieces(matches, queries, keys, bonus=0, spacing=4, generator=_generator()), matches)
+    assert torch.equal(spread_seeds(matches, queries, keys, bonus=0, spacing=4, generator=_generator()), matches)
 
 
 def test_pieces_grow_from_seeds_as_in_a_loop() -> None:
     matches, queries, keys = _matches(12, 13, (9, 8)), _units(12, 13, 4), _units(9, 8, 4, seed=1)
-    grown = grow_pieces(matches, queries, keys, bonus=0.5, spacing=4, generator=_generator(3))
+    grown = spread_seeds(matches, queries, keys, bonus=0.5, spacing=4, generator=_generator(3))
     seeds = _nearest_seeds(12, 13, 4, _generator(3))
     rejected = accepted = 0
     for row in range(12):
@@ -228,7 +228,7 @@ def test_pieces_grow_from_seeds_as_in_a_loop() -> None:
 
 def test_seeds_spread_pieces_where_all_cells_match_one_place() -> None:
     matches = torch.full((2, 24, 24), 20)
-    grown = grow_pieces(
+    grown = spread_seeds(
         matches, torch.ones(24, 24, 2), torch.ones(50, 50, 2), bonus=0.5, spacing=8, generator=_generator()
     )
     assert _broken_seams(matches) == 1

@@ -34,7 +34,7 @@ def _some_picture(grid: PatchGrid) -> Tensor:
 @given(_grids(holes=True))
 def test_cutting_takes_each_patch_from_its_place(grid: PatchGrid) -> None:
     padded = _some_picture(grid)
-    patches = grid.cut(padded)
+    patches = grid.extract(padded)
     assert patches.shape == (2, grid.rows, grid.columns, grid.patch, grid.patch)
     for i in range(grid.rows):
         for j in range(grid.columns):
@@ -58,7 +58,7 @@ def test_adding_patches_is_what_a_plain_loop_does(grid: PatchGrid) -> None:
 @given(_grids(holes=True))
 def test_adding_is_the_adjoint_of_cutting(grid: PatchGrid) -> None:
     padded, patches = _some_picture(grid).double(), _some_patches(grid).double()
-    assert (grid.cut(padded) * patches).sum() == (padded * grid.overlap_add(patches)).sum()
+    assert (grid.extract(padded) * patches).sum() == (padded * grid.overlap_add(patches)).sum()
 
 
 @settings(max_examples=150, deadline=None)

@@ -58,7 +58,7 @@ def test_a_picture_cut_from_the_style_finds_itself() -> None:
     source = PatchSource(style, UsageMap(), patch=7, stride=1, generator=torch.Generator().manual_seed(0))
     grid = PatchGrid(7 + 2 * 4, 7 + 4, 7, 4)
     piece = style[:, 5 : 5 + grid.height, 9 : 9 + grid.width]
-    assert torch.equal(source.match(piece, grid), grid.cut(piece))
+    assert torch.equal(source.match(piece, grid), grid.extract(piece))
 
 
 def test_usage_averages_to_1_and_is_highest_at_used_patches() -> None:
@@ -68,7 +68,7 @@ def test_usage_averages_to_1_and_is_highest_at_used_patches() -> None:
     usage.record((20, 30), tops, lefts, 4, error=torch.tensor([[0.01]]))
     whole = usage.penalty((20, 30), 1, 1, 1)
     assert whole is not None
-    share = whole.view(20, 30) / (patch_source.EVENNESS * 0.01)
+    share = whole.view(20, 30) / (patch_source.USAGE_PENALTY * 0.01)
     torch.testing.assert_close(share.mean(), torch.tensor(1.0))
     assert share[2:6, 5:9].min() == share.max()
     torch.testing.assert_close(share[2:6, 5:9].sum() / share[10:14, 20:24].sum(), torch.tensor(3.0))
@@ -112,7 +112,7 @@ def test_every_style_gets_its_share_of_the_patches(shares: tuple[float, ...]) ->
     # The later styles fit what the one before has painted best of all: fit alone would let them take from one only.
     grid = PatchGrid(60, 60, 5, 3)
     padded = grid.pad(_noise(3, 60, 60))
-    under = grid.cut(padded)
+    under = grid.extract(padded)
     near = (torch.arange(grid.columns) >= grid.columns // 2).view(1, 1, -1, 1, 1)
     patches = [
         under + torch.where(near, 0.5 / 2**k, 0.5 + 0.5 * k) * _noise(*under.shape, seed=k + 1)
@@ -128,9 +128,9 @@ def test_a_style_gets_the_places_where_it_fits_best() -> None:
     dark_and_light = torch.zeros(3, 40, 40)
     dark_and_light[:, :, 20:] = 1
     padded = grid.pad(dark_and_light)
-    dark, light = torch.zeros_like(grid.cut(padded)), torch.ones_like(grid.cut(padded))
+    dark, light = torch.zeros_like(grid.extract(padded)), torch.ones_like(grid.extract(padded))
     owner = assign_patches(padded, grid, [dark, light], [0.5, 0.5])
-    assert torch.equal(select_patches([dark, light], owner), grid.cut(padded))
+    assert torch.equal(select_patches([dark, light], owner), grid.extract(padded))
 
 
 def test_selected_patches_are_those_of_each_places_owner() -> None:

@@ -53,7 +53,7 @@ def _reweighted_least_squares(image: Tensor, patches: Tensor, grid: PatchGrid, r
         for i in range(grid.rows):
             for j in range(grid.columns):
                 top, left = i * grid.gap, j * grid.gap
-                squared = max(_residual(picture, stock[:, i, j], top, left), robust_aggregation.SMALLEST_RESIDUAL)
+                squared = max(_residual(picture, stock[:, i, j], top, left), robust_aggregation.MIN_RESIDUAL)
                 weight = np.sqrt(squared) ** (r - 2)
                 for y in range(grid.patch):
                     for x in range(grid.patch):
@@ -106,14 +106,14 @@ def test_exponent_2_is_the_weighted_mean_wherever_it_starts() -> None:
 def test_patches_that_agree_come_back_as_they_are() -> None:
     grid = PatchGrid(20, 17, 7, 3, 2, 1)
     picture = torch.rand(3, 20, 17, generator=torch.Generator().manual_seed(0))
-    result = aggregate(torch.zeros_like(picture), grid.cut(grid.pad(picture)), grid, exponent=0.8, rounds=3)
+    result = aggregate(torch.zeros_like(picture), grid.extract(grid.pad(picture)), grid, exponent=0.8, rounds=3)
     torch.testing.assert_close(result, picture, atol=1e-5, rtol=0)
 
 
 def test_outlying_patch_is_suppressed_below_exponent_2() -> None:
     grid = PatchGrid(24, 24, 8, 2)
     picture = torch.full((3, 24, 24), 0.5)
-    patches = grid.cut(grid.pad(picture)).clone()
+    patches = grid.extract(grid.pad(picture)).clone()
     patches[:, 4, 4] = 1.0
     robust, plain = (
         aggregate(picture, patches, grid, exponent=exponent, rounds=10).sub(picture).abs().max().item()
@@ -128,5 +128,5 @@ def test_below_the_smallest_residual_all_patches_weigh_the_same() -> None:
     image, patches = _disagreeing(grid)
     mean = aggregate(image, patches, grid, exponent=2, rounds=1)
     for smallest, differs in ((1e-6, True), (10.0, False)):
-        result = aggregate(image, patches, grid, exponent=0.8, rounds=3, smallest_residual=smallest)
+        result = aggregate(image, patches, grid, exponent=0.8, rounds=3, min_residual=smallest)
         assert ((result - mean).abs().max() > 1e-3) == differs

@@ -15,7 +15,7 @@ from stylizer.synthesis.style_bank import (
     COLOR_COST,
     COLOR_SCALE,
     DIMENSIONS,
-    PIECE,
+    PATCH_SIDE,
     Encoding,
     StyleBank,
     as_rows,
@@ -92,11 +92,11 @@ def test_a_photo_equal_to_the_style_finds_itself() -> None:
 def test_pieces_equal_slices_of_the_mirrored_style(size: tuple[int, int]) -> None:
     style = _noise(1, 3, *size)
     rows, columns = -(-size[0] // CELL), -(-size[1] // CELL)
-    bank = StyleBank.of(style)
+    bank = StyleBank.build(style)
     assert bank.keys.shape == (rows, columns, len(bank.encoding.axes) + 4)
     matches = torch.stack(torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")).flip(2)
-    pieces = bank.pieces(matches)
-    assert pieces.shape == (3, rows, columns, PIECE, PIECE)
+    pieces = bank.patches(matches)
+    assert pieces.shape == (3, rows, columns, PATCH_SIDE, PATCH_SIDE)
 
     def mirrored(index: int, length: int) -> int:
         while not 0 <= index < length:
@@ -106,8 +106,8 @@ def test_pieces_equal_slices_of_the_mirrored_style(size: tuple[int, int]) -> Non
     for row in range(rows):
         for column in range(columns):
             top, left = matches[:, row, column].tolist()
-            down = [mirrored(CELL * top - CELL + y, size[0]) for y in range(PIECE)]
-            across = [mirrored(CELL * left - CELL + x, size[1]) for x in range(PIECE)]
+            down = [mirrored(CELL * top - CELL + y, size[0]) for y in range(PATCH_SIDE)]
+            across = [mirrored(CELL * left - CELL + x, size[1]) for x in range(PATCH_SIDE)]
             assert torch.equal(pieces[:, row, column], style[0][:, down][:, :, across])
 
 
@@ -115,13 +115,13 @@ def test_pieces_equal_slices_of_the_mirrored_style(size: tuple[int, int]) -> Non
 @torch.inference_mode()
 def test_a_bank_made_by_tiles_equals_one_made_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     style = _waves(150, 203)
-    whole = StyleBank.of(style)
+    whole = StyleBank.build(style)
     monkeypatch.setattr(style_bank, "TILE", 64)
-    tiled = StyleBank.of(style, whole.encoding)
+    tiled = StyleBank.build(style, whole.encoding)
     assert tiled.keys.dtype == torch.float16
     torch.testing.assert_close(tiled.keys.float(), whole.keys, atol=4e-3, rtol=2e-3)
     assert torch.equal(tiled.pixels, whole.pixels)
-    fitted = StyleBank.of(style).encoding  # from samples of other cells, but of the same style
+    fitted = StyleBank.build(style).encoding  # from samples of other cells, but of the same style
     torch.testing.assert_close(fitted.scale, whole.encoding.scale, atol=0, rtol=0.02)
     torch.testing.assert_close(fitted.color, whole.encoding.color, atol=0.01, rtol=0)
 
@@ -130,7 +130,7 @@ def test_a_bank_made_by_tiles_equals_one_made_as_a_whole(monkeypatch: pytest.Mon
 @torch.inference_mode()
 def test_keys_far_from_the_border_are_those_of_the_encoder_alone() -> None:
     style = _waves(152, 152)
-    bank = StyleBank.of(style)
+    bank = StyleBank.build(style)
     inside = (slice(None), slice(16, 22), slice(16, 22))
     expected = bank.encoding.keys(as_rows(hypercolumns(style)[inside]), as_rows(cell_colors(style)[inside]))
     torch.testing.assert_close(bank.keys[16:22, 16:22].flatten(0, 1), expected, atol=2e-3, rtol=0)
@@ -139,14 +139,14 @@ def test_keys_far_from_the_border_are_those_of_the_encoder_alone() -> None:
 @pytest.mark.parametrize("size", [(16, 16), (1, 16), (16, 3)])
 @torch.inference_mode()
 def test_the_smallest_styles_have_finite_keys(size: tuple[int, int]) -> None:
-    bank = StyleBank.of(_noise(1, 3, *size))
+    bank = StyleBank.build(_noise(1, 3, *size))
     assert bank.keys.isfinite().all()
     assert bank.pixels.shape == (3, CELL * (bank.keys.shape[0] + 2), CELL * (bank.keys.shape[1] + 2))
 
 
 @torch.inference_mode()
 def test_a_style_of_one_color_has_finite_keys_and_no_detail() -> None:
-    bank = StyleBank.of(torch.full((1, 3, 40, 40), 0.3))
+    bank = StyleBank.build(torch.full((1, 3, 40, 40), 0.3))
     assert bank.keys.isfinite().all()
     assert bank.detail == pytest.approx(0, abs=1e-5)
 
@@ -154,15 +154,15 @@ def test_a_style_of_one_color_has_finite_keys_and_no_detail() -> None:
 @torch.inference_mode()
 def test_detail_grows_with_the_contrast_of_fine_structure() -> None:
     stripes = (torch.arange(64) % 2).float().expand(1, 3, 64, 64)
-    faint, strong = (StyleBank.of(0.5 + contrast * (stripes - 0.5)).detail for contrast in (0.2, 0.8))
+    faint, strong = (StyleBank.build(0.5 + contrast * (stripes - 0.5)).detail for contrast in (0.2, 0.8))
     assert strong == pytest.approx(4 * faint, rel=0.05)
     assert strong == pytest.approx(0.4, rel=0.1)  # all of its deviation is lost at half the resolution
-    assert StyleBank.of(_waves(64, 64)).detail < strong / 4
+    assert StyleBank.build(_waves(64, 64)).detail < strong / 4
 
 
 @torch.inference_mode()
 def test_the_same_style_has_the_same_bank_whatever_the_seed() -> None:
     style = _waves(64, 64)
-    first = StyleBank.of(style)
+    first = StyleBank.build(style)
     torch.manual_seed(7)
-    assert torch.equal(StyleBank.of(style).keys, first.keys)
+    assert torch.equal(StyleBank.build(style).keys, first.keys)

@@ -3,27 +3,27 @@ from __future__ import annotations
 import torch
 
 from stylizer.synthesis.style_bank import StyleBank
-from stylizer.synthesis.voting import merge_pieces, piece_grid
+from stylizer.synthesis.voting import cell_patch_grid, merge_patches
 
 
 def _own_pieces(picture: torch.Tensor) -> torch.Tensor:
     """Pieces of a picture at their own places."""
     rows, columns = picture.shape[2] // 4, picture.shape[3] // 4
     places = torch.stack(torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij"))
-    return StyleBank.of(picture).pieces(places)
+    return StyleBank.build(picture).patches(places)
 
 
 def test_pieces_lie_around_their_cells() -> None:
     picture = torch.rand(1, 3, 16, 24)
-    grid, reflect_pad = piece_grid(picture)
-    cut = grid.cut(reflect_pad)
+    grid, reflect_pad = cell_patch_grid(picture)
+    cut = grid.extract(reflect_pad)
     assert cut.shape == (3, 4, 6, 12, 12)
     torch.testing.assert_close(cut[:, 2, 3, 4:8, 4:8], picture[0, :, 8:12, 12:16])
 
 
 def test_merge_of_own_pieces_is_the_picture() -> None:
     picture = torch.rand(1, 3, 24, 32)
-    merged = merge_pieces(picture, _own_pieces(picture), torch.zeros_like(picture), torch.zeros(1, 1, 24, 32), 2)
+    merged = merge_patches(picture, _own_pieces(picture), torch.zeros_like(picture), torch.zeros(1, 1, 24, 32), 2)
     # At the border pieces show the mirrored picture, which is not what lies there.
     torch.testing.assert_close(merged[..., 8:-8, 8:-8], picture[..., 8:-8, 8:-8], atol=1e-4, rtol=0)
 
@@ -32,7 +32,7 @@ def test_merge_votes_an_outlying_piece_down() -> None:
     picture = torch.full((1, 3, 24, 24), 0.5)
     pieces = _own_pieces(picture).clone()
     pieces[:, 3, 3] = 1.0
-    merged = merge_pieces(picture, pieces, picture, torch.zeros(1, 1, 24, 24), 3)
+    merged = merge_patches(picture, pieces, picture, torch.zeros(1, 1, 24, 24), 3)
     # By its window alone the piece would have more than a third of the vote in its middle.
     assert (merged - 0.5).abs().max() < 0.05
 
@@ -40,5 +40,5 @@ def test_merge_votes_an_outlying_piece_down() -> None:
 def test_fusion_weight_sets_the_share_of_the_guide() -> None:
     picture, guide = torch.full((1, 3, 16, 16), 0.2), torch.full((1, 3, 16, 16), 0.8)
     for weight, expected in ((0.0, 0.2), (1.0, 0.5), (3.0, 0.65), (1e6, 0.8)):
-        merged = merge_pieces(picture, _own_pieces(picture), guide, torch.full((1, 1, 16, 16), weight), 2)
+        merged = merge_patches(picture, _own_pieces(picture), guide, torch.full((1, 1, 16, 16), weight), 2)
         torch.testing.assert_close(merged, torch.full_like(merged, expected), atol=1e-3, rtol=0)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from stylizer import style_cache, styles
 from stylizer.feedforward.style_statistics import StyleStatistics
-from stylizer.style_folder import measure
+from stylizer.style_folder import compute_statistics
 from stylizer.tensors import to_tensor
 from training import style_folder, style_statistics
 from training.style_folder import SIDES, make
@@ -30,7 +30,7 @@ def _checks(side: int = 64) -> Image.Image:
 
 
 def test_synthesized_swatch_has_the_works_statistics_and_colors() -> None:
-    by_side, palette = measure(_checks(), (32, 64))
+    by_side, palette = compute_statistics(_checks(), (32, 64))
     image = synthesize(by_side, palette, (48, 64), steps=(6,))
     assert image.shape == (1, 3, 48, 64)
     noise = synthesize(by_side, palette, (48, 64), steps=(0,))
@@ -40,7 +40,7 @@ def test_synthesized_swatch_has_the_works_statistics_and_colors() -> None:
 
 
 def test_the_same_is_synthesized_every_time() -> None:
-    by_side, palette = measure(_checks(), (32,))
+    by_side, palette = compute_statistics(_checks(), (32,))
     first, again = (synthesize(by_side, palette, (24, 32), steps=(2,)) for _ in range(2))
     assert torch.equal(first, again)
 
