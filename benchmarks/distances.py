@@ -14,8 +14,8 @@ from PIL import Image
 from torch.nn import functional
 
 from stylizer.features import compact
-from training.judges import by_student, content_distance, style_distance
-from training.quality_distances import Yardstick, read
+from training.perceptual_distance import content_distance, student_extractor, style_distance
+from training.quality_distances import PerceptualMetric, read
 from training.teachers import load_teachers
 
 Distances = dict[str, tuple[float, float]]
@@ -38,13 +38,13 @@ def distances(photo: Path, style: Path, picture: Image.Image, teachers: Path | N
     with TemporaryDirectory() as folder:
         painting = Path(folder) / "painting.png"
         picture.save(painting, compress_level=1)
-        judge = by_student(compact.load(), taps=True, views=True)
+        judge = student_extractor(compact.load(), taps=True, views=True)
         original = read(photo)
         # A small painting's sides are rounded otherwise.
         painted = functional.interpolate(read(painting), original.shape[2:], mode="bilinear", antialias=True)
         ours, wanted, structure = map(judge, (painted, read(style), original))
         found = {COMPACT: (float(style_distance(ours, wanted)), float(content_distance(ours, structure)))}
         if teachers:
-            by_teachers = Yardstick(load_teachers(teachers)).distance(photo, style, painting)
+            by_teachers = PerceptualMetric(load_teachers(teachers)).distance(photo, style, painting)
             found[TEACHERS] = by_teachers.style, by_teachers.content
     return found

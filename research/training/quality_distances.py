@@ -1,7 +1,6 @@
-"""How far a painting is from its style and from its photo, under the teachers: the project's yardstick.
+"""The project's quality metric: style and content distance of paintings by the teachers.
 
-Unlike the judges that weights are trained and compared by, this one never changes: all layers, float32, every picture
-at a long side of 512 pixels, SqueezeNet shown the picture's very corner.
+Unlike the training losses it is fixed: all layers, float32, a long side of 512 pixels, no offset for SqueezeNet.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ from training.teachers import CONTENT_LAYERS, Teachers
 
 LONG_SIDE = 512
 Features = Mapping[str, Tensor]
-"""By layer: (C, h * w)."""
+"""Features (C, h * w) by layer."""
 
 
 class Moments(NamedTuple):
-    """Of one layer over one picture: mean (C,) and covariance (C, C) of its features."""
+    """Mean (C,) and covariance (C, C) of the features of a layer over an image."""
 
     mean: Tensor
     covariance: Tensor
@@ -34,11 +33,11 @@ class Moments(NamedTuple):
 
 @dataclass(frozen=True)
 class Distance:
-    """Of a painting.
+    """Distances of a painting to its style and photo.
 
     Attributes:
-        layers: Error of its statistics against the style's, by layer; 0 is the same statistics.
-        content: Difference of its structure from the photo's; 0 is the same structure, about 2 an unrelated one.
+        layers: Error of the statistics against the style's, by layer; 0 identical.
+        content: Difference from the photo's normalized features; 0 identical, about 2 unrelated.
     """
 
     layers: dict[str, float]
@@ -46,12 +45,12 @@ class Distance:
 
     @property
     def style(self) -> float:
-        """Mean of the errors over layers."""
+        """Mean error over layers."""
         return sum(self.layers.values()) / len(self.layers)
 
 
-class Yardstick:
-    """Measures paintings; what it has seen of the last styles and photos it remembers."""
+class PerceptualMetric:
+    """Measures paintings, with a cache of the last styles and photos."""
 
     def __init__(self, teachers: Teachers) -> None:
         self._teachers = Teachers(tuple(replace(teacher, offset=0) for teacher in teachers.teachers))
@@ -59,7 +58,7 @@ class Yardstick:
         self._of_photo = lru_cache(maxsize=4)(self._see_photo)
 
     def distance(self, photo: Path, style: Path, painting: Path) -> Distance:
-        """Measure `painting`, which may be of any size."""
+        """Return the distances of `painting`, which may have any size."""
         (height, width), structure = self._of_photo(photo)
         picture = functional.interpolate(read(painting), (height, width), mode="bilinear", antialias=True)
         features = self._features(picture)
@@ -77,19 +76,19 @@ class Yardstick:
 
 
 def read(path: Path) -> Tensor:
-    """An upright picture (1, 3, H, W) in [0, 1] with a long side of 512 pixels."""
+    """Read an upright image (1, 3, H, W) in [0, 1] with a long side of 512 pixels."""
     with Image.open(path) as file:
         picture = ImageOps.exif_transpose(file).convert("RGB")
     return to_tensor(picture.resize(long_side_to(LONG_SIDE, *picture.size), Image.Resampling.LANCZOS))
 
 
 def statistics(features: Features) -> dict[str, Moments]:
-    """Mean and covariance of every layer."""
+    """Return mean and covariance of every layer."""
     return {name: Moments(x.mean(1), torch.cov(x, correction=0)) for name, x in features.items()}
 
 
 def style_errors(ours: Mapping[str, Moments], theirs: Mapping[str, Moments]) -> dict[str, float]:
-    """By layer: the relative squared error of the mean plus that of the covariance."""
+    """Return the relative squared error of the mean plus that of the covariance by layer."""
     return {
         name: sum(
             float((a - b).square().sum() / b.square().sum()) for a, b in zip(ours[name], theirs[name], strict=True)
@@ -99,11 +98,11 @@ def style_errors(ours: Mapping[str, Moments], theirs: Mapping[str, Moments]) -> 
 
 
 def content_distance(ours: Features, theirs: Features) -> float:
-    """Mean squared difference of instance-normalized features, averaged over the content layers."""
+    """Return the mean squared difference of instance-normalized features, averaged over the content layers."""
     differences = [_normalized(ours[name]) - _normalized(theirs[name]) for name in CONTENT_LAYERS]
     return sum(float(difference.square().mean()) for difference in differences) / len(differences)
 
 
 def _normalized(x: Tensor) -> Tensor:
-    """Channels at mean 0 and deviation 1; those that see next to nothing are not blown up to it."""
+    """Normalize channels to mean 0 and deviation 1, without amplifying nearly constant ones."""
     return (x - x.mean(1, keepdim=True)) / (x.std(1, keepdim=True) + 1e-3 * x.std())

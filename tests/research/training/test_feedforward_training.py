@@ -11,10 +11,19 @@ from safetensors.torch import load_file, save_file
 from stylizer.features import compact
 from stylizer.feedforward import network
 from training import choose, feedforward
-from training.feedforward import KEEP_EVERY, KEPT_DECODERS, MARGIN, Batch, DecoderTraining, Settings, begin, halos
+from training.feedforward import (
+    KEEP_EVERY,
+    KEPT_DECODERS,
+    MARGIN,
+    Batch,
+    DecoderTraining,
+    Settings,
+    halos,
+    start_or_resume,
+)
 from training.pictures import find_pictures
 from training.quality import find_pairs
-from training.quality_distances import Yardstick
+from training.quality_distances import PerceptualMetric
 from training.runs import train
 from training.student import positions, structure
 from training.style_library import VARIANTS, StyleLibrary, Variant, view
@@ -47,7 +56,7 @@ def batches(library: StyleLibrary) -> Draw:
 
 def _take(steps: int, of: int, teachers: Teachers, draw: Draw, out: Path) -> DecoderTraining:
     out.mkdir(exist_ok=True)
-    run = begin(compact.load(), teachers, draw, SETTINGS, out)
+    run = start_or_resume(compact.load(), teachers, draw, SETTINGS, out)
     train(run, lambda: 1.0 if run.step >= steps else run.step / of, out)
     return run
 
@@ -66,7 +75,7 @@ def test_a_run_stopped_and_resumed_ends_with_the_weights_of_an_uninterrupted_one
 
 
 def test_the_decoder_learns_and_what_ships_is_its_average(teachers: Teachers, batches: Draw, tmp_path: Path) -> None:
-    run = begin(compact.load(), teachers, lambda step: batches(max(step, 0) % 2), SETTINGS, tmp_path)
+    run = start_or_resume(compact.load(), teachers, lambda step: batches(max(step, 0) % 2), SETTINGS, tmp_path)
 
     def loss() -> float:
         with torch.no_grad():
@@ -194,6 +203,6 @@ def test_a_decoder_is_measured_by_its_paintings(teachers: Teachers, folders: tup
         for key, value in load_file(network.WEIGHTS).items()
     }
     save_file(recolors, tmp_path / "recolors.safetensors")
-    pairs, yardstick = find_pairs(*folders)[:2], Yardstick(teachers)
-    shipped, plain = (choose.measure(p, pairs, yardstick) for p in (network.WEIGHTS, tmp_path / "recolors.safetensors"))
+    pairs, metric = find_pairs(*folders)[:2], PerceptualMetric(teachers)
+    shipped, plain = (choose.measure(p, pairs, metric) for p in (network.WEIGHTS, tmp_path / "recolors.safetensors"))
     assert 0 < plain.content < shipped.content < 2

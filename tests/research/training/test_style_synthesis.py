@@ -116,7 +116,7 @@ def test_the_command_makes_the_swatch_of_a_style_anew_from_what_is_stored(
     ("arguments", "words"),
     [
         (["Checks"], "name is 'Checks'; it must be 1 to 64 lowercase"),
-        (["checks"], "there is no style 'checks' whose swatch could be made anew; give a picture"),
+        (["checks"], "there is no style 'checks' whose swatch could be synthesized again; pass an image"),
         (["checks", "work.png", "--title", "Checks"], "a style from a picture needs --artist, --year, --description"),
     ],
 )
@@ -133,7 +133,7 @@ def test_a_swatch_is_not_made_from_what_another_encoder_saw(tmp_path: Path) -> N
     save_file(
         {"palette": torch.zeros(1, 3, dtype=torch.uint8)}, tmp_path / styles.STATISTICS_FILE, {"encoder": "0" * 64}
     )
-    with pytest.raises(ValueError, match="is of another encoder: make the style anew from its picture"):
+    with pytest.raises(ValueError, match="is from another encoder; create the style again from its image"):
         style_folder.synthesize_swatch(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [styles.STATISTICS_FILE]
 
