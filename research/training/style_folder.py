@@ -60,7 +60,7 @@ def make(
     folder.mkdir(parents=True, exist_ok=True)
     style_cache.save(folder / STATISTICS_FILE, by_side, palette)
     away = synthesize_swatch(folder, steps=steps)
-    # Last, since this makes it a style: whoever paints meanwhile sees none that is not finished.
+    # Written last: this file makes the folder a style, so concurrent readers never see an incomplete one.
     (folder / "style.toml").write_text(toml(facts), encoding="utf-8")
     return away
 
