@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from stylizer.features import compact
 from training.perceptual_distance import content_distance, student_extractor, style_distance
-from training.quality_distances import PerceptualMetric, read
+from training.quality_distances import Yardstick, read
 from training.teachers import load_teachers
 
 Distances = dict[str, tuple[float, float]]
@@ -45,6 +45,6 @@ def distances(photo: Path, style: Path, picture: Image.Image, teachers: Path | N
         ours, wanted, structure = map(judge, (painted, read(style), original))
         found = {COMPACT: (float(style_distance(ours, wanted)), float(content_distance(ours, structure)))}
         if teachers:
-            by_teachers = PerceptualMetric(load_teachers(teachers)).distance(photo, style, painting)
+            by_teachers = Yardstick(load_teachers(teachers)).distance(photo, style, painting)
             found[TEACHERS] = by_teachers.style, by_teachers.content
     return found

@@ -25,7 +25,7 @@ from stylizer.tensors import to_image
 from stylizer.tiles import tiles
 from training.feedforward import KEPT_DECODERS
 from training.quality import Pair, find_pairs
-from training.quality_distances import LONG_SIDE, PerceptualMetric, read
+from training.quality_distances import LONG_SIDE, Yardstick, read
 from training.teachers import add_teachers_flag, load_teachers
 
 
@@ -47,14 +47,14 @@ def paint(network: Network, photo: Tensor, style: Tensor) -> Tensor:
     )
 
 
-def measure(path: Path, pairs: Sequence[Pair], metric: PerceptualMetric) -> Candidate:
+def measure(path: Path, pairs: Sequence[Pair], yardstick: Yardstick) -> Candidate:
     """Paint every pair with the decoder at `path` and return its mean distances."""
     network, distances = networks.load(path), []
     with TemporaryDirectory() as folder:
         painting = Path(folder) / "painting.png"
         for pair in pairs:
             to_image(paint(network, read(pair.photo), read(pair.style))).save(painting)
-            distances.append(metric.distance(pair.photo, pair.style, painting))
+            distances.append(yardstick.distance(pair.photo, pair.style, painting))
     return Candidate(path, fmean(d.style for d in distances), fmean(d.content for d in distances))
 
 
@@ -76,10 +76,10 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     configure_process()
     pairs = find_pairs(arguments.content, arguments.style)
-    metric = PerceptualMetric(load_teachers(arguments.teachers))
+    yardstick = Yardstick(load_teachers(arguments.teachers))
     candidates = []
     for path in sorted(arguments.run.glob(KEPT_DECODERS)):
-        candidates.append(measure(path, pairs, metric))
+        candidates.append(measure(path, pairs, yardstick))
         print(f"{path.name}: style {candidates[-1].style:.4f}  content {candidates[-1].content:.4f}", flush=True)
     best = best_of(candidates, arguments.content_limit)
     shutil.copyfile(best.path, arguments.to)

@@ -2,9 +2,9 @@
 
     python -m training.quality --content photographs --style artworks
 
-paints every pair with every method, writes the paintings and one contact sheet per method, and prints the distances.
-Existing paintings are kept: pass `--again` after a change of the program. Figures are comparable only with the same
-teachers; number and names of the images determine the pairs.
+paints every pair of the set by every method, writes the paintings and one sheet a method to look at, and prints the
+distances. Started again it paints only what is missing: give `--again` after a change of the program. Figures compare
+only under the same teachers; how many pictures there are, and what they are called, decides the pairs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from stylizer.compute import configure_process
 from stylizer.options import QUALITIES, MethodName
 from stylizer.output import write_whole
 from training.pictures import SUFFIXES
-from training.quality_distances import Distance, PerceptualMetric
+from training.quality_distances import Distance, Yardstick
 from training.teachers import add_teachers_flag, load_teachers
 
 STYLES_EACH = 4
@@ -34,19 +34,19 @@ CELL = (320, 260)  # of a sheet, in pixels
 
 @dataclass(frozen=True)
 class Pair:
-    """A photo and a style."""
+    """A photo and the style it is painted in."""
 
     photo: Path
     style: Path
 
     @property
     def name(self) -> str:
-        """File name stem of the painting."""
+        """What its painting is called."""
         return f"{self.photo.stem}--{self.style.stem}"
 
 
 class Result(NamedTuple):
-    """A painting with its distances to style and photo, and its duration."""
+    """One painting: where it is, how far from its style and its photo, and how long it took."""
 
     pair: Pair
     painting: Path
@@ -55,7 +55,7 @@ class Result(NamedTuple):
 
 
 def find_pairs(content: Path, style: Path) -> list[Pair]:
-    """Pair photo i with artworks (2 i + 3 k) mod n, k = 0..3, without duplicates."""
+    """Photo i with artworks (2 i + 3 k) mod their number, k = 0..3; a pair that comes up twice counts once."""
     photos, artworks = (_pictures(folder) for folder in (content, style))
     return [
         Pair(photo, artworks[chosen])
@@ -75,7 +75,7 @@ def _pictures(folder: Path) -> list[Path]:
 
 
 def paint(pair: Pair, target: Path, method: MethodName, options: Options) -> None:
-    """Write the painting to `target`, a PNG with its duration in seconds as metadata."""
+    """Write the painting to `target`, a PNG that says how many seconds it took."""
     painting = stylize(pair.photo, pair.style, method=method, options=options)
     note = PngInfo()
     note.add_text("seconds", f"{painting.seconds:.2f}")
@@ -86,27 +86,22 @@ def paint(pair: Pair, target: Path, method: MethodName, options: Options) -> Non
 
 
 def seconds_of(painting: Path) -> float:
-    """Return the duration recorded by `paint`."""
+    """What `paint` noted."""
     with Image.open(painting) as file:
         return float(file.info["seconds"])
 
 
 def measure(
-    pairs: Sequence[Pair],
-    method: MethodName,
-    options: Options,
-    metric: PerceptualMetric,
-    folder: Path,
-    arguments: _Flags,
+    pairs: Sequence[Pair], method: MethodName, options: Options, yardstick: Yardstick, folder: Path, arguments: _Flags
 ) -> list[Result]:
-    """Paint what is missing, and print the distances of each painting."""
+    """Paint what is not there yet, and print the distances of each painting."""
     results = []
     for pair in pairs:
         target = folder / f"{pair.name}.png"
         kept = target.exists() and not arguments.again
         if not kept:
             paint(pair, target, method, options)
-        result = Result(pair, target, metric.distance(pair.photo, pair.style, target), seconds_of(target))
+        result = Result(pair, target, yardstick.distance(pair.photo, pair.style, target), seconds_of(target))
         results.append(result)
         print(_line(method, result, kept), flush=True)
         if arguments.layers:
@@ -121,7 +116,7 @@ def _line(method: MethodName, result: Result, kept: bool) -> str:
 
 
 def table(results: dict[MethodName, list[Result]]) -> str:
-    """Format the means of every method as a Markdown table."""
+    """The means of every method, in Markdown."""
     rows = ["| method | pairs | mean style | mean content | mean seconds |", "|---|---:|---:|---:|---:|"]
     for method, measured in results.items():
         style, content = (fmean(getattr(r.distance, name) for r in measured) for name in ("style", "content"))
@@ -131,7 +126,7 @@ def table(results: dict[MethodName, list[Result]]) -> str:
 
 
 def sheet(results: Sequence[Result]) -> Image.Image:
-    """Return the contact sheet of a method: a row per photo, followed by style and painting of each pair."""
+    """All paintings of a method: a row a photo, which comes first, and then each style beside its painting."""
     rows: dict[Path, list[Path]] = {}
     for result in results:
         rows.setdefault(result.pair.photo, [result.pair.photo]).extend([result.pair.style, result.painting])
@@ -166,10 +161,8 @@ def _parse(argv: Sequence[str] | None) -> _Flags:
     parser.add_argument("--methods", nargs="+", choices=METHOD_NAMES, default=METHOD_NAMES, help="(default: all)")
     parser.add_argument("--quality", choices=QUALITIES, default="standard", help="(%(default)s)")
     parser.add_argument("--size", type=int, default=512, help="long side of the paintings in pixels (%(default)s)")
-    parser.add_argument(
-        "--out", type=Path, default=Path("build/quality"), help="folder for the paintings (%(default)s)"
-    )
-    parser.add_argument("--again", action="store_true", help="repaint existing paintings")
+    parser.add_argument("--out", type=Path, default=Path("build/quality"), help="for the paintings (%(default)s)")
+    parser.add_argument("--again", action="store_true", help="paint also what has been painted before")
     parser.add_argument("--layers", action="store_true", help="print the style error of every layer too")
     return parser.parse_args(argv, _Flags())
 
@@ -179,12 +172,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = _parse(argv)
     configure_process()
     pairs = find_pairs(arguments.content, arguments.style)
-    metric = PerceptualMetric(load_teachers(arguments.teachers))
+    yardstick = Yardstick(load_teachers(arguments.teachers))
     options = Options(size=arguments.size, quality=arguments.quality)  # type: ignore[arg-type] # argparse checked it
     results = {}
     for method in arguments.methods:
         folder = arguments.out / f"{method}-{options.quality}-{options.size}"
-        results[method] = measure(pairs, method, options, metric, folder, arguments)
+        results[method] = measure(pairs, method, options, yardstick, folder, arguments)
         picture = folder.with_suffix(".jpg")
         sheet(results[method]).save(picture, quality=88)
         print(f"{method}: {picture}", flush=True)

@@ -1,6 +1,7 @@
-"""The project's quality metric: style and content distance of paintings by the teachers.
+"""How far a painting is from its style and from its photo, under the teachers: the project's yardstick.
 
-Unlike the training losses it is fixed: all layers, float32, a long side of 512 pixels, no offset for SqueezeNet.
+Unlike the judges that weights are trained and compared by, this one never changes: all layers, float32, every picture
+at a long side of 512 pixels, SqueezeNet shown the picture's very corner.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from training.teachers import CONTENT_LAYERS, Teachers
 
 LONG_SIDE = 512
 Features = Mapping[str, Tensor]
-"""Features (C, h * w) by layer."""
+"""By layer: (C, h * w)."""
 
 
 class Moments(NamedTuple):
-    """Mean (C,) and covariance (C, C) of the features of a layer over an image."""
+    """Of one layer over one picture: mean (C,) and covariance (C, C) of its features."""
 
     mean: Tensor
     covariance: Tensor
@@ -33,11 +34,11 @@ class Moments(NamedTuple):
 
 @dataclass(frozen=True)
 class Distance:
-    """Distances of a painting to its style and photo.
+    """Of a painting.
 
     Attributes:
-        layers: Error of the statistics against the style's, by layer; 0 identical.
-        content: Difference from the photo's normalized features; 0 identical, about 2 unrelated.
+        layers: Error of its statistics against the style's, by layer; 0 is the same statistics.
+        content: Difference of its structure from the photo's; 0 is the same structure, about 2 an unrelated one.
     """
 
     layers: dict[str, float]
@@ -45,12 +46,12 @@ class Distance:
 
     @property
     def style(self) -> float:
-        """Mean error over layers."""
+        """Mean of the errors over layers."""
         return sum(self.layers.values()) / len(self.layers)
 
 
-class PerceptualMetric:
-    """Measures paintings, with a cache of the last styles and photos."""
+class Yardstick:
+    """Measures paintings; what it has seen of the last styles and photos it remembers."""
 
     def __init__(self, teachers: Teachers) -> None:
         self._teachers = Teachers(tuple(replace(teacher, offset=0) for teacher in teachers.teachers))
@@ -58,7 +59,7 @@ class PerceptualMetric:
         self._of_photo = lru_cache(maxsize=4)(self._see_photo)
 
     def distance(self, photo: Path, style: Path, painting: Path) -> Distance:
-        """Return the distances of `painting`, which may have any size."""
+        """Measure `painting`, which may be of any size."""
         (height, width), structure = self._of_photo(photo)
         picture = functional.interpolate(read(painting), (height, width), mode="bilinear", antialias=True)
         features = self._features(picture)
@@ -76,19 +77,19 @@ class PerceptualMetric:
 
 
 def read(path: Path) -> Tensor:
-    """Read an upright image (1, 3, H, W) in [0, 1] with a long side of 512 pixels."""
+    """An upright picture (1, 3, H, W) in [0, 1] with a long side of 512 pixels."""
     with Image.open(path) as file:
         picture = ImageOps.exif_transpose(file).convert("RGB")
     return to_tensor(picture.resize(long_side_to(LONG_SIDE, *picture.size), Image.Resampling.LANCZOS))
 
 
 def statistics(features: Features) -> dict[str, Moments]:
-    """Return mean and covariance of every layer."""
+    """Mean and covariance of every layer."""
     return {name: Moments(x.mean(1), torch.cov(x, correction=0)) for name, x in features.items()}
 
 
 def style_errors(ours: Mapping[str, Moments], theirs: Mapping[str, Moments]) -> dict[str, float]:
-    """Return the relative squared error of the mean plus that of the covariance by layer."""
+    """By layer: the relative squared error of the mean plus that of the covariance."""
     return {
         name: sum(
             float((a - b).square().sum() / b.square().sum()) for a, b in zip(ours[name], theirs[name], strict=True)
@@ -98,11 +99,11 @@ def style_errors(ours: Mapping[str, Moments], theirs: Mapping[str, Moments]) -> 
 
 
 def content_distance(ours: Features, theirs: Features) -> float:
-    """Return the mean squared difference of instance-normalized features, averaged over the content layers."""
+    """Mean squared difference of instance-normalized features, averaged over the content layers."""
     differences = [_normalized(ours[name]) - _normalized(theirs[name]) for name in CONTENT_LAYERS]
     return sum(float(difference.square().mean()) for difference in differences) / len(differences)
 
 
 def _normalized(x: Tensor) -> Tensor:
-    """Normalize channels to mean 0 and deviation 1, without amplifying nearly constant ones."""
+    """Channels at mean 0 and deviation 1; those that see next to nothing are not blown up to it."""
     return (x - x.mean(1, keepdim=True)) / (x.std(1, keepdim=True) + 1e-3 * x.std())

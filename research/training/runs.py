@@ -70,7 +70,7 @@ class Run(ABC):
     def advance(self, progress: float) -> dict[str, object]:
         """Take one step at `progress` (0-1) of the run; return its log line."""
         started = time.monotonic()
-        share = rate_multiplier(self.step, progress, warm_up=self._pace.warm_up, decay_from=self._pace.decay_from)
+        share = share_at(self.step, progress, warm_up=self._pace.warm_up, decay_from=self._pace.decay_from)
         loss, named = self.losses()
         self.module.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -111,7 +111,7 @@ class Run(ABC):
         self.load_state_dict(read_checkpoint(out))
 
 
-def rate_multiplier(step: int, progress: float, *, warm_up: int, decay_from: float) -> float:
+def share_at(step: int, progress: float, *, warm_up: int, decay_from: float) -> float:
     """Return the multiplier of the peak learning rates at `step` and `progress` (0-1) of the run.
 
     Linear warm-up for `warm_up` steps, then constant, then linear decay to 0.001 from `decay_from` of the run on.

@@ -23,7 +23,7 @@ from training.feedforward import (
 )
 from training.pictures import find_pictures
 from training.quality import find_pairs
-from training.quality_distances import PerceptualMetric
+from training.quality_distances import Yardstick
 from training.runs import train
 from training.student import positions, structure
 from training.style_library import VARIANTS, StyleLibrary, Variant, view
@@ -203,6 +203,6 @@ def test_a_decoder_is_measured_by_its_paintings(teachers: Teachers, folders: tup
         for key, value in load_file(network.WEIGHTS).items()
     }
     save_file(recolors, tmp_path / "recolors.safetensors")
-    pairs, metric = find_pairs(*folders)[:2], PerceptualMetric(teachers)
-    shipped, plain = (choose.measure(p, pairs, metric) for p in (network.WEIGHTS, tmp_path / "recolors.safetensors"))
+    pairs, yardstick = find_pairs(*folders)[:2], Yardstick(teachers)
+    shipped, plain = (choose.measure(p, pairs, yardstick) for p in (network.WEIGHTS, tmp_path / "recolors.safetensors"))
     assert 0 < plain.content < shipped.content < 2

@@ -10,7 +10,7 @@ from PIL import Image
 
 from training import quality
 from training.quality import Pair, find_pairs
-from training.quality_distances import PerceptualMetric
+from training.quality_distances import Yardstick
 from training.teachers import Teachers
 
 Floats = NDArray[np.float64]
@@ -62,7 +62,7 @@ def size(path: Path) -> tuple[int, int]:
 
 def test_the_distances_are_what_their_formulas_say(teachers: Teachers, evaluation: tuple[Path, Path]) -> None:
     photo, style, painting = (evaluation[i] / f"{name}.png" for i, name in ((0, "a"), (1, "x"), (1, "y")))
-    measured = PerceptualMetric(teachers).distance(photo, style, painting)
+    measured = Yardstick(teachers).distance(photo, style, painting)
     of_photo, of_style, of_painting = (features(teachers, path) for path in (photo, style, painting))
     # Sums over 200,000 positions, in float32.
     errors = {name: style_error(of_painting[name], of_style[name]) for name in of_style}
@@ -78,8 +78,8 @@ def test_a_painting_of_another_size_and_proportion_is_measured_at_the_photos(
     photo, style = evaluation[0] / "a.png", evaluation[1] / "x.png"
     with Image.open(photo) as file:
         file.resize((1024, 760), Image.Resampling.BICUBIC).save(tmp_path / "large.png")
-    metric = PerceptualMetric(teachers)
-    large, same = (metric.distance(photo, style, path) for path in (tmp_path / "large.png", photo))
+    yardstick = Yardstick(teachers)
+    large, same = (yardstick.distance(photo, style, path) for path in (tmp_path / "large.png", photo))
     assert same.content == 0
     assert large.content < 0.05
     assert large.style == pytest.approx(same.style, rel=0.05)

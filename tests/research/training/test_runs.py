@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from training import runs
 from training.checkpoints import CHECKPOINT, read_checkpoint, write_checkpoint
-from training.runs import Run, RunSettings, rate_multiplier, run_parser, schedule, train
+from training.runs import Run, RunSettings, run_parser, schedule, share_at, train
 
 FLAGS = ["--content=a", "--style=b", "--out=c"]
 
@@ -87,7 +87,7 @@ def test_a_training_by_its_steps_is_done_when_they_are_taken() -> None:
 
 
 def test_the_learning_rate_warms_up_stays_and_falls_to_nearly_nothing() -> None:
-    rates = [rate_multiplier(step, step / 100, warm_up=10, decay_from=0.5) for step in range(101)]
+    rates = [share_at(step, step / 100, warm_up=10, decay_from=0.5) for step in range(101)]
     assert rates[0] == pytest.approx(0.1)
     assert rates[10:51] == [1.0] * 41
     assert rates[50:] == sorted(rates[50:], reverse=True)
