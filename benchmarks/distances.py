@@ -14,7 +14,7 @@ from PIL import Image
 from torch.nn import functional
 
 from stylizer.features import compact
-from training.judges import by_student, content_distance, style_distance
+from training.perceptual_distance import content_distance, student_extractor, style_distance
 from training.quality_distances import Yardstick, read
 from training.teachers import load_teachers
 
@@ -38,7 +38,7 @@ def distances(photo: Path, style: Path, picture: Image.Image, teachers: Path | N
     with TemporaryDirectory() as folder:
         painting = Path(folder) / "painting.png"
         picture.save(painting, compress_level=1)
-        judge = by_student(compact.load(), taps=True, views=True)
+        judge = student_extractor(compact.load(), taps=True, views=True)
         original = read(photo)
         # A small painting's sides are rounded otherwise.
         painted = functional.interpolate(read(painting), original.shape[2:], mode="bilinear", antialias=True)

@@ -26,16 +26,16 @@ def test_the_walk_goes_from_the_styles_to_a_deleted_painting(tmp_path: Path) -> 
 
     for written in set(re.findall(r"-o (\S+\.(?:jpg|png|webp))", GUIDE)):
         assert reader.shows(written), written
-    assert "/problems/" not in "".join(said[heading] for heading in said if heading != "Errors")
-    assert said["Watching a painting"].splitlines()[-1] == "succeeded 1.0"
-    assert said["A style of your own"] == "succeeded"
-    first, again, replayed = said["Asking twice"].splitlines()
+    assert "/problems/" not in "".join(said[heading] for heading in said if heading != "Handle errors")
+    assert said["Poll a job until it ends"].splitlines()[-1] == "succeeded 1.0"
+    assert said["Add your own style"] == "succeeded"
+    first, again, replayed = said["Retry safely with an idempotency key"].splitlines()
     assert (first, replayed) == (again, "idempotency-replayed: true")
-    second_page, newest = said["Lists"].splitlines()
+    second_page, newest = said["Paginate lists"].splitlines()
     assert (second_page, newest[:4]) == (list(catalog())[20], "stz_")
-    assert said["Stopping and deleting"].splitlines() == ["canceled", "expired", "204", "204"]
+    assert said["Cancel and delete"].splitlines() == ["canceled", "expired", "204", "204"]
     shown = next(block for block in blocks(GUIDE, "json") if "/problems/" in block)
-    assert json.loads(said["Errors"]) | {"request_id": ""} == json.loads(shown) | {"request_id": ""}
+    assert json.loads(said["Handle errors"]) | {"request_id": ""} == json.loads(shown) | {"request_id": ""}
 
 
 def test_the_table_of_problems_has_each_one_with_its_status() -> None:

@@ -1,1 +1,1 @@
-"""Paints the pictures of the built-in styles: each one is drawn by a program, from seeded randomness."""
+"""Generate the swatches of the built-in styles that are drawn by code, from seeded randomness."""

@@ -1,4 +1,4 @@
-"""`python -m swatches [ID ...]`: paint the pictures of the built-in styles anew."""
+"""`python -m swatches [ID ...]`: generate the swatches of the built-in styles."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ MAX_BYTES = 150_000
 
 
 def main() -> None:
-    """Paint the named works, or all of them, into the folders of their styles."""
-    parser = argparse.ArgumentParser(prog="python -m swatches", description="Paint the built-in styles' pictures.")
-    parser.add_argument("id", nargs="*", help=f"which to paint; all if none is named: {', '.join(WORKS)}")
+    """Generate the named works, or all of them, in the folders of their styles."""
+    parser = argparse.ArgumentParser(prog="python -m swatches", description="Generate the built-in styles' swatches.")
+    parser.add_argument("id", nargs="*", help=f"works to generate (default: all): {', '.join(WORKS)}")
     for name in parser.parse_args().id or WORKS:
         if name not in WORKS:
             parser.error(f"there is no work {name!r}; the works are {', '.join(WORKS)}")
@@ -29,13 +29,13 @@ def main() -> None:
 
 
 def webp(image: Image.Image) -> bytes:
-    """The best WebP of at most MAX_BYTES."""
+    """Encode as WebP with the highest quality that fits in MAX_BYTES."""
     for quality in range(95, 40, -1):
         buffer = io.BytesIO()
         image.save(buffer, "webp", quality=quality, method=6)
         if buffer.tell() <= MAX_BYTES:
             return buffer.getvalue()
-    raise ValueError(f"the picture does not fit in {MAX_BYTES} bytes at a quality worth having")
+    raise ValueError(f"the image does not fit in {MAX_BYTES} bytes at quality 41 or above")
 
 
 if __name__ == "__main__":

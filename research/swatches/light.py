@@ -1,4 +1,4 @@
-"""Surfaces under light: relief of thick paint, and paper."""
+"""Shading of thick paint, and paper texture."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from swatches.sheet import Array, Sheet
 
 
 def relief(height: Array, sheet: Sheet, *, azimuth: float = 225.0) -> tuple[Array, Array]:
-    """Light on a height field from the side.
+    """Shade a height field with side light.
 
     Args:
         height: Height in units, (H, W).
-        sheet: Gives the scale, so that slopes do not depend on the resolution.
-        azimuth: Where the light comes from in degrees, counted clockwise on the page from the right.
+        sheet: Canvas; its scale makes slopes independent of the resolution.
+        azimuth: Direction of the light, degrees clockwise from the right.
 
     Returns:
         Shade, about -1 (facing away) to 1 (facing the light), 0 where flat; and gloss, 0-1, the highlight.
@@ -33,7 +33,7 @@ def relief(height: Array, sheet: Sheet, *, azimuth: float = 225.0) -> tuple[Arra
 
 
 def paper_grain(sheet: Sheet, rng: np.random.Generator, tooth: float = 4.0) -> Array:
-    """The tooth of cold-pressed paper: bumps of about `tooth` units, zero mean and unit variance, (H, W)."""
+    """Texture of cold-pressed paper: bumps of about `tooth` units, zero mean, unit variance, (H, W)."""
     bumps = noise(sheet, rng, tooth * 1.6, octaves=2) + 0.6 * noise(sheet, rng, tooth * 5)
     grain: Array = gaussian_filter(bumps, 0.3 * sheet.scale)
     grain -= grain.mean()

@@ -1,4 +1,4 @@
-"""Seeded randomness in space: smooth noise and evenly scattered points, the same at every resolution."""
+"""Seeded, resolution-independent smooth noise and evenly scattered points."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from swatches.sheet import Array, Sheet
 
 _SPLINE_STD = 0.479
-"""Standard deviation of a uniform cubic B-spline surface over lattice values of unit variance, about."""
+"""Approximate standard deviation of a uniform cubic B-spline surface over lattice values of unit variance."""
 
 
 def _spline_matrix(positions: Array, knots: int) -> Array:
@@ -27,14 +27,14 @@ def noise(
 ) -> Array:
     """Smooth noise of about zero mean and unit variance, (H, W).
 
-    A random lattice under a cubic B-spline. The surface is separable, so two matrix products draw it.
+    A random lattice interpolated by a cubic B-spline: separable, so two matrix products suffice.
 
     Args:
-        sheet: What to draw on.
-        rng: Where the lattice comes from; how much is drawn from it does not depend on the resolution.
+        sheet: Canvas.
+        rng: Source of the lattice; the number of draws does not depend on the resolution.
         wavelength: Size of the largest features in units.
-        octaves: Layers, each of half the wavelength and half the strength of the one before.
-        stretch: How much longer than tall the features are.
+        octaves: Number of layers, each with half the wavelength and amplitude of the previous one.
+        stretch: Ratio of width to height of the features.
     """
     total = np.zeros(sheet.shape)
     for octave in range(octaves):
@@ -50,10 +50,10 @@ def noise(
 
 
 def scatter(sheet: Sheet, rng: np.random.Generator, spacing: float, *, margin: float = 0.0) -> Array:
-    """Points about `spacing` units apart that leave no gaps and show no grid, (N, 2), in random order.
+    """Return points (N, 2) about `spacing` units apart without gaps or visible grid, in random order.
 
-    A hexagonal lattice shaken until its rows are gone: as even to the eye as Poisson-disc sampling and, at
-    tens of thousands of points, much faster.
+    A jittered hexagonal lattice: visually as even as Poisson-disc sampling and, for tens of thousands of points,
+    much faster.
     """
     pitch = 1.25 * spacing
     columns = np.arange(-margin, sheet.width + margin + pitch, pitch)

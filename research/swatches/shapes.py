@@ -1,4 +1,4 @@
-"""Outlines and the distances to them: what contour-following marks follow."""
+"""Outlines and distance fields, for marks that follow contours."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Points = Sequence[tuple[float, float]]
 
 
 def distance_inside(sheet: Sheet, mask: Mask) -> Array:
-    """Signed distance to the edge of `mask` in units, positive inside, (H, W).
+    """Return the signed distance to the edge of `mask` in units, positive inside, (H, W).
 
-    The edge of the sheet is no edge of the shape.
+    The border of the sheet does not count as an edge.
     """
     inside: Array = distance_transform_edt(mask) if mask.any() else np.zeros(sheet.shape)
     outside: Array = distance_transform_edt(~mask) if not mask.all() else np.zeros(sheet.shape)
@@ -28,7 +28,7 @@ def distance_inside(sheet: Sheet, mask: Mask) -> Array:
 
 
 def distance_to_seams(sheet: Sheet, pieces: npt.NDArray[np.intp]) -> Array:
-    """Distance in units to where one piece ends and another begins, (H, W); `pieces` (H, W) tells them apart."""
+    """Return the distance in units to the nearest boundary between labels in `pieces`, (H, W)."""
     seam = np.zeros(sheet.shape, dtype=np.bool_)
     seam[:, 1:] |= pieces[:, 1:] != pieces[:, :-1]
     seam[1:] |= pieces[1:] != pieces[:-1]
@@ -37,7 +37,7 @@ def distance_to_seams(sheet: Sheet, pieces: npt.NDArray[np.intp]) -> Array:
 
 
 def smooth_curve(points: Points | Sequence[Array] | Array, *, closed: bool = False, steps: int = 24) -> Array:
-    """A cubic spline through `points`, (N, 2)."""
+    """Return a cubic spline through `points`, (N, 2)."""
     knots = np.array([*points, points[0]] if closed else points, dtype=np.float64)
     spline = CubicSpline(np.arange(len(knots)), knots, bc_type="periodic" if closed else "natural")
     curve: Array = spline(np.linspace(0, len(knots) - 1, steps * (len(knots) - 1) + 1))
@@ -50,23 +50,23 @@ def inside_curve(sheet: Sheet, points: Points | Sequence[Array]) -> Array:
 
 
 def arc_lengths(curve: Array) -> Array:
-    """How far it is along a curve (N, 2) from its beginning to each of its points, (N,)."""
+    """Return the arc length from the start of a curve (N, 2) to each of its points, (N,)."""
     return np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=1))])
 
 
 def points_at(curve: Array, lengths: Array, at: Array) -> Array:
-    """Points (M, 2) of a curve (N, 2) that are `at` (M,) along it, where its own are at `lengths` (N,)."""
+    """Return points (M, 2) of a curve (N, 2) with arc lengths `lengths` (N,) at the arc lengths `at` (M,)."""
     return np.stack([np.interp(at, lengths, curve[:, axis]) for axis in (0, 1)], axis=1)
 
 
 def axes(angle: float) -> tuple[Array, Array]:
-    """Unit vectors (2,) along `angle`, in radians clockwise on the page from the right, and square to it."""
+    """Return unit vectors (2,) along `angle`, in radians clockwise from the right, and perpendicular to it."""
     cosine, sine = np.cos(angle), np.sin(angle)
     return np.array([cosine, sine]), np.array([-sine, cosine])
 
 
 def filled(sheet: Sheet, outline: Array) -> Mask:
-    """The inside of a closed outline (N, 2) in units, (H, W)."""
+    """Rasterize the inside of a closed outline (N, 2) in units, (H, W)."""
     rows, columns = sheet.shape
     image = Image.new("1", (columns, rows))
     ImageDraw.Draw(image).polygon([(float(x), float(y)) for x, y in outline * sheet.scale], fill=1)
@@ -74,7 +74,7 @@ def filled(sheet: Sheet, outline: Array) -> Mask:
 
 
 def ridge(sheet: Sheet, rng: np.random.Generator, heights: Points, *, rough: float, wave: float) -> Array:
-    """A skyline through `heights` (x, y), made rough by noise of `wave` units; y for every pixel, (H, W)."""
+    """Return a skyline through `heights` (x, y) with noise of `wave` units; y for every pixel, (H, W)."""
     knots = np.array(heights)
     line = CubicSpline(knots[:, 0], knots[:, 1], bc_type="natural")(sheet.x[0])
     bumps = noise(sheet, rng, wave, octaves=2)[0]
@@ -82,13 +82,13 @@ def ridge(sheet: Sheet, rng: np.random.Generator, heights: Points, *, rough: flo
 
 
 def below(sheet: Sheet, skyline: Array) -> Array:
-    """Distance below a skyline in units, measured square to it, about; negative above it, (H, W)."""
+    """Return the approximate perpendicular distance below a skyline in units, negative above it, (H, W)."""
     slope = np.gradient(skyline, axis=1) * sheet.scale
     return (sheet.y - skyline) / np.sqrt(1 + slope**2)
 
 
 def level_curves(sheet: Sheet, guide: Array, inside: Array, levels: Array) -> list[Array]:
-    """Curves along which `guide` has one of `levels`, where `inside` is above -1; each (N, 2) in units."""
+    """Return level curves of `guide` at `levels`, where `inside` is above -1; each (N, 2) in units."""
     coarse = max(1, round(2 * sheet.scale))
     field = np.where(inside > -1.0, guide, np.nan)[::coarse, ::coarse]
     rows, columns = np.nonzero(~np.isnan(field))

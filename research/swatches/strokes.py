@@ -13,7 +13,7 @@ from swatches.sheet import Array, Sheet
 
 @dataclass(frozen=True, slots=True)
 class Dab:
-    """One stroke of a brush: a piece of a circle.
+    """A brush stroke: a circular arc.
 
     Attributes:
         x: Horizontal position of its middle, in units.
@@ -36,7 +36,7 @@ Window = tuple[slice, slice]
 
 
 def footprint(sheet: Sheet, dab: Dab) -> tuple[Window, Array, Array] | None:
-    """Where a dab touches the sheet, and the brush's own coordinates there.
+    """The pixels covered by a dab, with coordinates along and across the brush.
 
     Returns:
         The window of the sheet (rows, columns) and, for each of its pixels, the position along the stroke
@@ -68,7 +68,7 @@ def _span(low: float, high: float, scale: float, limit: int) -> tuple[int, int]:
 
 
 def pen(sheet: Sheet, lines: Iterable[tuple[Array, Array]]) -> Array:
-    """Ink coverage 0-1, (H, W), of lines, each points (N, 2) in units and their widths (N,) in units."""
+    """Render ink coverage (H, W) in [0, 1] of lines, each with points (N, 2) and widths (N,) in units."""
     rows, columns = sheet.shape
     image = Image.new("L", (2 * columns, 2 * rows))
     draw = ImageDraw.Draw(image)

@@ -1,1 +1,1 @@
-"""How the shipped weights were made, re-runnable; not part of the product."""
+"""Training and evaluation of the shipped networks; not part of the installed package."""

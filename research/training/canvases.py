@@ -1,7 +1,7 @@
-"""Pictures painted by the student while it learns, so that it learns to judge what it will be asked to judge.
+"""On-policy training samples: paintings that the student itself optimizes during distillation.
 
-A painting is made by changing its pixels until the student is content, which finds whatever the student misjudges. So
-some crops of every batch are such paintings under way, and the teachers say what is wrong with them.
+Optimizing pixels for the student's loss exploits its errors. So some crops of every batch are such paintings in
+progress, for which the teachers provide the targets.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ DECAYS = (0.9, 0.99)
 
 
 class Canvases:
-    """Photos on their way to the statistics of a style, renewed in turn after `lifetime` steps each."""
+    """Paintings in progress from a photo to a style, restarted round-robin after `lifetime` steps each."""
 
     def __init__(self, count: int, side: int, lifetime: int = 128) -> None:
         self.lifetime = lifetime
@@ -36,7 +36,7 @@ class Canvases:
             getattr(self, name).copy_(value)
 
     def renew(self, step: int, batch: Tensor) -> None:
-        """Start over, from the batch's first and last crop, the canvas whose turn it is."""
+        """Restart the canvas that is due: the batch's first crop is its photo, the last one its style."""
         count = len(self.image)
         for i in range(count):
             if step % self.lifetime == i * self.lifetime // count:
@@ -45,7 +45,7 @@ class Canvases:
                 self.first[i], self.second[i], self.ages[i] = 0, 0, 0
 
     def paint(self, loss: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Tensor:
-        """Take one Adam step down `loss(image, style, photo)` with every canvas; answer them (B, 3, H, W)."""
+        """Take one Adam step on `loss(image, style, photo)` for every canvas; return the images (B, 3, H, W)."""
         image = self.image.clone().contiguous(memory_format=torch.channels_last).requires_grad_()
         (gradient,) = torch.autograd.grad(loss(image, self.style, self.photo), image)
         self.ages += 1

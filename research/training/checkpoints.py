@@ -1,6 +1,6 @@
-"""What a training is resumed from, as a file that can hold numbers and text and nothing that runs.
+"""Checkpoints as safetensors files, which cannot contain code.
 
-The tensors are those of a safetensors file. Its text says, as JSON, how they and all else were nested.
+Tensors are stored as such; the metadata holds the nested structure and all other values as JSON.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ CHECKPOINT = "checkpoint.safetensors"
 
 
 def write_checkpoint(state: dict[str, Any], out: Path) -> None:
-    """Write the checkpoint in the folder `out`, whole or not at all.
+    """Write the checkpoint in the folder `out` atomically.
 
     Args:
-        state: Dicts by words or integers, lists, tuples, tensors, numbers, words, booleans and None, however nested.
+        state: Dicts with string or integer keys, lists, tuples, tensors, numbers, strings, booleans and None, nested.
         out: The folder.
 
     Raises:
-        TypeError: There is something else in it.
+        TypeError: `state` contains another type.
     """
     tensors: dict[str, Tensor] = {}
     nested = json.dumps(_described(state, tensors))
@@ -35,20 +35,20 @@ def write_checkpoint(state: dict[str, Any], out: Path) -> None:
 
 
 def read_checkpoint(out: Path) -> dict[str, Any]:
-    """The state in the checkpoint of the folder `out`, on the CPU; what were tuples are lists."""
+    """Return the state of the checkpoint in the folder `out`, on the CPU; tuples become lists."""
     with safe_open(out / CHECKPOINT, "pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
         state: dict[str, Any] = _restored(json.loads(file.metadata()["state"]), tensors)
     return state
 
 
 def _described(value: object, tensors: dict[str, Tensor]) -> object:
-    """A value as JSON has it, each container with what it is; tensors are put aside and named by a number."""
+    """Return `value` for JSON with tagged containers; move tensors to `tensors` and refer to them by number."""
     match value:
         case Tensor():
             tensors[str(len(tensors))] = value
             return {"tensor": str(len(tensors) - 1), "strides": value.stride()}
-        case dict():  # as pairs, since the keys of JSON are words only
+        case dict():  # as pairs, since JSON keys are strings
             return {"dict": [[key, _described(item, tensors)] for key, item in value.items()]}
         case list() | tuple():
             return {"list": [_described(item, tensors) for item in value]}
@@ -58,7 +58,7 @@ def _described(value: object, tensors: dict[str, Tensor]) -> object:
 def _restored(value: Any, tensors: dict[str, Tensor]) -> Any:
     match value:
         case {"tensor": name, "strides": strides}:
-            # Laid out as it was: Adam's fused step goes through memory, whatever the strides of what it is given are.
+            # Restore the strides: Adam's fused step walks through memory and ignores differing strides.
             saved = tensors[name]
             return torch.empty_strided(saved.shape, strides, dtype=saved.dtype).copy_(saved)
         case {"dict": pairs}:

@@ -1,6 +1,6 @@
-"""Choose among the decoders that a training has kept, by an evaluation set: `python -m training.choose --help`.
+"""Select the best decoder of a training run on an evaluation set: `python -m training.choose --help`.
 
-The one nearest to the styles ships, of those whose paintings still show their photos.
+Installs the one with the least style distance among those within a limit on the content distance.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Candidate(NamedTuple):
 
 @torch.inference_mode()
 def paint(network: Network, photo: Tensor, style: Tensor) -> Tensor:
-    """`photo` (1, 3, H, W) in the style of `style` (1, 3, h, w), as the method does it."""
+    """Paint `photo` (1, 3, H, W) in the style of `style` (1, 3, h, w), like the method `feedforward`."""
     encoded = network.encode(photo, next(tiles((photo.shape[2], photo.shape[3]), LONG_SIDE)), Grain(0))
     own = network.photo_statistics(encoded)
     return network.decode(
@@ -48,7 +48,7 @@ def paint(network: Network, photo: Tensor, style: Tensor) -> Tensor:
 
 
 def measure(path: Path, pairs: Sequence[Pair], yardstick: Yardstick) -> Candidate:
-    """Paint every pair by the decoder at `path`."""
+    """Paint every pair with the decoder at `path` and return its mean distances."""
     network, distances = networks.load(path), []
     with TemporaryDirectory() as folder:
         painting = Path(folder) / "painting.png"
@@ -59,13 +59,13 @@ def measure(path: Path, pairs: Sequence[Pair], yardstick: Yardstick) -> Candidat
 
 
 def best_of(candidates: Sequence[Candidate], content_limit: float) -> Candidate:
-    """The nearest to the styles within the limit; if none is within it, the nearest to the photos."""
+    """Return the least style distance within the limit, or else the least content distance."""
     within = [candidate for candidate in candidates if candidate.content <= content_limit]
     return min(within, key=lambda c: c.style) if within else min(candidates, key=lambda c: c.content)
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Measure every decoder kept, and install the best."""
+    """Measure all saved decoders and install the best."""
     parser = argparse.ArgumentParser(prog="python -m training.choose", description=__doc__)
     parser.add_argument("--run", type=Path, required=True, help="the --out of training.feedforward")
     parser.add_argument("--content", type=Path, required=True, help="folder of photographs not trained on")

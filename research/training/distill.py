@@ -1,7 +1,7 @@
 """Distill the compact encoder from its teachers: `python -m training.distill --help`.
 
-Can be stopped at any time: started again with the same `--out` it goes on from the last checkpoint, and with `--steps`
-it then ends with the very weights of an uninterrupted run.
+Resumes from the last checkpoint in `--out`. With `--steps` a resumed run ends with the same weights as an
+uninterrupted one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from stylizer.compute import autocast, autocast_dtype
 from stylizer.features.compact import CompactEncoder
 from training.canvases import Canvases
 from training.checkpoints import CHECKPOINT
-from training.pictures import Collection, disturb, find_pictures
+from training.pictures import Collection, augment, find_pictures
 from training.runs import Run, RunSettings, run_parser, schedule, train
 from training.student import Student, calibrate, losses, painting_loss
 from training.teachers import Teachers, load_teachers
@@ -27,14 +27,14 @@ from training.teachers import Teachers, load_teachers
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(RunSettings):
-    """What one run is made with, beside what every one is.
+    """Settings of a distillation run.
 
     Attributes:
-        batch: Crops a step, half of them from photographs and half from artworks.
-        side: Side of a crop in pixels.
-        statistics: Weight of the statistics' error beside the features' error.
+        batch: Crops per step, half from photographs and half from artworks.
+        side: Side of a crop, pixels.
+        statistics: Weight of the statistics error relative to the feature error.
         canvases: Crops of each batch that are paintings by the student itself, from step `canvases_from` on.
-        canvases_from: Before it, the student knows too little for its paintings to say anything.
+        canvases_from: Before that, the student is too poor for its paintings to be informative.
     """
 
     batch: int = 8
@@ -48,7 +48,7 @@ class Settings(RunSettings):
 
 
 class Distillation(Run):
-    """A distillation under way."""
+    """A distillation run."""
 
     def __init__(self, student: Student, teachers: Teachers, draw: Callable[[int], Tensor], settings: Settings) -> None:
         self.student, self.teachers, self.draw, self.settings = student, teachers, draw, settings
@@ -57,7 +57,7 @@ class Distillation(Run):
         self.canvases = Canvases(settings.canvases, settings.side)
 
     def losses(self) -> tuple[Tensor, dict[str, object]]:
-        """Errors of the features and of their statistics, the mean over layers; logged by layer."""
+        """Return feature error plus statistics error, averaged over layers; logged per layer."""
         batch = self.draw(self.step).contiguous(memory_format=torch.channels_last)
         with autocast(self.teachers.dtype, batch.device.type):
             self.canvases.renew(self.step, batch)
@@ -71,35 +71,35 @@ class Distillation(Run):
         return loss, {name: [round(error.item(), 4) for error in pair] for name, pair in errors.items()}
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that the next step depends on."""
+        """Return all state that the next step depends on."""
         return super().state_dict() | {"canvases": self.canvases.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what `state_dict` answered."""
+        """Restore a state returned by `state_dict`."""
         super().load_state_dict(state)
         self.canvases.load_state_dict(state["canvases"])
 
 
-def drawer(content: Collection, style: Collection, settings: Settings) -> Callable[[int], Tensor]:
-    """The batch of each step: of seed and step alone, so that a resumed run sees what it would have seen."""
+def batch_sampler(content: Collection, style: Collection, settings: Settings) -> Callable[[int], Tensor]:
+    """Return a function that draws a step's batch from seed and step alone, so that runs resume exactly."""
 
     def draw(step: int) -> Tensor:
         random = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
         half = settings.batch // 2
         photographs = content.crops(half, settings.side, random)
         artworks = style.crops(settings.batch - half, settings.side, random)
-        return disturb(torch.cat([photographs, artworks]), random)
+        return augment(torch.cat([photographs, artworks]), random)
 
     return draw
 
 
-def begin(teachers: Teachers, draw: Callable[[int], Tensor], settings: Settings, out: Path) -> Distillation:
-    """A run at its last checkpoint in `out`, or at its beginning."""
+def start_or_resume(teachers: Teachers, draw: Callable[[int], Tensor], settings: Settings, out: Path) -> Distillation:
+    """Return a run restored from its last checkpoint in `out`, or a new one."""
     torch.manual_seed(settings.seed)
     student = Student(CompactEncoder(), teachers.layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     resumed = (out / CHECKPOINT).exists()
     if not resumed:
-        # Steps before the first, so that no crop of it is seen again.
+        # Negative steps, so that training sees none of these batches again.
         calibrate(student, teachers, [draw(-step) for step in range(1, 13)])
     run = Distillation(student, teachers, draw, settings)
     if resumed:
@@ -108,16 +108,16 @@ def begin(teachers: Teachers, draw: Callable[[int], Tensor], settings: Settings,
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Train, from the last checkpoint if there is one."""
+    """Train, resuming from the last checkpoint if there is one."""
     parser = run_parser("training.distill", __doc__)
-    parser.add_argument("--batch", type=int, default=Settings.batch, help="crops a step (%(default)s)")
+    parser.add_argument("--batch", type=int, default=Settings.batch, help="crops per step (%(default)s)")
     arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)
     settings = replace(Settings(), batch=arguments.batch)
     teachers = load_teachers(arguments.teachers, autocast_dtype())
     content, style = (Collection.load(find_pictures(p, held_out=False)) for p in (arguments.content, arguments.style))
     arguments.out.mkdir(parents=True, exist_ok=True)
-    run = begin(teachers, drawer(content, style, settings), settings, arguments.out)
+    run = start_or_resume(teachers, batch_sampler(content, style, settings), settings, arguments.out)
     train(run, schedule(arguments, run), arguments.out)
 
 

@@ -1,13 +1,13 @@
-"""Make drafts for the finisher to learn from: `python -m training.drafts --help`.
+"""Make training drafts for the finisher: `python -m training.drafts --help`.
 
-Three kinds, each a file of tensors in bytes:
+Three kinds, each a file of uint8 tensors:
 
-- `pair`: a photo drafted in an artwork. There is no right answer, only a style to match and a photo to keep.
-- `pieces`: an artwork drafted at the two finest levels in pieces of its own mirror image. The answer is the artwork.
-- `likeness`: an artwork with its strokes removed by a median filter, drafted at all levels in pieces of its mirror
-  image. The answer is the artwork, less exactly: most pieces lie elsewhere.
+- `pair`: a photo drafted in the style of an artwork. There is no ground truth.
+- `pieces`: an artwork drafted at the two finest levels from patches of its mirror image. The target is the artwork.
+- `likeness`: an artwork without its strokes (median filter), drafted at all levels from patches of its mirror image.
+  The target is the artwork, less exactly, since most patches come from elsewhere.
 
-Mirrored, because a piece would otherwise be found at its own place. A run that was stopped resumes when started again.
+Mirrored, because each patch would otherwise match its own position. An interrupted run resumes when restarted.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ PICTURES = ("draft", "photo", "mask", "target", "style")
 
 @dataclass(frozen=True)
 class Draft:
-    """What the finisher is given and what it is judged by; pictures (C, H, W) in bytes, sides multiples of 8.
+    """Inputs and targets of the finisher; images (C, H, W) of uint8, with sides that are multiples of 8.
 
     Attributes:
-        kind: See above.
-        draft: Merged pieces.
-        photo: The photo in the style's colors.
-        mask: Where the photo must stay recognizable, one channel.
-        target: The artwork as it should come back; of a `pair` the photo in its own colors.
+        kind: See the module docstring.
+        draft: Merged patches.
+        photo: The photo recolored by the style.
+        mask: Content mask, one channel.
+        target: The artwork to reconstruct; for a `pair` the original photo.
         style: The artwork, of any size.
     """
 
@@ -64,7 +64,7 @@ class Draft:
     style: Tensor
 
     def save(self, path: Path) -> None:
-        """Write the file, whole or not at all."""
+        """Write the file atomically."""
         pictures = {name: getattr(self, name) for name in PICTURES}
         part = path.with_suffix(".part")
         save_file(pictures, part, {"kind": self.kind})
@@ -72,16 +72,16 @@ class Draft:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read what `save` wrote."""
+        """Read a file written by `save`."""
         with safe_open(path, "pt") as file:
             return cls(kind_of(path), *(file.get_tensor(name) for name in PICTURES))
 
 
 def kind_of(path: Path) -> Kind:
-    """The kind of the draft in a file.
+    """Return the kind of the draft in a file.
 
     Raises:
-        ValueError: It is no such file.
+        ValueError: The file is not a draft.
     """
     with safe_open(path, "pt") as file:
         kind = (file.metadata() or {}).get("kind")
@@ -90,8 +90,8 @@ def kind_of(path: Path) -> Kind:
     return cast(Kind, kind)
 
 
-def drawn_evenly(paths: Sequence[Path], chance: random.Random) -> Path:
-    """One of `paths`; sources (the file name up to the first `_`) count by the root of their size."""
+def sample_path(paths: Sequence[Path], chance: random.Random) -> Path:
+    """Sample a path; sources (the file name up to the first `_`) are weighted by the square root of their size."""
     sources: dict[str, list[Path]] = {}
     for path in paths:
         sources.setdefault(path.name.split("_")[0], []).append(path)
@@ -100,17 +100,17 @@ def drawn_evenly(paths: Sequence[Path], chance: random.Random) -> Path:
 
 
 def make(index: int, content: Sequence[Path], artworks: Sequence[Path]) -> Draft:
-    """The draft with this number: of the pictures and of `index` alone."""
+    """Make draft number `index`, deterministically."""
     chance = random.Random(index)  # noqa: S311 (no secret)
     kind, side = KINDS[index % len(KINDS)], chance.choice(SIDES)
-    artwork = drawn_evenly(artworks, chance)
+    artwork = sample_path(artworks, chance)
     style = _read(artwork, side)
     if kind == "pair":
-        photo = _read(drawn_evenly(content, chance), side)
+        photo = _read(sample_path(content, chance), side)
         return _bytes(kind, *_drafted(photo, style, index), target=photo, style=style)
     pieces = style.flip(3)
     if kind == "pieces":
-        # The layout is the artwork's own from the start; the photo, which is the answer here, must not be mixed in.
+        # The layout is already the artwork's own; fusing with the photo, here the target, would leak it.
         drafted, _, _ = _drafted(style, pieces, index, levels=2, content=torch.zeros(1, 1, *style.shape[2:]))
         photo, mask = _read(artwork, side, median=chance.choice(MEDIANS)), estimate_content_mask(style[0])[None]
         return _bytes(kind, drafted, photo, mask, target=style, style=style)
@@ -122,14 +122,14 @@ def make(index: int, content: Sequence[Path], artworks: Sequence[Path]) -> Draft
 def _drafted(
     photo: Tensor, style: Tensor, seed: int, levels: int = 0, content: Tensor | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The draft of `photo` (1, 3, H, W) in `style`, the recolored photo and the content mask, (1, C, H, W) each.
+    """Return draft, recolored photo and content mask (1, C, H, W) of `photo` (1, 3, H, W) in `style`.
 
     Args:
-        photo: Of even sides.
+        photo: With even sides.
         style: (1, 3, h, w).
-        seed: Of the method.
-        levels: How many of the finest to draft at; 0 is all.
-        content: Content mask (1, 1, H, W) in place of the method's own.
+        seed: Seed of the method.
+        levels: Number of finest levels to draft at; 0 for all.
+        content: Content mask (1, 1, H, W) instead of an estimated one.
     """
     task = Task(photo, (StyleInput(lambda: style),), Options(seed=seed), None, content, lambda *_: None)
     painter = neighbor.CoarseToFineSynthesis(task, levels=levels)
@@ -141,7 +141,7 @@ def _drafted(
 
 
 def _read(path: Path, side: int, *, median: int = 0) -> Tensor:
-    """A picture (1, 3, H, W) with a long side of about `side`, sides multiples of 8; `median` is one of `MEDIANS`."""
+    """Read an image (1, 3, H, W) with a long side of about `side` and sides that are multiples of 8."""
     with Image.open(path) as file:
         picture = ImageOps.exif_transpose(file).convert("RGB")
     size = [max(STRIDE, n // STRIDE * STRIDE) for n in long_side_to(side, *picture.size)]
@@ -155,7 +155,7 @@ def _bytes(kind: Kind, draft: Tensor, photo: Tensor, mask: Tensor, *, target: Te
 
 
 def make_all(count: int, content: Sequence[Path], artworks: Sequence[Path], out: Path) -> None:
-    """Make the drafts 0 to `count` - 1 that `out` lacks."""
+    """Make the drafts 0 to `count` - 1 that are missing in `out`."""
     for index in range(count):
         path = out / f"{index:05}{SUFFIX}"
         if not path.exists():
@@ -163,12 +163,12 @@ def make_all(count: int, content: Sequence[Path], artworks: Sequence[Path], out:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Make drafts of the pictures in two folders."""
+    """Make drafts of the images in two folders."""
     parser = argparse.ArgumentParser(prog="python -m training.drafts", description=__doc__)
     parser.add_argument("--content", type=Path, required=True, help="folder of photographs")
     parser.add_argument("--style", type=Path, required=True, help="folder of artworks")
     parser.add_argument("--out", type=Path, required=True, help="folder for the drafts, 1.5 MB each")
-    parser.add_argument("--count", type=int, default=COUNT, help="how many there shall be (%(default)s)")
+    parser.add_argument("--count", type=int, default=COUNT, help="number of drafts (%(default)s)")
     arguments = parser.parse_args(argv)
     arguments.out.mkdir(parents=True, exist_ok=True)
     content, artworks = (find_pictures(f, held_out=False) for f in (arguments.content, arguments.style))

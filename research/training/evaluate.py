@@ -1,4 +1,4 @@
-"""How well the student stands in for its teachers, on held-out pictures: `python -m training.evaluate --help`."""
+"""Compare the encoder with its teachers on held-out images: `python -m training.evaluate --help`."""
 
 from __future__ import annotations
 
@@ -14,18 +14,24 @@ from torch.nn import functional
 
 from stylizer.features import compact
 from stylizer.features.compact import CompactFeatures, View
-from training.judges import Judge, by_student, by_teachers, content_distance, style_distance
+from training.perceptual_distance import (
+    FeatureExtractor,
+    content_distance,
+    student_extractor,
+    style_distance,
+    teacher_extractor,
+)
 from training.pictures import as_image, find_pictures, read_picture
 from training.student import positions
 from training.teachers import Teachers, add_teachers_flag, load_teachers
 
 SIDE = 256
-# A picture mixed with another by these shares: from a stranger to nearly the same, as a painting on its way is.
+# Mixing weights of an image with another: from unrelated to nearly identical, like a painting during optimization.
 SHARES = (0.0, 0.3, 0.6, 0.85, 0.95)
 
 
-def middle(path: Path, side: int = SIDE) -> Tensor:
-    """The middle square (1, 3, side, side) of a picture at `side` / 0.8 pixels of short side, in [0, 1]."""
+def center_crop(path: Path, side: int = SIDE) -> Tensor:
+    """Return the center square (1, 3, side, side) in [0, 1] of an image resized to a short side of `side` / 0.8."""
     picture = as_image(read_picture(path))
     scale = side / 0.8 / min(picture.shape[2:])
     size = [max(side, round(x * scale)) for x in picture.shape[2:]]
@@ -36,7 +42,7 @@ def middle(path: Path, side: int = SIDE) -> Tensor:
 
 @torch.no_grad()
 def unexplained(features: CompactFeatures, teachers: Teachers, pictures: Sequence[Tensor]) -> dict[str, float]:
-    """Share of each layer's variance over `pictures` that its view of the student does not explain."""
+    """Return the unexplained share of each layer's variance over `pictures` when predicted by the views."""
     errors = {layer.name: 0.0 for layer in teachers.layers}
     sums = {layer.name: torch.zeros(layer.channels) for layer in teachers.layers}
     squares, counts = dict(errors), dict(errors)
@@ -56,31 +62,31 @@ def unexplained(features: CompactFeatures, teachers: Teachers, pictures: Sequenc
 
 
 @torch.no_grad()
-def distances(judge: Judge, pictures: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Style and content distance of every picture, mixed in turn with the one before it, to itself."""
+def distances(extract: FeatureExtractor, pictures: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Return style and content distances of each picture to its mixtures with the previous one."""
     style, content = [], []
     for other, picture in pairwise(pictures):
-        itself = judge(picture)
+        itself = extract(picture)
         for share in SHARES:
-            mixed = judge(torch.lerp(other, picture, share))
+            mixed = extract(torch.lerp(other, picture, share))
             style.append(style_distance(mixed, itself))
             content.append(content_distance(mixed, itself))
     return torch.stack(style), torch.stack(content)
 
 
 def correlation(a: Tensor, b: Tensor) -> float:
-    """Pearson's, of logarithms: distances span orders of magnitude, and paintings end at the small ones."""
+    """Return Pearson's correlation of logarithms: distances span orders of magnitude, and small ones matter."""
     return float(torch.corrcoef(torch.stack([a.log(), b.log()]))[0, 1])
 
 
 def evaluate(features: CompactFeatures, teachers: Teachers, pictures: Sequence[Tensor]) -> dict[str, dict[str, float]]:
-    """All figures of the model card."""
-    style, content = distances(by_teachers(teachers), pictures)
+    """Return all figures of the model card."""
+    style, content = distances(teacher_extractor(teachers), pictures)
     result = {"unexplained variance": unexplained(features, teachers, pictures)}
     near = style < style.median()
     ways = {"taps": (True, False), "views": (False, True), "both": (True, True)}
     for name, (taps, views) in ways.items():
-        ours = distances(by_student(features, taps=taps, views=views), pictures)
+        ours = distances(student_extractor(features, taps=taps, views=views), pictures)
         result[name] = {
             "style correlation": correlation(ours[0], style),
             "style correlation, nearer half": correlation(ours[0][near], style[near]),
@@ -96,13 +102,13 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--content", type=Path, required=True, help="folder of photographs")
     parser.add_argument("--style", type=Path, required=True, help="folder of artworks")
     add_teachers_flag(parser)
-    parser.add_argument("--pictures", type=int, default=40, help="of each folder at most (%(default)s)")
+    parser.add_argument("--pictures", type=int, default=40, help="maximum per folder (%(default)s)")
     arguments = parser.parse_args(argv)
     paths = [
         find_pictures(folder, held_out=True)[: arguments.pictures] for folder in (arguments.content, arguments.style)
     ]
-    # Photographs and artworks in turn, so that each is mixed with one of the other kind.
-    pictures = [middle(path) for pair in zip(*paths, strict=False) for path in pair]
+    # Alternate photographs and artworks, so that each is mixed with one of the other kind.
+    pictures = [center_crop(path) for pair in zip(*paths, strict=False) for path in pair]
     result = evaluate(compact.load(), load_teachers(arguments.teachers), pictures)
     print(json.dumps({"pictures": len(pictures), **result}, indent=1))
 

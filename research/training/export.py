@@ -1,4 +1,4 @@
-"""Write the weights that ship from a run's last checkpoint: `python -m training.export --run DIR`."""
+"""Export the shipped weights from a run's last checkpoint: `python -m training.export --run DIR`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from training.teachers import LAYERS, Layer
 
 
 def features_of(run: Path, layers: Sequence[Layer] = LAYERS) -> CompactFeatures:
-    """The encoder of a run's last checkpoint (the average of its weights) with its adapters as views."""
+    """Return the encoder of a run's last checkpoint (its averaged weights) with its adapters as views."""
     student = Student(CompactEncoder(), layers)
     student.load_state_dict(read_checkpoint(run)["average"])
     views = {}
@@ -32,11 +32,11 @@ def export(features: CompactFeatures, path: Path) -> None:
     taps = {name: view.tap for name, view in features.views.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(state, path, {"views": json.dumps(taps)})
-    path.chmod(0o644)  # by itself safetensors lets nobody but its owner read it
+    path.chmod(0o644)  # safetensors creates files readable by the owner only
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Export."""
+    """Export the weights."""
     parser = argparse.ArgumentParser(prog="python -m training.export", description=__doc__)
     parser.add_argument("--run", type=Path, required=True, help="the --out of training.distill")
     parser.add_argument("--to", type=Path, default=WEIGHTS, help="(%(default)s)")

@@ -1,6 +1,6 @@
 """Train the feed-forward network's decoder: `python -m training.feedforward --help`.
 
-Can be stopped at any time: started again with the same `--out` it goes on from the last checkpoint.
+Resumes from the last checkpoint in `--out`.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ from training.teachers import Teachers, load_teachers
 
 KEPT_DECODERS = "decoder-*.safetensors"
 KEEP_EVERY = 400
-MARGIN = 8  # pixels of each crop that are painted but not judged: pictures will be mirrored beyond their border
+MARGIN = 8  # pixels on each side of a crop that are painted but excluded from the loss: padding at inference
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(RunSettings):
-    """What one run is made with, beside what every one is.
+    """Settings of a decoder training run.
 
     Attributes:
-        batch: Paintings a step.
-        side: Side in pixels of what is judged of each.
-        content_weight: Weight of the content loss beside the style loss.
+        batch: Paintings per step.
+        side: Side of the part that the loss covers, pixels.
+        content_weight: Weight of the content loss relative to the style loss.
         variation_weight: Weight of total variation.
-        halos_weight: Weight of light and dark that comes and goes over large areas where the photo has none.
-        between: Chance that a step's first painting goes only part of the way to its style, or none.
-        identity_weight: Weight of the difference from the photo, in full where none of the way is gone.
+        halos_weight: Weight of lightness contrast over large areas that the photo lacks.
+        between: Probability that a step's first painting targets statistics between photo and style, or the photo's.
+        identity_weight: Weight of the difference from the photo, scaled by (1 - strength) squared.
     """
 
     batch: int = 4
@@ -62,13 +62,13 @@ class Settings(RunSettings):
 
 @dataclass(frozen=True)
 class Batch:
-    """What one step paints.
+    """Inputs of a training step.
 
     Attributes:
         photos: (B, 3, H, W), with margin.
-        grain: (B, 1, H, W), to be added to them.
-        styles: One for each.
-        strengths: How far to go to it; 1 is all the way.
+        grain: (B, 1, H, W), noise added to the photos.
+        styles: One per photo.
+        strengths: Interpolation from the photo's statistics (0) to the style's (1).
     """
 
     photos: Tensor
@@ -78,7 +78,7 @@ class Batch:
 
 
 class DecoderTraining(Run):
-    """A training of the decoder under way."""
+    """A training run of the decoder."""
 
     def __init__(
         self,
@@ -91,12 +91,12 @@ class DecoderTraining(Run):
         self.decoder, self.encoder, self.teachers = decoder, features.encoder, teachers
         self.draw, self.settings = draw, settings
         self.device = next(decoder.parameters()).device
-        # The last convolution makes colors; like a first layer, it goes with Adam.
+        # The last convolution outputs colors; like a first layer, it is trained with Adam.
         filters = [cast(ModulatedConv, module).convolution for module in list(decoder.convolutions)[:-1]]
         super().__init__(decoder, filters, settings)
 
     def losses(self) -> tuple[Tensor, dict[str, object]]:
-        """All losses of one batch, weighted; logged by name."""
+        """Return the weighted sum of the losses of a batch; logged by name."""
         batch, s = self.draw(self.step), self.settings
         with autocast(self.teachers.dtype, self.device.type):
             photos, paintings, recolored = (x[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN] for x in self.paint(batch))
@@ -116,7 +116,7 @@ class DecoderTraining(Run):
         return total, {name: round(loss.item(), 4) for name, loss in losses.items()}
 
     def paint(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """The photos, the decoder's paintings of them, and the photos in the styles' colors; (B, 3, H, W) each."""
+        """Return the photos, their paintings, and the recolored photos, (B, 3, H, W) each."""
         photos = batch.photos.to(self.device, memory_format=torch.channels_last)
         grainy = photos + batch.grain.to(self.device)
         with torch.no_grad():
@@ -132,19 +132,19 @@ class DecoderTraining(Run):
         return photos, torch.cat(paintings).float(), torch.cat(recolored)
 
     def save(self, out: Path) -> None:
-        """Write the checkpoint; and, from time to time, the decoder as it would ship, to be chosen from in the end."""
+        """Write the checkpoint and, every `KEEP_EVERY` steps, a shippable decoder for `training.choose`."""
         super().save(out)
         if self.step % KEEP_EVERY == 0:
             self.export(out / KEPT_DECODERS.replace("*", f"{self.step:06}"))
 
     def export(self, to: Path) -> None:
-        """Write the average of the weights in half precision."""
+        """Write the averaged weights in half precision."""
         save_file({key: value.half().contiguous() for key, value in self.average.items()}, to)
-        to.chmod(0o644)  # by itself safetensors lets nobody but its owner read it
+        to.chmod(0o644)  # safetensors creates files readable by the owner only
 
 
 def _wanted(batch: Batch, theirs: dict[str, Moments]) -> list[dict[str, Moments]]:
-    """The statistics that each painting should have: its style's, or some on the way there from the photo's."""
+    """Return the target statistics of each painting, interpolated from the photo's to the style's by strength."""
     wanted = []
     for i, (style, strength) in enumerate(zip(batch.styles, batch.strengths, strict=True)):
         own = {name: (mean[i : i + 1], covariance[i : i + 1]) for name, (mean, covariance) in theirs.items()}
@@ -153,14 +153,14 @@ def _wanted(batch: Batch, theirs: dict[str, Moments]) -> list[dict[str, Moments]
 
 
 def halos(paintings: Tensor, recolored: Tensor) -> Tensor:
-    """By how much neighboring areas of 16 pixels differ more in the paintings than in the recolored photos."""
+    """Halo loss: contrast of neighboring 16-pixel areas in the paintings beyond that of the recolored photos."""
     ours, theirs = (functional.avg_pool2d(x, 16) for x in (paintings, recolored))
     excess = [functional.relu(ours.diff(dim=axis).abs() - theirs.diff(dim=axis).abs()).mean() for axis in (2, 3)]
     return excess[0] + excess[1]
 
 
-def drawer(content: Collection, library: StyleLibrary, settings: Settings) -> Callable[[int], Batch]:
-    """The batch of each step: of seed and step alone, so that a resumed run sees what it would have seen."""
+def batch_sampler(content: Collection, library: StyleLibrary, settings: Settings) -> Callable[[int], Batch]:
+    """Return a function that draws a step's batch from seed and step alone, so that runs resume exactly."""
 
     def draw(step: int) -> Batch:
         random = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
@@ -177,7 +177,7 @@ def drawer(content: Collection, library: StyleLibrary, settings: Settings) -> Ca
 
 @torch.no_grad()
 def find_bases(decoder: StyleDecoder, features: CompactFeatures, draws: list[Batch]) -> None:
-    """Give the decoder the principal components of what photos and artworks look like."""
+    """Set the decoder's PCA bases from the statistics of photos and artworks."""
     by_side = [style.statistics for batch in draws for style in batch.styles]
     for batch in draws:
         photos = batch.photos.to(features.encoder.rgb_mean.device)
@@ -190,16 +190,16 @@ def find_bases(decoder: StyleDecoder, features: CompactFeatures, draws: list[Bat
         cast(PCABasis, basis).fit(level)
 
 
-def begin(
+def start_or_resume(
     features: CompactFeatures, teachers: Teachers, draw: Callable[[int], Batch], settings: Settings, out: Path
 ) -> DecoderTraining:
-    """A run at its last checkpoint in `out`, or at its beginning."""
+    """Return a run restored from its last checkpoint in `out`, or a new one."""
     torch.manual_seed(settings.seed)
     decoder = StyleDecoder().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     decoder.to(features.encoder.rgb_mean.device)
     resumed = (out / CHECKPOINT).exists()
     if not resumed:
-        # Steps before the first, so that no crop of it is seen again.
+        # Negative steps, so that training sees none of these batches again.
         find_bases(decoder, features, [draw(-step) for step in range(1, 41)])
     run = DecoderTraining(decoder, features, teachers, draw, settings)
     if resumed:
@@ -208,11 +208,11 @@ def begin(
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Train, from the last checkpoint if there is one."""
+    """Train, resuming from the last checkpoint if there is one."""
     parser = run_parser("training.feedforward", __doc__)
-    parser.add_argument("--styles", type=Path, help="folder for what is known of the artworks (default: in --out)")
-    parser.add_argument("--batch", type=int, default=Settings.batch, help="paintings a step (%(default)s)")
-    parser.add_argument("--side", type=int, default=Settings.side, help="of a painting in pixels (%(default)s)")
+    parser.add_argument("--styles", type=Path, help="folder for cached style statistics (default: in --out)")
+    parser.add_argument("--batch", type=int, default=Settings.batch, help="paintings per step (%(default)s)")
+    parser.add_argument("--side", type=int, default=Settings.side, help="side of a painting, pixels (%(default)s)")
     parser.add_argument("--content-weight", type=float, default=Settings.content_weight, help="(%(default)s)")
     parser.add_argument("--device", type=torch.device, default="cpu", help="cpu or cuda (%(default)s)")
     arguments = parser.parse_args(argv)
@@ -224,7 +224,7 @@ def main(argv: list[str] | None = None) -> None:
     artworks = find_pictures(arguments.style, held_out=False)
     arguments.out.mkdir(parents=True, exist_ok=True)
     library = StyleLibrary(artworks, features, teachers, arguments.styles or arguments.out / "styles")
-    run = begin(features, teachers, drawer(content, library, settings), settings, arguments.out)
+    run = start_or_resume(features, teachers, batch_sampler(content, library, settings), settings, arguments.out)
     train(run, schedule(arguments, run), arguments.out)
 
 

@@ -1,7 +1,6 @@
 """Train the finisher of drafts: `python -m training.finisher --help`.
 
-Needs drafts (`training.drafts`). Can be stopped at any time: started again with the same `--out` it resumes from the
-last checkpoint.
+Needs drafts (`training.drafts`). Resumes from the last checkpoint in `--out`.
 """
 
 from __future__ import annotations
@@ -28,22 +27,22 @@ from training.runs import Run, RunSettings, add_end_flags, schedule, train
 from training.student import positions, structure
 from training.teachers import Teachers, load_compressed_vgg
 
-MARGIN = 16  # pixels of each crop that are finished but not judged
-DEEP = ("relu3_1", "relu4_1")  # of which neighbors and content are compared
-NEIGHBORS = 1024  # features of a style that those of a painting are compared with
-PART = Path("finisher.safetensors")  # in the run's folder: the average of the weights, as it would ship
+MARGIN = 16  # pixels on each side of a crop that are excluded from the loss
+DEEP = ("relu3_1", "relu4_1")  # for the nearest-feature and content losses
+NEIGHBORS = 1024  # style features to search for the nearest one
+PART = Path("finisher.safetensors")  # in the run's folder: the averaged, shippable weights
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(RunSettings):
-    """What one run is made with, beside what every one is.
+    """Settings of a finisher training run.
 
     Attributes:
-        batch: Crops a step.
-        side: Side in pixels of what is judged of each.
-        pairs: Share of photos in the batches; the rest are artworks, which shall come back.
-        style: Weight of the style loss of pairs; the others are relative to it as well.
-        neighbors: Weight of the distance of features from the most similar of the style's.
+        batch: Crops per step.
+        side: Side of the part that the loss covers, pixels.
+        pairs: Share of photos in the batches; the rest are artworks to reconstruct.
+        style: Weight of the style loss of pairs.
+        neighbors: Weight of the distance to the nearest style features.
         content: Weight of the difference in structure from the photo.
         palette: Weight of the change in color over areas of 16 pixels.
         identity_style, identity_features, identity_pixels: Weights of the differences between artworks and what came
@@ -72,7 +71,7 @@ class Settings(RunSettings):
 
 @dataclass(frozen=True)
 class Crop:
-    """A part of a draft, (1, C, h, w) in [0, 1]; see `Draft`."""
+    """A crop of a draft, (1, C, h, w) in [0, 1]; see `Draft`."""
 
     path: Path
     kind: Kind
@@ -83,20 +82,20 @@ class Crop:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What a style looks like to the teacher.
+class StyleTargets:
+    """Targets of a style by the teacher.
 
     Attributes:
-        statistics: Of each layer.
-        neighbors: Of `DEEP`, centered features of unit length, (N, C).
+        statistics: Statistics of each layer.
+        neighbors: Centered, normalized features (N, C) of the `DEEP` layers.
     """
 
     statistics: dict[str, Statistics]
     neighbors: dict[str, Tensor]
 
     @classmethod
-    def of(cls, features: dict[str, Tensor]) -> Wanted:
-        """From `features` (1, C, h, w)."""
+    def of(cls, features: dict[str, Tensor]) -> StyleTargets:
+        """Compute the targets from `features` (1, C, h, w)."""
         statistics = {name: Statistics.from_features(x) for name, x in features.items()}
         neighbors = {}
         for name in DEEP:
@@ -107,26 +106,26 @@ class Wanted:
 
 
 class FinisherTraining(Run):
-    """A training of the finisher under way."""
+    """A training run of the finisher."""
 
     def __init__(
         self, finisher: Finisher, teacher: Teachers, draw: Callable[[int], list[Crop]], settings: Settings
     ) -> None:
         self.finisher, self.teacher, self.draw, self.settings = finisher, teacher, draw, settings
-        ends = (finisher.enter, finisher.leave)  # colors in and out go with Adam
+        ends = (finisher.enter, finisher.leave)  # color input and output are trained with Adam
         inner = [module for module in finisher.modules() if isinstance(module, nn.Conv2d) and module not in ends]
         super().__init__(finisher, [module for module in inner if module.kernel_size == (3, 3)], settings)
         self.wanted = lru_cache(maxsize=4096)(self._wanted)
 
     def losses(self) -> tuple[Tensor, dict[str, object]]:
-        """All losses of one batch, weighted; logged by name."""
+        """Return the weighted sum of the losses of a batch; logged by name."""
         crops, s = self.draw(self.step), self.settings
         drafts = torch.cat([crop.draft for crop in crops])
-        targets = _judged(torch.cat([crop.target for crop in crops]))
+        targets = _without_margin(torch.cat([crop.target for crop in crops]))
         with autocast(autocast_dtype(), "cpu"):
             inputs = (drafts, torch.cat([crop.photo for crop in crops]), torch.cat([crop.mask for crop in crops]))
             correction = self.finisher(*(x.contiguous(memory_format=torch.channels_last) for x in inputs)).float()
-        drafts, finished = _judged(drafts), _judged(drafts + correction)
+        drafts, finished = _without_margin(drafts), _without_margin(drafts + correction)
         seen, sought = self.teacher.features(finished), self.teacher(targets)
         weights = {name: getattr(s, name) for name in (*PAIR_LOSSES, *IDENTITY_LOSSES)}
         logged: dict[str, list[float]] = {}
@@ -138,7 +137,7 @@ class FinisherTraining(Run):
                 losses["palette"] = _change_of_color(finished[i : i + 1], drafts[i : i + 1], 16)
             else:
                 losses = identity_losses(ours, theirs)
-                # A likeness is drafted in pieces from elsewhere: it can be right in its colors, and not in its pixels.
+                # The patches of a likeness come from elsewhere: it can match in color, not per pixel.
                 losses["identity_pixels"] = _change_of_color(
                     finished[i : i + 1], targets[i : i + 1], 1 if crop.kind == "pieces" else 8
                 )
@@ -148,21 +147,21 @@ class FinisherTraining(Run):
         return total, {name: round(sum(values) / len(values), 4) for name, values in logged.items()}
 
     def save(self, out: Path) -> None:
-        """Write the checkpoint, and the average of the weights in half precision."""
+        """Write the checkpoint, and the averaged weights in half precision."""
         super().save(out)
         save_file({key: value.half().contiguous() for key, value in self.average.items()}, out / PART)
         (out / PART).chmod(0o644)  # safetensors makes it readable by its owner alone
 
     @torch.no_grad()
-    def _wanted(self, path: Path) -> Wanted:
-        return Wanted.of(self.teacher(_floats(Draft.load(path).style)))
+    def _wanted(self, path: Path) -> StyleTargets:
+        return StyleTargets.of(self.teacher(_floats(Draft.load(path).style)))
 
 
 PAIR_LOSSES = ("style", "neighbors", "content", "palette")
 IDENTITY_LOSSES = ("identity_style", "identity_features", "identity_pixels")
 
 
-def pair_losses(ours: dict[str, Tensor], photo: dict[str, Tensor], style: Wanted) -> dict[str, Tensor]:
+def pair_losses(ours: dict[str, Tensor], photo: dict[str, Tensor], style: StyleTargets) -> dict[str, Tensor]:
     """Distances of a painting from its style and its photo, from the teacher's features (1, C, h, w) of each.
 
     Neighbors are compared as in the relaxed earth mover's distance of Kolkin et al. 2019 (arXiv 1904.12785), from the
@@ -184,7 +183,7 @@ def pair_losses(ours: dict[str, Tensor], photo: dict[str, Tensor], style: Wanted
 
 
 def identity_losses(ours: dict[str, Tensor], artwork: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Differences between an artwork and what came back of it, from the teacher's features (1, C, h, w) of each."""
+    """Return reconstruction losses of an artwork from the teacher's features (1, C, h, w) of both."""
     features = [
         (ours[name].float() - x.float()).square().mean() / (x.float().var((2, 3)).mean() + 1e-6)
         for name, x in artwork.items()
@@ -201,11 +200,11 @@ def _style_error(ours: dict[str, Tensor], wanted: dict[str, Statistics]) -> Tens
 
 
 def _change_of_color(a: Tensor, b: Tensor, side: int) -> Tensor:
-    """Mean absolute difference of `a` and `b` over areas of `side` pixels."""
+    """Return the mean absolute difference of `a` and `b` averaged over areas of `side` pixels."""
     return functional.avg_pool2d(a - b, side).abs().mean()
 
 
-def _judged(x: Tensor) -> Tensor:
+def _without_margin(x: Tensor) -> Tensor:
     return x[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN]
 
 
@@ -213,11 +212,11 @@ def _floats(picture: Tensor) -> Tensor:
     return picture[None].float() / 255
 
 
-def drawer(paths: Sequence[Path], settings: Settings) -> Callable[[int], list[Crop]]:
-    """The crops of each step: of seed and step alone, so that a resumed run sees what it would have seen.
+def batch_sampler(paths: Sequence[Path], settings: Settings) -> Callable[[int], list[Crop]]:
+    """Return a function that draws a step's crops from seed and step alone, so that runs resume exactly.
 
     Raises:
-        ValueError: There are no drafts of a kind that is asked for.
+        ValueError: There are no drafts of a required kind.
     """
     of_kind: dict[bool, list[Path]] = {True: [], False: []}
     for path in paths:
@@ -235,10 +234,10 @@ def drawer(paths: Sequence[Path], settings: Settings) -> Callable[[int], list[Cr
 
 
 def _crop(path: Path, side: int, chance: random.Random) -> Crop:
-    """A random part of a draft, half of them flipped; where the draft is smaller it is mirrored."""
+    """Return a random crop of a draft, flipped with probability 0.5, reflect-padded if the draft is smaller."""
     draft = Draft.load(path)
     height, width = draft.draft.shape[1:]
-    # Pieces lie on a grid, of which a multiple of the stride keeps the phase.
+    # Align to multiples of the stride, to preserve the phase of the patch grid.
     top, left = (8 * chance.randrange(max(0, length - side) // 8 + 1) for length in (height, width))
     flipped = chance.random() < 0.5
     pictures = []
@@ -249,8 +248,10 @@ def _crop(path: Path, side: int, chance: random.Random) -> Crop:
     return Crop(path, draft.kind, *pictures)
 
 
-def begin(teacher: Teachers, draw: Callable[[int], list[Crop]], settings: Settings, out: Path) -> FinisherTraining:
-    """A run at its last checkpoint in `out`, or at its beginning."""
+def start_or_resume(
+    teacher: Teachers, draw: Callable[[int], list[Crop]], settings: Settings, out: Path
+) -> FinisherTraining:
+    """Return a run restored from its last checkpoint in `out`, or a new one."""
     torch.manual_seed(settings.seed)
     finisher = Finisher().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     run = FinisherTraining(finisher, teacher, draw, settings)
@@ -260,7 +261,7 @@ def begin(teacher: Teachers, draw: Callable[[int], list[Crop]], settings: Settin
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Train, from the last checkpoint if there is one."""
+    """Train, resuming from the last checkpoint if there is one."""
     parser = argparse.ArgumentParser(prog="python -m training.finisher", description=__doc__)
     parser.add_argument("--drafts", type=Path, required=True, help="folder made by training.drafts")
     parser.add_argument("--teachers", type=Path, required=True, help="folder of compressed_vgg19*.safetensors")
@@ -271,7 +272,9 @@ def main(argv: list[str] | None = None) -> None:
     torch.set_num_threads(arguments.threads)
     arguments.out.mkdir(parents=True, exist_ok=True)
     teacher, settings = load_compressed_vgg(arguments.teachers, autocast_dtype()), Settings()
-    run = begin(teacher, drawer(sorted(arguments.drafts.glob(f"*{SUFFIX}")), settings), settings, arguments.out)
+    run = start_or_resume(
+        teacher, batch_sampler(sorted(arguments.drafts.glob(f"*{SUFFIX}")), settings), settings, arguments.out
+    )
     train(run, schedule(arguments, run), arguments.out)
 
 

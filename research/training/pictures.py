@@ -1,4 +1,4 @@
-"""Training pictures: decoded once into memory, cropped at many scales, and disturbed the way paintings are."""
+"""Training images: decoded into memory, randomly cropped and scaled, and augmented like paintings in progress."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ SHORT_SIDE = 384
 
 
 def is_held_out(path: Path) -> bool:
-    """Whether a picture is kept for the evaluation: decided by its name alone, so that it never changes sides."""
+    """Return whether an image is held out for evaluation; depends on its file name only, so the split is stable."""
     return hashlib.sha256(path.name.encode()).digest()[0] < HELD_OUT_SHARE * 256
 
 
 def find_pictures(folder: Path, *, held_out: bool) -> list[Path]:
-    """The pictures in `folder`, sorted by name: those to train on, or those held out."""
+    """Return the training or held-out images in `folder`, sorted by name."""
     paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and is_held_out(p) == held_out)
     if not paths:
         raise FileNotFoundError(f"no {'held-out' if held_out else 'training'} pictures in {folder}")
@@ -34,7 +34,7 @@ def find_pictures(folder: Path, *, held_out: bool) -> list[Path]:
 
 
 def read_picture(path: Path, *, short_side: int = SHORT_SIDE) -> NDArray[np.uint8]:
-    """An upright RGB picture (H, W, 3) whose short side is at most `short_side`."""
+    """Read an upright RGB image (H, W, 3) with a short side of at most `short_side`."""
     with Image.open(path) as file:
         picture = ImageOps.exif_transpose(file).convert("RGB")
     scale = short_side / min(picture.size)
@@ -45,22 +45,22 @@ def read_picture(path: Path, *, short_side: int = SHORT_SIDE) -> NDArray[np.uint
 
 
 def as_image(pixels: NDArray[np.uint8]) -> Tensor:
-    """Pixels (H, W, 3) as float32 (1, 3, H, W) in [0, 1]."""
+    """Convert pixels (H, W, 3) to float32 (1, 3, H, W) in [0, 1]."""
     return torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255
 
 
 @dataclass(frozen=True)
 class Collection:
-    """Pictures in memory and how likely each is to be drawn."""
+    """Images in memory with their sampling probabilities."""
 
     pictures: Sequence[NDArray[np.uint8]]
     chances: Tensor
 
     @classmethod
     def load(cls, paths: Sequence[Path]) -> Collection:
-        """Decode `paths`; sources (the file name up to the first `_`) count by the root of their size.
+        """Decode `paths`; sources (the file name up to the first `_`) are weighted by the square root of their size.
 
-        Evenly over files the largest source would teach most of it all; evenly over sources a handful of files would.
+        Uniform sampling of files would favor the largest source, uniform sampling of sources the smallest ones.
         """
         sources = [path.name.split("_")[0] for path in paths]
         sizes = Counter(sources)
@@ -68,13 +68,13 @@ class Collection:
         return cls([read_picture(path) for path in paths], chances / chances.sum())
 
     def crops(self, count: int, side: int, random: torch.Generator) -> Tensor:
-        """`count` crops (B, 3, side, side) in [0, 1] at 0.6 to 1.5 times the picture's scale, half of them flipped."""
+        """Sample crops (`count`, 3, side, side) in [0, 1], scaled by 0.6 to 1.5, half of them flipped."""
         chosen = torch.multinomial(self.chances, count, replacement=True, generator=random)
         return torch.cat([crop(self.pictures[int(i)], side, random) for i in chosen])
 
 
 def crop(picture: NDArray[np.uint8], side: int, random: torch.Generator) -> Tensor:
-    """One random crop (1, 3, side, side) of `picture`."""
+    """Return a random crop (1, 3, side, side) of `picture`."""
     scale = 0.6 * 2.5 ** float(torch.rand((), generator=random))
     height, width = picture.shape[:2]
     span = min(round(side / scale), height, width)
@@ -86,8 +86,8 @@ def crop(picture: NDArray[np.uint8], side: int, random: torch.Generator) -> Tens
     return functional.interpolate(window, (side, side), mode="bilinear", antialias=True, align_corners=False)
 
 
-def disturb(crops: Tensor, random: torch.Generator) -> Tensor:
-    """The same crops (B, 3, H, W), some mixed, recolored or noisy: what a painting passes through as it forms."""
+def augment(crops: Tensor, random: torch.Generator) -> Tensor:
+    """Randomly mix, recolor and add noise to crops (B, 3, H, W), like stages of a painting during optimization."""
 
     def chosen(share: float) -> Tensor:
         return (torch.rand(len(crops), 1, 1, 1, generator=random) < share).float()

@@ -1,4 +1,4 @@
-"""What all trainings have in common: steps down, an average of the weights, checkpoints, a schedule, a log."""
+"""Common training loop: optimizer steps, averaged weights, checkpoints, learning-rate schedule, log."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ LOG_EVERY = 10
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings:
-    """What every run is made with.
+    """Settings common to all runs.
 
     Attributes:
-        rate: Peak learning rate of Adam, for all but the filters.
+        rate: Peak learning rate of Adam, for all parameters except the filters.
         filters_rate: Peak learning rate of Muon, for the 3x3 filters.
-        warm_up: Steps until the peak; the rates then stay, and fall linearly to zero from `decay_from` of the run on.
-        decay_from: Share of the run after which the rates fall.
-        average: Decay of the exponential average of the weights, which is what ships.
-        clip: Norm that the gradients of a step are cut down to.
-        seed: Of the initial weights and of every step's crops.
+        warm_up: Steps of linear warm-up; the rates then stay constant and decay linearly to zero from `decay_from` on.
+        decay_from: Share of the run (0-1) after which the rates decay.
+        average: Decay of the exponential moving average of the weights, which is exported.
+        clip: Maximum gradient norm.
+        seed: Seed of the initial weights and of every step's crops.
     """
 
     rate: float = 1.5e-3
@@ -46,17 +46,17 @@ class RunSettings:
 
 
 class Run(ABC):
-    """A training under way.
+    """A training run.
 
     Attributes:
-        module: What learns.
-        average: The exponential average of its state, which is what ships.
-        step: How many have been taken.
-        seconds: How long they took.
+        module: The trained module.
+        average: Exponential moving average of its state, which is exported.
+        step: Number of steps taken.
+        seconds: Their total duration.
     """
 
     def __init__(self, module: nn.Module, filters: Iterable[nn.Conv2d], settings: RunSettings) -> None:
-        """Begin with `module`, whose `filters` learn by Muon and whose other parameters by Adam."""
+        """Train the `filters` of `module` with Muon and its other parameters with Adam."""
         self.module, self._pace = module, settings
         self.optimizer = MuonAndAdam(module, filters, rate=settings.rate, filters_rate=settings.filters_rate)
         self.average = {key: value.clone() for key, value in module.state_dict().items()}
@@ -65,10 +65,10 @@ class Run(ABC):
 
     @abstractmethod
     def losses(self) -> tuple[Tensor, dict[str, object]]:
-        """The loss of the next step, and what the log says about it."""
+        """Return the loss of the next step and its log entries."""
 
     def advance(self, progress: float) -> dict[str, object]:
-        """Take one step, `progress` (0-1) of the run being done; answer a line for the log."""
+        """Take one step at `progress` (0-1) of the run; return its log line."""
         started = time.monotonic()
         share = share_at(self.step, progress, warm_up=self._pace.warm_up, decay_from=self._pace.decay_from)
         loss, named = self.losses()
@@ -77,7 +77,7 @@ class Run(ABC):
         nn.utils.clip_grad_norm_(self.module.parameters(), self._pace.clip)
         self.optimizer.step(share)
         self.step += 1
-        # A short memory at first: the average would otherwise remember the random beginning for hundreds of steps.
+        # A short window at first; otherwise the random initialization would stay in the average for long.
         decay = min(self._pace.average, self.step / (self.step + 10))
         for key, value in self.module.state_dict().items():
             self.average[key].lerp_(value, 1 - decay)
@@ -86,7 +86,7 @@ class Run(ABC):
         return line | {"loss": round(loss.item(), 4)} | named
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that the next step depends on."""
+        """Return all state that the next step depends on."""
         return {
             "module": self.module.state_dict(),
             "average": self.average,
@@ -96,32 +96,32 @@ class Run(ABC):
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what `state_dict` answered."""
+        """Restore a state returned by `state_dict`."""
         self.module.load_state_dict(state["module"])
         self.average = state["average"]
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds = state["step"], state["seconds"]
 
     def save(self, out: Path) -> None:
-        """Write the checkpoint in `out`, whole or not at all."""
+        """Write the checkpoint in `out` atomically."""
         write_checkpoint(self.state_dict(), out)
 
     def restore(self, out: Path) -> None:
-        """Go on from the checkpoint in `out`."""
+        """Restore the checkpoint in `out`."""
         self.load_state_dict(read_checkpoint(out))
 
 
 def share_at(step: int, progress: float, *, warm_up: int, decay_from: float) -> float:
-    """Share of the peak learning rates at `step`, with `progress` (0-1) of the run behind it.
+    """Return the multiplier of the peak learning rates at `step` and `progress` (0-1) of the run.
 
-    It rises for `warm_up` steps, then stays, and falls linearly to nearly zero from `decay_from` of the run on.
+    Linear warm-up for `warm_up` steps, then constant, then linear decay to 0.001 from `decay_from` of the run on.
     """
     decay = min(1.0, (1 - min(1.0, progress)) / (1 - decay_from))
     return min(1.0, (step + 1) / warm_up) * max(decay, 1e-3)
 
 
 def train(run: Run, progress: Callable[[], float], out: Path, *, save_every: int = 200) -> None:
-    """Take steps until `progress()` reaches 1: every tenth leaves a line in `out/log.jsonl`, some a checkpoint."""
+    """Train until `progress()` reaches 1; log every tenth step to `out/log.jsonl` and save checkpoints."""
     with (out / "log.jsonl").open("a") as log:
         while (done := progress()) < 1:
             line = run.advance(done)
@@ -133,27 +133,29 @@ def train(run: Run, progress: Callable[[], float], out: Path, *, save_every: int
 
 
 def run_parser(module: str, description: str | None) -> argparse.ArgumentParser:
-    """A parser with the flags of every training: what to learn from, where to keep it, and when it is done."""
+    """Return a parser with the common flags of training commands."""
     parser = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
     parser.add_argument("--content", type=Path, required=True, help="folder of photographs")
     parser.add_argument("--style", type=Path, required=True, help="folder of artworks")
     add_teachers_flag(parser)
     parser.add_argument("--out", type=Path, required=True, help=f"folder for {CHECKPOINT} and log.jsonl")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of the processor (%(default)s)")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads (%(default)s)")
     add_end_flags(parser)
     return parser
 
 
 def add_end_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that say when a training is done; one of them is required."""
+    """Add the mutually exclusive flags for the end of a run; one is required."""
     end = parser.add_mutually_exclusive_group(required=True)
-    end.add_argument("--steps", type=_above_zero(int), help="train this many steps in all")
-    end.add_argument("--minutes", type=_above_zero(float), help="train this long; the learning rate falls by the clock")
-    end.add_argument("--until", type=clock_time, metavar="HH:MM", help="the same, until a time of day")
+    end.add_argument("--steps", type=_above_zero(int), help="total number of steps")
+    end.add_argument("--minutes", type=_above_zero(float), help="duration; the learning rate follows the clock")
+    end.add_argument(
+        "--until", type=clock_time, metavar="HH:MM", help="time of day to end at; the learning rate follows the clock"
+    )
 
 
 def _above_zero(kind: type[float]) -> Callable[[str], float]:
-    """How a flag takes a number that the run ends at."""
+    """Return an argparse type for positive numbers."""
 
     def parse(text: str) -> float:
         try:
@@ -169,7 +171,7 @@ def _above_zero(kind: type[float]) -> Callable[[str], float]:
 
 
 def clock_time(text: str) -> datetime:
-    """The next time that the local clock shows HH:MM."""
+    """Return the next local time HH:MM."""
     now = datetime.now().astimezone()
     hour, minute = (int(part) for part in text.split(":"))
     then = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
@@ -177,7 +179,7 @@ def clock_time(text: str) -> datetime:
 
 
 def schedule(arguments: argparse.Namespace, run: Run) -> Callable[[], float]:
-    """How much of the run is done, by whichever end was asked for."""
+    """Return a function for the progress (0-1) of the run, by the chosen end."""
     if arguments.steps:
         return lambda: run.step / arguments.steps
     now, before = time.monotonic(), run.seconds

@@ -1,4 +1,4 @@
-"""What learns and what it is told: the encoder with an adapter a teacher's layer, and the errors to bring down."""
+"""The student (encoder with one adapter per teacher layer) and its distillation losses."""
 
 from __future__ import annotations
 
@@ -13,27 +13,26 @@ from stylizer.features.compact import CompactEncoder
 from training.teachers import CONTENT_LAYERS, Layer, Teachers
 
 Moments = tuple[Tensor, Tensor]
-CANVAS_CONTENT = 0.4  # of each content layer, against about 6 for the style
+CANVAS_CONTENT = 0.4  # weight per content layer, against about 6 for the style
 
 
 def positions(features: Tensor) -> Tensor:
-    """`features` (B, C, h, w) as (B, h * w, C): no copy where the channels lie last in memory."""
+    """View `features` (B, C, h, w) as (B, h * w, C); no copy if channels-last."""
     return features.permute(0, 2, 3, 1).flatten(1, 2)
 
 
 def moments(features: Tensor) -> Moments:
-    """Mean (B, C) and covariance (B, C, C) over the positions of `features` (B, P, C)."""
+    """Return mean (B, C) and covariance (B, C, C) over the positions of `features` (B, P, C)."""
     mean = features.mean(1, keepdim=True)
     centered = features - mean
     return mean[:, 0].float(), (centered.transpose(1, 2) @ centered).float() / features.shape[1]
 
 
 class Adapter(nn.Module):
-    """A linear map from a tap to a teacher's layer: a 1x1 convolution that is thrown away.
+    """A linear map (1x1 convolution) from a tap to a teacher's layer.
 
-    Linear, so that equal means and covariances of the tap are equal means and covariances of what it expects of the
-    teacher: the statistics pass through it without the features. Mean and scale of the teacher's layer stand beside the
-    weights, which can so start, and learn, at the same pace whatever the teacher's units are.
+    Being linear, it maps the tap's mean and covariance to the predicted ones of the teacher without any features. Mean
+    and scale of the teacher's layer are buffers, so that weights have the same magnitude for all teachers.
     """
 
     mean: Tensor
@@ -48,36 +47,36 @@ class Adapter(nn.Module):
 
     @property
     def variance(self) -> Tensor:
-        """The layer's variance over the training pictures, summed over channels: what errors are relative to."""
+        """The layer's variance over the training images, summed over channels; normalizes the errors."""
         return self.scale.square() * len(self.mean)
 
     @property
     def matrix(self) -> Tensor:
-        """From the tap's channels to the teacher's, (C', C)."""
+        """Matrix from the tap's channels to the teacher's, (C', C)."""
         return self.weight * self.scale
 
     @property
     def offset(self) -> Tensor:
-        """What is added, (C',)."""
+        """Bias, (C',)."""
         return self.mean + self.bias * self.scale
 
     def features(self, tap: Tensor) -> Tensor:
-        """The teacher's features (B, P, C') expected from `tap` (B, P, C)."""
+        """Predict the teacher's features (B, P, C') from `tap` (B, P, C)."""
         return functional.linear(tap, self.matrix, self.offset)
 
     def moments(self, tap: Tensor) -> Moments:
-        """The mean and covariance of `features`."""
+        """Predict mean and covariance of the teacher's features from `tap` (B, P, C)."""
         mean, covariance = moments(tap)
         with torch.autocast(tap.device.type, enabled=False):
             return self.expected(mean, covariance)
 
     def expected(self, mean: Tensor, covariance: Tensor) -> Moments:
-        """The teacher's mean (B, C') and covariance (B, C', C') expected from a tap's."""
+        """Predict the teacher's mean (B, C') and covariance (B, C', C') from a tap's."""
         return functional.linear(mean, self.matrix, self.offset), self.matrix @ covariance @ self.matrix.T
 
 
 class Student(nn.Module):
-    """The encoder with one adapter a teacher's layer."""
+    """The encoder with one adapter per teacher layer."""
 
     def __init__(self, encoder: CompactEncoder, layers: Sequence[Layer]) -> None:
         super().__init__()
@@ -87,17 +86,17 @@ class Student(nn.Module):
         )
 
     def adapter(self, layer: Layer) -> Adapter:
-        """The adapter of a teacher's layer."""
+        """Return the adapter of a teacher's layer."""
         return cast(Adapter, self.adapters[layer.name])
 
 
-def disagreement(ours: Moments, wanted: Moments, variance: Tensor) -> Tensor:
-    """Relative squared error of mean plus that of covariance, averaged over the pictures.
+def statistics_error(ours: Moments, wanted: Moments, variance: Tensor) -> Tensor:
+    """Return the relative squared error of the mean plus that of the covariance, averaged over the batch.
 
     Args:
-        ours: Of (B, C) and (B, C, C), as `moments` answers them.
-        wanted: The same of the pictures that ours should be like.
-        variance: The layer's usual one: flat pictures have no statistics worth a large relative error.
+        ours: Mean (B, C) and covariance (B, C, C).
+        wanted: The targets.
+        variance: The layer's typical variance; bounds the relative error of flat images.
     """
     floors = (0.02 * variance, 0.02 * variance.square() / wanted[0].shape[1])
     total = torch.zeros(())
@@ -108,10 +107,9 @@ def disagreement(ours: Moments, wanted: Moments, variance: Tensor) -> Tensor:
 
 
 def losses(student: Student, teachers: Teachers, batch: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
-    """For every layer the error of the features and of their statistics, both relative (0 = as the teacher's).
+    """Return the relative errors of features and statistics by layer (0: identical to the teacher's).
 
-    The statistics count because paintings are made by matching them: a student whose features err by little but always
-    the same way would paint wrongly.
+    Style transfer matches statistics, so a small but systematic feature error would change paintings.
     """
     targets = teachers(batch)
     taps = student.encoder(batch)
@@ -120,23 +118,23 @@ def losses(student: Student, teachers: Teachers, batch: Tensor) -> dict[str, tup
         target = targets[layer.name]
         tap = teachers.aligned(taps[layer.tap], layer, target)
         if layer.tap == 0:
-            # A quarter of the finest layer is 9,000 samples a crop already, and costs as much as all other layers.
+            # A quarter of the finest layer is already 9,000 samples per crop and costs as much as all other layers.
             target, tap = (x[:, :, : x.shape[2] // 2, : x.shape[3] // 2] for x in (target, tap))
         target, tap = positions(target), positions(tap)
         adapter = student.adapter(layer)
         difference = adapter.features(tap) - target
         error = torch.linalg.vector_norm(difference, dtype=torch.float32).square()
-        # Every other crop says enough about the statistics, at half the price.
-        statistics = disagreement(adapter.moments(tap[::2]), moments(target[::2]), adapter.variance)
+        # Every other crop suffices for the statistics, at half the cost.
+        statistics = statistics_error(adapter.moments(tap[::2]), moments(target[::2]), adapter.variance)
         result[layer.name] = (error / (adapter.variance * target.shape[:2].numel()), statistics)
     return result
 
 
 def painting_loss(student: Student, layers: Sequence[Layer], image: Tensor, style: Tensor, photo: Tensor) -> Tensor:
-    """What paintings are made by, as one number: `image` shall look like `style` and show `photo`, all (B, 3, H, W).
+    """Return the style transfer loss of `image` for `style` and `photo`, all (B, 3, H, W).
 
-    Style is compared by the taps and by what the teachers are expected to see: paintings are made by the former, and
-    the latter is where the teachers can say what is wrong with them.
+    Style uses the taps, by which paintings are made, and the predicted teacher statistics, which the teachers can
+    correct.
     """
     taps = student.encoder(image)
     with torch.no_grad():
@@ -145,14 +143,14 @@ def painting_loss(student: Student, layers: Sequence[Layer], image: Tensor, styl
     for index, (tap, wanted) in enumerate(zip(taps, of_style, strict=True)):
         seen, sought = moments(positions(tap)), moments(positions(wanted))
         spread = sought[1].diagonal(dim1=1, dim2=2).sum(1).mean()
-        loss = loss + disagreement(seen, sought, spread)
+        loss = loss + statistics_error(seen, sought, spread)
         for layer in layers:
             if layer.tap != index:
                 continue
             adapter = student.adapter(layer)
             with torch.autocast(image.device.type, enabled=False):
                 expected = [adapter.expected(*pair) for pair in (seen, sought)]
-                loss = loss + 0.3 * disagreement(expected[0], expected[1], adapter.variance)
+                loss = loss + 0.3 * statistics_error(expected[0], expected[1], adapter.variance)
             if layer.name in CONTENT_LAYERS:
                 shown, kept = (structure(adapter.features(positions(x))) for x in (tap, of_photo[index]))
                 loss = loss + CANVAS_CONTENT * (shown - kept).square().mean()
@@ -160,20 +158,19 @@ def painting_loss(student: Student, layers: Sequence[Layer], image: Tensor, styl
 
 
 def structure(features: Tensor) -> Tensor:
-    """`features` (B, P, C) with every channel at mean 0 and deviation 1 over each picture."""
+    """Normalize `features` (B, P, C) to mean 0 and deviation 1 per channel and image."""
     features = features.float()
     variance, mean = torch.var_mean(features, 1, keepdim=True, correction=0)
-    # Of all channels together, without a second pass over the features.
+    # Variance over all channels, without a second pass over the features.
     whole = variance.mean(2, keepdim=True) + mean.var(2, keepdim=True, correction=0)
     return (features - mean) / (variance.add(1e-12).sqrt() + 1e-3 * whole.add(1e-12).sqrt())
 
 
 @torch.no_grad()
 def calibrate(student: Student, teachers: Teachers, batches: Sequence[Tensor]) -> dict[str, float]:
-    """Set every adapter to the least-squares answer for the encoder as it is; answer each layer's unexplained variance.
+    """Initialize every adapter by least squares; return each layer's unexplained share of variance.
 
-    What the random filters of a new encoder cannot explain is what there is to learn, and gradients are of use from the
-    first step on.
+    Gradients are then useful from the first step on.
     """
     sums: dict[str, list[Tensor]] = {}
     for batch in batches:

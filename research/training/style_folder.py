@@ -1,8 +1,8 @@
-"""Make the folder of a built-in style from a picture of a work: `python -m training.style_folder NAME FILE ...`.
+"""Create a built-in style from an image of a work: `python -m training.style_folder NAME FILE ...`.
 
-What goes into the folder is what the work looks like to the compact encoder at some sizes, some of its colors, and a
-swatch that is synthesized from these; of the picture itself nothing. `python -m training.style_folder NAME` synthesizes
-the swatch of a style anew. To be run again, with the picture, whenever the compact encoder has changed.
+The folder contains statistics by the compact encoder at several sizes, a sample of the colors, and a swatch synthesized
+from them, but not the image. `python -m training.style_folder NAME` synthesizes the swatch again. Rerun with the image
+whenever the compact encoder changes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from stylizer.tensors import to_image
 from training.style_synthesis import STEPS, distance, synthesize
 
 STYLES = Path(styles.__file__).parent
-# What optimization begins at, and doublings of it.
+# The first level of optimization, and its doublings.
 SIDES = (STATISTICS_SIDE // 4, STATISTICS_SIDE // 2, STATISTICS_SIDE)
 LICENSE = "Public domain; the swatch is synthesized by this project"
 SWATCH_QUALITY = 85
@@ -36,21 +36,21 @@ def make(
     crop: Crop = (0, 0, 1, 1),
     steps: Sequence[int] = STEPS,
 ) -> float:
-    """Make the folder of a style.
+    """Create the folder of a style.
 
     Args:
-        folder: Where to; its name is the id.
-        picture: Of the work.
-        facts: What `stylizer.styles.Style` says of a style in words.
+        folder: Target; its name is the id.
+        picture: Image of the work.
+        facts: Text attributes of `stylizer.styles.Style`.
         crop: The part of the picture that shows the work, without frame or margin: left, top, right and bottom as
             fractions of its sides.
         steps: Of the synthesis; see `training.style_synthesis`.
 
     Returns:
-        What `synthesize_swatch` does.
+        The distance returned by `synthesize_swatch`.
 
     Raises:
-        ValueError: The folder's name is no id.
+        ValueError: The folder's name is not a valid id.
     """
     if not styles.is_id(folder.name):
         raise ValueError(f"name is {folder.name!r}; it must be {styles.ID_FORM}")
@@ -60,27 +60,27 @@ def make(
     folder.mkdir(parents=True, exist_ok=True)
     style_cache.save(folder / STATISTICS_FILE, by_side, palette)
     away = synthesize_swatch(folder, steps=steps)
-    # Last, since this makes it a style: whoever paints meanwhile sees none that is not finished.
+    # Written last: this file makes the folder a style, so concurrent readers never see an incomplete one.
     (folder / "style.toml").write_text(format_style_toml(facts), encoding="utf-8")
     return away
 
 
 def synthesize_swatch(folder: Path, *, steps: Sequence[int] = STEPS) -> float:
-    """Make the swatch of a style from what is stored in its folder.
+    """Synthesize the swatch of a style from its stored statistics.
 
     Args:
-        folder: Of the style.
+        folder: Folder of the style.
         steps: Of the synthesis; see `training.style_synthesis`.
 
     Returns:
-        How far the swatch is from the work, at the largest size: 0 is the same, about 1 another style.
+        Style distance of the swatch to the work at the largest size: 0 identical, about 1 another style.
 
     Raises:
-        ValueError: What is stored is of another encoder.
+        ValueError: The statistics are from another encoder.
     """
     by_side = style_cache.read(folder / STATISTICS_FILE)
     if not by_side:
-        raise ValueError(f"{folder / STATISTICS_FILE} is of another encoder: make the style anew from its picture")
+        raise ValueError(f"{folder / STATISTICS_FILE} is from another encoder; create the style again from its image")
     image = synthesize(by_side, style_cache.read_palette(folder / STATISTICS_FILE), steps=steps)
     buffer = io.BytesIO()
     to_image(image).save(buffer, "webp", quality=SWATCH_QUALITY, method=6)
@@ -89,10 +89,12 @@ def synthesize_swatch(folder: Path, *, steps: Sequence[int] = STEPS) -> float:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Make one style."""
+    """Create one style."""
     parser = argparse.ArgumentParser(prog="python -m training.style_folder", description=__doc__)
     parser.add_argument("name", help=f"the id of the style: {styles.ID_FORM}")
-    parser.add_argument("file", type=Path, nargs="?", help="a picture of the work; without it the swatch is made anew")
+    parser.add_argument(
+        "file", type=Path, nargs="?", help="an image of the work; without it the swatch is synthesized again"
+    )
     for fact in ("title", "artist", "year", "description"):
         parser.add_argument(f"--{fact}")
     parser.add_argument("--license", default=LICENSE)
@@ -103,7 +105,7 @@ def main(argv: list[str] | None = None) -> None:
     folder = STYLES / given.name
     if given.file is None:
         if given.name not in styles.catalog():
-            parser.error(f"there is no style {given.name!r} whose swatch could be made anew; give a picture")
+            parser.error(f"there is no style {given.name!r} whose swatch could be synthesized again; pass an image")
         away = synthesize_swatch(folder)
     else:
         facts = {fact: getattr(given, fact) for fact in ("title", "artist", "year", "license", "description")}

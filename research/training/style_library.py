@@ -1,7 +1,7 @@
-"""What every artwork looks like, to the network and to its teachers: measured once and kept, since styles come again.
+"""Cached statistics of artworks by the encoder and the teachers.
 
-An artwork is seen whole, at the long side of the paintings that will be judged, and also smaller and in part, so that
-one set of pictures teaches several scales of strokes.
+Artworks are measured whole, at the long side used for evaluation, and also smaller and cropped, so that one set of
+images covers several stroke scales.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from training.teachers import Teachers
 
 @dataclass(frozen=True)
 class Variant:
-    """A way to see an artwork: a part of it, of `share` of each side, at `scale` times the scale of judgment."""
+    """A crop of an artwork with `share` of each side, at `scale` times the evaluation scale, sampled with `chance`."""
 
     share: float
     scale: float
@@ -44,10 +44,10 @@ VARIANTS = (Variant(1.0, 1.0, 0.5), Variant(1.0, 0.6, 0.2), Variant(0.6, 1.0, 0.
 
 @dataclass(frozen=True)
 class Style:
-    """One artwork, seen one way.
+    """Statistics of a variant of an artwork.
 
     Attributes:
-        look: To the network that paints.
+        statistics: By the encoder.
         targets: Mean (1, C) and covariance (1, C, C) of each teacher's layer.
     """
 
@@ -56,7 +56,7 @@ class Style:
 
 
 class StyleLibrary:
-    """Artworks and what they look like; kept in `folder`, one file a way to see one."""
+    """Artworks with their statistics, cached in `folder`, one file per variant."""
 
     def __init__(self, paths: Sequence[Path], features: CompactFeatures, teachers: Teachers, folder: Path) -> None:
         self._names = [path.name for path in paths]
@@ -67,13 +67,13 @@ class StyleLibrary:
         folder.mkdir(parents=True, exist_ok=True)
 
     def draw(self, random: torch.Generator) -> Style:
-        """One style by chance."""
+        """Sample a style."""
         index = int(torch.multinomial(self._artworks.chances, 1, generator=random))
         variant = int(torch.multinomial(torch.tensor([v.chance for v in VARIANTS]), 1, generator=random))
         return self.style(index, variant)
 
     def style(self, index: int, variant: int) -> Style:
-        """Artwork `index`, seen the way of `VARIANTS[variant]`."""
+        """Return the statistics of `VARIANTS[variant]` of artwork `index`."""
         key = index, variant
         if key not in self._known:
             path = self._folder / f"{Path(self._names[index]).stem}-{variant}.safetensors"
@@ -83,7 +83,7 @@ class StyleLibrary:
         return self._known[key]
 
     def picture(self, index: int, variant: int) -> Tensor:
-        """The artwork itself, (1, 3, H, W), seen that way."""
+        """Return the image (1, 3, H, W) of a variant."""
         return view(self._artworks.pictures[index], VARIANTS[variant], self._names[index]).to(self._device)
 
     def _measure(self, index: int, variant: int, path: Path) -> None:
@@ -94,12 +94,12 @@ class StyleLibrary:
         state = {f"look.{i}.{j}": x for i, level in enumerate(statistics.levels) for j, x in enumerate(level.tensors())}
         for name, pair in targets.items():
             state |= {f"target.{name}.{j}": x for j, x in enumerate(pair)}
-        # Half the memory of float32, at errors of some thousandths in what is matched to some tenths.
+        # Half the memory of float32, with errors of thousandths in targets that are matched to tenths.
         save_file({k: v.bfloat16() if k.endswith(".1") else v.contiguous() for k, v in state.items()}, path)
 
 
 def view(picture: NDArray[np.uint8], variant: Variant, name: str) -> Tensor:
-    """The picture (1, 3, H, W) in [0, 1], seen that way; which part it is, is settled by its `name`."""
+    """Return the variant of an image as (1, 3, H, W) in [0, 1]; the crop is derived from a hash of `name`."""
     height, width = picture.shape[:2]
     h, w = round(height * variant.share), round(width * variant.share)
     chance = hashlib.sha256(name.encode()).digest()

@@ -1,9 +1,8 @@
-"""A picture made from what is known of a work, and from nothing else: the swatch of a style.
+"""Synthesize the swatch of a style from the statistics of a work alone.
 
-Texture synthesis after Gatys, Ecker & Bethge 2015 (arXiv 1505.07376), from noise in the colors of the work. Where this
-leaves the paper: it is mean and covariance that are matched rather than Gram matrices, and of the picture reduced to
-several sizes at once (Snelgrove 2017, "High-Resolution Multi-Scale Neural Texture Synthesis"), so that its large forms
-are those of the work too. Nothing says what was where.
+Texture synthesis after Gatys, Ecker & Bethge 2015 (arXiv 1505.07376), from noise in the colors of the work. Unlike in
+the paper, mean and covariance are matched instead of Gram matrices, and at several image sizes at once (Snelgrove 2017,
+"High-Resolution Multi-Scale Neural Texture Synthesis"), so that large forms match too. Positions are unknown.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ from stylizer.style_transfer_loss import reflect_pad
 from stylizer.synthesis.pyramid import resize
 
 SIZE = (384, 512)  # height and width of a swatch in pixels
-# Pooling treats every other pixel differently, and leaves a grid where a picture is always seen from the same corner.
-# So it is seen from one after the other.
+# Pooling treats every other pixel differently, which leaves a grid in the image unless its origin varies. So the image
+# is optimized from several origins in turn.
 CORNERS = ((0, 0), (1, 0), (0, 1), (1, 1), (3, 2), (2, 5))
-STEPS = (40, 25, 14)  # from each corner: at the smallest size, at the next one, at those after it
+STEPS = (40, 25, 14)  # per corner: at the smallest size, the next one, and all others
 SMOOTHNESS_WEIGHT = 0.05
-BOUNDS_WEIGHT = 10.0  # of the squares of what is beyond black and white
-GRAIN = 0.1  # standard deviation of the noise in the first picture
-PATCH = 4  # pixels a side of one color in the first picture
+BOUNDS_WEIGHT = 10.0  # weight of squared values outside [0, 1]
+GRAIN = 0.1  # standard deviation of the noise in the initial image
+PATCH = 4  # side of a patch of one color in the initial image, pixels
 
 
 def synthesize(
@@ -43,14 +42,14 @@ def synthesize(
     steps: Sequence[int] = STEPS,
     seed: int = 0,
 ) -> Tensor:
-    """A picture (1, 3, *size) that looks like a work.
+    """Synthesize an image (1, 3, *size) with the statistics of a work.
 
     Args:
         by_side: Statistics of the work by long side in pixels.
         palette: Colors of the work, (N, 3) in sRGB, uint8.
-        size: Height and width of the picture.
-        steps: From each of `CORNERS`, by size; the last of them at all sizes that are left.
-        seed: Of the noise that it begins with.
+        size: Height and width of the image.
+        steps: Steps per corner by size; the last one applies to all remaining sizes.
+        seed: Seed of the initial noise.
     """
     colors = Palette.from_image(palette.T[:, None].float() / 255)
     sides = sorted(by_side)
@@ -68,7 +67,7 @@ def synthesize(
 
 
 def distance(image: Tensor, statistics: StyleStatistics) -> float:
-    """How far a picture (1, 3, H, W) is from a look: 0 is the same, about 1 another style."""
+    """Return the style distance of an image (1, 3, H, W): 0 identical, about 1 another style."""
     with torch.no_grad():
         return float(_style_loss(image, statistics))
 
@@ -105,7 +104,7 @@ def _reduced(image: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _noise(colors: Palette, size: tuple[int, int], seed: int) -> Tensor:
-    """Small patches in the colors of a work, (1, 3, *size)."""
+    """Return an initial image (1, 3, *size) of small noisy patches in the colors of a work."""
     random = torch.Generator().manual_seed(seed)
     height, width = (-(-side // PATCH) for side in size)
     chosen = torch.randint(colors.pixels.shape[1], (height * width,), generator=random)

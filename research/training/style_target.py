@@ -1,4 +1,4 @@
-"""How far paintings are from their style and their photo to the teachers: what the feed-forward network learns by."""
+"""Style and content losses by the teachers, for training the feed-forward decoder."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from training.teachers import CONTENT_LAYERS
 
 
 def moments_of(features: Mapping[str, Tensor]) -> dict[str, Moments]:
-    """Mean (B, C) and covariance (B, C, C) of every layer's features (B, C, h, w)."""
+    """Return mean (B, C) and covariance (B, C, C) of every layer's features (B, C, h, w)."""
     moments = {}
     for name, x in features.items():
         if x.shape[1] < 128 and x.requires_grad:
-            x = x[:, :, ::2]  # every other row of the finest layer says enough, at half the price
+            x = x[:, :, ::2]  # every other row of the finest layer suffices, at half the cost
         each = [Statistics.from_features(one) for one in torch.split(x, 1)]
         moments[name] = torch.stack([one.mean for one in each]), torch.stack([one.covariance for one in each])
     return moments
 
 
 def toward(ours: Mapping[str, Moments], theirs: Mapping[str, Moments], amount: float) -> dict[str, Moments]:
-    """Statistics between two pictures': the first's at `amount` 0, the second's at 1."""
+    """Interpolate statistics: `ours` at `amount` 0, `theirs` at 1."""
     return {
         name: (
             torch.lerp(a[0].float(), theirs[name][0].float(), amount),
@@ -36,7 +36,7 @@ def toward(ours: Mapping[str, Moments], theirs: Mapping[str, Moments], amount: f
 
 
 def style_errors(ours: Mapping[str, Moments], wanted: Sequence[Mapping[str, Moments]]) -> Tensor:
-    """For each picture (B) the relative squared errors of means plus those of covariances, the mean over layers."""
+    """Return per image (B) the relative squared error of means plus covariances, averaged over layers."""
     errors = []
     for i, target in enumerate(wanted):
         seen = [Statistics(mean[i], covariance[i]) for mean, covariance in ours.values()]
@@ -46,7 +46,7 @@ def style_errors(ours: Mapping[str, Moments], wanted: Sequence[Mapping[str, Mome
 
 
 def content_errors(ours: Mapping[str, Tensor], photos: Mapping[str, Tensor]) -> Tensor:
-    """For each picture (B) the mean squared difference of instance-normalized features, the mean over layers."""
+    """Return per image (B) the mean squared difference of instance-normalized features, averaged over layers."""
     errors = [
         (structure(positions(ours[name])) - structure(positions(photos[name]))).square().mean((1, 2))
         for name in CONTENT_LAYERS

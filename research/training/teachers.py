@@ -1,4 +1,4 @@
-"""The networks the compact encoder learns from: VGG-19 and SqueezeNet 1.0, as torchvision builds them."""
+"""The teachers of the compact encoder: VGG-19 and SqueezeNet 1.0 as built by torchvision."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from stylizer.features.zoo import torchvision_models
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer of a teacher: where it is tapped, and which tap of the student answers for it."""
+    """A teacher layer: module index, channels, and the corresponding tap of the student."""
 
     name: str
     index: int
@@ -27,10 +27,10 @@ class Layer:
 
 @dataclass(frozen=True)
 class Teacher:
-    """A chain of modules, its tapped layers (in order), and the picture's margin it is not shown.
+    """A sequential network, its tapped layers (in order), and the crop of its input.
 
-    A network that does not pad its first convolution puts its features elsewhere than the student does; cutting
-    `offset` pixels off the top and left of what it sees brings its grid back onto the student's.
+    Without padding in the first convolution, features are shifted against the student's; cropping `offset` pixels from
+    the top and left of the input realigns the grids.
     """
 
     chain: nn.Sequential
@@ -39,8 +39,8 @@ class Teacher:
 
 
 VGG19_LAYERS = (Layer("relu1_1", 1, 64, 0), Layer("relu2_1", 6, 128, 1), Layer("relu3_1", 11, 256, 2))
-# Features sit at pixel 4 i + 5 and 8 i + 9; four pixels of offset make that 4 (i + 2) + 1 and 8 (i + 1) + 5, beside the
-# student's 4 j + 1.5 and 8 j + 3.5.
+# Features are centered at pixel 4 i + 5 and 8 i + 9; four pixels of offset make that 4 (i + 2) + 1 and 8 (i + 1) + 5,
+# close to the student's 4 j + 1.5 and 8 j + 3.5.
 SQUEEZENET_LAYERS = (Layer("fire3", 4, 128, 2), Layer("fire5", 7, 256, 3), Layer("fire8", 10, 512, 3))
 SQUEEZENET_OFFSET = 4
 LAYERS = VGG19_LAYERS + SQUEEZENET_LAYERS
@@ -56,7 +56,7 @@ COMPRESSED_LAYERS = (
 
 
 class Teachers(nn.Module):
-    """All teachers as one frozen module in the given precision."""
+    """All teachers as one frozen module with the given precision."""
 
     rgb_mean: Tensor
     rgb_std: Tensor
@@ -74,11 +74,11 @@ class Teachers(nn.Module):
 
     @torch.no_grad()
     def forward(self, image: Tensor) -> dict[str, Tensor]:
-        """What `features` answers, for those who need no gradient."""
+        """Return `features` without gradients."""
         return self.features(image)
 
     def features(self, image: Tensor) -> dict[str, Tensor]:
-        """Features (B, C, h, w) by layer name of `image` (B, 3, H, W), sRGB in [0, 1]."""
+        """Return features (B, C, h, w) by layer name of `image` (B, 3, H, W), sRGB in [0, 1]."""
         features: dict[str, Tensor] = {}
         for teacher in self.teachers:
             x = image[:, :, teacher.offset :, teacher.offset :].to(self.dtype, memory_format=torch.channels_last)
@@ -91,31 +91,31 @@ class Teachers(nn.Module):
         return features
 
     def aligned(self, tap: Tensor, layer: Layer, features: Tensor) -> Tensor:
-        """The part of the student's `tap` that lies where the teacher's `features` of `layer` do."""
+        """Crop the student's `tap` to the positions of the teacher's `features` of `layer`."""
         offset = next(teacher.offset for teacher in self.teachers if layer in teacher.layers)
         start = -(-2 * offset // STRIDES[layer.tap]) if offset else 0
         return tap[:, :, start : start + features.shape[2], start : start + features.shape[3]]
 
 
 def add_teachers_flag(parser: ArgumentParser) -> None:
-    """Have a command take the folder of `load_teachers`."""
+    """Add the `--teachers` flag."""
     parser.add_argument("--teachers", type=Path, help="folder of the teachers' state dicts (default: torchvision's)")
 
 
 def load_teachers(folder: Path | None = None, dtype: torch.dtype = torch.float32) -> Teachers:
-    """VGG-19 and SqueezeNet 1.0 with the weights in `folder`, or with torchvision's own, which it downloads.
+    """Load VGG-19 and SqueezeNet 1.0 from `folder`, or download torchvision's weights.
 
     Args:
         folder: Holds `vgg19*.safetensors` (at least the first twelve layers) and `squeezenet1_0*.safetensors`, state
             dicts of the torchvision models of those names.
-        dtype: The precision they run in.
+        dtype: Precision to run in.
     """
     models = torchvision_models()
     vgg, squeeze = models.vgg19(weights=None).features[:12], models.squeezenet1_0(weights=None).features
     if folder is None:
         published = models.VGG19_Weights.IMAGENET1K_V1, models.SqueezeNet1_0_Weights.IMAGENET1K_V1
         for chain, weights in zip((vgg, squeeze), published, strict=True):
-            # Left to itself, torchvision would run whatever the file says.
+            # Without `weights_only`, torchvision would execute code in the file.
             _put(chain, weights.get_state_dict(check_hash=True, weights_only=True))
     else:
         for chain, pattern in ((vgg, "vgg19*.safetensors"), (squeeze, "squeezenet1_0*.safetensors")):
@@ -127,12 +127,12 @@ def load_teachers(folder: Path | None = None, dtype: torch.dtype = torch.float32
 
 
 def load_compressed_vgg(folder: Path, dtype: torch.dtype = torch.float32) -> Teachers:
-    """The compressed VGG-19 to relu4_1, from `compressed_vgg19*.safetensors` in `folder`.
+    """Load the compressed VGG-19 to relu4_1 from `compressed_vgg19*.safetensors` in `folder`.
 
-    It pads by zeros where the original mirrors: to be shown pictures with a margin that does not count.
+    It uses zero padding instead of the original reflect padding: exclude a margin of the image from the loss.
     """
     state = _read(folder, "compressed_vgg19*.safetensors")
-    # The original's first layer, 1x1, takes colors in [0, 1], and a `Teachers` gives them normalized. Both are linear.
+    # Fold the original's linear first 1x1 layer (colors in [0, 1]) and `Teachers`' normalization into the next one.
     colors = state["conv0.weight"][:, :, 0, 0]
     state["conv11.bias"] += state["conv11.weight"].sum((2, 3)) @ (state["conv0.bias"] + colors @ torch.tensor(RGB_MEAN))
     state["conv11.weight"] = torch.einsum("oihw,ij->ojhw", state["conv11.weight"], colors * torch.tensor(RGB_STD))

@@ -88,7 +88,7 @@ def test_rich_swatch_is_stored_at_the_best_quality_that_fits(
         assert len(data) == most
         assert Image.open(io.BytesIO(data)).size == (80, 60)
     monkeypatch.setattr(program, "MAX_BYTES", worst - 1)
-    with pytest.raises(ValueError, match=f"does not fit in {worst - 1} bytes at a quality worth having"):
+    with pytest.raises(ValueError, match=f"does not fit in {worst - 1} bytes at quality 41 or above"):
         program.webp(flecks)
 
 

@@ -43,7 +43,7 @@ BEAK = ((588, 166), (622, 176), (590, 186))
 
 @dataclass
 class Design:
-    """What is to be stitched where.
+    """The design: what to stitch where.
 
     Attributes:
         color: Color of the silk, (H, W, 3).
@@ -66,7 +66,7 @@ class Design:
         border: str | None = None,
         piece: Array | None = None,
     ) -> None:
-        """Put a motif over what is there, where `inside` (signed distance in units) is positive.
+        """Add a motif on top where `inside` (signed distance in units) is positive.
 
         No stitch crosses from one whole number of `piece` to another.
         """
@@ -103,7 +103,7 @@ def paint(sheet: Sheet) -> Array:
 
 
 def _stitch(sheet: Sheet, rng: np.random.Generator, design: Design, point: Array) -> Dab:
-    """The stitch through a point: as long as it likes, but never over the edge of its motif."""
+    """Return the stitch through a point, cut at the edge of its motif."""
     angle = float(sheet.pick(design.angle, point)) + rng.normal(0, 0.05)
     direction = np.array([np.cos(angle), np.sin(angle)])
     own = design.motif[sheet.indices(point)]

@@ -38,7 +38,7 @@ RIDGES = (
 
 @dataclass(frozen=True)
 class Scene:
-    """What to paint where: the color and the direction of the brush, and how wide it is."""
+    """The underpainting: color, direction and width of the brush at each position."""
 
     color: Array  # (H, W, 3)
     angle: Array  # (H, W), radians

@@ -65,7 +65,7 @@ class Cartoon:
     part: Array
 
     def add(self, inside: Array, color: Array, guide: Array) -> None:
-        """Put a part in front of what is there, where `inside` is positive."""
+        """Add a part on top where `inside` is positive."""
         here = inside > 0
         self.color[here] = color[here]
         self.guide[here] = guide[here]
@@ -81,7 +81,7 @@ def paint(sheet: Sheet) -> Array:
 
 
 def _rows_of_stones(sheet: Sheet, rng: np.random.Generator, cartoon: Cartoon) -> tuple[Array, Array]:
-    """Middles (N, 2) of the stones, set along rows from the front parts to the back, and their turn (N,)."""
+    """Return centers (N, 2) and angles (N,) of the stones, placed along rows from front to back."""
     middles: list[Array] = []
     for part in range(int(cartoon.part.max()), -1, -1):
         inside = np.where(cartoon.part == part, 1.0, -2.0)
@@ -101,7 +101,7 @@ def _rows_of_stones(sheet: Sheet, rng: np.random.Generator, cartoon: Cartoon) ->
 
 
 def _apart(points: Array, distance: float, always: int = 0) -> Array:
-    """Keep points `distance` from all those kept before them; the first `always` stay in any case."""
+    """Keep points at least `distance` from all earlier ones; the first `always` are always kept."""
     keep = np.ones(len(points), dtype=np.bool_)
     pairs = cKDTree(points).query_pairs(distance, output_type="ndarray")
     pairs = np.sort(pairs, axis=1)
@@ -112,7 +112,7 @@ def _apart(points: Array, distance: float, always: int = 0) -> Array:
 
 
 def _cut(sheet: Sheet, cartoon: Cartoon, stones: Array, turns: Array) -> npt.NDArray[np.intp]:
-    """Which stone each pixel belongs to: the nearest of its part, distance measured in the stone's square."""
+    """Assign each pixel to the nearest stone of its part, by Chebyshev distance in the stone's frame."""
     best = np.full(sheet.shape, np.inf)
     owner = np.zeros(sheet.shape, dtype=np.intp)
     parts = sheet.pick(cartoon.part, stones)

@@ -36,7 +36,7 @@ BOWL = ((0, 92), (8, 91), (28, 86), (52, 70), (70, 46), (80, 36), (90, 42), (94,
 
 @dataclass(frozen=True)
 class Form:
-    """A thing to draw: where it is, how dark, and which way the pen goes over it.
+    """An object to draw: its area, tone and hatching direction.
 
     Attributes:
         inside: Signed distance to its edge in units, positive inside, (H, W).
@@ -71,7 +71,7 @@ def paint(sheet: Sheet) -> Array:
 
 
 def _shading(sheet: Sheet, rng: np.random.Generator, form: Form) -> list[Line]:
-    """Layers of lines, each where it is darker than the layer before could say."""
+    """Layers of hatching, each where the tone is darker than the previous layers."""
     lines: list[Line] = []
     dark = form.dark + 0.05 * noise(sheet, rng, 26)
     for layer, guide in enumerate(form.guides):

@@ -27,7 +27,7 @@ WATER = ("#081c3a", "#0a3d66", "#14669a", "#2f97bf", "#83cbd6", "#e8f4e0")
 
 
 class Window:
-    """The cut plan of a window: which piece each place belongs to, and the glass of each piece."""
+    """The layout of a window: the piece of each pixel, and the glass of each piece."""
 
     def __init__(self, sheet: Sheet, rng: np.random.Generator) -> None:
         self.sheet, self.rng = sheet, rng
@@ -35,7 +35,7 @@ class Window:
         self.glass: list[Array] = [pigment(SKY[0])]
 
     def cut(self, inside: Array, cell: Array, colors: tuple[str, ...], shade: Array | None = None) -> None:
-        """Lay new glass where `inside` > 0, in pieces told apart by the whole numbers in `cell`.
+        """Lay new glass where `inside` > 0, in pieces labeled by the integers in `cell`.
 
         The color of a piece is taken from `colors` at the mean of `shade` over it (0-1), or at random.
         """

@@ -64,20 +64,20 @@ class Paper:
         self.picture[window] = glaze(self.picture[window], color, np.clip(density, 0, None))
 
     def reserve(self, outline: Array, amount: float = 0.94) -> None:
-        """Keep paint off, as masking fluid does: go `amount` of the way back to bare paper."""
+        """Mask out paint: blend by `amount` toward bare paper."""
         outline = self._wandering(outline)
         window, inside = self._inside(outline, 4.0)
         cover = amount * smoothstep(-0.5, 1.2, inside)[..., None]
         self.picture[window] += (PAPER - self.picture[window]) * cover
 
     def _wandering(self, outline: Array) -> Array:
-        """The edge that the water finds for itself."""
+        """Roughen an edge like running water."""
         drift = [self.sheet.pick(field, outline) for field in (self.spread_x, self.spread_y)]
         reach = min(2.6, 0.06 * float(np.ptp(outline[:, 0])))
         return outline + reach * np.stack(drift, axis=1)
 
     def _inside(self, outline: Array, margin: float) -> tuple[tuple[slice, slice], Array]:
-        """The window of the sheet around an outline, and the signed distance to it there, positive inside."""
+        """Return the bounding window of an outline and the signed distance in it, positive inside."""
         scale, (rows, columns) = self.sheet.scale, self.sheet.shape
         low = np.maximum(((outline.min(axis=0) - margin) * scale).astype(np.intp), 0)
         high = np.minimum(((outline.max(axis=0) + margin) * scale).astype(np.intp), (columns, rows))

@@ -21,7 +21,7 @@ CLOUDS = (
 
 
 class Block:
-    """The wood: where it is cut away the paper stays white. Regions are carved from back to front."""
+    """The block: carved areas stay white. Regions are carved from back to front."""
 
     def __init__(self, sheet: Sheet, rng: np.random.Generator) -> None:
         self.sheet, self.rng = sheet, rng

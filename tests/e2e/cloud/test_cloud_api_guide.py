@@ -17,6 +17,6 @@ def test_the_walk_through_the_api_does_the_same_on_aws(world: World, tmp_path: P
         said = reader.walks((ROOT / "docs/api.md").read_text(), key="key-of-ann")
 
     assert all(reader.shows(name) for name in ("woodcut.webp", "painted.jpg", "preview.jpg", "mosaic.jpg", "blend.png"))
-    assert said["A style of your own"] == "succeeded"
-    assert "idempotency-replayed: true" in said["Asking twice"]
-    assert said["Stopping and deleting"].splitlines() == ["canceled", "expired", "204", "204"]
+    assert said["Add your own style"] == "succeeded"
+    assert "idempotency-replayed: true" in said["Retry safely with an idempotency key"]
+    assert said["Cancel and delete"].splitlines() == ["canceled", "expired", "204", "204"]

@@ -14,11 +14,11 @@ from stylizer.features import compact
 from stylizer.features.compact import CompactEncoder
 from training import distill, side_by_side
 from training.canvases import Canvases
-from training.distill import Distillation, Settings, begin
+from training.distill import Distillation, Settings, start_or_resume
 from training.evaluate import evaluate
 from training.export import export, features_of
-from training.judges import by_teachers, style_distance
 from training.optimizer import MuonAndAdam
+from training.perceptual_distance import style_distance, teacher_extractor
 from training.runs import train
 from training.side_by_side import paint
 from training.student import Adapter, Student, calibrate, losses, moments
@@ -34,7 +34,7 @@ def weights(run: Distillation) -> dict[str, Tensor]:
 
 def take(steps: int, of: int, teachers: Teachers, draw: Draw, out: Path) -> Distillation:
     out.mkdir(exist_ok=True)
-    run = begin(teachers, draw, SETTINGS, out)
+    run = start_or_resume(teachers, draw, SETTINGS, out)
     train(run, lambda: 1.0 if run.step >= steps else run.step / of, out)
     return run
 
@@ -55,7 +55,7 @@ def test_the_student_learns(teachers: Teachers, draw: Draw, tmp_path: Path) -> N
             return sum(float(features) for features, _ in losses(student, teachers, draw(0)).values())
 
     settings = Settings(batch=4, side=48, warm_up=5, canvases_from=1000, rate=1e-3)
-    run = begin(teachers, lambda step: draw(min(step, 0)), settings, tmp_path)
+    run = start_or_resume(teachers, lambda step: draw(min(step, 0)), settings, tmp_path)
     before = error(run.student)
     for step in range(40):
         run.advance(step / 40)
@@ -152,13 +152,13 @@ def test_the_evaluation_tells_a_student_from_a_stranger(teachers: Teachers, draw
 def test_painting_by_the_teachers_brings_the_style_nearer(teachers: Teachers, draw: Draw) -> None:
     photo, style = (nn.functional.interpolate(draw(step)[:1], scale_factor=2.0) for step in (1, 2))
     style = 0.4 * style
-    judge = by_teachers(teachers)
+    extract = teacher_extractor(teachers)
     with torch.no_grad():
-        wanted = judge(style)
-        before = float(style_distance(judge(photo), wanted))
-    painted = paint(judge, photo, style, steps=(5, 10), content_weight=0.1)
+        wanted = extract(style)
+        before = float(style_distance(extract(photo), wanted))
+    painted = paint(extract, photo, style, steps=(5, 10), content_weight=0.1)
     with torch.no_grad():
-        after = float(style_distance(judge(painted), wanted))
+        after = float(style_distance(extract(painted), wanted))
     assert painted.shape == photo.shape
     assert after < 0.5 * before
 
@@ -177,7 +177,7 @@ def test_command_shows_each_judges_paintings_beside_the_inputs(
     told = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert [words[0] for words in told] == [f"{name}:" for name in judges]
     away = {words[0]: float(words[2].strip(",")) for words in told}
-    assert away["teachers:"] < min(away["taps:"], away["both:"]), "who paints by a yardstick does best by it"
+    assert away["teachers:"] < min(away["taps:"], away["both:"]), "who paints by a metric does best by it"
     with Image.open(out) as sheet, Image.open(photo) as file:
         assert sheet.size == (96 + 64 + len(judges) * 96, 64)
         panels, shown = np.asarray(sheet, int), np.asarray(file, int)

@@ -11,7 +11,16 @@ from safetensors.torch import load_file, save_file
 from stylizer.features import compact
 from stylizer.feedforward import network
 from training import choose, feedforward
-from training.feedforward import KEEP_EVERY, KEPT_DECODERS, MARGIN, Batch, DecoderTraining, Settings, begin, halos
+from training.feedforward import (
+    KEEP_EVERY,
+    KEPT_DECODERS,
+    MARGIN,
+    Batch,
+    DecoderTraining,
+    Settings,
+    halos,
+    start_or_resume,
+)
 from training.pictures import find_pictures
 from training.quality import find_pairs
 from training.quality_distances import Yardstick
@@ -47,7 +56,7 @@ def batches(library: StyleLibrary) -> Draw:
 
 def _take(steps: int, of: int, teachers: Teachers, draw: Draw, out: Path) -> DecoderTraining:
     out.mkdir(exist_ok=True)
-    run = begin(compact.load(), teachers, draw, SETTINGS, out)
+    run = start_or_resume(compact.load(), teachers, draw, SETTINGS, out)
     train(run, lambda: 1.0 if run.step >= steps else run.step / of, out)
     return run
 
@@ -64,7 +73,7 @@ def test_resumed_run_has_the_weights_of_an_uninterrupted_one(teachers: Teachers,
 
 
 def test_the_decoder_learns_and_what_ships_is_its_average(teachers: Teachers, batches: Draw, tmp_path: Path) -> None:
-    run = begin(compact.load(), teachers, lambda step: batches(max(step, 0) % 2), SETTINGS, tmp_path)
+    run = start_or_resume(compact.load(), teachers, lambda step: batches(max(step, 0) % 2), SETTINGS, tmp_path)
 
     def loss() -> float:
         with torch.no_grad():

@@ -18,11 +18,11 @@ from training.finisher import (
     Crop,
     FinisherTraining,
     Settings,
-    Wanted,
-    begin,
-    drawer,
+    StyleTargets,
+    batch_sampler,
     identity_losses,
     pair_losses,
+    start_or_resume,
 )
 from training.pictures import find_pictures
 from training.runs import train
@@ -60,12 +60,12 @@ def draw(tmp_path: Path) -> Draw:
         draft, target = ((x[0] * 255).byte() for x in (noise, functional.avg_pool2d(noise, 5, 1, 2)))
         paths.append(tmp_path / f"{index}.safetensors")
         Draft(kind, draft, draft.clone(), draft[:1].clone(), target, target.clone()).save(paths[-1])  # type: ignore[arg-type]
-    return drawer(paths, SETTINGS)
+    return batch_sampler(paths, SETTINGS)
 
 
 def _take(steps: int, of: int, teacher: Teachers, draw: Draw, out: Path) -> FinisherTraining:
     out.mkdir(exist_ok=True)
-    run = begin(teacher, draw, SETTINGS, out)
+    run = start_or_resume(teacher, draw, SETTINGS, out)
     train(run, lambda: 1.0 if run.step >= steps else run.step / of, out)
     return run
 
@@ -80,7 +80,7 @@ def test_resumed_run_has_the_weights_of_an_uninterrupted_one(teacher: Teachers, 
 
 
 def test_finisher_learns_and_ships_its_average(teacher: Teachers, draw: Draw, tmp_path: Path) -> None:
-    run = begin(teacher, lambda step: draw(step % 3), SETTINGS, tmp_path)
+    run = start_or_resume(teacher, lambda step: draw(step % 3), SETTINGS, tmp_path)
 
     def loss() -> float:
         run.step -= run.step % 3
@@ -99,7 +99,7 @@ def test_finisher_learns_and_ships_its_average(teacher: Teachers, draw: Draw, tm
 @pytest.mark.usefixtures("draw")
 def test_drawer_without_drafts_of_a_kind_names_what_it_found(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="1 pairs and 0 artworks"):
-        drawer([tmp_path / "0.safetensors"], SETTINGS)
+        batch_sampler([tmp_path / "0.safetensors"], SETTINGS)
 
 
 def test_crops_have_one_size_and_repeat_with_the_step(draw: Draw) -> None:
@@ -113,10 +113,10 @@ def test_crops_have_one_size_and_repeat_with_the_step(draw: Draw) -> None:
 def test_losses_of_the_style_itself_are_zero(teacher: Teachers) -> None:
     picture = torch.rand(1, 3, 96, 96)
     seen = teacher(picture)
-    assert max(loss.item() for loss in pair_losses(seen, seen, Wanted.of(seen)).values()) < 1e-3
+    assert max(loss.item() for loss in pair_losses(seen, seen, StyleTargets.of(seen)).values()) < 1e-3
     assert max(loss.item() for loss in identity_losses(seen, seen).values()) == 0
     other = teacher(1 - picture)
-    assert min(loss.item() for loss in pair_losses(other, seen, Wanted.of(seen)).values()) > 1e-3
+    assert min(loss.item() for loss in pair_losses(other, seen, StyleTargets.of(seen)).values()) > 1e-3
     assert min(loss.item() for loss in identity_losses(other, seen).values()) > 1e-3
 
 

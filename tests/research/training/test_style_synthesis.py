@@ -114,7 +114,7 @@ def test_command_remakes_a_swatch_from_stored_statistics(built_in: Path, capsys:
     ("arguments", "words"),
     [
         (["Checks"], "name is 'Checks'; it must be 1 to 64 lowercase"),
-        (["checks"], "there is no style 'checks' whose swatch could be made anew; give a picture"),
+        (["checks"], "there is no style 'checks' whose swatch could be synthesized again; pass an image"),
         (["checks", "work.png", "--title", "Checks"], "a style from a picture needs --artist, --year, --description"),
     ],
 )
@@ -131,7 +131,7 @@ def test_a_swatch_is_not_made_from_what_another_encoder_saw(tmp_path: Path) -> N
     save_file(
         {"palette": torch.zeros(1, 3, dtype=torch.uint8)}, tmp_path / styles.STATISTICS_FILE, {"encoder": "0" * 64}
     )
-    with pytest.raises(ValueError, match="is of another encoder: make the style anew from its picture"):
+    with pytest.raises(ValueError, match="is from another encoder; create the style again from its image"):
         style_folder.synthesize_swatch(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [styles.STATISTICS_FILE]
 

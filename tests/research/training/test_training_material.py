@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from training.pictures import Collection, disturb, find_pictures, read_picture
+from training.pictures import Collection, augment, find_pictures, read_picture
 from training.teachers import SQUEEZENET_OFFSET, Layer, Teacher, Teachers
 
 Folders = tuple[Path, Path]
@@ -40,7 +40,7 @@ def test_crops_repeat_with_the_seed_and_stay_in_range(folders: Folders) -> None:
     assert first.shape == (16, 3, 48, 48)
     assert torch.equal(first, second)
     assert not torch.equal(first, other)
-    disturbed = disturb(first, torch.Generator().manual_seed(1))
+    disturbed = augment(first, torch.Generator().manual_seed(1))
     for crops in (first, disturbed):
         assert 0 <= float(crops.min()) < float(crops.max()) <= 1
     # Some are left as they are: most of what the encoder will see is undisturbed.

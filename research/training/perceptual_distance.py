@@ -1,4 +1,4 @@
-"""What pictures can be compared by, the student or its teachers, all in one shape; and the distances between them."""
+"""Perceptual style and content distances, with the student or its teachers as feature extractor."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from stylizer.features.compact import CompactFeatures, View
 from training.student import Moments, moments, positions, structure
 from training.teachers import CONTENT_LAYERS, VGG19_LAYERS, Layer, Teachers
 
-Seen = tuple[list[Moments], list[Tensor]]
-"""Statistics to compare style by, and features (B, P, C) to compare content by."""
-Judge = Callable[[Tensor], Seen]
-"""Sees a picture (B, 3, H, W)."""
+ExtractedFeatures = tuple[list[Moments], list[Tensor]]
+"""Statistics for the style distance, and features (B, P, C) for the content distance."""
+FeatureExtractor = Callable[[Tensor], ExtractedFeatures]
+"""Maps an image (B, 3, H, W) to its features."""
 
 
-def by_teachers(teachers: Teachers, layers: Sequence[Layer] | None = None) -> Judge:
-    """The teachers themselves, on all layers or some: what the student is to stand in for."""
+def teacher_extractor(teachers: Teachers, layers: Sequence[Layer] | None = None) -> FeatureExtractor:
+    """Return an extractor with the teachers' features of `layers` (default: all)."""
     chosen = teachers.layers if layers is None else layers
 
-    def judge(image: Tensor) -> Seen:
+    def extract(image: Tensor) -> ExtractedFeatures:
         features = {name: positions(x.float()) for name, x in teachers.features(image).items()}
         return [moments(features[layer.name]) for layer in chosen], [
             features[layer.name] for layer in chosen if layer.name in CONTENT_LAYERS
         ]
 
-    return judge
+    return extract
 
 
-def by_vgg(teachers: Teachers) -> Judge:
-    """VGG-19's three layers alone, as most neural style transfer would use them."""
-    return by_teachers(teachers, VGG19_LAYERS)
+def vgg_extractor(teachers: Teachers) -> FeatureExtractor:
+    """Return an extractor with VGG-19's three layers only, as common in neural style transfer."""
+    return teacher_extractor(teachers, VGG19_LAYERS)
 
 
-def by_student(features: CompactFeatures, *, taps: bool = False, views: bool = False) -> Judge:
-    """The student: style by its taps, by what the teachers would see, or by both; content by the latter."""
+def student_extractor(features: CompactFeatures, *, taps: bool = False, views: bool = False) -> FeatureExtractor:
+    """Return an extractor with the student's features: style by taps, views or both; content by views."""
 
-    def judge(image: Tensor) -> Seen:
+    def extract(image: Tensor) -> ExtractedFeatures:
         tapped = features(image)
         seen = [positions(tap.float()) for tap in tapped]
         statistics = [moments(tap) for tap in seen]
@@ -53,11 +53,11 @@ def by_student(features: CompactFeatures, *, taps: bool = False, views: bool = F
                 ]
         return chosen, [positions(x.float()) for x in features.content(tapped)]
 
-    return judge
+    return extract
 
 
-def style_distance(a: Seen, b: Seen) -> Tensor:
-    """Mean over layers of the relative squared errors of mean and covariance of `a` against `b`."""
+def style_distance(a: ExtractedFeatures, b: ExtractedFeatures) -> Tensor:
+    """Return the relative squared errors of mean and covariance of `a` against `b`, averaged over layers."""
     errors = [
         sum((x - y).square().sum() / y.square().sum() for x, y in zip(ours, theirs, strict=True))
         for ours, theirs in zip(a[0], b[0], strict=True)
@@ -65,6 +65,6 @@ def style_distance(a: Seen, b: Seen) -> Tensor:
     return torch.stack(cast(list[Tensor], errors)).mean()
 
 
-def content_distance(a: Seen, b: Seen) -> Tensor:
-    """Mean squared difference of instance-normalized features, averaged over layers: 0 same, about 2 unrelated."""
+def content_distance(a: ExtractedFeatures, b: ExtractedFeatures) -> Tensor:
+    """Return the mean squared difference of instance-normalized features: 0 identical, about 2 unrelated."""
     return torch.stack([(structure(x) - structure(y)).square().mean() for x, y in zip(a[1], b[1], strict=True)]).mean()
