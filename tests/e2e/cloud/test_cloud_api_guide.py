@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,10 @@ if TYPE_CHECKING:
 
 def test_the_walk_through_the_api_does_the_same_on_aws(world: World, tmp_path: Path) -> None:
     reader = Reader(tmp_path, str(world.ann.base_url).split("//")[1].rstrip("/"))
+    # Small paintings: a slow machine must finish them in the 20 seconds that `Prefer: wait` has here.
+    guide = re.sub(r'(size(?:=|\\": ))\d{3}\b', r"\g<1>96", (ROOT / "docs/api.md").read_text())
     with world.painting():
-        said = reader.walks((ROOT / "docs/api.md").read_text(), key="key-of-ann")
+        said = reader.walks(guide, key="key-of-ann")
 
     assert all(reader.shows(name) for name in ("woodcut.webp", "painted.jpg", "preview.jpg", "mosaic.jpg", "blend.png"))
     assert said["Add your own style"] == "succeeded"
