@@ -56,7 +56,7 @@ def answers(deployment: Deployment) -> dict[str, Answer]:
     return found
 
 
-def test_every_answer_tells_browsers_to_take_it_for_no_more_than_it_is(deployment: Deployment) -> None:
+def test_every_response_has_security_headers(deployment: Deployment) -> None:
     for name, answer in answers(deployment).items():
         if answer.status == 304:
             continue  # its headers would replace those that the browser has kept with the page
@@ -100,7 +100,7 @@ def test_the_page_runs_no_script_that_stands_in_it(deployment: Deployment) -> No
 
 
 @pytest.mark.parametrize("broken", ["get_style", "queue_depth"])
-def test_even_the_answer_to_a_crash_has_them_and_tells_nothing_of_it(
+def test_crash_response_has_security_headers_and_no_details(
     aws_deployment: Deployment, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
     def fail(*_: object) -> None:

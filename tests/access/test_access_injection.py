@@ -83,7 +83,7 @@ def test_no_query_makes_a_list_or_a_link_say_more(deployment: Deployment) -> Non
     assert new_lines(deployment, before)
 
 
-def test_no_file_name_and_no_name_of_a_field_reaches_the_disk_or_a_header(deployment: Deployment) -> None:
+def test_file_and_field_names_reach_neither_disk_nor_header(deployment: Deployment) -> None:
     before = deployment.log()
     names = (
         "../../x",
@@ -112,7 +112,7 @@ def test_no_file_name_and_no_name_of_a_field_reaches_the_disk_or_a_header(deploy
     assert new_lines(deployment, before)
 
 
-def test_no_text_in_a_body_or_a_header_becomes_a_header_or_a_line_of_log(deployment: Deployment) -> None:
+def test_request_text_injects_neither_header_nor_log_line(deployment: Deployment) -> None:
     before, has = deployment.log(), Belongings.of(deployment)
     texts = (LINES, "\ud800", "../../secret", "<img src=x onerror=alert(1)>", "x" * 100_000)
     bodies: list[tuple[str, dict[str, object]]] = []
@@ -155,7 +155,7 @@ def test_a_request_id_that_could_be_more_than_one_is_replaced(local_deployment: 
     assert re.fullmatch(r"[0-9a-f]{24}", said)
 
 
-def test_a_path_cannot_forge_a_line_of_log_when_its_request_fails(caplog: pytest.LogCaptureFixture) -> None:
+def test_path_of_a_failed_request_cannot_forge_a_log_line(caplog: pytest.LogCaptureFixture) -> None:
     async def fail(*_: object) -> None:
         raise ZeroDivisionError
 
@@ -170,7 +170,7 @@ def test_a_path_cannot_forge_a_line_of_log_when_its_request_fails(caplog: pytest
     assert message.isprintable()
 
 
-def test_a_path_cannot_forge_a_line_of_log_when_its_caller_goes_away(caplog: pytest.LogCaptureFixture) -> None:
+def test_path_of_an_aborted_request_cannot_forge_a_log_line(caplog: pytest.LogCaptureFixture) -> None:
     async def leave(*_: object) -> None:
         raise ClientDisconnect
 

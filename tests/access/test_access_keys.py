@@ -54,9 +54,7 @@ def test_every_route_has_a_decision_about_who_may_call_it(
 
 
 @pytest.mark.parametrize("who", [None, "", "a wrong key", "stz_key_" + "A" * 43, REMOVED])
-def test_without_a_valid_key_every_call_is_refused_alike_whatever_it_names(
-    deployment: Deployment, who: str | None
-) -> None:
+def test_calls_without_a_valid_key_are_refused_alike(deployment: Deployment, who: str | None) -> None:
     has = Belongings.of(deployment)
     for method, template in KEYED:
         for name in (has.waiting, has.style, NEVER["stz"]):
@@ -141,7 +139,7 @@ def alike(
     return of_another
 
 
-def test_the_id_of_another_owner_is_answered_like_one_that_never_was(deployment: Deployment) -> None:
+def test_id_of_another_owner_answers_like_an_unknown_one(deployment: Deployment) -> None:
     has, own = Belongings.of(deployment), Belongings.of(deployment, BEN)
     for method, template in KEYED:
         if "{id}" in template:
@@ -170,7 +168,7 @@ def test_the_id_of_another_owner_is_answered_like_one_that_never_was(deployment:
     assert deployment.job(content=has.upload)
 
 
-def test_lists_cursors_and_idempotency_keys_lead_to_nothing_of_another_owner(deployment: Deployment) -> None:
+def test_lists_cursors_and_keys_reveal_nothing_of_other_owners(deployment: Deployment) -> None:
     has, own = Belongings.of(deployment), Belongings.of(deployment, BEN)
     for path in ("/v1/stylizations", "/v1/styles"):
         cursor = json.loads(deployment.call("GET", f"{path}?limit=1").body)["next_cursor"]

@@ -27,7 +27,7 @@ KNOWN = {
 SECRET_WORDS = re.compile(r"signature|secret|digest|token|hmac|password|api_key", re.IGNORECASE)
 
 
-def test_an_id_holds_128_random_bits_of_the_system_and_none_of_a_generator_that_can_be_foreseen() -> None:
+def test_ids_hold_128_bits_of_system_randomness() -> None:
     made = []
     for _ in range(2):
         random.seed(1)
@@ -79,7 +79,7 @@ def be_busy(deployment: Deployment) -> Iterator[str]:
     yield HOOK
 
 
-def test_no_log_holds_a_key_a_signature_a_policy_or_a_secret_of_webhooks(deployment: Deployment) -> None:
+def test_logs_hold_no_keys_signatures_policies_or_secrets(deployment: Deployment) -> None:
     secrets = {text for secret in be_busy(deployment) for text in (secret, unquote(secret))}
     if deployment.name == "local":
         wait_for(lambda: "webhook of" in deployment.log(), "the first try to tell a caller", log=deployment.log)
@@ -90,7 +90,7 @@ def test_no_log_holds_a_key_a_signature_a_policy_or_a_secret_of_webhooks(deploym
     assert len(secrets) >= 8
 
 
-def test_what_a_receiver_of_webhooks_answers_cannot_forge_a_line_of_log(
+def test_webhook_response_cannot_forge_a_log_line(
     local_deployment: Deployment, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Hostile:
@@ -128,7 +128,7 @@ def _is_of(node: ast.Compare) -> bool:
     return is_equality and is_of_texts and any(map(SECRET_WORDS.search, names))
 
 
-def test_every_comparison_of_a_secret_takes_the_same_time_for_every_answer() -> None:
+def test_secrets_are_compared_in_constant_time() -> None:
     found = {
         f"{path.relative_to(ROOT)}: {text}"
         for folder in ("functions", "layers/service/python")

@@ -77,7 +77,7 @@ def test_statistics_of_another_encoder_are_ignored(file: Path) -> None:
 
 
 @pytest.mark.parametrize("style", CATALOG.values(), ids=CATALOG.keys())
-def test_every_built_in_style_has_statistics_of_the_shipped_encoder(style: styles.Style) -> None:
+def test_built_in_styles_have_statistics_of_shipped_encoder(style: styles.Style) -> None:
     """Fails when the encoder has changed since: rerun `training.style_statistics` and `training.style_folder`."""
     assert style.statistics is not None
     statistics = style_cache.statistics_at(style.statistics, styles.STATISTICS_SIDE)

@@ -51,7 +51,7 @@ def test_an_empty_file_is_a_file(blobs: Blobs) -> None:
         assert (file.seek(0, os.SEEK_END), file.read()) == (0, b"")
 
 
-def test_a_copy_stays_what_it_was_when_the_first_is_replaced_or_deleted(blobs: Blobs) -> None:
+def test_copy_survives_replacing_or_deleting_the_source(blobs: Blobs) -> None:
     blobs.put("uploads/a/file", b"one", "image/png")
     blobs.copy("uploads/a/file", "jobs/b/content")
     blobs.put("uploads/a/file", b"other", "image/png")

@@ -33,7 +33,7 @@ def ispe(width: int, height: int) -> bytes:
 
 
 @pytest.mark.parametrize("name", seeds.NAMES)
-def test_of_every_kind_of_picture_the_upright_size_is_that_of_its_pixels(name: str) -> None:
+def test_upright_size_of_every_format_equals_its_pixels(name: str) -> None:
     data = seeds.make(name)
     height, width = decode(data).rgb.shape[:2]
 
@@ -57,7 +57,7 @@ def test_a_picture_that_stops_in_its_pixels_is_not_whole(name: str) -> None:
     ],
     ids=["lossy", "lossless", "canvas", "none of them"],
 )
-def test_a_webp_whose_first_chunk_is_another_than_it_says_has_no_size(data: bytes) -> None:
+def test_webp_with_a_mislabeled_first_chunk_has_no_size(data: bytes) -> None:
     assert examine("webp", data) == NOTHING
 
 
@@ -75,7 +75,7 @@ def test_the_size_of_a_webp_is_read_as_its_standard_writes_it(data: bytes, size:
     assert examine("webp", data) == {"size": size, "whole": True}
 
 
-def test_a_size_that_a_library_would_set_memory_aside_for_is_told_before_it_could() -> None:
+def test_size_is_reported_before_a_library_allocates_it() -> None:
     whole = seeds.make("avif rgb")
 
     assert examine("avif", whole + ispe(1001, 1000)) == {"size": (1001, 1000), "whole": True}

@@ -63,7 +63,7 @@ def test_a_stored_job_comes_back_as_it_was(jobs: Jobs, new_job: Callable[..., Jo
     assert jobs.get(new_id("stz")) is None
 
 
-def test_a_change_happens_only_while_every_part_of_its_condition_holds(
+def test_change_requires_every_part_of_its_precondition(
     jobs: Jobs, new_job: Callable[..., Job], service: Service
 ) -> None:
     now = service.ports.clock.now()
@@ -230,9 +230,7 @@ def test_bereft_are_those_whose_lease_has_run_out(jobs: Jobs, new_job: Callable[
     assert len(jobs.with_expired_lease(now, limit=1)) == 1
 
 
-def test_untold_are_those_whose_time_to_tell_has_come_longest_first(
-    jobs: Jobs, new_job: Callable[..., Job], service: Service
-) -> None:
+def test_pending_webhooks_are_listed_oldest_first(jobs: Jobs, new_job: Callable[..., Job], service: Service) -> None:
     now = service.ports.clock.now()
     made = [new_job(status="failed", notify_at=now + timedelta(seconds=seconds)) for seconds in (0, -9, 1)]
     for job in (*made, new_job()):
@@ -246,7 +244,7 @@ def test_untold_are_those_whose_time_to_tell_has_come_longest_first(
     assert jobs.with_pending_webhook(now, limit=10) == [made[0]]
 
 
-def test_uploads_that_are_due_are_those_whose_time_has_passed_longest_first(service: Service) -> None:
+def test_expired_uploads_are_listed_oldest_first(service: Service) -> None:
     now = service.ports.clock.now()
     made = [
         UploadRecord(

@@ -52,7 +52,7 @@ def photo(service: Service, picture: Picture) -> str:
     return service.add_upload("ann", io.BytesIO(picture() + MARK), field="content")
 
 
-def test_of_a_photo_and_its_painting_no_byte_is_left_after_their_time(
+def test_no_byte_of_photo_or_painting_outlives_expiry(
     service: Service, photo: str, clock: SteppedClock, everything: Everything
 ) -> None:
     fields = StylizationRequest.model_validate({"content": photo, "style": photo, "mask": photo})

@@ -72,9 +72,7 @@ def test_the_shape_is_that_of_the_upright_picture(picture: Picture, name: str, o
     assert (found.height, found.width) == decode(data).rgb.shape[:2]
 
 
-def test_the_shape_of_a_png_is_told_without_decoding_it_wherever_its_metadata_stands(
-    picture: Picture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_png_size_is_read_wherever_its_metadata_stands(picture: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
     data = picture(60, 40, "PNG")
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -103,7 +101,7 @@ def test_the_shape_of_a_png_is_told_without_decoding_it_wherever_its_metadata_st
     ],
     ids=["empty", "text", "pdf", "bomb", "low", "long"],
 )
-def test_what_cannot_be_painted_is_refused_as_the_core_refuses_it(data: bytes, code: str, allowed: str) -> None:
+def test_unusable_pictures_are_refused_as_by_the_core(data: bytes, code: str, allowed: str) -> None:
     problem = probe(data)
     with pytest.raises(ImageError) as caught:
         decode(data)
@@ -185,7 +183,7 @@ def test_a_webp_is_looked_at_without_memory_for_its_pixels(monkeypatch: pytest.M
     assert probe(WEAPONS["webp a small picture on a canvas within limits"]()) == ProbedImage(7071, 7071, "image/webp")
 
 
-def test_stray_bytes_and_padding_between_the_segments_of_a_jpeg_are_passed_over(picture: Picture) -> None:
+def test_stray_bytes_between_jpeg_segments_are_skipped(picture: Picture) -> None:
     whole = picture(60, 40, "JPEG")
 
     for between in (bytes(100), b"\xff" * 100, b"\xff\xd0", b"\xff\xfe\0\0"):
@@ -194,7 +192,7 @@ def test_stray_bytes_and_padding_between_the_segments_of_a_jpeg_are_passed_over(
         assert probe(data) == ProbedImage(60, 40, "image/jpeg")
 
 
-def test_picture_that_exceeds_cpu_time_or_crashes_names_its_field(
+def test_picture_that_exceeds_cpu_or_crashes_names_its_field(
     picture: Picture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = picture(60, 40, "JPEG")
@@ -269,9 +267,7 @@ def test_a_file_that_cannot_be_read_now_is_not_called_broken(picture: Picture) -
         Probe(Settings()).check(Failing(picture()), field="mask")
 
 
-def test_a_machine_too_busy_to_look_at_a_picture_blames_the_machine(
-    picture: Picture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_busy_machine_does_not_blame_the_picture(picture: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stylizer_service.probe._SECONDS", 1)
     whole = picture(60, 40, "JPEG")
     with closing(Sandbox("tools.fuzz.hostile_worker:sleep")) as sandbox:

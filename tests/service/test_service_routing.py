@@ -24,7 +24,7 @@ def test_what_every_method_can_do_has_a_price() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_machine_that_limits_nothing_takes_all_that_the_method_can_do(method: MethodName) -> None:
+def test_unlimited_backend_takes_all_the_method_supports(method: MethodName) -> None:
     for features, largest in METHODS[method].sizes.items():
         for quality in QUALITIES:
             assert select_backend(method, largest.size, quality, Capacity(), features=features) == "queue"
@@ -59,7 +59,7 @@ def test_more_work_never_goes_back_to_the_slower_way() -> None:
 @pytest.mark.parametrize(
     "stage", [LAMBDA, Capacity(seconds=60), Capacity(memory=2048), Capacity(seconds=300, memory=1769)], ids=str
 )
-def test_what_is_too_large_for_all_is_refused_with_the_largest_size_that_is_not(stage: Capacity) -> None:
+def test_size_too_large_for_all_backends_names_the_maximum(stage: Capacity) -> None:
     for (method, features), quality in itertools.product(COSTS, QUALITIES):
         try:
             assert select_backend(method, 8192, quality, stage, features=features) == "queue"

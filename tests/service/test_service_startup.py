@@ -18,7 +18,7 @@ print(gc.isenabled(), gc.get_freeze_count() > 0)
 
 
 @pytest.mark.parametrize("module", ["fractions", "there_is_none"])
-def test_garbage_is_looked_for_again_once_all_is_imported_but_not_among_what_stays(module: str) -> None:
+def test_garbage_collection_resumes_and_skips_frozen_imports(module: str) -> None:
     command = [sys.executable, "-c", SCRIPT.format(module=module)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert done.stdout.split() == ["False", "True", "True"]

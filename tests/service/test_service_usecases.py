@@ -44,7 +44,7 @@ def test_an_announced_upload_can_be_used_once_its_file_is_there(
     assert upload.expires_at == service.ports.clock.now() + service.settings.url_ttl
 
 
-def test_what_is_sent_after_a_job_was_accepted_does_not_reach_the_job(service: Service, picture: Picture) -> None:
+def test_upload_replaced_after_acceptance_leaves_the_job_alone(service: Service, picture: Picture) -> None:
     upload = service.create_upload("ann", "image/png")
     service.ports.blobs.put(upload.fields["key"], picture(), "image/png")
     job, _ = service.create_stylization("ann", StylizationRequest(content=upload.id, style=upload.id))
@@ -69,7 +69,7 @@ def test_an_upload_can_be_used_until_it_expires(
     assert (problem.code, problem.status, problem.field) == ("expired", 410, "content")
 
 
-def test_a_picture_is_looked_at_before_a_job_is_accepted_and_nothing_stays_of_a_bad_one(
+def test_bad_picture_is_refused_before_acceptance_without_traces(
     service: Service, order: Order, picture: Picture, refusal: Refusal
 ) -> None:
     upload = service.create_upload("ann", "image/png")
@@ -85,7 +85,7 @@ def test_a_picture_is_looked_at_before_a_job_is_accepted_and_nothing_stays_of_a_
 # Styles
 
 
-def test_styles_are_the_built_in_ones_by_id_and_then_ones_own_newest_first(
+def test_styles_list_built_in_by_id_then_own_newest_first(
     service: Service, picture: Picture, clock: SteppedClock
 ) -> None:
     for title in ("first", "second", "third"):
@@ -134,7 +134,7 @@ def test_cursor_at_a_style_that_is_gone_is_refused(service: Service, refusal: Re
     assert (problem.code, problem.field) == ("invalid-request", "cursor")
 
 
-def test_a_style_of_ones_own_can_be_painted_with_and_outlives_its_upload(
+def test_own_style_is_usable_and_outlives_its_upload(
     service: Service, order: Order, picture: Picture, clock: SteppedClock
 ) -> None:
     upload = service.add_upload("ann", io.BytesIO(picture()), field="file")
@@ -229,7 +229,7 @@ def test_a_mask_must_have_the_shape_of_the_upright_photo(service: Service, pictu
     assert problem.allowed == "a picture of 32 x 48 pixels"
 
 
-def test_a_painting_of_more_pixels_than_may_be_is_refused_before_it_is_a_job(
+def test_painting_over_the_pixel_limit_is_refused_on_creation(
     service: Service, picture: Picture, refusal: Refusal
 ) -> None:
     photo = service.add_upload("ann", io.BytesIO(picture(40, 40)), field="content")
@@ -254,7 +254,7 @@ def test_jobs_are_refused_while_too_many_wait(
     assert problem.allowed == "at most 20 waiting"
 
 
-def test_what_was_wrong_with_a_request_is_said_even_if_its_files_cannot_be_deleted(
+def test_request_error_is_reported_even_if_cleanup_fails(
     service: Service, order: Order, refusal: Refusal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:

@@ -61,7 +61,7 @@ def gateway_of(client: httpx.Client) -> Any:
 # Who calls
 
 
-def test_without_a_known_key_every_call_is_refused_and_the_open_pages_are_not(nobody: httpx.Client) -> None:
+def test_calls_without_a_key_are_refused_except_open_pages(nobody: httpx.Client) -> None:
     calls = [("GET", "styles"), ("GET", "styles/ink/image"), ("POST", "uploads"), ("GET", "stylizations/stz_x")]
     for method, path in calls:
         body = {"media_type": "image/png"} if method == "POST" else None
@@ -123,7 +123,7 @@ def test_pictures_are_sent_as_base64_and_all_text_as_text(ann: httpx.Client, loc
         assert not gateway_of(ann).answers[-1]["isBase64Encoded"], path
 
 
-def test_a_form_over_the_limit_is_refused_with_the_way_that_large_files_take(ann: httpx.Client, photo: bytes) -> None:
+def test_oversized_form_is_refused_and_points_to_uploads(ann: httpx.Client, photo: bytes) -> None:
     answer = ann.post("/v1/stylizations", files={"content": ("a", photo + bytes(FORM_BYTES))}, data={"style": "ink"})
 
     problem = answer.json()
@@ -138,7 +138,7 @@ def test_a_form_over_the_limit_is_refused_with_the_way_that_large_files_take(ann
 @pytest.mark.parametrize(
     "mount", [{"prefix": "/prod"}, {"prefix": "/v1"}, {"prefix": "/art", "is_custom": True}, {"prefix": ""}]
 )
-def test_every_link_leads_back_through_the_prefix_that_the_caller_used(
+def test_links_keep_the_prefix_of_the_request(
     behind_gateway: Behind, handler: Handler, photo: bytes, finish: Finish, mount: Json
 ) -> None:
     client = behind_gateway(handler, "secret-of-ann", keys=KEYS, **mount)
@@ -197,7 +197,7 @@ def test_the_id_of_a_request_is_the_one_that_the_gateway_gave_it(ann: httpx.Clie
     assert answer.json()["request_id"] == answer.headers["x-request-id"] == given
 
 
-def test_waiting_ends_with_the_painting_or_before_the_time_of_the_function_does(
+def test_wait_ends_before_the_function_timeout(
     behind_gateway: Behind,
     handler: Handler,
     photo: bytes,
@@ -357,7 +357,7 @@ def test_the_prefix_is_what_stands_before_the_resource(
         (("*",), "https://other.test", "*"),
     ],
 )
-def test_a_page_of_an_allowed_origin_may_read_answers_and_problems(
+def test_allowed_origin_may_read_responses_and_problems(
     local: Local, behind_gateway: Behind, allowed: tuple[str, ...], origin: str, granted: str | None
 ) -> None:
     handler = make_handler(local.service, form_bytes=FORM_BYTES, allowed_origins=allowed)

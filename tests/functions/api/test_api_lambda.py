@@ -85,7 +85,7 @@ def test_it_answers_without_what_only_painters_and_servers_need() -> None:
     assert not {"torch", "stylizer", "numpy", "uvicorn", "aws_xray_sdk"} & set(told["modules"])
 
 
-def test_the_server_of_one_machine_needs_nothing_of_what_runs_on_aws() -> None:
+def test_local_server_imports_no_aws_packages() -> None:
     code = "import stylizer_server.server, sys; print(*{name.partition('.')[0] for name in sys.modules})"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=PATIENCE)
 
@@ -102,7 +102,7 @@ def test_the_page_may_talk_to_the_buckets_and_to_nobody_else() -> None:
     assert "script-src 'self'" in policy
 
 
-def test_in_lambda_every_line_of_log_is_json_with_the_request_and_the_trace_has_no_answer(
+def test_lambda_logs_are_json_and_traces_hold_no_response(
     daemon: socket.socket,
 ) -> None:
     trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"

@@ -51,7 +51,7 @@ def test_files_of_the_same_length_and_time_are_told_apart(tmp_path: Path) -> Non
     assert content_tag(old) == content_tag(old)
 
 
-def test_the_page_offers_every_method_and_network_up_to_the_size_they_can_paint(client: httpx.Client) -> None:
+def test_page_offers_each_method_up_to_its_maximum_size(client: httpx.Client) -> None:
     page = client.get("/").text
     methods = re.findall(r'name="method" value="(\w+)" data-largest="(\d+)"( checked)?', page)
     networks = re.findall(r'<option value="(\w+)" data-largest="(\d+)"', page)
@@ -66,7 +66,7 @@ def test_the_page_offers_every_method_and_network_up_to_the_size_they_can_paint(
     assert set(re.findall(r'data-only="([\w ]+)"', page)) == {"neighbor texture", "optimization"}
 
 
-def test_the_page_is_asked_for_again_each_time_and_sent_only_when_changed(client: httpx.Client) -> None:
+def test_page_is_revalidated_and_sent_only_when_changed(client: httpx.Client) -> None:
     for path in ("/", "/page/app.js"):
         first = client.get(path)
         assert first.headers["cache-control"] == "no-cache"
@@ -76,7 +76,7 @@ def test_the_page_is_asked_for_again_each_time_and_sent_only_when_changed(client
         assert again.headers.get("content-security-policy") in (None, first.headers["content-security-policy"])
 
 
-def test_every_answer_says_not_to_guess_its_type_and_hides_the_server(client: httpx.Client) -> None:
+def test_responses_forbid_sniffing_and_hide_the_server(client: httpx.Client) -> None:
     for path in ("/", "/page/base.css", "/v1/styles", "/v1/styles/ink/image", "/nothing", "/openapi.json"):
         headers = client.get(path).headers
         assert headers["x-content-type-options"] == "nosniff"

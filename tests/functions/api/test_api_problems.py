@@ -71,7 +71,7 @@ def check(answer: httpx.Response, status: int, code: str, field: str | None, all
         ({"style": None}, "style", "exactly one of style and styles"),
     ],
 )
-def test_a_wrong_value_in_json_names_the_field_and_what_is_allowed(
+def test_invalid_json_value_names_field_and_allowed_values(
     client: httpx.Client, change: dict[str, object], field: str, allowed: object
 ) -> None:
     body = {"content": UPLOAD, **({} if "styles" in change else {"style": "ink"}), **change}
@@ -104,7 +104,7 @@ OF_TEXTURE = {"method": "texture"}
         (OF_OPTIMIZATION | {"content_mask": UPLOAD}, "content_mask", "nothing with this method"),
     ],
 )
-def test_what_the_chosen_method_cannot_honor_is_refused_on_arrival_in_json_and_in_a_form(
+def test_options_the_method_lacks_are_refused_in_json_and_form(
     client: httpx.Client, fields: dict[str, object], field: str, allowed: str | list[str]
 ) -> None:
     body = {"content": UPLOAD, "style": "ink", **fields}
@@ -184,7 +184,7 @@ def test_json_that_is_no_object_is_refused(client: httpx.Client, body: bytes) ->
         assert answer.json()["allowed"].startswith("an object with ")
 
 
-def test_another_media_type_is_a_415_that_lists_the_accepted_ones(client: httpx.Client) -> None:
+def test_unsupported_media_type_is_415_with_accepted_ones(client: httpx.Client) -> None:
     headers = {"Content-Type": "text/plain"}
 
     both = ["application/json", "multipart/form-data"]
@@ -242,7 +242,7 @@ def test_an_idempotency_key_with_spaces_is_refused(client: httpx.Client, photo: 
     assert (answer.status_code, answer.json()["field"]) == (422, "Idempotency-Key")
 
 
-def test_an_unknown_route_is_a_404_and_a_wrong_method_a_405_with_the_right_ones(client: httpx.Client) -> None:
+def test_unknown_route_is_404_and_wrong_method_405_with_allow(client: httpx.Client) -> None:
     check(client.get("/v2/nothing"), 404, "not-found", None, None)
     check(client.get("/v1/styles/"), 404, "not-found", None, None)
     wrong = client.delete("/v1/styles")
@@ -258,13 +258,13 @@ def test_a_body_that_says_it_is_too_long_is_refused_unread(client: httpx.Client)
     check(answer, 413, "too-large", None, "at most 262144 bytes")
 
 
-def test_a_form_sent_to_a_call_that_takes_none_is_no_longer_than_another_body(client: httpx.Client) -> None:
+def test_form_to_a_json_call_is_limited_like_other_bodies(client: httpx.Client) -> None:
     for path in ("/v1/uploads", "/v1/styles"):
         answer = client.post(path, files={"file": b" " * 270_000})
         check(answer, 413, "too-large", None, "at most 262144 bytes")
 
 
-def test_a_body_that_turns_out_too_long_is_refused_while_it_streams(client: httpx.Client) -> None:
+def test_oversized_body_is_refused_while_it_streams(client: httpx.Client) -> None:
     def endless() -> Iterator[bytes]:
         for _ in range(30):
             yield b" " * 10_000
@@ -274,7 +274,7 @@ def test_a_body_that_turns_out_too_long_is_refused_while_it_streams(client: http
     check(answer, 413, "too-large", None, "at most 262144 bytes")
 
 
-def test_a_file_over_the_limit_is_refused_by_the_name_of_its_field(client: httpx.Client, photo: bytes) -> None:
+def test_oversized_file_is_refused_by_its_field_name(client: httpx.Client, photo: bytes) -> None:
     files = {"content": ("a", photo), "mask": ("b", photo + bytes(100_000))}
     answer = client.post("/v1/stylizations", files=files, data={"style": "ink"})
 
@@ -295,7 +295,7 @@ def test_a_sane_request_id_is_kept_and_a_strange_one_replaced(client: httpx.Clie
     assert strange.headers["x-request-id"] == strange.json()["request_id"] != "no such {thing}"
 
 
-def test_a_crash_is_a_problem_that_tells_nothing_and_a_log_entry_that_tells_all(
+def test_crash_is_a_bare_problem_with_details_in_the_log(
     local: Local,
     serve: Serve,
     caplog: pytest.LogCaptureFixture,
@@ -315,7 +315,7 @@ def test_a_crash_is_a_problem_that_tells_nothing_and_a_log_entry_that_tells_all(
     assert [r for r in caplog.records if answer.json()["request_id"] in r.getMessage() and r.exc_info]
 
 
-def test_a_store_that_is_out_of_reach_is_told_with_when_to_come_again(
+def test_unavailable_store_is_a_problem_with_retry_after(
     local: Local, serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = create_local_app(local)

@@ -47,7 +47,7 @@ def is_told_to_come_again(answer: httpx.Response) -> bool:
     )
 
 
-def test_while_another_program_holds_the_database_callers_see_their_jobs_and_are_told_to_come_again_with_new_ones(
+def test_locked_database_serves_reads_and_defers_writes(
     client: httpx.Client, local: Local, accepted: Callable[..., str], ask: Callable[[], httpx.Response]
 ) -> None:
     job_id = accepted()
@@ -63,7 +63,7 @@ def test_while_another_program_holds_the_database_callers_see_their_jobs_and_are
 
 
 @pytest.mark.parametrize("room", [0, 1000], ids=["for nothing", "for the photo's file and not for the database"])
-def test_on_a_full_disk_callers_are_told_to_come_again_and_nothing_is_half_done(
+def test_full_disk_defers_requests_and_leaves_nothing_partial(
     client: httpx.Client, local: Local, accepted: Callable[..., str], ask: Callable[[], httpx.Response], room: int
 ) -> None:
     job_id = accepted()

@@ -21,7 +21,7 @@ Accepted = Callable[..., str]
 Finish = Callable[[str], None]
 
 
-def test_a_form_with_a_photo_is_accepted_with_its_place_and_its_defaults(client: httpx.Client, photo: bytes) -> None:
+def test_form_with_a_photo_is_accepted_with_location(client: httpx.Client, photo: bytes) -> None:
     answer = client.post("/v1/stylizations", files={"content": ("cat.jpg", photo)}, data={"style": "ink"})
 
     job = answer.json()
@@ -43,7 +43,7 @@ def test_a_form_with_a_photo_is_accepted_with_its_place_and_its_defaults(client:
     }
 
 
-def test_a_form_carries_options_as_text_a_blend_as_json_and_masks_as_files(client: httpx.Client, photo: bytes) -> None:
+def test_form_carries_options_blend_and_masks(client: httpx.Client, photo: bytes) -> None:
     files = {"content": photo, "mask": photo, "content_mask": photo}
     data = {
         "styles": '[{"style": "ink", "weight": 2}, {"style": "oil"}]',
@@ -68,9 +68,7 @@ def test_a_form_carries_options_as_text_a_blend_as_json_and_masks_as_files(clien
     }
 
 
-def test_method_and_features_are_echoed_whether_they_came_in_a_form_or_as_json(
-    client: httpx.Client, photo: bytes
-) -> None:
+def test_method_and_features_are_echoed_from_form_and_json(client: httpx.Client, photo: bytes) -> None:
     data = {"style": "ink", "method": "optimization", "features": "vgg19"}
     from_form = client.post("/v1/stylizations", files={"content": ("a", photo)}, data=data).json()
     from_json = client.post("/v1/stylizations", json={**data, "content": from_form["content"]}).json()
@@ -86,7 +84,7 @@ def test_a_style_can_be_a_file_in_the_form(client: httpx.Client, photo: bytes) -
     assert answer.json()["styles"][0]["style"].startswith("upl_")
 
 
-def test_a_file_field_that_a_browser_leaves_empty_counts_as_not_given(client: httpx.Client, photo: bytes) -> None:
+def test_empty_file_field_counts_as_missing(client: httpx.Client, photo: bytes) -> None:
     body = (
         b'--x\r\nContent-Disposition: form-data; name="content"; filename="a.jpg"\r\n\r\n' + photo + b"\r\n"
         b'--x\r\nContent-Disposition: form-data; name="style"\r\n\r\nink\r\n'
@@ -143,7 +141,7 @@ def test_nobody_is_kept_waiting_by_a_server_that_stops(
     assert answer.status_code == 202
 
 
-def test_the_image_is_a_redirect_to_a_signed_link_with_a_file_name(
+def test_image_redirects_to_a_signed_link_with_a_file_name(
     client: httpx.Client, accepted: Accepted, finish: Finish
 ) -> None:
     job_id = accepted()
@@ -216,7 +214,7 @@ def test_the_list_is_paged_by_cursor_and_filtered_by_status(
     assert [job["id"] for job in done["items"]] == [ids[0]]
 
 
-def test_cancel_takes_effect_at_once_may_be_repeated_and_is_a_conflict_when_too_late(
+def test_cancel_is_immediate_idempotent_and_409_when_too_late(
     client: httpx.Client, accepted: Accepted, finish: Finish
 ) -> None:
     job_id, done = accepted(), accepted()
@@ -228,7 +226,7 @@ def test_cancel_takes_effect_at_once_may_be_repeated_and_is_a_conflict_when_too_
     assert client.post(f"/v1/stylizations/{done}/cancel").status_code == 409
 
 
-def test_a_painting_is_deleted_at_once_whether_it_is_done_or_not_and_its_link_is_dead(
+def test_delete_removes_a_painting_at_once_and_kills_its_link(
     client: httpx.Client, accepted: Accepted, finish: Finish
 ) -> None:
     waiting, done = accepted(), accepted()
@@ -246,7 +244,7 @@ def test_a_painting_is_deleted_at_once_whether_it_is_done_or_not_and_its_link_is
     assert client.post(f"/v1/stylizations/{waiting}/cancel").status_code == 409
 
 
-def test_the_same_key_and_request_is_one_job_and_another_request_is_refused(client: httpx.Client, photo: bytes) -> None:
+def test_idempotency_key_maps_to_one_job_and_one_request(client: httpx.Client, photo: bytes) -> None:
     def send(**data: str) -> httpx.Response:
         return client.post(
             "/v1/stylizations",

@@ -91,7 +91,7 @@ def test_a_link_that_was_changed_is_refused(client: httpx.Client, form: dict[str
     assert client.get("/v1/files/../secret").status_code in (403, 404)
 
 
-def test_the_catalog_is_listed_page_by_page_and_own_styles_follow(
+def test_styles_are_paged_with_own_styles_after_the_catalog(
     client: httpx.Client, form: dict[str, str], photo: bytes
 ) -> None:
     send(client, form, photo)
@@ -117,9 +117,7 @@ def test_an_own_style_paints_like_a_built_in_one(client: httpx.Client, form: dic
     assert (answer.status_code, answer.json()["styles"][0]["style"]) == (202, style)
 
 
-def test_an_own_style_and_an_upload_are_deleted_once_and_a_built_in_style_never(
-    client: httpx.Client, photo: bytes
-) -> None:
+def test_own_style_and_upload_are_deletable_but_no_built_in(client: httpx.Client, photo: bytes) -> None:
     upload = client.post("/v1/uploads", json={"media_type": "image/png"}).json()
     client.post(upload["url"], data=upload["fields"], files={"file": photo})
     style = client.post("/v1/styles", json={"upload": upload["id"], "title": "Mine"}).json()

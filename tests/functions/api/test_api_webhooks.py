@@ -21,7 +21,7 @@ class Sender:
         return 200
 
 
-def test_what_is_sent_verifies_with_the_secret_and_is_what_get_answers(
+def test_webhook_verifies_with_the_secret_and_equals_get(
     client: httpx.Client, local: Local, accepted: Callable[..., str]
 ) -> None:
     job_id = accepted(webhook="https://hooks.example.com/painted?by=us")
@@ -41,7 +41,7 @@ def test_what_is_sent_verifies_with_the_secret_and_is_what_get_answers(
 
 
 @pytest.mark.parametrize("as_form", [True, False])
-def test_a_webhook_that_may_not_be_is_a_problem_that_names_the_field(
+def test_forbidden_webhook_is_a_problem_that_names_the_field(
     client: httpx.Client, photo: bytes, accepted: Callable[..., str], as_form: bool
 ) -> None:
     fields = {"style": "ink", "webhook": "https://169.254.169.254/latest"}

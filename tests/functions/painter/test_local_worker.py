@@ -101,7 +101,7 @@ def test_the_worker_paints_one_job_after_the_other(
         assert written_files(local, done.id) == sorted(["preview.jpg", Path(done.result.key).name])
 
 
-def test_a_job_whose_painter_is_killed_is_painted_to_the_end_once(
+def test_job_of_a_killed_painter_is_completed_once(
     local: Local, submit: Submit, start: Start, wait_until: Callable[..., Job], job: Callable[[str], Job]
 ) -> None:
     interrupted, waiting = submit(seed=PAINT_FOREVER), submit()
@@ -123,7 +123,7 @@ def test_a_job_whose_painter_is_killed_is_painted_to_the_end_once(
     assert written_files(local, interrupted) == ["preview.jpg", "result.jpg"]
 
 
-def test_a_job_that_kills_every_painter_is_given_up_and_the_next_is_painted(
+def test_job_that_kills_every_painter_fails_and_the_next_runs(
     local: Local, submit: Submit, start: Start, wait_until: Callable[..., Job], job: Callable[[str], Job]
 ) -> None:
     deadly, harmless = submit(seed=KILL_THE_PAINTER), submit(seed=PAINT_AT_ONCE)
@@ -142,7 +142,7 @@ def test_a_job_that_kills_every_painter_is_given_up_and_the_next_is_painted(
     assert written_files(local, deadly) == []
 
 
-def test_a_canceled_painting_makes_way_for_the_next_and_leaves_nothing(
+def test_canceled_painting_frees_the_worker_and_leaves_no_files(
     local: Local, submit: Submit, start: Start, wait_until: Callable[..., Job], job: Callable[[str], Job]
 ) -> None:
     endless, following = submit(seed=PAINT_FOREVER), submit()
@@ -156,7 +156,7 @@ def test_a_canceled_painting_makes_way_for_the_next_and_leaves_nothing(
     assert written_files(local, endless) == []
 
 
-def test_a_worker_outlives_a_full_disk_and_then_goes_on_with_the_same_job(
+def test_worker_survives_a_full_disk_and_resumes_the_job(
     local: Local, submit: Submit, start: Start, wait_until: Callable[..., Job], job: Callable[[str], Job]
 ) -> None:
     endless, following = submit(seed=PAINT_FOREVER), submit()
@@ -192,7 +192,7 @@ def test_a_worker_that_is_asked_to_stop_hands_its_job_back(
     assert written_files(local, job_id) == []
 
 
-def test_a_data_folder_has_one_painter_at_a_time_and_the_next_takes_over(
+def test_data_folder_has_one_painter_and_the_next_takes_over(
     submit: Submit, start: Start, wait_until: Callable[..., Job], job: Callable[[str], Job]
 ) -> None:
     endless, other = submit(seed=PAINT_FOREVER), submit()

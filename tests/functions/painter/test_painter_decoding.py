@@ -75,7 +75,7 @@ def test_a_picture_in_memory_needs_no_fork(guarded: SandboxedDecoder) -> None:
         ("loop in C", ImageError, "the mask takes more time to decode than it may"),
     ],
 )
-def test_what_a_picture_did_to_its_decoder_is_told_by_the_name_of_the_input(
+def test_decoder_failure_names_its_input(
     monkeypatch: pytest.MonkeyPatch, conduct: str, error: type[ImageError], words: str
 ) -> None:
     with closing(SandboxedDecoder()) as decoder, closing(Sandbox("tools.fuzz.hostile_worker:work")) as sandbox:

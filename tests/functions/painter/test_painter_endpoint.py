@@ -31,7 +31,7 @@ def _raise(error: Exception) -> None:
     raise error
 
 
-def test_a_table_that_is_out_of_reach_for_a_while_does_not_fail_a_job_that_waits_for_the_endpoint(
+def test_brief_table_outage_does_not_fail_an_endpoint_job(
     local: Local, submit: Callable[..., str], outages: Callable[[int], None]
 ) -> None:
     job_id = submit(style="woodcut")

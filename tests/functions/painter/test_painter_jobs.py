@@ -94,7 +94,7 @@ def test_everything_that_was_asked_for_reaches_the_core(local: Local, submit: Su
     assert (result.media_type, result.width) == ("image/webp", 640)
 
 
-def test_method_and_features_reach_the_core_and_the_result_names_those_that_were_used(
+def test_method_and_features_reach_the_core_and_the_result(
     local: Local, submit: Submit, paint: Paint, core: Core
 ) -> None:
     seen: list[tuple[object, object]] = []
@@ -155,7 +155,7 @@ def test_a_defect_shows_in_the_log_and_not_to_the_caller(
     assert job_id in caplog.text
 
 
-def test_a_painting_that_was_canceled_at_the_last_moment_has_no_result(
+def test_painting_canceled_at_the_last_moment_has_no_result(
     local: Local, submit: Submit, paint: Paint, core: Core
 ) -> None:
     job_id = submit()
@@ -186,7 +186,7 @@ def test_a_painter_that_has_to_go_hands_the_job_back(local: Local, submit: Submi
     assert local.queue.receive() == job_id
 
 
-def test_a_painter_whose_time_is_over_hands_the_job_back_and_the_last_one_ends_it_as_too_slow(
+def test_timed_out_painter_requeues_and_the_last_fails_too_slow(
     local: Local, submit: Submit, paint: Paint, core: Core
 ) -> None:
     def stylize(*_: object, on_progress: OnProgress, **__: object) -> None:
@@ -204,9 +204,7 @@ def test_a_painter_whose_time_is_over_hands_the_job_back_and_the_last_one_ends_i
     assert (job.status, job.error.code, job.error.field) == ("failed", "too-slow", "size")
 
 
-def test_a_job_that_lost_every_painter_has_failed_for_whoever_finds_it_and_is_nothing_to_the_next(
-    local: Local, submit: Submit, paint: Paint
-) -> None:
+def test_job_that_lost_every_painter_has_failed(local: Local, submit: Submit, paint: Paint) -> None:
     job_id = submit()
     for _ in range(local.service.settings.max_attempts):
         assert claim(local.service.ports, local.service.settings, job_id)

@@ -35,7 +35,7 @@ def test_a_painting_is_counted_with_its_method_and_its_time(
     assert painting == queued == {"method": "texture"}
 
 
-def test_a_delivery_is_counted_although_the_store_does_not_answer(
+def test_delivery_is_counted_while_the_store_is_unavailable(
     local: Local, submit: Callable[..., str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:

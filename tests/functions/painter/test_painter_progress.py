@@ -49,9 +49,7 @@ def test_a_preview_of_a_transparent_painting_lies_on_white() -> None:
     assert preview.getpixel((5, 5)) == (255, 255, 255)
 
 
-def test_a_core_that_reports_all_the_time_is_passed_on_twice_a_second_with_few_slow_previews(
-    submit: Submit, paint: Paint, core: Core, time: Time
-) -> None:
+def test_progress_is_throttled_to_twice_a_second(submit: Submit, paint: Paint, core: Core, time: Time) -> None:
     def stylize(*_: object, options: stylizer.Options, on_progress: OnProgress, **__: object) -> stylizer.Painting:
         for step in range(1000):
             time.now += 0.02
@@ -67,7 +65,7 @@ def test_a_core_that_reports_all_the_time_is_passed_on_twice_a_second_with_few_s
     assert 5 < len(time.previews) < 10  # at 0.3 s each about a tenth of the 20 s
 
 
-def test_a_cancel_is_heard_within_half_a_second_although_previews_are_slow(
+def test_cancel_takes_half_a_second_despite_slow_previews(
     local: Local, submit: Submit, paint: Paint, core: Core, time: Time
 ) -> None:
     job_id = submit()
@@ -88,7 +86,7 @@ def test_a_cancel_is_heard_within_half_a_second_although_previews_are_slow(
     assert len(steps) <= 6
 
 
-def test_a_canceled_painting_stops_at_its_next_step_and_leaves_nothing(
+def test_canceled_painting_stops_at_its_next_step(
     local: Local, submit: Submit, paint: Paint, core: Core, time: Time
 ) -> None:
     job_id = submit()

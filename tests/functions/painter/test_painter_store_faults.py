@@ -21,7 +21,7 @@ Paint = Callable[..., Outcome]
 Core = Callable[[Callable[..., object]], None]
 
 
-def test_a_store_that_is_out_of_reach_costs_a_job_its_painter_and_not_its_life(
+def test_unavailable_store_costs_the_painter_but_not_the_job(
     local: Local, submit: Submit, paint: Paint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_id = submit()
@@ -39,7 +39,7 @@ def test_a_store_that_is_out_of_reach_costs_a_job_its_painter_and_not_its_life(
     assert paint(job_id) == "succeeded"
 
 
-def test_a_store_that_fails_while_a_painting_runs_and_is_back_for_its_end_costs_nothing(
+def test_store_outage_during_painting_costs_nothing(
     submit: Submit, paint: Paint, core: Core, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stylize(*_: object, options: stylizer.Options, on_progress: OnProgress, **__: object) -> stylizer.Painting:
@@ -56,7 +56,7 @@ def test_a_store_that_fails_while_a_painting_runs_and_is_back_for_its_end_costs_
     assert paint(submit()) == "succeeded"
 
 
-def test_a_cancel_is_heard_although_there_is_no_room_for_previews(
+def test_cancel_works_without_space_for_previews(
     local: Local, submit: Submit, paint: Paint, core: Core, time: Time, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_id = submit()
@@ -77,7 +77,7 @@ def test_a_cancel_is_heard_although_there_is_no_room_for_previews(
     assert paint(job_id) == "lost"
 
 
-def test_a_painting_for_which_the_disk_has_no_room_is_handed_back_uncounted_and_not_failed(
+def test_painting_without_disk_space_is_requeued_uncounted(
     local: Local, submit: Submit, paint: Paint, core: Core
 ) -> None:
     noise = Image.effect_noise((500, 500), 200).convert("RGB")

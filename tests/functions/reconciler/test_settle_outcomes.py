@@ -48,7 +48,7 @@ def counted(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[dict[str, A
     return read
 
 
-def test_jobs_that_were_given_up_count_as_rescued_and_as_failed_for_their_reason(
+def test_exhausted_jobs_count_as_rescued_and_as_failed(
     local: Local, submit: Callable[[], str], counted: Callable[[], list[dict[str, Any]]]
 ) -> None:
     ports, settings = local.service.ports, local.service.settings

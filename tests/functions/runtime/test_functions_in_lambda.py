@@ -116,13 +116,11 @@ def test_the_painter_paints_what_a_message_asks_for(
     assert f"{asked.id}: succeeded" in painter.log()
 
 
-def test_the_painter_writes_nothing_into_its_image_which_cannot_be_written_to(
-    builder: Builder, painter: Function
-) -> None:
+def test_painter_runs_on_a_read_only_image(builder: Builder, painter: Function) -> None:
     assert files(painter.folder) == files(builder.build("code").folder)
 
 
-def test_a_device_that_is_not_there_is_told_before_any_message_is_taken(
+def test_missing_device_is_reported_before_any_message(
     start_image: Start, function_environment: dict[str, str]
 ) -> None:
     with start_image(function_environment | {"STYLIZER_DEVICE": "cuda:99"}) as function:
@@ -165,7 +163,7 @@ def test_the_api_answers_and_takes_work(
 
 
 @pytest.mark.parametrize("name", ["painter", "api", "reconciler"])
-def test_a_setting_that_is_missing_is_told_before_any_event_is_taken(
+def test_missing_setting_is_reported_before_any_event(
     name: str, start_image: Start, start_zip: Start, function_environment: dict[str, str]
 ) -> None:
     environment = {key: value for key, value in function_environment.items() if key != "STYLIZER_TABLE"}
@@ -175,7 +173,7 @@ def test_a_setting_that_is_missing_is_told_before_any_event_is_taken(
     assert "STYLIZER_TABLE" in report.body["errorMessage"]
 
 
-def test_the_schedule_has_settle_send_a_job_again_that_is_in_no_queue(
+def test_schedule_requeues_a_job_that_is_in_no_queue(
     stage: Stage, reconciler: Function, submit: Callable[[], Job]
 ) -> None:
     forgotten = submit()

@@ -29,9 +29,7 @@ def run(stage: str) -> str:
 
 
 @pytest.mark.parametrize("name", ["lambda_image", "sagemaker_image"])
-def test_an_image_holds_the_painter_with_its_weights_and_styles_and_nothing_else(
-    name: str, request: pytest.FixtureRequest
-) -> None:
+def test_image_holds_painter_weights_and_styles_only(name: str, request: pytest.FixtureRequest) -> None:
     image: Image = request.getfixturevalue(name)
     places = {
         "stylizer": CHECKOUT / "core/stylizer",
@@ -58,7 +56,7 @@ def test_the_context_of_the_build_is_small() -> None:
 
 
 @pytest.mark.parametrize("name", ["painter", "torch-cpu", "torch-cuda", "vgg19"])
-def test_the_dependencies_are_installed_with_the_locks_of_the_checkout(builder: Builder, name: str) -> None:
+def test_dependencies_are_installed_from_the_locks(builder: Builder, name: str) -> None:
     folder = builder.build("dependencies").folder
     assert (folder / f"locks/{name}.txt").read_bytes() == (CHECKOUT / f"locks/{name}.txt").read_bytes()
 
@@ -80,7 +78,7 @@ def test_everything_starts_from_one_version_of_python() -> None:
     assert re.fullmatch(r"python:3\.\d+\.\d+-slim-[a-z]+", outside.pop())
 
 
-def test_the_dockerfile_names_no_host_and_installs_nothing_but_what_is_locked() -> None:
+def test_dockerfile_names_no_host_and_installs_only_locked() -> None:
     assert "://" not in DOCKERFILE.read_text()
     commands = [rest for _, lines in read_stages().values() for name, rest in lines if name == "RUN" and "pip " in rest]
     common = "--python /opt/venv/bin/python install --no-deps --only-binary :all:"
@@ -96,7 +94,7 @@ def test_the_dockerfile_names_no_host_and_installs_nothing_but_what_is_locked() 
         )
 
 
-def test_every_distribution_in_an_image_is_locked_in_the_version_it_was_tested_in(lambda_image: Image) -> None:
+def test_image_distributions_are_locked_at_tested_versions(lambda_image: Image) -> None:
     locked = {name: pin.version for lock in ("painter", "torch-cpu") for name, pin in locks.read(lock).items()}
     infos = [info.name.removesuffix(".dist-info") for info in lambda_image.at("/opt/venv").glob("*.dist-info")]
     installed = {canonicalize_name(name): version for name, _, version in (info.rpartition("-") for info in infos)}
@@ -124,7 +122,7 @@ def test_each_image_refuses_the_torch_of_the_other() -> None:
             assert "docs/operations.md" in result.stderr
 
 
-def test_the_endpoint_starts_the_way_sagemaker_starts_it_and_ends_when_told(
+def test_endpoint_starts_and_stops_as_sagemaker_does(
     sagemaker_image: Image, image_environment: Callable[[Image], dict[str, str]], stage: Stage, tmp_path: Path
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:

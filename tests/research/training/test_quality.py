@@ -73,7 +73,7 @@ def test_the_distances_are_what_their_formulas_say(teachers: Teachers, evaluatio
     assert measured.contents[512] == pytest.approx(sum(content) / 2, rel=1e-3)
 
 
-def test_distances_at_smaller_scales_ignore_what_only_large_ones_show(
+def test_distances_at_smaller_scales_ignore_fine_detail(
     teachers: Teachers, evaluation: tuple[Path, Path], tmp_path: Path
 ) -> None:
     photo, style = evaluation[0] / "a.png", evaluation[1] / "x.png"

@@ -20,7 +20,7 @@ Refusal = Callable[..., Problem]
 Finish = Callable[[str], None]
 
 
-def test_a_finished_painting_goes_with_its_files_at_once_and_is_forgotten_later(
+def test_finished_painting_is_erased_at_once_and_forgotten_later(
     service: Service, order: Order, finish: Finish, refusal: Refusal, clock: SteppedClock
 ) -> None:
     job, _ = service.create_stylization("ann", order(webhook="https://ann.example/"))
@@ -42,7 +42,7 @@ def test_a_finished_painting_goes_with_its_files_at_once_and_is_forgotten_later(
     assert refusal(service.get_stylization, "ann", job.id).code == "not-found"
 
 
-def test_a_painting_under_way_is_ended_and_its_painter_leaves_nothing_behind(service: Service, order: Order) -> None:
+def test_erasing_a_running_painting_ends_it_without_traces(service: Service, order: Order) -> None:
     job, _ = service.create_stylization("ann", order())
     lease = claim(service.ports, service.settings, job.id)
     assert lease is not None
@@ -66,7 +66,7 @@ def test_a_painting_that_waits_is_never_painted(service: Service, order: Order) 
     assert [each.id for each in service.list_stylizations("ann", status="queued").items] == []
 
 
-def test_a_style_and_an_upload_go_and_what_was_made_from_them_stays(
+def test_erasing_style_and_upload_keeps_their_paintings(
     service: Service, picture: Picture, refusal: Refusal, finish: Finish
 ) -> None:
     photo = service.add_upload("ann", io.BytesIO(picture()), field="content")

@@ -16,7 +16,7 @@ Refusal = Callable[..., Problem]
 Finish = Callable[[str], None]
 
 
-def test_a_finished_job_expires_with_its_files_and_is_forgotten_later(
+def test_finished_job_expires_with_its_files(
     service: Service, order: Order, clock: SteppedClock, refusal: Refusal, finish: Finish
 ) -> None:
     job, _ = service.create_stylization("ann", order())

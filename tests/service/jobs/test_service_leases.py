@@ -68,9 +68,7 @@ def test_a_lease_that_is_renewed_does_not_end(service: Service, job_id: str, clo
     assert claim(service.ports, service.settings, job_id) is None
 
 
-def test_a_silent_painter_is_followed_by_another_and_can_do_no_more(
-    service: Service, job_id: str, clock: SteppedClock
-) -> None:
+def test_painter_with_expired_lease_is_replaced(service: Service, job_id: str, clock: SteppedClock) -> None:
     first = take(service, job_id)
     first.report(0.9, b"sketch of the first")
     clock.advance(seconds=30)
@@ -124,9 +122,7 @@ def test_a_job_whose_painters_all_died_is_given_up(service: Service, job_id: str
     assert claim(service.ports, service.settings, job_id) is None
 
 
-def test_a_job_that_another_gives_up_a_moment_before_is_given_up_once(
-    service: Service, job_id: str, clock: SteppedClock
-) -> None:
+def test_concurrently_exhausted_job_fails_once(service: Service, job_id: str, clock: SteppedClock) -> None:
     for _ in range(service.settings.max_attempts):
         take(service, job_id)
         clock.advance(seconds=30)
@@ -145,7 +141,7 @@ def test_a_job_that_another_gives_up_a_moment_before_is_given_up_once(
     assert (failed.status, failed.finished_at) == ("failed", before)
 
 
-def test_a_job_that_is_handed_back_waits_again_and_nothing_is_held_against_it(service: Service, job_id: str) -> None:
+def test_requeued_job_loses_no_attempt(service: Service, job_id: str) -> None:
     for _ in range(service.settings.max_attempts + 1):
         lease = take(service, job_id)
         assert lease.job.attempt == 1
@@ -157,7 +153,7 @@ def test_a_job_that_is_handed_back_waits_again_and_nothing_is_held_against_it(se
     assert service.queue_depth() >= 1
 
 
-def test_what_a_painter_leaves_behind_may_stay_for_a_while_and_stops_nothing(
+def test_leftover_files_of_a_painter_block_nothing(
     service: Service, job_id: str, clock: SteppedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
@@ -175,7 +171,7 @@ def test_what_a_painter_leaves_behind_may_stay_for_a_while_and_stops_nothing(
     assert service.get_stylization("ann", job_id).status == "failed"
 
 
-def test_a_painter_whose_job_is_canceled_learns_it_and_leaves_no_result(service: Service, job_id: str) -> None:
+def test_painter_of_a_canceled_job_leaves_no_result(service: Service, job_id: str) -> None:
     lease = take(service, job_id)
     lease.report(0.3, b"sketch")
     canceled = service.cancel_stylization("ann", job_id)
@@ -190,7 +186,7 @@ def test_a_painter_whose_job_is_canceled_learns_it_and_leaves_no_result(service:
         assert service.ports.blobs.size(f"{lease.job.work_folder}{name}") is None
 
 
-def test_a_success_that_is_told_twice_or_given_up_late_keeps_its_painting(service: Service, job_id: str) -> None:
+def test_repeated_or_late_success_keeps_its_painting(service: Service, job_id: str) -> None:
     lease = take(service, job_id)
     lease.succeed(b"painting", preview=b"small", width=1, height=1)
     done = service.ports.jobs.get(job_id)

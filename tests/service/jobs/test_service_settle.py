@@ -41,9 +41,7 @@ def seen(service: Service, job_id: str) -> Stylization:
     return service.get_stylization("ann", job_id)
 
 
-def test_a_job_whose_painter_fell_silent_waits_again_and_the_late_painter_can_do_no_more(
-    service: Service, job_id: str, clock: SteppedClock
-) -> None:
+def test_job_with_expired_lease_is_requeued(service: Service, job_id: str, clock: SteppedClock) -> None:
     lease = take(service, job_id)
     lease.report(0.5, b"sketch")
     assert rescue(service) == 0
@@ -59,9 +57,7 @@ def test_a_job_whose_painter_fell_silent_waits_again_and_the_late_painter_can_do
     assert claim(service.ports, service.settings, job_id) is None
 
 
-def test_a_job_whose_painters_all_fell_silent_ends_with_the_reason(
-    service: Service, job_id: str, clock: SteppedClock
-) -> None:
+def test_job_whose_painters_all_expired_fails_with_reason(service: Service, job_id: str, clock: SteppedClock) -> None:
     for _ in range(service.settings.max_attempts):
         take(service, job_id)
         clock.advance(seconds=31)
@@ -89,9 +85,7 @@ def test_of_many_rescuers_one_has_the_job_painted_again(service: Service, job_id
         assert sum(pool.map(attempt, range(8))) == 1
 
 
-def test_a_job_that_waits_or_whose_painter_was_heard_of_is_not_given_to_another(
-    service: Service, job_id: str, clock: SteppedClock
-) -> None:
+def test_queued_or_leased_job_is_not_requeued(service: Service, job_id: str, clock: SteppedClock) -> None:
     queue = Queue()
     ports = replace(service.ports, dispatcher=queue)
 
@@ -120,9 +114,7 @@ def test_a_failure_told_late_ends_only_a_job_that_nobody_is_at(service: Service,
     assert seen(service, job_id).status == "succeeded"
 
 
-def test_a_job_that_reached_no_painter_is_sent_again_until_its_attempts_are_used_up(
-    service: Service, job_id: str
-) -> None:
+def test_undelivered_job_is_resent_until_attempts_run_out(service: Service, job_id: str) -> None:
     def is_sent() -> bool:
         return reconcile.send_again(service.ports, service.settings, job_id)
 
@@ -148,9 +140,7 @@ def test_a_failure_ends_a_job_that_waits_or_has_lost_its_painter(
     assert claim(service.ports, service.settings, job_id) is None
 
 
-def test_a_job_that_nobody_came_to_in_its_time_ends_with_the_reason(
-    service: Service, job_id: str, clock: SteppedClock
-) -> None:
+def test_job_without_a_painter_in_time_fails_with_reason(service: Service, job_id: str, clock: SteppedClock) -> None:
     clock.advance(hours=23)
     rescue(service)
     assert seen(service, job_id).status == "queued"
@@ -181,9 +171,7 @@ class Queue:
         return self._gpu if job.way == "gpu" else "sent"
 
 
-def test_a_job_that_is_in_no_queue_is_sent_again_once_it_has_waited_for_long(
-    service: Service, job_id: str, clock: SteppedClock
-) -> None:
+def test_job_missing_from_the_queue_is_resent_after_a_while(service: Service, job_id: str, clock: SteppedClock) -> None:
     queue = Queue()
     ports = replace(service.ports, dispatcher=queue)
     clock.advance(seconds=service.settings.requeue_after.total_seconds() - 1)
@@ -195,9 +183,7 @@ def test_a_job_that_is_in_no_queue_is_sent_again_once_it_has_waited_for_long(
     assert queue.sent == [job_id]
 
 
-def test_a_job_that_waits_for_the_gpu_is_in_no_queue_that_could_be_looked_into(
-    service: Service, job_id: str, clock: SteppedClock
-) -> None:
+def test_gpu_job_is_not_checked_against_the_queue(service: Service, job_id: str, clock: SteppedClock) -> None:
     send_to_gpu(service, job_id, clock)
     clock.advance(hours=23)
     queue = Queue()
@@ -250,7 +236,7 @@ def test_gpu_job_lost_with_its_endpoint_is_sent_again(service: Service, job_id: 
     assert queue.sent == [job_id]
 
 
-def test_one_job_that_cannot_be_seen_to_does_not_keep_the_others_waiting(
+def test_failing_job_does_not_block_reconciling_the_others(
     service: Service, order: Order, clock: SteppedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     jobs = [service.create_stylization("ann", order())[0].id for _ in range(3)]
@@ -273,9 +259,7 @@ def test_one_job_that_cannot_be_seen_to_does_not_keep_the_others_waiting(
     assert reconcile.rescue(service.ports, service.settings) == [jobs[1]]
 
 
-def test_a_job_whose_painter_fell_silent_when_its_time_was_over_is_not_painted_again(
-    service: Service, job_id: str, clock: SteppedClock
-) -> None:
+def test_overdue_job_with_expired_lease_is_not_repainted(service: Service, job_id: str, clock: SteppedClock) -> None:
     clock.advance(hours=23, minutes=59, seconds=59)
     take(service, job_id)
     clock.advance(seconds=31)
@@ -297,7 +281,7 @@ def test_a_job_that_was_taken_or_has_ended_is_not_sent_again(service: Service, j
     assert queue.sent == []
 
 
-def test_an_end_stands_although_nobody_can_be_woken_to_tell_of_it(
+def test_end_stands_when_the_webhook_cannot_be_scheduled(
     service: Service, job_id: str, clock: SteppedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
@@ -310,9 +294,7 @@ def test_an_end_stands_although_nobody_can_be_woken_to_tell_of_it(
     assert rescue(service) == 1, "a later try tells"
 
 
-def test_a_caller_who_was_not_told_in_time_is_told_by_a_later_try(
-    service: Service, job_id: str, clock: SteppedClock
-) -> None:
+def test_pending_webhook_is_delivered_by_a_later_attempt(service: Service, job_id: str, clock: SteppedClock) -> None:
     service.cancel_stylization("ann", job_id)
     clock.advance(seconds=59)
     assert rescue(service) == 0
@@ -330,7 +312,7 @@ def woken(service: Service, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.mark.parametrize("end", ["succeeded", "failed", "canceled"])
-def test_whichever_way_a_job_ends_its_caller_is_to_be_told_from_that_moment(
+def test_every_terminal_transition_makes_a_webhook_pending(
     service: Service, job_id: str, end: str, woken: list[str]
 ) -> None:
     now = service.ports.clock.now()

@@ -66,7 +66,7 @@ def test_work_gets_the_data_and_its_answer_comes_back(sandbox: Sandbox) -> None:
         ("kill itself", MemoryLimitExceeded),
     ],
 )
-def test_a_fork_that_goes_wrong_is_told_by_its_kind_and_harms_nothing_else(
+def test_failed_fork_is_reported_by_kind_and_isolated(
     sandbox: Sandbox, conduct: str, error: type[SandboxError]
 ) -> None:
     zygote = do(sandbox, "tell the pid")
@@ -93,7 +93,7 @@ def test_what_uses_no_processor_is_ended_by_the_clock(sandbox: Sandbox, conduct:
         do(sandbox, conduct, resource_limits=replace(BOUNDS, seconds=1, body=2**28, memory=2**30))
 
 
-def test_a_fork_that_its_own_limits_do_not_end_is_ended_from_here_with_its_zygote(
+def test_fork_that_outlives_its_limits_is_killed_with_its_zygote(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (zygote, _) = do(sandbox, "tell the pid")
@@ -107,9 +107,7 @@ def test_a_fork_that_its_own_limits_do_not_end_is_ended_from_here_with_its_zygot
     assert do(sandbox, "answer", b"ab")[1] == b"ba"
 
 
-def test_work_whose_time_is_over_before_it_is_handed_on_is_late_and_the_next_is_not(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_work_that_waits_too_long_times_out_alone(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     readings = chain([0.0], repeat(3600.0))  # the machine stood still in between
     with monkeypatch.context() as patch:
         patch.setattr("stylizer_service.sandbox.sandbox.time", SimpleNamespace(monotonic=lambda: next(readings)))

@@ -72,16 +72,14 @@ OUTSIDE = [
 
 
 @pytest.mark.parametrize("address", INSIDE)
-def test_an_address_that_leads_inside_is_not_public_and_refused_as_a_webhook(
-    address: str, refusal: Callable[..., Problem]
-) -> None:
+def test_private_address_is_refused_as_a_webhook(address: str, refusal: Callable[..., Problem]) -> None:
     assert not is_public(ip_address(address))
     host = f"[{address}]" if ":" in address else address
     assert "not a public one" in refusal(check_address, f"https://{host}:8443/painted").detail
 
 
 @pytest.mark.parametrize("address", OUTSIDE)
-def test_an_address_of_the_open_internet_is_public_and_taken_as_a_webhook(address: str) -> None:
+def test_public_address_is_accepted_as_a_webhook(address: str) -> None:
     assert is_public(ip_address(address))
     check_address(f"https://[{address}]/painted" if ":" in address else f"https://{address}/painted")
 
@@ -149,7 +147,7 @@ def test_a_public_https_address_is_taken_without_asking_dns(url: str) -> None:
         (f"https://{'a.' * 126}com/", "not a public one"),
     ],
 )
-def test_what_is_no_public_https_address_is_refused_with_the_reason(
+def test_non_public_or_non_https_url_is_refused_with_reason(
     url: str, why: str, refusal: Callable[..., Problem]
 ) -> None:
     problem = refusal(check_address, url)

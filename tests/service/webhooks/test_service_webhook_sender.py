@@ -58,7 +58,7 @@ def test_a_request_arrives_as_it_was_sent(receiver: Receiver) -> None:
         ["64:ff9b::a9fe:a9fe"],
     ],
 )
-def test_a_name_of_which_any_address_leads_inside_is_never_connected_to(receiver: Receiver, found: list[str]) -> None:
+def test_name_with_any_private_address_is_never_connected_to(receiver: Receiver, found: list[str]) -> None:
     careful = HttpsSender(30, resolve=addresses(*found))
 
     with pytest.raises(NotSent, match="not public"):
@@ -66,12 +66,12 @@ def test_a_name_of_which_any_address_leads_inside_is_never_connected_to(receiver
     assert receiver.heard == []
 
 
-def test_the_names_of_the_machine_itself_are_resolved_and_refused() -> None:
+def test_names_of_the_machine_itself_are_refused() -> None:
     with pytest.raises(NotSent, match="not public"):
         HttpsSender(30).post("https://localhost/", HEADERS, b"{}")
 
 
-def test_the_address_that_was_checked_is_the_one_connected_to_whatever_the_name_becomes(receiver: Receiver) -> None:
+def test_connection_uses_the_checked_address(receiver: Receiver) -> None:
     answers = [["127.0.0.1"], ["127.0.0.2"]]
     checked: list[str] = []
 
@@ -99,7 +99,7 @@ def test_a_redirect_is_not_followed(receiver: Receiver, status: int) -> None:
     assert len(receiver.heard) == 1
 
 
-def test_a_certificate_of_another_name_or_of_an_unknown_authority_is_refused(receiver: Receiver) -> None:
+def test_certificate_of_wrong_name_or_authority_is_refused(receiver: Receiver) -> None:
     other_name = receiver.url.replace("hooks.example", "other.example")
     with pytest.raises(NotSent, match=r"CERTIFICATE_VERIFY_FAILED.*other\.example"):
         receiver.sender().post(other_name, HEADERS, b"{}")
@@ -148,7 +148,7 @@ def test_a_receiver_that_reads_and_never_answers_is_cut_off(receiver: Receiver) 
     assert len(receiver.heard) == 1
 
 
-def test_a_receiver_that_reads_slowly_is_cut_off_though_each_piece_is_taken_in_time(receiver: Receiver) -> None:
+def test_slow_receiver_is_cut_off_at_the_total_deadline(receiver: Receiver) -> None:
     def sip(handler: BaseHTTPRequestHandler) -> None:
         while not receiver.stopping.wait(SOON / 10) and handler.connection.recv(65_536):
             pass
@@ -195,7 +195,7 @@ def test_a_name_that_takes_too_long_to_resolve_is_cut_off(receiver: Receiver, ha
         receiver.sender(SOON, resolve=resolve).post(receiver.url, HEADERS, b"{}")
 
 
-def test_a_name_that_is_resolved_when_the_time_is_over_is_not_connected_to(
+def test_name_resolved_after_the_deadline_is_not_connected_to(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seconds = [0.0]

@@ -80,7 +80,7 @@ def without_signature(job: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("end", ["succeeded", "failed", "canceled"])
-def test_a_caller_is_told_once_of_each_end_with_all_that_get_would_say(
+def test_webhook_is_delivered_once_and_equals_get(
     service: Service, accept: Callable[..., str], finish: Callable[[str], None], receiver: Receiver, end: str
 ) -> None:
     job_id = accept()
@@ -133,7 +133,7 @@ def test_what_nobody_asked_for_is_not_told(service: Service, order: Order, recei
     assert (receiver.heard, with_pending_webhook(service)) == ([], [])
 
 
-def test_a_try_that_fails_is_made_again_when_it_is_due_until_it_is_heard(
+def test_failed_delivery_is_retried_until_it_succeeds(
     service: Service, canceled: str, receiver: Receiver, clock: SteppedClock
 ) -> None:
     receiver.answers = [500, 302, 404, 204]
@@ -204,7 +204,7 @@ def test_a_deliverer_killed_at_its_try_leaves_it_to_the_next(
     assert [heard.headers["webhook-id"] for heard in receiver.heard] == [canceled] * (1 + heard_before)
 
 
-def test_the_pauses_grow_from_seconds_to_hours_until_it_is_given_up(
+def test_retry_delays_grow_from_seconds_to_hours_until_abandoned(
     service: Service, canceled: str, receiver: Receiver, clock: SteppedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     receiver.answers = [503] * 99
@@ -256,7 +256,7 @@ def test_a_deliverer_killed_at_every_try_does_not_go_on_forever(
     assert (with_pending_webhook(service), receiver.heard) == ([], [])
 
 
-def test_a_caller_out_of_reach_until_the_painting_is_gone_is_told_of_that(
+def test_delivery_after_expiry_reports_the_expired_painting(
     service: Service, accept: Callable[..., str], finish: Callable[[str], None], receiver: Receiver, clock: SteppedClock
 ) -> None:
     swept, unswept = accept(), accept()
@@ -281,7 +281,7 @@ def test_a_try_whose_clock_is_a_moment_behind_is_not_too_early(
     assert len(receiver.heard) == (outcome == "told")
 
 
-def test_a_name_that_leads_inside_by_the_time_of_the_end_is_not_told(
+def test_name_that_turns_private_before_delivery_is_skipped(
     service: Service, canceled: str, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
@@ -291,7 +291,7 @@ def test_a_name_that_leads_inside_by_the_time_of_the_end_is_not_told(
 
 
 @pytest.mark.parametrize("url", ["http://example.com/", "https://localhost/", "https://10.0.0.1/"])
-def test_a_webhook_that_may_not_be_is_refused_before_anything_is_stored(
+def test_forbidden_webhook_is_refused_before_anything_is_stored(
     service: Service, order: Order, refusal: Refusal, url: str
 ) -> None:
     problem = refusal(service.create_stylization, "ann", order(webhook=url))
@@ -313,9 +313,7 @@ def test_without_a_key_webhooks_are_refused_and_nothing_else_is(
     assert keyless.create_stylization("ann", order())[1]
 
 
-def test_who_is_to_be_told_is_told_once_the_key_that_was_missing_is_back(
-    service: Service, canceled: str, receiver: Receiver
-) -> None:
+def test_webhook_is_delivered_once_the_missing_key_is_back(service: Service, canceled: str, receiver: Receiver) -> None:
     with pytest.raises(RuntimeError, match=f"{canceled} has a webhook, and there is no key"):
         deliver(replace(service.ports, webhook_key=None), service.settings, canceled, receiver.sender())
     assert (receiver.heard, with_pending_webhook(service)) == ([], [canceled])
@@ -323,7 +321,7 @@ def test_who_is_to_be_told_is_told_once_the_key_that_was_missing_is_back(
     assert told(service, canceled, receiver.sender()) == "told"
 
 
-def test_the_secret_of_an_owner_outlives_the_process_and_is_of_no_other_use(local: Local, settings: Settings) -> None:
+def test_owner_secret_outlives_the_process_and_is_unique(local: Local, settings: Settings) -> None:
     secret = local.service.webhook_secret("ann")
     with closing(open_local(settings)) as again:
         assert again.service.webhook_secret("ann") == secret

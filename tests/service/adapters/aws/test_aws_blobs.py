@@ -64,7 +64,7 @@ def policy_of(fields: dict[str, str]) -> dict[str, Any]:
 # Links and forms
 
 
-def test_a_link_gives_the_file_by_its_name_and_as_what_its_key_says(blobs: Blobs) -> None:
+def test_link_serves_the_file_with_its_name_and_type(blobs: Blobs) -> None:
     blobs.put(KEY, b"painting", "text/html")  # what whoever stored it said does not count
 
     answer = httpx.get(blobs.url(KEY, expires_at=in_minutes(15), filename="stz_a.webp"))
@@ -74,7 +74,7 @@ def test_a_link_gives_the_file_by_its_name_and_as_what_its_key_says(blobs: Blobs
     assert answer.headers["content-disposition"] == 'inline; filename="stz_a.webp"'
 
 
-def test_a_link_goes_straight_to_the_bucket_in_its_region_and_ends_in_time(real: Blobs, region: str) -> None:
+def test_link_targets_the_regional_bucket_and_expires(real: Blobs, region: str) -> None:
     url = urlsplit(real.url(KEY, expires_at=in_minutes(15), filename="stz_a.webp"))
 
     assert (url.scheme, url.netloc, url.path) == ("https", f"some-results.s3.{region}.amazonaws.com", f"/{KEY}")
@@ -89,7 +89,7 @@ def test_on_one_machine_a_link_needs_no_name_of_the_buckets_own(blobs: Blobs, li
     assert url.startswith(f"{line.address}/test-")
 
 
-def test_a_form_allows_one_key_one_type_and_a_length_and_nothing_else(real: Blobs, region: str) -> None:
+def test_form_policy_allows_one_key_type_and_length(real: Blobs, region: str) -> None:
     form = real.upload_form("uploads/u/file", media_type="image/png", max_bytes=99, expires_at=in_minutes(15))
     policy = policy_of(form.fields)
 
@@ -142,7 +142,7 @@ def test_to_look_at_a_small_file_is_one_request(blobs: Blobs, line: Line) -> Non
     assert [request.headers["range"] for request in line.seen] == [f"bytes=0-{FIRST_BLOCK - 1}"]
 
 
-def test_to_look_at_the_header_of_a_large_file_does_not_fetch_the_rest(blobs: Blobs, line: Line) -> None:
+def test_reading_a_header_does_not_fetch_the_whole_file(blobs: Blobs, line: Line) -> None:
     size = 20 * FIRST_BLOCK
     blobs.put(KEY, bytes(size), "image/webp")
     line.seen.clear()
@@ -180,7 +180,7 @@ def test_what_is_read_is_one_file_or_an_error(blobs: Blobs) -> None:
             file.read()
 
 
-def test_a_file_that_may_not_be_read_is_not_taken_for_one_that_is_gone(blobs: Blobs, line: Line) -> None:
+def test_forbidden_file_is_not_reported_as_missing(blobs: Blobs, line: Line) -> None:
     blobs.put(KEY, bytes(2 * FIRST_BLOCK), "image/webp")
     with blobs.open(KEY) as file:
         line.go_wrong("GET", FORBIDDEN)
@@ -205,7 +205,7 @@ def test_an_answer_that_breaks_off_is_asked_for_again(blobs: Blobs, line: Line) 
         assert file.read() == data
 
 
-def test_a_copy_and_a_list_whose_answers_break_off_are_an_error_that_passes(blobs: Blobs, line: Line) -> None:
+def test_truncated_copy_and_list_responses_are_transient(blobs: Blobs, line: Line) -> None:
     blobs.put("jobs/a/content", b"photo", "image/png")
     line.go_wrong("PUT", break_off, times=9)
     with pytest.raises(Unavailable):
@@ -249,9 +249,7 @@ def test_a_picture_that_cannot_be_fetched_is_not_called_broken(
 # Writing and deleting
 
 
-def test_a_file_keeps_the_type_it_was_stored_as_and_so_does_its_copy(
-    blobs: Blobs, clients: Clients, aws_settings: ApiSettings
-) -> None:
+def test_file_and_its_copy_keep_their_content_type(blobs: Blobs, clients: Clients, aws_settings: ApiSettings) -> None:
     blobs.put("uploads/u/file", b"photo", "image/heic")
     blobs.copy("uploads/u/file", "jobs/a/content")
 
@@ -277,7 +275,7 @@ def test_a_file_whose_receipt_was_lost_is_sent_again(blobs: Blobs, line: Line) -
     assert (line.count("PUT"), blobs.size(KEY)) == (2, 8)
 
 
-def test_a_folder_of_more_files_than_one_request_takes_goes_wholly(
+def test_folder_larger_than_one_request_is_deleted_whole(
     blobs: Blobs, line: Line, clients: Clients, aws_settings: ApiSettings
 ) -> None:
     bucket = aws_settings.results_bucket

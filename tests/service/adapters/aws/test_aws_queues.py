@@ -52,7 +52,7 @@ def test_a_job_for_the_queue_is_a_message_that_names_it(
     assert service.ports.dispatcher.depth() == 0
 
 
-def test_an_answer_of_the_queue_that_breaks_off_is_asked_for_again(
+def test_truncated_queue_response_is_retried(
     line: Line, aws_environment: dict[str, str], aws_settings: ApiSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in {**aws_environment, "AWS_ENDPOINT_URL": line.address}.items():
@@ -114,15 +114,13 @@ def test_job_sent_to_a_replaced_endpoint_counts_as_unsent(
     assert (without.trace(waiting), without.trace(job("queue"))) == ("no-way", "sent")
 
 
-def test_a_job_for_a_gpu_that_is_not_there_is_an_error_that_says_so(service: Service) -> None:
+def test_gpu_job_without_a_gpu_is_an_explicit_error(service: Service) -> None:
     with pytest.raises(LookupError, match="is to go to a GPU, and there is none: endpoint_name is not set"):
         service.ports.dispatcher.send(job("gpu"))
 
 
 @pytest.mark.parametrize(("delay", "seconds"), [(0.0, 0), (-5.0, 0), (0.2, 1), (899.5, 900), (3600.0, 900)])
-def test_a_wake_up_call_comes_after_its_delay_or_the_longest_there_is(
-    service: Service, line: Line, delay: float, seconds: int
-) -> None:
+def test_wake_up_is_delayed_up_to_the_maximum(service: Service, line: Line, delay: float, seconds: int) -> None:
     service.ports.notifier.send("stz_x", delay=delay)
 
     sent = json.loads(line.seen[-1].body)

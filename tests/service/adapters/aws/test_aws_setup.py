@@ -29,7 +29,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-def test_the_api_keeps_within_the_limits_of_the_gateway_and_of_a_lambda(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_api_keeps_within_gateway_and_lambda_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = ApiSettings()
 
     assert settings.max_wait == 20
@@ -49,7 +49,7 @@ def test_lifetimes_are_given_in_seconds_as_everywhere(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("missing", sorted(GIVEN))
 @pytest.mark.parametrize("kind", [ApiSettings, PainterSettings, SettleSettings])
-def test_a_function_that_is_not_told_what_it_needs_does_not_start(
+def test_function_without_required_settings_does_not_start(
     kind: type[AwsSettings], missing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(missing)
@@ -74,7 +74,7 @@ def test_a_stage_with_a_gpu_names_its_endpoint(monkeypatch: pytest.MonkeyPatch) 
     assert ApiSettings().gpu
 
 
-def test_one_answer_that_never_comes_leaves_time_for_another_before_the_gateway_hangs_up(clients: Clients) -> None:
+def test_lost_response_leaves_time_for_a_retry(clients: Clients) -> None:
     for client in (clients.dynamodb, clients.sqs, clients.sagemaker, clients.secrets, clients.s3):
         config: Any = client.meta.config
         assert config.retries["mode"] == "standard"  # a process that was refused once is not slow ever after
@@ -83,7 +83,7 @@ def test_one_answer_that_never_comes_leaves_time_for_another_before_the_gateway_
         assert 2 * (config.connect_timeout + config.read_timeout) < 29
 
 
-def test_a_request_that_never_could_be_sent_is_not_told_as_a_failure_that_passes(
+def test_unsendable_request_is_not_a_transient_failure(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in [name for name in os.environ if name.startswith("AWS_")]:
@@ -97,7 +97,7 @@ def test_a_request_that_never_could_be_sent_is_not_told_as_a_failure_that_passes
         Clients().dynamodb.describe_table(TableName="jobs")
 
 
-def test_to_begin_loads_neither_torch_nor_a_server_and_asks_nobody() -> None:
+def test_start_loads_no_torch_or_server_and_makes_no_calls() -> None:
     code = """
 import socket, sys
 def refuse(*_):

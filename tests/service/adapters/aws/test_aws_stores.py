@@ -95,9 +95,7 @@ def test_a_claim_whose_answer_was_lost_is_the_claimers(service: Service, stored:
 
 
 @pytest.mark.parametrize("step", ["report", "succeed", "release"])
-def test_a_painter_whose_writes_go_unanswered_for_once_keeps_its_job(
-    service: Service, stored: Job, line: Line, step: str
-) -> None:
+def test_painter_keeps_its_job_after_an_unanswered_write(service: Service, stored: Job, line: Line, step: str) -> None:
     lease = claim(service.ports, service.settings, stored.id)
     assert lease is not None
     line.go_wrong("UpdateItem", lose)
@@ -115,7 +113,7 @@ def test_a_painter_whose_writes_go_unanswered_for_once_keeps_its_job(
     assert (after.status, after.progress) == expected
 
 
-def test_a_write_that_was_lost_on_the_way_and_came_too_late_did_not_happen(jobs: Jobs, stored: Job, line: Line) -> None:
+def test_lost_write_that_comes_too_late_has_no_effect(jobs: Jobs, stored: Job, line: Line) -> None:
     def overtake(carry: Carry) -> None:  # noqa: ARG001 - never carried: another is faster
         other = jobs.update(stored.id, Precondition(statuses=("queued",)), status="canceled")
         assert other is not None
@@ -128,7 +126,7 @@ def test_a_write_that_was_lost_on_the_way_and_came_too_late_did_not_happen(jobs:
     assert (after.status, after.lease_token) == ("canceled", None)
 
 
-def test_two_equal_changes_are_not_taken_for_one_that_was_repeated(jobs: Jobs, stored: Job) -> None:
+def test_two_equal_changes_are_not_taken_for_a_retry(jobs: Jobs, stored: Job) -> None:
     change = Precondition(statuses=("queued",))
 
     assert jobs.update(stored.id, change, status="canceled") is not None
@@ -185,7 +183,7 @@ def test_a_transaction_that_cannot_be_is_an_error(
     assert jobs.get(job.id) is None
 
 
-def test_a_write_that_is_forbidden_is_not_taken_for_one_that_came_too_late(jobs: Jobs, stored: Job, line: Line) -> None:
+def test_forbidden_write_is_not_a_failed_precondition(jobs: Jobs, stored: Job, line: Line) -> None:
     line.go_wrong("", refuse(400, b'{"__type": "x#AccessDeniedException", "message": "not yours"}'), times=2)
 
     with pytest.raises(ClientError, match="AccessDenied"):
@@ -210,7 +208,7 @@ def test_a_job_is_never_written_over_another(jobs: Jobs, stored: Job, clock: Clo
         jobs.create(stored, None, clock.now())
 
 
-def test_an_answer_that_breaks_off_is_asked_for_again_and_never_taken_for_a_job_that_is_not_there(
+def test_truncated_response_is_retried_and_not_a_missing_job(
     service: Service, stored: Job, line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(time, "sleep", lambda _: None)
@@ -233,7 +231,7 @@ def test_an_answer_that_breaks_off_is_asked_for_again_and_never_taken_for_a_job_
 # Throttling
 
 
-def test_a_table_that_is_asked_too_much_is_asked_again_and_then_named(
+def test_throttled_table_is_retried_and_then_named(
     jobs: Jobs, stored: Job, line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(time, "sleep", lambda _: None)

@@ -97,7 +97,7 @@ def test_a_key_that_is_not_of_plain_names_never_reaches_the_disk(
 # Files
 
 
-def test_of_a_folder_that_was_deleted_nothing_is_left_on_the_disk_but_copies(local: Local, root: Path) -> None:
+def test_deleted_folder_leaves_only_copies_on_disk(local: Local, root: Path) -> None:
     local.blobs.put("uploads/a/file", b"one", "image/png")
     local.blobs.copy("uploads/a/file", "jobs/b/content")
     local.blobs.put("uploads/a/file", io.BytesIO(b"other"), "image/png")
@@ -131,9 +131,7 @@ def test_a_system_without_handles_is_told_as_one_that_passes(local: Local, monke
             call()
 
 
-def test_a_file_is_kept_although_its_folder_is_deleted_while_it_is_put_there(
-    local: Local, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_file_survives_a_concurrent_folder_deletion(local: Local, monkeypatch: pytest.MonkeyPatch) -> None:
     replace = Path.replace
 
     def be_overtaken(draft: Path, target: Path) -> Path:
@@ -149,9 +147,7 @@ def test_a_file_is_kept_although_its_folder_is_deleted_while_it_is_put_there(
         assert file.read() == b"photo"
 
 
-def test_a_file_that_is_tidied_away_while_it_arrives_is_an_error_and_the_earlier_one_stays(
-    local: Local, clock: SteppedClock
-) -> None:
+def test_file_cleaned_up_while_arriving_keeps_the_earlier_one(local: Local, clock: SteppedClock) -> None:
     local.blobs.put(KEY, b"earlier", "image/png")
 
     def stream() -> None:
@@ -165,9 +161,7 @@ def test_a_file_that_is_tidied_away_while_it_arrives_is_an_error_and_the_earlier
         assert file.read() == b"earlier"
 
 
-def test_an_upload_over_the_limit_is_refused_while_it_streams_and_leaves_nothing(
-    local: Local, settings: Settings, refusal: Refusal
-) -> None:
+def test_oversized_upload_is_refused_while_streaming(local: Local, settings: Settings, refusal: Refusal) -> None:
     local.blobs.put(KEY, b"earlier", "image/png")
     before = files_in(settings.data_dir)
 
@@ -255,9 +249,7 @@ def test_a_form_needs_every_field(local: Local, refusal: Refusal, name: str) -> 
 
 
 @pytest.mark.parametrize(("name", "value"), [("key", "uploads/upl_y/file"), ("Content-Type", "image/jpeg")])
-def test_a_form_that_says_something_else_than_its_policy_is_refused(
-    local: Local, refusal: Refusal, name: str, value: str
-) -> None:
+def test_form_that_violates_its_policy_is_refused(local: Local, refusal: Refusal, name: str, value: str) -> None:
     fields = form(local)
 
     problem = refusal(local.blobs.check_form, KEY, fields | {name: value})
@@ -307,9 +299,7 @@ def test_the_secret_is_made_once_and_is_nobody_elses_to_read(tmp_path: Path) -> 
     assert [entry.name for entry in tmp_path.iterdir()] == ["secret"]
 
 
-def test_a_secret_that_another_process_has_just_made_is_not_replaced(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_secret_of_a_concurrent_process_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "secret"
 
     def be_late(length: int) -> str:
@@ -325,7 +315,7 @@ def test_a_secret_that_another_process_has_just_made_is_not_replaced(
 # Tidying
 
 
-def test_files_without_a_record_go_when_nobody_has_touched_them_for_an_hour(
+def test_orphaned_files_are_deleted_after_an_hour(
     local: Local, clock: SteppedClock, root: Path, settings: Settings
 ) -> None:
     known = local.service.create_upload("ann", "image/png")

@@ -52,9 +52,7 @@ def ids(database: Database) -> list[str]:
     return [row["id"] for row in database.all("SELECT id FROM uploads ORDER BY id")]
 
 
-def test_while_another_program_holds_the_file_reading_goes_on_and_writing_is_refused_as_unavailable(
-    database: Database, path: Path
-) -> None:
+def test_locked_file_allows_reads_and_refuses_writes(database: Database, path: Path) -> None:
     database.run(ADD, ["before"])
     with held(path):
         with pytest.raises(Unavailable, match="locked"):
@@ -67,15 +65,13 @@ def test_while_another_program_holds_the_file_reading_goes_on_and_writing_is_ref
     assert ids(database) == ["after", "before"]
 
 
-def test_a_start_does_not_wait_for_another_program_that_holds_the_file(database: Database, path: Path) -> None:
+def test_start_does_not_wait_for_a_locked_file(database: Database, path: Path) -> None:
     database.run(ADD, ["before"])
     with held(path), closing(Database(path)) as another:
         assert ids(another) == ["before"]
 
 
-def test_threads_that_wait_to_write_are_refused_side_by_side_and_not_one_after_the_other(
-    database: Database, path: Path
-) -> None:
+def test_waiting_writers_time_out_concurrently(database: Database, path: Path) -> None:
     refused: list[str] = []
     in_line = threading.Barrier(8)
 
@@ -98,9 +94,7 @@ def test_threads_that_wait_to_write_are_refused_side_by_side_and_not_one_after_t
     assert any("no turn" in reason for reason in refused)
 
 
-def test_what_a_full_disk_stops_is_not_done_at_all_and_can_be_done_once_there_is_room(
-    database: Database, path: Path
-) -> None:
+def test_write_on_a_full_disk_is_atomic_and_repeatable(database: Database, path: Path) -> None:
     database.run(ADD, ["before"])
     log = path.with_name("stylizer.db-wal")
     with full_disk(log.stat().st_size):
@@ -155,9 +149,7 @@ def begun(path: Path) -> Iterator[sqlite3.Connection]:
         yield other
 
 
-def test_a_new_file_that_another_has_begun_to_write_is_opened_once_that_is_done(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_new_database_is_opened_once_its_creator_is_done(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with begun(path) as other:
         waiting = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: other.execute("COMMIT"))
         monkeypatch.setattr(module, "time", waiting)

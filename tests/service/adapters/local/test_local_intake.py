@@ -81,7 +81,7 @@ def test_what_would_pass_the_quota_is_refused_before_it_is_kept(opened: Open, la
     assert len(list((folder / "blobs" / "uploads").iterdir())) == room
 
 
-def test_the_quota_is_right_after_a_restart_and_after_what_others_wrote(opened: Open, large: bytes) -> None:
+def test_quota_is_right_after_restarts_and_foreign_writes(opened: Open, large: bytes) -> None:
     room = fill(opened(max_disk=2 * MIB).service, large)
     assert fill(opened(max_disk=2 * MIB).service, large) == 0
 
@@ -100,7 +100,7 @@ def test_what_expires_gives_its_room_back(opened: Open, large: bytes, clock: Clo
     assert fill(local.service, large) >= room - 1  # the log of the database has grown
 
 
-def test_drafts_count_and_give_their_room_back_when_they_are_tidied_up(opened: Open, large: bytes) -> None:
+def test_drafts_count_toward_the_quota_until_cleaned_up(opened: Open, large: bytes) -> None:
     local = opened(max_disk=2 * MIB)
     (local.service.settings.data_dir / "drafts" / "left").write_bytes(bytes(2 * MIB))
     assert fill(local.service, large) == 0
@@ -110,9 +110,7 @@ def test_drafts_count_and_give_their_room_back_when_they_are_tidied_up(opened: O
     assert fill(local.service, large) >= 2
 
 
-def test_a_job_takes_no_room_for_its_inputs_but_has_to_find_some_for_its_painting(
-    opened: Open, large: bytes, refusal: Refusal
-) -> None:
+def test_job_reserves_quota_for_its_painting_only(opened: Open, large: bytes, refusal: Refusal) -> None:
     service = opened(max_disk=4 * MIB).service
     photo = service.add_upload("ann", io.BytesIO(large), field="content")
 
@@ -171,7 +169,7 @@ def test_the_folder_is_not_walked_through_for_each_file(tmp_path: Path, monkeypa
     assert len(walks) == 2
 
 
-def test_a_file_with_several_names_counts_once_and_one_that_is_gone_not_at_all(tmp_path: Path) -> None:
+def test_hard_links_count_once_and_deleted_files_not_at_all(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "one").write_bytes(bytes(MIB))
     before = size_of(tmp_path)
@@ -181,9 +179,7 @@ def test_a_file_with_several_names_counts_once_and_one_that_is_gone_not_at_all(t
     assert size_of(tmp_path) - before < 10_000
 
 
-def test_each_key_has_a_share_of_the_queue_the_uploads_and_the_styles_and_one_caller_has_all(
-    opened: Open, picture: Picture, refusal: Refusal
-) -> None:
+def test_each_key_has_its_share_of_queue_uploads_and_styles(opened: Open, picture: Picture, refusal: Refusal) -> None:
     service = opened(key_queue_limit=2, key_uploads=3, key_styles=1).service
 
     def use(owner: str) -> str:

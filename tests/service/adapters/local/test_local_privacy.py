@@ -15,7 +15,7 @@ from stylizer_service.settings import Settings
 Picture = Callable[..., bytes]
 
 
-def test_what_is_forgotten_is_out_of_the_database_and_its_journal_too(
+def test_deleted_records_leave_database_and_journal(
     local: Local, picture: Picture, clock: SteppedClock, settings: Settings
 ) -> None:
     """Where it says who asked for what: a record outlives its files by 30 days, and not by more."""
@@ -38,9 +38,7 @@ def test_what_is_forgotten_is_out_of_the_database_and_its_journal_too(
     assert kept() == []
 
 
-def test_what_a_dying_painter_wrote_into_a_job_that_was_deleted_goes_too(
-    local: Local, picture: Picture, clock: SteppedClock
-) -> None:
+def test_late_files_of_a_deleted_job_are_deleted_too(local: Local, picture: Picture, clock: SteppedClock) -> None:
     service = local.service
     photo = service.add_upload("ann", io.BytesIO(picture()), field="content")
     deleted, waiting = (

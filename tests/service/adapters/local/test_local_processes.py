@@ -101,9 +101,7 @@ for number in range(10):
     assert len(set(first)) == 10
 
 
-def test_a_server_killed_in_the_middle_loses_no_job_that_it_has_accepted(
-    start: Start, settings: Settings, photo: str
-) -> None:
+def test_killed_server_loses_no_accepted_job(start: Start, settings: Settings, photo: str) -> None:
     server = start("""
 while True:
     print(service.create_stylization("ann", StylizationRequest(content=line, style="ink"))[0].id, flush=True)
@@ -127,7 +125,7 @@ while True:
         assert local.queue.depth() >= len(jobs)
 
 
-def test_processes_that_start_together_share_one_store_and_one_secret(start: Start) -> None:
+def test_concurrent_starts_share_one_store_and_secret(start: Start) -> None:
     processes = [
         start("""
 from datetime import UTC, datetime

@@ -26,9 +26,7 @@ def test_database_of_another_version_is_refused(tmp_path: Path, version: int) ->
         Database(path)
 
 
-def test_settings_come_from_the_environment_and_wrong_ones_are_named(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_settings_come_from_environment_and_errors_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("STYLIZER_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("STYLIZER_RESULT_TTL", "PT2H")
     assert Settings().data_dir == tmp_path
@@ -59,12 +57,12 @@ def test_the_installed_styles_are_those_of_the_core() -> None:
             assert getattr(found, fact) == getattr(style, fact)
 
 
-def test_a_folder_of_styles_that_is_not_there_is_said_at_the_start(tmp_path: Path) -> None:
+def test_missing_styles_folder_is_reported_at_start(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no folder of styles"):
         open_local(Settings(data_dir=tmp_path, styles_dir=tmp_path / "nowhere"))
 
 
-def test_without_the_core_the_folder_of_the_styles_has_to_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_styles_folder_is_required_without_the_core(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
 
     with pytest.raises(FileNotFoundError, match="set STYLIZER_STYLES_DIR"):
