@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import ClassVar, cast
 
 import pytest
 from aws_cdk import Acknowledgment
@@ -18,14 +15,10 @@ from constructs import Construct, IConstruct
 
 from infra.app import make_app
 from infra.settings import stage_settings
-from infra.standing import index_steps, indexes_of
 
 from .conftest import STAGES, Synthesized
 
 pytestmark = pytest.mark.xdist_group("infra")
-
-SNAPSHOT = Path(__file__).parent / "dev.snapshot.json"
-UPDATE = "UPDATE_SNAPSHOTS"
 
 
 class Recorder:
@@ -111,30 +104,3 @@ def test_what_is_off_is_not_there(everything: Synthesized, least: Synthesized) -
 def test_nothing_is_too_much_for_cloudformation(stack: Synthesized) -> None:
     assert len(stack.template["Resources"]) < 450  # of 500
     assert len(json.dumps(stack.template)) < 900_000  # of a million bytes
-
-
-def digest(template: dict[str, Any]) -> str:
-    """The template with a line for each resource, without what changes with the code that is deployed."""
-    parts = {
-        kind: {name: json.dumps(each, sort_keys=True) for name, each in template[kind].items()}
-        for kind in ("Resources", "Outputs")
-    }
-    lines = [f"{kind}.{name}: {text}" for kind, found in parts.items() for name, text in sorted(found.items())]
-    return re.sub(r"[0-9a-f]{64}|(?<=Deployment)[0-9A-Za-z]{40}", "<hash>", json.dumps(lines, indent=1)) + "\n"
-
-
-def test_table_differs_from_the_snapshot_by_one_index_at_most(synthesize: Callable[[str], Synthesized]) -> None:
-    (line,) = (line for line in json.loads(SNAPSHOT.read_text()) if '"AWS::DynamoDB::GlobalTable"' in line)
-    standing = indexes_of({"Resources": {"Table": json.loads(line.split(": ", 1)[1])}})
-    assert standing
-    assert index_steps(standing, indexes_of(synthesize("dev").template)) <= 1
-
-
-def test_dev_is_what_it_was(synthesize: Callable[[str], Synthesized]) -> None:
-    # After a change that is meant: UPDATE_SNAPSHOTS=1 .venv/bin/python -m pytest -n 0 tests/infra/test_infra_stack.py
-    now = digest(synthesize("dev").template)
-    if UPDATE in os.environ:
-        SNAPSHOT.write_text(now)
-    before = json.loads(SNAPSHOT.read_text())
-    changed = sorted(set(json.loads(now)) ^ set(before))
-    assert [line.split(": ")[0] for line in changed] == [], f"if this is meant, run it with {UPDATE}=1"

@@ -16,10 +16,9 @@ import pytest
 import torch
 from cloud.layouts import CHECKOUT, DOCKERFILE, Builder, Image, context_files, read_stages
 from cloud.stage import Stage
+from cloud.wheels import read_lock
 from packaging.utils import canonicalize_name
 from waiting import PATIENCE, wait_for
-
-from infra import locks
 
 
 def run(stage: str) -> str:
@@ -97,7 +96,7 @@ def test_the_dockerfile_names_no_host_and_installs_nothing_but_what_is_locked() 
 
 
 def test_every_distribution_in_an_image_is_locked_in_the_version_it_was_tested_in(lambda_image: Image) -> None:
-    locked = {name: pin.version for lock in ("painter", "torch-cpu") for name, pin in locks.read(lock).items()}
+    locked = {name: pin[0] for lock in ("painter", "torch-cpu") for name, pin in read_lock(lock).items()}
     infos = [info.name.removesuffix(".dist-info") for info in lambda_image.at("/opt/venv").glob("*.dist-info")]
     installed = {canonicalize_name(name): version for name, _, version in (info.rpartition("-") for info in infos)}
     assert "torch" in installed
