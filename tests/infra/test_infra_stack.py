@@ -1,4 +1,4 @@
-"""What holds of the stack as a whole: checked by rules of others, and changed only when somebody means it."""
+"""The stack as a whole: cdk-nag, cfn-lint, outputs, tags and limits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.xdist_group("infra")
 
 
 class Recorder:
-    """Takes acknowledgments and keeps them to itself, so that everything is found."""
+    """Fake `Validations` that records acknowledgments, so that cdk-nag reports every finding."""
 
     made: ClassVar[list[tuple[str, str]]] = []
 
@@ -38,9 +38,7 @@ class Recorder:
 
 
 @pytest.mark.parametrize("stage", ["everything", "least"])
-def test_every_acknowledgment_is_of_something_that_is_found(
-    stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_acknowledgment_matches_a_finding(stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("infra.constructs.common.Validations", Recorder)
     monkeypatch.setattr(Recorder, "made", [])
     with pytest.raises(RuntimeError, match="ValidationFailed"):
@@ -59,11 +57,11 @@ def test_every_acknowledgment_is_of_something_that_is_found(
     assert [made for made in Recorder.made if not is_needed(*made)] == []
 
 
-def test_the_cdk_has_nothing_to_say_against_a_stage(stack: Synthesized) -> None:
+def test_synth_has_no_warnings(stack: Synthesized) -> None:
     assert stack.warnings == []
 
 
-def test_what_cdk_nag_finds_ends_the_synth(tmp_path: Path) -> None:
+def test_cdk_nag_finding_fails_the_synth(tmp_path: Path) -> None:
     app = make_app(stage_settings(STAGES, "least"), str(tmp_path))
     stack = cast(Construct, app.node.find_child("image-stylizer-least"))
     sqs.Queue(stack, "Forgetful")
@@ -76,31 +74,31 @@ def test_what_cdk_nag_finds_ends_the_synth(tmp_path: Path) -> None:
     assert "Serverless-SQSRedrivePolicy" in report
 
 
-def test_cloudformation_takes_the_template(stack: Synthesized) -> None:
-    """Checked against the schemas of all resources: names, types and choices."""
+def test_template_passes_cfn_lint(stack: Synthesized) -> None:
+    """cfn-lint checks names, types and enumerations against the resource schemas."""
     found = lint(json.dumps(stack.template), config=ManualArgs(regions=[stack.settings.region or "eu-central-1"]))
     # Not that something waits explicitly for what it waits for anyway, which is how the CDK writes it.
     assert [str(match) for match in found if match.rule.id != "W3005"] == []
 
 
-def test_owners_are_told_what_they_need(stack: Synthesized) -> None:
+def test_stack_has_the_documented_outputs(stack: Synthesized) -> None:
     told = set(stack.template["Outputs"])
     assert {"ApiUrl", "ApiKeyId", "UploadsBucket", "ResultsBucket", "PaintQueue", "DeadLetters", "Dashboard"} <= told
     assert ("EndpointName" in told) is stack.settings.gpu
     assert ("DomainTarget" in told) is (stack.settings.domain_name is not None)
 
 
-def test_everything_is_tagged_with_its_stage(stack: Synthesized) -> None:
+def test_resources_are_tagged_with_the_stage(stack: Synthesized) -> None:
     for bucket in stack.all("S3::Bucket").values():
         assert {"Key": "stage", "Value": stack.settings.stage} in bucket["Tags"]
 
 
-def test_what_is_off_is_not_there(everything: Synthesized, least: Synthesized) -> None:
+def test_disabled_features_have_no_resources(everything: Synthesized, least: Synthesized) -> None:
     for kind in ("WAFv2::WebACL", "Budgets::Budget", "SageMaker::Endpoint", "ApiGateway::DomainName"):
         assert len(everything.all(kind)) == 1
         assert not least.all(kind)
 
 
-def test_nothing_is_too_much_for_cloudformation(stack: Synthesized) -> None:
+def test_template_is_within_cloudformation_limits(stack: Synthesized) -> None:
     assert len(stack.template["Resources"]) < 450  # of 500
     assert len(json.dumps(stack.template)) < 900_000  # of a million bytes
