@@ -18,6 +18,13 @@ STAGE ?= dev
 NUMERICAL ?= tests/research $(addprefix tests/core/,features feedforward methods synthesis $(foreach of,color lbfgs losses style_transfer_loss painting painting_runs style_cache strips style_folder,test_$(of).py))
 # The command line whose schema fits aws-cdk-lib; CDK_FLAGS is passed on to it.
 CDK := npx --yes aws-cdk@2.1148.1
+# $(call lock,NAME,ARGUMENTS): compile for both processors of Lambda into build/locks/NAME.txt; fail where they differ.
+COMPILE := $(BIN)/uv pip compile --quiet --constraints constraints.txt --generate-hashes --only-binary :all: --python-version 3.13 --no-header --no-annotate --no-emit-index-url
+lock = $(foreach machine,aarch64 x86_64,$(COMPILE) --python-platform $(machine)-manylinux_2_34 --output-file build/locks/$(1).$(machine) $(2) > /dev/null &&) cmp build/locks/$(1).aarch64 build/locks/$(1).x86_64 && mv build/locks/$(1).aarch64 build/locks/$(1).txt
+# What torch's CUDA build brings and its CPU build does without.
+CUDA := ^(torch=|triton|cuda-|nvidia-)
+# $(call sbom,DEPLOYABLE,LOCKS)
+sbom = cat $(patsubst %,locks/%.txt,$(2)) | $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --mc-type application --sv 1.6 --of JSON --output-reproducible --validate -o build/sbom/$(1).cdx.json -
 BY_TEACHERS := $(if $(TEACHERS),--teachers "$(TEACHERS)")
 
 .PHONY: help other-python run chromium test test-isa coverage chaos lint format bench fuzz load contract lock audit licenses sbom swatches train-encoder train-decoder train-finisher quality synth diff deploy destroy clean
@@ -70,17 +77,34 @@ load: .venv/.dev ## real clients against a real server, stage by stage: requests
 contract: .venv/.dev ## write docs/openapi.json anew
 	$(BIN)/python -m stylizer_api.contract_file docs/openapi.json
 
-lock: .venv/.dev ## pin and hash anew what is deployed [TORCH_CPU_INDEX=https://... for torch's CPU build]
-	$(BIN)/python -m infra.locks
+lock: .venv/.dev ## pin and hash what is deployed [TORCH_CPU_INDEX=https://... for torch's CPU build]
+	@rm -rf build/locks && mkdir -p build/locks
+	@printf '%s\n' numpy rich safetensors torch typer > build/locks/core-only.txt # the layer ships without the core
+	$(call lock,layer,pyproject.toml --extra layer --excludes build/locks/core-only.txt)
+	$(call lock,images,pyproject.toml --extra painter)
+	@grep -o 'torchvision==[0-9.]*' pyproject.toml | head -n 1 > build/locks/vgg19.in
+	$(call lock,vgg19,build/locks/vgg19.in --no-deps)
+	@awk '/^[a-z]/ {cuda = /$(CUDA)/} !cuda' build/locks/images.txt > build/locks/painter.txt
+	@awk '/^[a-z]/ {cuda = /$(CUDA)/} cuda' build/locks/images.txt > build/locks/torch-cuda.txt
+	@grep -o '^torch==[0-9.]*' build/locks/torch-cuda.txt | sed 's/$$/+cpu/' > build/locks/torch-cpu.in
+ifdef TORCH_CPU_INDEX
+	$(call lock,torch-cpu,build/locks/torch-cpu.in --no-deps --index $(TORCH_CPU_INDEX) --index-strategy unsafe-best-match)
+else
+	@if grep -qF "$$(cat build/locks/torch-cpu.in)" locks/torch-cpu.txt; then grep -v '^# Written' locks/torch-cpu.txt; else cat build/locks/torch-cpu.in; fi > build/locks/torch-cpu.txt
+endif
+	@for name in layer painter torch-cpu torch-cuda vgg19; do { echo '# Written by `make lock`. docs/security.md describes the locks.'; cat build/locks/$$name.txt; } > locks/$$name.txt; done
 
-audit: .venv/.dev ## ask OSV whether a version that is locked or pinned is known to be vulnerable
-	$(BIN)/python -m infra.audit
+audit: .venv/.dev ## ask OSV for known vulnerabilities in every locked or pinned version; fails if it cannot be asked
+	$(BIN)/pip-audit --strict --disable-pip --no-deps --progress-spinner off --vulnerability-service osv --timeout 15 --desc off $(AUDIT_FLAGS) $(patsubst %,--requirement %,$(filter-out locks/torch-cpu.txt,$(wildcard locks/*.txt)) constraints.txt)
 
-licenses: .venv/.dev ## list the license of everything that is deployed; fails where one is not allowed
-	$(BIN)/python -m infra.licenses
+licenses: .venv/.dev ## list the license of everything that is deployed; fails if one is not in [tool.pip-licenses]
+	$(BIN)/pip-licenses --packages $(shell grep -ohE '^[A-Za-z0-9._-]+' locks/layer.txt locks/painter.txt locks/torch-cpu.txt | sort -u)
 
-sbom: .venv/.dev ## write what each deployable is made of, as CycloneDX, into build/sbom
-	$(BIN)/python -m infra.sbom
+sbom: .venv/.dev ## write a CycloneDX bill of materials of each deployable into build/sbom
+	@mkdir -p build/sbom
+	$(call sbom,layer,layer)
+	$(call sbom,painter-lambda,painter torch-cpu)
+	$(call sbom,painter-sagemaker,painter torch-cuda)
 
 swatches: .venv/.dev ## paint the built-in styles anew
 	$(BIN)/python -m swatches

@@ -1,4 +1,4 @@
-"""Puts a stage into the account that you are logged in to, or brings it up to date.
+"""Deploy a stage to the current AWS account.
 
     python -m infra.deploy prod --cdk='npx --yes aws-cdk@2.1148.1' --flags='--require-approval never'
 
@@ -15,52 +15,52 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from infra.preflight import NotReady, check_platforms, find_docker, find_environment, find_index, find_npx
+from infra.existing_stack import Environment, ExistingStack, index_steps, is_bootstrapped, unprotect
+from infra.preflight import NotReady, check_npx, check_platforms, check_torch_index, find_docker, find_environment
 from infra.quotas import UnknownQuotas, find_shortages
-from infra.settings import FIRST_CREATE, ROOT, StageSettings, WrongSettings, find_settings
-from infra.standing import Environment, StandingStack, index_steps, is_bootstrapped, unprotect
+from infra.settings import FIRST_CREATE, ROOT, InvalidSettings, StageSettings, find_settings
 from infra.table import INDEXES
 
-_AFTER_A_FAILURE = (
+_CREATE_FAILED = (
     "The first create failed, and CloudFormation has taken back what it had made. Mend what its events name, and "
     "run the same command again: it deletes the failed stack and starts over. docs/operations.md tells more"
 )
 
 
 def deploy(settings: StageSettings, environment: Environment, cdk: Sequence[str], flags: Sequence[str]) -> int:
-    """Deploy a stage whose machine and quotas are in order.
+    """Deploy a stage after preflight and quota checks have passed.
 
     Args:
-        settings: Of the stage.
-        environment: Where it goes.
-        cdk: The CDK's command line.
-        flags: More for `cdk deploy`.
+        settings: Settings of the stage.
+        environment: Target account and region.
+        cdk: Command line of the CDK CLI.
+        flags: Additional arguments of `cdk deploy`.
 
     Returns:
-        The exit status of what the CDK's command line failed at, or 0.
+        Exit status of the first failing CDK command, or 0.
 
     Raises:
-        NotReady: The stack that stands cannot become this one in one step.
+        NotReady: The existing stack cannot be updated to this version in one deploy.
     """
-    stack = StandingStack.find(environment, settings.name)
+    stack = ExistingStack.find(environment, settings.name)
     _check_indexes(stack)
     if not is_bootstrapped(environment) and (status := _run([*cdk, "bootstrap", str(environment)])):
         return status
-    if stack.has_failed and stack.is_protected:  # made by a version that protected it from the beginning
+    if stack.create_failed and stack.is_protected:  # by a version that protected it from the start
         unprotect(environment, settings)
     command = [*cdk, "deploy", "-c", f"stage={settings.stage}"]
-    is_first = not stack.is_standing
-    if is_first and settings.is_kept and (status := _run([*command, "-c", f"{FIRST_CREATE}=true", *flags])):
-        _say(_AFTER_A_FAILURE)
+    is_first = not stack.exists
+    if is_first and settings.retain_data and (status := _run([*command, "-c", f"{FIRST_CREATE}=true", *flags])):
+        _say(_CREATE_FAILED)
         return status
     status = _run([*command, *flags])
-    if status and is_first and not settings.is_kept:
-        _say(_AFTER_A_FAILURE)
+    if status and is_first and not settings.retain_data:
+        _say(_CREATE_FAILED)
     return status
 
 
-def _check_indexes(stack: StandingStack) -> None:
-    if not stack.is_standing:
+def _check_indexes(stack: ExistingStack) -> None:
+    if not stack.exists:
         return
     steps = index_steps(stack.indexes, frozenset(INDEXES.items()))
     if stack.indexes and steps > 1:
@@ -101,15 +101,15 @@ def main() -> int:
     given = parser.parse_args()
     try:
         settings = find_settings(given.stage, os.environ)
-        find_npx()
+        check_npx()
         docker = find_docker()
-        find_index(settings)
+        check_torch_index(settings)
         check_platforms(settings, docker)
         environment = find_environment(settings)
         if not given.skip_quotas:
             _check_quotas(settings, environment)
         return deploy(settings, environment, shlex.split(given.cdk), shlex.split(given.flags))
-    except (NotReady, WrongSettings) as error:
+    except (NotReady, InvalidSettings) as error:
         _say(f"not ready: {error}")
         return 1
 

@@ -1,6 +1,6 @@
-"""What the gateway answers by itself, without asking the API: problems (RFC 9457) in the API's own words.
+"""Responses that API Gateway generates itself, as problem details (RFC 9457).
 
-A code that the API has too says the same here, which a test holds; the others are the gateway's own.
+Codes that the API has as well have the same text here (tested); the others exist at the gateway only.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ HEADERS: Final = {
     "Strict-Transport-Security": "max-age=63072000",
     "X-Content-Type-Options": "nosniff",
 }
-"""What all of them say to browsers, as the API does; a test holds the two equal."""
+"""Security headers of every response, equal to those of the API (tested)."""
 
 
 class GatewayResponse(NamedTuple):
-    """One of them.
+    """A gateway response.
 
     Attributes:
-        kind: What the gateway calls it.
+        kind: Response type of API Gateway.
         status: The HTTP status.
         code: The last part of the problem's type.
-        title: What kind of failure it is.
-        detail: What happened, for a person to read.
-        field: The input at fault.
-        allowed: What would have been accepted.
-        headers: Besides those that all have.
+        title: Kind of failure.
+        detail: What happened, in words.
+        field: Input at fault.
+        allowed: What is accepted.
+        headers: In addition to `HEADERS`.
     """
 
     kind: str
@@ -50,7 +50,7 @@ class GatewayResponse(NamedTuple):
     headers: Mapping[str, str] = {}
 
     def body(self) -> str:
-        """The template of the body, which the gateway puts the id of the request into."""
+        """Return the body template, into which the gateway inserts the request id."""
         return json.dumps(
             {
                 "type": f"/problems/{self.code}",
@@ -77,7 +77,7 @@ def _internal(kind: str) -> GatewayResponse:
 
 
 GATEWAY_RESPONSES: Final = (
-    # What the gateway says of a path or method that it does not know.
+    # Unknown path or method.
     _not_found("MISSING_AUTHENTICATION_TOKEN"),
     _not_found("RESOURCE_NOT_FOUND"),
     GatewayResponse(
@@ -135,7 +135,7 @@ GATEWAY_RESPONSES: Final = (
     ),
     _internal("INTEGRATION_FAILURE"),
     _internal("API_CONFIGURATION_ERROR"),
-    # Whatever else there is.
+    # Everything else.
     GatewayResponse(
         "DEFAULT_4XX", 400, "malformed-request", "The request cannot be read", "the gateway cannot read this request"
     ),

@@ -1,9 +1,9 @@
-"""Looks at this machine before a deploy, so that what is missing is said at once and in words.
+"""Check this machine and its credentials before a deploy, and report what is missing.
 
     python -m infra.preflight dev
 
-prints the account and region that the stage goes to, as the CDK's command line writes them. `infra.deploy` looks at
-what building images takes, too, and at quotas.
+prints the target account and region in the notation of the CDK CLI. `infra.deploy` also checks the container builder
+and the service quotas.
 """
 
 from __future__ import annotations
@@ -20,58 +20,58 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.settings import StageSettings, WrongSettings, find_settings
-from infra.standing import Environment
+from infra.existing_stack import Environment
+from infra.settings import InvalidSettings, StageSettings, find_settings
 
-_PATIENCE = 20  # seconds
+_TIMEOUT = 20  # seconds
 _PLATFORMS = {"arm64": "linux/arm64", "x86_64": "linux/amd64"}
 _MACHINES = {"aarch64": "arm64", "AMD64": "x86_64"}  # as systems call them
 _BINFMT = Path("/proc/sys/fs/binfmt_misc")
 
 
 class NotReady(Exception):
-    """Something is missing; the message says what to do."""
+    """A prerequisite is missing; the message says what to do."""
 
 
 def main() -> None:
-    """Print the environment, or say what is missing."""
+    """Print the target environment, or exit with what is missing."""
     parser = argparse.ArgumentParser(prog="python -m infra.preflight", description=main.__doc__)
     parser.add_argument("stage")
     given = parser.parse_args()
     try:
         settings = find_settings(given.stage, os.environ)
-        find_npx()
+        check_npx()
         environment = find_environment(settings)
-    except (NotReady, WrongSettings) as error:
+    except (NotReady, InvalidSettings) as error:
         sys.exit(f"not ready: {error}")
     sys.stdout.write(f"{environment}\n")
 
 
-def find_npx() -> None:
-    """Raise NotReady unless the CDK's command line can be run."""
+def check_npx() -> None:
+    """Raise NotReady unless npx is on the PATH."""
     if shutil.which("npx") is None:
         raise NotReady("npx is not found. The CDK's command line needs Node.js 22 or newer, which brings it")
 
 
-def find_index(settings: StageSettings) -> None:
-    """Raise NotReady unless the painter's image will find torch's build for the CPU."""
+def check_torch_index(settings: StageSettings) -> None:
+    """Raise NotReady unless an index of torch's CPU builds is configured."""
     if settings.pip_extra_index_url is None:
         advice = f"make deploy STAGE={settings.stage} TORCH_CPU_INDEX=https://…, or pip_extra_index_url in cdk.json"
         raise NotReady(f"where torch's CPU builds are is not said: {advice}. docs/operations.md tells where to find it")
 
 
 def find_docker() -> str:
-    """The program that builds images: Docker, or what CDK_DOCKER names, as the CDK's command line does it.
+    """Return the path of the container builder: Docker, or the program named by CDK_DOCKER, as in the CDK CLI.
 
     Raises:
-        NotReady: It is not there, or does not work.
+        NotReady: It is missing or does not work.
     """
     name = os.environ.get("CDK_DOCKER") or "docker"
     advice = f"The painter's image is built here: install Docker, start it, and see that `{name} info` works"
     if (docker := shutil.which(name)) is None:
         raise NotReady(f"{name} is not found. {advice}, or name another such program by CDK_DOCKER")
     try:
-        done = subprocess.run([docker, "info"], capture_output=True, text=True, timeout=_PATIENCE, check=False)
+        done = subprocess.run([docker, "info"], capture_output=True, text=True, timeout=_TIMEOUT, check=False)
     except subprocess.TimeoutExpired:
         raise NotReady(f"{name} does not answer. {advice}") from None
     if done.returncode:
@@ -81,7 +81,7 @@ def find_docker() -> str:
 
 
 def check_platforms(settings: StageSettings, docker: str) -> None:
-    """Raise NotReady unless images for the machines of the stage can be built here."""
+    """Raise NotReady unless this machine can build images for the platforms of the stage."""
     own = _PLATFORMS[settings.architecture]
     needed = {own, *(["linux/amd64"] if settings.gpu else [])}
     for name in sorted(needed - find_platforms(docker)):
@@ -95,12 +95,12 @@ def check_platforms(settings: StageSettings, docker: str) -> None:
 
 
 def find_platforms(docker: str) -> set[str]:
-    """What images can be built for here: the machine's own platform, and those that it emulates."""
+    """Return the platforms for which images can be built: the native one and emulated ones."""
     machine = _MACHINES.get(platform.machine(), platform.machine())
     found = {_PLATFORMS[machine]} if machine in _PLATFORMS else set()
     command = [docker, "buildx", "inspect"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT, check=False)
     except subprocess.TimeoutExpired:
         raise NotReady(f"`{docker} buildx inspect` does not answer") from None
     for line in done.stdout.splitlines():
@@ -114,16 +114,16 @@ def find_platforms(docker: str) -> set[str]:
 
 
 def find_environment(settings: StageSettings) -> Environment:
-    """Where the stage goes to.
+    """Return the target account and region.
 
     Raises:
-        NotReady: There are no credentials, they are not accepted or are those of another account, or no region is set.
+        NotReady: Credentials are missing, rejected or of another account, or no region is set.
     """
     session = boto3.Session()
     region = settings.region or os.environ.get("AWS_REGION") or session.region_name
     if region is None:
         raise NotReady("no region is set. Set AWS_REGION, one in your profile (aws configure), or `region` in cdk.json")
-    config = Config(connect_timeout=5, read_timeout=_PATIENCE, retries={"total_max_attempts": 2})
+    config = Config(connect_timeout=5, read_timeout=_TIMEOUT, retries={"total_max_attempts": 2})
     try:
         account = session.client("sts", region_name=region, config=config).get_caller_identity()["Account"]
     except (BotoCoreError, ClientError) as error:

@@ -1,4 +1,4 @@
-"""What the account is allowed, asked of Service Quotas before a deploy that CloudFormation would break off halfway."""
+"""Check of the account's service quotas, before a deploy that CloudFormation would roll back halfway."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from infra.existing_stack import Environment
 from infra.settings import StageSettings
-from infra.standing import Environment
 
 CONCURRENCY: Final = "L-B99A9384"
 _DEFAULT_CONCURRENCY: Final = 1000
 _NEW_ACCOUNT_MEMORY: Final = 3008  # MiB of one function
 _UNRESERVED: Final = 100
-"""Executions that Lambda keeps for functions without a reservation."""
+"""Concurrency that Lambda keeps unreserved."""
 
 
 class UnknownQuotas(Exception):
-    """Service Quotas could not be asked; says why."""
+    """Service Quotas could not be queried; the message says why."""
 
 
 def find_shortages(settings: StageSettings, environment: Environment) -> list[str]:
-    """What the stage needs and the account is not allowed, each as a sentence with its cure.
+    """Return a sentence with the cure for each quota that is too low for the stage.
 
     Raises:
-        UnknownQuotas: The credentials may not ask, or the service does not answer.
+        UnknownQuotas: Access is denied, or the service does not answer.
     """
     try:
         quotas = environment.client("service-quotas")

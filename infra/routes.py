@@ -1,4 +1,4 @@
-"""Every call of the API: the gateway lets these through and nothing else. A test holds them equal to the contract."""
+"""Routes of the API; the gateway passes no others. Equal to the OpenAPI contract (tested)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Final, Literal, NamedTuple
 
 
 class Route(NamedTuple):
-    """One call.
+    """One route.
 
     Attributes:
         method: The API has GET and POST only.
-        path: With parameters in braces; one that ends in a plus sign takes in all the rest.
-        is_public: Whether it needs no API key.
+        path: Parameters in braces; a trailing plus sign makes a parameter greedy.
+        is_public: Whether it works without an API key.
     """
 
     method: Literal["GET", "POST"]

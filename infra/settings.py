@@ -1,4 +1,4 @@
-"""What can differ from one stage to the next: one entry of `stages` in cdk.json each."""
+"""Settings of a stage: one entry of `stages` in cdk.json."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 ROOT: Final = Path(__file__).parents[1]
 
 PAINTER_MARGIN: Final = 30
-"""How long before the end of its time a painter hands its painting back, seconds; the painter's own default."""
+"""Seconds before its timeout at which a painter returns an unfinished job; equal to the painter's default."""
 
 FIRST_CREATE: Final = "first_create"
-"""Context that `make deploy` gives the app while the stack does not stand yet."""
+"""Context key that `make deploy` sets for the first create of a stack."""
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
 _OLD_GPUS = re.compile(r"ml\.(p2|p3|p3dn|g3|g3s)\.")
-"""Families with Kepler, Maxwell and Volta chips."""
+"""Instance families with Kepler, Maxwell and Volta GPUs."""
 
 Origin = Annotated[str, StringConstraints(pattern=r"^(\*|https?://[a-z0-9.-]+(:[0-9]{1,5})?)$")]
 LogDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827]  # what CloudWatch knows
 
 
-class WrongSettings(Exception):
-    """A stage cannot be made as it is described; the message says what to mend."""
+class InvalidSettings(Exception):
+    """Settings of a stage are invalid; the message names them and what is allowed."""
 
 
 class StageSettings(BaseModel):
-    """One stage. Whatever cdk.json leaves out is as it stands here.
+    """One stage, with the defaults for what cdk.json omits.
 
     Attributes:
         stage: Its name, which is its key in cdk.json and the first part of every path on the gateway's own host.
@@ -149,23 +149,23 @@ class StageSettings(BaseModel):
         return self
 
     @property
-    def is_kept(self) -> bool:
-        """Whether data outlives the stack."""
+    def retain_data(self) -> bool:
+        """Whether data is retained when the stack is destroyed."""
         return self.removal_policy == "retain"
 
     @property
     def endpoint_name(self) -> str | None:
-        """Name of the endpoint with a GPU, if there is one.
+        """Name of the GPU endpoint, or None.
 
-        It is fixed, since its painters have to know it themselves, and carries what SageMaker cannot change while the
-        number of instances is scaled: another type is another endpoint.
+        It is fixed because its container needs it, and has the instance type in it, which SageMaker cannot change on a
+        variant that is a scalable target: another type is another endpoint.
         """
         kind = self.gpu_instance_type.removeprefix("ml.").replace(".", "-")
         return f"{self.name}-painter-{kind}" if self.gpu else None
 
     @property
     def painting_seconds(self) -> int:
-        """Longest painting that a painter behind the queue can finish."""
+        """Longest painting that a Lambda painter can finish, seconds."""
         return self.painter_timeout - PAINTER_MARGIN
 
 
@@ -173,7 +173,7 @@ _ONLY_WITH = {"gpu": ("gpu_instance_type", "gpu_max_instances"), "waf": ("waf_ra
 
 
 def read_context() -> dict[str, Any]:
-    """The context of cdk.json, for who runs the app without the CDK's command line."""
+    """Return the context of cdk.json, for runs without the CDK CLI."""
     context: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
     return context
 
@@ -181,34 +181,34 @@ def read_context() -> dict[str, Any]:
 def stage_settings(
     stages: Mapping[str, Mapping[str, Any]], stage: str, *, pip_extra_index_url: str | None = None
 ) -> StageSettings:
-    """The settings of a stage.
+    """Return the settings of a stage.
 
     Args:
-        stages: All of them, as they stand in cdk.json.
-        stage: The name of one.
-        pip_extra_index_url: Of a stage that names none.
+        stages: All stages, as in cdk.json.
+        stage: Name of a stage.
+        pip_extra_index_url: Default for a stage without one.
 
     Raises:
-        WrongSettings: There is no such stage, or a setting is unknown, missing or out of its range.
+        InvalidSettings: There is no such stage, or a setting is unknown, missing or out of its range.
     """
     if stage not in stages:
-        raise WrongSettings(f"there is no stage {stage!r} in cdk.json; there are: {', '.join(stages)}")
+        raise InvalidSettings(f"there is no stage {stage!r} in cdk.json; there are: {', '.join(stages)}")
     if not _NAME.fullmatch(stage):
         allowed = "allowed are up to 31 small letters, digits and hyphens, a letter first"
-        raise WrongSettings(f"{stage!r} cannot be the name of a stage; {allowed}")
+        raise InvalidSettings(f"{stage!r} cannot be the name of a stage; {allowed}")
     try:
         index = {"pip_extra_index_url": pip_extra_index_url} if pip_extra_index_url else {}
         return StageSettings.model_validate({**index, **stages[stage], "stage": stage})
     except ValidationError as error:
         lines = [f"cdk.json, stages.{stage}:", *map(_line, error.errors())]
-        raise WrongSettings("\n  ".join(lines)) from None
+        raise InvalidSettings("\n  ".join(lines)) from None
 
 
 def find_settings(stage: str, environment: Mapping[str, str]) -> StageSettings:
-    """The settings of a stage of cdk.json, completed from environment variables.
+    """Return the settings of a stage of cdk.json, completed from environment variables.
 
     Raises:
-        WrongSettings: See `stage_settings`.
+        InvalidSettings: See `stage_settings`.
     """
     context = read_context()
     index = environment.get("TORCH_CPU_INDEX") or context.get("pip_extra_index_url")

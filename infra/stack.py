@@ -1,4 +1,4 @@
-"""One stage of the service: every construct, and how they hang together."""
+"""Stack of one stage: all constructs and their wiring."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from infra.constructs.common import architecture, make_logs
 from infra.constructs.gateway import Gateway
 from infra.constructs.gpu import Gpu
 from infra.constructs.jobs import Jobs
-from infra.constructs.measures import Watched
+from infra.constructs.metrics import MonitoredResources
 from infra.constructs.monitoring import Monitoring
 from infra.constructs.painter import Painter
 from infra.constructs.settle import Settle
@@ -23,17 +23,17 @@ from infra.settings import StageSettings
 
 
 class StylizerStack(Stack):
-    """Everything of one stage.
+    """All resources of one stage.
 
     Args:
         scope: The app.
-        settings: Of the stage.
-        is_standing: False for the first create, which makes the stack without protection from deletion: one that fails
+        settings: Settings of the stage.
+        exists: False for the first create, which makes the stack without protection from deletion: one that fails
             could not be rolled back otherwise.
     """
 
-    def __init__(self, scope: Construct, settings: StageSettings, *, is_standing: bool):
-        is_protected = settings.is_kept and is_standing
+    def __init__(self, scope: Construct, settings: StageSettings, *, exists: bool):
+        is_protected = settings.retain_data and exists
         super().__init__(
             scope,
             settings.name,
@@ -50,7 +50,7 @@ class StylizerStack(Stack):
         endpoint_arn = gpu.endpoint_arn if gpu else None
         api = Api(self, "Api", settings=settings, storage=storage, jobs=jobs, layer=layer, endpoint_arn=endpoint_arn)
         gateway = Gateway(self, "Gateway", settings=settings, function=api.function)
-        storage.admit(gateway.origins, settings.allowed_origins)
+        storage.allow_cors(gateway.origins, settings.allowed_origins)
         painter = Painter(self, "Painter", settings=settings, storage=storage, jobs=jobs)
         settle = Settle(
             self,
@@ -62,20 +62,20 @@ class StylizerStack(Stack):
             endpoint_arn=endpoint_arn,
             topics=gpu.topics if gpu else [],
         )
-        watched = _watched(settings, storage, jobs, gateway, api, painter, settle)
-        monitoring = Monitoring(self, "Monitoring", watched=watched, alarm_email=settings.alarm_email)
+        resources = _monitored_resources(settings, storage, jobs, gateway, api, painter, settle)
+        monitoring = Monitoring(self, "Monitoring", resources=resources, alarm_email=settings.alarm_email)
         if settings.alarm_email and settings.monthly_budget_usd:
             Budget(self, "Budget", settings=settings, alarm_email=settings.alarm_email)
         if settings.waf:
             Waf(self, "Waf", settings=settings, rest_api=gateway.rest_api)
         for name, value in _outputs(settings, storage, jobs, gateway, monitoring).items():
             CfnOutput(self, name, value=value)
-        self._end_logs_of_handlers(settings)
+        self._add_handler_log_groups(settings)
 
-    def _end_logs_of_handlers(self, settings: StageSettings) -> None:
-        """Give the functions that the CDK brings a log group, in place of one that Lambda makes and keeps for ever.
+    def _add_handler_log_groups(self, settings: StageSettings) -> None:
+        """Add log groups with retention for the CDK's custom resource handlers; Lambda would create ones without.
 
-        `CustomResourceConfig.add_log_retention_lifetime` would do so by yet another function, with such a log itself.
+        `CustomResourceConfig.add_log_retention_lifetime` adds yet another function, with such a log group itself.
         """
         for provider in self.node.children:
             handler = provider.node.try_find_child("Handler")
@@ -99,7 +99,7 @@ class StylizerStack(Stack):
         return Gpu(self, "Gpu", settings=settings, endpoint_name=settings.endpoint_name, storage=storage, jobs=jobs)
 
 
-def _watched(
+def _monitored_resources(
     settings: StageSettings,
     storage: Storage,
     jobs: Jobs,
@@ -107,8 +107,8 @@ def _watched(
     api: Api,
     painter: Painter,
     settle: Settle,
-) -> Watched:
-    return Watched(
+) -> MonitoredResources:
+    return MonitoredResources(
         name=settings.name,
         rest_api=gateway.rest_api,
         functions={"api": api.function, "painter": painter.function, "settle": settle.function},
@@ -126,7 +126,7 @@ def _watched(
 def _outputs(
     settings: StageSettings, storage: Storage, jobs: Jobs, gateway: Gateway, monitoring: Monitoring
 ) -> dict[str, str]:
-    """What an owner needs to know of the stage once it is there."""
+    """Return the outputs of the stack."""
     return {
         "ApiUrl": gateway.url,
         "ApiKeyId": gateway.key.key_id,

@@ -1,7 +1,7 @@
-"""The keys of the table, as `stylizer_service.adapters.aws.schema` describes it; a test holds the two equal.
+"""Keys of the table, equal to `stylizer_service.adapters.aws.schema` (tested).
 
-DynamoDB makes or removes one index in an update, and so does CloudFormation: a version of this project may differ from
-the one before it by one index, which a test holds too. Add first, and remove in the next version.
+DynamoDB and CloudFormation create or remove one index per update, so a version may differ from the one before it by one
+index: add first, remove in the next version. `infra.deploy` refuses more.
 """
 
 from __future__ import annotations
@@ -16,4 +16,4 @@ INDEXES: Final[dict[str, tuple[str, str]]] = {
     "by_status": ("status_list", "expires_at"),
     "by_notify": ("notify_list", "notify_at"),
 }
-"""Hash key and range key of each global secondary index."""
+"""Partition key and sort key of each global secondary index."""

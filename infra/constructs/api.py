@@ -1,4 +1,4 @@
-"""The function that answers requests."""
+"""Lambda function of the API."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from infra.constructs.jobs import Jobs
 from infra.constructs.storage import JOBS, STYLES, UPLOADS, Storage
 from infra.settings import StageSettings
 
-GATEWAY_PATIENCE = Duration.seconds(29)
-"""Then the gateway hangs up."""
+GATEWAY_TIMEOUT = Duration.seconds(29)
+"""Integration timeout of API Gateway."""
 
 
 class Api(Construct):
     """The function `stylizer_api.lambda_handler.handler`: a zip over the layer, without torch.
 
     Attributes:
-        function: Takes the events of the gateway.
-        logs: Its log.
+        function: Handler of gateway events.
+        logs: Log group.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Api(Construct):
             code=zips.api_code(),
             layers=[layer],
             memory_size=settings.api_memory,
-            timeout=GATEWAY_PATIENCE,
+            timeout=GATEWAY_TIMEOUT,
             reserved_concurrent_executions=settings.api_concurrency,
             tracing=lambda_.Tracing.ACTIVE,
             log_group=self.logs,
@@ -75,7 +75,7 @@ def _permissions(storage: Storage, jobs: Jobs, endpoint_arn: str | None) -> list
             on=[jobs.table.table_arn],
         ),
         allow("dynamodb:Query", on=jobs.index_arns("by_owner", "by_owner_status")),
-        # Its own requests, and those of callers with a form or a link that it has signed.
+        # Its own requests, and those of callers through forms and links it signs.
         allow(
             *("s3:DeleteObject", "s3:GetObject", "s3:PutObject"),
             on=[
@@ -83,7 +83,7 @@ def _permissions(storage: Storage, jobs: Jobs, endpoint_arn: str | None) -> list
                 *(results.arn_for_objects(f"{folder}*") for folder in (JOBS, STYLES)),
             ],
         ),
-        # Without it S3 says of a file that is not there yet that it must not be read.
+        # Without it, S3 answers 403 instead of 404 for a missing object.
         allow("s3:ListBucket", on=[uploads.bucket_arn, results.bucket_arn]),
         allow("sqs:GetQueueAttributes", "sqs:SendMessage", on=[jobs.paint_queue.queue_arn]),
         allow("sqs:SendMessage", on=[jobs.webhook_queue.queue_arn]),

@@ -1,4 +1,4 @@
-"""Tells when a month costs more than the owner wants to pay."""
+"""Monthly cost budget with email notifications."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from infra.settings import StageSettings
 
 
 class Budget(Construct):
-    """A mail when the month has cost more than the limit, and one when it is going to.
+    """Budget that sends an email when the actual or forecast cost of the month exceeds the limit.
 
-    It watches the whole account: costs of a stage alone could be told only by tags, which count from when somebody has
-    activated them in the billing console.
+    It covers the whole account: costs per stage need cost allocation tags, which have to be activated by hand in the
+    billing console.
     """
 
     def __init__(self, scope: Construct, id: str, *, settings: StageSettings, alarm_email: str):  # noqa: A002

@@ -1,4 +1,4 @@
-"""What the constructs share: roles that can do what is written down and no more, logs that end, reasons given."""
+"""Helpers shared by the constructs: least-privilege roles, log groups, cdk-nag acknowledgments."""
 
 from __future__ import annotations
 
@@ -16,33 +16,32 @@ from infra.settings import StageSettings
 
 
 def allow(*actions: str, on: Iterable[str]) -> iam.PolicyStatement:
-    """A statement that allows actions on resources, which are ARNs."""
+    """Return a statement that allows actions on resources, given by ARN."""
     return iam.PolicyStatement(actions=list(actions), resources=list(on))
 
 
 def architecture(settings: StageSettings) -> lambda_.Architecture:
-    """The processors of all functions."""
+    """Return the architecture of all functions."""
     return lambda_.Architecture.ARM_64 if settings.architecture == "arm64" else lambda_.Architecture.X86_64
 
 
 def removal(settings: StageSettings) -> RemovalPolicy:
-    """What becomes of a resource that holds data when it leaves the stack.
+    """Return the removal policy of a resource that holds data.
 
-    Where data is kept, a resource that a failed first create has just made is deleted all the same: it is empty, and
-    would stay behind without a stack.
+    With "retain", a resource from a failed first create is deleted all the same: it is empty and would be orphaned.
     """
-    return RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE if settings.is_kept else RemovalPolicy.DESTROY
+    return RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE if settings.retain_data else RemovalPolicy.DESTROY
 
 
 def retention(settings: StageSettings) -> logs.RetentionDays:
-    """How long logs are kept."""
+    """Return the log retention."""
     return logs.RetentionDays[_RETENTION[settings.log_days]]
 
 
 def make_logs(scope: Construct, id: str, settings: StageSettings, name: str | None = None) -> logs.LogGroup:  # noqa: A002
-    """A log group of its own, so that logs end when the stage says, and a role can be held to them.
+    """Return a log group with the retention of the stage, to which a role can be limited.
 
-    One that has to have a name goes with the stack, in whose place another one could not be made otherwise.
+    A group with a fixed name is destroyed with the stack: retained, it would block creating the stack again.
     """
     return logs.LogGroup(
         scope,
@@ -60,16 +59,16 @@ def make_function_role(
     statements: Sequence[iam.PolicyStatement],
     folders: Iterable[tuple[s3.Bucket, str]],
 ) -> iam.IRole:
-    """The role of a Lambda function: it writes its own log and traces, and may do what the statements say.
+    """Return the role of a Lambda function: its own log, traces, and the given statements.
 
     Args:
-        scope: The construct of the function.
-        log_group: Its log.
-        statements: What it may do besides.
-        folders: Of buckets, which the statements name.
+        scope: Construct of the function.
+        log_group: Log group of the function.
+        statements: Further permissions.
+        folders: Buckets and key prefixes that the statements cover.
 
     Returns:
-        The role, which nothing in the CDK adds to.
+        The role; the CDK cannot add policies to it.
     """
     own = [
         allow("logs:CreateLogStream", "logs:PutLogEvents", on=[log_group.log_group_arn]),
@@ -88,12 +87,12 @@ def make_function_role(
 
 
 def acknowledge(scope: IConstruct, rule: str, reason: str) -> None:
-    """Say why a finding of cdk-nag is as it should be."""
+    """Acknowledge a cdk-nag finding with its reason."""
     Validations.of(scope).acknowledge(Acknowledgment(id=rule, reason=reason))
 
 
 def acknowledge_folders(role: iam.Role, folders: Iterable[tuple[s3.Bucket, str]]) -> None:
-    """Say why a role names folders of buckets, and not the files in them."""
+    """Acknowledge that a role covers key prefixes of buckets."""
     for bucket, folder in folders:
         name = Stack.of(role).get_logical_id(bucket.node.default_child)  # type: ignore[arg-type]
         reason = f"Files are named as jobs and uploads come; whoever works with {folder} needs all that are there."
@@ -101,28 +100,35 @@ def acknowledge_folders(role: iam.Role, folders: Iterable[tuple[s3.Bucket, str]]
 
 
 def acknowledge_runtime(function: lambda_.Function) -> None:
-    """Say why a function has not got the newest Python there is."""
+    """Acknowledge that a function does not use the newest Python runtime."""
     reason = "Its code and the layer are made and tested for this version, as the painter's image is; AWS supports it."
     for rule in ("AwsSolutions-L1", "Serverless-LambdaLatestVersion"):
         acknowledge(function, rule, reason)
 
 
-def take_from(function: lambda_.Function, queue: sqs.IQueue, id: str, *, at_once: int, most: int | None = None) -> None:  # noqa: A002
-    """Have a function take messages from a queue, and say which of them are to come again.
+def add_sqs_source(
+    function: lambda_.Function,
+    queue: sqs.IQueue,
+    id: str,  # noqa: A002
+    *,
+    batch_size: int,
+    max_concurrency: int | None = None,
+) -> None:
+    """Add an SQS event source with partial batch responses to a function.
 
     Args:
-        function: Its role has to allow it.
-        queue: Where from.
-        id: Of the mapping.
-        at_once: Most messages in one event.
-        most: Most events at a time; None is as many as Lambda likes.
+        function: Its role has to allow receiving and deleting.
+        queue: Event source.
+        id: Construct id of the mapping.
+        batch_size: Maximum messages in one event.
+        max_concurrency: Maximum concurrent invocations; None leaves it to Lambda.
     """
     mapping = function.add_event_source_mapping(
         id,
         event_source_arn=queue.queue_arn,
-        batch_size=at_once,
+        batch_size=batch_size,
         report_batch_item_failures=True,
-        max_concurrency=most,
+        max_concurrency=max_concurrency,
     )
     reason = (
         "Lambda gives no such destination to a queue: what fails stays in it, or goes where its redrive policy says."

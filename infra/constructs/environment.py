@@ -1,4 +1,4 @@
-"""What functions are told of the stage, through environment variables that the service's settings read."""
+"""Environment variables of the functions, as the settings of the service read them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from infra.constructs.storage import Storage
 from infra.settings import StageSettings
 
 METRICS_NAMESPACE = "POWERTOOLS_METRICS_NAMESPACE"
-"""Metrics of each stage are told apart by it."""
+"""Environment variable with the metrics namespace of the stage."""
 
 _DAY = 86_400  # seconds
 
 
 def for_painters(settings: StageSettings, storage: Storage, jobs: Jobs) -> dict[str, str]:
-    """What every function needs, and a painter behind the queue no more than that."""
+    """Return the variables of every function; a Lambda painter needs no more."""
     return {
         "STYLIZER_TABLE": jobs.table.table_name,
         "STYLIZER_RESULTS_BUCKET": storage.results.bucket_name,
@@ -27,12 +27,12 @@ def for_painters(settings: StageSettings, storage: Storage, jobs: Jobs) -> dict[
 
 
 def for_dispatchers(settings: StageSettings) -> dict[str, str]:
-    """What those need besides who send jobs to the endpoint, if there is one."""
+    """Return the additional variables of functions that send jobs to the endpoint, if there is one."""
     return {"STYLIZER_ENDPOINT_NAME": settings.endpoint_name} if settings.endpoint_name else {}
 
 
 def for_callers(settings: StageSettings, storage: Storage, jobs: Jobs) -> dict[str, str]:
-    """What functions need that deal with callers."""
+    """Return the variables of functions that serve or notify callers."""
     return {
         **for_painters(settings, storage, jobs),
         **for_dispatchers(settings),
@@ -42,7 +42,7 @@ def for_callers(settings: StageSettings, storage: Storage, jobs: Jobs) -> dict[s
 
 
 def for_api(settings: StageSettings, storage: Storage, jobs: Jobs) -> dict[str, str]:
-    """What the API needs besides, to tell what it may accept."""
+    """Return the variables of the API, with the limits for what it accepts."""
     return {
         **for_callers(settings, storage, jobs),
         "STYLIZER_STYLES_DIR": "/var/task/styles",

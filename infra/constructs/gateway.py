@@ -1,4 +1,4 @@
-"""The way in: every call spelled out, who may make how many, and what is said to those who may not."""
+"""REST API: routes, API keys, throttling, gateway responses, custom domain."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from aws_cdk import aws_certificatemanager as certificates
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from infra.constructs.api import GATEWAY_PATIENCE
+from infra.constructs.api import GATEWAY_TIMEOUT
 from infra.constructs.common import acknowledge, make_logs
 from infra.gateway_responses import GATEWAY_RESPONSES, HEADERS, GatewayResponse
 from infra.routes import ROUTES, Route
@@ -37,14 +37,14 @@ _LOG_LINE = {
 
 
 class Gateway(Construct):
-    """The REST API before the function, with one key that may use it.
+    """REST API in front of the function, with a usage plan and a first API key.
 
     Attributes:
         rest_api: The gateway.
-        key: The first API key. Further ones are made in the usage plan, one for each caller.
-        usage_plan: What a key may use.
-        access_logs: A line of JSON for each request.
-        domain: The domain of the stage's own, if it has one.
+        key: First API key. Further callers get keys of their own in the usage plan.
+        usage_plan: Rate, burst and daily quota of each key.
+        access_logs: One JSON line per request.
+        domain: Custom domain, or None.
     """
 
     def __init__(self, scope: Construct, id: str, *, settings: StageSettings, function: lambda_.IFunction):  # noqa: A002
@@ -53,7 +53,7 @@ class Gateway(Construct):
         self.access_logs = make_logs(self, "AccessLogs", settings)
         self.rest_api = self._make_rest_api()
         self._keep_execution_logs()
-        integration = apigateway.LambdaIntegration(function, timeout=GATEWAY_PATIENCE, scope_permission_to_method=False)
+        integration = apigateway.LambdaIntegration(function, timeout=GATEWAY_TIMEOUT, scope_permission_to_method=False)
         for route in ROUTES:
             self._add_route(route, integration)
         if settings.allowed_origins:
@@ -67,12 +67,12 @@ class Gateway(Construct):
 
     @property
     def url(self) -> str:
-        """Where callers find the API; ends in a slash."""
+        """Base URL of the API, with a trailing slash."""
         return f"https://{self._settings.domain_name}/" if self.domain else self.rest_api.url
 
     @property
     def origins(self) -> list[str]:
-        """Where browsers see the service's own page."""
+        """Origins that serve the page."""
         stack = Stack.of(self)
         own = f"https://{self.rest_api.rest_api_id}.execute-api.{stack.region}.{stack.url_suffix}"
         return [own, f"https://{self._settings.domain_name}"] if self.domain else [own]
@@ -85,9 +85,8 @@ class Gateway(Construct):
             rest_api_name=settings.name,
             description="Pick a style, upload a photo, get it back painted",
             endpoint_types=[apigateway.EndpointType.REGIONAL],
-            binary_media_types=["*/*"],  # forms go in and pictures come out, whatever the caller says it accepts
-            # All stages of an account share this role, and it has to be there before the first one writes logs: it
-            # stays when a stage goes.
+            binary_media_types=["*/*"],  # forms and pictures are binary whatever the Accept header says
+            # All stages of an account share this role, so it is retained when a stage is destroyed.
             cloud_watch_role=True,
             cloud_watch_role_removal_policy=RemovalPolicy.RETAIN,
             deploy_options=apigateway.StageOptions(
@@ -98,12 +97,12 @@ class Gateway(Construct):
                 access_log_destination=apigateway.LogGroupLogDestination(self.access_logs),
                 access_log_format=apigateway.AccessLogFormat.custom(json.dumps(_LOG_LINE)),
                 logging_level=apigateway.MethodLoggingLevel.ERROR,
-                data_trace_enabled=False,  # it would log bodies
+                data_trace_enabled=False,  # would log bodies
             ),
         )
 
     def _keep_execution_logs(self) -> None:
-        """Make the log group that the gateway would otherwise make itself, to be kept for ever."""
+        """Create the log group with retention that the gateway would otherwise create without."""
         name = f"API-Gateway-Execution-Logs_{self.rest_api.rest_api_id}/{self._settings.stage}"
         self.rest_api.deployment_stage.node.add_dependency(make_logs(self, "ExecutionLogs", self._settings, name))
 
@@ -119,16 +118,16 @@ class Gateway(Construct):
         acknowledge(method, "AwsSolutions-COG4", reason)
 
     def _add_preflight(self, path: str) -> None:
-        """Have the gateway answer what browsers ask before they let a page of another origin call."""
+        """Add the CORS preflight response of a path."""
         methods = [route.method for route in ROUTES if route.path == path]
         preflight = self.rest_api.root.resource_for_path(path).add_cors_preflight(
             allow_origins=self._settings.allowed_origins, allow_methods=methods, allow_headers=_HEADERS
         )
-        # Its template is text, which the gateway would take for binary as it takes everything.
+        # The template is text, which the gateway would treat as binary by binary_media_types.
         preflight.node.default_child.add_property_override("Integration.ContentHandling", "CONVERT_TO_TEXT")  # type: ignore[union-attr]
 
     def _add_response(self, response: GatewayResponse) -> None:
-        # Any page may read why it is refused: there is nothing of a caller's in it.
+        # Any origin may read errors: they hold nothing of a caller.
         cors = {"Access-Control-Allow-Origin": "*"} if self._settings.allowed_origins else {}
         fixed = {"Content-Type": "application/problem+json", **HEADERS, **cors, **response.headers}
         self.rest_api.add_gateway_response(

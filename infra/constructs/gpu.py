@@ -1,4 +1,4 @@
-"""The painters with a GPU: a SageMaker endpoint that paints in its own time, with no instance while nothing waits."""
+"""GPU painters: an asynchronous SageMaker endpoint that scales to zero."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from infra.constructs.common import acknowledge, acknowledge_folders, allow, mak
 from infra.constructs.gpu_scaling import GpuScaling
 from infra.constructs.jobs import Jobs
 from infra.constructs.painter import image_options
-from infra.constructs.storage import ANSWERS, JOBS, Storage
+from infra.constructs.storage import JOBS, SAGEMAKER_OUTPUT, Storage
 from infra.settings import ROOT, StageSettings
 
 _VARIANT = "painter"
@@ -24,12 +24,12 @@ _START_SECONDS = 900  # to fetch an image with CUDA and to paint a first picture
 
 
 class Gpu(Construct):
-    """The endpoint that runs the image "sagemaker" of the painter's Dockerfile.
+    """Endpoint with the target "sagemaker" of the painter's Dockerfile.
 
     Attributes:
-        endpoint_name: What it is invoked by.
-        endpoint_arn: The same for policies.
-        topics: What tells that an invocation is over, well or badly.
+        endpoint_name: Name of the endpoint.
+        endpoint_arn: ARN of the endpoint.
+        topics: Success topic and error topic of invocations.
     """
 
     def __init__(
@@ -93,8 +93,8 @@ class Gpu(Construct):
 
     def _make_endpoint(self, model: sagemaker.CfnModel) -> sagemaker.CfnEndpoint:
         done, failed = self.topics
-        output = f"s3://{self._results.bucket_name}/{ANSWERS}"
-        # Neither has a name of its own, so that a new one can take the place of the one in use.
+        output = f"s3://{self._results.bucket_name}/{SAGEMAKER_OUTPUT}"
+        # Model and config have generated names, so that they can be replaced while in use.
         config = sagemaker.CfnEndpointConfig(
             self,
             "Config",
@@ -104,7 +104,7 @@ class Gpu(Construct):
                     model_name=model.attr_model_name,
                     instance_type=self._settings.gpu_instance_type,
                     inference_ami_version=_AMI,
-                    initial_instance_count=1,  # an endpoint cannot begin with none
+                    initial_instance_count=1,  # an endpoint cannot be created with zero
                     initial_variant_weight=1,
                     container_startup_health_check_timeout_in_seconds=_START_SECONDS,
                 )
@@ -127,13 +127,13 @@ class Gpu(Construct):
             "Endpoint",
             endpoint_name=self.endpoint_name,
             endpoint_config_name=config.attr_endpoint_config_name,
-            retain_all_variant_properties=True,  # a new version starts with as many instances as there are
+            retain_all_variant_properties=True,  # an update keeps the current instance count
         )
         endpoint.node.add_dependency(self.logs)
         return endpoint
 
     def _make_role(self, storage: Storage, jobs: Jobs, image: assets.DockerImageAsset) -> iam.Role:
-        """What SageMaker may do, and what the painter in its container may."""
+        """Return the role of SageMaker and of the painter in its container."""
         results = storage.results
         metrics = allow("cloudwatch:PutMetricData", on=["*"])
         metrics.add_condition("StringEquals", {"cloudwatch:namespace": "/aws/sagemaker/Endpoints"})
@@ -146,8 +146,8 @@ class Gpu(Construct):
             metrics,
             allow("logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents", on=[self.logs.log_group_arn]),
             allow("sns:Publish", on=[topic.topic_arn for topic in self.topics]),
-            allow("s3:PutObject", on=[results.arn_for_objects(f"{ANSWERS}*")]),
-            # From here on it is the painter.
+            allow("s3:PutObject", on=[results.arn_for_objects(f"{SAGEMAKER_OUTPUT}*")]),
+            # The painter in the container.
             allow(*("s3:DeleteObject", "s3:GetObject", "s3:PutObject"), on=[results.arn_for_objects(f"{JOBS}*")]),
             allow("s3:ListBucket", on=[results.bucket_arn]),
             allow("dynamodb:GetItem", "dynamodb:UpdateItem", on=[jobs.table.table_arn]),
@@ -162,5 +162,5 @@ class Gpu(Construct):
         )
         reason = "Tokens for registries and metrics know no resources to name; metrics are held to their namespace."
         acknowledge(role, "AwsSolutions-IAM5[Resource::*]", reason)
-        acknowledge_folders(role, [(results, JOBS), (results, ANSWERS)])
+        acknowledge_folders(role, [(results, JOBS), (results, SAGEMAKER_OUTPUT)])
         return role

@@ -1,4 +1,4 @@
-"""How many instances the endpoint with a GPU has: none while nothing waits."""
+"""Scaling of the GPU endpoint between zero and its maximum."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 _METRICS = "AWS/SageMaker"
-_WAITING_PER_INSTANCE = 2  # more than that are worth another instance: one paints, one waits
-_SCALE_OUT_PAUSE = 300  # seconds; about as long as an instance takes to come
-_SCALE_IN_PAUSE = 600
+_BACKLOG_PER_INSTANCE = 2  # scale out above it: one job runs, one waits
+_SCALE_OUT_COOLDOWN = 300  # seconds; about the start time of an instance
+_SCALE_IN_COOLDOWN = 600
 
 _Policy = scaling.CfnScalingPolicy
 
 
 class GpuScaling(Construct):
-    """From none to one when something waits, to more by what waits for each, and back to none.
+    """Target tracking on the backlog per instance, and a step policy from zero to one.
 
-    It takes two policies. What waits for each of no instances is nothing, so that by the first one alone an endpoint
-    without any would stay so; the second one only ever wakes it up.
+    The backlog per instance is undefined at zero instances, so that target tracking alone would never scale out from
+    there; the step policy does only that.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class GpuScaling(Construct):
     ):
         super().__init__(scope, id)
         self._endpoint_name = endpoint_name
-        # No role: Application Auto Scaling has one of its own in every account.
+        # No role: Application Auto Scaling uses its service-linked role.
         self._target = scaling.CfnScalableTarget(
             self,
             "Target",
@@ -63,9 +63,9 @@ class GpuScaling(Construct):
             scaling_target_id=self._target.ref,
             target_tracking_scaling_policy_configuration=_Policy.TargetTrackingScalingPolicyConfigurationProperty(
                 customized_metric_specification=metric,
-                target_value=_WAITING_PER_INSTANCE,
-                scale_out_cooldown=_SCALE_OUT_PAUSE,
-                scale_in_cooldown=_SCALE_IN_PAUSE,
+                target_value=_BACKLOG_PER_INSTANCE,
+                scale_out_cooldown=_SCALE_OUT_COOLDOWN,
+                scale_in_cooldown=_SCALE_IN_COOLDOWN,
             ),
         )
 
@@ -79,7 +79,7 @@ class GpuScaling(Construct):
             step_scaling_policy_configuration=_Policy.StepScalingPolicyConfigurationProperty(
                 adjustment_type="ChangeInCapacity",
                 metric_aggregation_type="Average",
-                cooldown=_SCALE_OUT_PAUSE,
+                cooldown=_SCALE_OUT_COOLDOWN,
                 step_adjustments=[_Policy.StepAdjustmentProperty(metric_interval_lower_bound=0, scaling_adjustment=1)],
             ),
         )

@@ -1,4 +1,4 @@
-"""What there is to do: the table, the queues that wake painters and messengers, and what webhooks are signed with."""
+"""Table, queues, and the webhook secret."""
 
 from __future__ import annotations
 
@@ -13,40 +13,46 @@ from infra.settings import StageSettings
 from infra.table import INDEXES, KEY, TTL
 
 SETTLE_TIMEOUT = Duration.seconds(120)
-_VISIBILITY = 6
-"""So many times as long as its function's time a message is out of sight: what Lambda asks for."""
-_DELIVERIES = 5
-"""So often a painter may fail at a message before it is a dead letter."""
+_VISIBILITY_FACTOR = 6
+"""Visibility timeout as a multiple of the function timeout, as Lambda recommends."""
+_MAX_RECEIVE_COUNT = 5
+"""Deliveries of a message before it goes to the dead-letter queue."""
 
 
 class Jobs(Construct):
-    """The table and the queues.
+    """Table and queues.
 
-    What stands in the table counts; a message only wakes somebody. The table is encrypted with DynamoDB's own key and
-    the queues with SQS's: keys of the account's would cost for every call and keep nobody out whom roles let in.
+    The table is the source of truth; messages are wake-ups only. Encryption uses service managed keys: customer managed
+    ones cost per request and exclude nobody whom IAM admits.
 
     Attributes:
         table: Jobs, uploads, styles and idempotency keys.
         paint_queue: Wakes painters.
-        dead_letters: What painters failed at again and again; settle ends those jobs.
-        webhook_queue: Wakes who tells callers.
-        undelivered: Events that settle could not deal with, for a person to look at.
-        webhook_secret: What the secrets of callers are derived from.
+        dead_letters: Messages at which painters failed repeatedly; settle fails their jobs.
+        webhook_queue: Wakes webhook delivery.
+        undelivered: Events at which settle failed, for manual inspection.
+        webhook_secret: Root from which the secrets of callers are derived.
     """
 
     def __init__(self, scope: Construct, id: str, *, settings: StageSettings, is_protected: bool):  # noqa: A002
         super().__init__(scope, id)
         self.table = self._make_table(settings, is_protected=is_protected)
-        self.dead_letters = self._make_queue("DeadLetters", retention=Duration.days(14), handled_in=SETTLE_TIMEOUT)
+        self.dead_letters = self._make_queue(
+            "DeadLetters", retention=Duration.days(14), function_timeout=SETTLE_TIMEOUT
+        )
         self.paint_queue = self._make_queue(
             "PaintQueue",
             retention=Duration.days(4),
-            handled_in=Duration.seconds(settings.painter_timeout),
-            dead_letters=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=_DELIVERIES),
+            function_timeout=Duration.seconds(settings.painter_timeout),
+            dead_letters=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=_MAX_RECEIVE_COUNT),
         )
-        # Longer than a message may be delayed, which is 15 minutes, and then tried some times.
-        self.webhook_queue = self._make_queue("WebhookQueue", retention=Duration.hours(2), handled_in=SETTLE_TIMEOUT)
-        self.undelivered = self._make_queue("Undelivered", retention=Duration.days(14), handled_in=Duration.seconds(30))
+        # Longer than the maximum delay of 15 minutes plus some retries.
+        self.webhook_queue = self._make_queue(
+            "WebhookQueue", retention=Duration.hours(2), function_timeout=SETTLE_TIMEOUT
+        )
+        self.undelivered = self._make_queue(
+            "Undelivered", retention=Duration.days(14), function_timeout=Duration.seconds(30)
+        )
         self.webhook_secret = secretsmanager.Secret(
             self,
             "WebhookSecret",
@@ -68,7 +74,7 @@ class Jobs(Construct):
         )
 
     def index_arns(self, *names: str) -> list[str]:
-        """The ARNs of indexes of the table."""
+        """Return the ARNs of indexes of the table."""
         return [f"{self.table.table_arn}/index/{name}" for name in names]
 
     def _make_table(self, settings: StageSettings, *, is_protected: bool) -> dynamodb.TableV2:
@@ -99,7 +105,7 @@ class Jobs(Construct):
         id: str,  # noqa: A002
         *,
         retention: Duration,
-        handled_in: Duration,
+        function_timeout: Duration,
         dead_letters: sqs.DeadLetterQueue | None = None,
     ) -> sqs.Queue:
         return sqs.Queue(
@@ -108,7 +114,7 @@ class Jobs(Construct):
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
             retention_period=retention,
-            visibility_timeout=Duration.seconds(_VISIBILITY * handled_in.to_seconds()),
+            visibility_timeout=Duration.seconds(_VISIBILITY_FACTOR * function_timeout.to_seconds()),
             dead_letter_queue=dead_letters,
         )
 

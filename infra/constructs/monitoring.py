@@ -1,4 +1,4 @@
-"""What tells an owner how the stage does, and wakes them when it does badly."""
+"""Alarms of a stage, their topic, and the dashboard."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from constructs import Construct
 
 from infra.constructs.common import acknowledge
 from infra.constructs.dashboard import make_dashboard
-from infra.constructs.measures import PERIOD, Watched, percent
+from infra.constructs.metrics import PERIOD, MonitoredResources, percent
 
 GUIDE = "docs/operations.md"
 
-OUR_FAULT = ("internal", "not-painted", "painter-died", "painting-failed")
-"""Problems of accepted jobs that no caller can help; that of a broken picture, or of too large a wish, is none."""
+SERVICE_FAULTS = ("internal", "not-painted", "painter-died", "painting-failed")
+"""Problem codes of accepted jobs that are the service's fault; broken pictures and oversized requests are not."""
 
-_QUIET = cloudwatch.TreatMissingData.NOT_BREACHING
-"""Nothing is told where nothing happens, and that is no fault."""
+_NOT_BREACHING = cloudwatch.TreatMissingData.NOT_BREACHING
+"""No traffic means no data, which is no fault."""
 
 
 class Rule(NamedTuple):
-    """When an alarm goes off.
+    """Definition of an alarm.
 
     Attributes:
-        name: Says what is wrong; the guide has a section of that name.
-        what: The same as a sentence.
-        metric: What is looked at.
-        threshold: So much is too much.
-        periods: Of five minutes each, for so long.
-        missing: What it means that there are no figures.
-        comparison: How the threshold is meant.
+        name: Alarm name; the guide has a section of that name.
+        what: Description, one sentence.
+        metric: Metric or expression.
+        threshold: Threshold of the metric.
+        periods: Evaluation periods of five minutes.
+        missing: Treatment of missing data.
+        comparison: Comparison operator.
     """
 
     name: str
@@ -44,20 +44,20 @@ class Rule(NamedTuple):
     metric: cloudwatch.IMetric
     threshold: float
     periods: int
-    missing: cloudwatch.TreatMissingData = _QUIET
+    missing: cloudwatch.TreatMissingData = _NOT_BREACHING
     comparison: cloudwatch.ComparisonOperator = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
 
 
 class Monitoring(Construct):
-    """The dashboard, the alarms, and the topic that they go to.
+    """Dashboard, alarms, and the topic they notify.
 
     Attributes:
-        topic: Gets every alarm. Whoever else is to know subscribes to it.
-        dashboard: On one page.
-        alarms: All of them.
+        topic: Notified by every alarm; open to further subscriptions.
+        dashboard: Dashboard of the stage.
+        alarms: All alarms.
     """
 
-    def __init__(self, scope: Construct, id: str, *, watched: Watched, alarm_email: str | None):  # noqa: A002
+    def __init__(self, scope: Construct, id: str, *, resources: MonitoredResources, alarm_email: str | None):  # noqa: A002
         super().__init__(scope, id)
         self.topic = self._make_topic()
         if alarm_email:
@@ -66,14 +66,19 @@ class Monitoring(Construct):
                 "A mail that cannot be delivered helps nobody later; what an alarm says stands on the dashboard too."
             )
             acknowledge(mails, "Serverless-SNSRedrivePolicy", reason)
-        rules = [*_of_the_api(watched), *_of_painters(watched), *_of_settle(watched), *_of_the_endpoint(watched)]
-        self.alarms = [self._make_alarm(watched.name, rule) for rule in rules]
-        self.dashboard = make_dashboard(self, watched, self.alarms)
+        rules = [
+            *_api_rules(resources),
+            *_painter_rules(resources),
+            *_settle_rules(resources),
+            *_endpoint_rules(resources),
+        ]
+        self.alarms = [self._make_alarm(resources.name, rule) for rule in rules]
+        self.dashboard = make_dashboard(self, resources, self.alarms)
 
     def _make_topic(self) -> sns.Topic:
         account = {"StringEquals": {"aws:SourceAccount": Stack.of(self).account}}
         cloudwatch_service = iam.ServicePrincipal("cloudwatch.amazonaws.com")
-        # AWS's own key for SNS lets nobody in but SNS, and so no alarm.
+        # The AWS managed key of SNS does not let CloudWatch alarms use it.
         key = kms.Key(
             self,
             "Key",
@@ -90,7 +95,7 @@ class Monitoring(Construct):
             )
         )
         topic = sns.Topic(self, "Alarms", master_key=key, enforce_ssl=True)
-        # A policy of its own takes the place of the one by which the account may publish.
+        # An explicit topic policy replaces the default one, which lets the account publish.
         topic.add_to_resource_policy(
             iam.PolicyStatement(
                 principals=[cloudwatch_service],
@@ -117,13 +122,13 @@ class Monitoring(Construct):
         return alarm
 
 
-def _of_the_api(watched: Watched) -> list[Rule]:
-    stage = watched.rest_api.deployment_stage
+def _api_rules(resources: MonitoredResources) -> list[Rule]:
+    stage = resources.rest_api.deployment_stage
     errors = stage.metric_server_error(statistic="Sum", period=PERIOD)
     requests = stage.metric_count(statistic="Sum", period=PERIOD)
     throttles = {
         called: function.metric_throttles(statistic="Sum", period=PERIOD)
-        for called, function in watched.functions.items()
+        for called, function in resources.functions.items()
     }
     return [
         Rule(
@@ -146,8 +151,8 @@ def _of_the_api(watched: Watched) -> list[Rule]:
             cloudwatch.MathExpression(
                 expression="SUM(METRICS())",
                 using_metrics={
-                    "reads": watched.of_table("ReadThrottleEvents"),
-                    "writes": watched.of_table("WriteThrottleEvents"),
+                    "reads": resources.table_metric("ReadThrottleEvents"),
+                    "writes": resources.table_metric("WriteThrottleEvents"),
                 },
                 period=PERIOD,
             ),
@@ -157,12 +162,12 @@ def _of_the_api(watched: Watched) -> list[Rule]:
     ]
 
 
-def _of_painters(watched: Watched) -> list[Rule]:
-    painter = watched.functions["painter"]
+def _painter_rules(resources: MonitoredResources) -> list[Rule]:
+    painter = resources.functions["painter"]
     crashes = painter.metric_errors(statistic="Sum", period=PERIOD)
     failures = {
-        code.replace("-", "_"): watched.own("Failures", problem=code)  # as variables are written
-        for code in OUR_FAULT
+        code.replace("-", "_"): resources.metric("Failures", problem=code)  # ids of metrics allow no hyphens
+        for code in SERVICE_FAULTS
     }
     return [
         Rule(
@@ -175,7 +180,7 @@ def _of_painters(watched: Watched) -> list[Rule]:
         Rule(
             "painters-break-off",
             "Painters could not go on with a message three times or more in five minutes, twice in a row.",
-            watched.own("BrokenOff", service="painter"),
+            resources.metric("BrokenOff", service="painter"),
             threshold=3,
             periods=2,
         ),
@@ -189,34 +194,34 @@ def _of_painters(watched: Watched) -> list[Rule]:
         Rule(
             "jobs-wait-long",
             "A message has waited in the paint queue for 15 minutes or more, three times five minutes in a row.",
-            watched.oldest(watched.paint_queue),
+            resources.oldest(resources.paint_queue),
             threshold=900,
             periods=3,
         ),
         Rule(
             "dead-letters",
             "Painters failed at a message again and again: it became a dead letter, and its job has failed.",
-            watched.own("DeadLetters", service="settle"),
+            resources.metric("DeadLetters", service="settle"),
             threshold=1,
             periods=1,
         ),
     ]
 
 
-def _of_settle(watched: Watched) -> list[Rule]:
-    settle = watched.functions["settle"]
+def _settle_rules(resources: MonitoredResources) -> list[Rule]:
+    settle = resources.functions["settle"]
     return [
         Rule(
             "dead-letters-stay",
             "Dead letters have been in their queue for a quarter of an hour: settle does not deal with them.",
-            watched.waiting(watched.dead_letters),
+            resources.waiting(resources.dead_letters),
             threshold=1,
             periods=3,
         ),
         Rule(
             "events-undelivered",
             "Settle failed at an event again and again: it lies in the queue of what is undelivered.",
-            watched.waiting(watched.undelivered),
+            resources.waiting(resources.undelivered),
             threshold=1,
             periods=1,
         ),
@@ -233,20 +238,20 @@ def _of_settle(watched: Watched) -> list[Rule]:
             settle.metric_invocations(statistic="Sum", period=PERIOD),
             threshold=1,
             periods=3,
-            missing=cloudwatch.TreatMissingData.BREACHING,  # here it is the fault itself
+            missing=cloudwatch.TreatMissingData.BREACHING,  # missing data is the fault itself
             comparison=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
         ),
     ]
 
 
-def _of_the_endpoint(watched: Watched) -> list[Rule]:
-    if watched.endpoint_name is None:
+def _endpoint_rules(resources: MonitoredResources) -> list[Rule]:
+    if resources.endpoint_name is None:
         return []
     return [
         Rule(
             "gpu-does-not-come",
             "Jobs have waited for half an hour for the endpoint with a GPU, and it has no instance.",
-            watched.of_endpoint("HasBacklogWithoutCapacity", "Maximum"),
+            resources.endpoint_metric("HasBacklogWithoutCapacity", "Maximum"),
             threshold=1,
             periods=6,
         )

@@ -1,4 +1,4 @@
-"""The painters behind the queue."""
+"""Lambda painter behind the paint queue."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.constructs import environment
-from infra.constructs.common import acknowledge, allow, architecture, make_function_role, make_logs, take_from
+from infra.constructs.common import acknowledge, add_sqs_source, allow, architecture, make_function_role, make_logs
 from infra.constructs.jobs import Jobs
 from infra.constructs.storage import JOBS, Storage
 from infra.settings import ROOT, StageSettings
@@ -22,11 +22,11 @@ _INDEX = "PIP_EXTRA_INDEX_URL"
 
 
 class Painter(Construct):
-    """The function `stylizer_painter.lambda_handler.handler`: an image, which Docker builds when it is deployed.
+    """The function `stylizer_painter.lambda_handler.handler`: an image that is built on deploy.
 
     Attributes:
-        function: Paints one job at a time.
-        logs: Its log.
+        function: Paints one job per invocation.
+        logs: Log group.
     """
 
     def __init__(self, scope: Construct, id: str, *, settings: StageSettings, storage: Storage, jobs: Jobs):  # noqa: A002
@@ -40,7 +40,7 @@ class Painter(Construct):
             code=_image(settings),
             architecture=architecture(settings),
             memory_size=settings.painter_memory,
-            ephemeral_storage_size=Size.mebibytes(512),  # the least there is: painters write no files
+            ephemeral_storage_size=Size.mebibytes(512),  # the minimum: painters write no files
             timeout=Duration.seconds(settings.painter_timeout),
             tracing=lambda_.Tracing.ACTIVE,
             log_group=self.logs,
@@ -50,13 +50,15 @@ class Painter(Construct):
         acknowledge(
             self.function, "Serverless-LambdaDLQ", "Its messages stay in the queue until it has dealt with them."
         )
-        # Reserved concurrency in place of this would have the queue read faster than painters are free, and what they
-        # do not take would count as a delivery that failed.
-        take_from(self.function, jobs.paint_queue, "PaintQueue", at_once=1, most=settings.painter_concurrency)
+        # With reserved concurrency, the poller would receive more than free painters take, and throttled messages
+        # would count toward the maximum receive count.
+        add_sqs_source(
+            self.function, jobs.paint_queue, "PaintQueue", batch_size=1, max_concurrency=settings.painter_concurrency
+        )
 
 
 class ImageOptions(TypedDict):
-    """What both images of painters are built with, for `DockerImageAsset` and for `DockerImageCode`."""
+    """Build options of both painter images, for `DockerImageAsset` and `DockerImageCode`."""
 
     file: str
     build_args: dict[str, str]
@@ -65,14 +67,14 @@ class ImageOptions(TypedDict):
 
 
 def image_options(settings: StageSettings, **build_args: str) -> ImageOptions:
-    """How an image of a painter is built.
+    """Return the build options of a painter image.
 
-    Where torch's builds are found is left out of what names the image: what is installed stands in the locks, and a
-    mirror of the index makes no other image.
+    The address of the torch index is not part of the image hash: the locks determine what is installed, whatever the
+    mirror.
 
     Args:
-        settings: Of the stage.
-        build_args: Those of one image only.
+        settings: Settings of the stage.
+        build_args: Build arguments of this image.
     """
     given = {"VGG19": str(settings.vgg19).lower(), **build_args}
     named = {name: value for name, value in given.items() if name != _INDEX}
@@ -100,7 +102,7 @@ def _permissions(storage: Storage, jobs: Jobs) -> list[iam.PolicyStatement]:
         allow("dynamodb:GetItem", "dynamodb:UpdateItem", on=[jobs.table.table_arn]),
         allow(*("s3:DeleteObject", "s3:GetObject", "s3:PutObject"), on=[storage.results.arn_for_objects(f"{JOBS}*")]),
         allow("s3:ListBucket", on=[storage.results.bucket_arn]),
-        # Lambda takes messages from the queue in the function's name; the function hands back jobs it has no time for.
+        # Lambda polls the queue with the role of the function; the function requeues jobs it has no time for.
         allow(
             *("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
             "sqs:SendMessage",

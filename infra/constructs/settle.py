@@ -19,28 +19,28 @@ from infra.constructs import environment
 from infra.constructs.common import (
     acknowledge,
     acknowledge_runtime,
+    add_sqs_source,
     allow,
     architecture,
     make_function_role,
     make_logs,
-    take_from,
 )
 from infra.constructs.jobs import SETTLE_TIMEOUT, Jobs
 from infra.constructs.storage import JOBS, UPLOADS, Storage
 from infra.settings import StageSettings
 
 _MEMORY = 512
-_MESSENGERS = 10
-"""So many callers are told at a time: one who answers slowly must not keep the others waiting."""
+_WEBHOOK_CONCURRENCY = 10
+"""Concurrent webhook deliveries: a slow receiver must not delay the others."""
 
 
 class Settle(Construct):
-    """The function `stylizer_reconciler.lambda_handler.handler` and what calls it: a zip over the same layer.
+    """Function `stylizer_reconciler.lambda_handler.handler` with its event sources.
 
     Attributes:
-        function: Takes dead letters, wake-up calls for webhooks, what the endpoint tells, and looks around each minute.
-        logs: Its log.
-        schedule: The rule of that minute.
+        function: Handles dead letters, webhook wake-ups, endpoint notifications and a schedule.
+        logs: Log group.
+        schedule: Rule that invokes it every minute.
     """
 
     def __init__(
@@ -82,14 +82,16 @@ class Settle(Construct):
         acknowledge(
             self.function, "Serverless-LambdaDLQ", "Events that it fails at go to the queue of what is undelivered."
         )
-        take_from(self.function, jobs.dead_letters, "DeadLetters", at_once=10)
-        take_from(self.function, jobs.webhook_queue, "Webhooks", at_once=1, most=_MESSENGERS)
+        add_sqs_source(self.function, jobs.dead_letters, "DeadLetters", batch_size=10)
+        add_sqs_source(
+            self.function, jobs.webhook_queue, "Webhooks", batch_size=1, max_concurrency=_WEBHOOK_CONCURRENCY
+        )
         for topic in topics:
             topic.add_subscription(subscriptions.LambdaSubscription(self.function, dead_letter_queue=jobs.undelivered))
-        self.schedule = self._look_around()
+        self.schedule = self._schedule_every_minute()
 
-    def _look_around(self) -> events.Rule:
-        # One that comes late is of no use: the next one does the same.
+    def _schedule_every_minute(self) -> events.Rule:
+        # A late event is useless: the next one does the same.
         target = targets.LambdaFunction(
             self.function, dead_letter_queue=self._jobs.undelivered, retry_attempts=1, max_event_age=Duration.minutes(1)
         )
@@ -104,7 +106,7 @@ class Settle(Construct):
 
 def _permissions(storage: Storage, jobs: Jobs, endpoint_arn: str | None) -> list[iam.PolicyStatement]:
     uploads, results = storage.uploads, storage.results
-    # Links to paintings that are told of are signed in its name. What the endpoint is given is a file, if there is one.
+    # It signs the links in webhooks. The input of the endpoint, if there is one, is an object.
     with_files = ["s3:DeleteObject", "s3:GetObject", *(["s3:PutObject"] if endpoint_arn else [])]
     taking = ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")
     return [

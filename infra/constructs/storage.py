@@ -1,4 +1,4 @@
-"""Where files lie: what callers send in one bucket, everything else in another."""
+"""Buckets: uploads of callers in one, everything else in another."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from infra.settings import StageSettings
 UPLOADS = "uploads/"
 JOBS = "jobs/"
 STYLES = "styles/"
-ANSWERS = "sagemaker/"
-"""The folders: what callers send; what belongs to jobs; styles of callers; what SageMaker says of its invocations."""
+SAGEMAKER_OUTPUT = "sagemaker/"
+"""Key prefixes: uploads; files of jobs; styles of callers; output of SageMaker invocations."""
 
 
 class Storage(Construct):
-    """Two buckets, and one that their access logs go to. All of them take HTTPS only and show nothing to the public.
+    """Two buckets and one for their access logs; all are private and HTTPS only.
 
-    They are encrypted with S3's own keys: a key of the account's would cost money for each picture, and who may read is
-    said by roles anyway. The API's sweep deletes what is over; the rules here catch what a sweep could not.
+    They use S3 managed keys: a customer managed key costs per request and excludes nobody whom IAM admits. The service
+    deletes what has expired; the lifecycle rules catch what it missed.
 
     Attributes:
-        uploads: What callers send. Everything in it is over after some days.
-        results: Jobs, and styles of callers; the latter stay.
+        uploads: Uploads of callers; everything expires after some days.
+        results: Files of jobs, and styles of callers, which do not expire.
     """
 
     def __init__(self, scope: Construct, id: str, *, settings: StageSettings):  # noqa: A002
@@ -36,17 +36,21 @@ class Storage(Construct):
         self.uploads = self._make_logged("Uploads", lifecycle=[_expire(UPLOADS, settings.upload_days + 1)])
         self.results = self._make_logged(
             "Results",
-            # A job may wait as long as its files are kept afterwards; one day more is the sweep's.
-            lifecycle=[_expire(JOBS, 2 * settings.result_days + 1), _expire(ANSWERS, 1), *self._old_versions()],
-            versioned=settings.is_kept,
+            # A job may be queued as long as its results are kept; one more day is for the service's own deletion.
+            lifecycle=[
+                _expire(JOBS, 2 * settings.result_days + 1),
+                _expire(SAGEMAKER_OUTPUT, 1),
+                *self._noncurrent_version_rules(),
+            ],
+            versioned=settings.retain_data,
         )
 
-    def admit(self, page: Sequence[str], others: Sequence[str]) -> None:
-        """Let browsers send files to the one bucket and read from the other.
+    def allow_cors(self, page: Sequence[str], others: Sequence[str]) -> None:
+        """Add CORS rules: browsers post to the uploads bucket and read from the results bucket.
 
         Args:
-            page: Origins of the service's own page.
-            others: Origins that the stage allows besides.
+            page: Origins that serve the page.
+            others: Further allowed origins.
         """
         self.uploads.add_cors_rule(
             allowed_methods=[s3.HttpMethods.POST],
@@ -54,8 +58,8 @@ class Storage(Construct):
             allowed_headers=["*"],
             max_age=3600,
         )
-        # A page of another origin that follows a redirect of the API's comes here as from nowhere ("Origin: null"), and
-        # with the headers that it sent to the API. What lets anybody read is the signature of the link.
+        # After a redirect from the API, browsers send "Origin: null" and the headers of the original request. Access is
+        # granted by the signature of the link.
         self.results.add_cors_rule(
             allowed_methods=[s3.HttpMethods.GET],
             allowed_origins=["*"] if others else list(page),
@@ -87,16 +91,16 @@ class Storage(Construct):
             server_access_logs_bucket=self._logs if logged else None,
             server_access_logs_prefix=f"{id.lower()}/" if logged else None,
             removal_policy=removal(self._settings),
-            auto_delete_objects=not self._settings.is_kept,
+            auto_delete_objects=not self._settings.retain_data,
         )
 
-    def _old_versions(self) -> list[s3.LifecycleRule]:
-        """What is deleted can be had back for a while where data is kept: styles; of jobs nothing is to linger."""
-        if not self._settings.is_kept:
+    def _noncurrent_version_rules(self) -> list[s3.LifecycleRule]:
+        """Return rules that keep deleted styles for 30 days and deleted job files for one, in a versioned bucket."""
+        if not self._settings.retain_data:
             return []
         return [
             s3.LifecycleRule(prefix=JOBS, noncurrent_version_expiration=Duration.days(1)),
-            s3.LifecycleRule(prefix=ANSWERS, noncurrent_version_expiration=Duration.days(1)),
+            s3.LifecycleRule(prefix=SAGEMAKER_OUTPUT, noncurrent_version_expiration=Duration.days(1)),
             s3.LifecycleRule(prefix=STYLES, noncurrent_version_expiration=Duration.days(30)),
             s3.LifecycleRule(expired_object_delete_marker=True),
         ]

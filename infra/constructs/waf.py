@@ -1,4 +1,4 @@
-"""The firewall before the gateway: rules that AWS keeps, and so many requests for each address."""
+"""Web application firewall: AWS managed rules and a rate limit per address."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from constructs import Construct
 from infra.constructs.common import make_logs
 from infra.settings import StageSettings
 
-ONLY_COUNTED: Final = {
+COUNTED_RULES: Final = {
     "NoUserAgent_HEADER": "Programs call this API, and few HTTP libraries are made to send a User-Agent.",
     "SizeRestrictions_BODY": "It takes 8 KB; photos in a form are larger. The gateway and the API have limits.",
     "CrossSiteScripting_BODY": "It takes XMP, the XML that cameras write into a JPEG, for a script. No body is ever "
@@ -25,18 +25,18 @@ ONLY_COUNTED: Final = {
     "EC2MetaDataSSRF_BODY": "It looks for the addresses of instance metadata, which the bytes of a picture hold by "
     "chance. The only address this service ever calls is a webhook's, which has to be public.",
 }
-"""Rules of the common rule set that would block what this API is made for, with the reason why each only counts. All
-other rules block. What they counted stands in the log of the firewall."""
+"""Rules of the common rule set that would block legal requests, with the reason for counting instead. All other rules
+block. Counted requests are in the log of the firewall."""
 
 _WINDOW = 300  # seconds
 
 
 class Waf(Construct):
-    """A web ACL of the region, on the stage of the gateway.
+    """Regional web ACL, associated with the stage of the gateway.
 
     Attributes:
-        acl: The rules.
-        logs: What was refused or counted, without keys of callers.
+        acl: Web ACL.
+        logs: Blocked and counted requests, API keys redacted.
     """
 
     def __init__(self, scope: Construct, id: str, *, settings: StageSettings, rest_api: apigateway.RestApi):  # noqa: A002
@@ -46,13 +46,13 @@ class Waf(Construct):
             "Acl",
             scope="REGIONAL",
             default_action=wafv2.CfnWebACL.DefaultActionProperty(allow={}),
-            visibility_config=_visible(settings.name),
+            visibility_config=_visibility(settings.name),
             rules=[
-                # First, so that a flood is paid for once.
+                # First, so that a flood is evaluated by one rule only.
                 _rate(0, settings.waf_rate_limit),
                 _managed(1, "AWSManagedRulesAmazonIpReputationList"),
                 _managed(2, "AWSManagedRulesKnownBadInputsRuleSet"),
-                _managed(3, "AWSManagedRulesCommonRuleSet", only_counted=ONLY_COUNTED),
+                _managed(3, "AWSManagedRulesCommonRuleSet", only_counted=COUNTED_RULES),
             ],
         )
         wafv2.CfnWebACLAssociation(
@@ -64,13 +64,13 @@ class Waf(Construct):
         self._write_logs(settings)
 
     def _write_logs(self, settings: StageSettings) -> None:
-        name = f"aws-waf-logs-{settings.name}"  # the firewall writes to groups that are called so, and to no others
+        name = f"aws-waf-logs-{settings.name}"  # WAF requires this prefix
         self.logs = make_logs(self, "Logs", settings, name)
         logging = wafv2.CfnLoggingConfiguration(
             self,
             "Logging",
             resource_arn=self.acl.attr_arn,
-            # Not the ARN that CloudFormation gives, which ends in ":*" and is refused.
+            # The ARN attribute of the log group ends in ":*", which WAF rejects.
             log_destination_configs=[
                 Stack.of(self).format_arn(
                     service="logs",
@@ -83,7 +83,7 @@ class Waf(Construct):
                 wafv2.CfnLoggingConfiguration.FieldToMatchProperty(single_header={"Name": header})
                 for header in ("x-api-key", "authorization", "cookie")
             ],
-            # Those that were let in stand in the log of the gateway.
+            # Allowed requests are in the access log of the gateway.
             logging_filter={
                 "DefaultBehavior": "DROP",
                 "Filters": [
@@ -102,12 +102,12 @@ class Waf(Construct):
 
 
 def _rate(priority: int, limit: int) -> wafv2.CfnWebACL.RuleProperty:
-    """Refuse what is more than so many requests of one address in five minutes."""
+    """Return a rule that blocks an address above `limit` requests in five minutes."""
     return wafv2.CfnWebACL.RuleProperty(
         name="RateOfOneAddress",
         priority=priority,
         action=wafv2.CfnWebACL.RuleActionProperty(block={}),
-        visibility_config=_visible("RateOfOneAddress"),
+        visibility_config=_visibility("RateOfOneAddress"),
         statement=wafv2.CfnWebACL.StatementProperty(
             rate_based_statement=wafv2.CfnWebACL.RateBasedStatementProperty(
                 aggregate_key_type="IP", limit=limit, evaluation_window_sec=_WINDOW
@@ -117,12 +117,12 @@ def _rate(priority: int, limit: int) -> wafv2.CfnWebACL.RuleProperty:
 
 
 def _managed(priority: int, name: str, *, only_counted: Iterable[str] = ()) -> wafv2.CfnWebACL.RuleProperty:
-    """A group of rules that AWS keeps."""
+    """Return an AWS managed rule group."""
     return wafv2.CfnWebACL.RuleProperty(
         name=name,
         priority=priority,
         override_action=wafv2.CfnWebACL.OverrideActionProperty(none={}),
-        visibility_config=_visible(name),
+        visibility_config=_visibility(name),
         statement=wafv2.CfnWebACL.StatementProperty(
             managed_rule_group_statement=wafv2.CfnWebACL.ManagedRuleGroupStatementProperty(
                 vendor_name="AWS",
@@ -139,8 +139,8 @@ def _managed(priority: int, name: str, *, only_counted: Iterable[str] = ()) -> w
     )
 
 
-def _visible(name: str) -> wafv2.CfnWebACL.VisibilityConfigProperty:
-    """Counted by CloudWatch; no samples are kept, which hold whole requests with the keys of callers."""
+def _visibility(name: str) -> wafv2.CfnWebACL.VisibilityConfigProperty:
+    """Return metrics without samples: samples hold whole requests with API keys."""
     return wafv2.CfnWebACL.VisibilityConfigProperty(
         cloud_watch_metrics_enabled=True, metric_name=name, sampled_requests_enabled=False
     )

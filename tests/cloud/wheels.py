@@ -1,10 +1,26 @@
-"""Wheels of nothing, so that pip and uv are really asked, and without a network."""
+"""Locks, and tiny wheels that let tests run pip and uv without a network."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from zipfile import ZipFile
+
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[2]
+
+
+def read_lock(name: str) -> dict[str, tuple[str, set[str]]]:
+    """Return version and hashes by canonical name from locks/<name>.txt; fail at a line that pins no version."""
+    text = (ROOT / f"locks/{name}.txt").read_text().replace(" \\\n", " ")
+    pins: dict[str, tuple[str, set[str]]] = {}
+    for line in filter(lambda line: not line.startswith("#"), text.splitlines()):
+        match = re.fullmatch(r"([\w.-]+)==(\S+)((?: +--hash=sha256:[0-9a-f]{64})*)", line)
+        assert match, f"{line!r} does not pin one version"
+        pins[str(canonicalize_name(match[1]))] = match[2], set(match[3].split())
+    return pins
 
 
 def write_wheel(folder: Path, name: str, version: str, platform: str, *, requires: str | None = None) -> str:

@@ -1,4 +1,4 @@
-"""An AWS account for deploys: moto, with Service Quotas beside it."""
+"""Fake AWS account for deploys: moto, and Service Quotas."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cloud.moto_server import serving_moto
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
-from infra.standing import Environment
+from infra.existing_stack import Environment
 
 ACCOUNT = "123456789012"
 REGION = "eu-central-1"
@@ -25,13 +25,13 @@ Quotas = Mapping[str, float]
 
 
 def _quota(code: str, value: float) -> dict[str, Any]:
-    """A quota whose code is its name, unless it is one of Lambda's."""
+    """Return a quota named by its code."""
     return {"QuotaCode": code, "QuotaName": code, "Value": value}
 
 
 @contextmanager
 def serving_quotas(applied: Quotas, defaults: Quotas) -> Iterator[str]:
-    """Service Quotas; gives the address. Without any quota it refuses, as an account without the permission is."""
+    """Serve Service Quotas and yield the address; without quotas, deny access."""
 
     @Request.application
     def app(request: Request) -> Response:
@@ -63,7 +63,7 @@ def serving_quotas(applied: Quotas, defaults: Quotas) -> Iterator[str]:
 def an_account(
     monkeypatch: pytest.MonkeyPatch, quotas: Quotas = GENEROUS, defaults: Quotas | None = None
 ) -> Iterator[Environment]:
-    """An empty account that boto3 is logged in to."""
+    """Yield an empty account with credentials in the environment."""
     with serving_moto() as moto, serving_quotas(quotas, defaults or {}) as service_quotas:
         for name, value in {
             "AWS_ACCESS_KEY_ID": "testing",

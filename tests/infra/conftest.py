@@ -1,4 +1,4 @@
-"""Stages as CloudFormation would get them: those of cdk.json, one that has everything, and one that has the least."""
+"""Synthesized stages: those of cdk.json, one with every feature, and one with the fewest."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ STAGES: Final = {**read_context()["stages"], "everything": EVERYTHING, "least": 
 
 @dataclass(frozen=True, kw_only=True)
 class Synthesized:
-    """The stack of a stage.
+    """Synthesized stack of a stage.
 
     Attributes:
-        settings: What it was made from.
-        template: What CloudFormation gets.
-        warnings: What the CDK has to say against it.
-        folder: Where it was written, with what is to be uploaded.
+        settings: Its settings.
+        template: CloudFormation template.
+        warnings: Warnings and errors of the CDK.
+        folder: Cloud assembly.
     """
 
     settings: StageSettings
@@ -54,23 +54,23 @@ class Synthesized:
     folder: str
 
     def all(self, kind: str) -> dict[str, Properties]:
-        """The properties of every resource of a type, by logical id."""
+        """Return the properties of all resources of a type by logical id."""
         found = self.template["Resources"].items()
         return {name: each.get("Properties", {}) for name, each in found if each["Type"] == f"AWS::{kind}"}
 
     def one(self, kind: str, starts: str = "") -> Properties:
-        """The properties of the only resource of a type whose logical id starts so."""
+        """Return the properties of the only resource of a type with a logical id prefix."""
         (properties,) = (each for name, each in self.all(kind).items() if name.startswith(starts))
         return properties
 
     @property
     def functions(self) -> dict[str, Properties]:
-        """Our own Lambda functions, by their folder: the CDK brings one of its own to empty buckets."""
+        """Lambda functions by folder, without custom resource handlers of the CDK."""
         return {key.lower(): self.one("Lambda::Function", key) for key in ("Api", "Painter", "Settle")}
 
 
 def render(value: Any) -> str:
-    """A value as text, with what CloudFormation puts in as ${Name} or ${Name.Attribute}."""
+    """Return a value as text, with references as ${Name} or ${Name.Attribute}."""
     match value:
         case {"Ref": str(name)}:
             return f"${{{name}}}"
@@ -84,13 +84,13 @@ def render(value: Any) -> str:
 
 
 def as_list(value: Any) -> list[Any]:
-    """What IAM writes as one thing or as a list, as a list."""
+    """Return a value that IAM writes as scalar or list as a list."""
     return value if isinstance(value, list) else [value]
 
 
 @pytest.fixture(scope="session")
 def synthesize(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Synthesized]:
-    """Makes the stack of a stage, once."""
+    """Return a function that synthesizes a stage once."""
 
     @cache
     def make(stage: str) -> Synthesized:
@@ -105,17 +105,17 @@ def synthesize(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Synt
 
 @pytest.fixture(params=list(STAGES))
 def stack(request: pytest.FixtureRequest, synthesize: Callable[[str], Synthesized]) -> Synthesized:
-    """Each of the stages in turn."""
+    """Each stage."""
     return synthesize(request.param)
 
 
 @pytest.fixture
 def everything(synthesize: Callable[[str], Synthesized]) -> Synthesized:
-    """The stage that has all there is."""
+    """Stage with every feature."""
     return synthesize("everything")
 
 
 @pytest.fixture
 def least(synthesize: Callable[[str], Synthesized]) -> Synthesized:
-    """The stage that has what it must."""
+    """Stage with the fewest features."""
     return synthesize("least")

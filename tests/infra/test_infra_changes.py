@@ -120,7 +120,7 @@ def test_stage_in_two_regions_shares_no_name(everything: Synthesized) -> None:
     assert all("BucketName" not in bucket for bucket in everything.all("S3::Bucket").values())
 
 
-def test_refusals_of_cloudformation_are_found(template: Callable[..., Template]) -> None:
+def test_forbidden_changes_are_detected(template: Callable[..., Template]) -> None:
     before = template(EVERYTHING)
     after = copy.deepcopy(before)
     resources = after["Resources"]

@@ -1,4 +1,4 @@
-"""What `make deploy` does in an account: on a first create, after one that failed, and on an update."""
+"""`make deploy`: first create, repetition after a failed create, and update."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from moto.backends import get_backend
 
 from infra.app import make_app
 from infra.deploy import deploy, main
+from infra.existing_stack import Environment
 from infra.preflight import NotReady
 from infra.settings import StageSettings, stage_settings
-from infra.standing import Environment
 
 from .accounts import ACCOUNT, REGION, an_account
 from .conftest import STAGES
@@ -30,7 +30,7 @@ UPDATE = ["deploy", "-c", "stage=mine", "--quiet"]
 
 
 class Cdk:
-    """Stands for the CDK's command line: notes how it was called, and fails at what it is to fail at."""
+    """Fake CDK CLI: records its calls and fails at a given argument."""
 
     def __init__(self, folder: Path):
         self._calls = folder / "calls"
@@ -59,7 +59,7 @@ def cdk(tmp_path: Path) -> Cdk:
 
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Environment]:
-    """An account that is ready for the CDK."""
+    """A bootstrapped account."""
     with an_account(monkeypatch) as environment:
         parameter = "/cdk-bootstrap/hnb659fds/version"
         environment.client("ssm").put_parameter(Name=parameter, Value="30", Type="String")
@@ -67,7 +67,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Environment]:
 
 
 def put_stack(environment: Environment, status: str, *, protected: bool = False, indexes: int = 0) -> None:
-    """Have a stack stand there, in a state of which moto knows no way to."""
+    """Create a stack in a state that moto cannot reach by itself."""
     keys = [{"AttributeName": "a", "KeyType": "HASH"}]
     table = {"GlobalSecondaryIndexes": [{"IndexName": f"i{number}", "KeySchema": keys} for number in range(indexes)]}
     resources: dict[str, Any] = {"Topic": {"Type": "AWS::SNS::Topic"}}
@@ -88,7 +88,7 @@ def run(settings: StageSettings, environment: Environment, cdk: Cdk) -> int:
     return deploy(settings, environment, [str(cdk.program)], ["--quiet"])
 
 
-def test_first_create_is_protected_once_it_stands(environment: Environment, cdk: Cdk) -> None:
+def test_first_create_is_protected_afterwards(environment: Environment, cdk: Cdk) -> None:
     assert run(KEPT, environment, cdk) == 0
     assert cdk.calls == [FIRST, UPDATE]
 
@@ -98,7 +98,7 @@ def test_stage_without_protection_is_deployed_once(environment: Environment, cdk
     assert cdk.calls == [UPDATE]
 
 
-def test_standing_stack_is_updated_in_one_deploy(environment: Environment, cdk: Cdk) -> None:
+def test_existing_stack_is_updated_in_one_deploy(environment: Environment, cdk: Cdk) -> None:
     put_stack(environment, "UPDATE_ROLLBACK_COMPLETE", protected=True)
     assert run(KEPT, environment, cdk) == 0
     assert cdk.calls == [UPDATE]
@@ -126,13 +126,13 @@ def test_failed_first_create_is_not_protected(
 
 
 @pytest.mark.usefixtures("environment")
-def test_region_is_bootstrapped_where_it_is_not(cdk: Cdk) -> None:
+def test_new_region_is_bootstrapped(cdk: Cdk) -> None:
     elsewhere = Environment(account=ACCOUNT, region="eu-west-1")
     assert run(DISPOSABLE, elsewhere, cdk) == 0
     assert cdk.calls == [["bootstrap", f"aws://{ACCOUNT}/eu-west-1"], UPDATE]
 
 
-def test_old_bootstrap_is_renewed(environment: Environment, cdk: Cdk) -> None:
+def test_outdated_bootstrap_is_upgraded(environment: Environment, cdk: Cdk) -> None:
     parameter = "/cdk-bootstrap/hnb659fds/version"
     environment.client("ssm").put_parameter(Name=parameter, Value="5", Type="String", Overwrite=True)
     assert run(DISPOSABLE, environment, cdk) == 0
@@ -153,7 +153,7 @@ def test_two_index_changes_at_once_are_refused(environment: Environment, cdk: Cd
     assert cdk.calls == []
 
 
-def test_shortage_ends_the_deploy_before_anything_is_made(
+def test_quota_shortage_fails_before_any_change(
     monkeypatch: pytest.MonkeyPatch, cdk: Cdk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "npx").symlink_to(cdk.program)
@@ -177,8 +177,8 @@ def of_type(template: dict[str, Any], kind: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("stage", ["everything", "least"])
-def test_nothing_of_a_first_create_withstands_its_rollback(tmp_path: Path, stage: str) -> None:
-    assembly = make_app(stage_settings(STAGES, stage), str(tmp_path), is_standing=False).synth()
+def test_first_create_can_be_rolled_back_completely(tmp_path: Path, stage: str) -> None:
+    assembly = make_app(stage_settings(STAGES, stage), str(tmp_path), exists=False).synth()
     (stack,) = assembly.stacks
     assert not stack.termination_protection
     kept = {

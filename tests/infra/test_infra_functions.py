@@ -45,7 +45,7 @@ def painter_roles(stack: Synthesized) -> list[Properties]:
     return [*roles, *(role for name, role in stack.all("IAM::Role").items() if name.startswith("Gpu"))]
 
 
-def test_every_function_is_traced_and_writes_to_a_log_that_ends(stack: Synthesized) -> None:
+def test_function_is_traced_and_has_log_retention(stack: Synthesized) -> None:
     # The CDK brings one more, to empty the buckets of a stage that goes.
     assert len([name for name in stack.all("Lambda::Function") if not name.startswith("Custom")]) == len(MODELS)
     for function in stack.functions.values():
@@ -56,14 +56,14 @@ def test_every_function_is_traced_and_writes_to_a_log_that_ends(stack: Synthesiz
         assert function["MemorySize"] >= 512
 
 
-def test_every_function_logs_into_a_group_that_ends(stack: Synthesized) -> None:
+def test_function_log_group_has_retention(stack: Synthesized) -> None:
     """Those that the CDK brings to empty buckets, too."""
     groups = stack.all("Logs::LogGroup")
     for function in stack.all("Lambda::Function").values():
         assert groups[function["LoggingConfig"]["LogGroup"]["Ref"]]["RetentionInDays"] == stack.settings.log_days
 
 
-def test_every_log_ends(stack: Synthesized) -> None:
+def test_every_log_group_has_retention(stack: Synthesized) -> None:
     groups = stack.all("Logs::LogGroup")
     assert {group.get("RetentionInDays") for group in groups.values()} == {stack.settings.log_days}
     names = [render(group.get("LogGroupName", "")) for group in groups.values()]
@@ -78,7 +78,7 @@ def test_every_log_ends(stack: Synthesized) -> None:
         assert f"/aws/sagemaker/Endpoints/{stack.settings.endpoint_name}" in names
 
 
-def test_every_role_names_its_actions_and_resources(stack: Synthesized) -> None:
+def test_role_names_actions_and_resources(stack: Synthesized) -> None:
     for role in painter_roles(stack):
         assert "ManagedPolicyArns" not in role
         for actions, resources in statements(role):
@@ -90,14 +90,14 @@ def test_every_role_names_its_actions_and_resources(stack: Synthesized) -> None:
                 assert all(re.fullmatch(r"[^*]+|\$\{Storage\w+\.Arn\}/\w+/\*", resource) for resource in resources)
 
 
-def test_a_role_is_that_of_one_function_and_nothing_else_may_be_added_to_it(stack: Synthesized) -> None:
+def test_role_belongs_to_one_function_and_is_fixed(stack: Synthesized) -> None:
     used = [function["Role"]["Fn::GetAtt"][0] for function in stack.functions.values()]
     assert len(set(used)) == len(used)
     attached = [render(role) for policy in stack.all("IAM::Policy").values() for role in policy["Roles"]]
     assert not {f"${{{name}}}" for name in used} & set(attached)
 
 
-def test_painters_cannot_touch_uploads_or_the_secret(stack: Synthesized) -> None:
+def test_painter_has_no_access_to_uploads_or_secret(stack: Synthesized) -> None:
     for name, role in stack.all("IAM::Role").items():
         if name.startswith(("Painter", "Gpu")):
             named = json.dumps(role["Policies"])
@@ -110,7 +110,7 @@ def environment(properties: Properties) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_the_environment_of_a_function_is_what_its_settings_read(
+def test_function_environment_matches_its_settings(
     stack: Synthesized, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = environment(stack.functions[name])
@@ -134,20 +134,18 @@ def test_the_environment_of_a_function_is_what_its_settings_read(
         assert settings.model_dump()["webhook_secret_id"].startswith("${JobsWebhookSecret")
 
 
-def test_the_margin_of_painters_is_the_one_that_is_reckoned_with() -> None:
+def test_painter_margin_matches_the_service() -> None:
     assert PainterSettings.model_fields["painter_margin"].default == PAINTER_MARGIN
 
 
-def test_the_container_on_sagemaker_is_told_what_its_settings_read(
-    everything: Synthesized, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sagemaker_environment_matches_its_settings(everything: Synthesized, monkeypatch: pytest.MonkeyPatch) -> None:
     container = everything.one("SageMaker::Model")["PrimaryContainer"]
     for variable, value in container["Environment"].items():
         monkeypatch.setenv(variable, render(value))
     assert PainterSettings().endpoint_name == everything.settings.endpoint_name
 
 
-def test_handlers_are_where_the_functions_look_for_them(stack: Synthesized) -> None:
+def test_handler_of_each_function_exists(stack: Synthesized) -> None:
     handlers = {function["Handler"] for function in stack.functions.values() if "Handler" in function}
     assert handlers == {"stylizer_api.lambda_handler.handler", "stylizer_reconciler.lambda_handler.handler"}
     for handler in handlers:
@@ -162,7 +160,7 @@ def images(stack: Synthesized) -> dict[str, dict[str, Any]]:
     return {image["source"]["dockerBuildTarget"]: image["source"] for image in assets["dockerImages"].values()}
 
 
-def test_images_are_built_from_a_context_that_has_what_their_dockerfile_copies(stack: Synthesized) -> None:
+def test_image_context_has_what_the_dockerfile_copies(stack: Synthesized) -> None:
     found = images(stack)
     assert set(found) == {"lambda", "sagemaker"} if stack.settings.gpu else {"lambda"}
     for target, source in found.items():
@@ -173,7 +171,7 @@ def test_images_are_built_from_a_context_that_has_what_their_dockerfile_copies(s
             assert all(list(context.glob(pattern)) for pattern in copied.split())
 
 
-def test_images_are_for_the_processors_that_run_them(stack: Synthesized) -> None:
+def test_image_platform_matches_the_architecture(stack: Synthesized) -> None:
     machine = {"arm64": "linux/arm64", "x86_64": "linux/amd64"}[stack.settings.architecture]
     for target, source in images(stack).items():
         assert source["platform"] == ("linux/amd64" if target == "sagemaker" else machine)
@@ -185,7 +183,7 @@ def test_images_are_for_the_processors_that_run_them(stack: Synthesized) -> None
         assert arguments == (for_lambda if target == "lambda" else {})
 
 
-def test_address_of_the_index_does_not_name_the_image(tmp_path: Path) -> None:
+def test_index_address_does_not_change_the_image_hash(tmp_path: Path) -> None:
     """A mirror must not have every painter deployed again."""
 
     def names(place: str, **stage: Any) -> set[str]:
@@ -199,11 +197,11 @@ def test_address_of_the_index_does_not_name_the_image(tmp_path: Path) -> None:
     assert not first & names("c", vgg19=True)
 
 
-def test_sagemaker_gets_a_docker_manifest(everything: Synthesized) -> None:
+def test_sagemaker_image_is_a_docker_manifest(everything: Synthesized) -> None:
     assert images(everything)["sagemaker"]["dockerOutputs"] == ["type=docker"]
 
 
-def test_the_endpoint_goes_to_zero_and_comes_back_from_it_by_two_policies(everything: Synthesized) -> None:
+def test_endpoint_scales_to_zero_and_back(everything: Synthesized) -> None:
     target = everything.one("ApplicationAutoScaling::ScalableTarget")
     assert (target["MinCapacity"], target["MaxCapacity"]) == (0, everything.settings.gpu_max_instances)
     variant = everything.one("SageMaker::EndpointConfig")["ProductionVariants"][0]["VariantName"]
@@ -222,7 +220,7 @@ def test_the_endpoint_goes_to_zero_and_comes_back_from_it_by_two_policies(everyt
         assert dimensions == [{"Name": "EndpointName", "Value": everything.settings.endpoint_name}]
 
 
-def test_settle_hears_of_both_ends_of_an_invocation(everything: Synthesized) -> None:
+def test_settle_subscribes_to_success_and_error_topics(everything: Synthesized) -> None:
     config = everything.one("SageMaker::EndpointConfig")["AsyncInferenceConfig"]
     told = config["OutputConfig"]["NotificationConfig"]
     heard = [each["TopicArn"] for each in everything.all("SNS::Subscription").values() if each["Protocol"] == "lambda"]
@@ -235,5 +233,5 @@ def test_topics_are_encrypted(stack: Synthesized) -> None:
     assert all("KmsMasterKeyId" in topic for topic in stack.all("SNS::Topic").values())
 
 
-def test_a_stage_without_a_gpu_has_nothing_of_sagemaker(least: Synthesized) -> None:
+def test_stage_without_gpu_has_no_sagemaker_resources(least: Synthesized) -> None:
     assert "sagemaker" not in json.dumps({**least.template["Resources"]}).lower().replace('"sagemaker/"', "")

@@ -40,7 +40,7 @@ def calls(stack: Synthesized) -> dict[tuple[str, str], Properties]:
     return {(method["HttpMethod"], path(method["ResourceId"]) or "/"): method for method in methods}
 
 
-def test_the_calls_are_those_of_the_contract_and_the_pages(stack: Synthesized, tmp_path: Path) -> None:
+def test_routes_match_contract_and_pages(stack: Synthesized, tmp_path: Path) -> None:
     with closing(open_local(Settings(data_dir=tmp_path))) as local:
         contract = create_app(local.service, identify=str).openapi()["paths"]
     described = {(method.upper(), path) for path, operations in contract.items() for method in operations}
@@ -58,13 +58,13 @@ def test_only_get_and_post_reach_the_function(stack: Synthesized) -> None:
             assert (verb, method["Integration"]["Type"]) == ("OPTIONS", "MOCK")
 
 
-def test_every_call_of_the_api_needs_a_key_and_pages_do_not(stack: Synthesized) -> None:
+def test_api_routes_need_a_key_and_pages_do_not(stack: Synthesized) -> None:
     for (verb, path), method in calls(stack).items():
         if verb != "OPTIONS":
             assert method["ApiKeyRequired"] is path.startswith("/v1/")
 
 
-def test_browsers_are_answered_where_other_origins_are_allowed(stack: Synthesized) -> None:
+def test_preflight_exists_where_origins_are_allowed(stack: Synthesized) -> None:
     asked = {path: method for (verb, path), method in calls(stack).items() if verb == "OPTIONS"}
     if not stack.settings.allowed_origins:
         assert not asked
@@ -84,13 +84,13 @@ def test_browsers_are_answered_where_other_origins_are_allowed(stack: Synthesize
         assert all(origin in str(answer["ResponseTemplates"]) for origin in stack.settings.allowed_origins[1:])
 
 
-def test_the_gateway_knows_each_kind_of_answer_that_is_given_words() -> None:
+def test_gateway_response_types_exist() -> None:
     names = [name for name in dir(ResponseType) if name.isupper()]
     known = {getattr(ResponseType, name).response_type for name in names}
     assert {response.kind for response in GATEWAY_RESPONSES} <= known
 
 
-def test_what_the_gateway_says_by_itself_is_a_problem_of_a_known_type(stack: Synthesized) -> None:
+def test_gateway_response_is_a_known_problem(stack: Synthesized) -> None:
     responses = stack.all("ApiGateway::GatewayResponse").values()
     assert {response["ResponseType"] for response in responses} == {each.kind for each in GATEWAY_RESPONSES}
     assert {"DEFAULT_4XX", "DEFAULT_5XX"} <= {response["ResponseType"] for response in responses}
@@ -107,18 +107,18 @@ def test_what_the_gateway_says_by_itself_is_a_problem_of_a_known_type(stack: Syn
         assert ("Access-Control-Allow-Origin" in headers) is bool(stack.settings.allowed_origins)
 
 
-def test_waiting_is_told_wherever_it_helps() -> None:
+def test_retryable_gateway_responses_have_retry_after() -> None:
     told = {each.kind for each in GATEWAY_RESPONSES if "Retry-After" in each.headers}
     assert told == {each.kind for each in GATEWAY_RESPONSES if each.status in (429, 503, 504)}
 
 
-def test_a_request_that_is_too_long_is_told_of_uploads_and_of_the_limit_of_forms() -> None:
+def test_too_large_request_names_uploads_and_form_limit() -> None:
     (response,) = (each for each in GATEWAY_RESPONSES if each.kind == "REQUEST_TOO_LARGE")
     assert "POST /v1/uploads" in response.detail
     assert response.allowed == f"{ApiSettings.model_fields['form_bytes'].default} bytes"
 
 
-def test_all_calls_are_throttled_and_traced_and_leave_a_line_that_a_program_can_read(stack: Synthesized) -> None:
+def test_stage_is_throttled_traced_and_logs_json(stack: Synthesized) -> None:
     stage = stack.one("ApiGateway::Stage")
     (settings,) = stage["MethodSettings"]
     assert (settings["HttpMethod"], settings["ResourcePath"]) == ("*", "/*")
@@ -131,7 +131,7 @@ def test_all_calls_are_throttled_and_traced_and_leave_a_line_that_a_program_can_
     assert not any("header" in str(value).lower() or "querystring" in str(value).lower() for value in line.values())
 
 
-def test_a_key_has_its_own_rate_and_quota(stack: Synthesized) -> None:
+def test_usage_plan_has_rate_and_quota_per_key(stack: Synthesized) -> None:
     plan = stack.one("ApiGateway::UsagePlan")
     assert plan["Throttle"] == {
         "RateLimit": stack.settings.key_rate_limit,
@@ -141,18 +141,18 @@ def test_a_key_has_its_own_rate_and_quota(stack: Synthesized) -> None:
     assert stack.one("ApiGateway::UsagePlanKey")["UsagePlanId"]["Ref"] in stack.all("ApiGateway::UsagePlan")
 
 
-def test_pictures_pass_as_they_are(stack: Synthesized) -> None:
+def test_binary_bodies_pass_unchanged(stack: Synthesized) -> None:
     assert stack.one("ApiGateway::RestApi")["BinaryMediaTypes"] == ["*/*"]
 
 
-def test_only_the_gateway_of_the_stage_may_call_the_function(stack: Synthesized) -> None:
+def test_only_the_stage_gateway_may_invoke_the_function(stack: Synthesized) -> None:
     (permission,) = (
         each for each in stack.all("Lambda::Permission").values() if each["Principal"] == "apigateway.amazonaws.com"
     )
     assert "${GatewayRestApi" in render(permission["SourceArn"])
 
 
-def test_a_domain_is_served_where_there_is_one(everything: Synthesized, least: Synthesized) -> None:
+def test_custom_domain_is_mapped(everything: Synthesized, least: Synthesized) -> None:
     domain = everything.one("ApiGateway::DomainName")
     assert domain["DomainName"] == everything.settings.domain_name
     assert domain["RegionalCertificateArn"] == everything.settings.certificate_arn
@@ -161,7 +161,7 @@ def test_a_domain_is_served_where_there_is_one(everything: Synthesized, least: S
     assert not least.all("ApiGateway::DomainName")
 
 
-def test_the_role_by_which_gateways_write_logs_stays_for_other_stages(stack: Synthesized) -> None:
+def test_gateway_logging_role_is_retained(stack: Synthesized) -> None:
     resources = stack.template["Resources"].values()
     account = next(each for each in resources if each["Type"] == "AWS::ApiGateway::Account")
     role = stack.template["Resources"][account["Properties"]["CloudWatchRoleArn"]["Fn::GetAtt"][0]]

@@ -1,178 +1,160 @@
-"""The locks of what is deployed: that they hold what is deployed, all of it and nothing else, and how they are made."""
+"""The locks hold what is deployed, all of it and nothing else, and `make licenses` and `make sbom` cover them."""
 
 from __future__ import annotations
 
-import hashlib
+import json
 import re
-from importlib.metadata import distribution
+import shutil
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import distribution, files
 from pathlib import Path
 
 import pytest
-from cloud.wheels import write_wheel
+from cloud.wheels import read_lock
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from infra import locks
-from infra.bundles import ROOT, read_extra
-from infra.wheels import MACHINES, applies
+from infra.bundles import MACHINES, PYTHON, ROOT
 
 LOCKS = ["layer", "painter", "torch-cpu", "torch-cuda", "vgg19"]
 CONSTRAINTS = {
     str(canonicalize_name(name)): version
     for name, _, version in (line.partition("==") for line in (ROOT / "constraints.txt").read_text().split())
 }
-PYPROJECT = """
-[project]
-name = "house"
-dependencies = ["torch==2.13.0"]
-optional-dependencies.layer = ["easel>=1"]
-optional-dependencies.painter = ["easel>=1"]
-optional-dependencies.vgg19 = ["varnish"]
-"""
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
-def needed(requirements: list[str], architecture: str) -> set[str]:
-    """The names of what requirements come to on Lambda, as the metadata of what is installed here says."""
+def extra(name: str) -> list[str]:
+    """Return the requirements of an extra, with those of the extras it includes."""
+    found: list[str] = []
+    for text in PROJECT["optional-dependencies"][name]:
+        requirement = Requirement(text)
+        inner = requirement.extras if requirement.name == PROJECT["name"] else ()
+        found += [each for included in inner for each in extra(included)] if inner else [text]
+    return found
+
+
+def resolve(requirements: list[str], machine: str) -> set[str]:
+    """Return the names that requirements resolve to on Lambda, by the metadata of the installed packages."""
+    lambda_ = {"python_version": PYTHON, "sys_platform": "linux", "platform_machine": machine}
     waiting, done = [Requirement(text) for text in requirements], dict[str, None]()
     while waiting:
         requirement = waiting.pop()
         if str(requirement) not in done:
             done[str(requirement)] = None
-            inner = [Requirement(text) for text in distribution(requirement.name).requires or []]
-            waiting += [each for each in inner if applies(each, requirement.extras, architecture)]
+            for each in map(Requirement, distribution(requirement.name).requires or []):
+                extras = ("", *requirement.extras)
+                if not each.marker or any(each.marker.evaluate(lambda_ | {"extra": name}) for name in extras):
+                    waiting.append(each)
     return {str(canonicalize_name(Requirement(text).name)) for text in done}
 
 
-def test_there_are_these_locks_and_the_images_and_the_layer_use_them() -> None:
+def test_every_lock_is_known() -> None:
     assert sorted(path.stem for path in (ROOT / "locks").glob("*")) == LOCKS
 
 
 @pytest.mark.parametrize("name", LOCKS)
-def test_a_lock_names_no_place_that_files_come_from(name: str) -> None:
+def test_lock_names_no_index(name: str) -> None:
     text = (ROOT / f"locks/{name}.txt").read_text().replace("TORCH_CPU_INDEX=https://...", "")
     assert not re.search(r"://|--\w*index|--find-links|--trusted-host| @ |# via", text)
 
 
 @pytest.mark.parametrize("name", LOCKS)
-def test_a_lock_holds_the_versions_that_were_tested_each_with_its_hashes(name: str) -> None:
-    for distribution_name, pin in locks.read(name).items():
-        of_cuda = name == "torch-cuda" and re.fullmatch("triton|(cuda|nvidia)-.*", distribution_name)
-        # What only a GPU needs is installed on no machine that tests: torch says which version it wants.
-        assert of_cuda or pin.version.removesuffix("+cpu") == CONSTRAINTS[distribution_name]
-        assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", each) for each in pin.hashes)
-        assert pin.hashes or (name, distribution_name) == ("torch-cpu", "torch")
+def test_lock_pins_tested_versions_with_hashes(name: str) -> None:
+    for package, (version, hashes) in read_lock(name).items():
+        # CUDA's packages are installed on no machine that tests: torch's metadata pins their versions.
+        is_cuda = name == "torch-cuda" and re.fullmatch("triton|(cuda|nvidia)-.*", package)
+        assert is_cuda or version.removesuffix("+cpu") == CONSTRAINTS[package]
+        assert hashes or (name, package) == ("torch-cpu", "torch")
 
 
-@pytest.mark.parametrize("architecture", MACHINES)
-def test_locks_hold_what_their_requirements_come_to_and_nothing_else(architecture: str) -> None:
-    assert set(locks.read("layer")) == needed(read_extra(ROOT, "layer"), architecture)
-    painter = needed([*locks.core_requirements(), *read_extra(ROOT, "painter")], architecture)
-    assert set(locks.read("painter")) == painter - {"torch"}
-    assert set(locks.read("vgg19")) == {"torchvision"}
+@pytest.mark.parametrize("machine", MACHINES.values())
+def test_locks_match_requirements(machine: str) -> None:
+    assert set(read_lock("layer")) == resolve(extra("layer"), machine)
+    painter = resolve([*PROJECT["dependencies"], *extra("painter")], machine)
+    assert set(read_lock("painter")) == painter - {"torch"}
+    assert set(read_lock("vgg19")) == {"torchvision"}
+    locked = {name: version for lock in LOCKS for name, (version, _) in read_lock(lock).items()}
+    for requirement in map(Requirement, [*PROJECT["dependencies"], *extra("layer"), *extra("painter")]):
+        assert requirement.specifier.contains(locked[canonicalize_name(requirement.name)])
 
 
-def test_both_builds_of_torch_are_of_the_version_that_the_project_asks_for() -> None:
-    assert locks.read("torch-cuda")["torch"].version == locks.torch_version()
-    assert {name: pin.version for name, pin in locks.read("torch-cpu").items()} == {
-        "torch": f"{locks.torch_version()}+cpu"
+def test_both_torch_builds_have_the_required_version() -> None:
+    (required,) = [text.partition("==")[2] for text in PROJECT["dependencies"] if text.startswith("torch==")]
+    assert read_lock("torch-cuda")["torch"][0] == required
+    assert {name: pin[0] for name, pin in read_lock("torch-cpu").items()} == {"torch": f"{required}+cpu"}
+
+
+def test_service_and_core_list_pillow_alike() -> None:
+    core = {text for text in PROJECT["dependencies"] if text.startswith("pillow")}
+    assert core == {text for text in extra("layer") if text.startswith("pillow")}
+
+
+def make(target: str, folder: Path, *variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a target of the Makefile in a copy of what it reads."""
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, folder)
+    shutil.copytree(ROOT / "locks", folder / "locks", dirs_exist_ok=True)
+    arguments = [target, "-o", ".venv/.dev", f"BIN={Path(sys.executable).parent}", *variables]
+    return subprocess.run(["make", *arguments], cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_licenses_covers_every_locked_package(tmp_path: Path) -> None:
+    done = make("licenses", tmp_path)
+    assert done.returncode == 0, done.stderr
+    table = done.stdout.partition("Name ")[2].splitlines()[1:]
+    listed = {str(canonicalize_name(line.split()[0])) for line in table if line.strip()}
+    assert listed == {*read_lock("layer"), *read_lock("painter"), "torch"}
+
+
+def test_license_that_is_not_allowed_fails(tmp_path: Path) -> None:
+    done = make("licenses", tmp_path)
+    assert done.returncode == 0
+    project = tmp_path / "pyproject.toml"
+    shutil.copy(project, tmp_path / "strict.toml")
+    text = project.read_text()
+    assert ";PSF-2.0" in text
+    # The Makefile reads pyproject.toml of its folder, which `make` above would overwrite.
+    project.write_text(text.replace(";PSF-2.0", ""))
+    command = ["make", "licenses", "-o", ".venv/.dev", f"BIN={Path(sys.executable).parent}"]
+    refused = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert refused.returncode != 0
+    assert "license PSF-2.0 not in allow-only" in refused.stderr + refused.stdout
+
+
+def test_pillow_heif_bundles_the_documented_libraries() -> None:
+    (bundled,) = (file for file in files("pillow-heif") or [] if file.name == "LICENSES_bundled.txt")
+    text = bundled.read_text()
+    for library, terms in {"libheif": "LGPLv3", "libde265": "LGPLv3", "x265": "GPLv2"}.items():
+        assert f"Name: {library}\nLicense: {terms}\n" in text
+
+
+def test_sbom_lists_every_locked_package_with_hashes(tmp_path: Path) -> None:
+    done = make("sbom", tmp_path)
+    assert done.returncode == 0, done.stderr
+    deployables = {
+        "layer": ["layer"],
+        "painter-lambda": ["painter", "torch-cpu"],
+        "painter-sagemaker": ["painter", "torch-cuda"],
     }
+    for deployable, names in deployables.items():
+        pins = {name: pin for lock in names for name, pin in read_lock(lock).items()}
+        bill = json.loads((tmp_path / f"build/sbom/{deployable}.cdx.json").read_text())
+        assert {each["name"]: each["version"] for each in bill["components"]} == {
+            name: version for name, (version, _) in pins.items()
+        }
+        for component in bill["components"]:
+            references = component.get("externalReferences", ())
+            hashes = {mark["content"] for reference in references for mark in reference.get("hashes", ())}
+            assert {f"--hash=sha256:{each}" for each in hashes} == pins[component["name"]][1]
 
 
-@pytest.mark.parametrize(
-    "line", ["easel>=1", "easel", "easel==1.0 --hash=md5:12", "--index-url https://x.test", "easel @ https://x.test"]
-)
-def test_a_line_that_pins_nothing_is_refused(line: str) -> None:
-    with pytest.raises(locks.LockError, match=re.escape(line)):
-        locks.parse(f"# A comment.\n{line}\n")
-
-
-# Made by uv itself, from an index of files.
-
-
-class Index:
-    """A package index that is a folder."""
-
-    def __init__(self, folder: Path, *, with_hashes: bool = True):
-        self.folder, self.with_hashes = folder, with_hashes
-
-    @property
-    def url(self) -> str:
-        return self.folder.as_uri()
-
-    def add(self, name: str, version: str, *, requires: str | None = None) -> str:
-        """Have it offer one more wheel; gives its hash."""
-        folder = self.folder / name
-        folder.mkdir(parents=True, exist_ok=True)
-        mark = write_wheel(folder, name.replace("-", "_"), version, "any", requires=requires).removeprefix("--hash=")
-        hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("*.whl"))}
-        fragments = {file: f"#sha256={digest}" if self.with_hashes else "" for file, digest in hashes.items()}
-        links = [f'<a href="{file}{fragment}">{file}</a>' for file, fragment in fragments.items()]
-        (folder / "index.html").write_text("\n".join(links))
-        return mark
-
-
-@pytest.fixture
-def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Index:
-    """All that uv can find."""
-    made = Index(tmp_path / "index")
-    for name in ("UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_CONFIG_FILE"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in {"DEFAULT_INDEX": made.url, "NO_CONFIG": "1", "NO_CACHE": "1", "OFFLINE": "1"}.items():
-        monkeypatch.setenv(f"UV_{name}", value)
-    return made
-
-
-@pytest.fixture
-def project(tmp_path: Path, index: Index) -> Path:
-    for version in ("1.0", "2.0"):
-        index.add("easel", version, requires="varnish")
-    index.add("varnish", "1.0", requires='brush; sys_platform == "win32"')
-    index.add("torch", "2.13.0", requires="nvidia-paint")
-    index.add("nvidia-paint", "1.0")
-    (tmp_path / "pyproject.toml").write_text(PYPROJECT)
-    (tmp_path / "constraints.txt").write_text("easel==1.0\nvarnish==1.0\n")
-    return tmp_path
-
-
-def versions(project: Path, name: str) -> dict[str, str]:
-    return {each: pin.version for each, pin in locks.read(name, root=project).items()}
-
-
-def test_locks_are_written_from_the_project_and_its_constraints(project: Path) -> None:
-    locks.write_all(project, torch_cpu_index=None)
-    assert versions(project, "layer") == versions(project, "painter") == {"easel": "1.0", "varnish": "1.0"}
-    assert versions(project, "torch-cuda") == {"nvidia-paint": "1.0", "torch": "2.13.0"}
-    assert versions(project, "vgg19") == {"varnish": "1.0"}
-    assert locks.read("torch-cpu", root=project) == {"torch": locks.Pin("2.13.0+cpu", frozenset())}
-    assert all(pin.hashes for pin in locks.read("layer", root=project).values())
-
-
-def test_the_hash_of_torchs_build_for_the_cpu_comes_from_the_index_that_is_named_and_is_kept(
-    project: Path, tmp_path: Path
-) -> None:
-    of_cpu = Index(tmp_path / "other")
-    mark = of_cpu.add("torch", "2.13.0+cpu")
-    (project / "locks").mkdir()
-    for index in (of_cpu.url, None):
-        locks.write_torch_cpu(project, index)
-        assert locks.read("torch-cpu", root=project) == {"torch": locks.Pin("2.13.0+cpu", frozenset([mark]))}
-
-
-def test_an_index_that_gives_no_hashes_is_no_help(project: Path, tmp_path: Path) -> None:
-    of_cpu = Index(tmp_path / "other", with_hashes=False)
-    of_cpu.add("torch", "2.13.0+cpu")
-    with pytest.raises(locks.LockError, match=r"no hash of torch 2.13.0\+cpu"):
-        locks.write_torch_cpu(project, of_cpu.url)
-
-
-def test_machines_that_need_different_things_are_not_locked_as_one(project: Path, index: Index) -> None:
-    index.add("easel", "1.0", requires='varnish; platform_machine == "aarch64"')
-    with pytest.raises(locks.LockError, match="aarch64 and x86_64 differ in varnish"):
-        locks.write_all(project, torch_cpu_index=None)
-    assert not (project / "locks").exists()
-
-
-def test_what_cannot_be_locked_is_said(project: Path) -> None:
-    (project / "constraints.txt").write_text("easel==3.0\n")
-    with pytest.raises(locks.LockError, match=r"uv cannot lock(.|\n)*easel==3.0"):
-        locks.write_all(project, torch_cpu_index=None)
+def test_audit_that_cannot_ask_fails(tmp_path: Path) -> None:
+    (tmp_path / "locks").mkdir()
+    done = make("audit", tmp_path, "AUDIT_FLAGS=--osv-url http://127.0.0.1:9/v1/query")
+    assert done.returncode != 0
+    assert "No known vulnerabilities" not in done.stdout + done.stderr
+    for name in ("layer", "painter", "torch-cuda", "vgg19"):
+        assert f"--requirement locks/{name}.txt" in done.stdout

@@ -18,8 +18,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from infra.constructs.environment import METRICS_NAMESPACE
-from infra.constructs.monitoring import GUIDE, OUR_FAULT
-from infra.constructs.waf import ONLY_COUNTED
+from infra.constructs.monitoring import GUIDE, SERVICE_FAULTS
+from infra.constructs.waf import COUNTED_RULES
 from infra.settings import ROOT
 from stylizer.capabilities import METHODS
 from stylizer.options import FeaturesName, MethodName, Quality
@@ -171,7 +171,7 @@ def sections(guide: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-def test_every_alarm_reaches_the_owner_and_leads_to_what_is_to_be_done(everything: Synthesized, guide: str) -> None:
+def test_alarm_notifies_owner_and_links_the_guide(everything: Synthesized, guide: str) -> None:
     found = alarms(everything)
     (topic,) = {render(action) for alarm in found.values() for action in alarm["AlarmActions"]}
     assert topic.strip("${}") in everything.all("SNS::Topic")
@@ -181,25 +181,25 @@ def test_every_alarm_reaches_the_owner_and_leads_to_what_is_to_be_done(everythin
         assert section in sections(guide)
 
 
-def test_every_alarm_of_the_guide_is_one_that_there_is(everything: Synthesized, guide: str) -> None:
+def test_guide_lists_existing_alarms_only(everything: Synthesized, guide: str) -> None:
     chapter = guide.partition("\n## Alarms\n")[2].partition("\n## ")[0]
     named = re.findall(r"^### (.+)$", chapter, flags=re.M)
     assert sorted(f"{OWN}-{name}" for name in named) == sorted(alarms(everything))
 
 
-def test_the_one_alarm_that_is_for_nobody_scales_the_endpoint(everything: Synthesized) -> None:
+def test_alarm_without_notification_scales_the_endpoint(everything: Synthesized) -> None:
     others = [alarm for alarm in everything.all("CloudWatch::Alarm").values() if "AlarmName" not in alarm]
     (policy,) = {render(action) for alarm in others for action in alarm["AlarmActions"]}
     assert policy.strip("${}") in everything.all("ApplicationAutoScaling::ScalingPolicy")
 
 
-def test_only_the_alarm_about_silence_goes_off_when_there_are_no_figures(everything: Synthesized) -> None:
+def test_only_the_silence_alarm_breaches_on_missing_data(everything: Synthesized) -> None:
     missing = {name: alarm["TreatMissingData"] for name, alarm in alarms(everything).items()}
     assert missing.pop(f"{OWN}-settle-is-silent") == "breaching"
     assert set(missing.values()) == {"notBreaching"}
 
 
-def test_alarms_and_dashboard_look_at_what_functions_tell_and_at_all_of_it(
+def test_alarms_and_dashboard_cover_all_emitted_metrics(
     everything: Synthesized, dashboard: dict[str, Any], told: Told
 ) -> None:
     assert own_of_dashboard(dashboard) == told
@@ -207,9 +207,7 @@ def test_alarms_and_dashboard_look_at_what_functions_tell_and_at_all_of_it(
         assert own_of_alarm(alarm) <= told, name
 
 
-def test_the_dashboard_looks_at_the_instances_of_the_endpoint(
-    everything: Synthesized, dashboard: dict[str, Any]
-) -> None:
+def test_dashboard_shows_endpoint_instances(everything: Synthesized, dashboard: dict[str, Any]) -> None:
     (variant,) = everything.one("SageMaker::EndpointConfig")["ProductionVariants"]
     shown = [entry for widget in dashboard["widgets"] for entry in widget["properties"].get("metrics", [])]
     (instances,) = [entry for entry in shown if entry[0] == "/aws/sagemaker/Endpoints"]
@@ -217,18 +215,18 @@ def test_the_dashboard_looks_at_the_instances_of_the_endpoint(
     assert instances[2:6] == ["EndpointName", endpoint, "VariantName", variant["VariantName"]]
 
 
-def test_functions_tell_their_figures_where_the_dashboard_looks_for_them(everything: Synthesized) -> None:
+def test_metrics_namespace_matches_the_dashboard(everything: Synthesized) -> None:
     environments = [function["Environment"]["Variables"] for function in everything.functions.values()]
     environments.append(everything.one("SageMaker::Model")["PrimaryContainer"]["Environment"])
     assert [environment[METRICS_NAMESPACE] for environment in environments] == [OWN] * 4
 
 
-def test_failures_that_wake_the_owner_are_problems_of_jobs_that_no_caller_can_help() -> None:
+def test_service_faults_are_known_job_problems() -> None:
     of_jobs = ("too-slow", "not-painted", "painting-failed", "painter-died", "internal")
-    assert sorted(OUR_FAULT) == sorted(code for code in of_jobs if KINDS[code][0] >= 500)
+    assert sorted(SERVICE_FAULTS) == sorted(code for code in of_jobs if KINDS[code][0] >= 500)
 
 
-def test_alarms_travel_encrypted_and_from_cloudwatch_of_this_account_alone(everything: Synthesized) -> None:
+def test_alarm_topic_is_encrypted_and_account_only(everything: Synthesized) -> None:
     topic = everything.one("SNS::Topic", "Monitoring")
     key = everything.one("KMS::Key", "Monitoring")
     (key_id,) = (name for name in everything.all("KMS::Key") if f"${{{name}.Arn}}" == render(topic["KmsMasterKeyId"]))
@@ -242,12 +240,12 @@ def test_alarms_travel_encrypted_and_from_cloudwatch_of_this_account_alone(every
         assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": everything.settings.account}}
 
 
-def test_the_owner_gets_mail(everything: Synthesized) -> None:
+def test_alarm_email_is_subscribed(everything: Synthesized) -> None:
     mails = [each for each in everything.all("SNS::Subscription").values() if each["Protocol"] == "email"]
     assert [mail["Endpoint"] for mail in mails] == [everything.settings.alarm_email]
 
 
-def test_the_firewall_refuses_floods_and_what_is_known_as_bad_but_no_photos(everything: Synthesized) -> None:
+def test_firewall_blocks_floods_and_bad_input_not_photos(everything: Synthesized) -> None:
     rules = {rule["Name"]: rule for rule in everything.one("WAFv2::WebACL")["Rules"]}
     flood = rules.pop("RateOfOneAddress")
     assert flood["Action"] == {"Block": {}}
@@ -259,7 +257,7 @@ def test_the_firewall_refuses_floods_and_what_is_known_as_bad_but_no_photos(ever
         "AWSManagedRulesKnownBadInputsRuleSet",
     }
     overrides = [each for group in groups.values() for each in group.get("RuleActionOverrides", [])]
-    assert {each["Name"]: each["ActionToUse"] for each in overrides} == {name: {"Count": {}} for name in ONLY_COUNTED}
+    assert {each["Name"]: each["ActionToUse"] for each in overrides} == {name: {"Count": {}} for name in COUNTED_RULES}
     assert [rule["OverrideAction"] for rule in rules.values()] == [{"None": {}}] * 3
 
 
@@ -275,23 +273,23 @@ COMMON_RULES = {
 """AWSManagedRulesCommonRuleSet, as the guide of AWS WAF lists it. An override of another name would do nothing."""
 
 
-def test_firewall_only_counts_what_honest_callers_do(everything: Synthesized) -> None:
+def test_firewall_counts_rules_that_block_legal_requests(everything: Synthesized) -> None:
     rules = {rule["Name"]: rule["Statement"] for rule in everything.one("WAFv2::WebACL")["Rules"]}
     overrides = rules["AWSManagedRulesCommonRuleSet"]["ManagedRuleGroupStatement"]["RuleActionOverrides"]
     counted = {each["Name"] for each in overrides if each["ActionToUse"] == {"Count": {}}}
     # Callers without User-Agent; and bodies, which are pictures, or JSON with a webhook at an IP address.
     assert counted == {"NoUserAgent_HEADER", *(rule for rule in COMMON_RULES if rule.endswith("_BODY"))}
     assert counted <= COMMON_RULES
-    assert all(reason.endswith(".") for reason in ONLY_COUNTED.values())
+    assert all(reason.endswith(".") for reason in COUNTED_RULES.values())
 
 
-def test_the_firewall_stands_before_the_stage_of_the_gateway(everything: Synthesized) -> None:
+def test_firewall_is_associated_with_the_gateway_stage(everything: Synthesized) -> None:
     (stage,) = everything.all("ApiGateway::Stage")
     association = everything.one("WAFv2::WebACLAssociation")
     assert render(association["ResourceArn"]).endswith(f"/stages/${{{stage}}}")
 
 
-def test_the_firewall_writes_its_log_without_keys_of_callers(everything: Synthesized) -> None:
+def test_firewall_log_redacts_keys(everything: Synthesized) -> None:
     logging = everything.one("WAFv2::LoggingConfiguration")
     assert {"SingleHeader": {"Name": "x-api-key"}} in logging["RedactedFields"]
     (destination,) = logging["LogDestinationConfigs"]
@@ -302,26 +300,26 @@ def test_the_firewall_writes_its_log_without_keys_of_callers(everything: Synthes
     assert {each["SampledRequestsEnabled"] for each in visible} == {False}
 
 
-def test_a_stage_without_gpu_firewall_or_mail_has_nothing_of_them(least: Synthesized) -> None:
+def test_least_stage_has_no_gpu_firewall_or_email(least: Synthesized) -> None:
     assert f"{least.settings.name}-gpu-does-not-come" not in alarms(least)
     assert "SageMaker" not in render(least.one("CloudWatch::Dashboard")["DashboardBody"])
     assert least.all("WAFv2::WebACL") == {}
     assert [each for each in least.all("SNS::Subscription").values() if each["Protocol"] == "email"] == []
 
 
-def test_links_within_the_guide_lead_somewhere(guide: str) -> None:
+def test_links_within_the_guide_resolve(guide: str) -> None:
     links = set(re.findall(r"\]\(#([^)]+)\)", guide))
     assert links
     assert links <= sections(guide)
 
 
-def test_make_has_what_the_guide_has_it_do(guide: str) -> None:
+def test_make_targets_of_the_guide_exist(guide: str) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.M))
     named = set(re.findall(r"(?:^|`) *make ([a-z-]+)", guide, flags=re.M))
     assert {"synth", "diff", "deploy", "destroy"} <= named <= targets
 
 
-def test_the_guide_tells_of_every_output_that_the_stack_names(everything: Synthesized, guide: str) -> None:
+def test_guide_lists_every_stack_output(everything: Synthesized, guide: str) -> None:
     outputs = {name for name in everything.template["Outputs"] if not name.startswith("Gateway")}  # the CDK adds one
     table = guide.partition("| output | is |")[2].partition("\n\n")[0]
     named = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
@@ -331,7 +329,7 @@ def test_the_guide_tells_of_every_output_that_the_stack_names(everything: Synthe
     assert asked <= outputs
 
 
-def test_queries_of_the_guide_ask_for_what_is_logged(guide: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_guide_queries_use_logged_fields(guide: str, monkeypatch: pytest.MonkeyPatch) -> None:
     out = io.StringIO()
     monkeypatch.setattr(access_log.log.registered_handler, "stream", out)
     ask_the_api()
@@ -344,7 +342,7 @@ def test_queries_of_the_guide_ask_for_what_is_logged(guide: str, monkeypatch: py
         assert asked <= logged, query
 
 
-def test_the_guide_has_the_sizes_that_painters_are_reckoned_to_manage(guide: str) -> None:
+def test_guide_sizes_match_routing(guide: str) -> None:
     rows = re.findall(r"^\| (\w+)(?: \((\w+)\))? \| (\w+) \| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \|$", guide, flags=re.M)
     written = {(m, f or None, q): [int(size.replace(",", "")) for size in sizes] for m, f, q, *sizes in rows}
     reckoned = {

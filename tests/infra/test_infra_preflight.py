@@ -42,46 +42,46 @@ def install(folder: Path, name: str, text: str) -> None:
     (folder / name).chmod(0o755)
 
 
-def test_a_machine_without_node_is_told_so(tmp_path: Path) -> None:
+def test_missing_node_is_reported(tmp_path: Path) -> None:
     status, told = look("dev", PATH=str(tmp_path))
     assert status == 1
     assert told.startswith("not ready: npx is not found")
 
 
-def test_a_machine_without_docker_is_told_so_only_where_images_are_built(tools: Path) -> None:
+def test_missing_docker_fails_deploy_but_not_diff(tools: Path) -> None:
     assert "docker is not found" in try_to_deploy("dev", PATH=str(tools))[1]
     assert "docker" not in look("dev", PATH=str(tools))[1]
 
 
-def test_a_docker_that_does_not_run_is_told_in_its_own_words(tools: Path) -> None:
+def test_broken_docker_is_reported_with_its_message(tools: Path) -> None:
     install(tools, "docker", "#!/bin/sh\necho 'Cannot connect to the Docker daemon' >&2\nexit 1\n")
     status, told = try_to_deploy("dev", PATH=str(tools))
     assert status == 1
     assert "docker does not work here: Cannot connect to the Docker daemon. The painter's image is built here" in told
 
 
-def test_who_has_not_said_where_torch_for_the_cpu_is_hears_of_it_before_the_image_is_built(tools: Path) -> None:
+def test_missing_torch_index_fails_before_the_build(tools: Path) -> None:
     install(tools, "docker", FOUND)
     status, told = try_to_deploy("dev", PATH=str(tools))
     assert status == 1
     assert "where torch's CPU builds are is not said: make deploy STAGE=dev TORCH_CPU_INDEX=" in told
 
 
-def test_somebody_who_is_not_logged_in_is_told_how(tools: Path) -> None:
+def test_missing_credentials_are_reported(tools: Path) -> None:
     assert "no region is set" in look("dev", PATH=str(tools))[1]
     status, told = look("dev", PATH=str(tools), AWS_REGION="eu-central-1")
     assert status == 1
     assert "no credentials of AWS that work: Unable to locate credentials. Log in to the account" in told
 
 
-def test_a_machine_that_is_ready_is_told_where_the_stage_goes(tools: Path) -> None:
+def test_ready_machine_prints_account_and_region(tools: Path) -> None:
     with serving_moto() as address:
         keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_ENDPOINT_URL": address}
         answer = look("dev", PATH=str(tools), AWS_REGION="eu-central-1", **keys)
     assert answer == (0, "aws://123456789012/eu-central-1\n")
 
 
-def test_a_stage_that_is_not_there_is_told_first() -> None:
+def test_unknown_stage_is_reported_first() -> None:
     assert look("nope", PATH=os.defpath) == (
         1,
         "not ready: there is no stage 'nope' in cdk.json; there are: dev, prod\n",

@@ -22,7 +22,7 @@ def shortages(
         return find_shortages(stage_settings({"mine": stage}, "mine"), environment)
 
 
-def test_new_account_cannot_make_prod_of_cdk_json(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_new_account_lacks_quotas_for_prod(monkeypatch: pytest.MonkeyPatch) -> None:
     found = shortages(monkeypatch, read_context()["stages"]["prod"], NEW_ACCOUNT)
     assert [text.split(" is ")[0] for text in found] == ["painter_concurrency", "painter_memory"]
     assert "painter_memory is 8192; this account has a concurrency of 10" in found[1]
@@ -30,11 +30,11 @@ def test_new_account_cannot_make_prod_of_cdk_json(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("quotas", [NEW_ACCOUNT, GENEROUS])
-def test_every_account_can_make_dev_of_cdk_json(monkeypatch: pytest.MonkeyPatch, quotas: Quotas) -> None:
+def test_new_account_has_quotas_for_dev(monkeypatch: pytest.MonkeyPatch, quotas: Quotas) -> None:
     assert shortages(monkeypatch, read_context()["stages"]["dev"], quotas) == []
 
 
-def test_established_account_can_make_prod(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_established_account_has_quotas_for_prod(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shortages(monkeypatch, read_context()["stages"]["prod"], GENEROUS) == []
 
 
@@ -73,6 +73,6 @@ def test_gpu_type_without_a_quota_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     assert found.startswith("gpu_instance_type is ml.g9.tiny; SageMaker has no quota")
 
 
-def test_refused_question_is_not_a_shortage(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_denied_quota_request_is_not_a_shortage(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UnknownQuotas, match="AccessDenied"):
         shortages(monkeypatch, {}, {})

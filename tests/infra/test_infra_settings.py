@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from infra.settings import ROOT, StageSettings, WrongSettings, read_context, stage_settings
+from infra.settings import ROOT, InvalidSettings, StageSettings, read_context, stage_settings
 
 CERTIFICATE = "arn:aws:acm:eu-central-1:123456789012:certificate/0f2b"
 
@@ -43,26 +43,26 @@ CERTIFICATE = "arn:aws:acm:eu-central-1:123456789012:certificate/0f2b"
         ({"waf_rate_limit": 100}, "waf_rate_limit is given, but waf is false"),
     ],
 )
-def test_a_setting_that_is_wrong_is_named_with_what_came_and_what_is_allowed(given: dict[str, Any], told: str) -> None:
-    with pytest.raises(WrongSettings) as caught:
+def test_invalid_setting_is_named_with_value_and_range(given: dict[str, Any], told: str) -> None:
+    with pytest.raises(InvalidSettings) as caught:
         stage_settings({"mine": given}, "mine")
     assert str(caught.value).startswith("cdk.json, stages.mine:\n")
     assert told in str(caught.value)
 
 
-def test_all_that_is_wrong_is_told_at_once() -> None:
-    with pytest.raises(WrongSettings) as caught:
+def test_all_invalid_settings_are_reported_at_once() -> None:
+    with pytest.raises(InvalidSettings) as caught:
         stage_settings({"mine": {"painter_memory": 1, "painter_timeout": 1, "gpu": "yes"}}, "mine")
     assert len(str(caught.value).splitlines()) == 4
 
 
 @pytest.mark.parametrize("name", ["Prod", "1st", "a stage", "x" * 40])
-def test_a_name_that_cannot_be_part_of_an_address_is_refused(name: str) -> None:
-    with pytest.raises(WrongSettings, match="small letters, digits and hyphens"):
+def test_stage_name_unfit_for_a_url_is_refused(name: str) -> None:
+    with pytest.raises(InvalidSettings, match="small letters, digits and hyphens"):
         stage_settings({name: {}}, name)
 
 
-def test_the_index_of_torch_comes_from_the_stage_and_otherwise_from_the_environment() -> None:
+def test_torch_index_of_stage_precedes_environment() -> None:
     stages = {"mine": {}, "other": {"pip_extra_index_url": "https://other.example/cpu"}}
     for stage, index in (("mine", "https://wheels.example/cpu"), ("other", "https://other.example/cpu")):
         settings = stage_settings(stages, stage, pip_extra_index_url="https://wheels.example/cpu")
@@ -70,25 +70,25 @@ def test_the_index_of_torch_comes_from_the_stage_and_otherwise_from_the_environm
     assert stage_settings(stages, "mine").pip_extra_index_url is None
 
 
-def test_a_stage_of_ones_own_needs_nothing_but_a_name() -> None:
+def test_stage_needs_only_a_name() -> None:
     settings = stage_settings({"mine": {}}, "mine")
     assert settings.name == "image-stylizer-mine"
-    assert settings.is_kept
+    assert settings.retain_data
 
 
-def test_dev_goes_without_a_trace_and_prod_is_kept_and_guarded() -> None:
+def test_dev_is_disposable_and_prod_is_protected() -> None:
     stages = read_context()["stages"]
     assert stage_settings(stages, "dev").removal_policy == "destroy"
     prod = stage_settings(stages, "prod")
     assert (prod.removal_policy, prod.waf, prod.gpu) == ("retain", True, False)
 
 
-def test_every_setting_is_described() -> None:
+def test_every_setting_is_documented() -> None:
     described = {line.split(":")[0].strip() for line in (StageSettings.__doc__ or "").splitlines() if ": " in line}
     assert set(StageSettings.model_fields) <= described
 
 
-def test_a_stage_that_is_not_there_ends_the_synth_with_those_that_are() -> None:
+def test_unknown_stage_fails_synth_and_lists_stages() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "infra.app"],
         cwd=ROOT,

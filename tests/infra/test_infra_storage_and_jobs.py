@@ -37,7 +37,7 @@ def expiry(bucket: Properties, folder: str) -> int | None:
     return next((number for number in days if number), None)
 
 
-def test_every_bucket_is_encrypted_closed_to_the_public_and_refuses_plain_http(stack: Synthesized) -> None:
+def test_bucket_is_encrypted_private_and_https_only(stack: Synthesized) -> None:
     buckets, policies = stack.all("S3::Bucket"), stack.all("S3::BucketPolicy")
     assert len(buckets) == 3
     for name, bucket in buckets.items():
@@ -47,7 +47,7 @@ def test_every_bucket_is_encrypted_closed_to_the_public_and_refuses_plain_http(s
         assert refuses_plain_http(policies, f"${{{name}}}", by="Bucket")
 
 
-def test_every_bucket_keeps_an_access_log_in_one_that_ends_with_the_logs(stack: Synthesized) -> None:
+def test_bucket_access_log_expires_with_the_logs(stack: Synthesized) -> None:
     buckets = stack.all("S3::Bucket")
     (logs,) = (name for name in buckets if "AccessLogs" in name)
     for name, bucket in buckets.items():
@@ -56,7 +56,7 @@ def test_every_bucket_keeps_an_access_log_in_one_that_ends_with_the_logs(stack: 
     assert rules(buckets[logs])[0]["ExpirationInDays"] == stack.settings.log_days
 
 
-def test_files_go_some_time_after_the_sweep_should_have_removed_them_and_styles_never(stack: Synthesized) -> None:
+def test_files_expire_after_retention_and_styles_never(stack: Synthesized) -> None:
     uploads, results = stack.one("S3::Bucket", "StorageUploads"), stack.one("S3::Bucket", "StorageResults")
     assert expiry(uploads, "uploads/") == stack.settings.upload_days + 1
     assert (expiry(results, "jobs/") or 0) > 2 * stack.settings.result_days
@@ -67,7 +67,7 @@ def test_files_go_some_time_after_the_sweep_should_have_removed_them_and_styles_
         assert any("AbortIncompleteMultipartUpload" in rule for rule in rules(bucket))
 
 
-def test_browsers_may_send_files_and_follow_links_from_the_page_and_from_allowed_origins(stack: Synthesized) -> None:
+def test_bucket_cors_allows_page_and_allowed_origins(stack: Synthesized) -> None:
     (upload,) = stack.one("S3::Bucket", "StorageUploads")["CorsConfiguration"]["CorsRules"]
     (result,) = stack.one("S3::Bucket", "StorageResults")["CorsConfiguration"]["CorsRules"]
     others = stack.settings.allowed_origins
@@ -80,7 +80,7 @@ def test_browsers_may_send_files_and_follow_links_from_the_page_and_from_allowed
     assert [render(origin) for origin in result["AllowedOrigins"]] == (["*"] if others else [own])
 
 
-def test_data_outlives_a_stack_that_is_to_be_kept_and_goes_with_one_that_is_not(stack: Synthesized) -> None:
+def test_removal_policy_decides_what_is_retained(stack: Synthesized) -> None:
     kinds = ("AWS::S3::Bucket", "AWS::DynamoDB::GlobalTable", "AWS::SecretsManager::Secret")
     kept = stack.settings.removal_policy == "retain"
     found = [each for each in stack.template["Resources"].values() if each["Type"] in kinds]
@@ -92,7 +92,7 @@ def test_data_outlives_a_stack_that_is_to_be_kept_and_goes_with_one_that_is_not(
     assert replica["DeletionProtectionEnabled"] is kept
 
 
-def test_old_versions_of_what_is_kept_do_not_stay_for_ever(stack: Synthesized) -> None:
+def test_noncurrent_versions_expire(stack: Synthesized) -> None:
     results = stack.one("S3::Bucket", "StorageResults")
     if "VersioningConfiguration" not in results:
         assert stack.settings.removal_policy == "destroy"
@@ -105,7 +105,7 @@ def test_old_versions_of_what_is_kept_do_not_stay_for_ever(stack: Synthesized) -
     assert ends == {"jobs/": 1, "sagemaker/": 1, "styles/": 30}
 
 
-def test_the_table_is_the_one_that_the_service_describes(stack: Synthesized) -> None:
+def test_table_matches_the_service_schema(stack: Synthesized) -> None:
     table = stack.one("DynamoDB::GlobalTable")
     described = schema.table_schema("any")
     assert table["BillingMode"] == described["BillingMode"]
@@ -118,7 +118,7 @@ def test_the_table_is_the_one_that_the_service_describes(stack: Synthesized) -> 
     assert replica["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
 
 
-def test_every_queue_is_encrypted_and_refuses_plain_http(stack: Synthesized) -> None:
+def test_queue_is_encrypted_and_https_only(stack: Synthesized) -> None:
     queues, policies = stack.all("SQS::Queue"), stack.all("SQS::QueuePolicy")
     assert len(queues) == 4
     for name, queue in queues.items():
@@ -133,13 +133,13 @@ def taken(stack: Synthesized) -> Iterator[tuple[Properties, Properties, Properti
         yield mapping, queue, stack.one("Lambda::Function", mapping["FunctionName"]["Ref"])
 
 
-def test_a_message_stays_out_of_sight_six_times_as_long_as_its_function_has(stack: Synthesized) -> None:
+def test_visibility_timeout_is_six_function_timeouts(stack: Synthesized) -> None:
     pairs = [(queue["VisibilityTimeout"], function["Timeout"]) for _, queue, function in taken(stack)]
     assert len(pairs) == 3
     assert all(visibility >= 6 * timeout for visibility, timeout in pairs)
 
 
-def test_functions_say_which_messages_are_to_come_again_and_painters_take_one_at_a_time(stack: Synthesized) -> None:
+def test_event_sources_report_item_failures(stack: Synthesized) -> None:
     for mapping, _, function in taken(stack):
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         if function.get("PackageType") == "Image":
@@ -148,7 +148,7 @@ def test_functions_say_which_messages_are_to_come_again_and_painters_take_one_at
             assert "ReservedConcurrentExecutions" not in function
 
 
-def test_what_painters_fail_at_again_and_again_goes_to_settle(stack: Synthesized) -> None:
+def test_paint_queue_redrives_to_dead_letters(stack: Synthesized) -> None:
     redrive = stack.one("SQS::Queue", "JobsPaintQueue")["RedrivePolicy"]
     dead_letters = redrive["deadLetterTargetArn"]
     assert redrive["maxReceiveCount"] >= 3
@@ -159,7 +159,7 @@ def test_what_painters_fail_at_again_and_again_goes_to_settle(stack: Synthesized
     assert times == sorted(times)
 
 
-def test_settle_looks_around_every_minute_and_what_it_fails_at_is_kept(stack: Synthesized) -> None:
+def test_settle_runs_every_minute_with_a_dead_letter_queue(stack: Synthesized) -> None:
     undelivered = {"Fn::GetAtt": [next(name for name in stack.all("SQS::Queue") if "Undelivered" in name), "Arn"]}
     rule = stack.one("Events::Rule")
     assert rule["ScheduleExpression"] == "rate(1 minute)"
@@ -171,7 +171,7 @@ def test_settle_looks_around_every_minute_and_what_it_fails_at_is_kept(stack: Sy
             assert subscription["RedrivePolicy"] == {"deadLetterTargetArn": undelivered}
 
 
-def test_the_secret_of_webhooks_is_long_enough_and_made_where_nobody_sees_it(stack: Synthesized) -> None:
+def test_webhook_secret_is_generated_and_long(stack: Synthesized) -> None:
     secret = stack.one("SecretsManager::Secret")
     assert secret["GenerateSecretString"]["PasswordLength"] >= 32
     assert "SecretString" not in secret

@@ -192,9 +192,7 @@ def test_stray_bytes_between_jpeg_segments_are_skipped(picture: Picture) -> None
         assert probe(data) == ProbedImage(60, 40, "image/jpeg")
 
 
-def test_picture_that_exceeds_cpu_or_crashes_names_its_field(
-    picture: Picture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_picture_that_exceeds_cpu_or_crashes_names_its_field(picture: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = picture(60, 40, "JPEG")
 
     monkeypatch.setattr("stylizer_service.probe.CPU_SECONDS", 1)

@@ -16,10 +16,9 @@ import pytest
 import torch
 from cloud.layouts import CHECKOUT, DOCKERFILE, Builder, Image, context_files, read_stages
 from cloud.stage import Stage
+from cloud.wheels import read_lock
 from packaging.utils import canonicalize_name
 from waiting import PATIENCE, wait_for
-
-from infra import locks
 
 
 def run(stage: str) -> str:
@@ -95,7 +94,7 @@ def test_dockerfile_names_no_host_and_installs_only_locked() -> None:
 
 
 def test_image_distributions_are_locked_at_tested_versions(lambda_image: Image) -> None:
-    locked = {name: pin.version for lock in ("painter", "torch-cpu") for name, pin in locks.read(lock).items()}
+    locked = {name: pin[0] for lock in ("painter", "torch-cpu") for name, pin in read_lock(lock).items()}
     infos = [info.name.removesuffix(".dist-info") for info in lambda_image.at("/opt/venv").glob("*.dist-info")]
     installed = {canonicalize_name(name): version for name, _, version in (info.rpartition("-") for info in infos)}
     assert "torch" in installed

@@ -1,4 +1,4 @@
-"""What the dashboard shows and the alarms look at: AWS's own metrics of what there is, and those the functions tell."""
+"""Metrics for dashboard and alarms: those of AWS services and those the functions emit."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ PERIOD = Duration.minutes(5)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Watched:
-    """What is watched.
+class MonitoredResources:
+    """Resources that dashboard and alarms cover.
 
     Attributes:
-        name: Of the stage's stack, and the namespace of the metrics that its functions tell.
+        name: Name of the stack and namespace of the metrics that its functions emit.
         rest_api: The gateway.
-        functions: All of them, by what they are called on the dashboard: api, painter and settle.
-        painter_logs: What says how much memory paintings took.
-        paint_queue: What painters take jobs from.
-        dead_letters: What they failed at.
-        webhook_queue: Who is to be told.
-        undelivered: What settle failed at.
-        table: Of the jobs.
-        buckets: Where files lie, by what they are called on the dashboard.
-        endpoint_name: Of the endpoint with a GPU, if there is one.
+        functions: All functions by their labels: api, painter and settle.
+        painter_logs: Log group whose REPORT lines have the memory used.
+        paint_queue: Queue of the painters.
+        dead_letters: Dead-letter queue of the paint queue.
+        webhook_queue: Pending webhook deliveries.
+        undelivered: Dead-letter queue of settle.
+        table: Table of the jobs.
+        buckets: Buckets by their labels.
+        endpoint_name: GPU endpoint, or None.
     """
 
     name: str
@@ -46,10 +46,10 @@ class Watched:
     buckets: dict[str, s3.IBucket]
     endpoint_name: str | None
 
-    def own(
+    def metric(
         self, name: str, statistic: str = "Sum", *, label: str | None = None, **dimensions: str
     ) -> cloudwatch.Metric:
-        """A metric that a function tells."""
+        """Return a metric that a function emits."""
         return cloudwatch.Metric(
             namespace=self.name,
             metric_name=name,
@@ -59,13 +59,13 @@ class Watched:
             dimensions_map=dimensions,
         )
 
-    def own_by(self, name: str, *dimensions: str, shown: str, statistic: str = "Sum") -> cloudwatch.MathExpression:
-        """A metric that a function tells, a line for each value of a dimension; alarms cannot look at these.
+    def metric_by(self, name: str, *dimensions: str, shown: str, statistic: str = "Sum") -> cloudwatch.MathExpression:
+        """Return a search for an emitted metric, a line per value of a dimension; alarms cannot use searches.
 
         Args:
-            name: Of the metric.
-            dimensions: All that it is told with.
-            shown: The one that names the line.
+            name: Metric name.
+            dimensions: All dimensions of the metric.
+            shown: Dimension that labels the lines.
             statistic: Such as "Sum" or "p99".
         """
         schema = ",".join(f'"{part}"' for part in (self.name, *dimensions))
@@ -77,8 +77,8 @@ class Watched:
             period=PERIOD,
         )
 
-    def of_endpoint(self, name: str, statistic: str) -> cloudwatch.Metric:
-        """A metric that SageMaker tells of the endpoint."""
+    def endpoint_metric(self, name: str, statistic: str) -> cloudwatch.Metric:
+        """Return a SageMaker metric of the endpoint."""
         return cloudwatch.Metric(
             namespace="AWS/SageMaker",
             metric_name=name,
@@ -87,8 +87,8 @@ class Watched:
             dimensions_map={"EndpointName": self.endpoint_name or ""},
         )
 
-    def of_table(self, name: str) -> cloudwatch.Metric:
-        """A metric that DynamoDB tells of the table, without its indexes."""
+    def table_metric(self, name: str) -> cloudwatch.Metric:
+        """Return a DynamoDB metric of the table, without its indexes."""
         return cloudwatch.Metric(
             namespace="AWS/DynamoDB",
             metric_name=name,
@@ -98,14 +98,13 @@ class Watched:
         )
 
     def waiting(self, queue: sqs.IQueue) -> cloudwatch.Metric:
-        """Messages of a queue that nobody has taken."""
+        """Return the visible messages of a queue."""
         return queue.metric_approximate_number_of_messages_visible(statistic="Maximum", period=PERIOD, label="waiting")
 
     def oldest(self, queue: sqs.IQueue) -> cloudwatch.MathExpression:
-        """Age of the oldest message, seconds, while any waits.
+        """Return the age of the oldest message, seconds; 0 while none is visible.
 
-        A message that somebody has taken counts as well for SQS: one whose painter was killed grows old in hiding,
-        long after its job was painted by another.
+        SQS counts messages in flight as well: that of a killed painter ages long after another painted its job.
         """
         return cloudwatch.MathExpression(
             expression="IF(waiting > 0, age, 0)",
@@ -119,7 +118,7 @@ class Watched:
 
 
 def percent(part: cloudwatch.IMetric, of: cloudwatch.IMetric, *, from_count: int) -> cloudwatch.MathExpression:
-    """How much of the whole a part is, in percent; 0 while it is less than a count, whatever it is a part of."""
+    """Return 100 * part / whole, or 0 while the part is less than `from_count`."""
     return cloudwatch.MathExpression(
         expression=f"IF(part >= {from_count}, 100 * part / whole, 0)",
         using_metrics={"part": part, "whole": of},

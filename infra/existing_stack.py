@@ -1,4 +1,4 @@
-"""What stands in the account already: whether it is ready for the CDK, and the stack of a stage."""
+"""State of the target account: CDK bootstrap and the existing stack of a stage."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from infra.settings import StageSettings
 
 _BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
 _BOOTSTRAP_NEEDED: Final = 6
-"""The version that the stack's own rule (CheckBootstrapVersion) asks for."""
+"""Minimum version, as in the rule CheckBootstrapVersion of each template."""
 _CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 3})
 _FAILED_CREATES: Final = ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "REVIEW_IN_PROGRESS")
-"""States of a stack whose first create never ended well; it can only be deleted."""
+"""States of a stack whose first create failed; it can only be deleted."""
 
 Index = tuple[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """Where a stage goes.
+    """Target account and region.
 
     Attributes:
         account: Twelve digits.
@@ -34,19 +34,19 @@ class Environment:
     region: str
 
     def __str__(self) -> str:
-        """As the CDK's command line writes it."""
+        """Return it in the notation of the CDK CLI."""
         return f"aws://{self.account}/{self.region}"
 
     def client(self, service: str) -> Any:
-        """A client of boto3 for a service in this region."""
+        """Return a boto3 client for a service in this region."""
         return boto3.client(service, region_name=self.region, config=_CONFIG)  # type: ignore[call-overload]
 
 
 def is_bootstrapped(environment: Environment) -> bool:
-    """Whether `cdk bootstrap` has prepared the account and region, in a version that is new enough.
+    """Return whether the account and region are bootstrapped, in a sufficient version.
 
-    Credentials that may not read this, because only the CDK's own roles may, count as those of a prepared account:
-    whoever limited them had those roles made, and `cdk deploy` checks the version by itself.
+    Credentials without permission to read the version count as bootstrapped: they are limited to assuming the CDK's own
+    roles, which therefore exist, and `cdk deploy` checks the version itself.
     """
     try:
         found = environment.client("ssm").get_parameter(Name=_BOOTSTRAP_VERSION)["Parameter"]["Value"]
@@ -56,13 +56,13 @@ def is_bootstrapped(environment: Environment) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StandingStack:
-    """The stack of a stage as CloudFormation has it.
+class ExistingStack:
+    """Stack of a stage as CloudFormation reports it.
 
     Attributes:
-        status: Such as "UPDATE_COMPLETE"; None where there is no such stack.
-        is_protected: Whether it refuses to be deleted.
-        indexes: The global secondary indexes of its table, by name, with their keys.
+        status: Such as "UPDATE_COMPLETE"; None if there is no such stack.
+        is_protected: Whether termination protection is on.
+        indexes: Global secondary indexes of its table: name and keys.
     """
 
     status: str | None
@@ -71,7 +71,7 @@ class StandingStack:
 
     @classmethod
     def find(cls, environment: Environment, name: str) -> Self:
-        """Ask CloudFormation."""
+        """Return the stack of a name."""
         cloudformation = environment.client("cloudformation")
         try:
             (found,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
@@ -87,25 +87,25 @@ class StandingStack:
         )
 
     @property
-    def has_failed(self) -> bool:
-        """Whether its first create failed: the next deploy deletes it and starts over."""
+    def create_failed(self) -> bool:
+        """Whether the first create failed; the next deploy deletes the stack and starts over."""
         return self.status in _FAILED_CREATES
 
     @property
-    def is_standing(self) -> bool:
-        """Whether it has ever been made to the end."""
+    def exists(self) -> bool:
+        """Whether it was ever created completely."""
         return self.status not in (None, "DELETE_COMPLETE", *_FAILED_CREATES)
 
 
 def unprotect(environment: Environment, settings: StageSettings) -> None:
-    """Let the stack be deleted. Its resources keep the protection that they have themselves."""
+    """Turn termination protection of the stack off. Its resources keep their own protection."""
     environment.client("cloudformation").update_termination_protection(
         StackName=settings.name, EnableTerminationProtection=False
     )
 
 
 def indexes_of(template: dict[str, Any]) -> frozenset[Index]:
-    """The global secondary indexes of the table in a template."""
+    """Return the global secondary indexes of the table in a template."""
     tables = [each for each in template.get("Resources", {}).values() if each["Type"] == "AWS::DynamoDB::GlobalTable"]
     return frozenset(
         (index["IndexName"], tuple(key["AttributeName"] for key in index["KeySchema"]))
@@ -115,9 +115,9 @@ def indexes_of(template: dict[str, Any]) -> frozenset[Index]:
 
 
 def index_steps(before: frozenset[Index], after: frozenset[Index]) -> int:
-    """How many indexes would be made or removed. DynamoDB does one of them in one update of a stack.
+    """Return the number of index creations and removals. DynamoDB allows one per stack update.
 
-    An index whose keys differ counts twice: it can only be removed and made again.
+    An index with changed keys counts twice: it has to be removed and created.
     """
     return len(before ^ after)
 
