@@ -74,7 +74,7 @@ fuzz: .venv/.dev ## feed decoders with bombs, lies and a few thousand broken pic
 load: .venv/.dev ## real clients against a real server, stage by stage: requests a second, p50, p99, and what was refused
 	PYTHONPATH=tests $(BIN)/python -m tools.load
 
-contract: .venv/.dev ## write docs/openapi.json anew
+contract: .venv/.dev ## regenerate docs/openapi.json
 	$(BIN)/python -m stylizer_api.contract_file docs/openapi.json
 
 lock: .venv/.dev ## pin and hash what is deployed [TORCH_CPU_INDEX=https://... for torch's CPU build]
@@ -106,7 +106,7 @@ sbom: .venv/.dev ## write a CycloneDX bill of materials of each deployable into 
 	$(call sbom,painter-lambda,painter torch-cpu)
 	$(call sbom,painter-sagemaker,painter torch-cuda)
 
-swatches: .venv/.dev ## paint the built-in styles anew
+swatches: .venv/.dev ## repaint the built-in styles
 	$(BIN)/python -m swatches
 
 train-encoder: .venv/.training ## distill the compact encoder from CONTENT=dir, STYLE=dir [TEACHERS=dir MINUTES=100 OUT=dir]

@@ -54,7 +54,7 @@ class StageSettings(BaseModel):
         gpu: Whether there is a SageMaker endpoint with a GPU, from zero instances up.
         gpu_instance_type: Of that endpoint.
         gpu_max_instances: Most of them at a time.
-        rate_limit: Requests a second on average, of each call, whoever makes them.
+        rate_limit: Requests a second on average, per route, over all callers.
         burst_limit: The same, at once.
         key_rate_limit: Requests a second on average, of one API key.
         key_burst_limit: The same, at once.

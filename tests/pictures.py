@@ -1,4 +1,4 @@
-"""Pictures for tests, made anew each time."""
+"""Pictures for tests, generated on each call."""
 
 from __future__ import annotations
 

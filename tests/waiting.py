@@ -43,7 +43,7 @@ def wait_for(
 
 
 def is_running(pid: int) -> bool:
-    """Whether a process has not ended. Where nobody collects orphans they stay as what is left of them."""
+    """Whether a process has not ended. Unreaped orphans stay as zombies."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -86,8 +86,8 @@ def configure_process() -> None:
 def _set_malloc_thresholds(up_to: int) -> None:
     """Make malloc reuse freed blocks up to `up_to` bytes instead of returning them to the system.
 
-    By default glibc maps every larger block anew, and the kernel zeroes its pages on first access. A painting allocates
-    thousands of them, which took a sixth to a third of its time.
+    By default glibc maps every larger block on each allocation, and the kernel zeroes its pages on first access. A
+    painting allocates thousands of them, which took a sixth to a third of its time.
     """
     if _GLIBC is not None:
         _GLIBC.mallopt(_M_MMAP_THRESHOLD, up_to)

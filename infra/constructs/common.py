@@ -95,7 +95,7 @@ def acknowledge_folders(role: iam.Role, folders: Iterable[tuple[s3.Bucket, str]]
     """Acknowledge that a role covers key prefixes of buckets."""
     for bucket, folder in folders:
         name = Stack.of(role).get_logical_id(bucket.node.default_child)  # type: ignore[arg-type]
-        reason = f"Files are named as jobs and uploads come; whoever works with {folder} needs all that are there."
+        reason = f"Files are named as jobs and uploads come; work with {folder} needs all of them."
         acknowledge(role, f"AwsSolutions-IAM5[Resource::<{name}.Arn>/{folder}*]", reason)
 
 

@@ -118,7 +118,7 @@ def _failures_row(resources: MonitoredResources) -> list[cloudwatch.IWidget]:
             resources.metric("EndpointFailures", service="settle", label="failures of the endpoint"),
         ),
         _graph(
-            "Messages nobody takes",
+            "Dead letters",
             *(
                 queue.metric_approximate_number_of_messages_visible(statistic="Maximum", period=PERIOD, label=label)
                 for queue, label in ((resources.dead_letters, "dead letters"), (resources.undelivered, "undelivered"))

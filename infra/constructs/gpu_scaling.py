@@ -86,7 +86,7 @@ class GpuScaling(Construct):
         cloudwatch.CfnAlarm(
             self,
             "Waiting",
-            alarm_description="Something waits for the endpoint, and it has no instance: gets it one, and tells nobody",
+            alarm_description="A job waits for an endpoint without instances: starts one, sends no notification",
             namespace=_METRICS,
             metric_name="HasBacklogWithoutCapacity",
             dimensions=[cloudwatch.CfnAlarm.DimensionProperty(name="EndpointName", value=self._endpoint_name)],

@@ -23,7 +23,7 @@ class Jobs(Construct):
     """Table and queues.
 
     The table is the source of truth; messages are wake-ups only. Encryption uses service managed keys: customer managed
-    ones cost per request and exclude nobody whom IAM admits.
+    ones cost per request and exclude no one whom IAM admits.
 
     Attributes:
         table: Jobs, uploads, styles and idempotency keys.

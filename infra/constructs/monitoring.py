@@ -62,9 +62,7 @@ class Monitoring(Construct):
         self.topic = self._make_topic()
         if alarm_email:
             mails = self.topic.add_subscription(subscriptions.EmailSubscription(alarm_email))
-            reason = (
-                "A mail that cannot be delivered helps nobody later; what an alarm says stands on the dashboard too."
-            )
+            reason = "A late alarm mail is of no use; the dashboard shows alarms too."
             acknowledge(mails, "Serverless-SNSRedrivePolicy", reason)
         rules = [
             *_api_rules(resources),

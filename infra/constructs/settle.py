@@ -98,7 +98,7 @@ class Settle(Construct):
         return events.Rule(
             self,
             "EveryMinute",
-            description="Rescues jobs that nobody will come to, and lets go of what is over",
+            description="Requeues abandoned jobs and deletes expired data",
             schedule=events.Schedule.rate(Duration.minutes(1)),
             targets=[target],
         )

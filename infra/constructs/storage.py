@@ -21,7 +21,7 @@ SAGEMAKER_OUTPUT = "sagemaker/"
 class Storage(Construct):
     """Two buckets and one for their access logs; all are private and HTTPS only.
 
-    They use S3 managed keys: a customer managed key costs per request and excludes nobody whom IAM admits. The service
+    They use S3 managed keys: a customer managed key costs per request and excludes no one whom IAM admits. The service
     deletes what has expired; the lifecycle rules catch what it missed.
 
     Attributes:

@@ -94,7 +94,7 @@ def aws_deployment(
     return Deployment(
         name="aws",
         prefix="/prod",
-        keys={owner: key for key, owner in GATEWAY_KEYS.items()} | {REMOVED: "key-of-nobody-any-more"},
+        keys={owner: key for key, owner in GATEWAY_KEYS.items()} | {REMOVED: "key-of-a-removed-owner"},
         service=aws_service,
         send=send,
         log=read,

@@ -126,15 +126,15 @@ def alike(
     for this in (name, never):
         sent = json.loads(body.replace("ID", this)) if body else None
         answers.append(deployment.call(method, template.replace("{id}", this), who=who, body=sent))
-    of_another, of_nobody = answers
-    assert of_another.status == of_nobody.status, (method, template, of_another.body)
+    of_another, of_unknown = answers
+    assert of_another.status == of_unknown.status, (method, template, of_another.body)
     assert (
         of_another.body.replace(name.encode(), b"ID").split(b'"request_id"')[0]
-        == of_nobody.body.replace(never.encode(), b"ID").split(b'"request_id"')[0]
+        == of_unknown.body.replace(never.encode(), b"ID").split(b'"request_id"')[0]
     )
     varying = {"date", "x-request-id"}
     assert [pair for pair in of_another.headers if pair[0].lower() not in varying] == [
-        pair for pair in of_nobody.headers if pair[0].lower() not in varying
+        pair for pair in of_unknown.headers if pair[0].lower() not in varying
     ]
     return of_another
 

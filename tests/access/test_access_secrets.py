@@ -1,4 +1,4 @@
-"""What nobody may guess, and what nobody may read in a log."""
+"""Secrets cannot be guessed and never reach a log."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class Recorder:
             sign = client.generate_presigned_post
 
             def sign_and_note(bucket: str, key: str, **options: Any) -> Any:
-                # Whoever sends the form does it with the rights of who has signed it.
+                # The sender of a form acts with the rights of its signer.
                 calls.add(Call("s3:PutObject", _object(bucket, key)))
                 return sign(bucket, key, **options)
 

@@ -61,7 +61,7 @@ class QueueSource:
         return self.handle(messages[0]) if messages else None
 
     def receive(self, most: int) -> list[MessageTypeDef]:
-        """Some messages that nobody else is to see for a while."""
+        """Receive messages, invisible to others for a while."""
         answer = self.client.receive_message(
             QueueUrl=self.url, MessageSystemAttributeNames=["All"], MaxNumberOfMessages=most, WaitTimeSeconds=0
         )

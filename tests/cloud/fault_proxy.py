@@ -78,7 +78,7 @@ def refuse(status: int, body: bytes) -> Wrong:
 
 
 def lose(carry: Carry) -> None:
-    """Done, but nobody hears of it."""
+    """Perform the request and drop its response."""
     carry()
 
 

@@ -104,7 +104,7 @@ class Gateway(httpx.BaseTransport):
 
 @contextmanager
 def event_loop() -> Iterator[None]:
-    """Mangum runs requests in the loop of its thread, and would otherwise make one that nobody closes."""
+    """Mangum runs requests in the loop of its thread, and would otherwise make one that is never closed."""
     with closing(asyncio.new_event_loop()) as loop:
         asyncio.set_event_loop(loop)
         try:
@@ -138,7 +138,7 @@ def serving_gateway(handler: Handler, **attributes: Any) -> Iterator[str]:
 
 def _http_handler(gateway: Gateway) -> type[BaseHTTPRequestHandler]:
     class Handling(BaseHTTPRequestHandler):
-        timeout = 5  # seconds: browsers open connections ahead, and nobody else is served while one is waited for
+        timeout = 5  # seconds: browsers open connections ahead, and no other is served while one is waited for
 
         def _handle(self) -> None:
             sent = self.rfile.read(int(self.headers.get("content-length", 0)))

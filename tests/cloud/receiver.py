@@ -1,4 +1,4 @@
-"""A stranger's HTTPS server, for whoever sends webhooks."""
+"""HTTPS server of a webhook receiver."""
 
 from __future__ import annotations
 

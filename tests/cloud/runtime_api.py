@@ -106,7 +106,7 @@ class RuntimeApi:
                 elif (found := api._next()) is not None:
                     self._answer(HTTPStatus.OK, *found)
                 else:
-                    self.close_connection = True  # nobody is there any more to be answered
+                    self.close_connection = True  # the client has disconnected
 
             def do_POST(self) -> None:
                 is_known = api._take(self.path, self.rfile.read(int(self.headers["Content-Length"])))
@@ -127,7 +127,7 @@ class RuntimeApi:
 
 
 class Function:
-    """A function that runs: its process, and the Runtime API between it and whoever invokes it.
+    """A function that runs: its process, and the Runtime API between it and its caller.
 
     Attributes:
         process: The process.

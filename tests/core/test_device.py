@@ -167,14 +167,14 @@ def _paint(device: torch.device, method: MethodName, masks: dict[str, Image.Imag
         )
 
 
-WISHES: list[dict[str, Any]] = [
+REQUESTS: list[dict[str, Any]] = [
     {"mask": True, "preserve_color": "luminance", "strength": 0.7},
     {"quality": "standard", "preserve_color": "histogram", "style_scale": 1.5, "seed": 3},
 ]
 
 
 @pytest.mark.parametrize("device", DEVICES, ids=str)
-@pytest.mark.parametrize("request", WISHES, ids=str)
+@pytest.mark.parametrize("request", REQUESTS, ids=str)
 @pytest.mark.parametrize("method", METHOD_NAMES)
 def test_a_painting_on_a_device_is_the_painting_of_the_processor(
     method: MethodName, request: dict[str, Any], device: torch.device

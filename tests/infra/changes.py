@@ -49,7 +49,7 @@ Template = Mapping[str, Any]
 
 
 def replaced(before: Template, after: Template) -> set[str]:
-    """Logical ids of what is in both templates and is made anew."""
+    """Logical ids of what is in both templates and is replaced."""
     old, new = before["Resources"], after["Resources"]
     both = [name for name in new if name in old]
     found = {name for name in both if old[name]["Type"] != new[name]["Type"]}

@@ -34,7 +34,7 @@ class Installation:
         _run([sys.executable, "-m", "pip", "--python", str(folder / "venv/bin/python"), *install])
 
     def run(self, command: str, *arguments: str) -> str:
-        # What the project needs comes from the environment of the tests, as this one shall not fetch it anew. Of the
+        # What the project needs comes from the environment of the tests, as this one must not download it again. Of the
         # project itself nothing comes along: its editable installation is a .pth, which is not read from PYTHONPATH.
         needed = sysconfig.get_paths()["purelib"]
         environment = {"PATH": "", "HOME": str(self._home), "PYTHONPATH": needed, "OMP_NUM_THREADS": "1"}

@@ -42,7 +42,7 @@ def settings(tmp_path: Path) -> Settings:
     for name, color in (("ink", "black"), ("oil", "orange")):
         folder = tmp_path / "styles" / name
         folder.mkdir(parents=True)
-        (folder / "style.toml").write_text(f'title = "In {name}"\nartist = "nobody"\nyear = 2026\nlicense = "MIT"\n')
+        (folder / "style.toml").write_text(f'title = "In {name}"\nartist = "no one"\nyear = 2026\nlicense = "MIT"\n')
         Image.new("RGB", (32, 32), color).save(folder / "swatch.webp")
     return Settings(data_dir=tmp_path / "data", styles_dir=tmp_path / "styles", queue_limit=20)
 

@@ -216,7 +216,7 @@ def test_due_are_those_whose_time_has_passed_longest_first(
     assert jobs.due("failed", now, limit=10) == [made[0]]
 
 
-def test_bereft_are_those_whose_lease_has_run_out(jobs: Jobs, new_job: Callable[..., Job], service: Service) -> None:
+def test_expired_leases_are_listed(jobs: Jobs, new_job: Callable[..., Job], service: Service) -> None:
     now = service.ports.clock.now()
     leases = {-5: "running", 0: "running", 1: "running", -6: "failed"}
     made = [

@@ -235,7 +235,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     return examined
 
 
-def test_what_was_looked_at_once_is_known_and_judged_anew(picture: Picture, looks: list[bytes]) -> None:
+def test_inspected_picture_is_cached_and_validated_again(picture: Picture, looks: list[bytes]) -> None:
     probe, narrow, other = Probe(Settings()), picture(8, 64), picture(64, 64)
     for _ in range(3):
         assert probe.check(io.BytesIO(narrow), field="mask").width == 8

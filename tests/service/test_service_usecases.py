@@ -155,7 +155,7 @@ def test_own_style_is_usable_and_outlives_its_upload(
 def test_a_built_in_style_shows_its_facts_and_its_swatch(service: Service) -> None:
     style = service.get_style("ann", "ink")
 
-    assert (style.title, style.artist, style.year, style.license) == ("In ink", "nobody", "2026", "MIT")
+    assert (style.title, style.artist, style.year, style.license) == ("In ink", "no one", "2026", "MIT")
     assert (style.description, style.own) == (None, False)
     assert service.style_image("ann", "ink") == service.catalog["ink"].swatch
 

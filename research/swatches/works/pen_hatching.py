@@ -108,16 +108,16 @@ def _pieces(
     if len(steps) < 5:
         return []
     path = points_at(path, lengths, steps)
-    wish = sheet.pick(want, path)
+    pressure = sheet.pick(want, path)
     lines: list[Line] = []
     start = 0
     while start < len(path):
         stop = min(len(path), start + int(length * rng.uniform(0.6, 1.3) / 1.5))
-        keep = np.flatnonzero(wish[start:stop] > 0)
+        keep = np.flatnonzero(pressure[start:stop] > 0)
         if len(keep) > 5:
             part = slice(start + keep[0], start + keep[-1] + 1)
             t = np.linspace(0, 1, keep[-1] - keep[0] + 1)
-            press = np.minimum(1, 5 * np.minimum(t + 0.03, 1.03 - t)) * (0.26 + 1.5 * np.clip(wish[part], 0, 0.5))
+            press = np.minimum(1, 5 * np.minimum(t + 0.03, 1.03 - t)) * (0.26 + 1.5 * np.clip(pressure[part], 0, 0.5))
             press *= rng.uniform(0.85, 1.15)
             lines.append((path[part] + rng.normal(0, 0.35, 2), width * press))
         start = stop + int(rng.integers(-1, 3))

@@ -52,7 +52,7 @@ def file(weights: dict[str, Tensor], tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(autouse=True)
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The folder STYLIZER_WEIGHTS names, beside an empty cache of torch's: nobody's real files are looked at."""
+    """The folder STYLIZER_WEIGHTS names, beside an empty cache of torch's: no real files are read."""
     features.load.cache_clear()
     folder = tmp_path / "own"
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))

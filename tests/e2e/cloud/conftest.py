@@ -159,7 +159,7 @@ def world(
 
 @pytest.fixture
 def new_process() -> Iterator[None]:
-    """Functions keep what they have opened as long as their process lives: have each test import them anew."""
+    """Functions keep what they have opened as long as their process lives: reimport them for each test."""
     for name in FUNCTIONS:
         sys.modules.pop(name, None)
     yield

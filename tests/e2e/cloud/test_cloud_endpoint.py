@@ -136,7 +136,7 @@ def test_switched_off_gpu_ends_its_jobs_and_nothing_else(
     assert len(plane.invocations) == 1
     monkeypatch.delenv("STYLIZER_ENDPOINT_NAME")
     monkeypatch.delenv("STYLIZER_GPU")
-    for function in ("api", "painter", "reconciler"):  # as a deploy starts them anew
+    for function in ("api", "painter", "reconciler"):  # as a deploy restarts them
         sys.modules.pop(f"stylizer_{function}.lambda_handler", None)
 
     world.settle()

@@ -244,7 +244,7 @@ def test_nothing_of_anothers_is_there_for_a_caller(world: World, photo: bytes) -
     assert {answer.json()["type"] for answer in answers} == {"/problems/not-found"}
     assert world.ben.get("v1/stylizations").json()["items"] == []
     assert style not in world.ben.get("v1/styles?limit=100").text
-    for caller, key in (("nobody's", {"X-Api-Key": "wrong"}), ("none", {"X-Api-Key": ""})):
+    for caller, key in (("unknown", {"X-Api-Key": "wrong"}), ("none", {"X-Api-Key": ""})):
         answer = world.ben.get("v1/stylizations", headers=key)
         assert (answer.status_code, answer.json()["type"]) == (403, "/problems/missing-api-key"), caller
 

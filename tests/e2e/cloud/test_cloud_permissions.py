@@ -165,7 +165,7 @@ def use_the_endpoint(world: World, job_id: str) -> None:
 
 
 def use_settle(world: World, jobs: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tell callers, bury what is dead, rescue what is bereft, and let go of what is over."""
+    """Deliver webhooks, handle dead letters, requeue jobs with expired leases, and delete expired data."""
     painted, other, slow = jobs
     with stranger(trustme.CA()) as receiver:
         receiver.answers = [503]

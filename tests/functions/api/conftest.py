@@ -1,4 +1,4 @@
-"""The API over real HTTP: a server in a thread on the local adapters; nobody paints unless a test does."""
+"""The API over real HTTP: a server in a thread on the local adapters; jobs stay queued unless a test paints them."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def bob(behind_gateway: Behind, handler: Handler) -> httpx.Client:
 
 
 @pytest.fixture
-def nobody(behind_gateway: Behind, handler: Handler) -> httpx.Client:
+def anonymous(behind_gateway: Behind, handler: Handler) -> httpx.Client:
     return behind_gateway(handler, keys=KEYS)
 
 
@@ -61,21 +61,21 @@ def gateway_of(client: httpx.Client) -> Any:
 # Who calls
 
 
-def test_calls_without_a_key_are_refused_except_open_pages(nobody: httpx.Client) -> None:
+def test_calls_without_a_key_are_refused_except_open_pages(anonymous: httpx.Client) -> None:
     calls = [("GET", "styles"), ("GET", "styles/ink/image"), ("POST", "uploads"), ("GET", "stylizations/stz_x")]
     for method, path in calls:
         body = {"media_type": "image/png"} if method == "POST" else None
-        answer = nobody.request(method, f"/v1/{path}", json=body)
+        answer = anonymous.request(method, f"/v1/{path}", json=body)
         assert answer.status_code == 403, path
         assert (answer.json()["type"], answer.json()["field"]) == ("/problems/missing-api-key", "X-Api-Key")
     for path in ("/", "/docs", "/healthz", "/openapi.json", "/page/app.js", "/favicon.ico"):
-        assert nobody.get(path).status_code == 200, path
+        assert anonymous.get(path).status_code == 200, path
 
 
-def test_no_header_makes_a_caller_someone_else(ann: httpx.Client, nobody: httpx.Client, photo: bytes) -> None:
+def test_no_header_makes_a_caller_someone_else(ann: httpx.Client, anonymous: httpx.Client, photo: bytes) -> None:
     job = paint(ann, photo)
     for name in ("X-Api-Key", "X-Api-Key-Id", "X-Amzn-Api-Key-Id", "apiKeyId", "Authorization", "X-Owner"):
-        assert nobody.get(f"/v1/stylizations/{job['id']}", headers={name: "ann"}).status_code == 403
+        assert anonymous.get(f"/v1/stylizations/{job['id']}", headers={name: "ann"}).status_code == 403
 
 
 def test_what_belongs_to_another_caller_is_not_there(

@@ -112,7 +112,7 @@ def test_the_contract_describes_bodies_answers_and_problems(client: httpx.Client
         for call in calls.values():
             assert call["summary"]
             assert call["description"]
-            assert call["security"] == []  # nobody has a key here
+            assert call["security"] == []  # there are no keys here
             for status, answer in call["responses"].items():
                 assert answer["description"]
                 assert "X-Request-Id" in answer["headers"]

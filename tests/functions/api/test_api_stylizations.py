@@ -126,9 +126,7 @@ def test_waiting_in_vain_answers_with_the_job_as_it_is(client: httpx.Client, pho
     assert answer.json()["status"] == "queued"
 
 
-def test_nobody_is_kept_waiting_by_a_server_that_stops(
-    client: httpx.Client, photo: bytes, stopping: threading.Event
-) -> None:
+def test_stopping_server_ends_waiting_requests(client: httpx.Client, photo: bytes, stopping: threading.Event) -> None:
     stopping.set()
     answer = client.post(
         "/v1/stylizations",
@@ -265,7 +263,7 @@ def test_idempotency_key_maps_to_one_job_and_one_request(client: httpx.Client, p
 
 
 @pytest.mark.parametrize("path", ["", "/image", "/preview", "/cancel", "/delete"])
-def test_a_painting_nobody_knows_is_not_found(client: httpx.Client, path: str) -> None:
+def test_unknown_painting_is_not_found(client: httpx.Client, path: str) -> None:
     method = "POST" if path in ("/cancel", "/delete") else "GET"
     answer = client.request(method, f"/v1/stylizations/stz_{'a' * 26}{path}")
 

@@ -140,7 +140,7 @@ def test_a_swatch_can_be_kept_and_asked_for_again_cheaply(client: httpx.Client) 
 
 
 @pytest.mark.parametrize("path", ["/v1/styles/crayon", "/v1/styles/crayon/image"])
-def test_a_style_nobody_knows_is_not_found(client: httpx.Client, path: str) -> None:
+def test_unknown_style_is_not_found(client: httpx.Client, path: str) -> None:
     assert client.get(path).status_code == 404
 
 

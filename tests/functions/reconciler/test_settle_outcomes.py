@@ -58,7 +58,7 @@ def test_exhausted_jobs_count_as_rescued_and_as_failed(
     assert counted() == [{"Rescued": [1.0], "service": "settle"}, {"Failures": [1.0], "problem": "painter-died"}]
 
 
-def test_a_failure_is_counted_once_by_whoever_told_of_it_first(
+def test_failure_is_counted_once_by_its_first_reporter(
     local: Local, submit: Callable[[], str], counted: Callable[[], list[dict[str, Any]]]
 ) -> None:
     ports, settings, job_id = local.service.ports, local.service.settings, submit()
@@ -67,9 +67,7 @@ def test_a_failure_is_counted_once_by_whoever_told_of_it_first(
     assert counted() == [{"Rescued": [1.0], "service": "settle"}]
 
 
-def test_that_nobody_had_to_be_rescued_is_told_as_well(
-    local: Local, counted: Callable[[], list[dict[str, Any]]]
-) -> None:
+def test_zero_rescued_jobs_are_reported_too(local: Local, counted: Callable[[], list[dict[str, Any]]]) -> None:
     count_rescued(local.service.ports, [], local.service.ports.clock.now())
     assert counted() == [{"Rescued": [0.0], "service": "settle"}]
 

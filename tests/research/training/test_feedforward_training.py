@@ -103,7 +103,7 @@ def test_measured_style_is_cached_for_the_next_run(
 ) -> None:
     first = library.style(0, 2)
     assert library.style(0, 2) is first
-    monkeypatch.delattr(Teachers, "forward")  # whoever would measure again cannot
+    monkeypatch.delattr(Teachers, "forward")  # measuring again fails
     paths = find_pictures(folders[1], held_out=False)
     again = StyleLibrary(paths, compact.load(), teachers, tmp_path / "styles").style(0, 2)
     for ours, theirs in zip(again.statistics.levels, first.statistics.levels, strict=True):

@@ -33,7 +33,7 @@ def weights() -> dict[str, Weights]:
 
 @pytest.fixture(autouse=True)
 def quick_to_build(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits for random weights that are replaced at once, of which the layers left out of VGG-19 have most."""
+    """Skip the random initialization of weights that are replaced at once."""
     for name in ("normal_", "kaiming_normal_", "kaiming_uniform_"):
         monkeypatch.setattr(nn.init, name, lambda tensor, *_, **__: tensor)
 

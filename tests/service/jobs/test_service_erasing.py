@@ -90,7 +90,7 @@ def test_erasing_style_and_upload_keeps_their_paintings(
     finish(job.id)
 
 
-def test_nobody_deletes_what_is_anothers_or_everybodys(service: Service, order: Order, refusal: Refusal) -> None:
+def test_deleting_others_or_built_in_resources_is_refused(service: Service, order: Order, refusal: Refusal) -> None:
     request = order()
     job, _ = service.create_stylization("ann", request)
     style = service.create_style("ann", request.content, "Mine")

@@ -212,5 +212,5 @@ def test_a_painting_that_cannot_be_ends_with_the_reason(service: Service, job_id
     assert service.ports.blobs.size(f"{lease.job.work_folder}preview.jpg") is None
 
 
-def test_there_is_nothing_to_claim_of_a_job_nobody_knows(service: Service) -> None:
+def test_unknown_job_cannot_be_claimed(service: Service) -> None:
     assert claim(service.ports, service.settings, "stz_nothing") is None

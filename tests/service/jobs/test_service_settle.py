@@ -104,7 +104,7 @@ def test_queued_or_leased_job_is_not_requeued(service: Service, job_id: str, clo
     lease.renew()  # it is still this painter's
 
 
-def test_a_failure_told_late_ends_only_a_job_that_nobody_is_at(service: Service, job_id: str) -> None:
+def test_late_failure_ends_only_an_unleased_job(service: Service, job_id: str) -> None:
     lease = take(service, job_id)
     assert not reconcile.fail(service.ports, service.settings, job_id, FAILED)
     assert seen(service, job_id).status == "running"
@@ -251,7 +251,7 @@ def test_failing_job_does_not_block_reconciling_the_others(
             super().send(job)
 
     queue = Refusing()
-    with pytest.raises(Unavailable):  # so that whoever watches over the service hears of it
+    with pytest.raises(Unavailable):  # so that the failure reaches the operator
         reconcile.rescue(replace(service.ports, dispatcher=queue), service.settings)
     assert sorted(queue.sent) == sorted([jobs[0], jobs[2]])
     assert [seen(service, job).status for job in jobs] == ["queued", "running", "queued"]
@@ -329,7 +329,7 @@ def test_every_terminal_transition_makes_a_webhook_pending(
     assert woken == [job_id]
 
 
-def test_a_job_without_a_webhook_leaves_nobody_to_tell(service: Service, order: Order, woken: list[str]) -> None:
+def test_job_without_a_webhook_schedules_no_delivery(service: Service, order: Order, woken: list[str]) -> None:
     job_id = service.create_stylization("ann", order())[0].id
     service.cancel_stylization("ann", job_id)
     assert service.ports.jobs.with_pending_webhook(service.ports.clock.now(), limit=10) == []

@@ -163,7 +163,7 @@ def test_a_receiver_that_accepts_nothing_is_cut_off(receiver: Receiver) -> None:
     with socket.socket() as deaf, ExitStack() as callers:
         deaf.bind(("127.0.0.1", 0))
         deaf.listen(0)
-        for _ in range(4):  # more than its backlog holds: whoever comes now waits to be let in
+        for _ in range(4):  # more than its backlog holds: further connections wait
             caller = callers.enter_context(socket.socket())
             caller.setblocking(False)
             caller.connect_ex(deaf.getsockname())
@@ -227,7 +227,7 @@ def test_of_an_answer_without_end_only_a_little_is_read(receiver: Receiver) -> N
     ]
     sender = receiver.sender()
 
-    assert sender.post(receiver.url, HEADERS, b"{}") == 200  # heard; its body is nobody's business
+    assert sender.post(receiver.url, HEADERS, b"{}") == 200  # delivered; the body is ignored
     for _ in range(2):
         with pytest.raises(NotSent, match="more than 65536 bytes"):
             sender.post(receiver.url, HEADERS, b"{}")
@@ -241,7 +241,7 @@ def test_what_is_no_http_counts_as_not_sent(receiver: Receiver, answer: bytes) -
         receiver.sender().post(receiver.url, HEADERS, b"{}")
 
 
-def test_nobody_there_counts_as_not_sent(receiver: Receiver) -> None:
+def test_unreachable_receiver_counts_as_not_sent(receiver: Receiver) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 

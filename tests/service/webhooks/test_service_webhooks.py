@@ -125,11 +125,11 @@ def test_only_the_owners_secret_and_the_untouched_message_verify(
             Webhook(secret).verify(body, headers)
 
 
-def test_what_nobody_asked_for_is_not_told(service: Service, order: Order, receiver: Receiver) -> None:
+def test_job_without_a_webhook_is_skipped(service: Service, order: Order, receiver: Receiver) -> None:
     quiet = service.create_stylization("ann", order())[0].id
     service.cancel_stylization("ann", quiet)
 
-    assert [told(service, job_id, receiver.sender()) for job_id in (quiet, "stz_nobody")] == ["nothing"] * 2
+    assert [told(service, job_id, receiver.sender()) for job_id in (quiet, "stz_unknown")] == ["nothing"] * 2
     assert (receiver.heard, with_pending_webhook(service)) == ([], [])
 
 
@@ -143,9 +143,9 @@ def test_failed_delivery_is_retried_until_it_succeeds(
     for _ in range(3):
         outcomes += [told(service, canceled, sender), told(service, canceled, sender)]
         clock.advance(hours=1)
-    # Nobody is there at all.
-    with_nobody = receiver.sender(resolve=lambda *_: [])
-    outcomes += [told(service, canceled, with_nobody)]
+    # No address at all.
+    unresolvable = receiver.sender(resolve=lambda *_: [])
+    outcomes += [told(service, canceled, unresolvable)]
     clock.advance(hours=1)
     outcomes += [told(service, canceled, sender)]
     clock.advance(hours=5)

@@ -21,7 +21,7 @@ router = APIRouter(prefix="/v1/stylizations", tags=["Stylizations"])
 
 _SHORTEST_PAUSE = 0.15
 _LONGEST_PAUSE = 1.0
-_PAUSE_SHARE = 0.1  # of the time waited so far: whoever waits long learns of it a little later, and costs little
+_PAUSE_SHARE = 0.1  # of the time waited so far: a long wait ends a little later and costs few polls
 _PAINTINGS = dict.fromkeys(RESULT_MEDIA_TYPES.values(), BINARY)
 
 
@@ -64,8 +64,8 @@ async def create_stylization(
 ) -> Stylization:
     """Takes JSON that names uploads, or a multipart form that carries the files itself."""
     service = context.service
-    async with read_request(request, owner, service) as wish:
-        job, is_new = await run_in_threadpool(service.create_stylization, owner, wish, idempotency_key)
+    async with read_request(request, owner, service) as fields:
+        job, is_new = await run_in_threadpool(service.create_stylization, owner, fields, idempotency_key)
     response.headers["Location"] = mount.link(job.links.self)
     request.state.job_id = job.id
     if is_new:

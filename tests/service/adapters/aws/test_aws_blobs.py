@@ -65,7 +65,7 @@ def policy_of(fields: dict[str, str]) -> dict[str, Any]:
 
 
 def test_link_serves_the_file_with_its_name_and_type(blobs: Blobs) -> None:
-    blobs.put(KEY, b"painting", "text/html")  # what whoever stored it said does not count
+    blobs.put(KEY, b"painting", "text/html")  # the stored content type does not count
 
     answer = httpx.get(blobs.url(KEY, expires_at=in_minutes(15), filename="stz_a.webp"))
 

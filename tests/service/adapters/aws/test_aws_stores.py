@@ -190,7 +190,7 @@ def test_forbidden_write_is_not_a_failed_precondition(jobs: Jobs, stored: Job, l
         jobs.update(stored.id, Precondition(statuses=("queued",)), progress=0.5)
     with pytest.raises(ClientError, match="AccessDenied"):
         jobs.create(stored, None, stored.created_at)
-    assert (len(line.seen), jobs.get(stored.id)) == (2, stored), "and nobody asks twice"
+    assert (len(line.seen), jobs.get(stored.id)) == (2, stored), "and no one asks twice"
 
 
 def test_a_key_that_was_taken_leaves_no_job(jobs: Jobs, new_job: NewJob, clock: Clock) -> None:
@@ -339,7 +339,7 @@ def test_names_of_other_things_are_nobodys(service: Service, jobs: Jobs, new_job
 # Items
 
 
-def test_items_end_by_themselves_when_nobody_needs_them(
+def test_items_expire_by_ttl(
     service: Service, jobs: Jobs, new_job: NewJob, clock: Clock, item: Item
 ) -> None:
     now = clock.now()

@@ -288,7 +288,7 @@ def test_a_form_is_not_taken_after_its_time(local: Local, clock: SteppedClock, r
 # The secret
 
 
-def test_the_secret_is_made_once_and_is_nobody_elses_to_read(tmp_path: Path) -> None:
+def test_secret_is_created_once_and_private(tmp_path: Path) -> None:
     path = tmp_path / "secret"
 
     first, second = load_secret(path), load_secret(path)

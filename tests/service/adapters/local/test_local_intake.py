@@ -48,7 +48,7 @@ def opened(settings: Settings, clock: Clock) -> Iterator[Open]:
 
 @pytest.fixture(autouse=True)
 def no_haste(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What looks full is measured anew each time."""
+    """A full quota is measured again each time."""
     monkeypatch.setattr("stylizer_service.adapters.local.quota._HASTE", -1.0)
     monkeypatch.setattr("stylizer_service.adapters.local.quota._SHARE", 0)
 
