@@ -44,7 +44,7 @@ class Context:
     get_remaining_time_in_millis = lambda self: 25_000
 
 answer = import_module(f"stylizer_{sys.argv[3]}.lambda_handler").handler(json.load(sys.stdin), Context())
-found = [name for name in ("torch", "stylizer", "uvicorn", "moto", "stylizer_painter") if find_spec(name)]
+found = [name for name in ("torch", "stylizer.painting", "uvicorn", "moto", "stylizer_painter") if find_spec(name)]
 print()
 print(json.dumps({"answer": answer, "found": found}))
 """
