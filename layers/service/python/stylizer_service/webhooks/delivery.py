@@ -2,8 +2,8 @@
 
 The pending webhook and the time of its next attempt are stored in the job (`finish`). An attempt is claimed by moving
 that time forward in a conditional write before anything is sent: no two workers make the same attempt, and one that
-dies midway leaves a job that becomes due again. Delivery is therefore at least once, with the same `webhook-id` each
-time.
+dies midway leaves a job that becomes due again. A webhook can therefore arrive more than once, with the same
+`webhook-id`, but a crash never loses one.
 """
 
 from __future__ import annotations
