@@ -1,8 +1,9 @@
 """Cheap validation of uploads, so that unusable images are rejected on arrival and not minutes later.
 
-Reads headers and lengths without decoding. The painter decodes and has the final say: what passes here can still fail
-there, with the same problem types. This process only checks the signature and counts file parts, in bounded time;
-`headers`, which calls the decoders' libraries, runs in forked workers with memory and time limits (`sandbox`).
+Reads headers and lengths without decoding pixels, except for a JPEG without an end marker. The painter decodes and has
+the final say: what passes here can still fail there, with the same problem types. This process only checks the
+signature and counts file parts, in bounded time; `headers`, which calls the decoders' libraries, runs in forked workers
+with memory and time limits (`sandbox`).
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ def end(
 
 
 def wake(ports: Ports, job_id: str, *, delay: float = 0.0) -> None:
-    """Request a webhook delivery attempt. If the request fails, the sweep finds the pending webhook later."""
+    """Request a webhook delivery attempt. If the request fails, `reconcile` finds the webhook later."""
     try:
         ports.notifier.send(job_id, delay=delay)
     except Exception:

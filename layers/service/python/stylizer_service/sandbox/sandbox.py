@@ -1,9 +1,9 @@
 """Process sandbox for untrusted data: a crash, hang or decompression bomb ends only its own process.
 
-Image decoders are C libraries fed with arbitrary uploads. They run in a separate zygote process (`sandbox.zygote`) that
-has imported them and never reads data itself. For each call it forks a worker, which sets its own memory and time
-limits before it reads a byte. Data and answers travel over sockets; neither a file system nor shared memory is needed,
-and AWS Lambda has no shared memory. Answers are JSON and bytes and are validated; nothing from a worker is executed.
+Image decoders are C libraries fed with arbitrary uploads. They run in workers, forked per call by a zygote process
+(`sandbox.zygote`) that has imported them and never reads data itself. A worker sets its own memory and time limits
+before it reads a byte. Data and answers travel over sockets; neither a file system nor shared memory is needed, and AWS
+Lambda has no shared memory. Answers are JSON and bytes and are validated; nothing from a worker is executed.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class StoredFile:
 
 
 class UploadPolicy(BaseModel):
-    """What a signed upload form allows."""
+    """Constraints of a signed upload form."""
 
     key: str
     media_type: str
