@@ -1,3 +1,3 @@
-"""The service: resources, use cases and ports, free of HTTP and torch, and adapters for the ports."""
+"""Service layer: resources, use cases, ports and their adapters. Imports neither HTTP frameworks nor torch."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""The built-in styles, read from their folders without importing the core (and so without torch)."""
+"""Built-in styles, read from their folders without importing the core (and torch with it)."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class BuiltinStyle:
 
 
 class Catalog(Mapping[str, BuiltinStyle]):
-    """Built-in styles by id: in the order of the folder's `order.toml`, then by id.
+    """Built-in styles by id: in the order given by the folder's `order.toml`, the rest sorted by id.
 
     Args:
-        folder: Holds one folder a style, each with `style.toml` and `swatch.webp`; and `order.toml`, if any.
+        folder: Contains one folder per style, with `style.toml` and `swatch.webp`, and optionally `order.toml`.
 
     Raises:
         FileNotFoundError: There is no such folder.
@@ -49,7 +49,7 @@ class Catalog(Mapping[str, BuiltinStyle]):
         return len(self._styles)
 
     def after(self, style_id: str) -> list[BuiltinStyle]:
-        """Return the styles that follow one of them in the catalog's order.
+        """Return the styles that follow the given one in catalog order.
 
         Raises:
             KeyError: There is no such style.
@@ -61,10 +61,10 @@ class Catalog(Mapping[str, BuiltinStyle]):
 
 
 def installed_styles() -> Path:
-    """The folder of the styles inside the installed core, found without importing it.
+    """Return the styles folder inside the installed core, located without importing it.
 
     Raises:
-        FileNotFoundError: The core is not installed beside the service.
+        FileNotFoundError: The core is not installed.
     """
     spec = importlib.util.find_spec("stylizer")
     if spec is None or not spec.submodule_search_locations:
@@ -81,7 +81,7 @@ def _read(folder: Path) -> BuiltinStyle:
     entry = tomllib.loads((folder / "style.toml").read_text(encoding="utf-8"))
 
     def text(name: str) -> str | None:
-        # A year may be written as a number; every value is for reading only.
+        # TOML may hold a number, such as a year; all values are for display only.
         return str(entry[name]) if name in entry else None
 
     return BuiltinStyle(

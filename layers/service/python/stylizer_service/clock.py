@@ -1,4 +1,4 @@
-"""The time, for every set of adapters."""
+"""System clock, shared by all adapters."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 
 class SystemClock:
-    """Port `Clock`: the machine's own."""
+    """Port `Clock`, on the system clock."""
 
     def now(self) -> datetime:
-        """The time, in UTC."""
+        """Return the current time in UTC."""
         return datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""Opaque cursors: a place in a list, as text that survives a URL."""
+"""Opaque, URL-safe pagination cursors."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from stylizer_service.ports import BadCursor
 
 
 def encode(*position: str) -> str:
-    """Write a place, given as the sort key of the last record seen, as a cursor."""
+    """Encode the sort key of the last record seen as a cursor."""
     return base64.urlsafe_b64encode(json.dumps(position).encode()).decode().rstrip("=")
 
 
 def decode(cursor: str, length: int) -> list[str]:
-    """Read a cursor back into its sort key of `length` parts. Raises `BadCursor`."""
+    """Decode a cursor into its sort key of `length` parts. Raises `BadCursor`."""
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         position = json.loads(raw)

@@ -1,4 +1,4 @@
-"""What files are called, and what they are by that."""
+"""File name suffixes and media types."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _TYPES = {
 
 
 def suffix(image_format: str) -> str:
-    """The file name suffix people expect of a format: "jpg" of "jpeg"."""
+    """Return the conventional file name suffix of a format, such as "jpg" for "jpeg"."""
     return _SUFFIXES.get(image_format, image_format)
 
 
 def media_type_of(key: str) -> str:
-    """The type that a link gives a file as: what its name says, and never what someone who sent it claimed."""
+    """Return the media type a link serves a file with: derived from the key, never from what an uploader claimed."""
     return _TYPES.get(PurePosixPath(key).suffix, "application/octet-stream")

@@ -1,4 +1,4 @@
-"""What the boxes of an AVIF tell that its library does not: which part of it is shown (ISO/IEC 23008-12)."""
+"""AVIF box parsing for what libavif does not report: clean aperture and rotation (ISO/IEC 23008-12)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _Box = tuple[bytes, bytes]
 
 
 def read(data: bytes) -> tuple[dict[bytes, bytes], bool]:
-    """Return the properties of the primary item by type, and whether an auxiliary picture lacks its size.
+    """Return the properties of the primary item by type, and whether an auxiliary image lacks its size (ispe).
 
-    libavif refuses a whole file whose alpha lacks its size; the painter adds it.
+    libavif rejects a file whose alpha image lacks it; the painter adds it.
     """
     found: dict[bytes, bytes] = {}
     lacks_size = False
@@ -35,12 +35,12 @@ def read(data: bytes) -> tuple[dict[bytes, bytes], bool]:
             kinds = {kind for kind, _ in of_item}
             lacks_size |= b"auxC" in kinds and b"ispe" not in kinds
             if item == primary:
-                found = dict(reversed(of_item))  # the first of a type counts
+                found = dict(reversed(of_item))  # the first of a type wins
     return found, lacks_size and sum(8 + len(body) for _, body in _boxes(data)) == len(data)
 
 
 def shown_size(properties: dict[bytes, bytes], coded: tuple[int, int]) -> tuple[int, int]:
-    """Return the size of the clean aperture (clap) of a picture, before it is turned; `coded` where there is none."""
+    """Return the size of the clean aperture (clap) before rotation, or `coded` if there is none."""
     with suppress(struct.error, ZeroDivisionError, KeyError):
         numbers = struct.unpack(">8i", properties[b"clap"][:32])
         width, height, across, down = (Fraction(numbers[at], numbers[at + 1]) for at in range(0, 8, 2))
@@ -54,7 +54,7 @@ def shown_size(properties: dict[bytes, bytes], coded: tuple[int, int]) -> tuple[
 
 
 def is_sideways(properties: dict[bytes, bytes]) -> bool:
-    """Return whether the picture is turned by a quarter (irot)."""
+    """Return whether the image is rotated by 90 or 270 degrees (irot)."""
     return bool(properties.get(b"irot", b"\0")[0] & 1)
 
 
@@ -74,7 +74,7 @@ def _associations(body: bytes) -> dict[int, list[int]]:
 
 
 def _boxes(data: bytes) -> Iterator[_Box]:
-    """Yield the boxes that `data` consists of: type and contents."""
+    """Yield type and contents of each box in `data`."""
     at = 0
     for _ in range(_MOST_BOXES):
         if at + 8 > len(data):

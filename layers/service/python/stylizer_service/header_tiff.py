@@ -1,4 +1,4 @@
-"""What the directories of a TIFF tell about its picture: size, orientation, and whether it is a raw photo."""
+"""TIFF directory parsing: size, orientation, and whether the file is a camera raw."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ _WIDTH, _HEIGHT, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION = 256, 257, 259, 262, 
 _SUB_DIRECTORIES, _DNG_VERSION = 330, 50706
 _READ = {_WIDTH, _HEIGHT, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION, _SUB_DIRECTORIES, _DNG_VERSION}
 _OF_SENSORS = (32803, 34892)  # photometric interpretations: color filter array, linear raw
-_RAW_COMPRESSIONS = (32767, 32770, 34713, 65000, 65535)  # of Sony, Samsung, Nikon, Kodak, Pentax
+_RAW_COMPRESSIONS = (32767, 32770, 34713, 65000, 65535)  # Sony, Samsung, Nikon, Kodak, Pentax
 _MOST_TAGS, _MOST_DIRECTORIES, _MOST_VALUES = 4096, 20, 64
 
 
 def read(data: bytes) -> tuple[tuple[int, int], int, bool]:
-    """Return the size as stored, the orientation, and whether any directory holds what a sensor saw.
+    """Return the stored size, the orientation, and whether any directory holds raw sensor data.
 
     Raises:
-        ValueError: There is no directory with a size.
+        ValueError: No directory has a size.
     """
     order = "<" if data.startswith(b"II") else ">"
     is_big = data[2:4] in (b"+\0", b"\0+")
@@ -51,7 +51,7 @@ def _number(data: bytes, order: str, is_big: bool, at: int) -> int:
 
 
 def _directory(data: bytes, order: str, is_big: bool, at: int) -> tuple[dict[int, tuple[int, ...]], int]:
-    """Return the tags that are of use here, and where the next directory is."""
+    """Return the tags in `_READ` and the offset of the next directory (0: none)."""
     number, entry, inline = (f"{order}Q", f"{order}HHQ", 8) if is_big else (f"{order}H", f"{order}HHI", 4)
     (count,) = struct.unpack_from(number, data, at)
     at += struct.calcsize(number)

@@ -1,7 +1,8 @@
-"""What the header of a picture tells, read by the decoders' own libraries: run by `probe`, in forks only.
+"""Image header inspection with the decoders' libraries; run by `probe`, in sandbox workers only.
 
-Nothing is decoded, but opening a file is work enough to be attacked: lengths that lie, a million segments, tables as
-long as the file. This is not the core's reader because this layer ships without the core.
+No pixels are decoded, except for a JPEG without an end marker, but opening a file is attack surface enough: false
+lengths, a million segments, tables as long as the file. Separate from the core's reader because this layer ships
+without the core.
 """
 
 from __future__ import annotations
@@ -24,24 +25,25 @@ _SIDEWAYS = (5, 6, 7, 8)
 _WITHOUT_LENGTH = {0x00, 0x01, *range(0xD0, 0xD9)}
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
-# A box of 20 bytes, version and flags 0; width and height follow.
+# Box header: length 20, type, version and flags 0; width and height follow.
 _ISPE = b"\0\0\0\x14ispe\0\0\0\0"
 
 
 class _Raw(Exception):
-    """The file is a raw photo; what stands first in it is a preview."""
+    """The file is a camera raw; its first image is a preview."""
 
 
 def examine(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
-    """Look at a picture.
+    """Inspect an image header.
 
     Args:
         request: "media_type", one of `models.MEDIA_TYPES`, and "max_pixels".
         data: The file.
 
     Returns:
-        "size" once the picture is upright, and whether it is "whole"; without a size, it cannot be opened. A size of
-        more pixels than allowed may be that of a part. "unsupported" names what is whole and not decoded.
+        "size" after applying the orientation, None if the file cannot be opened, and "whole", whether it is complete.
+        A size above max_pixels may be that of a component image. "unsupported" describes a complete file of a kind that
+        is not decoded. The body is empty.
     """
     media_type = request["media_type"]
     for width, height in _promised_sizes(media_type, data):
@@ -54,12 +56,12 @@ def examine(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes
         raise
     except _Raw:
         return {"size": None, "whole": True, "unsupported": header_tiff.RAW_PHOTO}, b""
-    except Exception:  # Between them the decoders raise nearly everything.
+    except Exception:  # Decoders raise almost any exception type.
         return {"size": None, "whole": False}, b""
 
 
 def _promised_sizes(media_type: str, data: bytes) -> Iterator[tuple[int, int]]:
-    """The sizes for which libraries would set memory aside, or give up on a picture, before they tell them."""
+    """Yield sizes for which libraries would allocate memory, or reject the file, before reporting them."""
     if media_type in ("image/avif", "image/heic"):
         at = data.find(_ISPE)
         while at >= 0:
@@ -78,17 +80,17 @@ def _upright_size(media_type: str, data: bytes) -> tuple[int, int]:
     image = _OPENERS[media_type](data)
     width, height = image.size
     try:
-        # Not the method of a PNG, which would decode it to come to what stands behind the pixels.
+        # Not PngImageFile.getexif, which decodes the pixels to reach the chunks behind them.
         sideways = Image.Image.getexif(image).get(_ORIENTATION) in _SIDEWAYS
     except MemoryError:
         raise
-    except Exception:  # Metadata that cannot be read turns nothing.
+    except Exception:  # Unreadable metadata: treat as upright.
         sideways = False
     return (height, width) if sideways else (width, height)
 
 
 class _Header(Image.Image):
-    """A picture of which there is a size, and what may tell how to turn it."""
+    """An image with only a size and the metadata that may contain its orientation."""
 
     def __init__(self, size: tuple[int, int], metadata: dict[str | tuple[int, int], Any]):
         super().__init__()
@@ -99,7 +101,7 @@ class _Header(Image.Image):
 def _open_avif(data: bytes) -> Image.Image:
     properties, lacks_size = header_heif.read(data)
     if data[8:12] != b"avis":
-        data = data[:8] + b"avif" + data[12:]  # its library asks for the brand, which early encoders left out
+        data = data[:8] + b"avif" + data[12:]  # libavif requires this brand, which early encoders left out
     try:
         image = AvifImagePlugin.AvifImageFile(io.BytesIO(data))
     except Exception:
@@ -107,12 +109,12 @@ def _open_avif(data: bytes) -> Image.Image:
             raise
         width, height = header_heif.shown_size(properties, struct.unpack_from(">II", properties[b"ispe"], 4))
         return _Header((height, width) if header_heif.is_sideways(properties) else (width, height), {})
-    metadata = {key: value for key, value in image.info.items() if key != "xmp"}  # which turns no HEIF picture
+    metadata = {key: value for key, value in image.info.items() if key != "xmp"}  # not applied to HEIF
     return _Header(header_heif.shown_size(properties, image.size), metadata)
 
 
 def _open_jpeg(data: bytes) -> Image.Image:
-    """Not by Pillow, which refuses a picture for metadata that is cut short."""
+    """Parse a JPEG header. Not with Pillow, which rejects a file with truncated metadata."""
     size, metadata = None, dict[str | tuple[int, int], Any]()
     for marker, start, end in _jpeg_segments(data):
         body = data[start:end]
@@ -134,7 +136,7 @@ _MOST_UNPACKED = 2**20
 
 
 def _open_png(data: bytes) -> Image.Image:
-    """Not by Pillow, which refuses a picture for metadata that is damaged or large."""
+    """Parse a PNG header. Not with Pillow, which rejects a file with damaged or large metadata."""
     header, metadata = b"", dict[str | tuple[int, int], Any]()
     for at, length, name in _png_chunks(data):
         body = data[at + 8 : at + 8 + length]
@@ -163,7 +165,7 @@ def _open_png(data: bytes) -> Image.Image:
 
 
 def _open_webp(data: bytes) -> Image.Image:
-    """Not by its library, which sets memory aside for two whole pictures to do it."""
+    """Parse a WebP header. Not with libwebp, which allocates two full frames to open a file."""
     chunks: dict[bytes, bytes] = {}
     first, at = data[12:16], 12
     while at + 8 <= len(data):
@@ -211,7 +213,7 @@ _OPENERS: dict[str, Callable[[bytes], Image.Image]] = {
 
 
 def _is_whole(media_type: str, data: bytes) -> bool:
-    """Whether the file reaches its own end, where the format tells that without decoding."""
+    """Return whether the file is complete, for formats that show this without decoding."""
     if media_type == "image/jpeg":
         return _jpeg_has_end(data)
     if media_type == "image/png":
@@ -222,9 +224,9 @@ def _is_whole(media_type: str, data: bytes) -> bool:
 
 
 def _jpeg_segments(data: bytes, *, to_end: bool = False) -> Iterator[tuple[int, int, int]]:
-    """Yield the segments up to the first scan, or all of them: marker, and where the contents are."""
+    """Yield marker, start and end of each segment's contents, up to the first scan or to the end of the file."""
     at = 2
-    while 0 <= (at := data.find(b"\xff", at)) < len(data) - 1:  # stray bytes between segments are passed over by all
+    while 0 <= (at := data.find(b"\xff", at)) < len(data) - 1:  # decoders skip stray bytes between segments
         marker = data[at + 1]
         if marker == 0xFF:  # padding
             at += 1
@@ -239,13 +241,13 @@ def _jpeg_segments(data: bytes, *, to_end: bool = False) -> Iterator[tuple[int, 
 
 
 def _jpeg_has_end(data: bytes) -> bool:
-    """Look for FF D9 behind the first scan, where it is the end and nothing else; or whether only that is lacking."""
+    """Return whether an EOI marker (FF D9) follows the first scan, or nothing but that marker is missing."""
     scan = next((start for marker, start, _ in _jpeg_segments(data) if marker == 0xDA), None)
     return scan is not None and (data.find(b"\xff\xd9", scan) >= 0 or _lacks_only_its_end(data.rstrip(b"\xff")))
 
 
 def _lacks_only_its_end(data: bytes) -> bool:
-    """Decode at half the size with different bytes for an end: they make a difference where data is lacking."""
+    """Decode at half size with two different tails: the results differ if image data is missing."""
     if not _has_all_scans(data):
         return False
     filling = b"\x5a\xa5\x33\xc7" * 60
@@ -258,14 +260,14 @@ def _lacks_only_its_end(data: bytes) -> bool:
             image.load()
         except MemoryError:
             raise
-        except Exception:  # The painter removes what Pillow refuses, and judges for itself.
+        except Exception:  # The painter repairs what Pillow rejects, and decides.
             return True
         found.add(hashlib.sha256(image.tobytes()).digest())
     return len(found) == 1
 
 
 def _has_all_scans(data: bytes) -> bool:
-    """Return whether there are scans for all coefficients of each component, in full precision (T.81, G.1.1.1)."""
+    """Return whether scans cover all coefficients of each component at full precision (T.81, G.1.1.1)."""
     lacking: dict[int, set[int]] = {}
     is_progressive = False
     for marker, start, end in _jpeg_segments(data, to_end=True):
@@ -289,12 +291,12 @@ def _png_chunks_fit(data: bytes) -> bool:
             return True
         has_pixels |= name == b"IDAT"
         end = at + 12 + length
-    # Without an IEND, but with all it announced: decoders take it.
+    # All announced data without an IEND: decoders accept it.
     return end == len(data)
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Where each chunk begins, how long it says its data is, and its name."""
+    """Yield offset, declared data length and name of each chunk."""
     at = 8
     while at + 8 <= len(data):
         length = int.from_bytes(data[at : at + 4], "big")

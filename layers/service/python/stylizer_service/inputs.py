@@ -1,4 +1,4 @@
-"""From the names in a request to checked files that belong to the job."""
+"""Resolution of the names in a request to validated files owned by the job."""
 
 from __future__ import annotations
 
@@ -15,20 +15,19 @@ from stylizer_service.records import Job, UploadRecord
 
 
 def upload_folder(upload_id: str) -> str:
-    """Where everything of an upload lies."""
+    """Return the prefix of all files of an upload."""
     return f"uploads/{upload_id}/"
 
 
 def upload_key(upload_id: str) -> str:
-    """Where the file of an upload lies."""
+    """Return the key of an upload's file."""
     return f"{upload_folder(upload_id)}file"
 
 
 class Inputs:
-    """Finds what a request names, and makes the job's own copies of it.
+    """Resolves the inputs of a request and copies them into the job's folder.
 
-    Each copy is made first and checked then: an upload can be sent again while its form is valid, a copy
-    cannot.
+    Files are copied first and validated afterward: an upload can be replaced while its form is valid, a copy cannot.
     """
 
     def __init__(self, ports: Ports, catalog: Catalog, probe: Probe):
@@ -37,7 +36,7 @@ class Inputs:
         self._probe = probe
 
     def take_for_job(self, owner: str, request: StylizationRequest, job: Job) -> None:
-        """Copy and check every input of a request into the folder of the job."""
+        """Copy and validate every input of a request into the job's folder."""
         content = self.take_upload(owner, request.content, job.input_key("content"), field="content")
         with as_problems():
             validate_output_pixels(request.size, (content.width, content.height), self._probe.max_pixels)
@@ -50,7 +49,7 @@ class Inputs:
             self._take_style(owner, entry.style, job.input_key(f"style-{index}"), request.style_field(index))
 
     def take_upload(self, owner: str, upload_id: str, key: str, *, field: str) -> ProbedImage:
-        """Copy the file of an upload to `key` and check it."""
+        """Copy the file of an upload to `key` and validate it."""
         record = self._ports.uploads.get(upload_id)
         if record is None or record.owner != owner:
             raise not_found("upload", upload_id, field=field)
@@ -70,7 +69,7 @@ class Inputs:
 
     def _take_style(self, owner: str, name: str, key: str, field: str) -> None:
         if name in self._catalog:
-            return  # The painter has it.
+            return  # Built into the painter.
         if UPLOAD_ID.fullmatch(name):
             self.take_upload(owner, name, key, field=field)
             return
@@ -85,9 +84,9 @@ class Inputs:
         self._ports.blobs.copy(own.key, key)
 
     def fingerprint(self, owner: str, request: StylizationRequest) -> str:
-        """What makes two requests the same: all values, with defaults, and the content of direct files.
+        """Return a hash of the request: all values, including defaults, and the content of files sent directly.
 
-        An option that is None counts as not there, so that a key outlives the coming of such an option.
+        Options that are None are left out, so that a new optional field does not change existing fingerprints.
         """
         wish = request.options.model_dump(exclude_none=True) | {
             "method": request.method,
@@ -101,7 +100,7 @@ class Inputs:
         return hashlib.sha256(json.dumps(wish, sort_keys=True).encode()).hexdigest()
 
     def _stand_in(self, owner: str, name: str | None) -> str | None:
-        # A file sent with the request gets a new id each time; its content is what stays the same.
+        # A file sent with the request gets a new id each time; its content hash is stable.
         record: UploadRecord | None = None
         if name is not None and UPLOAD_ID.fullmatch(name):
             record = self._ports.uploads.get(name)

@@ -1,4 +1,4 @@
-"""Resources and requests of the API. Choices, ranges and defaults are those of `stylizer.options`."""
+"""API resources and requests. Choices, ranges and defaults come from `stylizer.options`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from stylizer_service.problems import Problem
 
 Status = Literal["queued", "running", "succeeded", "failed", "canceled", "expired"]
 Backend = Literal["queue", "gpu"]
-"""How jobs come to painters: by the queue, or by an endpoint with a GPU."""
+"""How jobs reach painters: through the queue, or through a GPU endpoint."""
 MediaType = Literal[
     "image/jpeg",
     "image/png",
@@ -57,12 +57,12 @@ StyleName = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
 
 def new_id(prefix: Prefix) -> str:
-    """An identifier that cannot be guessed: the prefix and 130 random bits in lower-case base32."""
+    """Return an unguessable identifier: the prefix and 130 random bits in lower-case base32."""
     return f"{prefix}_{''.join(secrets.choice(_ALPHABET) for _ in range(26))}"
 
 
 def names_file(style: str) -> bool:
-    """Whether a style is named by the id of a file of the caller's, rather than being a built-in one."""
+    """Return whether a style name is an upload or custom style id, rather than a built-in style."""
     return bool(UPLOAD_ID.fullmatch(style) or STYLE_ID.fullmatch(style))
 
 
@@ -183,16 +183,16 @@ class StylizationRequest(PaintingOptions):
 
     @property
     def blend(self) -> list[StyleWeight]:
-        """The styles, however they were named."""
+        """The styles as a blend, whether given as `style` or `styles`."""
         return self.styles or [StyleWeight(style=self.style or "")]
 
     def style_field(self, index: int) -> str:
-        """The name of the field that gave entry `index` of the blend, for errors."""
+        """Return the name of the request field for entry `index` of the blend, for errors."""
         return "style" if self.styles is None else f"styles[{index}].style"
 
     @property
     def options(self) -> PaintingOptions:
-        """The controls alone."""
+        """The painting options only."""
         return PaintingOptions.model_validate(self.model_dump(include=set(PaintingOptions.model_fields)))
 
 
@@ -208,7 +208,7 @@ class StyleRequest(BaseModel):
 
 
 def _registered(media_type: object) -> object:
-    """Return a media type as registered: names are case-insensitive (RFC 2045), and JPEG has a common misnomer."""
+    """Normalize a media type: case-insensitive (RFC 2045), with common misnomers of JPEG and TIFF corrected."""
     if not isinstance(media_type, str):
         return media_type
     name = media_type.strip().lower()

@@ -1,11 +1,11 @@
-"""What the use cases need of the outside world: files and SQLite can give it, and S3, DynamoDB and SQS can.
+"""Ports: the interfaces to storage and messaging, implemented on SQLite and files, and on S3, DynamoDB and SQS.
 
-Rules every adapter keeps, and the contract tests check:
+Rules for every adapter, enforced by the contract tests:
 
-- A change of a job is one conditional write: it happens wholly, or not at all.
-- Lists are newest first, by time and then id; a cursor names a place between two records, so that what is added
-  meanwhile neither repeats nor hides anything.
-- Deleting what is not there is no error, so that everything can be done twice.
+- A change of a job is one conditional write: it is applied completely or not at all.
+- Lists are sorted newest first, by time and then id; a cursor is a position between two records, so that concurrent
+  inserts neither repeat nor hide records.
+- Deleting something that does not exist is not an error, so that deletion is idempotent.
 """
 
 from __future__ import annotations
@@ -22,200 +22,199 @@ from stylizer_service.records import IdempotencyRecord, Job, JobChanges, Precond
 
 @dataclass(frozen=True, slots=True)
 class UploadForm:
-    """Where to send a file, and the fields to send before it."""
+    """URL to post a file to, and the form fields to send before it."""
 
     url: str
     fields: dict[str, str]
 
 
 class Clock(Protocol):
-    """Tells the time."""
+    """Time source."""
 
     def now(self) -> datetime:
-        """The time, in UTC, with a time zone."""
+        """Return the current time, timezone-aware, in UTC."""
 
 
 class Blobs(Protocol):
-    """Files by key. A key is a path of plain names, such as "jobs/stz_…/content".
+    """File store. A key is a path of plain names, such as "jobs/stz_…/content".
 
-    Whether a file is there is asked of the store; what is written is there wholly or not at all.
+    Existence is determined by the store itself; writes are atomic.
     """
 
     def put(self, key: str, source: BinaryIO | bytes, media_type: str) -> int:
-        """Store a file, replacing what was there. Returns its length in bytes."""
+        """Store a file, replacing an existing one. Returns its length in bytes."""
 
     def open(self, key: str) -> BinaryIO:
-        """A seekable reader of a file; the caller closes it. Raises FileNotFoundError."""
+        """Return a seekable reader, to be closed by the caller. Raises FileNotFoundError."""
 
     def size(self, key: str) -> int | None:
-        """Length in bytes, or None if there is no such file."""
+        """Return the length in bytes, or None if there is no such file."""
 
     def copy(self, source: str, target: str) -> None:
-        """Make `target` a file of its own with what `source` holds now. Raises FileNotFoundError."""
+        """Copy the current content of `source` to an independent file `target`. Raises FileNotFoundError."""
 
     def delete_folder(self, prefix: str) -> None:
-        """Delete every file whose key starts with the prefix, which ends with a slash."""
+        """Delete every file whose key starts with the prefix, which must end with a slash."""
 
     def url(self, key: str, *, expires_at: datetime, filename: str) -> str:
-        """A signed link that gives the file, to be saved under the given name."""
+        """Return a signed link to the file, with a file name for saving it."""
 
     def upload_form(self, key: str, *, media_type: str, max_bytes: int, expires_at: datetime) -> UploadForm:
-        """A signed form that lets its holder store one file of that type, up to that length, at that key."""
+        """Return a signed form for storing one file at that key, of that type and up to that length."""
 
 
 class Jobs(Protocol):
-    """The jobs and the idempotency keys, which are written together."""
+    """Store of jobs and idempotency keys, which are written in one transaction."""
 
     def create(self, job: Job, idempotency: IdempotencyRecord | None, now: datetime) -> IdempotencyRecord | None:
-        """Store a new job and its key in one transaction.
+        """Store a new job and its idempotency key in one transaction.
 
         Returns:
-            None when both are stored. If the key was taken and has not expired by `now`: the record it
-            belongs to, and nothing is stored.
+            None if both were stored. If the key exists and has not expired by `now`: its record, and nothing is stored.
         """
 
     def get(self, job_id: str) -> Job | None:
-        """The job, or None."""
+        """Return the job, or None."""
 
     def page(
         self, owner: str, *, limit: int, cursor: str | None, status: Status | None
     ) -> tuple[list[Job], str | None]:
-        """A page of the owner's jobs and the cursor of the next, if there is one. Raises `BadCursor`."""
+        """Return a page of the owner's jobs and the next page's cursor, if any. Raises `BadCursor`."""
 
     def update(self, job_id: str, when: Precondition, **changes: Unpack[JobChanges]) -> Job | None:
-        """Apply the changes if the condition holds, in one write.
+        """Apply the changes if the precondition holds, in one write.
 
         Returns:
-            The job after the write, or None if there is no such job or the condition does not hold.
+            The job after the write, or None if there is no such job or the precondition does not hold.
         """
 
     def find_key(self, owner: str, key: str, now: datetime) -> IdempotencyRecord | None:
-        """What an idempotency key stands for, unless it has expired."""
+        """Return the record of an idempotency key, or None if unknown or expired."""
 
     def due(self, status: Status, now: datetime, *, limit: int) -> list[Job]:
-        """Some jobs in that status whose `expires_at` has passed, longest first."""
+        """Return up to `limit` jobs in that status whose `expires_at` has passed, oldest first."""
 
     def with_expired_lease(self, now: datetime, *, limit: int) -> list[Job]:
-        """Some running jobs whose lease has run out."""
+        """Return up to `limit` running jobs with an expired lease."""
 
     def with_pending_webhook(self, now: datetime, *, limit: int) -> list[Job]:
-        """Some jobs whose `notify_at` has passed, longest first."""
+        """Return up to `limit` jobs whose `notify_at` has passed, oldest first."""
 
     def delete(self, job_id: str) -> None:
-        """Forget a job."""
+        """Delete a job record."""
 
 
 class Uploads(Protocol):
-    """The records of uploads."""
+    """Store of upload records."""
 
     def put(self, upload: UploadRecord) -> None:
         """Store or replace a record."""
 
     def get(self, upload_id: str) -> UploadRecord | None:
-        """The record, or None."""
+        """Return the record, or None."""
 
     def due(self, now: datetime, *, limit: int) -> list[UploadRecord]:
-        """Some uploads whose `expires_at` has passed, longest first."""
+        """Return up to `limit` uploads whose `expires_at` has passed, oldest first."""
 
     def delete(self, upload_id: str) -> None:
-        """Forget an upload."""
+        """Delete an upload record."""
 
 
 class Styles(Protocol):
-    """The records of callers' own styles."""
+    """Store of custom style records."""
 
     def put(self, style: StyleRecord) -> None:
         """Store a record."""
 
     def get(self, style_id: str) -> StyleRecord | None:
-        """The record, or None."""
+        """Return the record, or None."""
 
     def page(self, owner: str, *, limit: int, cursor: str | None) -> tuple[list[StyleRecord], str | None]:
-        """A page of the owner's styles and the cursor of the next, if there is one. Raises `BadCursor`."""
+        """Return a page of the owner's styles and the next page's cursor, if any. Raises `BadCursor`."""
 
     def delete(self, style_id: str) -> None:
-        """Forget a style."""
+        """Delete a style record."""
 
 
 class Intake(Protocol):
-    """Has room for what callers bring, or says that there is none, before any of it is kept."""
+    """Quota checks, made before anything is stored."""
 
     def upload(self, owner: str) -> None:
-        """Raise `too-many-uploads` or `storage-full` if the owner may not announce or send one more."""
+        """Raise `too-many-uploads` or `storage-full` if the owner may not create or send another upload."""
 
     def room(self) -> None:
-        """Raise `storage-full` if there is no room for any file."""
+        """Raise `storage-full` if there is no space for any file."""
 
     def file(self, length: int) -> AbstractContextManager[None]:
-        """Keep room for a file of so many bytes while it is written. Raises `storage-full` if there is none."""
+        """Reserve `length` bytes while a file is written. Raises `storage-full` if there is not enough space."""
 
     def style(self, owner: str) -> None:
-        """Raise `too-many-styles` if the owner has as many as they may."""
+        """Raise `too-many-styles` if the owner has reached the limit."""
 
     def job(self, job: Job) -> None:
-        """Raise `queue-full` or `storage-full` if the owner has too many waiting, or the painting no room."""
+        """Raise `queue-full` if the owner has too many waiting jobs, `storage-full` if the painting would not fit."""
 
 
 class NoLimits:
-    """Port `Intake` where a gateway counts for each caller, and there is no end to the store."""
+    """Port `Intake` without limits: for stages where a gateway throttles callers and storage is unbounded."""
 
     def upload(self, owner: str) -> None:
-        """All are welcome."""
+        """Accept."""
 
     def room(self) -> None:
-        """There is."""
+        """Accept."""
 
     def file(self, length: int) -> AbstractContextManager[None]:  # noqa: ARG002
-        """All are welcome."""
+        """Accept."""
         return nullcontext()
 
     def style(self, owner: str) -> None:
-        """All are welcome."""
+        """Accept."""
 
     def job(self, job: Job) -> None:
-        """All are welcome."""
+        """Accept."""
 
 
 _UNLIMITED = NoLimits()
 
 
 Trace = Literal["sent", "unsent", "no-way"]
-"""Of a job that waits: it was sent or nobody can tell, it never reached the present painters, or there are none."""
+"""State of a waiting job: sent (or unknown), never sent to the current painters, or its backend does not exist."""
 
 
 class Dispatcher(Protocol):
-    """Brings jobs to painters, each at least once."""
+    """Sends jobs to painters, at least once."""
 
     def send(self, job: Job) -> None:
-        """Have the job painted the way it says. Sending one twice does no harm: only one painter can claim it."""
+        """Send the job to its backend. Sending twice is harmless: only one painter can claim it."""
 
     def depth(self) -> int:
-        """About how many jobs are waiting."""
+        """Return the approximate number of waiting jobs."""
 
     def trace(self, job: Job) -> Trace:
-        """What became of the sending of a job that is still waiting, as far as can be told."""
+        """Return what is known about whether a waiting job was sent."""
 
 
 class Notifier(Protocol):
-    """Wakes whoever tells callers that their jobs have ended (`webhooks.deliver`)."""
+    """Wakes the webhook worker (`webhooks.delivery.deliver`)."""
 
     def send(self, job_id: str, *, delay: float = 0.0) -> None:
-        """Have a try made after `delay` seconds, or somewhat earlier or later. What is due stands in the job itself."""
+        """Request a delivery attempt after about `delay` seconds. Whether one is due is recorded in the job itself."""
 
 
 class BadCursor(ValueError):
-    """The cursor was not made by this list."""
+    """The cursor does not belong to this list."""
 
 
 class Unavailable(Exception):
-    """A store does not answer, or is asked too much, and has been asked again for a while: later it may work.
+    """A store is unreachable or throttling even after retries; the operation may succeed later.
 
-    Any method of any port may raise this where there is a network in between. Whether a write has happened is open.
+    Any method of any port with a network in between may raise this. A write may or may not have been applied.
     """
 
 
 class StorageFull(Unavailable):
-    """A store holds no more: once something has been deleted it may work."""
+    """A store is full; writes may succeed after something has been deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +222,8 @@ class Ports:
     """One set of adapters.
 
     Attributes:
-        webhook_key: Gives the secret of at least 32 bytes that the secrets of all callers are derived from; None where
-            there is none, and so no webhooks.
+        webhook_key: Returns the master secret, at least 32 bytes, from which callers' signing secrets are derived; None
+            disables webhooks.
     """
 
     jobs: Jobs

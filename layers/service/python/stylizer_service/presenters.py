@@ -1,4 +1,4 @@
-"""From records to resources."""
+"""Presenters: from records to API resources."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from stylizer_service.settings import Settings
 
 
 def file_name(job: Job) -> str:
-    """What the painting is called when it is saved."""
+    """Return the file name for saving the painting."""
     return f"{job.id}.{suffix(job.options.format)}"
 
 
 def builtin_style(style: BuiltinStyle) -> Style:
-    """The resource of a built-in style."""
+    """Return the resource of a built-in style."""
     return Style(
         id=style.id,
         title=style.title,
@@ -40,7 +40,7 @@ def builtin_style(style: BuiltinStyle) -> Style:
 
 
 def own_style(record: StyleRecord) -> Style:
-    """The resource of a caller's own style."""
+    """Return the resource of a custom style."""
     return Style(
         id=record.id,
         title=record.title,
@@ -55,28 +55,28 @@ def own_style(record: StyleRecord) -> Style:
 
 
 def present(ports: Ports, settings: Settings, job: Job) -> Stylization:
-    """The resource of a job as it is now, with a fresh link to the painting."""
+    """Return the current resource of a job, with a fresh link to the painting."""
     expired = is_expired(job, ports.clock.now())
     url = link(ports, settings, job.result.key, filename=file_name(job)) if job.result and not expired else None
     return stylization(job, expired=expired, result_url=url)
 
 
 def is_expired(job: Job, now: datetime) -> bool:
-    """Whether its time is over, whether or not the sweep has come by."""
+    """Return whether a job has expired, even if the sweep has not processed it yet."""
     return job.status == "expired" or (is_final(job) and job.expires_at <= now)
 
 
 def link(ports: Ports, settings: Settings, key: str, *, filename: str) -> str:
-    """A fresh signed link to a file."""
+    """Return a fresh signed link to a file."""
     return ports.blobs.url(key, expires_at=ports.clock.now() + settings.url_ttl, filename=filename)
 
 
 def stylization(job: Job, *, expired: bool, result_url: str | None) -> Stylization:
-    """The resource of a job.
+    """Return the resource of a job.
 
     Args:
         job: The job.
-        expired: Its time is over, whether or not the sweep has come by.
+        expired: Whether it has expired, even if the sweep has not processed it yet.
         result_url: A signed link to the painting, if there is one.
     """
     status: Status = "expired" if expired else job.status

@@ -1,8 +1,9 @@
-"""A cheap look at an upload, so that what cannot be painted is refused on arrival and not minutes later.
+"""Cheap validation of uploads, so that unusable images are rejected on arrival and not minutes later.
 
-Reads headers and lengths and decodes nothing. The painter decodes and stays the judge: what passes here can
-still fail there, with a problem of the same types. This process reads the signature and counts parts, in bounded time;
-`headers`, which calls the decoders' libraries, runs in forks with limits on memory and time (`sandbox`).
+Reads headers and lengths without decoding pixels, except for a JPEG without an end marker. The painter decodes and has
+the final say: what passes here can still fail there, with the same problem types. This process only checks the
+signature and counts file parts, in bounded time; `headers`, which calls the decoders' libraries, runs in forked workers
+with memory and time limits (`sandbox`).
 """
 
 from __future__ import annotations
@@ -33,18 +34,18 @@ from stylizer_service.settings import Settings
 _MASKS = ("mask", "content_mask")
 _BY_FORMAT: dict[str, MediaType] = {name.removeprefix("image/"): name for name in MEDIA_TYPES if name != "image/heif"}
 CPU_SECONDS = 3
-"""What opening one picture may take. The slowest that are no attacks take a tenth of one."""
+"""CPU limit for opening one image, seconds. The slowest legitimate files take a tenth of a second."""
 _SECONDS = 15
 _OVERHEAD = 128 * 2**20
 _KNOWN = 1000
-"""Of so many files it is remembered what was found; it takes a few hundred bytes for each."""
+"""Entries in the result cache, a few hundred bytes each."""
 _SANDBOX = Sandbox("stylizer_service.headers:examine", at_once=4)
 atexit.register(_SANDBOX.close)
 
 
 @dataclass(frozen=True, slots=True)
 class ProbedImage:
-    """What a header tells: the shape once the picture is upright, and the type."""
+    """Header information: dimensions after applying the orientation, and the media type."""
 
     width: int
     height: int
@@ -52,7 +53,7 @@ class ProbedImage:
 
 
 class Probe:
-    """Checks pictures against the limits of the settings."""
+    """Validates images against the limits in the settings. Thread-safe."""
 
     def __init__(self, settings: Settings):
         self._limits = settings
@@ -61,25 +62,25 @@ class Probe:
 
     @property
     def max_pixels(self) -> int:
-        """Of a picture, and of a painting."""
+        """Maximum number of pixels of an image, and of a painting."""
         return self._limits.max_pixels
 
     def check(self, file: BinaryIO, *, field: str) -> ProbedImage:
-        """Look at a picture.
+        """Validate an image.
 
         Args:
             file: A seekable reader, read from its start, left open.
-            field: The input it came in, for errors. Of a mask only bytes and pixels are limited, because
-                the shape is the photo's.
+            field: The request field, for errors. For masks only bytes and pixels are limited, because their shape must
+                match the photo's.
 
         Raises:
-            ProblemError: Of the type that the painter's refusal would have.
-            Unavailable: It cannot be read or looked at now.
+            ProblemError: With the type that the painter's rejection would have.
+            Unavailable: The file cannot be read, or the sandbox is unavailable.
         """
         self._check_length(file, field)
         try:
             data = file.read()
-        except OSError as error:  # no fault of the picture's: the disk failed, or the file was deleted meanwhile
+        except OSError as error:  # not the image's fault: the disk failed, or the file was deleted
             raise Unavailable(f"{noun(field)} cannot be read here for the moment") from error
         try:
             name = identify(data)
@@ -102,10 +103,10 @@ class Probe:
         return ProbedImage(width, height, media_type)
 
     def _known_or_examined(self, media_type: MediaType, data: bytes, field: str) -> dict[str, Any]:
-        """What there is to know of a file, from memory if it was looked at before.
+        """Return the findings for a file, from the cache if it was examined before.
 
-        Most were: what comes in a form is looked at on arrival and as the job's own copy, and a photo is painted in
-        more than one style.
+        Most files were: a form upload is validated on arrival and again as the job's copy, and one photo is painted in
+        several styles.
         """
         name = (media_type, hashlib.sha256(data).digest())
         with self._lock:
@@ -119,7 +120,7 @@ class Probe:
         return found
 
     def _examine(self, media_type: MediaType, data: bytes, field: str) -> dict[str, Any]:
-        # Libraries copy a file once or twice, and unpack profiles and texts; pixels they have none of yet.
+        # Libraries copy a file once or twice and unpack profiles and text; no pixel buffers are allocated yet.
         memory = 4 * self._limits.max_bytes + _OVERHEAD
         request = {"media_type": media_type, "max_pixels": self._limits.max_pixels}
         try:

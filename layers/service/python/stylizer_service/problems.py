@@ -1,7 +1,7 @@
-"""Every failure a caller can see, as RFC 9457 problems with one stable type each.
+"""Every error visible to callers, as an RFC 9457 problem with one stable type each.
 
-The kinds of the core (`stylizer.errors`) keep their codes, so that a picture refused on arrival and one
-refused by the painter read the same.
+Errors of the core (`stylizer.errors`) keep their codes, so that an image rejected on arrival and one rejected by the
+painter read the same.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from stylizer.errors import StylizerError
 
 KINDS: dict[str, tuple[int, str]] = {
-    # The core's own codes.
+    # Core errors.
     "invalid-option": (422, "An option cannot be honored"),
-    # Not 503, which would ask the caller to come again: waiting brings no weights, other features do.
+    # Not 503, which invites a retry: waiting does not install the weights, but other features may work.
     "missing-weights": (422, "The features asked for are not installed here"),
-    # Nor this: the same painting would not fit in later either.
+    # Not 503 either: the same painting would not fit later.
     "out-of-memory": (422, "The painting takes more memory than there is"),
     "unknown-style": (422, "There is no such style"),
     "unusable-image": (422, "The picture cannot be used"),
@@ -31,7 +31,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "image-too-small": (422, "The picture is too small"),
     "extreme-aspect-ratio": (422, "The picture is too long for its width"),
     "mask-mismatch": (422, "The mask does not have the shape of the photo"),
-    # The service's.
+    # Service errors.
     "malformed-request": (400, "The request cannot be read"),
     "malformed-json": (400, "The body is not valid JSON"),
     "invalid-request": (422, "The request is not valid"),
@@ -54,7 +54,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "too-many-styles": (409, "Too many styles are kept"),
     "throttled": (429, "Too many requests at a time"),
     "storage-full": (507, "There is no room for more files"),
-    # Of jobs that were accepted.
+    # Errors of accepted jobs.
     "too-slow": (422, "The painting takes longer than a painter has"),
     "not-painted": (503, "No painter came to it"),
     "painting-failed": (500, "The painters failed"),
@@ -93,11 +93,11 @@ class Problem(BaseModel):
 
 
 class ProblemError(Exception):
-    """Raised by use cases and adapters; carries the problem to show.
+    """Raised by use cases and adapters; carries the problem to return.
 
     Attributes:
-        problem: To show.
-        retry_after: Seconds after which the same request may succeed; None leaves that to the kind of problem.
+        problem: The problem to return.
+        retry_after: Seconds after which the same request may succeed; None for the default of the problem type.
     """
 
     def __init__(self, problem: Problem, *, retry_after: int | None = None):
@@ -107,12 +107,12 @@ class ProblemError(Exception):
 
 
 def problem(code: str, detail: str, *, field: str | None = None, allowed: str | Sequence[str] | None = None) -> Problem:
-    """Make the problem of a kind. A code nobody knows becomes an unusable request, never a crash.
+    """Create a problem. An unknown code gets the status and title of `invalid-request` instead of raising.
 
     Args:
         code: A key of `KINDS`.
-        detail: What happened, for a person.
-        field: The input at fault.
+        detail: What happened, human-readable.
+        field: The invalid input.
         allowed: What would have been accepted.
     """
     status, title = KINDS.get(code, KINDS["invalid-request"])
@@ -123,18 +123,18 @@ def problem(code: str, detail: str, *, field: str | None = None, allowed: str | 
 def failure(
     code: str, detail: str, *, field: str | None = None, allowed: str | Sequence[str] | None = None
 ) -> ProblemError:
-    """`problem`, ready to raise."""
+    """Return `problem` wrapped in a `ProblemError`, ready to raise."""
     return ProblemError(problem(code, detail, field=field, allowed=allowed))
 
 
 def from_error(error: StylizerError) -> Problem:
-    """Return the problem for an error of the core, which names its code, field and allowed values."""
+    """Convert a core error, which has a code, field and allowed values, to a problem."""
     return problem(error.code, error.detail, field=error.field, allowed=error.allowed)
 
 
 @contextmanager
 def as_problems() -> Iterator[None]:
-    """Raise the errors of the core as `ProblemError`."""
+    """Convert core errors raised in the block to `ProblemError`."""
     try:
         yield
     except StylizerError as error:
@@ -142,15 +142,15 @@ def as_problems() -> Iterator[None]:
 
 
 def not_found(what: str, name: str, *, field: str | None = None) -> ProblemError:
-    """Nothing of that name is the caller's. Says the same whether it is another's or nobody's."""
+    """Return `not-found`, identical for another owner's resource and a nonexistent one."""
     return failure("not-found", f"there is no {what} {name!r}", field=field)
 
 
 def invalid(field: str, detail: str, allowed: str | Sequence[str] | None = None) -> ProblemError:
-    """A value of the request is not acceptable."""
+    """Return `invalid-request` for a value of the request."""
     return failure("invalid-request", detail, field=field, allowed=allowed)
 
 
 def expired(what: str, name: str, *, field: str | None = None) -> ProblemError:
-    """It was there once, and its time is over."""
+    """Return `expired` for a resource whose lifetime is over."""
     return failure("expired", f"the {what} {name!r} has expired: its files are gone", field=field)

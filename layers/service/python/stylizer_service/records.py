@@ -1,6 +1,6 @@
-"""What the service remembers: plain records, and the condition a change of one can hang on.
+"""Persistent records of the service, and the precondition of a conditional write.
 
-A store keeps them as rows or items; none of this knows which.
+Independent of the store, which keeps them as rows or items.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from stylizer_service.problems import Problem
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadRecord:
-    """A file that was announced or stored.
+    """A file that was registered or stored.
 
-    `sha256` is known only of files that came in through this service itself; it stands for the file in the
-    fingerprint of a request, because such a file gets a new id each time it is sent.
+    `sha256` is set only for files received by this service itself. It replaces the id in request fingerprints, because
+    such a file gets a new id each time it is sent.
     """
 
     id: str
@@ -32,7 +32,7 @@ class UploadRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StyleRecord:
-    """A style of a caller's own."""
+    """A custom style."""
 
     id: str
     owner: str
@@ -43,7 +43,7 @@ class StyleRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultRecord:
-    """A finished painting; `key` names its file, which lies under the folder of the lease that made it."""
+    """A finished painting; `key` is its file, in the folder of the lease that produced it."""
 
     key: str
     width: int
@@ -57,19 +57,19 @@ class ResultRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One stylization with what the painter needs to know.
+    """One stylization, with everything the painter needs.
 
-    `content`, `styles`, `mask` and `content_mask` say what the caller asked for; the files lie under
-    `input_key` and are the job's own, so that it outlives the uploads it was made from.
+    `content`, `styles`, `mask` and `content_mask` are as requested by the caller; the files are the job's own copies
+    under `input_key`, so that it outlives the uploads it was made from.
 
     Attributes:
-        attempt: How many painters have taken it and not handed it back.
-        lease_token: Names the painter that holds it now; a new one each time it is taken.
-        lease_expires_at: When that painter is taken for dead unless it says something.
-        way: Which painters it goes to.
-        webhook: Who is to be told when it has ended.
-        notify_at: When the next try to tell them is due; None while there is nothing to tell, or no more.
-        notify_attempts: How many tries have begun.
+        attempt: Number of claims that were not released.
+        lease_token: Identifies the current lease; new for each claim.
+        lease_expires_at: When the painter is presumed dead unless it renews the lease.
+        way: Backend that the job is dispatched to.
+        webhook: URL to notify when the job has ended.
+        notify_at: When the next delivery attempt is due; None if there is nothing to deliver, or not any more.
+        notify_attempts: Number of delivery attempts started.
     """
 
     id: str
@@ -99,21 +99,21 @@ class Job:
 
     @property
     def folder(self) -> str:
-        """Where all files of the job lie; to delete it is to delete them all."""
+        """Prefix of all files of the job; deleting it deletes them all."""
         return f"jobs/{self.id}/"
 
     @property
     def work_folder(self) -> str:
-        """Where the present painter writes; no other painter ever writes there."""
+        """Folder of the current lease's painter; no other painter writes to it."""
         return f"{self.folder}{self.lease_token}/"
 
     def input_key(self, name: str) -> str:
-        """Where an input lies: "content", "mask", "content_mask" or "style-<index>"."""
+        """Return the key of an input: "content", "mask", "content_mask" or "style-<index>"."""
         return f"{self.folder}{name}"
 
 
 class JobChanges(TypedDict, total=False):
-    """The parts of a job that change in its life."""
+    """The mutable fields of a job."""
 
     status: Status
     expires_at: datetime
@@ -132,13 +132,13 @@ class JobChanges(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Precondition:
-    """The condition of a conditional write: every part that is given must hold.
+    """Precondition of a conditional write: every field that is set must hold.
 
     Attributes:
-        statuses: The job is in one of these.
-        token: This lease holds it.
-        lease_expired_by: Its lease has run out by this time.
-        notify_at: The next try to tell its caller is due at exactly this time.
+        statuses: The job has one of these statuses.
+        token: The job is held by this lease.
+        lease_expired_by: The job's lease has expired by this time.
+        notify_at: The next webhook attempt is due at exactly this time.
     """
 
     statuses: tuple[Status, ...]
@@ -149,7 +149,7 @@ class Precondition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdempotencyRecord:
-    """The promise that a key stands for one request, kept until `expires_at`."""
+    """Binds an idempotency key to one request until `expires_at`."""
 
     owner: str
     key: str
@@ -159,5 +159,5 @@ class IdempotencyRecord:
 
 
 def is_final(job: Job) -> bool:
-    """Whether nothing more will happen to it but expiry."""
+    """Return whether the job has ended and only expiry remains."""
     return job.status in FINAL

@@ -1,7 +1,7 @@
-"""Which painters a job goes to: a function of what is to be painted and of what the stage offers, and of nothing else.
+"""Backend selection: a pure function of the requested painting and the stage's capacity.
 
-What a painting takes is reckoned from what `make bench` measured (docs/methods.md) on two cores of an AMD EPYC (Zen 5):
-so many seconds and MiB for a start, and so many more a megapixel, for the most laborious style and a square photo.
+Cost is estimated from `make bench` measurements (docs/methods.md) on two cores of an AMD EPYC (Zen 5): seconds and MiB
+as a fixed part plus a part per megapixel, for the most expensive style and a square photo.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from stylizer_service.problems import failure
 from stylizer_service.settings import Settings
 
 SLOWER = 4.0
-"""How many times as long a painter may take as the machine that was measured; a Lambda's cores are older and shared."""
+"""Slowdown allowed relative to the benchmark machine: a Lambda's cores are older and shared."""
 
 GPU_PAYS_AFTER = 120.0
-"""Seconds from which on a painting is worth the GPU endpoint, which needs minutes to come up from nothing."""
+"""Seconds above which a painting is worth the GPU endpoint, which takes minutes to scale up from zero."""
 
-SMALLEST = 64  # the smallest size that can be asked for
+SMALLEST = 64  # smallest size the API accepts, pixels
 
 
 class Cost(NamedTuple):
-    """What a painting takes: seconds of the measured machine, and MiB."""
+    """Cost of a painting: seconds on the benchmark machine, and MiB."""
 
     seconds: float
     seconds_per_megapixel: float
@@ -34,7 +34,7 @@ class Cost(NamedTuple):
 
 
 COSTS: dict[tuple[MethodName, FeaturesName | None], dict[Quality, Cost]] = {
-    # Budgets of the method, to be replaced by what `make bench` measures.
+    # Budgets of the method, to be replaced by `make bench` measurements.
     ("neighbor", "compact"): {
         "draft": Cost(0.6, 1.0, 1300, 70),
         "standard": Cost(1.0, 3.0, 1300, 70),
@@ -50,7 +50,7 @@ COSTS: dict[tuple[MethodName, FeaturesName | None], dict[Quality, Cost]] = {
         "standard": Cost(8, 35, 1300, 700),
         "high": Cost(9, 100, 1300, 700),
     },
-    # Four times the compact encoder's: one evaluation took 3.6 times as long at 512 x 340, and 1.7 times the memory.
+    # Four times the compact encoder: one evaluation took 3.6 times as long at 512 x 340, with 1.7 times the memory.
     ("optimization", "vgg19"): {
         "draft": Cost(12, 45, 2000, 1300),
         "standard": Cost(32, 140, 2000, 1300),
@@ -66,12 +66,12 @@ COSTS: dict[tuple[MethodName, FeaturesName | None], dict[Quality, Cost]] = {
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """What the painters of a stage have for one painting.
+    """Resources of a stage's painters for one painting.
 
     Attributes:
-        seconds: Longest painting of the queue's painters; None where nothing ends it.
-        memory: Memory of the queue's painters, MiB; None where it is the owner's own affair.
-        gpu: Whether there is an endpoint with a GPU, which takes whatever the methods can do.
+        seconds: Time limit of the queue's painters; None if there is none.
+        memory: Memory of the queue's painters, MiB; None if it is not limited.
+        gpu: Whether there is a GPU endpoint, which handles everything the methods support.
     """
 
     seconds: float | None = None
@@ -80,24 +80,24 @@ class Capacity:
 
     @classmethod
     def of(cls, settings: Settings) -> Capacity:
-        """The stage that the settings describe."""
+        """Return the capacity described by the settings."""
         return cls(settings.painter_seconds, settings.painter_memory, settings.gpu)
 
 
 def select_backend(
     method: MethodName, size: int, quality: Quality, stage: Capacity, *, features: FeaturesName | None = None
 ) -> Backend:
-    """Say where a painting goes.
+    """Select the backend for a painting.
 
     Args:
-        method: How it is painted.
-        size: Its long side, pixels.
-        quality: How much time is spent.
-        stage: What there is.
-        features: The network that looks at the pictures, if not the method's own.
+        method: Method.
+        size: Long side, pixels.
+        quality: Quality.
+        stage: Capacity of the stage.
+        features: Perceptual encoder, if not the method's default.
 
     Raises:
-        ProblemError: `invalid-option`, with the largest size for the rest of the wish, where no painter can do it.
+        ProblemError: `invalid-option`, with the largest size allowed for the other options, if no painter can do it.
     """
     cost = _cost(method, features, quality)
     if _fits(cost, size, stage):
@@ -130,7 +130,7 @@ def _fits(cost: Cost, size: int, stage: Capacity) -> bool:
 
 
 def _largest(cost: Cost, size: int, stage: Capacity) -> int | None:
-    """The largest size below one that does not fit, or None if none does."""
+    """Return the largest size that fits, below one that does not, or None if none does."""
     squares = [float(size**2)]
     if stage.seconds is not None:
         squares.append((stage.seconds / SLOWER - cost.seconds) / cost.seconds_per_megapixel * 1e6)

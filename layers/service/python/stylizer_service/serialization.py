@@ -1,4 +1,4 @@
-"""Records as flat rows of plain values, which is how every store keeps them: times as text, structures as JSON."""
+"""Conversion between records and flat rows of plain values: timestamps as text, structures as JSON."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ _JSON_COLUMNS = frozenset({"options", "styles", "result", "error"})
 
 
 def format_timestamp(time: datetime) -> str:
-    """A time as text of fixed width, so that it sorts as text."""
+    """Format a time as fixed-width UTC text that sorts chronologically."""
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def to_row(record: Job | UploadRecord | StyleRecord | IdempotencyRecord) -> dict[str, Value]:
-    """A record as columns."""
+    """Return a record as columns."""
     return to_columns({field.name: getattr(record, field.name) for field in fields(record)})
 
 
 def to_columns(values: Mapping[str, object]) -> dict[str, Value]:
-    """Some fields of a record as columns."""
+    """Return some fields of a record as columns."""
     return {name: _value(value) for name, value in values.items()}
 
 
 def from_row(kind: type[Record], row: Mapping[str, object]) -> Record:
-    """The record that a row was made from. Numbers may come as text, an absent column is None, others are ignored."""
+    """Return the record stored in a row. Numbers may be text, missing columns are None, unknown columns are ignored."""
     values = {
         field.name: _read(field.name, row.get(field.name))
         for field in fields(kind)

@@ -1,4 +1,4 @@
-"""What can be set from outside, through environment variables that start with STYLIZER_."""
+"""Settings, read from environment variables that start with STYLIZER_."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stylizer.images.limits import DEFAULT_LIMITS, Limits
 
 
 def _seconds(value: object) -> object:
-    """A number that came as text, as everything in the environment does, is one of seconds."""
+    """Convert text, as all environment values are, to seconds if it is a number."""
     try:
         return float(value) if isinstance(value, str) else value
     except ValueError:
@@ -24,36 +24,36 @@ Lifetime = Annotated[timedelta, BeforeValidator(_seconds), Field(ge=timedelta(0)
 
 
 class Settings(BaseSettings):
-    """Limits, lifetimes and places. Each can be set as STYLIZER_<NAME>; a wrong value stops the start.
+    """Limits, lifetimes and paths. Each can be set as STYLIZER_<NAME>; an invalid value aborts startup.
 
     Lifetimes are given in seconds, or as ISO 8601 durations such as PT12H.
 
     Attributes:
-        data_dir: Where the local adapters keep everything.
-        styles_dir: Folder of the built-in styles; None finds the one inside the installed core.
-        max_bytes: Largest file taken, bytes.
-        max_pixels: Largest picture taken, width x height.
-        max_aspect_ratio: Longest side over shortest.
-        min_side: Shortest side taken, pixels.
+        data_dir: Folder for all data of the local adapters.
+        styles_dir: Folder of the built-in styles; None for the one inside the installed core.
+        max_bytes: Maximum file size, bytes.
+        max_pixels: Maximum image size, width x height.
+        max_aspect_ratio: Maximum ratio of the longer to the shorter side.
+        min_side: Minimum length of the shorter side, pixels.
         upload_ttl: How long an uploaded file can be used.
         result_ttl: How long a finished job keeps its files.
-        record_ttl: How long the bare record of an expired job stays in the lists.
+        record_ttl: How long an expired job's record stays listed after its files are deleted.
         key_ttl: How long an idempotency key is remembered.
-        url_ttl: How long a signed link or upload form is valid.
-        lease_seconds: A painter silent for so long is taken for dead.
-        max_attempts: A job whose painter died so often is given up.
-        painter_seconds: Longest painting of the painters at the queue; unset where nothing ends it.
-        painter_memory: Memory of a painter at the queue, MiB; unset where it is not limited.
-        gpu: Whether there is an endpoint with a GPU for what is too much for them, or takes them long.
-        requeue_after: A job that has waited so long while the queue is empty is sent again.
-        max_wait: Longest `Prefer: wait`, seconds.
-        queue_limit: Most jobs waiting at a time.
-        webhook_attempts: How often it is tried to tell a caller that a job has ended.
-        webhook_timeout: Longest that one such try may take, seconds.
+        url_ttl: Validity of signed links and upload forms.
+        lease_seconds: Lease duration: a painter without a heartbeat for this long is presumed dead.
+        max_attempts: Attempts after which a job whose painters died fails.
+        painter_seconds: Time limit of the queue's painters for one painting; unset if there is none.
+        painter_memory: Memory of one of the queue's painters, MiB; unset if it is not limited.
+        gpu: Whether a GPU endpoint takes paintings that exceed those limits or take long.
+        requeue_after: Age at which a job that is still waiting while the queue is empty is sent again.
+        max_wait: Maximum `Prefer: wait`, seconds.
+        queue_limit: Maximum number of waiting jobs.
+        webhook_attempts: Maximum delivery attempts per webhook.
+        webhook_timeout: Timeout of one delivery attempt, seconds.
     """
 
     model_config = SettingsConfigDict(
-        # Aliases, and not a prefix, so that errors name the variable. In code the plain names are used.
+        # Aliases instead of a prefix, so that errors name the variable. Code uses the plain names.
         alias_generator=AliasGenerator(validation_alias=lambda name: f"STYLIZER_{name.upper()}"),
         validate_by_name=True,
         validate_by_alias=True,
@@ -85,7 +85,7 @@ class Settings(BaseSettings):
 
     @property
     def picture_limits(self) -> Limits:
-        """The limits on pictures, for the core."""
+        """Return the limits on images, as the core expects them."""
         return Limits(
             max_bytes=self.max_bytes,
             max_pixels=self.max_pixels,

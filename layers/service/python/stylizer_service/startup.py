@@ -1,4 +1,4 @@
-"""Starting sooner."""
+"""Faster process startup."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def frozen_imports() -> Iterator[None]:
-    """Import what a process needs to the end, without looking for garbage among it, now or ever after.
+    """Disable garbage collection during imports, then freeze what they created so that it is never scanned.
 
-    Looking through them again and again while more are made took a fifth of the time that the API's imports take.
+    Repeated collections while importing took a fifth of the API's import time.
     """
     gc.disable()
     try:

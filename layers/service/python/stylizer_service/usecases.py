@@ -1,7 +1,7 @@
-"""What a caller can do, as plain functions of an owner and a wish. No HTTP in here, and no AWS.
+"""Use cases: what a caller can do, as plain functions of an owner and a request. Independent of HTTP and AWS.
 
-A job gets files of its own on creation, copied from the uploads (for free, or nearly): what was checked is
-what is painted, whatever happens to the upload afterward.
+A new job gets its own copies of the input files (a hard link or a server-side copy, so nearly free): what was validated
+is what gets painted, whatever happens to the upload later.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ _KEY = re.compile(r"[!-~]{1,255}")
 
 
 class Service:
-    """The use cases over one set of adapters. Safe to share between threads.
+    """The use cases over one set of adapters. Thread-safe.
 
-    Every method takes the owner, and knows only what is that owner's; of all else it says `not-found`.
-    All raise `ProblemError`.
+    Each method takes the owner and sees only that owner's resources; all others are `not-found`. All raise
+    `ProblemError`.
     """
 
     def __init__(self, ports: Ports, catalog: Catalog, settings: Settings):
@@ -65,7 +65,7 @@ class Service:
     # Uploads
 
     def create_upload(self, owner: str, media_type: MediaType) -> Upload:
-        """Announce a file and get the form to send it with."""
+        """Register an upload and return the form for sending the file."""
         self.ports.intake.upload(owner)
         now = self.ports.clock.now()
         record = self._new_upload(owner, media_type, now)
@@ -87,12 +87,12 @@ class Service:
         )
 
     def add_upload(self, owner: str, file: BinaryIO, *, field: str) -> str:
-        """Store a file that came with a request, after a look at it.
+        """Validate and store a file that was sent with a request.
 
         Args:
             owner: The caller.
             file: A seekable reader; read from its start, left open.
-            field: The field it came in, for errors.
+            field: Name of the request field, for errors.
 
         Returns:
             The id of the new upload.
@@ -109,7 +109,7 @@ class Service:
         return record.id
 
     def delete_upload(self, owner: str, upload_id: str) -> None:
-        """Delete an upload; what was made from it stays."""
+        """Delete an upload; jobs and styles made from it are kept."""
         record = self.ports.uploads.get(upload_id)
         if record is None or record.owner != owner:
             raise not_found("upload", upload_id)
@@ -130,14 +130,14 @@ class Service:
     # Styles
 
     def create_style(self, owner: str, upload_id: str, title: str) -> Style:
-        """Make a style of the caller's own from an upload."""
+        """Create a style of the caller's own from an upload."""
         self.ports.intake.style(owner)
         style_id = new_id("sty")
         folder = f"styles/{style_id}/"
         try:
             draft = f"{folder}draft/file"
             image = self._inputs.take_upload(owner, upload_id, draft, field="upload")
-            # Only now is it known what it is, and a link gives a file as what its name says.
+            # The format is known only now, and links serve a file with the type implied by its suffix.
             key = f"{folder}image.{suffix(image.media_type.removeprefix('image/'))}"
             self.ports.blobs.copy(draft, key)
             self.ports.blobs.delete_folder(f"{folder}draft/")
@@ -145,11 +145,11 @@ class Service:
             discard(self.ports, folder)
             raise
         record = StyleRecord(id=style_id, owner=owner, title=title, created_at=self.ports.clock.now(), key=key)
-        self.ports.styles.put(record)  # if this fails the picture stays, for it may have been done all the same
+        self.ports.styles.put(record)  # on failure keep the image: the write may have succeeded
         return presenters.own_style(record)
 
     def list_styles(self, owner: str, *, limit: int = 50, cursor: str | None = None) -> Page[Style]:
-        """The built-in styles in the catalog's order, then the caller's own, newest first."""
+        """Return a page of the built-in styles in catalog order, followed by the caller's own, newest first."""
         _check_limit(limit)
         kind, place = _style_place(cursor)
         items: list[Style] = []
@@ -168,21 +168,21 @@ class Service:
         return Page(items=items, next_cursor=cursors.encode("own", following) if following else None)
 
     def _built_in_after(self, place: str) -> list[BuiltinStyle]:
-        """The built-in styles after the one whose id a cursor has; all of them without a cursor."""
+        """Return the built-in styles after the given id, or all of them if it is empty."""
         if not place:
             return list(self.catalog.values())
         try:
             return self.catalog.after(place)
-        except KeyError:  # of another list, or of a version that had other styles
+        except KeyError:  # a cursor of another list, or of a version with other styles
             raise _bad_cursor() from None
 
     def get_style(self, owner: str, style_id: str) -> Style:
-        """One style, built in or the caller's own."""
+        """Return a style, built-in or the caller's own."""
         builtin = self.catalog.get(style_id)
         return presenters.builtin_style(builtin) if builtin else presenters.own_style(self._own_style(owner, style_id))
 
     def style_image(self, owner: str, style_id: str) -> Path | str:
-        """Where the picture of a style is: the file of a built-in one, or a signed link to an own one."""
+        """Return the image of a style: the file of a built-in one, or a signed link to the caller's own."""
         builtin = self.catalog.get(style_id)
         if builtin:
             return builtin.swatch
@@ -206,11 +206,10 @@ class Service:
     def create_stylization(
         self, owner: str, request: StylizationRequest, idempotency_key: str | None = None
     ) -> tuple[Stylization, bool]:
-        """Accept a painting, once per idempotency key.
+        """Create a job, once per idempotency key.
 
         Returns:
-            The stylization, and whether it is new: False means that the key had been used for the same
-            request.
+            The stylization, and whether it is new: False if the key had already been used for the same request.
         """
         now = self.ports.clock.now()
         job = self._new_job(owner, request, now)
@@ -220,7 +219,7 @@ class Service:
             known = self.ports.jobs.find_key(owner, idempotency_key, now)
             if known:
                 return self._replay(known, request), False
-        # Not before the key: a request that was accepted once is replayed, even if limits have changed since.
+        # Only after the key lookup: an accepted request is replayed even if limits have changed since.
         _validate_for_method(request)
         check_webhook(self.ports, request.webhook)
         way = select_backend(
@@ -234,7 +233,7 @@ class Service:
         except BaseException:
             discard(self.ports, job.folder)
             raise
-        # If this fails the files stay, for it may have been done all the same; orphans go in time.
+        # On failure keep the files: the write may have succeeded. Orphans are removed later.
         known = self.ports.jobs.create(job, key, now)
         if known:
             discard(self.ports, job.folder)
@@ -243,19 +242,19 @@ class Service:
         return self._view(job), True
 
     def get_stylization(self, owner: str, job_id: str) -> Stylization:
-        """How a painting is."""
+        """Return a stylization."""
         return self._view(self._job(owner, job_id))
 
     def list_stylizations(
         self, owner: str, *, limit: int = 20, cursor: str | None = None, status: Status | None = None
     ) -> Page[Stylization]:
-        """The caller's paintings, newest first."""
+        """Return a page of the caller's stylizations, newest first."""
         _check_limit(limit)
         jobs, following = _with_cursor(lambda: self.ports.jobs.page(owner, limit=limit, cursor=cursor, status=status))
         return Page(items=[self._view(job) for job in jobs], next_cursor=following)
 
     def cancel_stylization(self, owner: str, job_id: str) -> Stylization:
-        """Stop a painting that is not done. Canceling twice is fine; a finished one is a `conflict`."""
+        """Cancel an unfinished stylization. Canceling twice is allowed; a finished one is a `conflict`."""
         job = self._job(owner, job_id)
         canceled = end(self.ports, self.settings, job, Precondition(statuses=("queued", "running")), "canceled")
         current = canceled or self._job(owner, job_id)
@@ -268,12 +267,12 @@ class Service:
         return self._view(current)
 
     def delete_stylization(self, owner: str, job_id: str) -> Stylization:
-        """Delete the files of a painting now, ending it if it has not ended. May be repeated."""
+        """Delete the files of a stylization now, canceling it if unfinished. Idempotent."""
         erase_job(self.ports, self.settings, self._job(owner, job_id))
         return self.get_stylization(owner, job_id)
 
     def image_url(self, owner: str, job_id: str) -> str:
-        """A fresh signed link to the painting."""
+        """Return a fresh signed link to the painting."""
         job = self._job(owner, job_id)
         if self._is_expired(job):
             raise expired("stylization", job_id)
@@ -287,7 +286,7 @@ class Service:
         return self._url(job.result.key, filename=presenters.file_name(job))
 
     def preview_url(self, owner: str, job_id: str) -> str:
-        """A signed link to a small picture of how far it is."""
+        """Return a signed link to the latest preview."""
         job = self._job(owner, job_id)
         if self._is_expired(job):
             raise expired("stylization", job_id)
@@ -297,15 +296,15 @@ class Service:
         return self._url(job.preview_key, filename=f"{job.id}-preview.jpg")
 
     def webhook_secret(self, owner: str) -> str:
-        """What the owner checks webhooks with."""
+        """Return the owner's secret for verifying webhooks."""
         return webhook_secret(self.ports, owner)
 
     def queue_depth(self) -> int:
-        """About how many jobs are waiting."""
+        """Return the approximate number of waiting jobs."""
         return self.ports.dispatcher.depth()
 
     def sweep(self) -> int:
-        """Let go of everything whose time is over; returns how much that was."""
+        """Delete everything expired; returns the number of records changed or deleted."""
         return sweep(self.ports, record_ttl=self.settings.record_ttl)
 
     # Helpers
@@ -347,7 +346,7 @@ class Service:
             )
         job = self._job(known.owner, known.job_id)
         if job.status == "queued" and self.ports.dispatcher.trace(job) != "no-way":
-            # Whoever stored the job may have ended before sending it; to send it twice does no harm.
+            # The process that stored the job may have died before sending it; sending twice is harmless.
             self.ports.dispatcher.send(job)
         return self._view(job)
 
@@ -421,5 +420,5 @@ def _bad_cursor() -> ProblemError:
 
 
 def _soon(job: Job) -> int | None:
-    """After how many seconds it is worth asking again for what a job has not got yet; None where it never will."""
+    """Return the Retry-After in seconds for something an unfinished job does not have yet; None for a final job."""
     return None if is_final(job) else 1

@@ -1,1 +1,1 @@
-"""Adapters of the ports: one machine, and AWS."""
+"""Adapters for the ports: a single machine (`local`) and AWS (`aws`)."""

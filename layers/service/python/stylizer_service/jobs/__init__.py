@@ -1,1 +1,1 @@
-"""The life of a job: claimed, finished, reconciled, retained and deleted."""
+"""Job lifecycle: claiming, finishing, reconciliation, retention and deletion."""

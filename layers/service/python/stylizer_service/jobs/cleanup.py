@@ -1,4 +1,4 @@
-"""Deleting what is of no use any more, where that must not stand in the way of what matters."""
+"""Best-effort deletion that must not fail the operation around it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ log = logging.getLogger(__name__)
 
 
 def discard(ports: Ports, folder: str) -> None:
-    """Delete the files of a folder now if that is possible; if not, they go with their job, or as orphans."""
+    """Try to delete a folder. On failure log a warning: the files go with their job later, or as orphans."""
     try:
         ports.blobs.delete_folder(folder)
     except Exception:

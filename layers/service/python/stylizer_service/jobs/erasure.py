@@ -1,4 +1,4 @@
-"""Letting go of things before their time, because their owner says so."""
+"""Deletion of resources before they expire, at their owner's request."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from stylizer_service.settings import Settings
 
 
 def erase_job(ports: Ports, settings: Settings, job: Job) -> None:
-    """End a job that has not ended, and delete its files. Its bare record says that it has expired. May be repeated.
+    """Cancel a job unless it is final, delete its files and mark its record expired. Idempotent.
 
-    As in a sweep, files go first: whoever is stopped in between leaves a job that can be erased again. A painter that
-    is at it learns of the end from its next write, and takes away what it has written meanwhile.
+    As in the sweep, files are deleted first, so a crash in between leaves a job that can be erased again. A painter at
+    work on it loses its lease at its next write and removes what it has written meanwhile.
     """
     end(ports, settings, job, Precondition(statuses=("queued", "running")), "canceled")
     ports.blobs.delete_folder(job.folder)
@@ -25,17 +25,17 @@ def erase_job(ports: Ports, settings: Settings, job: Job) -> None:
         expires_at=ports.clock.now(),
         result=None,
         preview_key=None,
-        notify_at=None,  # who deletes it need not be told any more
+        notify_at=None,  # no webhook for a job its owner has deleted
     )
 
 
 def erase_style(ports: Ports, style: StyleRecord) -> None:
-    """Delete a style. Jobs that use it have copies of their own."""
+    """Delete a style. Jobs that use it have their own copies."""
     ports.blobs.delete_folder(f"styles/{style.id}/")
     ports.styles.delete(style.id)
 
 
 def erase_upload(ports: Ports, upload_id: str) -> None:
-    """Delete an upload. Jobs and styles that were made from it have copies of their own."""
+    """Delete an upload. Jobs and styles made from it have their own copies."""
     ports.blobs.delete_folder(upload_folder(upload_id))
     ports.uploads.delete(upload_id)

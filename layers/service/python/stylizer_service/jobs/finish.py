@@ -1,7 +1,7 @@
-"""How a job ends, whoever ends it: one conditional write, which also puts down that its caller is to be told.
+"""Terminal job transitions: one conditional write that also records the pending webhook.
 
-That the caller is to be told stands in the same write as the end itself, so that no crash can come between; waking
-the messenger right away is only to be quick.
+The pending webhook is part of the same write, so that no crash can separate the two; the immediate notification only
+reduces latency.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ End = Literal["succeeded", "failed", "canceled"]
 def end(
     ports: Ports, settings: Settings, job: Job, when: Precondition, how: End, **changes: Unpack[JobChanges]
 ) -> Job | None:
-    """End a job if the condition holds.
+    """Move a job to a terminal status if the precondition holds.
 
     Args:
-        ports: Where the job is.
+        ports: The ports.
         settings: Lifetimes.
-        job: As it was when last seen.
-        when: The condition.
-        how: The status it ends in.
-        changes: What else this writes.
+        job: The job as last read.
+        when: The precondition.
+        how: The terminal status.
+        changes: Further fields to write; they override the defaults.
 
     Returns:
-        The job after the write, or None if the condition does not hold.
+        The job after the write, or None if the precondition does not hold.
     """
     now = ports.clock.now()
     over: JobChanges = {
@@ -52,7 +52,7 @@ def end(
 
 
 def wake(ports: Ports, job_id: str, *, delay: float = 0.0) -> None:
-    """Ask for a try to tell the caller. If asking fails, the sweep finds what is due."""
+    """Request a webhook delivery attempt. If the request fails, `reconcile` finds the webhook later."""
     try:
         ports.notifier.send(job_id, delay=delay)
     except Exception:

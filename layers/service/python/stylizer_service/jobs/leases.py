@@ -1,10 +1,10 @@
-"""How a painter holds a job: it claims it, says it is alive, and ends it. Each step is one conditional write.
+"""Job leases: a painter claims a job, sends heartbeats and ends it. Each step is one conditional write.
 
     queued ──claim──> running ──succeed / fail──> succeeded / failed
        ^                 │ └──release──> queued (not counted as an attempt)
-       └── (lease over) ─┘ claimed again; after too many attempts: failed, painter-died
+       └─ lease expired ─┘ claimed again; after max_attempts: failed, painter-died
 
-A painter that was taken for dead, or whose job was canceled, learns it from its next write: `LeaseLost`.
+A painter that was presumed dead, or whose job was canceled, finds out at its next write, which raises `LeaseLost`.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from stylizer_service.settings import Settings
 
 
 class LeaseLost(Exception):
-    """The job is no longer this painter's: canceled, or given to another one."""
+    """The painter no longer holds the job: it was canceled, or claimed by another painter."""
 
 
 class GivenUp(Exception):
-    """The job has lost its painter too often, and has been ended as `painter-died`."""
+    """The job has exhausted its attempts and was ended as `painter-died`."""
 
 
 def claim(ports: Ports, settings: Settings, job_id: str) -> Lease | None:
-    """Take a job that is waiting, or whose painter is taken for dead.
+    """Claim a job that is queued, or running with an expired lease.
 
     Returns:
-        The lease, or None: there is nothing to do (any more), or another painter is at it.
+        The lease, or None if the job is gone, final or held by another painter.
 
     Raises:
-        GivenUp: The job has lost its painter too often; this call has ended it.
+        GivenUp: The job has exhausted its attempts; this call has ended it.
     """
     job = ports.jobs.get(job_id)
     now = ports.clock.now()
@@ -69,7 +69,7 @@ def claim(ports: Ports, settings: Settings, job_id: str) -> Lease | None:
 
 
 def claimable_when(job: Job, now: datetime) -> Precondition | None:
-    """The condition under which nobody is at a job; None if somebody is, or nobody needs to be any more."""
+    """Return the precondition for claiming an unleased job; None if it is leased or final."""
     if job.status == "queued":
         return Precondition(statuses=("queued",))
     if job.status == "running" and job.lease_expires_at is not None and job.lease_expires_at <= now:
@@ -78,7 +78,7 @@ def claimable_when(job: Job, now: datetime) -> Precondition | None:
 
 
 def fail_exhausted(ports: Ports, settings: Settings, job: Job, when: Precondition, error: Problem) -> bool:
-    """End a job that nobody is at, with the reason; returns whether the condition held."""
+    """Fail an unleased job with the given error; returns whether the precondition held."""
     if end(ports, settings, job, when, "failed", error=error) is None:
         return False
     if job.lease_token:
@@ -87,12 +87,12 @@ def fail_exhausted(ports: Ports, settings: Settings, job: Job, when: Preconditio
 
 
 def painter_died(job: Job) -> Problem:
-    """Why a job ends whose painters all fell silent."""
+    """Return the problem for a job whose painters all stopped sending heartbeats."""
     return problem("painter-died", f"the painter died {job.attempt} times while painting this; a smaller size may help")
 
 
 def requeued(attempt: int) -> JobChanges:
-    """What a job that had a painter looks like when it waits for the next one."""
+    """Return the changes that put a claimed job back into the queue."""
     return {
         "status": "queued",
         "started_at": None,
@@ -105,9 +105,9 @@ def requeued(attempt: int) -> JobChanges:
 
 
 class Lease:
-    """One painter's hold on one job. `renew` may be called from another thread.
+    """One painter's lease on one job. `renew` may be called from another thread.
 
-    Every method raises `LeaseLost` when the hold is gone; `abandon` never does.
+    Every method raises `LeaseLost` if the lease is lost, except `abandon`, which never does.
     """
 
     def __init__(self, ports: Ports, settings: Settings, job: Job):
@@ -117,11 +117,11 @@ class Lease:
         self._when = Precondition(statuses=("running",), token=job.lease_token)
 
     def renew(self) -> None:
-        """Say that the painter is alive."""
+        """Send a heartbeat: extend the lease."""
         self._write(lease_expires_at=self._deadline())
 
     def report(self, progress: float, preview: bytes | None = None) -> None:
-        """Tell how far it is, 0-1, with a small JPEG of the present state. Renews the lease."""
+        """Report progress, 0-1, with an optional small JPEG preview. Renews the lease."""
         changes: JobChanges = {"progress": progress, "lease_expires_at": self._deadline()}
         if preview is not None:
             changes["preview_key"] = self._put_preview(preview)
@@ -132,9 +132,9 @@ class Lease:
 
         Args:
             image: The encoded file, in the format the job asks for.
-            preview: The same as a small JPEG.
-            width: Pixels.
-            height: Pixels.
+            preview: The same image as a small JPEG.
+            width: Width, pixels.
+            height: Height, pixels.
             features: The perceptual encoder used, if the method has one.
         """
         job, now = self.job, self._ports.clock.now()
@@ -159,27 +159,27 @@ class Lease:
         try:
             self._end("succeeded", progress=1.0, result=result, preview_key=preview_key)
         except LeaseLost:
-            # A store reached over a network may do a write whose answer is lost, and refuse the second try.
+            # In a networked store a write can succeed with its response lost, and its retry then fails.
             if not self._has_won():
                 raise
 
     def fail(self, error: Problem) -> None:
-        """End the job with the reason why there is no painting."""
+        """End the job with an error."""
         self._end("failed", error=error)
         self.abandon()
 
     def release(self, *, counts: bool = False) -> None:
-        """Hand the job back unpainted: the painter is healthy and has to go.
+        """Return the job to the queue unfinished: the painter is healthy but has to stop.
 
         Args:
-            counts: Whether this painter has used up one of the attempts that the job has.
+            counts: Whether this counts as one of the job's attempts.
         """
         self._write(**requeued(self.job.attempt - (0 if counts else 1)))
         self.abandon()
         self._ports.dispatcher.send(self.job)
 
     def abandon(self) -> None:
-        """Remove what this painter has written, unless it is what the job shows."""
+        """Delete what this painter has written, unless it is the job's result."""
         if not self._has_won():
             discard(self._ports, self.job.work_folder)
 

@@ -1,7 +1,6 @@
-"""What is done about jobs whose painters cannot speak for them any more. Every function may be called twice, or late.
+"""Reconciliation of jobs whose painter died or whose message was lost. Every function is idempotent and safe when late.
 
-A job that is being painted is left alone: its lease says that somebody is at it, whatever a message about an earlier
-try has to tell.
+A job with a valid lease is left alone: a painter is working on it, whatever a message about an earlier attempt says.
 """
 
 from __future__ import annotations
@@ -22,22 +21,22 @@ log = logging.getLogger(__name__)
 
 _BATCH = 100
 _WAITING = 1000
-"""Most waiting jobs that are looked at for being lost; as many as may wait, unless a stage allows more."""
+"""Maximum number of queued jobs checked for lost messages; equals the default `queue_limit`."""
 _UNSENT_AFTER = timedelta(minutes=2)
-"""How long whoever stores a job may take to send it as well."""
+"""Grace period between storing a job and sending it."""
 _NO_GPU = problem(
     "painting-failed",
     "this was to be painted on a GPU, which this service no longer has; ask again, or for a smaller size",
 )
 _UNTOLD_AFTER = timedelta(minutes=1)
-"""How late a try to tell a caller may be before the messenger is woken again, which does no harm."""
+"""Delay of a webhook attempt after which the worker is woken again; an extra wake-up is harmless."""
 
 
 def fail(ports: Ports, settings: Settings, job_id: str, error: Problem) -> bool:
-    """End a job that nobody is painting, with the reason.
+    """Fail an unleased job with the given error.
 
     Returns:
-        Whether it was ended by this call: not if it has ended before, or a painter is at it.
+        Whether this call ended it: False if it was already final or a painter holds it.
     """
     job = ports.jobs.get(job_id)
     when = claimable_when(job, ports.clock.now()) if job else None
@@ -45,10 +44,10 @@ def fail(ports: Ports, settings: Settings, job_id: str, error: Problem) -> bool:
 
 
 def resume(ports: Ports, settings: Settings, job: Job) -> bool:
-    """Have a job painted again whose painter fell silent, or give it up if that has happened too often or too late.
+    """Requeue a running job with an expired lease, or fail it if its attempts or its lifetime are exhausted.
 
     Returns:
-        Whether this call did it: not if the painter has been heard of since, or another call was first.
+        Whether this call did so: False if the lease was renewed, or another call was first.
     """
     now = ports.clock.now()
     when = claimable_when(job, now)
@@ -58,7 +57,7 @@ def resume(ports: Ports, settings: Settings, job: Job) -> bool:
         return fail_exhausted(ports, settings, job, when, painter_died(job))
     if ports.dispatcher.trace(job) == "no-way":
         return fail_exhausted(ports, settings, job, when, _NO_GPU)
-    # Sent first: if this is broken off, the job is still found as one whose painter is silent, and is sent once more.
+    # Send first: if this is interrupted, the job is found again by its expired lease and sent once more.
     ports.dispatcher.send(job)
     if ports.jobs.update(job.id, when, **requeued(job.attempt)) is None:
         return False
@@ -67,10 +66,10 @@ def resume(ports: Ports, settings: Settings, job: Job) -> bool:
 
 
 def send_again(ports: Ports, settings: Settings, job_id: str) -> bool:
-    """Send a job once more that did not reach a painter, if it has an attempt left for that.
+    """Resend a queued job that did not reach a painter, if it has an attempt left.
 
     Returns:
-        Whether it was sent: not if a painter has it, it has ended, or this was its last attempt.
+        Whether it was sent: False if a painter holds it, it is final, or no attempt is left.
     """
     job = ports.jobs.get(job_id)
     if job is None or job.attempt + 1 >= settings.max_attempts or ports.dispatcher.trace(job) == "no-way":
@@ -82,20 +81,20 @@ def send_again(ports: Ports, settings: Settings, job_id: str) -> bool:
 
 
 def rescue(ports: Ports, settings: Settings) -> list[str]:
-    """Find every job that waits for somebody who will not come, and see to it.
+    """Find and reconcile every stuck job.
 
-    - Its painter is silent: it is sent again, or given up.
-    - It is in no queue, because what was to put it there was stopped: it is sent again.
-    - It was sent to an endpoint that another one has replaced: it is sent to that one.
-    - It waits for an endpoint, and there is none any more: it fails at once.
-    - Nobody has come to it until its time was over: it fails.
-    - Its caller has not been told of its end although that is due: the messenger is woken.
+    - Running with an expired lease: requeued, or failed if attempts are exhausted.
+    - Stored but never enqueued, because the process died in between: sent.
+    - Sent to an endpoint that has been replaced: sent to the new one.
+    - Waiting for an endpoint that no longer exists: failed.
+    - Queued until it expired: failed.
+    - Webhook overdue: the webhook worker is woken.
 
     Returns:
         The ids of those jobs.
 
     Raises:
-        Exception: What kept it from seeing to one of them; all others have been seen to by then.
+        Exception: The first failure to reconcile a job, after all others have been processed.
     """
     now = ports.clock.now()
     failures: list[Exception] = []
@@ -119,7 +118,7 @@ def rescue(ports: Ports, settings: Settings) -> list[str]:
     )
     overdue = ports.jobs.due("queued", now, limit=_BATCH)
     found += _seen_to(overdue, lambda job: fail(ports, settings, job.id, late), failures)
-    # `due` goes by the end of a job's time, which a job that waits was given when it was made: these are all that wait.
+    # A queued job's expires_at is creation plus result_ttl, so this cutoff selects all queued jobs.
     found += _seen_to(ports.jobs.due("queued", now + settings.result_ttl, limit=_WAITING), recover, failures)
     if ports.dispatcher.depth() == 0:
         since = now + settings.result_ttl - settings.requeue_after
@@ -133,7 +132,7 @@ def rescue(ports: Ports, settings: Settings) -> list[str]:
 
 
 def _seen_to(jobs: Iterable[Job], see_to: Callable[[Job], bool], failures: list[Exception]) -> list[str]:
-    """The ids of those that something was done about. One that cannot be helped now keeps no other waiting."""
+    """Return the ids of the jobs that were reconciled. A failure is recorded and does not block the others."""
     found = []
     for job in jobs:
         try:

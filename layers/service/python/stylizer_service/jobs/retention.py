@@ -1,4 +1,4 @@
-"""Letting go of what is over."""
+"""Retention: deletion of expired files and records."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _BATCH = 100
 
 
 def sweep(ports: Ports, *, record_ttl: timedelta) -> int:
-    """Delete the files of finished jobs and uploads whose time is over, and records long after.
+    """Delete the files of expired jobs and uploads, and job records `record_ttl` later.
 
-    Safe to run at any time, twice, and by several at once. Files go first and the record says so after:
-    whoever is stopped in between leaves a record that the next sweep finds again.
+    Idempotent and safe to run concurrently. Files are deleted before the record is updated, so a crash in between
+    leaves a record that the next sweep finds again.
 
     Returns:
-        How many records were changed or deleted.
+        The number of records changed or deleted.
     """
     now = ports.clock.now()
     count = 0

@@ -1,9 +1,9 @@
-"""Work on strangers' data in processes of its own, where a crash, a hang or a bomb ends nothing but itself.
+"""Process sandbox for untrusted data: a crash, hang or decompression bomb ends only its own process.
 
-The libraries that read pictures are C, and are fed by anyone. So they run elsewhere: a zygote (`sandbox.zygote`), which
-has loaded them and never touches data, forks for each piece of work, and the fork takes limits on memory and time upon
-itself before it reads a byte. No file system is needed, nor shared memory, which AWS Lambda does not have: data and
-answers go over sockets. What comes back is JSON and bytes, and is checked; nothing a fork says is ever run.
+Image decoders are C libraries fed with arbitrary uploads. They run in workers, forked per call by a zygote process
+(`sandbox.zygote`) that has imported them and never reads data itself. A worker sets its own memory and time limits
+before it reads a byte. Data and answers travel over sockets; neither a file system nor shared memory is needed, and AWS
+Lambda has no shared memory. Answers are JSON and bytes and are validated; nothing from a worker is executed.
 """
 
 from __future__ import annotations
@@ -26,51 +26,51 @@ from typing import Any
 LENGTH = struct.Struct(">I")
 STATUS = struct.Struct(">i")
 NO_MEMORY = 100
-"""The exit code of a fork that had too little."""
+"""Exit code of a worker that ran out of memory."""
 _LONGEST_ANSWER = 2**20
-_GRACE = 5.0  # seconds beyond its own limit after which a fork, and its zygote with it, are ended from here
-# What Python and the loader of libraries need. Nothing else of the environment, which may hold secrets, is passed on.
+_GRACE = 5.0  # seconds past its own limit after which a worker is killed, and its zygote with it
+# What Python and the dynamic loader need. The rest of the environment may hold secrets and is not passed on.
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONDONTWRITEBYTECODE")
 _OF_KEEPERS = {
-    "OPENBLAS_NUM_THREADS": "1",  # its threads would be lost in a fork
-    # Each thread reserves up to 64 MiB of addresses for an arena of its own, and addresses are what is limited.
+    "OPENBLAS_NUM_THREADS": "1",  # its threads would not survive a fork
+    # malloc reserves up to 64 MiB of address space for an arena per thread, and address space is what is limited.
     "MALLOC_ARENA_MAX": "1",
 }
 
 
 class SandboxError(Exception):
-    """The work was not finished."""
+    """The call did not complete."""
 
 
 class Crashed(SandboxError):
-    """It ended its process: most likely the data reached a bug of a library."""
+    """The worker died: most likely the data triggered a bug in a library."""
 
 
 class CpuTimeLimitExceeded(SandboxError):
-    """It took more time than it may."""
+    """The worker exceeded its CPU time limit."""
 
 
 class WallClockTimeout(CpuTimeLimitExceeded):
-    """Its time by the clock was over, and not that of the processor: the machine may just be busy."""
+    """The worker exceeded its wall-clock limit but not its CPU limit: the machine may just be busy."""
 
 
 class MemoryLimitExceeded(SandboxError):
-    """It took more memory than there is."""
+    """The worker ran out of memory."""
 
 
 class SandboxUnavailable(Exception):
-    """There is no zygote, and it is no fault of the data: what it says on stderr tells why."""
+    """No zygote could be run, for reasons unrelated to the data; its stderr says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceLimits:
-    """What one piece of work may take.
+    """Limits for one call.
 
     Attributes:
-        memory: Bytes of addresses beyond those that the libraries take. Not enforced on macOS, which cannot.
-        cpu_seconds: Of all its threads together.
-        seconds: From start to end, whatever else the machine is doing.
-        body: Longest body of an answer, bytes.
+        memory: Address space beyond that of the loaded libraries, bytes. Not enforced on macOS, which cannot.
+        cpu_seconds: CPU time of all threads together.
+        seconds: Wall-clock time from start to end.
+        body: Maximum length of an answer's body, bytes.
     """
 
     memory: int
@@ -80,13 +80,13 @@ class ResourceLimits:
 
 
 class Sandbox:
-    """Has one function work on data, each time in a fork of its zygote. Safe to share among threads.
+    """Runs one function on untrusted data, each call in a fork of its zygote. Thread-safe.
 
     Args:
-        function: "module:name" of a function (request, data) -> (answer, body). Of those, `request` and `answer` are
-            what JSON can hold, `data` and `body` bytes. It is told of too little memory by a MemoryError, which it
-            may let pass; any other error that it lets pass counts as a crash.
-        at_once: How many pieces of work may go on at a time; others wait for their turn.
+        function: "module:name" of a function (request, data) -> (answer, body), where `request` and `answer` are
+            JSON-serializable and `data` and `body` are bytes. Running out of memory raises MemoryError in it, which it
+            may propagate; any other exception it propagates counts as a crash.
+        at_once: Maximum number of concurrent calls; further calls wait.
     """
 
     def __init__(self, function: str, *, at_once: int = 1):
@@ -96,34 +96,34 @@ class Sandbox:
         self._zygote: _Zygote | None = None
 
     def start(self) -> None:
-        """Start the zygote, if none is there, without waiting until it is ready."""
+        """Start the zygote if none is running, without waiting until it is ready."""
         self._living_zygote()
 
     def close(self) -> None:
-        """End the zygote and all work. The next piece of work starts another."""
+        """Kill the zygote and all workers. The next call starts another zygote."""
         with self._lock:
             if self._zygote is not None:
                 self._zygote.end()
             self._zygote = None
 
     def run(self, request: Mapping[str, Any], data: bytes, resource_limits: ResourceLimits) -> tuple[Any, bytearray]:
-        """Have the function work on the data.
+        """Run the function on the data.
 
         Args:
-            request: Its first argument.
-            data: Its second.
-            resource_limits: What it may take.
+            request: First argument of the function.
+            data: Second argument of the function.
+            resource_limits: Limits for this call.
 
         Raises:
-            SandboxError: One kind for each thing that can end the work.
-            SandboxUnavailable: Not the work was ended but its zygote, twice; or there can be none now.
+            SandboxError: The call did not complete; one subclass for each cause.
+            SandboxUnavailable: The zygote, not the worker, died twice; or no zygote can be started.
         """
         order = json.dumps({"resource_limits": asdict(resource_limits), "request": request}).encode()
         with self._turns:
             try:
                 return self._try(order, data, resource_limits)
             except (_Killed, SandboxUnavailable):
-                pass  # by a person perhaps, or by the system for another's sake: once is no sign
+                pass  # possibly the OOM killer on behalf of another process: retry once
             try:
                 return self._try(order, data, resource_limits)
             except _Killed as error:
@@ -132,7 +132,7 @@ class Sandbox:
     def _try(self, order: bytes, data: bytes, resource_limits: ResourceLimits) -> tuple[Any, bytearray]:
         try:
             return self._living_zygote().run(order, data, resource_limits)
-        except OSError as error:  # the system has no more processes, or handles of files
+        except OSError as error:  # the system is out of processes or file descriptors
             raise SandboxUnavailable(f"there is no process to be had for this: {error}") from error
 
     def _living_zygote(self) -> _Zygote:
@@ -145,18 +145,18 @@ class Sandbox:
 
 
 class _Killed(Exception):
-    """The fork was killed from outside."""
+    """The worker was killed from outside."""
 
 
 class _Zygote:
-    """The process that forks."""
+    """Handle of a zygote process."""
 
     def __init__(self, function: str):
         ours, theirs = socket.socketpair()
         environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         environment |= {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))} | _OF_KEEPERS
         with theirs:
-            # Its own session: Ctrl-C is not for it. It ends when it reads the end of its stdin, whatever ended us.
+            # Its own session, so that it does not receive Ctrl-C. It exits on EOF of its stdin, however we end.
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "stylizer_service.sandbox.zygote", function],
                 stdin=theirs.fileno(),
@@ -171,7 +171,7 @@ class _Zygote:
         return self._process.poll() is None
 
     def end(self) -> None:
-        """Kill it and its forks; safe to call again."""
+        """Kill the zygote and its workers. Safe to call twice."""
         with self._lock:
             self._orders.close()
             if self._process.poll() is None:
@@ -187,13 +187,13 @@ class _Zygote:
             self._send_ends(theirs, their_status)
             try:
                 answer = _converse(line, status, order, data, resource_limits, deadline)
-                line.close()  # so that a fork with more to say does not wait for a listener
+                line.close()  # so that a worker with more to write does not block
                 ending = _receive(status, STATUS.size, deadline)
             except TimeoutError as error:
-                self.end()  # its own limits should have ended it long ago
+                self.end()  # the worker's own limits should have ended it long ago
                 raise WallClockTimeout(f"no answer within {resource_limits.seconds} s") from error
         if len(ending) < STATUS.size:
-            self.end()  # it closes its lines before it is dead to the system
+            self.end()  # its sockets close before the process can be reaped
             raise SandboxUnavailable("the process that keeps the decoders has died")
         _check_ending(*STATUS.unpack(ending))
         if answer is None:
@@ -201,7 +201,7 @@ class _Zygote:
         return answer
 
     def _send_ends(self, *ends: socket.socket) -> None:
-        """Hand a fork its ends of two lines, and let go of them here, so that its death is the end of both."""
+        """Pass a worker its ends of two sockets and close them here, so that its death closes both."""
         try:
             with self._lock:
                 socket.send_fds(self._orders, [b"x"], [end.fileno() for end in ends])
@@ -219,7 +219,7 @@ def _converse(
     resource_limits: ResourceLimits,
     deadline: float,
 ) -> tuple[Any, bytearray] | None:
-    """Send the order and the data, receive the answer; None where the other end has died before it was done."""
+    """Send the order and the data and receive the answer; None if the worker died first."""
     try:
         for part in (LENGTH.pack(len(order)), order, data):
             line.settimeout(_left(deadline))
@@ -232,12 +232,12 @@ def _converse(
         return None if answer is None or body is None else (json.loads(answer), body)
     except TimeoutError:
         raise
-    except (OSError, ValueError, RecursionError):  # of an answer that is no JSON, or a thousand brackets deep
+    except (OSError, ValueError, RecursionError):  # the latter two: invalid JSON, or nested too deeply
         return None
 
 
 def _has_answer(line: socket.socket, status: socket.socket, deadline: float) -> bool:
-    """Wait until there is an answer, or an end without one: of the fork, or of the zygote, which it may outlive."""
+    """Wait for an answer (True), or for the worker or the zygote, which it may outlive, to end without one (False)."""
     with selectors.DefaultSelector() as selector:
         for end in (line, status):
             selector.register(end, selectors.EVENT_READ)
@@ -248,7 +248,7 @@ def _has_answer(line: socket.socket, status: socket.socket, deadline: float) -> 
 
 
 def _receive_part(line: socket.socket, longest: int, deadline: float) -> bytearray | None:
-    """What comes after its length; None if it is longer than it may be, or cut short."""
+    """Receive a length-prefixed part; None if it exceeds `longest` or is truncated."""
     head = _receive(line, LENGTH.size, deadline)
     if len(head) < LENGTH.size:
         return None
@@ -260,7 +260,7 @@ def _receive_part(line: socket.socket, longest: int, deadline: float) -> bytearr
 
 
 def _receive(line: socket.socket, length: int, deadline: float) -> bytearray:
-    """So many bytes, or fewer if the other end closes before."""
+    """Receive `length` bytes, or fewer if the peer closes first."""
     buffer = bytearray(length)
     got = 0
     with memoryview(buffer) as view:
@@ -281,7 +281,7 @@ def _left(deadline: float) -> float:
 
 
 def _check_ending(code: int) -> None:
-    """Raise what an exit code of a fork, minus the signal that ended it, means."""
+    """Raise the exception for a worker's exit code (negative: the signal that ended it)."""
     if code == -signal.SIGALRM:
         raise WallClockTimeout("it reached its limit on time by the clock")
     if code == -signal.SIGXCPU:

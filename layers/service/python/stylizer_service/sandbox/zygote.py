@@ -1,7 +1,7 @@
-"""The process that forks for a `Guard`: `python -m stylizer_service.sandbox.zygote module:function`, orders on stdin.
+"""Zygote process of a `Sandbox`: `python -m stylizer_service.sandbox.zygote module:function`, with orders on stdin.
 
-It has loaded what the work needs and has one thread, which is what makes a fork safe and quick. It never touches data,
-so nothing piles up in it. With each order come two lines: to the fork, and for the exit code of the fork.
+It has imported what the workers need and has a single thread, which makes forking safe and fast. It never touches data,
+so it accumulates no state. Each order carries two sockets: one for the worker, and one for the worker's exit code.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ Function = Callable[[Any, bytes], tuple[Any, Any]]
 
 
 def main(name: str) -> int:
-    """Fork for each order until there will be no more."""
+    """Import the function, then fork a worker for each order until EOF."""
     module, _, function = name.partition(":")
     work: Function = getattr(import_module(module), function)
     gc.collect()
-    gc.freeze()  # so that a fork copies no pages only to look for garbage
+    gc.freeze()  # so that the collector does not cause copy-on-write in the workers
     _Zygote(work, socket.socket(fileno=os.dup(0))).serve()
     return 0
 
@@ -41,7 +41,7 @@ class _Zygote:
         self._work = work
         self._orders = orders
         self._running: dict[int, socket.socket] = {}
-        self._bell, ringer = socket.socketpair()  # rings when a fork has ended
+        self._bell, ringer = socket.socketpair()  # wakes select when a worker has ended
         self._bell.setblocking(False)
         ringer.setblocking(False)
         self._ringer = ringer
@@ -66,7 +66,7 @@ class _Zygote:
                 pid, status = os.waitpid(-1, os.WNOHANG)
                 if pid == 0:
                     return
-                with self._running.pop(pid) as line, suppress(OSError):  # who asked may have died
+                with self._running.pop(pid) as line, suppress(OSError):  # the client may have died
                     line.sendall(STATUS.pack(os.waitstatus_to_exitcode(status)))
 
     def _fork(self, line: socket.socket, status: socket.socket) -> None:
@@ -81,7 +81,7 @@ class _Zygote:
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            # Their other ends are to see when the zygote dies, whatever becomes of this.
+            # Close the zygote's sockets: their peers must see EOF when it dies, even if this worker outlives it.
             for end in (status, self._orders, self._bell, self._ringer, *self._running.values()):
                 end.close()
             _silence()
@@ -94,7 +94,7 @@ class _Zygote:
 
 
 def _silence() -> None:
-    """Let nothing that libraries print about a stranger's data reach a log; and stdin is the zygote's."""
+    """Redirect stdio to /dev/null: library output on untrusted data must not reach a log; stdin is the zygote's."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(nowhere, standard)
@@ -112,7 +112,7 @@ def _do(work: Function, line: socket.socket) -> None:
 
 
 def _read_all(stream: Any) -> bytes:
-    """All there is, with no second copy of it in memory."""
+    """Read to EOF without holding a second copy in memory."""
     buffer = io.BytesIO()
     while part := stream.read(2**20):
         buffer.write(part)
@@ -120,33 +120,33 @@ def _read_all(stream: Any) -> bytes:
 
 
 def limit(resource_limits: dict[str, int]) -> None:
-    """Take limits upon this process that it cannot lift again; the system ends it at those on time, in the midst of C.
+    """Set irreversible limits on this process; the kernel enforces those on time even inside C code.
 
     Args:
-        resource_limits: The members of `guard.Bounds`.
+        resource_limits: The fields of `sandbox.ResourceLimits`.
     """
-    with suppress(OSError):  # Linux alone has it: should memory run out, this goes first, and not whom it works for
+    with suppress(OSError):  # Linux only: let the OOM killer choose this process, not its client
         Path("/proc/self/oom_score_adj").write_text("1000")
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_FSIZE, 0)
     _lower(
         resource.RLIMIT_CPU, resource_limits["cpu_seconds"], grace=1
-    )  # its signal says more than that of the hard limit
-    with suppress(ValueError, OSError):  # macOS has no such limit
+    )  # SIGXCPU at the soft limit is unambiguous, SIGKILL at the hard one is not
+    with suppress(ValueError, OSError):  # not supported on macOS
         _lower(resource.RLIMIT_AS, _addresses() + resource_limits["memory"])
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, resource_limits["seconds"])
 
 
 def _lower(kind: int, most: int, grace: int = 0) -> None:
-    """Set a limit, unless there is a lower one already, which cannot be raised."""
+    """Lower a limit; an existing lower limit stays, because it cannot be raised."""
     _, ceiling = resource.getrlimit(kind)
     hard = most + grace if ceiling == resource.RLIM_INFINITY else min(ceiling, most + grace)
     resource.setrlimit(kind, (min(most, hard), hard))
 
 
 def _addresses() -> int:
-    """Bytes of addresses in use, most of them by libraries. Linux alone tells; the others get none for free."""
+    """Return the address space in use, bytes, mostly libraries. Linux only; elsewhere a fixed 8 GiB."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     except OSError:

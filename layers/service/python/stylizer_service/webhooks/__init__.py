@@ -1,1 +1,1 @@
-"""Webhooks: which addresses may be called, how a request is sent, and when it is sent again."""
+"""Webhooks: address validation, delivery with retries, and the HTTPS sender."""

@@ -1,7 +1,7 @@
-"""Which addresses a webhook may have: what callers name must never lead back inside.
+"""Validation of webhook addresses, to prevent server-side request forgery (SSRF).
 
-A name is judged twice. When it is given, by how it looks; and at each try, by all that it resolves to at that moment
-(`sender`), because a name can be pointed elsewhere at any time.
+A host is checked twice: its spelling when the address is given, and at each attempt every address it resolves to at
+that moment (`sender`), because a DNS name can be repointed at any time.
 """
 
 from __future__ import annotations
@@ -21,35 +21,35 @@ _NAME = re.compile(r"(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z
 _INSIDE = (".localhost", ".localdomain", ".local", ".internal")
 _NUMBER = re.compile(r"(.*\.)?(0x[0-9a-f]*|[0-9]+)")
 
-# The registries of special addresses (RFC 6890) in full, because what Python calls global differs between versions.
+# The special-purpose address registries (RFC 6890) in full, because `is_global` differs between Python versions.
 _SPECIAL_V4 = [
     ip_network(block)
     for block in (
         "0.0.0.0/8",  # this network
         "10.0.0.0/8",  # private
-        "100.64.0.0/10",  # shared by the customers of a carrier; metadata of some clouds
+        "100.64.0.0/10",  # carrier-grade NAT; metadata service of some clouds
         "127.0.0.0/8",  # loopback
-        "168.63.129.16/32",  # a public address that is Azure's own to each of its machines
-        "169.254.0.0/16",  # link-local; metadata of most clouds
+        "168.63.129.16/32",  # public, but Azure's platform service inside its virtual machines
+        "169.254.0.0/16",  # link-local; metadata service of most clouds
         "172.16.0.0/12",  # private
         "192.0.0.0/24",  # protocol assignments
         "192.0.2.0/24",  # documentation
-        "192.88.99.0/24",  # relays to 6to4
+        "192.88.99.0/24",  # 6to4 relays
         "192.168.0.0/16",  # private
-        "198.18.0.0/15",  # benchmarks
+        "198.18.0.0/15",  # benchmarking
         "198.51.100.0/24",  # documentation
         "203.0.113.0/24",  # documentation
         "224.0.0.0/4",  # multicast
         "240.0.0.0/4",  # reserved, broadcast
     )
 ]
-_GLOBAL_V6 = ip_network("2000::/3")  # all that is given out; loopback, private, link-local and multicast lie outside
+_GLOBAL_V6 = ip_network("2000::/3")  # all allocated unicast; excludes loopback, private, link-local, multicast
 _SPECIAL_V6 = [
     ip_network(block)
     for block in (
-        "2001::/23",  # protocol assignments, Teredo among them
+        "2001::/23",  # protocol assignments, including Teredo
         "2001:db8::/32",  # documentation
-        "2002::/16",  # 6to4, which leads to any IPv4 address
+        "2002::/16",  # 6to4, which can reach any IPv4 address
         "3fff::/20",  # documentation
     )
 ]
@@ -57,7 +57,7 @@ _NAT64 = ip_network("64:ff9b::/96")
 
 
 def check_address(url: str) -> None:
-    """Raise a `ProblemError` unless the URL may be a webhook, as far as can be told without asking DNS."""
+    """Raise a `ProblemError` unless the URL is acceptable as a webhook, as far as can be told without DNS."""
     if not _VISIBLE.fullmatch(url):
         raise _refused(url, "has characters that an address must write with %, or more than 2000")
     try:
@@ -80,7 +80,7 @@ def check_address(url: str) -> None:
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address is one of the open internet: not private, local, shared, reserved or a way around to such."""
+    """Return whether an address is globally routable: not private, local, shared, reserved, or mapped to such."""
     if isinstance(address, IPv4Address):
         return not any(address in block for block in _SPECIAL_V4)
     if address.ipv4_mapped:
@@ -95,7 +95,7 @@ def _is_public_host(host: str) -> bool:
         return is_public(ip_address(host))
     except ValueError:
         pass
-    # A name that ends in a number is IPv4 in one of its old spellings (127.1, 0x7f000001), which no public host needs.
+    # A name ending in a number is a legacy IPv4 spelling (127.1, 0x7f000001), which no public host needs.
     return bool(_NAME.fullmatch(host)) and not host.endswith(_INSIDE) and not _NUMBER.fullmatch(host)
 
 

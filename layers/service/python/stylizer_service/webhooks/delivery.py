@@ -1,9 +1,9 @@
-"""Telling callers that their jobs have ended: signed by the rules of Standard Webhooks, tried until it is heard.
+"""Webhook delivery: signed according to Standard Webhooks, retried until acknowledged or attempts are exhausted.
 
-That there is something to tell, and when the next try is due, is in the job (`finish`). A try is claimed by moving
-that time on, in a conditional write before anything is sent: two deliverers never make the same try, and one that dies
-in the middle leaves a job that is due again later. So a caller can be told twice, with the same `webhook-id`, and is
-never forgotten.
+The pending webhook and the time of its next attempt are stored in the job (`finish`). An attempt is claimed by moving
+that time forward in a conditional write before anything is sent: no two workers make the same attempt, and one that
+dies midway leaves a job that becomes due again. A webhook can therefore arrive more than once, with the same
+`webhook-id`, but a crash never loses one.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ from stylizer_service.webhooks.addresses import check_address
 log = logging.getLogger(__name__)
 
 Delivery = Literal["told", "later", "given-up", "nothing"]
-"""What came of it: the caller knows, or will be tried again, or is not tried any more; or nothing was due."""
+"""Outcome: delivered, to be retried, abandoned, or nothing due."""
 
-_TOLD_OF = (*FINAL, "expired")  # an end that nobody was there to hear is told even when the painting is gone
+_TOLD_OF = (*FINAL, "expired")  # undelivered ends are still sent after expiry
 _PAUSES = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 10800.0)
-"""Seconds from the end of each try to the next; the last stands for all after it."""
+"""Seconds between the end of an attempt and the next; the last value repeats."""
 _JITTER = 0.2
 _SKEW = timedelta(seconds=1)
-"""How far apart the clocks of two machines may be, so that who is woken at the moment of the end is not too early."""
-_SHOWN = 200  # characters of why a request could not be sent
+"""Tolerated clock skew between machines, so that a worker woken right at the end of a job is not too early."""
+_SHOWN = 200  # maximum characters of a send error in the log
 _GONE = 410
 
 
 class NotSent(Exception):
-    """The request could not be sent, or no answer came."""
+    """The request could not be sent, or no response arrived."""
 
 
 class Sender(Protocol):
-    """Sends one POST request, to public addresses only."""
+    """Sends a POST request, to public addresses only."""
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
-        """The status of the answer; redirects are not followed. Raises `NotSent`. Always comes back, in seconds."""
+        """Return the response status, without following redirects, within a bounded time. Raises `NotSent`."""
 
 
 class Event(BaseModel):
@@ -66,7 +66,7 @@ class Event(BaseModel):
 
 
 def check_webhook(ports: Ports, url: str | None) -> None:
-    """Raise a `ProblemError` if a request asks for a webhook that cannot be."""
+    """Raise a `ProblemError` if the requested webhook is not possible."""
     if url is None:
         return
     if ports.webhook_key is None:
@@ -75,10 +75,10 @@ def check_webhook(ports: Ports, url: str | None) -> None:
 
 
 def webhook_secret(ports: Ports, owner: str) -> str:
-    """What the owner checks webhooks with, as Standard Webhooks writes it: "whsec_" and 32 bytes in base64.
+    """Return the owner's signing secret in Standard Webhooks format: "whsec_" and 32 bytes in base64.
 
     Raises:
-        ProblemError: `not-found`: this service sends no webhooks.
+        ProblemError: `not-found` if this service sends no webhooks.
     """
     if ports.webhook_key is None:
         raise failure("not-found", "there is no secret: this service has no key to sign webhooks with")
@@ -86,11 +86,11 @@ def webhook_secret(ports: Ports, owner: str) -> str:
 
 
 def deliver(ports: Ports, settings: Settings, job_id: str, sender: Sender) -> Delivery:
-    """Tell the caller of a job that it has ended, if that is due. Safe to call for any job, any number of times.
+    """Send a job's webhook if one is due. Safe to call for any job, any number of times.
 
     Args:
-        ports: Where the job is.
-        settings: How often to try, and how long one try may take.
+        ports: The ports.
+        settings: Maximum attempts, and timeout of one attempt.
         job_id: The job.
         sender: Sends the request, within `settings.webhook_timeout`.
     """
@@ -107,7 +107,7 @@ def deliver(ports: Ports, settings: Settings, job_id: str, sender: Sender) -> De
     claimed = ports.jobs.update(
         job_id,
         Precondition(statuses=_TOLD_OF, notify_at=job.notify_at),
-        # Counted from when the try is over at the latest, so that the next one never runs beside it.
+        # Counted from the latest possible end of this attempt, so that the next never runs concurrently.
         notify_at=now + timedelta(seconds=pause),
         notify_attempts=job.notify_attempts + 1,
     )
@@ -116,12 +116,12 @@ def deliver(ports: Ports, settings: Settings, job_id: str, sender: Sender) -> De
     try:
         status = _post(ports, settings, claimed, key, sender)
     except NotSent as error:
-        # A stranger's machine has a say in it: what would end the line, color it or fill the log is not taken over.
+        # Partly controlled by the remote host: escape and truncate, so that it cannot inject into or flood the log.
         status, reason = None, ascii(str(error)[:_SHOWN])[1:-1]
     else:
         reason = f"it was answered with status {status}"
     if status in range(200, 300):
-        # Even if another try has been claimed meanwhile: it has been heard.
+        # Even if another attempt has been claimed meanwhile: the webhook has been delivered.
         ports.jobs.update(job_id, Precondition(statuses=_TOLD_OF), notify_at=None)
         return "told"
     if status == _GONE or claimed.notify_attempts >= settings.webhook_attempts:
@@ -140,7 +140,7 @@ def _post(ports: Ports, settings: Settings, job: Job, key: bytes, sender: Sender
     signature = base64.b64encode(hmac.digest(key, f"{job.id}.{format_timestamp}.".encode() + body, "sha256")).decode()
     headers = {
         "Content-Type": "application/json",
-        "webhook-id": job.id,  # the same for every try, so that a receiver can tell a repetition
+        "webhook-id": job.id,  # identical for every attempt, for deduplication by the receiver
         "webhook-timestamp": format_timestamp,
         "webhook-signature": f"v1,{signature}",
     }
@@ -154,7 +154,7 @@ def _give_up(ports: Ports, job: Job, reason: str) -> Delivery:
 
 
 def _pause(attempts: int) -> float:
-    """Seconds to wait after a try that has so many before it; no two jobs wait the same."""
+    """Return the backoff in seconds after an attempt preceded by `attempts` others, with up to 20 % jitter."""
     return _PAUSES[min(attempts, len(_PAUSES) - 1)] * random.uniform(1, 1 + _JITTER)  # noqa: S311 - no secret
 
 

@@ -1,8 +1,7 @@
-"""Sends webhooks: HTTPS to public addresses only, no redirects, and never for longer than it may take.
+"""HTTPS sender for webhooks: public addresses only, no redirects, one overall deadline.
 
-A receiver is a stranger's machine. The host is resolved once, every address of it must be public, and the connection
-goes to one that was looked at: a name that changes in between (DNS rebinding) leads nowhere. Each step, down to each
-read, gets only what is left of the time.
+The receiver is untrusted. The host is resolved once, every address must be public, and the connection goes to one of
+the checked addresses, which defeats DNS rebinding. Each step, down to each read, is bounded by the remaining time.
 """
 
 from __future__ import annotations
@@ -25,23 +24,23 @@ Resolve = Callable[[str, int], Sequence[Address]]
 
 _HEADERS = {"User-Agent": "Image-Stylizer-Webhooks/1", "Connection": "close"}
 _ANSWER_BYTES = 64 * 1024
-"""Most that is read of an answer: its status and headers; nobody needs its body."""
+"""Maximum bytes read of a response: its status and headers; the body is not used."""
 
 
 def resolve(host: str, port: int) -> list[Address]:
-    """Every address of a host, best first. Raises OSError or UnicodeError."""
+    """Return every address of a host, in order of preference. Raises OSError or UnicodeError."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [ip_address(address[0]) for *_, address in found]
 
 
 class HttpsSender:
-    """Sends one request at a time; safe to share between threads.
+    """`Sender` over HTTPS. Thread-safe.
 
     Args:
-        timeout: Longest that one request may take, from the name to the answer, seconds.
-        is_allowed: Says of each address of a host whether requests may go there.
-        resolve: Gives the addresses of a host name.
-        context: What to trust; the machine's certificate authorities unless given.
+        timeout: Total time for one request, from name resolution to the response headers, seconds.
+        is_allowed: Returns whether requests may be sent to an address.
+        resolve: Resolves a host name to addresses.
+        context: TLS context; defaults to the system's certificate authorities.
     """
 
     def __init__(
@@ -59,7 +58,7 @@ class HttpsSender:
         self._context.sslsocket_class = _BoundedSocket
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
-        """The status of the answer. Raises `NotSent`."""
+        """Return the response status. Raises `NotSent`."""
         deadline = _Deadline(self._timeout)
         try:
             parts = urlsplit(url)
@@ -86,7 +85,7 @@ class _Deadline:
         self._end = time.monotonic() + seconds
 
     def left(self) -> float:
-        """Seconds. Raises TimeoutError when there are none."""
+        """Return the remaining seconds. Raises TimeoutError if there are none."""
         seconds = self._end - time.monotonic()
         if seconds <= 0:
             raise TimeoutError("there was no answer in time")
@@ -94,7 +93,7 @@ class _Deadline:
 
 
 class _BoundedSocket(ssl.SSLSocket):
-    """Has one deadline for all reads and writes together, where a timeout starts anew with each."""
+    """TLS socket with one deadline for all reads and writes together, where a timeout would restart with each."""
 
     deadline: _Deadline
     readable = _ANSWER_BYTES
@@ -113,7 +112,7 @@ class _BoundedSocket(ssl.SSLSocket):
 
 
 def _in_time(resolve: Callable[[], Sequence[Address]], deadline: _Deadline) -> Sequence[Address]:
-    """What `resolve` gives. Nothing can stop a look-up that hangs, so it is left behind."""
+    """Call `resolve` with a deadline. A hanging lookup cannot be interrupted, so its thread is abandoned."""
     answers: queue.SimpleQueue[Sequence[Address] | Exception] = queue.SimpleQueue()
 
     def ask() -> None:
@@ -133,7 +132,7 @@ def _in_time(resolve: Callable[[], Sequence[Address]], deadline: _Deadline) -> S
 
 
 def _open(addresses: Sequence[Address], port: int, deadline: _Deadline) -> socket.socket:
-    """A connection to the first address that takes one; each gets its share of the time."""
+    """Connect to the first address that accepts; each gets an equal share of the remaining time."""
     failed: OSError = OSError("the host has no address")
     for index, address in enumerate(addresses):
         try:

@@ -1,6 +1,6 @@
-"""The service on AWS: S3, DynamoDB, SQS and, for what takes long, a SageMaker endpoint.
+"""AWS adapters: S3, DynamoDB, SQS and, for long paintings, a SageMaker endpoint.
 
-Whoever opens it keeps what is opened for the life of the process: to open it costs the making of clients.
+Open once per process and reuse: opening creates the boto3 clients.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from stylizer_service.usecases import Service
 
 
 def open_ports(settings: AwsSettings, clock: Clock | None = None, clients: Clients | None = None) -> Ports:
-    """The adapters, of all that the settings name and of no more.
+    """Create the adapters for the resources named in the settings, and only those.
 
-    Makes no request. The region and the credentials are those of the environment.
+    Sends no request. Region and credentials come from the environment.
 
     Args:
-        settings: Names.
-        clock: Tells the time; the machine's own unless given.
-        clients: Those to use; made anew unless given.
+        settings: Resource names.
+        clock: Time source; defaults to the system clock.
+        clients: AWS clients; created if not given.
     """
     clock = clock or SystemClock()
     clients = clients or Clients()
@@ -52,11 +52,11 @@ def open_ports(settings: AwsSettings, clock: Clock | None = None, clients: Clien
 
 
 def open_aws(settings: ApiSettings, clock: Clock | None = None, clients: Clients | None = None) -> Service:
-    """The use cases over these adapters.
+    """Create the service on the AWS adapters.
 
     Args:
-        settings: Names, limits and lifetimes.
-        clock: Tells the time; the machine's own unless given.
-        clients: Those to use; made anew unless given.
+        settings: Resource names, limits and lifetimes.
+        clock: Time source; defaults to the system clock.
+        clients: AWS clients; created if not given.
     """
     return Service(open_ports(settings, clock, clients), Catalog(settings.styles_dir or installed_styles()), settings)

@@ -1,4 +1,4 @@
-"""Files in two buckets: one that callers send files to, and one for all else."""
+"""Blob storage in two S3 buckets: one that callers upload to, and one for everything else."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class S3Blobs:
     """Port `Blobs`.
 
     Args:
-        client: S3.
-        results_bucket: Holds everything but the uploads.
-        uploads_bucket: Holds the keys under uploads/; None for who has nothing to do with them.
-        clock: Tells how long it is until links expire.
+        client: S3 client.
+        results_bucket: Bucket for everything except uploads.
+        uploads_bucket: Bucket for keys under uploads/; None for functions without access to uploads.
+        clock: Time source for link expiry.
     """
 
     def __init__(self, client: S3Client, results_bucket: str, uploads_bucket: str | None, clock: Clock):
@@ -39,18 +39,18 @@ class S3Blobs:
         self._clock = clock
 
     def put(self, key: str, source: BinaryIO | bytes, media_type: str) -> int:
-        """Store a file. It is read into memory first: what is sent must be there again for a second try."""
+        """Store a file. Reads it into memory first, because a retry has to send the body again."""
         data = source if isinstance(source, bytes) else source.read()
         self._client.put_object(Bucket=self._bucket(key), Key=key, Body=data, ContentType=media_type)
         return len(data)
 
     def open(self, key: str) -> BinaryIO:
-        """A reader of a file that fetches what is read, and raises OSError once the file is another one."""
+        """Open a file for reading with ranged requests. Reads raise OSError once the object has been replaced."""
         with _absence_of(key):
             return open_object(self._client, self._bucket(key), key)
 
     def size(self, key: str) -> int | None:
-        """Length in bytes, or None."""
+        """Return the length in bytes, or None if there is no such file."""
         try:
             with _absence_of(key):
                 return self._client.head_object(Bucket=self._bucket(key), Key=key)["ContentLength"]
@@ -58,14 +58,14 @@ class S3Blobs:
             return None
 
     def copy(self, source: str, target: str) -> None:
-        """Have S3 copy a file, its type with it."""
+        """Copy an object server-side, including its content type."""
         with _absence_of(source):
             self._client.copy_object(
                 Bucket=self._bucket(target), Key=target, CopySource={"Bucket": self._bucket(source), "Key": source}
             )
 
     def delete_folder(self, prefix: str) -> None:
-        """Delete every file under the prefix, a thousand at a time. Raises OSError for what would not go."""
+        """Delete every object under the prefix, 1000 per request. Raises OSError if any deletion fails."""
         if not prefix.endswith("/"):
             raise ValueError(f"{prefix!r} is no folder: it must end with a slash")
         bucket = self._bucket(prefix)
@@ -80,7 +80,7 @@ class S3Blobs:
                 raise OSError(f"{failed.get('Key')} and {len(answer['Errors']) - 1} more were not deleted: {reason}")
 
     def url(self, key: str, *, expires_at: datetime, filename: str) -> str:
-        """A pre-signed link."""
+        """Return a pre-signed GET URL."""
         wish = {
             "Bucket": self._bucket(key),
             "Key": key,
@@ -90,7 +90,7 @@ class S3Blobs:
         return self._client.generate_presigned_url("get_object", Params=wish, ExpiresIn=self._seconds_to(expires_at))
 
     def upload_form(self, key: str, *, media_type: str, max_bytes: int, expires_at: datetime) -> UploadForm:
-        """A pre-signed POST. S3 itself holds the sender to key, type and length."""
+        """Return a pre-signed POST. S3 itself enforces key, content type and length."""
         form = self._client.generate_presigned_post(
             self._bucket(key),
             key,

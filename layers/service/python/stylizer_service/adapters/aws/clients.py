@@ -1,4 +1,4 @@
-"""The connections to AWS. Whoever runs one function makes them once and keeps them as long as the process lives."""
+"""AWS clients. Create one `Clients` per process and keep it for the life of the process."""
 
 from __future__ import annotations
 
@@ -20,45 +20,45 @@ if TYPE_CHECKING:
 
 
 class Clients:
-    """Each client is made when it is first asked for, which costs 2 to 60 ms and no request, and then kept.
+    """Lazily created, cached boto3 clients. Creating one takes 2 to 60 ms and sends no request.
 
-    Every request is tried up to four times, each time after a longer pause. One answer that never comes
-    leaves time for another before the gateway hangs up, which is after 29 seconds. When all tries were in vain, and not
-    for what was asked: `ports.Unavailable`.
+    Each request is attempted up to four times with increasing backoff. The read timeouts leave room for one retry after
+    an attempt that times out, within API Gateway's 29 s limit. If every attempt fails for reasons unrelated to the
+    request itself, `ports.Unavailable` is raised.
     """
 
     def __init__(self) -> None:
-        # Lambda and SageMaker name the region here; on other machines boto3 looks where it is used to.
+        # Lambda and SageMaker set AWS_REGION; elsewhere boto3 falls back to its default lookup.
         self._session = boto3.session.Session(region_name=os.environ.get("AWS_REGION"))
-        self._session.events.register("needs-retry", repeat_cut_answer)  # type: ignore[arg-type] # its answer counts
+        self._session.events.register("needs-retry", repeat_cut_answer)  # type: ignore[arg-type] # return value is used
         self._session.events.register("after-call", check_answer)
         self._session.events.register("after-call-error", check_failure)
 
     @cached_property
     def s3(self) -> S3Client:
-        """Signs links to the bucket's own name in its region: others are redirected, which breaks a signed POST."""
+        """S3 client that signs for the regional endpoint: other hosts redirect, which breaks a signed POST."""
         fake = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
         style = {"addressing_style": "path" if fake else "virtual", "us_east_1_regional_endpoint": "regional"}
         return self._session.client("s3", config=_config(10, signature_version="s3v4", s3=style))
 
     @cached_property
     def dynamodb(self) -> DynamoDBClient:
-        """For the table."""
+        """DynamoDB client for the table."""
         return self._session.client("dynamodb", config=_config(4))
 
     @cached_property
     def sqs(self) -> SQSClient:
-        """For the queues."""
+        """SQS client for the queues."""
         return self._session.client("sqs", config=_config(4))
 
     @cached_property
     def sagemaker(self) -> SageMakerRuntimeClient:
-        """For the endpoint with a GPU."""
+        """SageMaker runtime client for the GPU endpoint."""
         return self._session.client("sagemaker-runtime", config=_config(4))
 
     @cached_property
     def secrets(self) -> SecretsManagerClient:
-        """For the secret that webhooks are signed with."""
+        """Secrets Manager client for the webhook signing secret."""
         return self._session.client("secretsmanager", config=_config(4))
 
 
@@ -67,8 +67,8 @@ def _config(read_timeout: float, **more: object) -> Config:
         connect_timeout=2,
         read_timeout=read_timeout,
         tcp_keepalive=True,
-        # Not "adaptive", which holds back a process that was refused once, for seconds and with each request: it is for
-        # a process that asks much, and ours are many that ask little.
+        # Not "adaptive": its client-side rate limiter delays all requests of a process for seconds after one throttled
+        # response. It suits a process with many requests; ours are many processes with few requests each.
         retries={"mode": "standard", "total_max_attempts": TRIES},
         **more,  # type: ignore[arg-type]
     )

@@ -1,4 +1,4 @@
-"""Jobs through a SageMaker endpoint with a GPU, which takes them one after the other in its own time."""
+"""Dispatching jobs to an asynchronous SageMaker endpoint with a GPU, which processes them one at a time."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from stylizer_service.records import Job
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
-_LONGEST_PAINTING = 3600  # the most SageMaker allows, seconds
-_LONGEST_WAIT = 6 * 3600  # the same
+_LONGEST_PAINTING = 3600  # seconds; SageMaker's maximum
+_LONGEST_WAIT = 6 * 3600  # seconds; SageMaker's maximum
 
 
 class Endpoint:
-    """Sends jobs to one endpoint. What comes of them it tells over SNS; nobody waits for it here.
+    """Sends jobs to one endpoint. Outcomes are published to SNS; nothing here waits for them.
 
     Args:
-        client: SageMaker's runtime.
-        name: Of the endpoint.
-        blobs: Where the input of an invocation is put; that of `bucket`.
-        bucket: The bucket that keys under jobs/ are in.
+        client: SageMaker runtime client.
+        name: Endpoint name.
+        blobs: Store for invocation inputs; must write to `bucket`.
+        bucket: Bucket that holds the keys under jobs/.
     """
 
     def __init__(self, client: SageMakerRuntimeClient, name: str, blobs: Blobs, bucket: str):
@@ -32,7 +32,7 @@ class Endpoint:
         self._bucket = bucket
 
     def send(self, job: Job) -> None:
-        """Invoke the endpoint for a job."""
+        """Invoke the endpoint asynchronously for a job."""
         key = self._input_key(job)
         self._blobs.put(key, message_of(job.id).encode(), "application/json")
         self._client.invoke_endpoint_async(
@@ -45,7 +45,7 @@ class Endpoint:
         )
 
     def was_sent(self, job: Job) -> bool:
-        """Whether a job was sent to this endpoint, and not only to one of another name that it replaced."""
+        """Return whether a job was sent to this endpoint, rather than to a replaced one with a different name."""
         return self._blobs.size(self._input_key(job)) is not None
 
     def _input_key(self, job: Job) -> str:
@@ -53,11 +53,11 @@ class Endpoint:
 
 
 class DispatcherByWay:
-    """Port `Dispatcher`: each job goes the way it says.
+    """Port `Dispatcher`: routes each job to its backend.
 
     Args:
-        queue: For the way "queue".
-        endpoint: For the way "gpu"; None where there is none.
+        queue: Dispatcher for the backend "queue".
+        endpoint: Dispatcher for the backend "gpu"; None if the stage has no endpoint.
     """
 
     def __init__(self, queue: SqsDispatcher, endpoint: Endpoint | None):
@@ -65,7 +65,7 @@ class DispatcherByWay:
         self._endpoint = endpoint
 
     def send(self, job: Job) -> None:
-        """Have the job painted the way it says."""
+        """Send the job to its backend. Raises LookupError if that is "gpu" and there is no endpoint."""
         if job.way == "queue":
             self._queue.send(job)
         elif self._endpoint is not None:
@@ -74,11 +74,11 @@ class DispatcherByWay:
             raise LookupError(f"job {job.id} is to go to a GPU, and there is none: endpoint_name is not set")
 
     def depth(self) -> int:
-        """About how many jobs wait in the queue. The endpoint does not tell how many wait for it."""
+        """Return the approximate number of jobs in the queue. The endpoint does not report its backlog."""
         return self._queue.depth()
 
     def trace(self, job: Job) -> Trace:
-        """SQS does not say what is in a queue; what was sent to the endpoint has left its input behind."""
+        """Return whether a queued job was sent: assumed for SQS, which cannot be queried; by input file for the GPU."""
         if job.way == "queue":
             return "sent"
         if self._endpoint is None:

@@ -1,4 +1,4 @@
-"""Reading what AWS answers when it refuses."""
+"""Classification and retry of AWS errors."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ _TOO_MUCH = {
     "ThrottlingException",
     "TransactionInProgressException",
 }
-"""What is said with a status below 500, of which the rest are mistakes of ours."""
+"""Error codes that mean throttling or a transient conflict although the status is below 500."""
 
 TRIES = 4
-"""How often a request is sent at most."""
+"""Maximum attempts per request."""
 
 
 def code_of(error: ClientError) -> str:
-    """The name of the refusal, such as "NoSuchKey"."""
+    """Return the AWS error code, such as "NoSuchKey"."""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
 def was_repeated(error: ClientError) -> bool:
-    """Whether an earlier try of the same request may have been done already, its answer lost."""
+    """Return whether the request was retried, so that an earlier attempt may have succeeded with its response lost."""
     return int(error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0)) > 0
 
 
 def repeat_cut_answer(response: Any, attempts: int, operation: Any, **_: object) -> float | None:
-    """How many seconds to wait before a request is repeated whose answer broke off; None if it is not to be."""
+    """Return the backoff in seconds before retrying a request whose response was truncated, or None for no retry."""
     is_cut = response is not None and attempts < TRIES and _is_cut(response[0], operation)
     return 0.1 * attempts if is_cut else None
 
 
 def check_answer(http_response: Any, parsed: Mapping[str, Any], model: Any, **_: object) -> None:
-    """Raise `Unavailable` for a refusal that has nothing to do with what was asked. Hears of the last try only."""
+    """Raise `Unavailable` for throttling and server errors. Called after the last attempt only."""
     if _is_cut(http_response, model):
         raise Unavailable(f"the answer to {model.name} broke off {TRIES} times")
     code = str(parsed.get("Error", {}).get("Code", ""))
@@ -50,14 +50,14 @@ def check_answer(http_response: Any, parsed: Mapping[str, Any], model: Any, **_:
 
 
 def check_failure(exception: Exception, **_: object) -> None:
-    """Raise `Unavailable` where there was no answer at all. Hears of the last try only."""
-    if isinstance(exception, HTTPClientError | ResponseParserError):  # of XML that ends too soon
+    """Raise `Unavailable` if no response arrived. Called after the last attempt only."""
+    if isinstance(exception, HTTPClientError | ResponseParserError):  # parser error: truncated XML
         raise Unavailable(str(exception)) from exception
 
 
 def _is_cut(http_response: Any, operation: Any) -> bool:
-    """Whether less came than was announced: botocore takes what there is for an answer that lacks the rest."""
+    """Return whether a response body is shorter than its Content-Length: botocore parses a truncated body as is."""
     if operation.has_streaming_output or operation.http.get("method") == "HEAD":
-        return False  # what streams is counted by whoever reads it
+        return False  # streamed bodies are checked by their reader
     announced = http_response.headers.get("content-length")
     return announced is not None and len(http_response.content) < int(announced)

@@ -1,4 +1,4 @@
-"""Figures for CloudWatch, which reads them out of the log (its embedded metric format)."""
+"""CloudWatch metrics in embedded metric format: written to the log, extracted by CloudWatch."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Final
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 NAMESPACE: Final = os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "ImageStylizer")
-"""Each stage is given one of its own: the figures of two stages in one account must not be added up."""
+"""CloudWatch namespace. One per stage, so that metrics of two stages in one account are not aggregated."""
 
 
 def put(name: str, value: float, unit: MetricUnit = MetricUnit.Count, **dimensions: str) -> None:
-    """Write one figure.
+    """Emit one metric value.
 
     Args:
-        name: Of the metric.
-        value: How many, or how long.
-        unit: Of the value.
-        dimensions: What the metric is told apart by. Each set of values is a metric of its own, and costs as one.
+        name: Metric name.
+        value: Count or duration.
+        unit: Unit of the value.
+        dimensions: Metric dimensions. Each combination of values is a separate metric and billed as one.
     """
     with single_metric(name=name, unit=unit, value=value, namespace=NAMESPACE) as metric:
         for dimension, text in dimensions.items():

@@ -1,4 +1,4 @@
-"""Jobs and wake-up calls through SQS."""
+"""Job dispatch and webhook notification through SQS."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from stylizer_service.records import Job
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-_LONGEST_DELAY = 900  # what SQS takes
+_LONGEST_DELAY = 900  # seconds; SQS's maximum
 
 
 def message_of(job_id: str) -> str:
-    """The body of every message, on the queues and for the endpoint: `{"job_id": "stz_…"}`."""
+    """Return the message body used on the queues and for the endpoint: `{"job_id": "stz_…"}`."""
     return json.dumps({"job_id": job_id})
 
 
@@ -23,8 +23,8 @@ class SqsDispatcher:
     """Port `Dispatcher`.
 
     Args:
-        client: SQS.
-        url: Of the queue that painters take from.
+        client: SQS client.
+        url: URL of the painters' queue.
     """
 
     def __init__(self, client: SQSClient, url: str):
@@ -32,11 +32,11 @@ class SqsDispatcher:
         self._url = url
 
     def send(self, job: Job) -> None:
-        """Put the job into the queue."""
+        """Enqueue the job."""
         self._client.send_message(QueueUrl=self._url, MessageBody=message_of(job.id))
 
     def depth(self) -> int:
-        """About how many messages wait; those of jobs that were canceled since are among them."""
+        """Return the approximate number of messages waiting, including those of jobs canceled meanwhile."""
         answer = self._client.get_queue_attributes(
             QueueUrl=self._url, AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed"]
         )
@@ -47,8 +47,8 @@ class SqsNotifier:
     """Port `Notifier`.
 
     Args:
-        client: SQS.
-        url: Of the queue that deliverers take from.
+        client: SQS client.
+        url: URL of the webhook queue.
     """
 
     def __init__(self, client: SQSClient, url: str):
@@ -56,6 +56,6 @@ class SqsNotifier:
         self._url = url
 
     def send(self, job_id: str, *, delay: float = 0.0) -> None:
-        """Ask for a try after `delay` seconds, or after 15 minutes, which is the longest that a message can wait."""
+        """Request a delivery attempt after `delay` seconds, at most 900 (SQS's maximum delay)."""
         seconds = min(_LONGEST_DELAY, math.ceil(max(0.0, delay)))
         self._client.send_message(QueueUrl=self._url, MessageBody=message_of(job_id), DelaySeconds=seconds)

@@ -1,4 +1,4 @@
-"""Reading an object of S3 as a file: the start comes with the first request, the rest as it is asked for."""
+"""Seekable reader for S3 objects: the first request fetches the start, further ranges are fetched on demand."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 FIRST_BLOCK = 256 * 2**10
-"""Holds the header of nearly every picture, and the whole of a small one."""
+"""Bytes of the first request: covers the header of nearly every image, and all of a small one."""
 
 _GROWTH = 4
 _TRIES = 3
 
 
 def open_object(client: S3Client, bucket: str, key: str) -> BinaryIO:
-    """A seekable reader of what the object holds now. Raises what S3 answers if there is none."""
+    """Open the object's current version as a seekable reader. Raises ClientError if there is no such object."""
     source = _Object(client, bucket, key)
     return io.BufferedReader(_Reader(source, *source.begin()))
 
@@ -36,25 +36,25 @@ class _Place(TypedDict):
 
 
 class _Object:
-    """One version of an object, piece by piece."""
+    """One version of an object, read in byte ranges."""
 
     def __init__(self, client: S3Client, bucket: str, key: str):
         self._client = client
         self._place: _Place = {"Bucket": bucket, "Key": key}
 
     def begin(self) -> tuple[bytes, int]:
-        """The first block, and how long the whole is."""
+        """Return the first block and the total length in bytes."""
         try:
             answer, data = self._get(0, FIRST_BLOCK)
         except ClientError as error:
-            if code_of(error) == "InvalidRange":  # there is no first byte
+            if code_of(error) == "InvalidRange":  # the object is empty
                 return b"", 0
             raise
         self._place["IfMatch"] = answer["ETag"]
         return data, int(answer["ContentRange"].rpartition("/")[2])
 
     def read(self, start: int, end: int) -> bytes:
-        """The bytes from `start` up to `end`. Raises OSError if the object is no longer what was opened."""
+        """Return the bytes [start, end). Raises OSError if the object was replaced or deleted since it was opened."""
         try:
             return self._get(start, end)[1]
         except ClientError as error:
@@ -70,7 +70,7 @@ class _Object:
             try:
                 return answer, answer["Body"].read()
             except (HTTPClientError, IncompleteReadError) as error:
-                # botocore repeats requests, but not the reading of an answer that breaks off.
+                # botocore retries requests, but not a streamed body that is cut off.
                 if attempt == _TRIES:
                     raise Unavailable(f"S3 broke off {_TRIES} answers about {self._place['Key']}") from error
             time.sleep(0.1 * attempt)
@@ -78,7 +78,7 @@ class _Object:
 
 
 class _Reader(io.RawIOBase):
-    """Keeps the first block and the last one. Each further block is longer, so that a long read takes few requests."""
+    """Raw reader that caches the first and the latest block. Block size grows, so long reads need few requests."""
 
     def __init__(self, source: _Object, head: bytes, length: int):
         self._source = source
@@ -121,7 +121,7 @@ class _Reader(io.RawIOBase):
         return known + (self._source.read(begin, self._length) if begin < self._length else b"")
 
     def _some(self) -> memoryview:
-        """At least a byte from here on, unless the file ends here."""
+        """Return at least one byte from the current position, or nothing at end of file."""
         if self._at < len(self._head):
             return memoryview(self._head)[self._at :]
         if not self._block_start <= self._at < self._block_start + len(self._block) and self._at < self._length:

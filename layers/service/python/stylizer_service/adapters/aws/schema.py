@@ -1,16 +1,16 @@
-"""The one table. Whoever makes it, in a test or on AWS, makes it from this description.
+"""Schema of the single DynamoDB table, used both by tests and by the deployment.
 
-An item is a row of `stylizer_service.serialization` with the key `pk` and with what the indexes list it by:
+An item is a row of `stylizer_service.serialization` plus the key `pk` and the index attributes:
 
-    pk              "stz_…", "upl_…", "sty_…", or "key#<owner>#<key>"; an owner, being an API key's id, has no "#"
-    owner_list      "stz#<owner>" or "sty#<owner>"; with place "<created_at>#<id>"
-    owner_status    "<status>#<owner>", of jobs; with place
-    status_list     "stz#<status>" or "upl"; with expires_at
-    notify_list     "due", of jobs that have somebody to tell; with notify_at
-    ttl             when DynamoDB may forget it, seconds of the epoch
+    pk              "stz_…", "upl_…", "sty_…", or "key#<owner>#<key>"; an owner is an API key id and contains no "#"
+    owner_list      "stz#<owner>" or "sty#<owner>"; range key: place = "<created_at>#<id>"
+    owner_status    "<status>#<owner>", jobs only; range key: place
+    status_list     "stz#<status>" or "upl"; range key: expires_at
+    notify_list     "due", for jobs with a pending webhook; range key: notify_at
+    ttl             expiry time for DynamoDB, epoch seconds
 
-The indexes hold keys only: what a painter reports several times a minute then never touches them, and who lists reads
-the items themselves, as they are now.
+Indexes are KEYS_ONLY: a painter's progress updates, several a minute, do not touch them, and list operations read the
+current items from the table.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ INDEXES: dict[str, tuple[str, str]] = {
     BY_STATUS: ("status_list", "expires_at"),
     BY_NOTIFY: ("notify_list", "notify_at"),
 }
-"""Hash key and range key of each index, all of them text."""
+"""Hash key and range key of each index, all of type string."""
 
 
 def table_schema(name: str) -> CreateTableInputTypeDef:
-    """What `create_table` takes. Besides, time to live goes by the attribute `TTL`."""
+    """Return the arguments for `create_table`. Time to live on the attribute `TTL` is enabled separately."""
     attributes = sorted({KEY, *(attribute for keys in INDEXES.values() for attribute in keys)})
     return {
         "TableName": name,

@@ -1,4 +1,4 @@
-"""The secret that webhooks are signed with, from Secrets Manager."""
+"""Webhook signing secret from Secrets Manager."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _SHORTEST = 32
 
 
 class WebhookKey:
-    """Fetches the secret when it is first called for, and keeps it.
+    """Fetches the secret on first call and caches it.
 
     Args:
-        clients: Make the client, at that time.
+        clients: Provides the Secrets Manager client, created on first use.
         secret_id: Name of the secret.
     """
 
@@ -22,7 +22,7 @@ class WebhookKey:
         self._secret_id = secret_id
 
     def __call__(self) -> bytes:
-        """The secret, at least 32 bytes. Raises ValueError if it is shorter."""
+        """Return the secret, at least 32 bytes. Raises ValueError if it is shorter."""
         return self._secret
 
     @cached_property

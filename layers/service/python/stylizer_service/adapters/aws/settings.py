@@ -1,4 +1,4 @@
-"""What each function on AWS is told from outside, and no function more than it needs."""
+"""Settings of the AWS functions; each function gets only those it needs."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from stylizer_service.settings import Lifetime, Settings
 
 
 class AwsSettings(Settings):
-    """What every function needs. Each can be set as STYLIZER_<NAME>.
+    """Settings common to all functions. Each can be set as STYLIZER_<NAME>.
 
     Attributes:
         table: Name of the DynamoDB table.
-        results_bucket: Holds what belongs to jobs and styles.
-        queue_url: Of the queue that painters take jobs from.
-        webhook_queue_url: Of the queue that asks for webhooks to be sent.
-        endpoint_name: The SageMaker endpoint with a GPU, if the stage has one.
-        url_ttl: How long a signed link or upload form is valid; S3 signs for seven days at most.
+        results_bucket: Bucket for the files of jobs and styles.
+        queue_url: URL of the painters' queue.
+        webhook_queue_url: URL of the webhook queue.
+        endpoint_name: SageMaker endpoint with a GPU, if the stage has one.
+        url_ttl: Validity of signed links and upload forms; at most seven days, S3's maximum.
     """
 
     table: str = Field(min_length=3)
@@ -37,22 +37,22 @@ class AwsSettings(Settings):
 
 
 class PainterSettings(AwsSettings):
-    """Those of the painters: they never touch an upload.
+    """Settings of the painters, which have no access to uploads.
 
     Attributes:
-        painter_margin: How long before the end of a Lambda's time a painting is handed back, seconds: long enough for
-            one step of the slowest method, and for the writes.
+        painter_margin: Seconds before the Lambda timeout at which an unfinished job is released: enough for one step of
+            the slowest method plus the final writes.
     """
 
     painter_margin: PositiveFloat = 30.0
 
 
 class WithUploads(AwsSettings):
-    """Those of functions that deal with callers: they know the uploads, and the secret of the webhooks.
+    """Settings of functions with access to uploads and to the webhook signing secret.
 
     Attributes:
-        uploads_bucket: Where callers send files.
-        webhook_secret_id: Name of the secret that webhooks are signed with; None: no webhooks.
+        uploads_bucket: Bucket that callers upload to.
+        webhook_secret_id: Name of the webhook signing secret; None disables webhooks.
     """
 
     uploads_bucket: str = Field(min_length=3)
@@ -60,13 +60,13 @@ class WithUploads(AwsSettings):
 
 
 class ApiSettings(WithUploads):
-    """Those of the API.
+    """Settings of the API.
 
     Attributes:
-        allowed_origins: Pages of these origins may call the API from a browser, as a JSON list; "*" is any.
-        max_wait: Longest `Prefer: wait`, seconds; the gateway hangs up after 29.
-        form_bytes: Most bytes of a multipart request, all files together; in base64 they must fit into the 6 MB that
-            a Lambda takes.
+        allowed_origins: Origins allowed by CORS, as a JSON list; "*" allows any.
+        max_wait: Maximum `Prefer: wait`, seconds; API Gateway times out after 29.
+        form_bytes: Maximum size of a multipart request, bytes, all files together; its base64 encoding must fit into
+            Lambda's 6 MB payload limit.
     """
 
     allowed_origins: tuple[str, ...] = ()
@@ -75,4 +75,4 @@ class ApiSettings(WithUploads):
 
 
 class SettleSettings(WithUploads):
-    """Those of what settles jobs: it lets go of uploads whose time is over, and tells callers."""
+    """Settings of the reconciler, which deletes expired uploads and delivers webhooks."""

@@ -1,4 +1,4 @@
-"""Jobs, uploads and styles in a DynamoDB table."""
+"""Job, upload and style stores on a DynamoDB table."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from stylizer_service.serialization import Record, Value, format_timestamp, from
 
 _PLACE = re.compile(r"[0-9TZ:.-]{27}#[a-z]{3}_[a-z2-7]{26}")
 _UPLOAD_GRACE = timedelta(days=2)
-"""How much later than the sweep DynamoDB lets go of the record of an upload."""
+"""Delay of DynamoDB's TTL for upload records beyond their expiry, so that the sweep deletes the files first."""
 
 
 class DynamoJobs:
-    """Port `Jobs`. A conditional write is one UpdateItem.
+    """Port `Jobs`. Each conditional write is one UpdateItem.
 
     Args:
-        table: Where everything is.
-        record_ttl: How long the record of a job is kept after its files.
+        table: The table.
+        record_ttl: How long a job's record outlives its files.
     """
 
     def __init__(self, table: Table, record_ttl: timedelta):
@@ -36,7 +36,7 @@ class DynamoJobs:
         self._record_ttl = record_ttl
 
     def create(self, job: Job, idempotency: IdempotencyRecord | None, now: datetime) -> IdempotencyRecord | None:
-        """Store a new job and its key, or return what the key stands for already."""
+        """Store a new job and its idempotency key, or return the existing record of that key."""
         writes: list[tuple[dict[str, Value], ConditionBase]] = [(self._item(job), Attr(schema.KEY).not_exists())]
         if idempotency:
             is_free = Attr(schema.KEY).not_exists() | Attr("expires_at").lte(format_timestamp(now))
@@ -46,25 +46,25 @@ class DynamoJobs:
             return None
         if idempotency and conflicts[0]:
             known = from_row(IdempotencyRecord, conflicts[0])
-            # Our own: the answer to the first try was lost.
+            # Same job: an earlier attempt of this request succeeded and its response was lost.
             return None if known.job_id == job.id else known
         raise FileExistsError(f"there is a job {job.id} already")
 
     def get(self, job_id: str) -> Job | None:
-        """The job, or None."""
+        """Return the job, or None."""
         return _get(self._table, Job, "stz", job_id)
 
     def page(
         self, owner: str, *, limit: int, cursor: str | None, status: Status | None
     ) -> tuple[list[Job], str | None]:
-        """A page of the owner's jobs, newest first. One that has just come or changed may be missing for a moment."""
+        """Return a page of the owner's jobs, newest first. Indexes are eventually consistent: recent writes may lag."""
         if status is None:
             return _page(self._table, Job, schema.BY_OWNER, f"stz#{owner}", limit, cursor)
         jobs, following = _page(self._table, Job, schema.BY_OWNER_STATUS, f"{status}#{owner}", limit, cursor)
         return [job for job in jobs if job.status == status], following
 
     def update(self, job_id: str, when: Precondition, **changes: Unpack[JobChanges]) -> Job | None:
-        """Apply the changes if the condition holds."""
+        """Apply the changes if the precondition holds."""
         columns = to_columns(changes)
         if "status" in changes:
             job = self.get(job_id)
@@ -79,13 +79,13 @@ class DynamoJobs:
         return from_row(Job, row) if row else None
 
     def find_key(self, owner: str, key: str, now: datetime) -> IdempotencyRecord | None:
-        """What an idempotency key stands for, unless it has expired."""
+        """Return the record of an idempotency key, or None if unknown or expired."""
         row = self._table.get(_key_name(owner, key))
         record = from_row(IdempotencyRecord, row) if row else None
         return record if record and record.expires_at > now else None
 
     def due(self, status: Status, now: datetime, *, limit: int) -> list[Job]:
-        """Some jobs in that status whose time has passed."""
+        """Return up to `limit` expired jobs in that status."""
         listed = Key("status_list").eq(f"stz#{status}") & Key("expires_at").lte(format_timestamp(now))
 
         def is_due(job: Job) -> bool:
@@ -94,7 +94,7 @@ class DynamoJobs:
         return _some(self._table, Job, schema.BY_STATUS, listed, is_due, limit)
 
     def with_expired_lease(self, now: datetime, *, limit: int) -> list[Job]:
-        """Some running jobs whose lease has run out. Looks at all that are running: there are as many as painters."""
+        """Return up to `limit` jobs with an expired lease. Queries all running jobs: at most one per painter."""
 
         def is_bereft(job: Job) -> bool:
             return job.status == "running" and job.lease_expires_at is not None and job.lease_expires_at <= now
@@ -102,7 +102,7 @@ class DynamoJobs:
         return _some(self._table, Job, schema.BY_STATUS, Key("status_list").eq("stz#running"), is_bereft, limit)
 
     def with_pending_webhook(self, now: datetime, *, limit: int) -> list[Job]:
-        """Some jobs whose time to tell has come."""
+        """Return up to `limit` jobs with a webhook due."""
         listed = Key("notify_list").eq("due") & Key("notify_at").lte(format_timestamp(now))
 
         def is_untold(job: Job) -> bool:
@@ -111,7 +111,7 @@ class DynamoJobs:
         return _some(self._table, Job, schema.BY_NOTIFY, listed, is_untold, limit)
 
     def delete(self, job_id: str) -> None:
-        """Forget a job."""
+        """Delete a job record."""
         self._table.delete(job_id)
 
     def _item(self, job: Job) -> dict[str, Value]:
@@ -138,18 +138,18 @@ class DynamoUploads:
         self._table.put({**to_row(upload), schema.KEY: upload.id, "status_list": "upl", schema.TTL: ttl})
 
     def get(self, upload_id: str) -> UploadRecord | None:
-        """The record, or None."""
+        """Return the record, or None."""
         return _get(self._table, UploadRecord, "upl", upload_id)
 
     def due(self, now: datetime, *, limit: int) -> list[UploadRecord]:
-        """Some uploads whose time has passed."""
+        """Return up to `limit` expired uploads."""
         listed = Key("status_list").eq("upl") & Key("expires_at").lte(format_timestamp(now))
         return _some(
             self._table, UploadRecord, schema.BY_STATUS, listed, lambda upload: upload.expires_at <= now, limit
         )
 
     def delete(self, upload_id: str) -> None:
-        """Forget an upload."""
+        """Delete an upload record."""
         self._table.delete(upload_id)
 
 
@@ -165,20 +165,20 @@ class DynamoStyles:
         self._table.put({**to_row(style), schema.KEY: style.id, "owner_list": f"sty#{style.owner}", "place": place})
 
     def get(self, style_id: str) -> StyleRecord | None:
-        """The record, or None."""
+        """Return the record, or None."""
         return _get(self._table, StyleRecord, "sty", style_id)
 
     def page(self, owner: str, *, limit: int, cursor: str | None) -> tuple[list[StyleRecord], str | None]:
-        """A page of the owner's styles, newest first."""
+        """Return a page of the owner's styles, newest first."""
         return _page(self._table, StyleRecord, schema.BY_OWNER, f"sty#{owner}", limit, cursor)
 
     def delete(self, style_id: str) -> None:
-        """Forget a style."""
+        """Delete a style record."""
         self._table.delete(style_id)
 
 
 def _get(table: Table, kind: type[Record], prefix: Prefix, name: str) -> Record | None:
-    # Names come from callers, and all kinds share one table: one that is too long, or another kind's, is nobody's.
+    # Ids come from callers and all record types share one table: reject overlong ids and ids of another type.
     row = table.get(name) if name.startswith(f"{prefix}_") and len(name) <= 100 else None
     return from_row(kind, row) if row else None
 
@@ -190,7 +190,7 @@ def _page(
     if cursor is not None:
         listed &= Key("place").lt(_read_place(cursor))
     entries: list[Row] = []
-    # One more than asked for tells whether there is a next page.
+    # Fetch one more than requested to detect a next page.
     for some in table.entries(index, listed, size=limit + 1, newest_first=True):
         entries += some
         if len(entries) > limit:
@@ -208,7 +208,7 @@ def _some(
     holds: Callable[[Record], bool],
     limit: int,
 ) -> list[Record]:
-    """The first records that an index lists and of which it still holds: the index is a little late."""
+    """Return the first records listed by an index that still match: indexes are eventually consistent."""
     found: list[Record] = []
     for entries in table.entries(index, listed, size=limit):
         rows = table.read([entry[schema.KEY] for entry in entries])

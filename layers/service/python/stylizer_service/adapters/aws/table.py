@@ -1,4 +1,4 @@
-"""Rows in a DynamoDB table: what its requests need said, and what its answers may leave open."""
+"""DynamoDB table access: expressions, batching, retries and ambiguous write results."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, TransactWriteItemTypeDef
 
 Row = dict[str, str]
-"""As it is read: numbers are text, and what is None is not there."""
+"""An item as read: numbers as text, None values absent."""
 
-_BATCH = 100  # the most that one BatchGetItem takes
+_BATCH = 100  # BatchGetItem's maximum
 _TRIES = 6
 _PASSING = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 
@@ -31,8 +31,8 @@ class Table:
     """One table.
 
     Args:
-        client: DynamoDB.
-        name: Of the table.
+        client: DynamoDB client.
+        name: Table name.
     """
 
     def __init__(self, client: DynamoDBClient, name: str):
@@ -40,7 +40,7 @@ class Table:
         self._name = name
 
     def get(self, key: str) -> Row | None:
-        """A row as it is now, or None."""
+        """Return the row (strongly consistent read), or None."""
         answer = self._client.get_item(TableName=self._name, Key=_key(key), ConsistentRead=True)
         return _unpack(answer["Item"]) if "Item" in answer else None
 
@@ -49,11 +49,11 @@ class Table:
         self._client.put_item(TableName=self._name, Item=_pack(row))
 
     def delete(self, key: str) -> None:
-        """Forget a row."""
+        """Delete a row."""
         self._client.delete_item(TableName=self._name, Key=_key(key))
 
     def update(self, key: str, changes: Mapping[str, Value], condition: ConditionBase) -> Row | None:
-        """Change a row if the condition holds, in one write.
+        """Update a row if the condition holds, in one write.
 
         Returns:
             The row after the write, or None if the condition does not hold.
@@ -80,7 +80,7 @@ class Table:
         except ClientError as error:
             if code_of(error) != "ConditionalCheckFailedException":
                 raise
-            # A write that was done, and whose answer was lost, is repeated by botocore and fails on its own doing.
+            # If the response to a successful write is lost, botocore's retry fails on the change it made itself.
             found = _unpack(error.response.get("Item", {}))  # type: ignore[arg-type]
             return found if was_repeated(error) and _holds(found, changes) else None
         return _unpack(answer["Attributes"])
@@ -88,7 +88,7 @@ class Table:
     def entries(
         self, index: str, condition: ConditionBase, *, size: int, newest_first: bool = False
     ) -> Iterator[list[Row]]:
-        """The keys that an index lists, in pages of at most `size`. An index is a moment behind the table."""
+        """Yield pages of at most `size` keys from an index. Indexes are eventually consistent."""
         where = ConditionExpressionBuilder().build_expression(condition, is_key_condition=True)
         for page in self._client.get_paginator("query").paginate(
             TableName=self._name,
@@ -102,7 +102,7 @@ class Table:
             yield [_unpack(item) for item in page["Items"]]
 
     def read(self, keys: Sequence[str]) -> list[Row]:
-        """The rows of those keys as they are now, in that order, without those that are gone."""
+        """Return the current rows of the keys, in that order; missing rows are skipped."""
         found: dict[str, Row] = {}
         for start in range(0, len(keys), _BATCH):
             found |= {row[KEY]: row for row in self._read_batch(keys[start : start + _BATCH])}
@@ -120,16 +120,16 @@ class Table:
         raise Unavailable(f"DynamoDB left {len(waiting)} of {len(keys)} items unread in {_TRIES} tries")
 
     def transact_put(self, rows: Sequence[tuple[Mapping[str, Value], ConditionBase]]) -> list[Row | None] | None:
-        """Store rows, each if its condition holds of what it would replace: all of them, or none.
+        """Store rows in one transaction, each on a condition on the row it replaces.
 
         Returns:
-            None when they are stored; otherwise, for each row, what stands in its way.
+            None on success; otherwise, for each row, the existing row that failed its condition, or None.
         """
         writes = [self._put_if(row, condition) for row, condition in rows]
         attempt = 0
         while True:
             try:
-                # botocore gives it a token, by which DynamoDB knows a repeated request for what it is.
+                # botocore adds a client request token, which makes retries idempotent.
                 self._client.transact_write_items(TransactItems=writes)
                 return None
             except ClientError as error:
@@ -157,10 +157,10 @@ class Table:
 
 
 def _obstacles(error: ClientError) -> list[Row | None] | None:
-    """What stood in the way of each write of a transaction; None if it may go through when it is tried again.
+    """Return the conflicting row for each write of a canceled transaction, or None if it can be retried.
 
     Raises:
-        ClientError: The same, if it never will.
+        ClientError: The given error, if it is not retryable.
     """
     if code_of(error) != "TransactionCanceledException":
         raise error
@@ -174,7 +174,7 @@ def _obstacles(error: ClientError) -> list[Row | None] | None:
 
 
 def _pause(attempt: int) -> None:
-    """Wait 50 ms and then twice as long each time, more or less, so that those who collided part."""
+    """Sleep 50 ms times 2^attempt with +-50 % jitter, so that colliding writers spread out."""
     time.sleep(0.05 * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
 
 
@@ -187,7 +187,7 @@ def _pack(row: Mapping[str, Value]) -> dict[str, AttributeValueTypeDef]:
 
 
 def _pack_value(value: str | float) -> AttributeValueTypeDef:
-    # The text of a float has at most 17 digits, and DynamoDB keeps 38.
+    # repr of a float has at most 17 significant digits; DynamoDB keeps 38.
     return {"S": value} if isinstance(value, str) else {"N": repr(value)}
 
 

@@ -1,4 +1,4 @@
-"""What X-Ray sees of a function."""
+"""X-Ray tracing for Lambda handlers."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ R = TypeVar("R")
 
 
 def traced(service: str, *, patch_modules: Sequence[str] | None = None) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Have X-Ray see the calls of a Lambda handler. Anywhere else there is nobody to tell, at half a second.
+    """Trace a Lambda handler with X-Ray. A no-op outside Lambda, where importing the tracer would cost half a second.
 
     Args:
-        service: What the function is called there.
-        patch_modules: Whose calls are seen; None: those of every module that X-Ray knows.
+        service: Service name shown in X-Ray.
+        patch_modules: Modules whose calls are traced; None for all that X-Ray supports.
     """
 
     def trace(handler: Callable[P, R]) -> Callable[P, R]:
@@ -24,7 +24,7 @@ def traced(service: str, *, patch_modules: Sequence[str] | None = None) -> Calla
         from aws_lambda_powertools import Tracer
 
         tracer = Tracer(service=service, patch_modules=patch_modules)
-        # An answer may hold signed links, which are as good as keys.
+        # Responses may contain signed links, which are credentials.
         return tracer.capture_lambda_handler(handler, capture_response=False)
 
     return trace

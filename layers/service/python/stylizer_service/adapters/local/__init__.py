@@ -1,4 +1,4 @@
-"""Everything on one machine: SQLite, files and a painter process. Survives `kill -9` and restarts."""
+"""Local adapters: SQLite, files and a painter process on one machine. Survives `kill -9` and restarts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from stylizer_service.usecases import Service
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """The service on one machine, with the adapters that its server and its painter need beside it."""
+    """The service on one machine, with the adapters that its server and painter use directly."""
 
     service: Service
     blobs: LocalBlobs
@@ -33,19 +33,19 @@ class Local:
     keys: Keys
 
     def close(self) -> None:
-        """Let go of the files. Safe to call twice."""
+        """Close the database. Safe to call twice."""
         self.database.close()
 
 
 def open_local(settings: Settings, clock: Clock | None = None, *, limits: LocalSettings | None = None) -> Local:
-    """Open the service in `settings.data_dir`, which is made if it is not there.
+    """Open the service in `settings.data_dir`, creating it if necessary.
 
     Any number of processes may open the same folder.
 
     Args:
-        settings: Where and how.
-        clock: Tells the time; the machine's own unless given.
-        limits: How much callers may bring; None where nobody brings anything, as to the painter.
+        settings: Data folder, limits and lifetimes.
+        clock: Time source; defaults to the system clock.
+        limits: Quotas for callers' data; None for processes that accept none, such as the painter.
     """
     clock = clock or SystemClock()
     folder = settings.data_dir
@@ -64,7 +64,7 @@ def open_local(settings: Settings, clock: Clock | None = None, *, limits: LocalS
         notifier=LocalNotifier(),
         clock=clock,
         intake=_intake(folder, database, limits) if limits else NoLimits(),
-        # A key of its own, so that what one signature gives away says nothing about the others.
+        # A derived key per purpose, so that a leaked signature reveals nothing about the others.
         webhook_key=lambda: hmac.digest(secret, b"webhooks", "sha256"),
     )
     return Local(Service(ports, catalog, settings), blobs, queue, database, Keys(database, clock))

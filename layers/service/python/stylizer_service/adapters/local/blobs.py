@@ -1,4 +1,4 @@
-"""Files in a folder, with signed links and upload forms that this server itself honors."""
+"""Blob storage in a folder, with signed links and upload forms that this server verifies itself."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _CHUNK = 2**20
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file that a signed link gives."""
+    """A file resolved from a signed link."""
 
     path: Path
     media_type: str
@@ -37,7 +37,7 @@ class StoredFile:
 
 
 class UploadPolicy(BaseModel):
-    """What a signed upload form allows."""
+    """Constraints of a signed upload form."""
 
     key: str
     media_type: str
@@ -46,10 +46,10 @@ class UploadPolicy(BaseModel):
 
 
 class LocalBlobs:
-    """Port `Blobs`, and what the HTTP side needs to take uploads and to serve links.
+    """Port `Blobs`, plus what the HTTP layer needs to accept uploads and serve links.
 
-    Everything is written to a file of its own, flushed to the disk, and then renamed: a key holds a whole
-    file or none. Files are never changed in place, which is what makes a hard link a copy.
+    Every file is written to a temporary draft, fsynced and then renamed: a key holds a complete file or none. Files are
+    never modified in place, so a hard link can serve as a copy.
     """
 
     def __init__(self, folder: Path, signer: Signer, clock: Clock):
@@ -61,7 +61,7 @@ class LocalBlobs:
         self._clock = clock
 
     def put(self, key: str, source: BinaryIO | bytes, media_type: str) -> int:  # noqa: ARG002
-        """Store a file. Its type is not kept: results say it by their suffix, all else is looked at."""
+        """Store a file. Its media type is not stored: implied by the suffix for results, detected for inputs."""
         with self.writer(key, max_bytes=None) as writer:
             if isinstance(source, bytes):
                 writer.write(source)
@@ -70,19 +70,19 @@ class LocalBlobs:
         return writer.length
 
     def open(self, key: str) -> BinaryIO:
-        """A reader of a file."""
+        """Open a file for reading."""
         with reachable_disk():
             return self._path(key).open("rb")
 
     def size(self, key: str) -> int | None:
-        """Length in bytes, or None."""
+        """Return the length in bytes, or None if there is no such file."""
         try:
             return self._path(key).stat().st_size
         except FileNotFoundError:
             return None
 
     def copy(self, source: str, target: str) -> None:
-        """Make `target` a copy of `source`: a hard link where the file system has them."""
+        """Copy `source` to `target`, as a hard link where the file system supports it."""
         draft = self._draft()
         with reachable_disk():
             try:
@@ -90,7 +90,7 @@ class LocalBlobs:
                     os.link(self._path(source), draft)
                 except FileNotFoundError:
                     raise
-                except OSError:  # no hard links here, or too many of this file already
+                except OSError:  # hard links unsupported, or the link limit reached
                     shutil.copyfile(self._path(source), draft)
                 self._publish(draft, self._path(target))
             finally:
@@ -99,7 +99,7 @@ class LocalBlobs:
     def delete_folder(self, prefix: str) -> None:
         """Delete every file under the prefix."""
         folder = self._path(prefix.removesuffix("/"))
-        # Out of sight in one step, then away: whoever is stopped in between leaves only a draft.
+        # Rename first, then delete: a crash in between leaves only a draft.
         grave = self._draft()
         with reachable_disk():
             try:
@@ -109,7 +109,7 @@ class LocalBlobs:
             shutil.rmtree(grave)
 
     def url(self, key: str, *, expires_at: datetime, filename: str) -> str:
-        """A signed link."""
+        """Return a signed link."""
         self._path(key)
         expires = str(int(expires_at.timestamp()))
         signature = self._signer.sign("file", key, expires, filename)
@@ -117,10 +117,10 @@ class LocalBlobs:
         return f"/v1/files/{quote(key)}?{query}"
 
     def resolve(self, key: str, *, expires: str, filename: str, signature: str) -> StoredFile:
-        """The file behind a signed link.
+        """Return the file that a signed link refers to.
 
         Raises:
-            ProblemError: `forbidden` unless we signed exactly this; `expired` when its time is over; `not-found` when
+            ProblemError: `forbidden` if the signature does not match, `expired` if the link has expired, `not-found` if
                 the file is gone.
         """
         if not self._signer.matches(signature, "file", key, expires, filename):
@@ -133,7 +133,7 @@ class LocalBlobs:
         return StoredFile(path, media_type_of(key), filename)
 
     def upload_form(self, key: str, *, media_type: str, max_bytes: int, expires_at: datetime) -> UploadForm:
-        """A signed form, shaped like S3's: a policy in the clear, and a signature over it."""
+        """Return a signed form, structured like S3's: a plaintext policy and a signature over it."""
         policy = UploadPolicy(key=key, media_type=media_type, max_bytes=max_bytes, expires=int(expires_at.timestamp()))
         encoded = base64.b64encode(policy.model_dump_json().encode()).decode()
         fields = {
@@ -145,11 +145,11 @@ class LocalBlobs:
         return UploadForm(url=f"/v1/{quote(key)}", fields=fields)
 
     def check_form(self, key: str, form: Mapping[str, str]) -> UploadPolicy:
-        """Whether the fields of a form allow storing a file at `key`.
+        """Return the verified policy of a form that uploads a file to `key`.
 
         Raises:
-            ProblemError: `invalid-request` when a field is missing or says something else than the policy,
-                `forbidden` when the signature is not ours, `expired` when it is too late.
+            ProblemError: `invalid-request` if a field is missing or contradicts the policy, `forbidden` if the
+                signature does not match, `expired` if the form has expired.
         """
         for name in ("key", "Content-Type", "policy", "signature"):
             if name not in form:
@@ -170,11 +170,11 @@ class LocalBlobs:
 
     @contextmanager
     def writer(self, key: str, *, max_bytes: int | None) -> Iterator[BlobWriter]:
-        """Write a file piece by piece; it is there when the block ends well, and not at all otherwise.
+        """Write a file in chunks; it is published when the block exits normally and discarded otherwise.
 
         Args:
-            key: Where it goes.
-            max_bytes: Where to stop with a `too-large` problem.
+            key: Target key.
+            max_bytes: Size limit, enforced with a `too-large` problem; None for no limit.
         """
         target = self._path(key)
         draft = self._draft()
@@ -190,11 +190,11 @@ class LocalBlobs:
                 draft.unlink(missing_ok=True)
 
     def untouched(self, kind: str, before: datetime) -> list[str]:
-        """The names of the folders right under `kind` in which nothing was made or deleted since."""
+        """Return the names of the folders directly under `kind` with no entry added or removed since `before`."""
         return [entry.name for entry in _older(self._path(kind), before)]
 
     def remove_drafts(self, before: datetime) -> int:
-        """Delete what was begun before that time and never finished; returns how many."""
+        """Delete drafts last changed before that time; returns the count."""
         stale = _older(self._drafts, before)
         for entry in stale:
             if entry.is_dir():
@@ -210,7 +210,7 @@ class LocalBlobs:
                 draft.replace(target)
                 break
             except FileNotFoundError:
-                # The folder was deleted in between; a draft that is gone itself is an error.
+                # The target folder was deleted concurrently: retry. A missing draft is an error.
                 if not draft.exists():
                     raise
         _flush_folder(target.parent)
@@ -219,7 +219,7 @@ class LocalBlobs:
         return self._drafts / secrets.token_hex(16)
 
     def _path(self, key: str) -> Path:
-        """The path of a key. Keys are ours; one that is not of plain names must never reach the disk."""
+        """Return the path of a key. Rejects keys that are not plain names, so that none escapes the root."""
         parts = key.split("/")
         if not all(_NAME.fullmatch(part) for part in parts):
             raise failure("not-found", "there is no such file")
@@ -227,7 +227,7 @@ class LocalBlobs:
 
 
 def _make_folder(folder: Path) -> None:
-    """Make a folder and those above it, each entered on the disk."""
+    """Create a folder and its parents, each fsynced into its parent."""
     if not folder.is_dir():
         _make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
@@ -235,8 +235,8 @@ def _make_folder(folder: Path) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Bring the names in a folder to the disk."""
-    with suppress(FileNotFoundError):  # Deleted in between: then there is nothing to keep.
+    """Fsync a folder, making its entries durable."""
+    with suppress(FileNotFoundError):  # Deleted concurrently: nothing left to make durable.
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
@@ -245,17 +245,17 @@ def _flush_folder(folder: Path) -> None:
 
 
 def _older(folder: Path, before: datetime) -> list[Path]:
-    """What lies in the folder unchanged since; the change time, because a hard link keeps the others."""
+    """Return entries unchanged since `before`, by ctime, because a hard link keeps the source's mtime."""
     found = []
     for entry in folder.iterdir() if folder.is_dir() else ():
-        with suppress(FileNotFoundError):  # Others may tidy at the same time.
+        with suppress(FileNotFoundError):  # Deleted by a concurrent cleanup.
             if entry.stat().st_ctime < before.timestamp():
                 found.append(entry)
     return found
 
 
 class BlobWriter:
-    """Counts what is written and refuses too much of it."""
+    """Counts written bytes and enforces the size limit."""
 
     def __init__(self, file: BinaryIO, max_bytes: int | None):
         self.length = 0
@@ -263,7 +263,7 @@ class BlobWriter:
         self._max_bytes = max_bytes
 
     def write(self, data: bytes) -> int:
-        """Append some bytes."""
+        """Append a chunk. Raises `too-large` beyond the limit."""
         self.length += len(data)
         if self._max_bytes is not None and self.length > self._max_bytes:
             raise failure(

@@ -1,4 +1,4 @@
-"""One SQLite file, shared by the server and the painter process."""
+"""SQLite database shared by the server and the painter process."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ CREATE INDEX uploads_by_owner ON uploads (owner);
 CREATE INDEX jobs_waiting ON jobs (owner) WHERE status = 'queued';
 """
 _PATIENCE = 5.0
-"""How long a write waits for other threads, and then for other processes, seconds."""
+"""Seconds a write waits for other threads, and again for other processes."""
 _PASSING = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_CANTOPEN,
@@ -93,24 +93,24 @@ _PASSING = {
     sqlite3.SQLITE_PROTOCOL,
     sqlite3.SQLITE_READONLY,
 }
-"""What has to do with the machine at this moment, and not with what was asked."""
+"""SQLite error codes caused by the environment at this moment, not by the statement."""
 
 
 class Database:
-    """Two connections that threads share: one to read with, one to write with.
+    """Two connections shared by all threads: one for reads, one for writes.
 
-    In WAL mode nobody who writes, here or in another process, keeps a reader waiting: what a job is like is answered
-    at once even while the disk is full or another program holds the file.
+    In WAL mode writers, in this process or another, do not block readers: job status is served immediately even while
+    the disk is full or another program holds the write lock.
 
-    Every use is a matter of milliseconds. One that cannot be had in a few seconds, because another process holds the
-    file or the disk is full, raises `Unavailable`, and nothing of it is done.
+    Each operation takes milliseconds. One that cannot run within a few seconds, because another process holds the lock
+    or the disk is full, raises `Unavailable` and has no effect.
 
     Args:
-        path: The file; made with its tables if it is not there.
+        path: Database file; created with its tables if missing.
 
     Raises:
-        RuntimeError: The file is damaged, is something else, or was made by another version.
-        Unavailable: It cannot be reached now.
+        RuntimeError: The file is damaged, is not a database, or has another schema version.
+        Unavailable: The file is not accessible at the moment.
     """
 
     def __init__(self, path: Path):
@@ -127,7 +127,7 @@ class Database:
             opened.pop_all()
 
     def _prepare(self, path: Path) -> None:
-        if self._version() == SCHEMA_VERSION:  # asked without a lock, so that a start need not wait for who writes
+        if self._version() == SCHEMA_VERSION:  # read without a lock, so that startup does not wait for writers
             found = self.all("PRAGMA quick_check(1)")[0][0]
             if found != "ok":
                 raise sqlite3.DatabaseError(found.splitlines()[-1])
@@ -136,7 +136,7 @@ class Database:
             version = self._version()
             if version == SCHEMA_VERSION:
                 return
-            if version != 0:  # a new file has 0
+            if version != 0:  # 0: a new file
                 raise RuntimeError(f"{path} was made by another version of this service: use another data folder")
             for statement in _SCHEMA.split(";"):
                 self.run(statement)
@@ -147,48 +147,48 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing, and nobody else writes meanwhile. What the block reads is as it was before."""
+        """Run the block atomically and exclusive of other writers. Reads inside the block see the state before it."""
         with self._turn(), _reachable():
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield
                 self._writer.execute("COMMIT")
             except BaseException:
-                if self._writer.in_transaction:  # SQLite has rolled back by itself where the disk was full
+                if self._writer.in_transaction:  # SQLite has already rolled back if the disk was full
                     self._writer.execute("ROLLBACK")
                 raise
 
     def run(self, statement: str, values: Sequence[Value] = ()) -> int:
-        """Run one statement that writes; returns how many rows it changed."""
+        """Run one write statement; returns the number of rows changed."""
         with self._turn(), _reachable():
             return self._writer.execute(statement, values).rowcount
 
     def change(self, statement: str, values: Sequence[Value] = ()) -> sqlite3.Row | None:
-        """Run one statement that writes and returns rows; gives the first, or None."""
+        """Run one write statement with RETURNING; returns the first row, or None."""
         with self._turn(), _reachable():
-            # Every row is read: that ends the statement, and commits it.
+            # Fetching all rows completes the statement, which commits it.
             rows = self._writer.execute(statement, values).fetchall()
         return rows[0] if rows else None
 
     def one(self, statement: str, values: Sequence[Value] = ()) -> sqlite3.Row | None:
-        """The first row of what a statement reads, or None."""
+        """Run a query; returns the first row, or None."""
         rows = self.all(statement, values)
         return rows[0] if rows else None
 
     def all(self, statement: str, values: Sequence[Value] = ()) -> list[sqlite3.Row]:
-        """Every row of what a statement reads."""
+        """Run a query; returns all rows."""
         with self._reading, _reachable():
             return self._reader.execute(statement, values).fetchall()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close both connections."""
         with self._writing, self._reading:
             self._reader.close()
             self._writer.close()
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """Hold the connection that writes. Those who wait for it wait side by side, and not for long."""
+        """Hold the write connection. Threads wait concurrently, each for at most `_PATIENCE` seconds."""
         if not self._writing.acquire(timeout=_PATIENCE):
             raise Unavailable(f"no turn to write in {_PATIENCE:g} s: the database is busy")
         try:
@@ -198,15 +198,15 @@ class Database:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    # isolation_level=None: transactions are opened by name, and nowhere else.
+    # isolation_level=None: transactions are opened explicitly only.
     connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
     try:
         connection.row_factory = sqlite3.Row
         with _reachable():
             _use_wal(connection)
-            # FULL: an accepted job is on the disk before the answer leaves, even if the power fails next.
+            # FULL: an accepted job is durable before the response is sent, even if the power fails next.
             connection.execute("PRAGMA synchronous = FULL")
-            # What is forgotten is overwritten, not left in the file until something else comes to lie there.
+            # Deleted content is overwritten, not left in the file until its pages are reused.
             connection.execute("PRAGMA secure_delete = ON")
     except BaseException:
         connection.close()
@@ -215,7 +215,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
-    """Turn a new file to WAL. Of those who do so at once SQLite sends some away, without the wait they asked for."""
+    """Switch to WAL, with retries: when several processes switch at once, SQLite returns BUSY despite the timeout."""
     end = time.monotonic() + _PATIENCE
     while True:
         try:
@@ -229,7 +229,7 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 @contextmanager
 def _reachable() -> Iterator[None]:
-    """Tell what passes, such as a full disk, from mistakes of ours and from a file that is damaged."""
+    """Raise `StorageFull` or `Unavailable` for transient errors; let bugs and corruption through."""
     try:
         yield
     except sqlite3.OperationalError as error:

@@ -1,4 +1,4 @@
-"""Telling what is the disk's fault from what is ours."""
+"""Classification of disk errors."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _PASSING = {
     errno.ENFILE,
     errno.EROFS,
 }
-"""What has to do with the machine at this moment, and not with what was asked."""
+"""Error numbers caused by the environment at this moment, not by the request."""
 
 
 @contextmanager
 def reachable_disk() -> Iterator[None]:
-    """Turn the error of a disk that is full or gives up, or of a system out of handles, into `Unavailable`."""
+    """Raise `StorageFull` if the disk is full, `Unavailable` for I/O errors or exhausted file descriptors."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Deleting everything of one owner, long before its time."""
+"""Erasure of all data of one owner before it expires."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ _KINDS = {
     "jobs": ("SELECT id FROM jobs WHERE owner = ?", "DELETE FROM jobs WHERE id = ?"),
     "styles": ("SELECT id FROM styles WHERE owner = ?", "DELETE FROM styles WHERE id = ?"),
 }
-"""By the folder where their files lie, how records are found and deleted."""
+"""For each blob folder: the queries that find and delete its records."""
 
 
 def erase(database: Database, blobs: LocalBlobs, owner: str) -> int:
-    """Delete what an owner has sent and had painted. Safe to run twice, and while others work on it.
+    """Delete all uploads, jobs and styles of an owner. Idempotent and safe to run concurrently.
 
-    A painter at work finds its job gone at its next step; what it writes until then is tidied up as any orphan is.
+    A painter at work loses its job at its next step; what it writes until then is removed as an orphan.
 
     Returns:
-        How many uploads, jobs and styles went.
+        The number of uploads, jobs and styles deleted.
     """
     count = 0
     for folder, (find, delete) in _KINDS.items():
         for row in database.all(find, [owner]):
-            # Files first: whoever is stopped in between leaves a record that is found again.
+            # Files first: a crash in between leaves a record that is found again.
             blobs.delete_folder(f"{folder}/{row['id']}/")
             count += database.run(delete, [row["id"]])
     database.run("DELETE FROM idempotency_keys WHERE owner = ?", [owner])

@@ -1,4 +1,4 @@
-"""How much each caller may bring to one machine, and all together."""
+"""Quotas of the local server, per caller and in total."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from stylizer_service.problems import failure
 from stylizer_service.records import Job
 
 LOCAL_OWNER = "local"
-"""On one's own machine, without keys, there is one caller, who has it all to themselves."""
+"""Owner of all resources when API keys are off: a single local caller without per-key quotas."""
 
-_LOSSLESS = 4  # bytes a pixel, about; what loses something takes less than one
+_LOSSLESS = 4  # approximate bytes per pixel; lossy formats take less than one
 _UPLOADS = "SELECT count(*) FROM uploads WHERE owner = ?"
 _STYLES = "SELECT count(*) FROM styles WHERE owner = ?"
 _WAITING = "SELECT count(*) FROM jobs WHERE owner = ? AND status = 'queued'"
@@ -30,9 +30,9 @@ class LocalIntake:
     """Port `Intake`.
 
     Args:
-        database: Knows what each owner has.
-        quota: The room for files.
-        settings: How much each owner may have.
+        database: Source of each owner's counts.
+        quota: Disk quota.
+        settings: Limits per owner.
     """
 
     def __init__(self, database: Database, quota: Quota, settings: LocalSettings):
@@ -41,35 +41,35 @@ class LocalIntake:
         self._settings = settings
 
     def upload(self, owner: str) -> None:
-        """Raise unless the owner may have one more."""
+        """Raise `too-many-uploads` or `storage-full` if the owner may not have another upload."""
         most = self._settings.key_uploads
         detail = "too many of your uploads are kept; delete some, or wait until they expire"
         self._check(_UPLOADS, owner, most, "too-many-uploads", detail, f"at most {most} at a time")
         self.room()
 
     def room(self) -> None:
-        """Raise if there is no room beside the paintings that are still to come."""
+        """Raise `storage-full` if there is no space beyond that reserved for pending paintings."""
         self._quota.check(promised=self._promised())
 
     def file(self, length: int) -> AbstractContextManager[None]:
-        """Keep room for it beside those paintings."""
+        """Reserve `length` bytes in addition to pending paintings."""
         return self._quota.hold(length, promised=self._promised())
 
     def style(self, owner: str) -> None:
-        """Raise unless the owner may have one more."""
+        """Raise `too-many-styles` if the owner has reached the limit."""
         most = self._settings.key_styles
         detail = "you have as many styles as you may have; delete one first"
         self._check(_STYLES, owner, most, "too-many-styles", detail, f"at most {most} of your own")
 
     def job(self, job: Job) -> None:
-        """Raise unless the owner may have one more waiting, and there is room for the painting."""
+        """Raise `queue-full` or `storage-full` if the owner may not queue another job or the painting would not fit."""
         most = self._settings.key_queue_limit
         detail = "too many of your stylizations are waiting; try again later"
         self._check(_WAITING, job.owner, most, "queue-full", detail, f"at most {most} waiting")
         self._quota.check(promised=self._promised() + _painting_bytes(job.options))
 
     def _check(self, statement: str, owner: str, most: int, code: str, detail: str, allowed: str) -> None:
-        """Raise the problem where the statement counts as many as the owner may have."""
+        """Raise the problem if the statement counts `most` or more for the owner."""
         row = self._database.one(statement, [owner]) if owner != LOCAL_OWNER else None
         if row and row[0] >= most:
             raise failure(code, detail, allowed=allowed)
@@ -80,5 +80,5 @@ class LocalIntake:
 
 
 def _painting_bytes(options: PaintingOptions) -> int:
-    """About as much as a painting can take; most take less."""
+    """Return the approximate upper bound of a painting's file size, bytes; most are smaller."""
     return options.size**2 * (_LOSSLESS if options.format in ("png", "tiff") else 1)

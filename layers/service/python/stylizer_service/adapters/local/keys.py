@@ -1,4 +1,4 @@
-"""API keys of one machine: who may call, told by a secret of which only a digest is kept."""
+"""API keys of the local server, stored as digests only."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from stylizer_service.serialization import format_timestamp
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 NAMES = "1 to 64 letters, digits and . _ @ -, beginning with a letter or digit"
-"""What a caller may be called, in words."""
+"""Description of valid key names."""
 _SECRET = re.compile(r"stz_key_[A-Za-z0-9_-]{43}")
 _BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What is known of a key once it has been handed out.
+    """Metadata of an issued key.
 
     Attributes:
-        id: Whose the jobs are that are made with it; never used again for another.
-        name: What people call the caller.
-        created_at: When it was made.
+        id: Owner id of jobs created with the key; never reused.
+        name: Display name of the caller.
+        created_at: Creation time.
     """
 
     id: str
@@ -36,11 +36,11 @@ class Key:
 
 
 class Keys:
-    """The keys in the data folder. Other processes may add and remove them at any time; that holds at once.
+    """API keys in the data folder. Changes by other processes take effect immediately.
 
     Args:
-        database: Where they are.
-        clock: Tells the time.
+        database: The database.
+        clock: Time source.
     """
 
     def __init__(self, database: Database, clock: Clock):
@@ -48,13 +48,13 @@ class Keys:
         self._clock = clock
 
     def add(self, name: str) -> str:
-        """Make a key, and give it: nobody can ask for it again.
+        """Create a key and return its secret, which cannot be retrieved later.
 
         Args:
-            name: What to call the caller; see `NAMES`.
+            name: Name of the caller; see `NAMES`.
 
         Raises:
-            ValueError: The name is taken, or cannot be one.
+            ValueError: The name is taken or invalid.
         """
         if not NAME.fullmatch(name):
             raise ValueError(f"{name!r} cannot be the name of a key; allowed are {NAMES}")
@@ -67,24 +67,24 @@ class Keys:
         return secret
 
     def all(self) -> list[Key]:
-        """Every key, by name."""
+        """Return all keys, sorted by name."""
         rows = self._database.all("SELECT id, name, created_at FROM api_keys ORDER BY name")
         return [Key(row["id"], row["name"], datetime.fromisoformat(row["created_at"])) for row in rows]
 
     def remove(self, name: str) -> bool:
-        """Let a key be valid no longer; whether there was one of that name."""
+        """Revoke a key; returns whether there was one of that name."""
         return self._database.run("DELETE FROM api_keys WHERE name = ?", [name]) > 0
 
     def owner(self, secret: str) -> str | None:
-        """The id of a key, or None if it is not one of ours."""
+        """Return the id of the key with this secret, or None if it is not valid."""
         if not _SECRET.fullmatch(secret):
             return None
         digest = _digest(secret)
         row = self._database.one("SELECT id, digest FROM api_keys WHERE digest = ?", [digest])
-        # What the index takes longer or shorter to find is a digest, which tells nothing of the key it is made from.
+        # Lookup time can reveal only the digest, which says nothing about the key.
         return str(row["id"]) if row and hmac.compare_digest(row["digest"], digest) else None
 
 
 def _digest(secret: str) -> str:
-    # No salt and no stretching: there are 256 random bits in a key, and none to be guessed.
+    # Neither salt nor key stretching is needed: a key has 256 random bits and cannot be guessed.
     return hashlib.sha256(secret.encode()).hexdigest()

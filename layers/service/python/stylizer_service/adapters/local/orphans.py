@@ -1,4 +1,4 @@
-"""Tidying up after what was killed: files that no record knows, and files never finished."""
+"""Cleanup after crashes: blob folders without a record, and unfinished drafts."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _GRACE = timedelta(hours=1)
 
 
 def remove_orphans(blobs: LocalBlobs, ports: Ports, *, grace: timedelta = _GRACE) -> int:
-    """Delete folders without a record, or whose job has expired, and drafts, that nobody has touched for a while.
+    """Delete drafts, and folders whose record is missing or whose job has expired, if unchanged for `grace`.
 
     Files are stored before the record that names them, so a process killed in between leaves files behind, as does a
-    painter that was killed while its job was deleted. The grace keeps away from those who are in between right now.
+    painter killed while its job was being deleted. The grace period protects writes in progress.
 
     Returns:
-        How many folders and drafts went.
+        The number of folders and drafts deleted.
     """
     before = ports.clock.now() - grace
     count = blobs.remove_drafts(before)

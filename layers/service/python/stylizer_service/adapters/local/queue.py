@@ -1,4 +1,4 @@
-"""The queue of one machine: the table of jobs itself."""
+"""Local job queue: the jobs table itself."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from stylizer_service.serialization import format_timestamp
 
 
 class LocalQueue:
-    """Port `Dispatcher`. A job that is stored is also in the queue, so that no crash can part the two."""
+    """Port `Dispatcher`. Storing a job also enqueues it, so no crash can separate the two."""
 
     def __init__(self, database: Database, clock: Clock):
         self._database = database
         self._clock = clock
 
     def send(self, job: Job) -> None:
-        """Nothing is left to do: painters look at the table several times a second."""
+        """Do nothing: painters poll the table several times a second."""
 
     def depth(self) -> int:
-        """How many jobs are waiting."""
+        """Return the number of queued jobs."""
         row = self._database.one("SELECT count(*) FROM jobs WHERE status = 'queued'")
         return int(row[0]) if row else 0
 
     def trace(self, job: Job) -> Trace:  # noqa: ARG002
-        """Every job that is stored was sent."""
+        """Return "sent": every stored job is in the queue."""
         return "sent"
 
     def receive(self) -> str | None:
-        """The oldest job that a painter could claim now, if there is one."""
+        """Return the id of the oldest job that can be claimed now, or None."""
         row = self._database.one(
             "SELECT id FROM jobs WHERE status = 'queued' OR (status = 'running' AND lease_expires_at <= ?)"
             " ORDER BY created_at, id LIMIT 1",
@@ -37,24 +37,24 @@ class LocalQueue:
         return str(row["id"]) if row else None
 
     def expire_all_leases(self, *, counts: bool = True) -> int:
-        """End every lease at once. Only for who knows that all earlier painters are dead.
+        """Expire every lease now. Call only when all earlier painters are known to be dead.
 
         Args:
-            counts: Whether their jobs have used up an attempt: not where a store was at fault.
+            counts: Whether this uses up an attempt of their jobs; False if a store was at fault.
 
         Returns:
-            How many jobs have lost their painter.
+            The number of leases expired.
         """
         now = format_timestamp(self._clock.now())
         return self._database.run(
             "UPDATE jobs SET lease_expires_at = ?, attempt = attempt - ?"
-            " WHERE status = 'running' AND lease_expires_at > ?",  # each once, however often this is asked
+            " WHERE status = 'running' AND lease_expires_at > ?",  # idempotent: skips expired leases
             [now, 0 if counts else 1, now],
         )
 
 
 class LocalNotifier:
-    """Port `Notifier`. Who delivers looks at the table every second."""
+    """Port `Notifier`. A no-op, because the webhook worker polls the table every second."""
 
     def send(self, job_id: str, *, delay: float = 0.0) -> None:
-        """Nothing is left to do."""
+        """Do nothing."""

@@ -1,4 +1,4 @@
-"""How much the data folder may hold, without walking through it for each file."""
+"""Size quota of the data folder, enforced without walking the folder for each file."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from pathlib import Path
 from stylizer_service.problems import failure
 
 _STALE = 60.0
-"""Seconds after which the folder is measured anew: what painters wrote and the sweep deleted is seen only then."""
+"""Maximum age of a measurement, seconds; until then, painters' writes and the sweep's deletions are not seen."""
 _HASTE = 1.0
-"""The same where it looks full, so that what has just been deleted gives room."""
+"""The same when the folder appears full, so that recent deletions free space soon."""
 _SHARE = 20
-"""Measuring takes at most one part in so many of the time."""
+"""Measuring takes at most 1/_SHARE of the time."""
 _FREE_SHARE = 20
 _MOST_FREE = 2**28
-"""Unless told otherwise, one part in `_FREE_SHARE` of the disk is to stay free, and no more than so many bytes."""
+"""Default `min_free`: 1/_FREE_SHARE of the disk, at most _MOST_FREE bytes."""
 
 
 class Quota:
-    """The room that is left in a folder. Safe to share between threads.
+    """Free space in a folder. Thread-safe.
 
-    What is kept is counted as it comes, and the folder itself is measured now and then: so the count is right after a
-    restart, and whoever else writes there or deletes.
+    New files are counted as they arrive, and the folder itself is measured periodically, so the count is correct after
+    a restart and includes writes and deletions by others.
 
     Args:
-        folder: Everything in it counts, half-written files too; one with several names counts once.
-        max_bytes: Most that may be in it; None for as much as the disk holds.
-        min_free: What has to stay free on its disk, bytes; None for a twentieth of it, or 256 MiB if that is less.
-        clock: Tells the time in seconds.
+        folder: The folder; all files count, including unfinished ones, and hard-linked files once.
+        max_bytes: Maximum size of the folder; None for no limit other than the disk.
+        min_free: Bytes to keep free on its disk; None for a twentieth of the disk, at most 256 MiB.
+        clock: Monotonic time source, seconds.
     """
 
     def __init__(
@@ -45,17 +45,17 @@ class Quota:
         self._min_free = min_free
         self._clock = clock
         self._lock = threading.Lock()
-        self._used = 0  # when it was measured, and what has come since
-        self._held = 0  # by what is being written
+        self._used = 0  # last measurement plus files added since
+        self._held = 0  # reserved for files being written
         self._measured_at: float | None = None
         self._took = 0.0
 
     def check(self, length: int = 0, *, promised: int = 0) -> None:
-        """See whether there is room.
+        """Check for free space.
 
         Args:
-            length: Bytes that are wanted.
-            promised: Bytes that others have a right to.
+            length: Bytes requested.
+            promised: Bytes reserved for others.
 
         Raises:
             ProblemError: `storage-full`.
@@ -65,7 +65,7 @@ class Quota:
 
     @contextmanager
     def hold(self, length: int, *, promised: int = 0) -> Iterator[None]:
-        """Keep room for a file while it is written; see `check`."""
+        """Reserve space for a file while it is written; see `check`."""
         with self._lock:
             self._check(length + promised)
             self._held += length
@@ -74,7 +74,7 @@ class Quota:
         finally:
             with self._lock:
                 self._held -= length
-                self._used += length  # if it failed after all, the next measuring finds that
+                self._used += length  # if the write failed, the next measurement corrects this
 
     def _check(self, wanted: int) -> None:
         self._check_disk(wanted)
@@ -110,13 +110,13 @@ class Quota:
 
 
 def size_of(folder: Path) -> int:
-    """Bytes on the disk of everything in a folder, while others may be changing it."""
+    """Return the disk usage of a folder, bytes, tolerating concurrent changes; hard links count once."""
     total = 0
     seen: set[tuple[int, int]] = set()
     for parent, folders, files in os.walk(folder):
         for name in folders + files:
             try:
-                about = os.lstat(os.path.join(parent, name))  # noqa: PTH118 - a Path for each would double the time
+                about = os.lstat(os.path.join(parent, name))  # noqa: PTH118 - Path objects would double the time
             except FileNotFoundError:
                 continue
             if about.st_nlink > 1 and not stat.S_ISDIR(about.st_mode):

@@ -1,4 +1,4 @@
-"""What only a server on one machine has to be told: whom it serves how much, and how long it waits for whom."""
+"""Settings of the local server only: timeouts, quotas and rate limits."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from stylizer_service.settings import Settings
 
 
 class LocalSettings(Settings):
-    """Limits of `stylizer-server`, beside those of every service. Each can be set as STYLIZER_<NAME>.
+    """Limits of `stylizer-server`, in addition to the common settings. Each can be set as STYLIZER_<NAME>.
 
-    What is said of a key holds for each key by itself. Without keys there is one caller, on this machine, whom none of
-    it concerns.
+    Limits per key apply to each key separately. Without keys there is a single local caller, to whom none of them
+    apply.
 
     Attributes:
-        head_timeout: Longest that the head of a request may take, seconds.
-        body_timeout: Longest that its body may take, seconds.
-        body_rate: Slowest that it may come after `head_timeout`, bytes a second.
-        idle_timeout: How long a connection is kept for another request, seconds.
-        send_timeout: How long the other end may take none of an answer, seconds.
-        max_connections: Most connections open at a time.
-        address_connections: Most of them from one address, unless it is this machine or a proxy.
-        max_disk: Most bytes in the data folder, what callers bring and what is painted for them; unset for no limit but
-            the disk itself.
-        min_free: Bytes of the disk that are left free; unset for a twentieth of it, at most 256 MiB.
-        rate_limit: Requests a second of a key, on average; 0 lifts the limit.
-        rate_burst: The same, at once.
-        address_rate_limit: Requests a second from one address for what takes no key, such as pages and signed links; 0
-            lifts the limit.
-        address_rate_burst: The same, at once.
-        wrong_keys: Most keys not seen before that are looked at in a minute from one address: all others are guesses.
-        key_queue_limit: Most jobs waiting of a key; at most `queue_limit` wait of all together.
-        key_uploads: Most uploads kept of a key, with or without a file yet.
-        key_styles: Most styles kept of a key.
+        head_timeout: Timeout for receiving a request's head, seconds.
+        body_timeout: Timeout for receiving a request's body, seconds.
+        body_rate: Minimum rate of the body after `head_timeout`, bytes per second.
+        idle_timeout: Keep-alive timeout, seconds.
+        send_timeout: How long a client may accept no data of a response, seconds.
+        max_connections: Maximum number of open connections.
+        address_connections: Maximum number of them from one address; not applied to this machine or a proxy.
+        max_disk: Maximum size of the data folder, bytes, with uploads and paintings; unset for no limit other than the
+            disk.
+        min_free: Bytes kept free on the disk; unset for a twentieth of it, at most 256 MiB.
+        rate_limit: Average requests per second per key; 0 disables the limit.
+        rate_burst: Burst size of that limit, requests.
+        address_rate_limit: Requests per second per address for resources that need no key, such as pages and signed
+            links; 0 disables the limit.
+        address_rate_burst: Burst size of that limit, requests.
+        wrong_keys: Previously unseen keys checked per minute and address; more are treated as guessing.
+        key_queue_limit: Maximum number of waiting jobs per key; `queue_limit` applies to all keys together.
+        key_uploads: Maximum number of uploads per key, whether or not their file has been sent.
+        key_styles: Maximum number of custom styles per key.
     """
 
     head_timeout: PositiveFloat = 10.0

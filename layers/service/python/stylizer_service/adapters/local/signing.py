@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 class Signer:
-    """Signs and checks lists of texts.
+    """Signs and verifies sequences of strings.
 
     Args:
         secret: At least 32 random bytes.
@@ -20,18 +20,18 @@ class Signer:
         self._secret = secret
 
     def sign(self, *parts: str) -> str:
-        """A signature over the parts, as hexadecimal text."""
-        # Lengths keep ("ab", "c") and ("a", "bc") apart.
+        """Return a signature over the parts, in hexadecimal."""
+        # Length prefixes distinguish ("ab", "c") from ("a", "bc").
         message = "".join(f"{len(part)}:{part}" for part in parts)
         return hmac.new(self._secret, message.encode(), hashlib.sha256).hexdigest()
 
     def matches(self, signature: str, *parts: str) -> bool:
-        """Whether the signature is ours, compared in constant time."""
+        """Return whether the signature is valid, compared in constant time."""
         return hmac.compare_digest(self.sign(*parts).encode(), signature.encode())
 
 
 def load_secret(path: Path) -> bytes:
-    """Read the secret, made on first use; processes that start together agree on one.
+    """Read the secret, creating it on first use; concurrent processes agree on one.
 
     Args:
         path: The file, readable only by its owner.
@@ -44,7 +44,7 @@ def load_secret(path: Path) -> bytes:
             file.flush()
             os.fsync(file.fileno())
         try:
-            # Unlike a rename, a link never replaces what another process has put there first.
+            # Unlike a rename, a hard link never replaces a secret that another process created first.
             path.hardlink_to(draft)
         except FileExistsError:
             pass

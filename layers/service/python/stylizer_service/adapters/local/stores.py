@@ -1,4 +1,4 @@
-"""Jobs, uploads and styles in SQLite."""
+"""Job, upload and style stores on SQLite."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from stylizer_service.serialization import Record, Value, format_timestamp, from
 
 
 class SqliteJobs:
-    """Port `Jobs`. A conditional write is one UPDATE whose WHERE is the condition."""
+    """Port `Jobs`. Each conditional write is one UPDATE with the precondition in its WHERE clause."""
 
     def __init__(self, database: Database):
         self._database = database
 
     def create(self, job: Job, idempotency: IdempotencyRecord | None, now: datetime) -> IdempotencyRecord | None:
-        """Store a new job and its key, or return what the key stands for already."""
+        """Store a new job and its idempotency key, or return the existing record of that key."""
         with self._database.transaction():
             if idempotency:
                 self._database.run("DELETE FROM idempotency_keys WHERE expires_at <= ?", [format_timestamp(now)])
@@ -33,48 +33,48 @@ class SqliteJobs:
         return None
 
     def get(self, job_id: str) -> Job | None:
-        """The job, or None."""
+        """Return the job, or None."""
         return _read(Job, self._database.one("SELECT * FROM jobs WHERE id = ?", [job_id]))
 
     def page(
         self, owner: str, *, limit: int, cursor: str | None, status: Status | None
     ) -> tuple[list[Job], str | None]:
-        """A page of the owner's jobs, newest first."""
+        """Return a page of the owner's jobs, newest first."""
         return _page(self._database, "jobs", Job, owner, limit, cursor, status)
 
     def update(self, job_id: str, when: Precondition, **changes: Unpack[JobChanges]) -> Job | None:
-        """Apply the changes if the condition holds."""
+        """Apply the changes if the precondition holds."""
         columns = to_columns(changes)
         condition, values = _condition(when)
         assignments = ", ".join(f"{name} = ?" for name in columns)
-        statement = f"UPDATE jobs SET {assignments} WHERE id = ? AND {condition} RETURNING *"  # noqa: S608 - names of columns
+        statement = f"UPDATE jobs SET {assignments} WHERE id = ? AND {condition} RETURNING *"  # noqa: S608 - column names
         return _read(Job, self._database.change(statement, [*columns.values(), job_id, *values]))
 
     def find_key(self, owner: str, key: str, now: datetime) -> IdempotencyRecord | None:
-        """What an idempotency key stands for, unless it has expired."""
+        """Return the record of an idempotency key, or None if unknown or expired."""
         statement = "SELECT * FROM idempotency_keys WHERE owner = ? AND key = ? AND expires_at > ?"
         return _read(IdempotencyRecord, self._database.one(statement, [owner, key, format_timestamp(now)]))
 
     def due(self, status: Status, now: datetime, *, limit: int) -> list[Job]:
-        """Some jobs in that status whose time has passed."""
+        """Return up to `limit` expired jobs in that status."""
         statement = "SELECT * FROM jobs WHERE status = ? AND expires_at <= ? ORDER BY expires_at LIMIT ?"
         rows = self._database.all(statement, [status, format_timestamp(now), limit])
         return [from_row(Job, dict(row)) for row in rows]
 
     def with_expired_lease(self, now: datetime, *, limit: int) -> list[Job]:
-        """Some running jobs whose lease has run out."""
+        """Return up to `limit` running jobs with an expired lease."""
         statement = "SELECT * FROM jobs WHERE status = 'running' AND lease_expires_at <= ? LIMIT ?"
         rows = self._database.all(statement, [format_timestamp(now), limit])
         return [from_row(Job, dict(row)) for row in rows]
 
     def with_pending_webhook(self, now: datetime, *, limit: int) -> list[Job]:
-        """Some jobs whose time to tell has come."""
+        """Return up to `limit` jobs with a webhook due."""
         statement = "SELECT * FROM jobs WHERE notify_at <= ? ORDER BY notify_at LIMIT ?"
         rows = self._database.all(statement, [format_timestamp(now), limit])
         return [from_row(Job, dict(row)) for row in rows]
 
     def delete(self, job_id: str) -> None:
-        """Forget a job."""
+        """Delete a job record."""
         self._database.run("DELETE FROM jobs WHERE id = ?", [job_id])
 
 
@@ -89,18 +89,18 @@ class SqliteUploads:
         _insert(self._database, "uploads", to_row(upload), replace=True)
 
     def get(self, upload_id: str) -> UploadRecord | None:
-        """The record, or None."""
+        """Return the record, or None."""
         return _read(UploadRecord, self._database.one("SELECT * FROM uploads WHERE id = ?", [upload_id]))
 
     def due(self, now: datetime, *, limit: int) -> list[UploadRecord]:
-        """Some uploads whose time has passed."""
+        """Return up to `limit` expired uploads."""
         statement = "SELECT * FROM uploads WHERE expires_at <= ? ORDER BY expires_at LIMIT ?"
         return [
             from_row(UploadRecord, dict(row)) for row in self._database.all(statement, [format_timestamp(now), limit])
         ]
 
     def delete(self, upload_id: str) -> None:
-        """Forget an upload."""
+        """Delete an upload record."""
         self._database.run("DELETE FROM uploads WHERE id = ?", [upload_id])
 
 
@@ -115,15 +115,15 @@ class SqliteStyles:
         _insert(self._database, "styles", to_row(style), replace=True)
 
     def get(self, style_id: str) -> StyleRecord | None:
-        """The record, or None."""
+        """Return the record, or None."""
         return _read(StyleRecord, self._database.one("SELECT * FROM styles WHERE id = ?", [style_id]))
 
     def page(self, owner: str, *, limit: int, cursor: str | None) -> tuple[list[StyleRecord], str | None]:
-        """A page of the owner's styles, newest first."""
+        """Return a page of the owner's styles, newest first."""
         return _page(self._database, "styles", StyleRecord, owner, limit, cursor)
 
     def delete(self, style_id: str) -> None:
-        """Forget a style."""
+        """Delete a style record."""
         self._database.run("DELETE FROM styles WHERE id = ?", [style_id])
 
 
@@ -146,7 +146,7 @@ def _page(
         values += cursors.decode(cursor, 2)
     where = " AND ".join(conditions)
     statement = f"SELECT * FROM {table} WHERE {where} ORDER BY created_at DESC, id DESC LIMIT ?"  # noqa: S608 - names
-    # One more than asked for tells whether there is a next page.
+    # Fetch one more than requested to detect a next page.
     rows = database.all(statement, [*values, limit + 1])
     records = [from_row(kind, dict(row)) for row in rows[:limit]]
     last = rows[limit - 1] if len(rows) > limit else None
