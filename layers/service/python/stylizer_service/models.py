@@ -67,7 +67,7 @@ def names_file(style: str) -> bool:
 
 
 class StyleWeight(BaseModel):
-    """One style of a blend."""
+    """One style of a blend, with its weight."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -80,7 +80,7 @@ class StyleWeight(BaseModel):
 
 
 class PaintingOptions(BaseModel):
-    """The controls of one painting, echoed back with their defaults filled in."""
+    """Options of a painting, echoed back with defaults filled in."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -133,7 +133,7 @@ class PaintingOptions(BaseModel):
 
 
 class StylizationRequest(PaintingOptions):
-    """What to paint: a photo, one style or a blend of up to four, and the controls."""
+    """A stylization request: a photo, one style or a blend of up to four, and options."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"content": "upl_abcdefghijklmnopqrstuvwxyz", "style": "woodcut", "size": 768}]}
@@ -197,7 +197,7 @@ class StylizationRequest(PaintingOptions):
 
 
 class StyleRequest(BaseModel):
-    """A style of the caller's own, made from an upload."""
+    """Request to create a custom style from an upload."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -216,7 +216,7 @@ def _registered(media_type: object) -> object:
 
 
 class UploadRequest(BaseModel):
-    """A wish to upload a file."""
+    """Request to create an upload."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -224,7 +224,7 @@ class UploadRequest(BaseModel):
 
 
 class Upload(BaseModel):
-    """Where and how to send a file: a form POST of `fields`, then the file as `file`, to `url`."""
+    """How to send the file: a form POST to `url` with `fields` followed by the file as `file`."""
 
     id: str
     media_type: MediaType
@@ -236,14 +236,14 @@ class Upload(BaseModel):
 
 
 class StyleLinks(BaseModel):
-    """Where a style's things are."""
+    """Links of a style."""
 
     self: str
     image: str
 
 
 class Style(BaseModel):
-    """A style to paint in."""
+    """A style."""
 
     id: str
     title: str
@@ -257,7 +257,7 @@ class Style(BaseModel):
 
 
 class Seconds(BaseModel):
-    """Where the time went."""
+    """Time spent queued and painting, seconds."""
 
     queued: float
     painting: float
@@ -277,7 +277,7 @@ class Result(BaseModel):
 
 
 class StylizationLinks(BaseModel):
-    """Where a stylization's things are."""
+    """Links of a stylization."""
 
     self: str
     image: str
@@ -285,7 +285,7 @@ class StylizationLinks(BaseModel):
 
 
 class Stylization(BaseModel):
-    """One painting, from the wish to the result."""
+    """A stylization job and its result."""
 
     id: str
     status: Status

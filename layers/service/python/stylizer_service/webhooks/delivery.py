@@ -54,7 +54,7 @@ class Sender(Protocol):
 
 
 class Event(BaseModel):
-    """What is sent: what has happened, when, and the stylization as GET gives it."""
+    """Webhook payload: event type, time, and the stylization as returned by GET."""
 
     type: str = Field(
         description="What has become of the stylization: stylization.succeeded, .failed or .canceled; or .expired if "
