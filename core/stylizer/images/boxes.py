@@ -42,7 +42,7 @@ class Properties:
 
 @dataclass(slots=True)
 class _Meta:
-    """Contents of a meta box: properties (1-based), item types and payload offsets."""
+    """Contents of a meta box: the primary item, the property boxes (1-based), and which of them each item has."""
 
     box: Box
     primary: int = 0

@@ -36,7 +36,7 @@ SECONDS = 120
 """Wall-clock limit for decoding one image, however busy the machine is."""
 CPU_SECONDS = 20
 """CPU time limit. The slowest accepted image, an AVIF of 50 megapixels with alpha, needs 3 s."""
-_BYTES_A_PIXEL = 40  # the maximum is 24, for TIFF with 32 bits per sample; AVIF with alpha takes 18, JPEG 10
+_BYTES_A_PIXEL = 40  # at most 24 are needed, by TIFF with 32 bits per sample; AVIF with alpha needs 18, JPEG 10
 _OVERHEAD = 256 * 2**20  # thread stacks, tables, profiles
 
 _KINDS: list[type[errors.ImageError]] = [errors.ImageError, *errors.ImageError.__subclasses__()]

@@ -1,4 +1,4 @@
-"""Health, for people and load balancers."""
+"""Health check, for people and load balancers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stylizations: ask for a painting, watch it, fetch it, stop it."""
+"""Stylizations: create, poll, download, cancel and delete."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/v1/stylizations", tags=["Stylizations"])
 
 _SHORTEST_PAUSE = 0.15
 _LONGEST_PAUSE = 1.0
-_PAUSE_SHARE = 0.1  # of the time waited so far: whoever waits long learns of it a little later, and costs little
+_PAUSE_SHARE = 0.1  # of the time waited so far: less load for long waits, at slightly more latency
 _PAINTINGS = dict.fromkeys(RESULT_MEDIA_TYPES.values(), BINARY)
 
 
@@ -86,13 +86,13 @@ async def create_stylization(
 
 
 def _bounded(wait: int, context: Context, request: Request) -> int:
-    """How many seconds to wait of those asked for."""
+    """Return the requested wait in seconds, capped by the settings and the time left."""
     longest = min(context.service.settings.max_wait, context.seconds_left(request))
     return min(wait, max(0, int(longest)))
 
 
 async def _until_ended(job: Stylization, seconds: int, owner: str, context: Context, request: Request) -> Stylization:
-    """The job once it has ended, or as it is when time is up, the caller gone or the server stopping."""
+    """Return the job once it has ended, or its current state on timeout, client disconnect or server shutdown."""
     began = now = time.monotonic()
     while not _has_ended(job) and (left := began + seconds - now) > 0:
         if context.stopping() or await request.is_disconnected():
@@ -131,7 +131,8 @@ async def get_stylization(
     response: Response,
 ) -> Stylization:
     """Its status and progress, in the end its result or its error. `Retry-After` says when to ask again."""
-    # This is asked most. Were it a plain function, FastAPI would give the check of its answer a turn on a thread too.
+    # The most frequent call. As a plain function, FastAPI would use the thread pool for validating its response as
+    # well.
     job = await run_in_threadpool(service.get_stylization, owner, id)
     _say_when_to_ask_again(job, response)
     return mount.resource(job)

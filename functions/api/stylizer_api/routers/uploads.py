@@ -1,4 +1,4 @@
-"""Uploads: files go to the object store directly, with a signed form."""
+"""Uploads: clients send files directly to the object store with a signed form."""
 
 from __future__ import annotations
 
