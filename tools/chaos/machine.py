@@ -121,7 +121,7 @@ class Machine:
     def _begin(self, command: Sequence[str]) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             command,
-            env=os.environ | {"STYLIZER_MIN_FREE": "0"},  # the reserve would leave most of a full disk unused
+            env=os.environ | {"STYLIZER_MIN_FREE": "0"},  # the reserve would reject writes before the disk is full
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,  # not a file: output must get through while the disk is full
             stderr=subprocess.STDOUT,
