@@ -55,9 +55,10 @@ coverage: .venv/.dev chromium ## run every test and tell which branches they tak
 chaos: .venv/.dev ## kill, fill up, hold and garble everything under a few hundred jobs, and count what is lost
 	PYTHONPATH=tests $(BIN)/python -m tools.chaos $(CHAOS)
 
-lint: .venv/.dev ## ruff and mypy, strict, over source and tests
+lint: .venv/.dev ## ruff, codespell and mypy, strict, over source and tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 	$(BIN)/mypy
 
 format: .venv/.dev ## let ruff rewrite what it can

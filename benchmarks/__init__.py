@@ -1,1 +1,1 @@
-"""How long painting takes, and how much memory: measured, never tested."""
+"""Benchmarks of time and memory; they are measured, never asserted in tests."""

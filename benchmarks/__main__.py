@@ -1,12 +1,12 @@
-"""Seconds, memory and distances of each method, beside textbook yardsticks in the same run.
+"""Measure time, memory and distances of each method, and of textbook baselines in the same run.
 
     make bench
     python -m benchmarks --methods optimization --sizes 512 --qualities standard --photo my.jpg --out my.json
 
-Every measurement is a process of its own. Cold are the seconds from the start of the process to the end of its first
-painting, and the memory held until then; warm are those of the second painting, and the memory held in all. Either is
-from the photo's file to the finished picture. What is measured goes to a JSON file, from which `python -m
-benchmarks.page` writes docs/benchmarks.md.
+Each measurement runs in a fresh process. The cold time is from process start to the end of the first painting, with the
+peak memory up to then; the warm time is that of the second painting, with the overall peak memory. Both paintings run
+from the photo's file to the finished image. Measurements go to a JSON file, from which `python -m benchmarks.page`
+writes docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class _Flags(argparse.Namespace):
 
 
 def main() -> None:
-    """Measure, and keep what was measured."""
+    """Measure, and save the record."""
     arguments = _parse()
     configure_process()
     jobs = _jobs(arguments)
@@ -83,7 +83,7 @@ def _parse() -> _Flags:
         "--busy",
         type=float,
         default=1.0,
-        help="with --resume: measure anew what others took more than this share of the processors from (%(default)s)",
+        help="with --resume: measure again what others took more than this share of the processors from (%(default)s)",
     )
     return parser.parse_args(namespace=_Flags())
 
@@ -102,7 +102,7 @@ def _jobs(arguments: _Flags) -> list[Job]:
 
 
 def _begin(arguments: _Flags) -> Record:
-    """An empty record, or the one to go on with."""
+    """Return an empty record, or the one to resume."""
     machine = describe_machine(arguments.float32)
     if arguments.resume and arguments.out.exists():
         record = Record.load(arguments.out)
@@ -115,7 +115,7 @@ def _begin(arguments: _Flags) -> Record:
 
 
 def _entry(job: Job, record: Record) -> Entry:
-    from stylizer.capabilities import long_side_to  # brings torch, which has to find its threads settled
+    from stylizer.capabilities import long_side_to  # imports torch, which needs its thread settings first
 
     others, began = Others(), time.monotonic()
     measured = measure(job)
@@ -140,7 +140,7 @@ def _line(entry: Entry) -> str:
 
 
 def _figures(module: str) -> dict[str, Sequence[float]]:
-    """What another module of the benchmarks prints as JSON."""
+    """Return the JSON output of another benchmark module."""
     command = [sys.executable, "-m", f"benchmarks.{module}", "--json"]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     figures: dict[str, Sequence[float]] = json.loads(done.stdout.splitlines()[-1])

@@ -1,10 +1,10 @@
-"""Seconds and peak memory of the API's function from a cold interpreter to its first answer, beside bare imports.
+"""Time and peak memory of the API's function from a cold interpreter to its first response, beside bare imports.
 
-    python -m benchmarks.api_cold_start --runs 10       # a table; `make bench` has it with --json
+    python -m benchmarks.api_cold_start --runs 10       # a table; `make bench` uses --json
 
-The yardstick is FastAPI, Mangum and three boto3 clients that answer one event with one empty route. The function runs
-as it does in Lambda, tracing included; the AWS that it calls is moto's server on this machine, warmed up before, so
-that what is waited for it is milliseconds. The least of several runs counts, for whatever else runs here only adds.
+The baseline is FastAPI, Mangum and three boto3 clients that answer one event from one empty route. The function runs as
+in Lambda, tracing included; AWS is moto's server on this machine, warmed up beforehand, so that waiting for it takes
+milliseconds. The minimum of several runs counts, since other load only adds time.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FAKE = {
     "AWS_SECRET_ACCESS_KEY": "testing",
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-# What says that it is Lambda, to which traces can be sent.
+# Lambda's environment, including the trace ID that enables tracing.
 LAMBDA = {
     "LAMBDA_TASK_ROOT": str(ROOT),
     "_X_AMZN_TRACE_ID": "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1",
@@ -47,14 +47,14 @@ KINDS = {"bare": "bare FastAPI, Mangum, boto3", "health": "GET /healthz", "paint
 
 
 class Start(NamedTuple):
-    """A cold start: seconds from the start of the process to its first answer, and MiB at most until then."""
+    """A cold start: seconds from process start to the first response, and peak MiB up to then."""
 
     seconds: float
     mebibytes: float
 
 
 def main() -> None:
-    """Measure, and print a table or JSON; as a child, answer one event and tell what it took."""
+    """Measure, and print a table or JSON; in a child process, answer one event and print its cost."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.api_cold_start", description=__doc__)
     parser.add_argument("--runs", type=int, default=10, help="cold starts of each kind (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print seconds and MiB of each kind as JSON")
@@ -75,10 +75,10 @@ def main() -> None:
 
 
 def _measure(runs: int) -> dict[str, Start]:
-    """The least of each kind."""
+    """Return the minimum for each kind."""
     starts: dict[str, list[Start]] = {kind: [] for kind in KINDS}
     with _fake_aws() as environment:
-        for _ in range(runs):  # kind after kind, so that a busy minute hits them all
+        for _ in range(runs):  # interleave kinds, so that background load affects all of them
             for kind, of_kind in starts.items():
                 of_kind.append(_start(kind, environment))
     return {kind: Start(*map(min, zip(*of_kind, strict=True))) for kind, of_kind in starts.items()}
@@ -96,10 +96,10 @@ def _start(kind: str, environment: Mapping[str, str]) -> Start:
 
 @contextmanager
 def _fake_aws() -> Iterator[dict[str, str]]:
-    """A stage with one upload in it; gives the environment of its function."""
+    """Create a stage with one upload on moto; yield the environment of its function."""
     from moto.server import ThreadedMotoServer
 
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it would tell of every request
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it would log every request
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -133,7 +133,7 @@ def _make_stage() -> dict[str, str]:
 
 
 def _answer_once(kind: str) -> None:
-    """Answer one event as the function, or as the yardstick, and print when and with how much memory."""
+    """Answer one event as the function or as the baseline; print the time and the peak memory."""
     handler = _bare_handler() if kind == "bare" else _handler()
     body = json.dumps({"content": os.environ["BENCH_UPLOAD"], "style": "woodcut"}) if kind == "paint" else None
     path = "/v1/stylizations" if kind == "paint" else "/healthz"
@@ -142,7 +142,7 @@ def _answer_once(kind: str) -> None:
     at = time.monotonic()
     if answer["statusCode"] >= 300:
         raise SystemExit(f"{kind} was answered {answer['statusCode']}: {answer['body']}")
-    # Not ru_maxrss, which begins with what the process that started this one had.
+    # Not ru_maxrss, which starts at the parent process's value.
     peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
     print(json.dumps({"at": at, "mebibytes": int(peak.split()[1]) / 2**10}))
 

@@ -1,8 +1,8 @@
-"""Seconds of a painting beside processes that keep cores busy: `python -m benchmarks.busy_machine [--json]`.
+"""Time of a painting beside processes that keep cores busy: `python -m benchmarks.busy_machine [--json]`.
 
-GNU OpenMP's threads spin at every barrier before they sleep. How long decides what a painting takes where something
-else uses the processor. Compared are what the project sets (`compute.set_thread_defaults`), longer spins, and torch as
-it comes.
+GNU OpenMP's threads spin at every barrier before they sleep. The spin time determines how long a painting takes while
+other processes use the CPU. Compares the project's setting (`compute.set_thread_defaults`), longer spins, and torch's
+default.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from stylizer.compute import SPIN_COUNT, configure_process
 
 SIZE = 512
 BUSY = (0, 1, 2)
-"""Processes beside the painting that compute without end."""
+"""Numbers of busy processes beside the painting."""
 TORCHS_OWN = "torch's own"
 SETTINGS: dict[str, dict[str, str]] = {
     f"GOMP_SPINCOUNT={SPIN_COUNT}, as set": {"GOMP_SPINCOUNT": SPIN_COUNT},
@@ -34,7 +34,7 @@ _VARIABLES = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY", "OMP_NUM_THREADS")
 
 
 def measure() -> dict[str, list[float]]:
-    """Median seconds of a warm painting by setting, one for each number of `BUSY` processes."""
+    """Return the median seconds of a warm painting by setting, one for each number of `BUSY` processes."""
     return {name: [_beside(busy, name) for busy in BUSY] for name in SETTINGS}
 
 
@@ -57,8 +57,8 @@ def _busy_processes(count: int) -> Iterator[None]:
 
 
 def _paint(setting: str) -> float:
-    """Median seconds of warm paintings in this process, with a setting of `SETTINGS`."""
-    for name in _VARIABLES:  # those set when `stylizer` was imported too; torch, which reads them, is not loaded yet
+    """Return the median seconds of warm paintings in this process with a setting of `SETTINGS`."""
+    for name in _VARIABLES:  # including those set by importing `stylizer`; torch, which reads them, is not imported yet
         os.environ.pop(name, None)
     os.environ.update(SETTINGS[setting])
     configure_process()

@@ -1,8 +1,8 @@
-"""Paint the pictures of docs/methods.md: what each control does to one photo, a sheet for each method.
+"""Paint the images of docs/methods.md: the effect of each control on one photo, one sheet per method.
 
     python -m benchmarks.controls [METHOD ...]
 
-The photo is docs/pictures/cat.jpg: the cat Chelsea, CC0, of scikit-image's samples.
+The photo is docs/pictures/cat.jpg: the cat Chelsea, CC0, from scikit-image's samples.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from stylizer.options import METHOD_NAMES, PRESERVE_COLOR, QUALITIES, MethodName
 from stylizer_cli.contact_sheet import Block, Cell, compose
 
 PLAIN = Options(size=384)
-CELL = (240, 160)  # pixels of each picture on the sheet
+CELL = (240, 160)  # size in pixels of each image on the sheet
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 SCALES = (0.5, 1.0, 2.0, 4.0)
 SHARES = (1.0, 0.75, 0.5, 0.25, 0.0)
 
-# Found by looking: the styles that show a control best,
+# Chosen by eye: the styles that show each control best,
 STRENGTH, SCALE, COLOR, MASK, QUALITY = "impasto-swirls", "mosaic", "great-wave", "pointillism", "starry-night"
 BLEND = ("woodcut", "watercolor")
-# and where the cat's head is, and the middle between its eyes, as shares of width and height.
+# and the cat's head, and the point between its eyes, as fractions of width and height.
 HEAD = (0.08, -0.1, 0.86, 1.1)
 EYES = (0.35, 0.45)
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """A painting to come: what `stylize` is asked for."""
+class Arguments:
+    """Arguments of `stylize` for a painting to make."""
 
     styles: Sequence[tuple[str, float]]
     options: Options = PLAIN
@@ -48,23 +48,23 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one control does.
+    """The effect of one control.
 
     Attributes:
         control: Its name.
-        about: What else is said of it.
-        cells: Captions, with pictures as they are or paintings to come.
-        is_detail: Whether a part of each painting is shown pixel by pixel, where the whole would not show it.
+        about: Additional caption.
+        cells: Captions with finished images or paintings to make.
+        is_detail: Whether to show an unscaled crop of each painting, where the effect is invisible in the whole.
     """
 
     control: str
     about: str
-    cells: Sequence[tuple[str, Image.Image | Wish]]
+    cells: Sequence[tuple[str, Image.Image | Arguments]]
     is_detail: bool = False
 
 
 def main() -> None:
-    """Paint, and write a sheet for each method that is named, or for all."""
+    """Paint, and write a sheet for each method named, or for all."""
     configure_process()
     photo = _opened(PHOTO)
     for name in sys.argv[1:] or METHOD_NAMES:
@@ -74,12 +74,12 @@ def main() -> None:
 
 
 def target(method: MethodName) -> Path:
-    """Where the sheet of a method lies."""
+    """Return the path of a method's sheet."""
     return PHOTO.with_name(f"controls-{method}.webp")
 
 
 def sheet(method: MethodName, photo: Image.Image) -> Image.Image:
-    """All rows of a method, painted."""
+    """Paint all rows of a method."""
     blocks = []
     for row in rows(method, photo):
         cells = [Cell(caption, _shown(method, photo, what, row.is_detail)) for caption, what in row.cells]
@@ -88,18 +88,18 @@ def sheet(method: MethodName, photo: Image.Image) -> Image.Image:
 
 
 def rows(method: MethodName, photo: Image.Image) -> Iterator[Row]:
-    """A row for each control that the method honors."""
-    yield Row("strength", _title(STRENGTH), [(f"{x:g}", _wish(STRENGTH, strength=x)) for x in STRENGTHS])
-    scales = [(f"{x:g}", _wish(SCALE, style_scale=x)) for x in SCALES]
+    """Yield a row for each control that the method supports."""
+    yield Row("strength", _title(STRENGTH), [(f"{x:g}", _arguments(STRENGTH, strength=x)) for x in STRENGTHS])
+    scales = [(f"{x:g}", _arguments(SCALE, style_scale=x)) for x in SCALES]
     yield Row("style_scale", _title(SCALE), [("the style", _swatch(SCALE)), *scales])
-    kept = [(kind, _wish(COLOR, preserve_color=kind)) for kind in PRESERVE_COLOR]
+    kept = [(kind, _arguments(COLOR, preserve_color=kind)) for kind in PRESERVE_COLOR]
     yield Row("preserve_color", _title(COLOR), [("the photo", photo), ("the style", _swatch(COLOR)), *kept])
     yield _blended()
     yield _masked(photo, "mask", " where it is white")
     if METHODS[method].takes_content_mask:
-        plain = ("none: found in the photo", _wish(MASK))
+        plain = ("none: found in the photo", _arguments(MASK))
         yield _masked(photo, "content_mask", ", free where it is black", plain)
-    qualities = [(quality, _wish(QUALITY, quality=quality)) for quality in QUALITIES]
+    qualities = [(quality, _arguments(QUALITY, quality=quality)) for quality in QUALITIES]
     yield Row("quality", f"{_title(QUALITY)}, a detail", qualities, is_detail=True)
 
 
@@ -107,18 +107,21 @@ def _blended() -> Row:
     first, second = BLEND
     blends = [[(first, share), (second, 1 - share)] for share in SHARES]
     cells = [
-        (", ".join(f"{weight:g} {name}" for name, weight in blend if weight), Wish([pair for pair in blend if pair[1]]))
+        (
+            ", ".join(f"{weight:g} {name}" for name, weight in blend if weight),
+            Arguments([pair for pair in blend if pair[1]]),
+        )
         for blend in blends
     ]
     return Row("styles", f"{_title(first)} and {_title(second)}", cells)
 
 
-def _masked(photo: Image.Image, control: str, about: str, *before: tuple[str, Wish]) -> Row:
-    """A row of a control that takes a mask: with one and with its negative."""
-    head, plain = _head(photo), _wish(MASK)
+def _masked(photo: Image.Image, control: str, about: str, *before: tuple[str, Arguments]) -> Row:
+    """Return the row of a control that takes a mask: one cell with a mask, one with its negative."""
+    head, plain = _head(photo), _arguments(MASK)
     rest = ImageOps.invert(head)
     with_head, with_rest = (replace(plain, **cast(dict[str, Any], {control: mask})) for mask in (head, rest))
-    cells: list[tuple[str, Image.Image | Wish]] = [
+    cells: list[tuple[str, Image.Image | Arguments]] = [
         *before,
         (f"a {control.replace('_', ' ')}", head),
         ("painted with it", with_head),
@@ -128,8 +131,8 @@ def _masked(photo: Image.Image, control: str, about: str, *before: tuple[str, Wi
     return Row(control, f"{_title(MASK)}{about}", cells)
 
 
-def _wish(style: str, **changes: Any) -> Wish:
-    return Wish([(style, 1.0)], replace(PLAIN, **changes))
+def _arguments(style: str, **changes: Any) -> Arguments:
+    return Arguments([(style, 1.0)], replace(PLAIN, **changes))
 
 
 def _title(style: str) -> str:
@@ -146,7 +149,7 @@ def _opened(file: Path) -> Image.Image:
 
 
 def _head(photo: Image.Image) -> Image.Image:
-    """A soft mask of the cat's head."""
+    """Return a soft mask of the cat's head."""
     mask = Image.new("L", photo.size)
     width, height = photo.size
     left, top, right, below = HEAD
@@ -154,11 +157,11 @@ def _head(photo: Image.Image) -> Image.Image:
     return mask.filter(ImageFilter.GaussianBlur(width / 50))
 
 
-def _shown(method: MethodName, photo: Image.Image, what: Image.Image | Wish, is_detail: bool) -> Image.Image:
-    """A picture as it is, or the painting that is wished for, or the part of it around the eyes."""
+def _shown(method: MethodName, photo: Image.Image, what: Image.Image | Arguments, is_detail: bool) -> Image.Image:
+    """Return an image as is, or the requested painting, or its crop around the eyes."""
     if isinstance(what, Image.Image):
         return what
-    from stylizer import stylize  # brings torch, which `configure_process` is to load
+    from stylizer import stylize  # imports torch, which `configure_process` must do first
 
     painting = stylize(
         photo,

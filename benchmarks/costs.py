@@ -1,6 +1,6 @@
-"""What paintings cost on AWS, by formula from the seconds that were measured here.
+"""Cost estimates of paintings on AWS, computed from the measured times.
 
-The prices and what is assumed stand here once; docs/operations.md tells the same (a test holds it to that).
+Prices and assumptions are defined only here; docs/operations.md repeats them (a test checks that they match).
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from stylizer.options import MethodName, Quality
 from stylizer_service.problems import ProblemError
 from stylizer_service.routing import SLOWER, Capacity, select_backend
 
-# List prices of us-east-1 as last known from 2025, put down in November 2026, without free tiers, USD.
+# us-east-1 list prices in USD without free tiers, as last known from 2025, recorded in November 2026.
 LAMBDA_GB_SECOND: Final = 0.0000133334
 """arm64; aws.amazon.com/lambda/pricing"""
 LAMBDA_REQUEST: Final = 0.20 / 1e6
-"""The same page."""
+"""Same page."""
 GPU_HOUR: Final = 1.41
 """One ml.g5.xlarge; aws.amazon.com/sagemaker/ai/pricing"""
 
-# Assumed, since no Lambda and no endpoint has been measured.
+# Assumptions, since neither Lambda nor the endpoint has been measured.
 STORES: Final = 0.3
-"""Seconds that a painter takes for fetching a photo and putting a painting away."""
+"""Seconds that a painter spends fetching a photo and storing a painting."""
 PAINTER_START: Final = 6.0
-"""Seconds that a Lambda painter takes to start anew."""
+"""Cold start of a Lambda painter in seconds."""
 GPU_FASTER: Final = 10.0
-"""How many times as fast the endpoint's GPU paints as the machine that was measured."""
+"""Speed of the endpoint's GPU relative to the measured machine."""
 GPU_IDLE_HOURS: Final = 0.5
-"""That an endpoint runs for each time it wakes, beside the paintings: its start, and until it is found idle."""
+"""Hours of instance time per wake-up besides the paintings: startup, and until scale-in for idleness."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class Painter:
 
     Attributes:
         stage: Its name in cdk.json.
-        memory: Of one, MiB.
-        concurrency: Most of them at a time.
+        memory: Memory of one painter in MiB.
+        concurrency: Maximum number running at a time.
     """
 
     stage: str
@@ -49,7 +49,7 @@ class Painter:
 
 
 def painter_for(method: MethodName, size: int, quality: Quality) -> Painter | None:
-    """Of the stages in cdk.json, the one with the least memory whose queue takes the painting; None if none does."""
+    """Return the painter with the least memory among the stages in cdk.json that accept the painting, or None."""
     for settings in sorted(_stages(), key=lambda settings: settings.painter_memory):
         try:
             select_backend(method, size, quality, Capacity(settings.painting_seconds, settings.painter_memory))
@@ -65,32 +65,35 @@ def _stages() -> list[StageSettings]:
 
 
 def lambda_seconds(measured: float) -> float:
-    """That a Lambda takes for a painting of so many measured seconds, once it runs."""
+    """Return the seconds of a painting on a running Lambda, from its measured seconds."""
     return SLOWER * measured + STORES
 
 
 def lambda_usd(measured: float, memory: int, *, cold: float) -> float:
-    """Of one painting.
+    """Return the cost of one painting.
 
     Args:
-        measured: Seconds here, warm.
-        memory: Of the painter, MiB.
-        cold: Share of paintings that start a painter anew, 0 to 1.
+        measured: Warm seconds on this machine.
+        memory: Memory of the painter in MiB.
+        cold: Fraction of paintings that incur a cold start, 0 to 1.
     """
     return (lambda_seconds(measured) + PAINTER_START * cold) * memory / 1024 * LAMBDA_GB_SECOND + LAMBDA_REQUEST
 
 
 def gpu_seconds(measured: float) -> float:
-    """That an endpoint takes for a painting of so many measured seconds, once it runs."""
+    """Return the seconds of a painting on a running endpoint, from its measured seconds."""
     return measured / GPU_FASTER + STORES
 
 
 def gpu_usd(measured: float, paintings: int) -> float:
-    """Of paintings that come at once to an endpoint that sleeps, and are painted by one instance."""
+    """Return the cost of paintings that arrive at once at a sleeping endpoint, and are painted by one instance."""
     return (GPU_IDLE_HOURS + paintings * gpu_seconds(measured) / 3600) * GPU_HOUR
 
 
 def gpu_pays_from(measured: float, memory: int) -> int | None:
-    """From how many paintings at once the endpoint is cheaper than Lambda painters of `memory` MiB; None for never."""
+    """Return the number of paintings at once from which the endpoint is cheaper than Lambda painters of `memory` MiB.
+
+    None if it never is.
+    """
     saved = lambda_usd(measured, memory, cold=0) - gpu_seconds(measured) / 3600 * GPU_HOUR
     return math.floor(GPU_IDLE_HOURS * GPU_HOUR / saved) + 1 if saved > 0 else None

@@ -1,7 +1,7 @@
-"""How far a picture is from its style and from its photo.
+"""Distances of an image from its style and from its photo.
 
-By what ships: the compact encoder, which the methods themselves look through, so that they look better by it than they
-are; and by the teachers that it learned from, where somebody has their weights.
+Measured with the compact encoder that ships, which the methods use themselves, so that it favors them; and with the
+teachers that it was distilled from, where their weights are available.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from training.quality_distances import Yardstick, read
 from training.teachers import load_teachers
 
 Distances = dict[str, tuple[float, float]]
-"""By who judges: distance from the style and from the photo, both 0 for the same."""
+"""By encoder: distance from the style and from the photo, both 0 for identical images."""
 
 COMPACT = "compact encoder"
 TEACHERS = "VGG-19 and SqueezeNet"
@@ -27,20 +27,20 @@ TEACHERS = "VGG-19 and SqueezeNet"
 
 @torch.inference_mode()
 def distances(photo: Path, style: Path, picture: Image.Image, teachers: Path | None) -> Distances:
-    """Of `picture`, looked at with a long side of 512 pixels.
+    """Return the distances of `picture`, resized to a long side of 512 pixels.
 
     Args:
-        photo: What was painted.
-        style: The picture of its style.
+        photo: The photo.
+        style: The style image.
         picture: The painting.
-        teachers: Folder of their weights, as `training.teachers.load_teachers` takes it.
+        teachers: Folder of the teachers' weights, as for `training.teachers.load_teachers`.
     """
     with TemporaryDirectory() as folder:
         painting = Path(folder) / "painting.png"
         picture.save(painting, compress_level=1)
         judge = student_extractor(compact.load(), taps=True, views=True)
         original = read(photo)
-        # A small painting's sides are rounded otherwise.
+        # A painting of another size may have a differently rounded aspect ratio.
         painted = functional.interpolate(read(painting), original.shape[2:], mode="bilinear", antialias=True)
         ours, wanted, structure = map(judge, (painted, read(style), original))
         found = {COMPACT: (float(style_distance(ours, wanted)), float(content_distance(ours, structure)))}

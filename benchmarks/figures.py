@@ -1,4 +1,4 @@
-"""What a record says, by what it is asked for; and how figures are written."""
+"""Queries on a record, and number formatting."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TEXTBOOK: Mapping[MethodName, Subject] = {
     "optimization": "textbook-gatys",
     "texture": "textbook-search",
 }
-"""The yardstick of each method that has one."""
+"""The textbook baseline of each method that has one."""
 TEXTBOOK_NAMES: Mapping[MethodName, str] = {
     "feedforward": "Johnson's network",
     "optimization": "Gatys's loop",
@@ -27,11 +27,11 @@ TEXTBOOK_NAMES: Mapping[MethodName, str] = {
 }
 
 NO_PAINTINGS: Mapping[Subject, str] = {"photo": "the photo", "recolored": "the photo in the style's colors"}
-"""What distances are measured of besides paintings."""
+"""Subjects other than paintings that distances are measured for."""
 
 
 class Beside(NamedTuple):
-    """A method and its textbook at one size: seconds and MiB of both; whether the textbook's were reckoned."""
+    """A method and its textbook baseline at one size: seconds and MiB of both; whether the baseline is extrapolated."""
 
     size: int
     ours: tuple[float, float]
@@ -41,22 +41,22 @@ class Beside(NamedTuple):
 
 @dataclass(frozen=True)
 class Figures:
-    """One record."""
+    """Figures of one record."""
 
     record: Record
 
     @cached_property
     def style(self) -> str:
-        """Of the paintings that were timed."""
+        """Style of the timed paintings."""
         return next(entry.job.style for entry in self.record.entries if entry.job.subject == "painting")
 
     @cached_property
     def sizes(self) -> list[tuple[int, int]]:
-        """Long sides of paintings, and their pixels, in order."""
+        """Long sides of the paintings with their pixel counts, ascending."""
         return sorted({(entry.job.size, entry.pixels) for entry in self.of("painting")})
 
     def of(self, subject: Subject, method: MethodName | None = None, quality: Quality | None = None) -> list[Entry]:
-        """Those entries, by size."""
+        """Return the matching entries, by size."""
         found = (
             entry
             for entry in self.record.entries
@@ -67,7 +67,7 @@ class Figures:
         return sorted(found, key=lambda entry: entry.job.size)
 
     def looked_at(self) -> dict[str, list[Entry]]:
-        """What there are distances of at 512 pixels: the photo first, then the methods; an entry a style."""
+        """Return the entries with distances at 512 pixels: the photo first, then the methods; one entry per style."""
         groups: dict[str, list[Entry]] = {name: [] for name in NO_PAINTINGS.values()}
         groups |= {f"`{method}`": [] for method in METHOD_NAMES}
         for entry in self.record.entries:
@@ -76,11 +76,11 @@ class Figures:
         return {name: entries for name, entries in groups.items() if entries}
 
     def textbook(self, method: MethodName) -> list[Entry]:
-        """Measurements of a method's yardstick, by size; empty for a method without one."""
+        """Return the measurements of a method's baseline by size; empty for a method without one."""
         return self.of(TEXTBOOK[method], method) if method in TEXTBOOK else []
 
     def beside(self, method: MethodName) -> list[Beside]:
-        """A method and its textbook, size by size; beyond what was measured, the textbook by the power law."""
+        """Compare a method with its baseline by size; the baseline is extrapolated by the power law."""
         textbook = {entry.job.size: entry for entry in self.textbook(method)}
         laws = []
         if len(textbook) > 1:
@@ -89,7 +89,7 @@ class Figures:
         rows = []
         for entry in self.of("search" if method == "texture" else "painting", method, "standard"):
             own = entry.measured
-            # Johnson's network is measured to the JPEG, which is a good part of what so fast a method takes.
+            # Johnson's network is timed up to the JPEG, whose encoding is a good part of so fast a method's time.
             ours = own.seconds + (own.encoding if method == "feedforward" else 0), own.mebibytes
             if found := textbook.get(entry.job.size):
                 rows.append(Beside(entry.job.size, ours, (found.measured.seconds, found.measured.mebibytes), False))
@@ -100,22 +100,22 @@ class Figures:
 
 
 def number(value: float) -> str:
-    """Two digits that count below 1, three from there on, and all before the point."""
+    """Format with two significant digits below 1, three from there on, and all digits of the integer part."""
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.3g}" if value >= 1 else f"{value:.2g}"
 
 
 def prose(text: str, indent: str = "") -> str:
-    """A paragraph in lines of at most 120, however it was broken into lines; after the first line with an `indent`."""
-    # What is between backticks stays on one line: a line that began with "* s" would be an item of a list.
+    """Wrap a paragraph at 120 columns, ignoring its line breaks; lines after the first start with `indent`."""
+    # Code spans stay on one line: a line that began with "* s" would be parsed as a list item.
     unbroken = re.sub("`[^`]*`", lambda code: code[0].replace(" ", "\0"), " ".join(text.split()))
     lines = textwrap.fill(unbroken, 120, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
     return lines.replace("\0", " ")
 
 
 def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table; heads that end in ":" are of columns of words, and the others of figures."""
+    """Return a table; headings that end in ":" mark text columns, the others are numeric."""
     marks = ("---" if head.endswith(":") else "--:" for head in heads)
     lines = ["| " + " | ".join(head.rstrip(":") for head in heads) + " |", "|" + "|".join(marks) + "|"]
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])

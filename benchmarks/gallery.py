@@ -2,8 +2,8 @@
 
     python -m benchmarks.gallery
 
-The photos are scikit-image's samples: the cat Chelsea and the cup of coffee are CC0, the astronaut Eileen Collins is
-in the public domain (NASA).
+The photos are scikit-image's samples: the cat Chelsea and the cup of coffee are CC0, the astronaut Eileen Collins is in
+the public domain (NASA).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ WIDTH, HEIGHT, GAP = 330, 250, 6
 
 
 def main() -> None:
-    """Paint, and write one sheet: a row a photo, the photo first."""
+    """Paint, and write one sheet: one row per photo, with the photo first."""
     configure_process()
     from PIL import Image, ImageOps
 

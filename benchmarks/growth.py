@@ -1,4 +1,4 @@
-"""How cost grows: with pixels, by a power fitted to what was measured, and with jobs, by counting."""
+"""Scaling of cost: with pixels, by a power law fitted to measurements, and with jobs, by calculation."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ class PowerLaw(NamedTuple):
     exponent: float
 
     def at(self, x: float) -> float:
-        """Its y at an x > 0."""
+        """Return y at an x > 0."""
         return self.factor * float(x**self.exponent)
 
 
 def fit(points: Sequence[tuple[float, float]]) -> PowerLaw:
-    """The power law through points (x, y), all > 0: least squares of the logarithms.
+    """Fit a power law to points (x, y), all > 0, by least squares on the logarithms.
 
     Raises:
-        ValueError: There are not two different x.
+        ValueError: There are fewer than two distinct x.
     """
     if len({x for x, _ in points}) < 2:
         raise ValueError(f"a power law takes points at two different places, not {list(points)}")
@@ -33,12 +33,12 @@ def fit(points: Sequence[tuple[float, float]]) -> PowerLaw:
 
 
 def seconds_until_done(jobs: int, painters: int, *, start: float, each: float) -> float:
-    """Until the last of `jobs` that came at once is painted.
+    """Return the seconds until the last of `jobs` that arrived at once is painted.
 
     Args:
-        jobs: Their number.
-        painters: How many paint at a time, one job after another; all begin cold.
-        start: Seconds that a painter takes before it can paint.
-        each: Seconds a painting.
+        jobs: Number of jobs.
+        painters: Number of concurrent painters, each painting one job at a time; all start cold.
+        start: Cold start of a painter in seconds.
+        each: Seconds per painting.
     """
     return start + math.ceil(jobs / painters) * each if jobs else 0.0

@@ -1,4 +1,4 @@
-"""The part of docs/benchmarks.md that tells what follows: how cost grows, and what it is in money."""
+"""Sections of docs/benchmarks.md on derived figures: scaling and cost."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ JOBS_SIZE = 1024
 
 
 def growth(figures: Figures) -> Iterator[str]:
-    """With pixels and with jobs."""
+    """Scaling with pixels and with jobs."""
     yield "## How cost grows"
     yield "![Seconds and memory of a painting against its pixels, both logarithmic](pictures/benchmarks.svg)"
     yield prose("""
@@ -34,7 +34,7 @@ def growth(figures: Figures) -> Iterator[str]:
 
 
 def _law(name: str, entries: list[Entry]) -> Iterator[tuple[str, ...]]:
-    """A row; none where there are not two sizes."""
+    """Yield a row, if there are at least two sizes."""
     if len(entries) > 1:
         law = fit([(entry.pixels / 1e6, entry.measured.seconds) for entry in entries])
         sizes = ", ".join(f"{entry.job.size:,}" for entry in entries)
@@ -42,7 +42,7 @@ def _law(name: str, entries: list[Entry]) -> Iterator[tuple[str, ...]]:
 
 
 def _jobs(figures: Figures) -> Iterator[str]:
-    """How long many jobs take."""
+    """Time to paint many jobs."""
     painted = [entry for entry in figures.of("painting", quality="standard") if entry.job.size == JOBS_SIZE]
     if not painted:
         return
@@ -60,7 +60,7 @@ def _jobs(figures: Figures) -> Iterator[str]:
 
 
 def _rows_of_jobs(entry: Entry) -> Iterator[tuple[str, ...]]:
-    """A row for this machine, and one for Lambda if a stage takes such jobs."""
+    """Yield a row for this machine, and one for Lambda if a stage accepts such jobs."""
     job, own = entry.job, entry.measured
     here = [seconds_until_done(n, 1, start=max(0.0, own.cold - own.seconds), each=own.seconds) for n in JOBS]
     yield f"`{job.method}`", "this machine, 1 painter", *map(number, here)
@@ -71,7 +71,7 @@ def _rows_of_jobs(entry: Entry) -> Iterator[tuple[str, ...]]:
 
 
 def thousand(figures: Figures) -> Iterator[str]:
-    """What a thousand paintings cost."""
+    """Cost of a thousand paintings."""
     yield "## What a thousand paintings cost"
     yield prose("""
         By formula from the warm seconds `s` above; no Lambda and no GPU has been measured. Prices are list
@@ -101,7 +101,7 @@ def _assumptions() -> Iterator[str]:
         stores.
     """
     yield f"""
-        - **c**: the share of paintings that start a painter anew, which takes {costs.PAINTER_START:g} s. *In
+        - **c**: the share of paintings that are a cold start of the painter, which takes {costs.PAINTER_START:g} s. *In
         one go*: once for each painter of the stage. *One by one*: every time.
     """
     yield """
@@ -137,7 +137,7 @@ def _thousand(entry: Entry) -> tuple[str, ...]:
 
 
 def _on_lambda(seconds: float, painter: Painter) -> tuple[str, ...]:
-    """Seconds of a painting, MiB, and what a thousand cost in one go and one by one."""
+    """Return seconds per painting, MiB, and the cost of a thousand in one batch and one at a time."""
     shares = painter.concurrency / 1000, 1.0
     in_one_go, one_by_one = (1000 * lambda_usd(seconds, painter.memory, cold=cold) for cold in shares)
     return number(lambda_seconds(seconds)), f"{painter.memory:,}", f"{in_one_go:.2f}", f"{one_by_one:.2f}"

@@ -1,4 +1,4 @@
-"""What the figures were measured on, and who else kept it busy meanwhile."""
+"""Description of the benchmark machine, and its load from other processes."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ PROCESSORS = Path("/proc/stat")
 
 @dataclass(frozen=True)
 class Machine:
-    """What painting depends on.
+    """Machine properties that affect painting time.
 
     Attributes:
-        processor: Its name, as the system has it.
-        cores: That may be used.
+        processor: Name, as reported by the system.
+        cores: Usable cores.
         memory: GiB.
         system: Operating system.
         python: Version.
         torch: Version.
-        extensions: Of the processor's instructions, those that matter to networks.
-        precision: What networks are multiplied in.
+        extensions: Instruction set extensions relevant to networks.
+        precision: Precision of the networks' matrix products.
         product: GFLOP/s of a product of two 2048 x 2048 matrices, in float32 and bfloat16.
         convolution: Milliseconds of a 3x3 convolution from 256 to 256 channels at 64 x 64, in float32 and bfloat16.
     """
@@ -45,7 +45,7 @@ class Machine:
 
 
 def describe_machine(float32: bool) -> Machine:
-    """The machine that runs; `float32` says that networks are to do without bfloat16."""
+    """Describe this machine; `float32` means that networks must not use bfloat16."""
     import torch
     from torch.nn import functional
 
@@ -79,7 +79,7 @@ def describe_machine(float32: bool) -> Machine:
 
 
 def _processor() -> str:
-    """The name that Linux has for it, and elsewhere Python."""
+    """Return the name reported by Linux, or elsewhere by Python."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -87,7 +87,7 @@ def _processor() -> str:
 
 
 def least_seconds(work: Callable[[], object]) -> float:
-    """Of several times, after one to warm up."""
+    """Return the minimum seconds over several runs, after a warm-up run."""
     work()
     times = []
     for _ in range(REPEATS):
@@ -98,9 +98,9 @@ def least_seconds(work: Callable[[], object]) -> float:
 
 
 class Others:
-    """How busy others kept the processors while something of ours ran: share of their time, 0 to 1.
+    """CPU load from other processes while ours runs, as a fraction of all CPU time, 0 to 1.
 
-    The load average would count us too, and lags behind by a minute.
+    The load average would include us, and lags behind by a minute.
     """
 
     def __init__(self) -> None:
@@ -108,7 +108,7 @@ class Others:
         self._ours = _own_seconds()
 
     def share(self) -> float:
-        """Since this was made; 0 where the system does not tell."""
+        """Return the load since creation; 0 if the system does not report it."""
         busy, everything = _processor_seconds()
         passed = everything - self._all
         if not passed:
@@ -117,15 +117,15 @@ class Others:
 
 
 def _processor_seconds() -> tuple[float, float]:
-    """Of all processors since the start of the system: seconds busy (or taken by another machine), and in all."""
+    """Return the seconds of all CPUs since boot: busy (including stolen), and total."""
     if not PROCESSORS.exists():
         return 0.0, 0.0
-    # user, nice, system, idle, iowait, irq, softirq, steal; what guests take is in user already
+    # user, nice, system, idle, iowait, irq, softirq, steal; guest time is already included in user
     spent = [int(field) / os.sysconf("SC_CLK_TCK") for field in PROCESSORS.read_text().split()[1:9]]
     return sum(spent) - spent[3] - spent[4], sum(spent)
 
 
 def _own_seconds() -> float:
-    """Processor seconds of this process and of those it has waited for."""
+    """Return the CPU seconds of this process and of its reaped children."""
     usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)

@@ -1,4 +1,4 @@
-"""The part of docs/benchmarks.md that tells what was measured."""
+"""Sections of docs/benchmarks.md on measured figures."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from stylizer.capabilities import METHODS
 from stylizer.options import METHOD_NAMES, QUALITIES
 
 QUIET = 0.1
-"""Share of the processors that others may take before the page calls the figures too long."""
+"""Load from other processes above which the page warns that the times are too long."""
 
 
 def machine(figures: Figures) -> Iterator[str]:
-    """What was measured where, by which command, and how busy it was there."""
+    """Machine, command, and load during the run."""
     record, entries = figures.record, figures.record.entries
     here = record.machine
     yield "# Benchmarks"
@@ -59,7 +59,7 @@ def machine(figures: Figures) -> Iterator[str]:
 
 
 def paintings(figures: Figures) -> Iterator[str]:
-    """Seconds and memory of every painting."""
+    """Time and memory of every painting."""
     yield "## Seconds and memory"
     yield prose("""
         Every line is a process of its own. *Cold* is from the start of the process to the end of its first
@@ -80,7 +80,7 @@ def paintings(figures: Figures) -> Iterator[str]:
 
 
 def left_out(figures: Figures) -> str:
-    """Which of the sizes there is no painting of, and why."""
+    """Return which sizes were not measured, and why."""
     parts = []
     for method in METHOD_NAMES:
         largest = max(limit.size for limit in METHODS[method].sizes.values())
@@ -96,7 +96,7 @@ def left_out(figures: Figures) -> str:
 
 
 def textbooks(figures: Figures) -> Iterator[str]:
-    """Each method beside what a textbook has in its place."""
+    """Each method beside its textbook baseline."""
     yield "## Beside the textbook"
     yield prose("""
         The yardsticks are programs as the papers and their usual copies have them, in float32, with random
@@ -122,7 +122,7 @@ def textbooks(figures: Figures) -> Iterator[str]:
 
 
 def quality(figures: Figures) -> Iterator[str]:
-    """How far the paintings are from style and photo."""
+    """Distances of the paintings from style and photo."""
     groups = figures.looked_at()
     if not groups:
         return
@@ -157,7 +157,7 @@ def quality(figures: Figures) -> Iterator[str]:
 
 
 def api(figures: Figures) -> Iterator[str]:
-    """How soon the API's function answers after a start."""
+    """Cold start of the API's function."""
     starts = figures.record.api
     if not starts:
         return
@@ -176,7 +176,7 @@ def api(figures: Figures) -> Iterator[str]:
 
 
 def busy(figures: Figures) -> Iterator[str]:
-    """How a painting fares beside other processes that compute."""
+    """Painting time beside other busy processes."""
     measured = figures.record.busy
     if not measured:
         return

@@ -1,4 +1,4 @@
-"""One measurement at a time, each in a process of its own, so that the memory is its own."""
+"""One measurement at a time, each in its own process, so that peak memory is its own."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Subject = Literal[
     "painting", "look", "photo", "recolored", "search", "textbook-search", "textbook-gatys", "textbook-johnson"
 ]
 
-# A job of fewer seconds is done three times; the least seconds count, since other programs only ever add to them.
+# Jobs that take less than this are run three times; the minimum counts, since other programs only add time.
 SHORT = 5.0
 REPEATS = 3
 STATUS = Path("/proc/self/status")
@@ -39,15 +39,15 @@ class Job:
     """What to measure.
 
     Attributes:
-        subject: A whole painting; its distances alone, or those of the photo as it is and in the style's colors; a part
-            of a painting; or what a textbook has in its place.
-        photo: Path of a picture.
-        style: A built-in style's id, or the path of a picture.
-        size: Long side in pixels, of both.
+        subject: A whole painting; only its distances, or those of the photo as it is and in the style's colors; a part
+            of a painting; or a textbook baseline.
+        photo: Path of an image.
+        style: A built-in style's id, or the path of an image.
+        size: Long side of both in pixels.
         method: Of the painting.
         quality: Of the painting.
-        float32: Do as on a processor that does not multiply bfloat16.
-        teachers: Folder of the weights of those that judge paintings besides; "" for none.
+        float32: Emulate a processor without bfloat16.
+        teachers: Folder with the weights of additional encoders for distances; "" for none.
     """
 
     subject: Subject
@@ -62,16 +62,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Measurement:
-    """Of a job.
+    """Result of a job.
 
     Attributes:
-        seconds: It took; of a painting, the second one in its process, from the photo's file to the finished picture.
-        mebibytes: Most memory that its process has held.
+        seconds: Duration; of a painting, the second one in its process, from the photo's file to the finished image.
+        mebibytes: Peak memory of its process.
         in_method: Seconds of these from the photo's tensor to the painting's.
-        encoding: Seconds that encoding the painting as JPEG takes besides.
-        cold: Seconds from the start of the process to the end of its first painting.
-        cold_mebibytes: Most memory that its process has held until then.
-        evaluations: Of the loss, an iteration, where that is counted.
+        encoding: Additional seconds for encoding the painting as JPEG.
+        cold: Seconds from process start to the end of the first painting.
+        cold_mebibytes: Peak memory of its process up to then.
+        evaluations: Loss evaluations per iteration, where counted.
         distances: Of a painting in standard quality from its style and its photo.
     """
 
@@ -86,12 +86,12 @@ class Measurement:
 
 
 def measure(job: Job) -> Measurement:
-    """Do a job in a process of its own; a short one more than once."""
+    """Run a job in its own process; a short one several times."""
     began = time.perf_counter()
     measured = [_measure_once(job)]
     if time.perf_counter() - began < SHORT:
         measured += [_measure_once(job) for _ in range(1, REPEATS)]
-    # The same in all of them.
+    # The same in every run.
     distances = measured[0].distances
     figures = {name: [getattr(one, name) for one in measured] for name in asdict(measured[0]) if name != "distances"}
     best = {name: max(of) if "mebibytes" in name else min(of) for name, of in figures.items()}
@@ -105,7 +105,7 @@ def _measure_once(job: Job) -> Measurement:
 
 
 def main() -> None:
-    """Do the job named on the command line here, and print what was measured."""
+    """Run the job given on the command line in this process, and print the measurement."""
     configure_process()
     job, started = Job(**json.loads(sys.argv[1])), float(sys.argv[2])
     if job.float32:
@@ -130,12 +130,12 @@ def _forget_bfloat16() -> None:
 
     from stylizer import compute
 
-    # Before any method is imported, which would take the function by its name.
-    compute.autocast_dtype = lambda device="cpu": torch.float32  # noqa: ARG005 - called as the original is
+    # Before any method is imported, since methods import the function by name.
+    compute.autocast_dtype = lambda device="cpu": torch.float32  # noqa: ARG005 - called as the original
 
 
 def _paint(job: Job, started: float) -> Measurement:
-    """Two paintings in a process that was `started` then, in seconds of `time.time`."""
+    """Paint twice in a process started at `started`, in seconds of `time.time`."""
     from stylizer import Options, stylize
 
     in_method = _time_method(job.method)
@@ -157,7 +157,7 @@ def _distances(job: Job, picture: Image.Image) -> Distances:
 
 
 def _look(job: Job) -> Distances:
-    """Those of one painting, or of a picture that takes no painting."""
+    """Return the distances of one painting, or of a subject that needs no painting."""
     if job.subject == "look":
         from stylizer import Options, stylize
 
@@ -173,7 +173,7 @@ def _look(job: Job) -> Distances:
 
 
 def _time_method(name: MethodName) -> list[float]:
-    """Have the method count its seconds, a number a painting."""
+    """Make the method record its seconds, one number per painting."""
     from stylizer import methods
 
     method, spent = methods.load(name), []
@@ -190,7 +190,7 @@ def _time_method(name: MethodName) -> list[float]:
 
 
 def _search(job: Job) -> float:
-    """The searches of a texture painting alone: bases, descriptors and nearest patches."""
+    """Time only the searches of a texture painting: bases, descriptors and nearest patches."""
     import torch
 
     from stylizer.methods.texture import BUDGETS
@@ -209,7 +209,7 @@ def _search(job: Job) -> float:
 
 
 def _textbook_search(job: Job) -> float:
-    """The same searches by the textbook: one pass, times the passes."""
+    """Time the same searches by the textbook: one pass, times the number of passes."""
     from benchmarks.textbook_texture import nearest_by_raw_patches
     from stylizer.methods.texture import BUDGETS
 
@@ -223,7 +223,7 @@ def _textbook_search(job: Job) -> float:
 
 
 def _search_problems(job: Job) -> Iterator[tuple[Tensor, Tensor, PatchGrid]]:
-    """Picture, style and grid of each search in a painting: every level, every patch size."""
+    """Yield image, style and grid of each search in a painting: every level, every patch size."""
     from stylizer.methods.texture import LEVELS, patch_sizes
     from stylizer.synthesis.patch_grid import PatchGrid
     from stylizer.synthesis.pyramid import gaussian_pyramid
@@ -235,7 +235,7 @@ def _search_problems(job: Job) -> Iterator[tuple[Tensor, Tensor, PatchGrid]]:
 
 
 def _textbook_gatys(job: Job) -> Measurement:
-    """The loop, extrapolated, and evaluations an iteration."""
+    """Return the extrapolated time of the loop, and evaluations per iteration."""
     from benchmarks.textbook_gatys import measure_textbook
 
     photo, style = _pictures(job)
@@ -244,7 +244,7 @@ def _textbook_gatys(job: Job) -> Measurement:
 
 
 def _textbook_johnson(job: Job) -> Measurement:
-    """From file to JPEG, and the network alone."""
+    """Time from file to JPEG, and the network alone."""
     from benchmarks.textbook_johnson import measure_textbook
 
     seconds, in_network = measure_textbook(job.photo, job.size)
@@ -252,7 +252,7 @@ def _textbook_johnson(job: Job) -> Measurement:
 
 
 def _pictures(job: Job) -> tuple[Tensor, Tensor]:
-    """Photo and style (1, 3, H, W) at the job's size."""
+    """Return photo and style (1, 3, H, W) at the job's size."""
     from PIL import Image
 
     from stylizer.capabilities import long_side_to
@@ -274,8 +274,8 @@ def _style(job: Job) -> Path:
 
 
 def _peak() -> float:
-    """Most memory this process has held, in MiB."""
-    # Where Linux tells of this program alone: getrusage also counts what the program that started it held by then.
+    """Return the peak memory of this process in MiB."""
+    # VmHWM covers this program alone: getrusage also counts what its parent process held when it forked.
     found = re.search(r"VmHWM:\s+(\d+) kB", STATUS.read_text()) if STATUS.exists() else None
     if found is not None:
         return int(found[1]) / 2**10

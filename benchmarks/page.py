@@ -1,6 +1,6 @@
-"""Write docs/benchmarks.md and its plot from what was measured: `python -m benchmarks.page [build/bench.json]`.
+"""Write docs/benchmarks.md and its plot from the record: `python -m benchmarks.page [build/bench.json]`.
 
-Nothing is measured here. What stands in the page below the mark `KEPT` was written by people, and stays.
+Nothing is measured here. The text below the mark `KEPT` in the page is written by hand, and preserved.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ KEPT = "<!-- Above: written by `make bench`. Below: by people, and kept. -->\n"
 
 
 def main() -> None:
-    """Write both."""
+    """Write the page and the plot."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.page", description=(__doc__ or "").split(":")[0])
     parser.add_argument("record", type=Path, nargs="?", default=ROOT / "build" / "bench.json")
     figures = Figures(Record.load(parser.parse_args().record))
@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def page(figures: Figures, before: str = "") -> str:
-    """All that was measured and what follows from it, in Markdown; and what people wrote below it `before`."""
+    """Return the page in Markdown: all measured and derived figures, then the handwritten text of `before`."""
     sections: Sequence[Callable[[Figures], Iterator[str]]] = (
         *(machine, paintings, textbooks, quality, busy, api),
         *(growth, thousand),
@@ -42,7 +42,7 @@ def page(figures: Figures, before: str = "") -> str:
 
 
 def plot(figures: Figures) -> str:
-    """Seconds and memory against pixels: the methods, and dashed in the same color what a textbook has for each."""
+    """Plot time and memory against pixels: the methods, and in the same color, dashed, their textbook baselines."""
     panels = []
     for title, unit, value in (
         ("Time", "seconds a painting, standard, warm; dashed: yardsticks", "seconds"),

@@ -1,4 +1,4 @@
-"""What `make bench` measures, in which order: what is small first."""
+"""What `make bench` measures, in ascending size."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stylizer.options import METHOD_NAMES, MethodName, Quality
 PHOTO = Path(__file__).parents[1] / "docs" / "pictures" / "cat.jpg"
 STYLE = "impasto-swirls"
 MORE_STYLES = ("starry-night", "great-wave", "mosaic")
-"""Of which distances are measured too: the mean over pictures that differ says more than one."""
+"""More styles for distances: an average over different images is more reliable than a single one."""
 
 SIZES = (512, 1024, 2048, 4096)
 LARGEST: Mapping[MethodName, Mapping[Quality, int]] = {
@@ -21,7 +21,7 @@ LARGEST: Mapping[MethodName, Mapping[Quality, int]] = {
     "optimization": {"draft": 1024, "standard": 2048, "high": 512},
     "texture": {"draft": 2048, "standard": 2048, "high": 512},
 }
-"""Long sides, pixels, up to which the run of everything goes: beyond, one painting would take minutes."""
+"""Maximum long side in pixels in a full run: beyond it, one painting would take minutes."""
 
 TEXTBOOKS: Mapping[MethodName, Sequence[Subject]] = {
     "neighbor": (),  # no textbook implementation of the same task
@@ -35,17 +35,17 @@ LARGEST_TEXTBOOK: Mapping[Subject, int] = {
     "search": 2048,
     "textbook-search": 1024,
 }
-"""The same for what a textbook does: beyond, minutes, or more than 10 GiB."""
+"""The same for the textbook baselines: beyond it, minutes, or more than 10 GiB."""
 
 
 def everything(first: Job) -> list[Job]:
-    """All measurements with the photo, the style and the rest of `first`."""
+    """Return all measurements with the photo, the style and the other settings of `first`."""
     jobs = [*paintings(first), *textbooks(first), *looks(first)]
-    return sorted(jobs, key=lambda job: job.size)  # which keeps the order within a size
+    return sorted(jobs, key=lambda job: job.size)  # stable: keeps the order within a size
 
 
 def paintings(first: Job) -> Iterator[Job]:
-    """Every method, size and quality within its limit."""
+    """Yield every method, size and quality within its limit."""
     for method in METHOD_NAMES:
         for size in SIZES:
             for quality, largest in LARGEST[method].items():
@@ -54,7 +54,7 @@ def paintings(first: Job) -> Iterator[Job]:
 
 
 def textbooks(first: Job) -> Iterator[Job]:
-    """What they have in place of each method, within its limit."""
+    """Yield the textbook baselines of each method, within its limit."""
     for method in METHOD_NAMES:
         for size in SIZES:
             for subject in TEXTBOOKS[method]:
@@ -63,7 +63,7 @@ def textbooks(first: Job) -> Iterator[Job]:
 
 
 def looks(first: Job) -> Iterator[Job]:
-    """Distances at 512 pixels: of what is no painting, and of paintings in more styles."""
+    """Yield distances at 512 pixels: of subjects other than paintings, and of paintings in more styles."""
     at_512 = replace(first, size=512)
     for style in (first.style, *MORE_STYLES):
         for subject in ("photo", "recolored"):
@@ -79,13 +79,13 @@ def chosen(
     sizes: Sequence[int] | None,
     qualities: Sequence[Quality] | None,
 ) -> list[Job]:
-    """Paintings and textbooks of some methods, sizes and qualities; of sizes that are named, whatever they take.
+    """Return the paintings and baselines of selected methods, sizes and qualities; named sizes ignore the limits.
 
     Args:
-        first: Has the photo, the style and the rest.
-        methods: Those to measure.
-        sizes: Long sides in pixels; None are those of the run of everything.
-        qualities: None are all, within the limits of the run of everything.
+        first: Template with the photo, the style and the other settings.
+        methods: Methods to measure.
+        sizes: Long sides in pixels; None selects those of a full run.
+        qualities: None selects all, within the limits of a full run.
     """
     if sizes is None:
         jobs = [job for job in (*paintings(first), *textbooks(first)) if job.method in methods]

@@ -1,7 +1,7 @@
-"""Cost against pixels as an SVG of a few kilobytes that is legible by day and by night.
+"""Cost against pixels as an SVG of a few kilobytes, legible in light and dark color schemes.
 
-Written by hand rather than by a plotting library: two panels of a dozen points each take a page of code, and what comes
-out can be read, compared by `git diff`, and follows the reader's color scheme, which a library's output does not.
+Written by hand rather than with a plotting library: two panels of a dozen points each take a page of code, and the
+output is readable, diffs well, and follows the reader's color scheme, which a library's output does not.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from statistics import fmean
 
 WIDTH, HEIGHT = 900, 500
 TOP, BOTTOM = 74, 440
-PANEL = 268  # width of one, without its axis and the names at its right
+PANEL = 268  # width of one, without its axis and the labels on its right
 LEFTS = (58, 508)
-LINE = 14  # between names that would lie on each other
+LINE = 14  # minimum distance between labels
 
 
 @dataclass(frozen=True)
 class Series:
-    """One line: what it is called, its color by number, dashed or not, and its points (pixels, value) in order."""
+    """One line: label, color index, dashed or not, and its points (pixels, value) in ascending order."""
 
     name: str
     color: int
@@ -34,8 +34,8 @@ class Panel:
     """One pair of axes.
 
     Attributes:
-        title: Above it.
-        unit: Of its values.
+        title: Heading.
+        unit: Unit of its values.
         series: Its lines.
     """
 
@@ -57,12 +57,12 @@ text{font:12px system-ui,sans-serif;fill:#57606a}.b{font-weight:600}.h{font-size
 
 
 def draw(title: str, sizes: Sequence[tuple[int, int]], panels: Sequence[Panel]) -> str:
-    """The picture.
+    """Return the plot.
 
     Args:
-        title: What it says to who cannot see it.
-        sizes: Marks of the x axis: long side and pixels.
-        panels: Two, side by side, on the same pixels.
+        title: Alternative text.
+        sizes: Ticks of the x axis: long side and pixels.
+        panels: Two, side by side, with the same x axis.
     """
     box = f'viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}"'
     parts = [
@@ -112,9 +112,9 @@ def _panel(left: float, panel: Panel, sizes: Sequence[tuple[int, int]]) -> Itera
 
 
 def _spread(heights: Sequence[float]) -> list[float]:
-    """The nearest heights (least squares) in the same order of which none is less than a line from the next."""
+    """Return the closest heights (least squares) in the same order that are at least one line apart."""
     order = sorted(range(len(heights)), key=heights.__getitem__)
-    # Less a line for each name above, they have only to be in order: pool neighbors that are not, and take their mean.
+    # Subtracting a line for each label above leaves only the order to enforce, by pool-adjacent-violators.
     pools: list[list[float]] = []
     for place, index in enumerate(order):
         pools.append([heights[index] - place * LINE])

@@ -1,4 +1,4 @@
-"""What was measured, apart from how it is told: one JSON file, whole after every measurement."""
+"""Measurements, separate from their presentation: one JSON file, valid after every measurement."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Entry:
 
     Attributes:
         job: What was measured.
-        pixels: Of its picture, width x height.
-        measured: What came out.
-        seconds: That measuring it took in all.
-        load: Load average of the last minute, at its end.
-        others: Share of the processors' time that others had meanwhile, 0 to 1.
+        pixels: Width x height of the image.
+        measured: The result.
+        seconds: Total duration of the measurement.
+        load: One-minute load average at its end.
+        others: CPU load from other processes meanwhile, 0 to 1.
     """
 
     job: Job
@@ -33,21 +33,21 @@ class Entry:
 
     @property
     def is_timed(self) -> bool:
-        """Whether it is one of seconds and memory, and not of distances alone."""
+        """Whether it has seconds and memory, and not distances alone."""
         return self.measured.mebibytes > 0
 
 
 @dataclass
 class Record:
-    """One run of the benchmarks, or as much of it as there is yet.
+    """One run of the benchmarks, complete or in progress.
 
     Attributes:
-        date: When it was begun, YYYY-MM-DD, UTC.
-        machine: On which.
-        photo: Name, width and height of what was painted.
-        entries: In the order of measuring.
-        busy: By setting of OpenMP, seconds of a painting beside 0, 1 and 2 busy processes; empty until it is measured.
-        api: By kind of first answer, seconds and MiB of the API's cold start; empty until it is measured.
+        date: Start date, YYYY-MM-DD, UTC.
+        machine: Machine it ran on.
+        photo: Name, width and height of the photo.
+        entries: In order of measurement.
+        busy: By OpenMP setting, seconds of a painting beside 0, 1 and 2 busy processes; empty until measured.
+        api: By kind of first response, seconds and MiB of the API's cold start; empty until measured.
     """
 
     date: str
@@ -58,7 +58,7 @@ class Record:
     busy: dict[str, list[float]] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
-        """Write all of it; a run that is stopped leaves the old file or the new one."""
+        """Write the whole record atomically; an interrupted run leaves the old file or the new one."""
         path.parent.mkdir(parents=True, exist_ok=True)
         whole = path.with_suffix(".part")
         whole.write_text(json.dumps(asdict(self), indent=1) + "\n")
@@ -66,7 +66,7 @@ class Record:
 
     @classmethod
     def load(cls, path: Path) -> Record:
-        """Read what `save` wrote."""
+        """Read a file that `save` wrote."""
         told: dict[str, Any] = json.loads(path.read_text())
         entries = [
             Entry(**{**entry, "job": Job(**entry["job"]), "measured": Measurement(**entry["measured"])})

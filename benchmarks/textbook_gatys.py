@@ -1,7 +1,7 @@
-"""Gatys, Ecker & Bethge 2016 as a textbook has it: VGG-19, float32, L-BFGS, full size. The yardstick of optimization.
+"""Textbook Gatys, Ecker & Bethge 2016: VGG-19, float32, L-BFGS, full size. The baseline of method optimization.
 
-The network has VGG-19's architecture with random weights: what the numbers are makes no difference to what they cost,
-and nothing has to be downloaded.
+The network has VGG-19's architecture with random weights: their values do not affect the cost, and nothing has to be
+downloaded.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-ITERATIONS = 1000  # as such programs have it
+ITERATIONS = 1000  # the usual number in such programs
 MEASURED = 10
 STYLE_WEIGHT = 1e3
-# Output channels of the convolutions of each of VGG-19's blocks, up to conv5_1.
+# Output channels of the convolutions in each of VGG-19's blocks, up to conv5_1.
 BLOCKS = ((64, 64), (128, 128), (256, 256, 256, 256), (512, 512, 512, 512), (512,))
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 CONTENT_LAYER = "relu4_2"
 
 
 class Cost(NamedTuple):
-    """What the loop takes: seconds for 1,000 iterations, extrapolated, and evaluations of the loss an iteration."""
+    """Cost of the loop: seconds for 1,000 iterations, extrapolated, and loss evaluations per iteration."""
 
     seconds: float
     evaluations: float
@@ -47,7 +47,7 @@ class Network(nn.Module):
         self.requires_grad_(False)
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
-        """Features (1, C, h, w) of every layer by name."""
+        """Return the features (1, C, h, w) of every layer by name."""
         seen: dict[str, Tensor] = {}
         x = image
         for name, convolution in self.layers.items():
@@ -58,13 +58,13 @@ class Network(nn.Module):
 
 
 def gram(features: Tensor) -> Tensor:
-    """Of features (1, C, h, w): (C, C), divided by their number."""
+    """Return the Gram matrix (C, C) of features (1, C, h, w), divided by their number."""
     rows = features[0].flatten(1)
     return rows @ rows.T / rows.numel()
 
 
 def textbook_loss(network: Network, photo: Tensor, style: Tensor) -> Callable[[Tensor], Tensor]:
-    """The paper's loss of a picture, for `photo` and `style` (1, 3, H, W)."""
+    """Return the paper's loss of an image, for `photo` and `style` (1, 3, H, W)."""
     with torch.no_grad():
         content = network(photo)[CONTENT_LAYER]
         seen = network(style)
@@ -80,10 +80,10 @@ def textbook_loss(network: Network, photo: Tensor, style: Tensor) -> Callable[[T
 
 
 def measure_textbook(photo: Tensor, style: Tensor) -> Cost:
-    """Time the first ten iterations on `photo` (1, 3, H, W), after one evaluation to warm up.
+    """Time the first ten iterations on `photo` (1, 3, H, W), after a warm-up evaluation.
 
-    Without a line search, as most such programs run it: the cheaper way. Later iterations cost a little more, since
-    L-BFGS remembers up to 100 steps; that too is left out in the textbook's favor.
+    Without a line search, as in most such programs: the cheaper variant. Later iterations cost slightly more, since
+    L-BFGS keeps up to 100 steps; ignoring that also favors the textbook.
     """
     torch.manual_seed(0)
     loss = textbook_loss(Network(), photo, style)

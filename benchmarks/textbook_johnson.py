@@ -1,9 +1,9 @@
-"""Johnson, Alahi & Fei-Fei 2016 as a textbook has it: float32, the whole picture at once. The yardstick of feedforward.
+"""Textbook Johnson, Alahi & Fei-Fei 2016: float32, the whole image at once. The baseline of method feedforward.
 
-"Perceptual Losses for Real-Time Style Transfer and Super-Resolution" (arXiv 1603.08155), with what such programs have
-taken over since: instance normalization (Ulyanov et al. 2016, arXiv 1607.08022), and enlargement by nearest neighbors
-before a convolution instead of transposed ones. A model of theirs knows one style. The weights are random: what the
-numbers are makes no difference to what they cost.
+"Perceptual Losses for Real-Time Style Transfer and Super-Resolution" (arXiv 1603.08155), with later standard changes:
+instance normalization (Ulyanov et al. 2016, arXiv 1607.08022), and nearest-neighbor upsampling before a convolution
+instead of transposed convolutions. Each model is trained for one style. The weights are random: their values do not
+affect the cost.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from torch import Tensor, nn
 from stylizer.capabilities import long_side_to
 from stylizer.tensors import to_image, to_tensor
 
-# Output channels of the two strided convolutions; of the two that follow enlargements, in reverse.
+# Output channels of the two strided convolutions; reversed for the two after the upsamplings.
 WIDTHS = (32, 64, 128)
 RESIDUAL_BLOCKS = 5
 
 
 class Convolution(nn.Sequential):
-    """A convolution of the mirrored picture, normalized unless it is the last."""
+    """A convolution with reflection padding, followed by instance normalization except in the last layer."""
 
     def __init__(self, inputs: int, outputs: int, size: int, stride: int = 1, *, normalized: bool = True) -> None:
         super().__init__(nn.ReflectionPad2d(size // 2), nn.Conv2d(inputs, outputs, size, stride))
@@ -33,20 +33,23 @@ class Convolution(nn.Sequential):
 
 
 class Residual(nn.Module):
-    """Two convolutions whose result is added to what goes in."""
+    """A residual block of two convolutions."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.first, self.second = Convolution(channels, channels, 3), Convolution(channels, channels, 3)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features (1, C, h, w) from the same."""
+        """Map features (1, C, h, w) to features of the same shape."""
         changed: Tensor = self.second(torch.relu(self.first(x)))
         return x + changed
 
 
 def transformer_net() -> nn.Sequential:
-    """From a picture (1, 3, H, W) to its painting, whose sides are multiples of 4; 1.68 million parameters."""
+    """Return the network from an image (1, 3, H, W) to its painting, whose sides are multiples of 4.
+
+    It has 1.68 million parameters.
+    """
     one, two, four = WIDTHS
     return nn.Sequential(
         *(Convolution(3, one, 9), nn.ReLU()),

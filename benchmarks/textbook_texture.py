@@ -1,4 +1,4 @@
-"""The patch search as a textbook has it: raw patches, float32, every pair compared. The yardstick of texture."""
+"""Textbook patch search: raw patches, float32, every pair compared. The baseline of method texture."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from torch import Tensor
 
 from stylizer.synthesis.patch_grid import PatchGrid
 
-MEMORY = 2**28  # bytes that one block of cut-out patches may take
+MEMORY = 2**28  # maximum bytes of a block of extracted patches
 
 
 def nearest_by_raw_patches(picture: Tensor, style: Tensor, grid: PatchGrid, stride: int) -> Tensor:
-    """Index of the nearest of all style patches, `stride` apart, for each patch of `picture`: (rows * columns,).
+    """Return the index of the nearest style patch for each patch of `picture`: (rows * columns,).
 
     Args:
-        picture: (3, H, W), as `grid` has it.
+        picture: (3, H, W), as `grid` describes it.
         style: (3, h, w).
-        grid: Patches of the picture.
+        grid: Patches of the image.
         stride: Distance between the style's patches.
     """
     queries = grid.extract(grid.pad(picture)).flatten(1, 2).transpose(0, 1).flatten(1)

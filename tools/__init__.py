@@ -1,1 +1,1 @@
-"""Set-up of a checkout: what the Makefile calls before anything else can run."""
+"""Development tools: checkout setup for the Makefile, and fuzz, load and chaos tests."""

@@ -1,10 +1,10 @@
-"""Find or install the browser for the tests of the page.
+"""Find or install the browser for the web page's tests.
 
     python -m tools.chromium
 
-prints where it is. Looked for, in this order: what CHROMIUM names; the system's Chromium or Chrome; Playwright's own
-download. If there is none: the system's package `chromium`, where this is root on a system with apt; else Playwright's
-download. Where neither works a line says so, and the browser tests are skipped; with CI=true that is an error.
+prints its path. Searched in this order: CHROMIUM from the environment; the system's Chromium or Chrome; Playwright's
+own download. If there is none: the system package `chromium`, as root on a system with apt; otherwise Playwright's
+download. If neither works a line says so, and the browser tests are skipped; with CI=true that is an error.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _START_SECONDS, _INSTALL_SECONDS = 60, 900
 
 
 def is_required() -> bool:
-    """Whether tests may not do without: on CI."""
+    """Return whether the browser tests must run: on CI."""
     return os.environ.get("CI", "").lower() in ("1", "true")
 
 
@@ -47,7 +47,7 @@ def _candidates() -> Iterable[str]:
 
 
 def _starts(path: str) -> bool:
-    """Whether it runs here: Ubuntu's `chromium-browser` may be a script that asks for a snap."""
+    """Return whether it runs here: Ubuntu's `chromium-browser` may be a script that asks for a snap."""
     try:
         done = subprocess.run([path, "--version"], capture_output=True, timeout=_START_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired):
@@ -56,10 +56,10 @@ def _starts(path: str) -> bool:
 
 
 def install() -> None:
-    """Install one as well as this machine allows; whether it worked is for `find` to say."""
+    """Install a browser as far as this machine allows; `find` tells whether it worked."""
     if os.geteuid() == 0 and shutil.which("apt-get"):
         apt = ["apt-get", "install", "--yes", "--no-install-recommends", "-qq", "chromium"]
-        # The lists of packages are old or missing on a fresh machine: without the update the package is not found.
+        # Package lists are old or missing on a fresh machine: without the update the package is not found.
         for command in (["apt-get", "update", "-qq"], apt):
             _try(command, {**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
         if find():
@@ -88,7 +88,7 @@ def _try(command: list[str], environment: dict[str, str]) -> None:
 
 
 def main() -> int:
-    """Print the browser's path, after installing it if need be; return 1 where it is required and cannot be had."""
+    """Print the browser's path, installing it if necessary; return 1 if it is required and unavailable."""
     path = find()
     if path is None and not os.environ.get(VARIABLE):
         install()

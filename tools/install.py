@@ -1,10 +1,10 @@
-"""Install packages into the virtual environment of this Python, by uv.
+"""Install packages into this Python's virtual environment with uv.
 
     python tools/install.py --editable '.[local]' --group dev
 
-takes what `uv pip install` takes, and keeps to constraints.txt. uv itself comes by pip, as a package. It does not read
-pip's settings, so they are passed on to it: a machine whose pip was pointed at a mirror or a folder of wheels needs no
-second set-up. Which build of torch comes is uv's choice by the machine (UV_TORCH_BACKEND=auto, see `torch_backends`).
+accepts the arguments of `uv pip install`, and applies constraints.txt. uv itself is installed by pip. It does not read
+pip's settings, so they are passed on to it: a machine whose pip uses a mirror or a folder of wheels needs no second
+setup. uv chooses the torch build for the machine (UV_TORCH_BACKEND=auto, see `torch_backends`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 CONSTRAINTS = ROOT / "constraints.txt"
-# By the name of pip's setting, uv's variable that means the same; several values are joined as uv wants them.
+# By pip setting, the equivalent uv variable; multiple values are joined as uv expects.
 _SAME = {
     "index-url": ("UV_DEFAULT_INDEX", " "),
     "extra-index-url": ("UV_INDEX", " "),
@@ -32,7 +32,7 @@ _TRUE = ("1", "true", "yes", "on")
 
 
 def pip_settings(listing: str) -> dict[str, list[str]]:
-    """Parse what `pip config list` prints: the values by setting, as they count for `pip install`.
+    """Parse the output of `pip config list`: the values by setting, as they apply to `pip install`.
 
     The environment overrides files, and the section [install] overrides [global].
     """
@@ -45,7 +45,7 @@ def pip_settings(listing: str) -> dict[str, list[str]]:
             continue
         try:
             values = str(ast.literal_eval(literal)).split()
-        except (SyntaxError, ValueError):  # a warning, or another version's way to print
+        except (SyntaxError, ValueError):  # a warning, or another version's output format
             continue
         if rank >= ranked.get(name, (0, []))[0]:
             ranked[name] = rank, values
@@ -53,7 +53,7 @@ def pip_settings(listing: str) -> dict[str, list[str]]:
 
 
 def uv_environment(settings: Mapping[str, Sequence[str]], environment: Mapping[str, str]) -> dict[str, str]:
-    """Return `environment` with pip's settings as variables of uv, but for those that it has already."""
+    """Return `environment` with pip's settings as uv variables, except for those already set."""
     passed: dict[str, str] = {}
     for name, values in settings.items():
         variable, separator = _SAME.get(name, ("", ""))
@@ -62,17 +62,17 @@ def uv_environment(settings: Mapping[str, Sequence[str]], environment: Mapping[s
     if settings.get("no-index", [""])[0].lower() in _TRUE:
         passed["UV_NO_INDEX"] = "1"
     if "UV_INDEX" in passed:
-        # pip takes the best version of all indexes alike, and the indexes were chosen for pip.
+        # pip takes the best version across all indexes, and the indexes were chosen for pip.
         passed["UV_INDEX_STRATEGY"] = "unsafe-best-match"
     return passed | dict(environment)
 
 
 def torch_backends(settings: Mapping[str, Sequence[str]], environment: Mapping[str, str]) -> list[str | None]:
-    """Return the values of UV_TORCH_BACKEND to try in turn; None is torch as the user's own indexes have it.
+    """Return the values of UV_TORCH_BACKEND to try in turn; None is torch from the user's own indexes.
 
-    "auto" takes torch's build for the GPU of this machine, or the one for the CPU where there is none; the index of
-    PyPI has only the former for Linux, of several GB. Where the user has wheels of torch in a folder, or "auto" cannot
-    reach torch's indexes, what the user's indexes have is taken.
+    "auto" takes the torch build for this machine's GPU, or the CPU build if there is none; for Linux, PyPI has only the
+    GPU build, of several GB. If the user has torch wheels in a folder, or "auto" cannot reach torch's indexes, the
+    user's own indexes are used.
     """
     if "UV_TORCH_BACKEND" in environment:
         return [environment["UV_TORCH_BACKEND"] or None]
@@ -87,10 +87,10 @@ Run = Callable[[Sequence[str], Mapping[str, str]], int]
 
 
 def install(arguments: Sequence[str], settings: Mapping[str, Sequence[str]], run: Run) -> int:
-    """Install by uv; return its exit status.
+    """Install with uv; return its exit status.
 
     Args:
-        arguments: Of `uv pip install`.
+        arguments: Arguments of `uv pip install`.
         settings: From `pip_settings`.
         run: Runs a command in an environment, and returns its exit status.
     """
@@ -116,7 +116,7 @@ def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Install uv where it is not yet here, then the rest by it; return the exit status."""
+    """Install uv if missing, then the rest with it; return the exit status."""
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
     (pin,) = [line for line in CONSTRAINTS.read_text().splitlines() if line.startswith("uv==")]
     if not Path(sys.executable).with_name("uv").exists():

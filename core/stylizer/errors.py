@@ -1,24 +1,24 @@
-"""Everything that can go wrong, as one tree.
+"""Exception hierarchy of the library.
 
-    StylizerError                       catch this to catch them all
-    ├── OptionError                     an option out of its range, or one the method cannot honor
-    ├── MissingWeights                  features whose weights have to be fetched first
-    ├── OutOfMemory                     a painting too large for the memory there is
-    ├── UnknownStyle                    no built-in style of that name, and no file either
-    ├── ImageError                      a picture that cannot be used
-    │   ├── UnreadableImage             a file that is not there, or that cannot be read
-    │   ├── EmptyImage                  no bytes at all
-    │   ├── UnsupportedImage            not an image, or of a format that is not accepted
-    │   ├── CorruptImage                an accepted format, but broken or cut short
-    │   ├── ImageTooLarge               more bytes than allowed
-    │   ├── TooManyPixels               more pixels than allowed (checked before decoding)
-    │   ├── ImageTooSmall               a side shorter than allowed
-    │   ├── ExtremeAspectRatio          longer than allowed for its width
-    │   └── MaskMismatch                a mask whose shape is not the photo's
-    └── Canceled                        the caller asked for a stop
+StylizerError                       base class of all errors
+├── OptionError                     an option out of range, or unsupported by the method
+├── MissingWeights                  features whose weights must be downloaded first
+├── OutOfMemory                     a painting too large for the available memory
+├── UnknownStyle                    neither a built-in style nor a file
+├── ImageError                      an unusable image
+│   ├── UnreadableImage             a file that does not exist or cannot be read
+│   ├── EmptyImage                  no data
+│   ├── UnsupportedImage            not an image, or of an unsupported format
+│   ├── CorruptImage                a supported format, but broken or truncated
+│   ├── ImageTooLarge               more bytes than allowed
+│   ├── TooManyPixels               more pixels than allowed (checked before decoding)
+│   ├── ImageTooSmall               a side shorter than allowed
+│   ├── ExtremeAspectRatio          too long for its width
+│   └── MaskMismatch                a mask whose shape differs from the photo's
+└── Canceled                        the caller requested cancellation
 
-Each error names the field, what came and what is allowed, so that a command line, an API and a web page can
-say the same thing in their own way.
+Each error names the field, the value and what is allowed, so that the command line, the API and the web page can each
+present it in their own way.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from collections.abc import Sequence
 
 
 class StylizerError(Exception):
-    """Base of every error this library raises on purpose.
+    """Base class of the library's exceptions.
 
     Attributes:
-        code: A stable, hyphenated name of the kind of error, fit for a URL.
-        field: The input at fault ("content", "strength", ...), or None where there is none.
-        allowed: What would have been accepted: a range in words, or the list of choices.
+        code: A stable, hyphenated error code, usable in a URL.
+        field: The input at fault ("content", "strength", ...), or None.
+        allowed: Accepted values: a range in words, or the list of choices.
     """
 
     code = "error"
@@ -45,55 +45,55 @@ class StylizerError(Exception):
 
 
 class OptionError(StylizerError):
-    """An option is out of its range, or the chosen method cannot honor it."""
+    """An option is out of range, or the selected method does not support it."""
 
     code = "invalid-option"
 
 
 class MissingWeights(StylizerError):
-    """The weights of the features asked for are not on this machine, or not what they should be."""
+    """The weights of the requested features are not installed, or are damaged."""
 
     code = "missing-weights"
 
 
 class OutOfMemory(StylizerError):
-    """The painting needs more memory than the device it is painted on has to give."""
+    """The painting needs more memory than its device has available."""
 
     code = "out-of-memory"
 
 
 class UnknownStyle(StylizerError):
-    """The style is neither a built-in one nor a picture."""
+    """The style is neither a built-in one nor an image."""
 
     code = "unknown-style"
 
 
 class ImageError(StylizerError):
-    """A picture cannot be used."""
+    """An image cannot be used."""
 
     code = "unusable-image"
 
 
 class UnreadableImage(ImageError):
-    """The file is not there, or the system does not let it be read."""
+    """The file does not exist, or cannot be read."""
 
     code = "unreadable-image"
 
 
 class EmptyImage(ImageError):
-    """There are no bytes at all."""
+    """The image has no data."""
 
     code = "empty-image"
 
 
 class UnsupportedImage(ImageError):
-    """The bytes are not an image, or an image of a format that is not accepted."""
+    """The data is not an image, or has an unsupported format."""
 
     code = "unsupported-image"
 
 
 class CorruptImage(ImageError):
-    """The format is accepted, but the data is broken or cut short."""
+    """The format is supported, but the data is broken or truncated."""
 
     code = "corrupt-image"
 
@@ -105,30 +105,30 @@ class ImageTooLarge(ImageError):
 
 
 class TooManyPixels(ImageError):
-    """The picture has more pixels than allowed; known from its header, before decoding."""
+    """The image has more pixels than allowed; checked on its header, before decoding."""
 
     code = "too-many-pixels"
 
 
 class ImageTooSmall(ImageError):
-    """A side of the picture is shorter than allowed."""
+    """A side of the image is shorter than allowed."""
 
     code = "image-too-small"
 
 
 class ExtremeAspectRatio(ImageError):
-    """The picture is longer than allowed for its width."""
+    """The image is too long for its width."""
 
     code = "extreme-aspect-ratio"
 
 
 class MaskMismatch(ImageError):
-    """A mask does not have the shape of the photo."""
+    """A mask's shape differs from the photo's."""
 
     code = "mask-mismatch"
 
 
 class Canceled(StylizerError):
-    """The caller asked for a stop; raise it from a progress callback."""
+    """The caller requested cancellation; raise it from a progress callback."""
 
     code = "canceled"

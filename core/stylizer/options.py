@@ -1,4 +1,4 @@
-"""What a caller can ask of a painting: one set of names for every method, the command line and the API."""
+"""Options of a painting: one set of names for all methods, the command line and the API."""
 
 from __future__ import annotations
 
@@ -38,26 +38,26 @@ FORMAT_QUALITY_RANGE = (1, 100)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Controls of one painting. Checked on creation.
+    """Options of one painting, validated on creation.
 
     Attributes:
-        size: Long side of the output in pixels, 64-8192; the short side follows the photo. Never changed
-            silently: a method that cannot paint so large says so with an error.
-        strength: 0 gives the photo back, 1 the full painting; smooth between them.
-        style_scale: Size of the style's strokes relative to the picture, 0.25-4; at 1 the style picture is
-            seen at the size of the output.
-        preserve_color: "none" paints in the style's colors; "luminance" takes only light and dark from the
-            painting and the color of every pixel from the photo; "histogram" gives the style the photo's
-            palette before painting (both after Gatys et al. 2017, arXiv 1611.07865, section 5).
+        size: Long side of the output in pixels, 64-8192; the short side follows the photo. Never changed silently: a
+            method that cannot paint that size raises an error.
+        strength: 0 returns the photo, 1 the full painting; continuous in between.
+        style_scale: Size of the style's strokes relative to the output, 0.25-4; at 1 the style image is resized to the
+            size of the output.
+        preserve_color: "none" uses the style's colors; "luminance" takes only the luminance from the painting and each
+            pixel's color from the photo; "histogram" matches the style's colors to the photo's before painting (both
+            after Gatys et al. 2017, arXiv 1611.07865, section 5).
         quality: "draft", "standard" or "high": how much time to spend.
-        features: The perceptual features that a neural method compares pictures by: "compact" ships with this
-            library; "vgg19" is torchvision's network, whose weights have to be fetched once (`stylizer fetch vgg19`).
-            None takes the method's default. A method that uses none says so with an error.
-        seed: 0 to 2^32 - 1. The same inputs, options and seed give the same pixels on the same machine. (On a
-            GPU those of method optimization may differ a little.)
+        features: The perceptual features by which a neural method compares images: "compact" ships with this library;
+            "vgg19" is torchvision's network, whose weights must be downloaded once (`stylizer fetch vgg19`). None
+            selects the method's default. A method that uses none raises an error.
+        seed: 0 to 2^32 - 1. The same inputs, options and seed give the same pixels on the same machine. (On a GPU, the
+            results of method optimization may differ slightly.)
 
     Raises:
-        OptionError: A value is of the wrong type or out of its range; `field` and `allowed` say which and how.
+        OptionError: A value has the wrong type or is out of range; `field` and `allowed` give the details.
     """
 
     size: int = 1024
@@ -86,7 +86,7 @@ def check_choice(field: str, value: object, choices: tuple[str, ...]) -> None:
 
 
 def check_weight(value: object) -> None:
-    """Raise an OptionError unless this can be the weight of a style in a blend: a number above 0."""
+    """Raise OptionError unless `value` is a valid weight of a style in a blend: a number above 0."""
     _check_number("weight", value, (math.ulp(0.0), sys.float_info.max), "a number above 0")
 
 

@@ -1,5 +1,7 @@
-"""Many jobs, asked for by good clients, while everything under the service is killed, filled up, held and garbled.
+"""Chaos test: many jobs from well-behaved clients while the server, stores and network under them are made to fail.
 
-At the end each job that was accepted must have come to an end that can be told, no painting may have been finished
-twice, and nothing may be left over. `python -m tools.chaos --help`.
+Processes are killed, disks filled, databases locked and responses corrupted. At the end each accepted job must have
+reached a known terminal state, no painting may have been finished twice, and nothing may be left over.
+
+    python -m tools.chaos --help
 """

@@ -1,4 +1,4 @@
-"""`python -m tools.chaos`: both runs, or one of them; exit code 1 if a promise was broken."""
+"""`python -m tools.chaos`: one or both runs; exit code 1 if an invariant was violated."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DISK_MIB = 64
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what is asked for."""
+    """Run the selected tests."""
     options = _parser().parse_args(arguments)
     wanted = [name for name in ("local", "aws") if getattr(options, name)] or ["local", "aws"]
     code = 0
@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _on_small_disk(folder: Path, options: argparse.Namespace) -> int:
-    """The local run in a process of its own, in whose mount namespace there is a small file system of its own."""
+    """Run the local test in a process of its own, whose mount namespace contains a small tmpfs."""
     mount = f"mount -t tmpfs -o size={_DISK_MIB}m tmpfs {folder}"
     inside = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
     tried = subprocess.run([*inside, mount], capture_output=True, check=False) if shutil.which("unshare") else None

@@ -1,4 +1,4 @@
-"""A run on AWS, as moto plays it: over a line on which anything goes wrong, with painters that are killed."""
+"""Chaos run on AWS as simulated by moto: over an unreliable network, with painters that are killed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from tools.chaos.painters import GpuPainter, LambdaPainter, UnrulyQueue, deliver
 
 _CLIENTS = 4
 _FEW = 50
-"""So many jobs can one painter at the queue deal with."""
+"""Number of jobs that one queue painter can handle."""
 _GATEWAYS = 3
 _CALM_SECONDS = 300.0
 _ASKING_SECONDS = 8.0
@@ -48,14 +48,14 @@ _SETTLE = "stylizer_reconciler.lambda_handler"
 
 
 def run(folder: Path, *, jobs: int, seconds: float, seed: int, log: Path | None) -> Figures:
-    """Let it all happen; gives the figures.
+    """Run the test; return its figures.
 
     Args:
-        folder: For the files of the processes.
-        jobs: How many are asked for.
-        seconds: How long there are faults, at the longest.
-        seed: Where job requests and faults come from.
-        log: The file for what the functions say.
+        folder: Working folder of the processes.
+        jobs: Number of jobs.
+        seconds: Maximum duration of the faults.
+        seed: Seed of the job requests and faults.
+        log: Log file of the functions.
     """
     said = log or folder / "functions.log"
     with said.open("w") as file, redirect_stdout(file), redirect_stderr(file):
@@ -109,17 +109,17 @@ def _run(everything: ExitStack, folder: Path, jobs: int, seconds: float, seed: i
 
 
 class _World:
-    """The stage with everything around it.
+    """The stage and its environment.
 
     Attributes:
         stage: The stores.
-        line: What is between them and the functions.
-        queue: What painters are given.
-        painters: Those of the queue.
-        gpu: The one of the endpoint.
-        store: Plain HTTP, for forms and links.
-        notices_twice: How many notices of the endpoint came twice.
-        sweeps: How often settle was sent to tidy up.
+        line: The proxy between the stores and the functions.
+        queue: The paint queue.
+        painters: Painters of the queue.
+        gpu: The painter of the endpoint.
+        store: HTTP client for upload forms and download links.
+        notices_twice: Number of duplicated notifications from the endpoint.
+        sweeps: Number of scheduled runs of the reconciler.
     """
 
     def __init__(
@@ -163,22 +163,22 @@ class _World:
         everything.callback(self._stopping.set)
 
     def api(self, index: int) -> httpx.Client:
-        """A client of the API, by one of several instances of it."""
+        """Return an API client, served by one of several API instances."""
         address = f"{self._gateways[index % len(self._gateways)]}/"
         client = httpx.Client(base_url=address, headers={"X-Api-Key": _KEY}, timeout=60)
         return self._everything.enter_context(client)
 
     def stop(self) -> None:
-        """Let nothing more happen in the background."""
+        """Stop all background activity."""
         self._stopping.set()
 
     def told(self) -> str:
-        """How many callers have heard of the end, and how many more than once."""
+        """Return how many callers were notified, and how many more than once."""
         heard = Counter(each.headers["webhook-id"] for each in self._receiver.heard)
         return f"{len(heard)} ({sum(count > 1 for count in heard.values())})"
 
     def wait_until_told(self, job_requests: list[JobRequest], ledger: Ledger) -> list[str]:
-        """The jobs whose callers have not heard of their end after all."""
+        """Wait for webhooks; return the jobs whose callers were not notified."""
         asked = [job_request.number for job_request in job_requests if "webhook" in job_request.fields]
         ended = {ledger.accepted[number] for number in asked if number in ledger.ends}
         deadline = time.monotonic() + _CALM_SECONDS
@@ -189,14 +189,14 @@ class _World:
         return sorted(with_pending_webhook)
 
     def _on_notification(self, message: str) -> None:
-        """The topic calls settle; at times twice, and again when it fails."""
+        """Deliver a topic's message to the reconciler; sometimes twice, and again after a failure."""
         self.notices_twice += (is_twice := self._chance.random() < 0.5)
         for _ in range(1 + is_twice):
             for _ in range(3):
                 try:
                     self._settler(notice(message), LambdaContext(function_name="reconciler"))
                     break
-                except Exception:  # told again, as by a topic
+                except Exception:  # redelivered, as by SNS
                     time.sleep(0.5)
 
     def _keep_tidy(self) -> None:
@@ -204,7 +204,7 @@ class _World:
             self.sweeps += 1
             try:
                 self._settler(SCHEDULE, LambdaContext(function_name="reconciler"))
-            except Exception:  # the next schedule comes anyway
+            except Exception:  # the next schedule follows anyway
                 sys.stderr.write("a sweep was broken off\n")
 
     def _in_background(self, work: Callable[[], None]) -> None:
@@ -214,11 +214,11 @@ class _World:
 
 
 class _Faults:
-    """What befalls the stage, besides what goes wrong on the line all the time.
+    """Faults of the stage, in addition to the constant network faults.
 
     Attributes:
-        counts: How many storms there were, by service.
-        overs: When each fault was over.
+        counts: Number of fault storms by service.
+        overs: End time of each fault.
     """
 
     def __init__(self, world: _World, chance: random.Random, *, longest_pause: float):
@@ -234,7 +234,7 @@ class _Faults:
         ]
 
     def happen(self, *, until: float, while_: Callable[[], bool]) -> None:
-        """Go on until that time, or until nobody asks for anything any more; each kind comes once at least."""
+        """Inject faults until `until`, or until `while_` is false; at least one of each kind."""
         todo = self._chance.sample(self._kinds, len(self._kinds))
         while todo or (while_() and time.monotonic() < until):
             time.sleep(self._chance.uniform(0, self._longest_pause))
@@ -255,7 +255,7 @@ class _Faults:
 
 @contextmanager
 def _environment(stage: Stage, line: NetworkFaults, plane: ControlPlane) -> Iterator[None]:
-    """What functions are given: they reach AWS by the line, and give up sooner than the real ones."""
+    """Set the functions' environment: AWS through the proxy, and shorter timeouts than in production."""
     stage.environment.update(
         {
             "AWS_ENDPOINT_URL": line.address,
@@ -290,14 +290,14 @@ def _evidence(world: _World, ledger: Ledger, faults: _Faults) -> Evidence:
 
 
 class _Later:
-    """The clock of a time when everything is over."""
+    """A clock at a time when everything has expired."""
 
     def now(self) -> datetime:
         return datetime.now(UTC) + timedelta(days=3)
 
 
 def _add_leftovers(figures: Figures, stage: Stage) -> None:
-    """Sweep when all has expired. What has no record is the lifecycle rules' of the buckets, and counted apart."""
+    """Sweep when all has expired. Orphans, left to the buckets' lifecycle rules, are counted separately."""
     settings = SettleSettings()
     ports = open_ports(settings, _Later())
     sweep(ports, record_ttl=settings.record_ttl)

@@ -1,4 +1,4 @@
-"""Clients as we ask them to be: each asks again, with the same key, until it has an answer, and remembers it."""
+"""Well-behaved clients: each retries with the same idempotency key until it gets a response, and records it."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ import httpx
 from tools.chaos.job_requests import JobRequest
 
 _COME_AGAIN = {429, 503, 507}
-"""What the API may say at any time. Everything else that is no success is a defect."""
-_STORE_DOWN = range(500, 600)  # what a store itself may say
+"""Retryable statuses of the API. Any other unsuccessful status is a defect."""
+_STORE_DOWN = range(500, 600)  # statuses that a store may return
 _LONGEST_PAUSE = 1.0
-"""A good client waits as long as `Retry-After` says; these have less time."""
+"""A good client waits for the full `Retry-After`; these have less time."""
 _ENDS = ("succeeded", "failed", "canceled", "expired")
 
 
 class Hopeless(Exception):
-    """The time of the run is over."""
+    """The time limit of the run has passed."""
 
 
 @dataclass
 class Ledger:
-    """What the clients know, who trust nobody else.
+    """The clients' own record of the run, independent of the service's.
 
     Attributes:
-        accepted: The id of each job request that was accepted.
-        ends: The job of each job request that has ended, as the API gives it.
-        refused: What was refused although it was right, and all else that a client must never see.
-        statuses: How often the API answered each status; 0 is no answer at all.
+        accepted: Job id of each accepted job request.
+        ends: Final job of each finished job request, as the API returned it.
+        refused: Valid requests that were rejected, and other responses that a client must never see.
+        statuses: Number of API responses by status; 0 means no response.
     """
 
     accepted: dict[int, str] = field(default_factory=dict)
@@ -46,14 +46,14 @@ class Ledger:
 
 
 class Client:
-    """Makes its job requests one after the other. Several share a ledger.
+    """Send job requests one after the other. Several clients share a ledger.
 
     Args:
-        api: The API.
-        store: For forms and links, which may lead elsewhere.
-        ledger: Where to write down what came of them.
-        deadline: When to give up, in monotonic seconds.
-        name: What this run's keys begin with.
+        api: HTTP client of the API.
+        store: HTTP client for upload forms and download links, which may be on another host.
+        ledger: Record of the outcomes.
+        deadline: Time limit, in monotonic seconds.
+        name: Prefix of this run's idempotency keys.
     """
 
     def __init__(self, api: httpx.Client, store: httpx.Client, ledger: Ledger, deadline: float, name: str):
@@ -64,11 +64,11 @@ class Client:
         self._name = name
 
     def make(self, job_request: JobRequest, pause: float) -> None:
-        """Have a job request accepted, and do with it what its kind asks for.
+        """Submit a job request, and follow up as its kind requires.
 
         Args:
-            job_request: What is wanted.
-            pause: How long who cancels thinks about it, seconds.
+            job_request: The request.
+            pause: Delay in seconds before a cancellation.
         """
         send = self._sender(job_request)
         job_id = self._accept(send)
@@ -82,7 +82,7 @@ class Client:
             self._ask(lambda: self._api.post(f"v1/stylizations/{job_id}/cancel"), also_fine=HTTPStatus.CONFLICT)
 
     def look(self, number: int) -> bool:
-        """See how the job of a job request is; whether it has ended."""
+        """Poll the job of a job request; return whether it has ended."""
         job_id = self._ledger.accepted.get(number)
         answer = self._ask(lambda: self._api.get(f"v1/stylizations/{job_id}")) if job_id else None
         if answer is not None and answer.json()["status"] in _ENDS:
@@ -90,12 +90,12 @@ class Client:
         return number in self._ledger.ends
 
     def knows(self, number: int) -> bool:
-        """Whether the API still has the job of a job request, ended or not."""
+        """Return whether the API still has the job of a job request, ended or not."""
         job_id = self._ledger.accepted[number]
         return self._ask(lambda: self._api.get(f"v1/stylizations/{job_id}")) is not None
 
     def image(self, job_id: str) -> bytes | None:
-        """The painting."""
+        """Download the painting."""
         leads = self._ask(lambda: self._api.get(f"v1/stylizations/{job_id}/image"))
         if leads is None:
             return None
@@ -104,7 +104,7 @@ class Client:
         return None if answer is None else answer.content
 
     def _is_of_api(self, place: httpx.URL) -> bool:
-        """Whether the API itself plays the store, as on one machine."""
+        """Return whether the API itself serves as the store, as in a local deployment."""
         return place.netloc == self._api.base_url.netloc
 
     def _accept(self, send: Callable[[], httpx.Response]) -> str | None:
@@ -137,7 +137,7 @@ class Client:
         also_fine: int | None = None,
         is_api: bool = True,
     ) -> httpx.Response | None:
-        """Send until there is an answer. None, and a line in the ledger, for one that should never be."""
+        """Retry until there is a response. Record one that must never occur in the ledger, and return None."""
         while True:
             if time.monotonic() > self._deadline:
                 raise Hopeless
@@ -158,38 +158,38 @@ class Client:
 
 
 class ClientPool:
-    """Several clients at once, each with its share of the job requests.
+    """Several concurrent clients, each with its share of the job requests.
 
     Args:
-        clients: One for each thread.
-        job_requests: What is wanted.
-        seconds: How long they take at least to ask for it all.
-        seed: Where the pauses come from.
+        clients: One per thread.
+        job_requests: The requests to send.
+        seconds: Minimum duration for sending them all.
+        seed: Seed of the pauses.
     """
 
     def __init__(self, clients: Sequence[Client], job_requests: Sequence[JobRequest], *, seconds: float, seed: int):
         self._clients = clients
-        self._wishes = job_requests
+        self._job_requests = job_requests
         self._pause = seconds * len(clients) / max(1, len(job_requests))
         self._seed = seed
         self._threads = [threading.Thread(target=self._run, args=[index], daemon=True) for index in range(len(clients))]
 
     def start(self) -> None:
-        """Begin to ask."""
+        """Start sending."""
         for thread in self._threads:
             thread.start()
 
     def is_asking(self) -> bool:
-        """Whether not all has been asked for."""
+        """Whether requests remain to be sent."""
         return any(thread.is_alive() for thread in self._threads)
 
     def join(self) -> None:
-        """Wait until all has been asked for."""
+        """Wait until all requests have been sent."""
         for thread in self._threads:
             thread.join()
 
     def watch(self, numbers: Sequence[int]) -> None:
-        """Look at these job requests until all have ended, or time is over."""
+        """Poll these job requests until all have ended, or the time limit has passed."""
 
         def wait(index: int) -> None:
             waiting = list(numbers[index :: len(self._clients)])
@@ -207,10 +207,10 @@ class ClientPool:
         chance = random.Random(f"{self._seed}-{index}")
         seen: list[int] = []
         try:
-            for job_request in self._wishes[index :: len(self._clients)]:
+            for job_request in self._job_requests[index :: len(self._clients)]:
                 self._clients[index].make(job_request, chance.uniform(0, 1))
                 seen.append(job_request.number)
                 time.sleep(chance.uniform(0, 2 * self._pause))
-                self._clients[index].look(chance.choice(seen))  # people look at what they have asked for
+                self._clients[index].look(chance.choice(seen))  # poll a random earlier request, as users do
         except Hopeless:
             return

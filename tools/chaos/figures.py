@@ -1,4 +1,4 @@
-"""What a run found, for people."""
+"""Report of a chaos run."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Figures:
-    """The figures of one run.
+    """Figures of one run.
 
     Attributes:
-        title: Of the table.
-        rows: What is shown, in this order.
-        broken: The promises that were broken, in words; empty if all is well.
+        title: Table title.
+        rows: Rows in display order.
+        broken: Descriptions of violated invariants; empty if there are none.
     """
 
     title: str
@@ -22,21 +22,21 @@ class Figures:
     broken: list[str] = field(default_factory=list)
 
     def add(self, name: str, value: object) -> None:
-        """Show a figure."""
+        """Add a figure."""
         self.rows[name] = f"{value:.1f}" if isinstance(value, float) else str(value)
 
     def promise(self, name: str, found: Sequence[str]) -> None:
-        """Show how often a promise was broken, which is to be never."""
+        """Add the number of violations of an invariant, which must be zero."""
         self.add(name, len(found))
         self.broken += [f"{name}: {one}" for one in found]
 
     def text(self) -> str:
-        """The table."""
+        """Return the table."""
         width = max(map(len, self.rows))
         lines = [self.title, *(f"  {name:<{width}}  {value}" for name, value in self.rows.items())]
         return "\n".join([*lines, *(f"  BROKEN  {one}" for one in self.broken[:20])])
 
 
 def counted(counter: Counter[str]) -> str:
-    """Counts in one line, the most frequent first."""
+    """Format counts on one line, most frequent first."""
     return ", ".join(f"{name} {count}" for name, count in counter.most_common()) or "none"

@@ -1,4 +1,4 @@
-"""Holds what became of the jobs against what was promised."""
+"""Check the outcomes of the jobs against the invariants."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from tools.chaos.job_requests import JobRequest
 _SAMPLES = 12
 _REASONS = {
     "broken": {"corrupt-image"},
-    # Whose painters were all killed; or, on AWS, whose message came again too often.
+    # The painter was killed at every attempt; or, on AWS, the message was received too often.
     "any": {"painter-died", "painting-failed"},
 }
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the stores themselves show, and not what the service says of them.
+    """State read directly from the stores, not as reported by the service.
 
     Attributes:
-        finished: How often a job was written down as succeeded, by its id.
-        results: The keys of the results that are there, by the id of the job.
+        finished: Number of recorded transitions to succeeded, by job id.
+        results: Keys of the stored results, by job id.
         moments: When paintings were finished.
-        recoveries: When each fault was over.
+        recoveries: End time of each fault.
     """
 
     finished: Mapping[str, int]
@@ -43,7 +43,7 @@ class Evidence:
     recoveries: Sequence[datetime]
 
     def longest_recovery(self) -> float:
-        """Seconds from the end of a fault to the next painting that was finished, at the longest."""
+        """Maximum seconds from the end of a fault to the next finished painting."""
         waits = (
             min((moment - over for moment in self.moments if moment >= over), default=None) for over in self.recoveries
         )
@@ -53,7 +53,7 @@ class Evidence:
 def judge(
     figures: Figures, job_requests: Sequence[JobRequest], ledger: Ledger, client: Client, evidence: Evidence
 ) -> None:
-    """Add what became of the jobs to the figures."""
+    """Add the jobs' outcomes and any violations to the figures."""
     ends = ledger.ends
     status = Counter(str(job["status"]) for job in ends.values())
     why = Counter(job["error"]["type"].rpartition("/")[2] for job in ends.values() if job["error"])
@@ -76,13 +76,13 @@ def judge(
     figures.promise("painted twice to the end", _twice(ends, evidence))
     figures.promise("ended for no good reason", _strange_ends(job_requests, ends))
     figures.promise("results that are not what they should be", _bad_results(job_requests, ends, client))
-    figures.promise("answers that must never be", ledger.refused)  # those about the results among them
+    figures.promise("answers that must never be", ledger.refused)  # includes those from downloading results
     figures.add("answers of the API by status (0: none)", dict(sorted(ledger.statuses.items())))
     figures.add("longest recovery, s", evidence.longest_recovery())
 
 
 def _twice(ends: Mapping[int, dict[str, Any]], evidence: Evidence) -> list[str]:
-    """Jobs that were written down as succeeded more than once, or of which there is more than one result."""
+    """Return jobs recorded as succeeded more than once, or with more than one result."""
     found = []
     for job in ends.values():
         times, keys = evidence.finished.get(job["id"], 0), evidence.results.get(job["id"], ())
@@ -114,7 +114,7 @@ def _strange_ends(job_requests: Sequence[JobRequest], ends: Mapping[int, dict[st
 
 
 def _bad_results(job_requests: Sequence[JobRequest], ends: Mapping[int, dict[str, Any]], client: Client) -> list[str]:
-    """Results that do not open, are not the file that the job tells of, or not what is painted in peace."""
+    """Return results that do not open, do not match the job's metadata, or differ from a run without faults."""
     found = []
     configure_process()
     done = [
@@ -148,7 +148,7 @@ def _shape(file: bytes) -> tuple[int, int, str | None]:
 
 
 def _expected_shape(job_request: JobRequest, job: Mapping[str, Any]) -> tuple[int, int, str | None]:
-    """The long side as asked for, the short one in proportion, and as the job says."""
+    """Return the expected width, height and format; zeros if the job reports another size."""
     scale = job_request.fields["size"] / max(job_request.shape)
     width, height = (max(1, round(side * scale)) for side in job_request.shape)
     told = (job["result"]["width"], job["result"]["height"])

@@ -1,4 +1,4 @@
-"""What the clients ask for: a mixture, the same for the same seed."""
+"""The clients' job requests: a random mix, reproducible by its seed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pictures import encoded
 from PIL import Image, ImageDraw
 
 Kind = Literal["paint", "slow", "broken", "cancel", "again"]
-"""Painted; painted by a slow method; to fail for its picture; canceled after a moment; asked for twice."""
+"""Painted; painted by a slow method; fails due to its image; canceled after a moment; submitted twice."""
 
 _KINDS: tuple[Kind, ...] = ("paint", "slow", "broken", "cancel", "again")
 _WEIGHTS = (55, 15, 8, 12, 10)
@@ -23,14 +23,14 @@ _FORMATS = ("jpeg", "png", "webp")
 
 @dataclass(frozen=True)
 class JobRequest:
-    """One painting that a client wants.
+    """One painting that a client requests.
 
     Attributes:
-        number: Its place in the run, which its idempotency key is made of.
-        photo: The file.
+        number: Index in the run, part of its idempotency key.
+        photo: The encoded file.
         shape: Width and height of the photo.
-        fields: What is asked for besides.
-        by_upload: Whether the photo is sent ahead, by a form of the store, and not with the request.
+        fields: The other fields of the request.
+        by_upload: Whether the photo is uploaded first, by a form of the store, rather than sent with the request.
     """
 
     number: int
@@ -42,19 +42,19 @@ class JobRequest:
 
 
 def make_job_requests(chance: random.Random, count: int, webhook: str | None = None) -> list[JobRequest]:
-    """So many job requests, of every kind at least one where there is room for it.
+    """Make job requests, at least one of every kind if `count` allows.
 
     Args:
-        chance: Where the mixture comes from.
-        count: How many.
-        webhook: Where a third of the callers want to be told of the end; nowhere if None.
+        chance: Random generator of the mix.
+        count: Number of job requests.
+        webhook: URL that a third of the requests are notified at; none if None.
     """
     kinds = [*_KINDS, *chance.choices(_KINDS, _WEIGHTS, k=count)][:count]
     chance.shuffle(kinds)
-    return [_wish(chance, number, kind, webhook) for number, kind in enumerate(kinds)]
+    return [_job_request(chance, number, kind, webhook) for number, kind in enumerate(kinds)]
 
 
-def _wish(chance: random.Random, number: int, kind: Kind, webhook: str | None) -> JobRequest:
+def _job_request(chance: random.Random, number: int, kind: Kind, webhook: str | None) -> JobRequest:
     shape = chance.choice(_SHAPES)
     fields: dict[str, Any] = {
         "style": chance.choice(_STYLES),
@@ -80,7 +80,7 @@ def _photo(chance: random.Random, shape: tuple[int, int]) -> bytes:
 
 
 def _broken_photo(shape: tuple[int, int]) -> bytes:
-    """A PNG in which everything is right but the pixels: only whoever decodes it can tell."""
+    """Return a PNG with only its pixel data broken, so that only decoding it reveals the defect."""
     file = encoded(Image.effect_noise(shape, 80), "PNG")
     parts, place = [file[:8]], 8
     while place < len(file):

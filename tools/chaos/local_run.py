@@ -1,4 +1,4 @@
-"""A run on one machine: real processes that are killed, a real disk that fills up, a database that others hold."""
+"""Chaos run on one machine: real processes killed, a real disk filled up, a database locked by others."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from tools.chaos.job_requests import make_job_requests
 from tools.chaos.machine import Disk, Machine
 
 _CLIENTS = 4
-_HELD_SECONDS = 6.0  # longer than a write waits
+_HELD_SECONDS = 6.0  # longer than the timeout of a write
 _FULL_SECONDS = 3.0
 _CALM_SECONDS = 300.0
 _ASKING_SECONDS = 12.0
-"""How long there is something to hit at least: about as long as one fault of each kind takes."""
+"""Minimum duration of the load: about as long as one fault of each kind takes."""
 
 
 def run(disk: Disk, *, jobs: int, seconds: float, seed: int, log: Path | None) -> Figures:
-    """Let it all happen; gives the figures.
+    """Run the test; return its figures.
 
     Args:
-        disk: Where the data folder is made.
-        jobs: How many are asked for.
-        seconds: How long there are faults, at the longest.
-        seed: Where job requests and faults come from.
-        log: The file for what server and painter say.
+        disk: Where the data folder is created.
+        jobs: Number of jobs.
+        seconds: Maximum duration of the faults.
+        seed: Seed of the job requests and faults.
+        log: Log file for the server and painter.
     """
     chance = random.Random(seed)
     job_requests = make_job_requests(chance, jobs)
@@ -72,12 +72,12 @@ def run(disk: Disk, *, jobs: int, seconds: float, seed: int, log: Path | None) -
 
 
 class _Faults:
-    """What befalls the machine, one after the other, each kind at least once.
+    """Inject faults one at a time, each kind at least once.
 
     Attributes:
-        counts: How often, by kind.
-        overs: When each was over.
-        lasted: For how long there were some, seconds.
+        counts: Number of faults by kind.
+        overs: End time of each fault.
+        lasted: Total duration in seconds.
     """
 
     def __init__(self, machine: Machine, chance: random.Random, *, longest_pause: float):
@@ -96,7 +96,7 @@ class _Faults:
         }
 
     def happen(self, *, until: float, while_: Callable[[], bool]) -> None:
-        """Go on until that time, or until nobody asks for anything any more; each kind comes once at least."""
+        """Inject faults until `until`, or until `while_` is false; at least one of each kind."""
         began = time.monotonic()
         todo = self._shuffled()
         while todo or (while_() and time.monotonic() < until):
@@ -140,7 +140,7 @@ class _Faults:
             time.sleep(_FULL_SECONDS)
 
     def _wait_for_painting(self) -> None:
-        """Mostly it hits a painter at work; not always."""
+        """Wait up to 4 s for a painting, so that most faults hit a busy painter."""
         end = time.monotonic() + self._chance.uniform(0, 4)
         while time.monotonic() < end and not self._machine.is_painting():
             time.sleep(0.02)
@@ -164,16 +164,16 @@ def _add_faults(figures: Figures, faults: _Faults, machine: Machine) -> None:
 
 
 class _Later:
-    """The clock of a time when everything is over."""
+    """A clock at a time when everything has expired."""
 
     def now(self) -> datetime:
         return datetime.now(UTC) + timedelta(days=3)
 
 
 def _add_leftovers(figures: Figures, machine: Machine) -> None:
-    """Sweep as the painter does, without any grace: first what has no record, and then all whose time is over."""
+    """Sweep as the painter does, but without a grace period: first orphans, then everything expired."""
     with closing(open_local(Settings(data_dir=machine.data_dir))) as local:
-        time.sleep(0.05)  # nothing is younger than no grace at all
+        time.sleep(0.05)  # no file may be younger than the grace period of zero
         figures.add("orphans swept", remove_orphans(local.blobs, local.service.ports, grace=timedelta()))
         figures.promise("orphans left", _orphans(local, machine))
     with closing(open_local(Settings(data_dir=machine.data_dir), _Later())) as local:

@@ -1,4 +1,4 @@
-"""One machine with a `stylizer-server` on it: what runs there, and all that befalls it. The faults are real ones."""
+"""A machine running `stylizer-server`, and the real faults injected into it."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ CREATE TABLE IF NOT EXISTS chaos_ends (job TEXT, status TEXT, at TEXT);
 CREATE TRIGGER IF NOT EXISTS chaos_end AFTER UPDATE OF status ON jobs WHEN NEW.status <> OLD.status
 BEGIN INSERT INTO chaos_ends VALUES (NEW.id, NEW.status, strftime('%Y-%m-%dT%H:%M:%f+00:00')); END;
 """
-"""Written by whoever changes a job, in the same transaction: what was done, and not what somebody says was done."""
+"""Trigger that records status changes in the same transaction, independently of what the service reports."""
 
 
 class Disk(Protocol):
-    """A disk that can be filled up.
+    """A disk that can be filled.
 
     Attributes:
-        kind: How, in words.
-        folder: Where files go.
+        kind: Description of the mechanism.
+        folder: Working folder on the disk.
     """
 
     kind: str
     folder: Path
 
     def fill(self, pids: Sequence[int]) -> None:
-        """Leave no room, for these processes at least."""
+        """Exhaust the space, at least for these processes."""
 
     def free(self, pids: Sequence[int]) -> None:
-        """Make room again."""
+        """Release the space."""
 
 
 class SmallDisk:
-    """A file system of its own, with little room, which one file can take up."""
+    """A small file system of its own, which a single file can fill."""
 
     kind = "a tmpfs without room"
 
@@ -62,14 +62,14 @@ class SmallDisk:
                 try:
                     ballast.write(piece)
                 except OSError:
-                    piece = piece[: len(piece) // 2]  # to the last byte
+                    piece = piece[: len(piece) // 2]  # down to the last byte
 
     def free(self, pids: Sequence[int]) -> None:  # noqa: ARG002
         (self.folder / "ballast").unlink(missing_ok=True)
 
 
 class FileLimit:
-    """Where no file system can be mounted: processes whose files may not grow, which the system refuses as well."""
+    """Fallback where no file system can be mounted: a file size limit that makes writes fail."""
 
     kind = "a limit on the size of files"
 
@@ -90,11 +90,11 @@ class FileLimit:
 
 
 class Machine:
-    """A server and its painter, on a port of their own.
+    """A server and its painter, on their own port.
 
     Attributes:
-        data_dir: What survives them.
-        url: Where the server listens, again after each restart.
+        data_dir: Data folder, which survives restarts.
+        url: URL of the server, the same after each restart.
     """
 
     def __init__(self, disk: Disk):
@@ -107,7 +107,7 @@ class Machine:
         self._log: list[str] = []
 
     def start(self) -> None:
-        """Start the server and wait until it answers; again if it cannot start, as those who look after it do."""
+        """Start the server and wait until it responds; retry if it fails to start, as a service manager does."""
         deadline = time.monotonic() + PATIENCE
         command = [sys.executable, "-c", "from stylizer_server.server import main; main()"]
         command += ["--port", str(self._port), "--data-dir", str(self.data_dir)]
@@ -121,9 +121,9 @@ class Machine:
     def _begin(self, command: Sequence[str]) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             command,
-            env=os.environ | {"STYLIZER_MIN_FREE": "0"},  # the reserve would keep most of a full disk away from it
+            env=os.environ | {"STYLIZER_MIN_FREE": "0"},  # the reserve would reject writes before the disk is full
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,  # and not a file: what is said must be heard while there is no room
+            stdout=subprocess.PIPE,  # not a file: output must get through while the disk is full
             stderr=subprocess.STDOUT,
             text=True,
         )
@@ -131,18 +131,18 @@ class Machine:
         return process
 
     def watch(self) -> None:
-        """Have every change of a job's status written down."""
+        """Record every change of a job's status."""
         with self._opened() as database:
             database.executescript(_AUDIT)
 
     def kill_server(self) -> None:
-        """As the kernel does when memory runs out: nothing is tidied up."""
+        """Kill the server as the kernel's OOM killer does, without any cleanup."""
         assert self._process is not None
         self._process.kill()
         self._process.wait(PATIENCE)
 
     def kill_painter(self) -> bool:
-        """The same for the painter; whether there was one."""
+        """Kill the painter likewise; return whether there was one."""
         with suppress(ProcessLookupError, IndexError):
             os.kill(self._painters()[-1], signal.SIGKILL)
             return True
@@ -150,7 +150,7 @@ class Machine:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Have another program hold the database, as if it were about to write."""
+        """Hold an exclusive lock on the database from another connection, as a writer does."""
         with self._opened() as other:
             other.execute("BEGIN EXCLUSIVE")
             yield
@@ -158,7 +158,7 @@ class Machine:
 
     @contextmanager
     def full(self) -> Iterator[None]:
-        """Leave no room on the disk."""
+        """Fill the disk."""
         self.disk.fill(self._pids())
         try:
             yield
@@ -166,26 +166,26 @@ class Machine:
             self.disk.free(self._pids())
 
     def is_painting(self) -> bool:
-        """Whether a job is at hand."""
+        """Return whether a job is being painted."""
         return bool(self._rows("SELECT id FROM jobs WHERE status = 'running'"))
 
     def stop(self) -> None:
-        """End in order."""
+        """Stop gracefully."""
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             self._process.wait(PATIENCE)
 
     def log(self) -> str:
-        """What server and painter have said."""
+        """Return the output of server and painter."""
         return "".join(self._log)
 
     def finished(self) -> list[tuple[str, datetime]]:
-        """The jobs that were written down as succeeded, each as often as it was, and when."""
+        """Return the recorded transitions of jobs to succeeded, duplicates included, and their times."""
         rows = self._rows("SELECT job, at FROM chaos_ends WHERE status = 'succeeded' ORDER BY at")
         return [(job, datetime.fromisoformat(at)) for job, at in rows]
 
     def results(self, job_id: str) -> list[str]:
-        """The results that lie there of a job."""
+        """Return the result files stored for a job."""
         folder = self.data_dir / "blobs" / "jobs" / job_id
         return [str(path.relative_to(folder)) for path in folder.glob("*/result.*")]
 

@@ -1,4 +1,4 @@
-"""The line to AWS on a bad day, which also sees what has really been written."""
+"""An unreliable network to AWS that also records what was actually written."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from datetime import UTC, datetime
 from cloud.fault_proxy import THROTTLED, Answer, Carry, Line, Request, Wrong, break_off, lose, refuse
 
 _SHARE = 0.03
-"""Of all requests that fare badly on an ordinary day."""
+"""Fraction of requests that fail outside a fault storm."""
 _STORM_SHARE = 0.7
-_HANG_SECONDS = 5.0  # longer than a client of DynamoDB or SQS waits for an answer
+_HANG_SECONDS = 5.0  # longer than the read timeout of a DynamoDB or SQS client
 _OUT_OF_ORDER = b'{"__type": "x#InternalServerError", "message": "out of order"}'
 
 
 class NetworkFaults(Line):
-    """Lets requests fare badly at random.
+    """A proxy that makes requests fail at random.
 
     Attributes:
-        is_rough: Whether anything goes wrong at all.
-        wrongs: What went wrong how often, as "s3 refused".
-        finished: The jobs that were written down as succeeded, each as often as it was, and when.
+        is_rough: Whether faults are enabled.
+        wrongs: Number of faults by kind, such as "s3 refused".
+        finished: Recorded transitions of jobs to succeeded, duplicates included, and their times.
     """
 
     def __init__(self, address: str, target: str, chance: random.Random):
@@ -40,7 +40,7 @@ class NetworkFaults(Line):
 
     @contextmanager
     def storm(self, service: str) -> Iterator[None]:
-        """Have most requests to a service fare badly."""
+        """Make most requests to a service fail."""
         self._storm = service
         try:
             yield
@@ -48,7 +48,7 @@ class NetworkFaults(Line):
             self._storm = None
 
     def answer(self, request: Request, carry: Carry) -> Answer | None:
-        """What comes back for a request, None if nothing does."""
+        """Return the response to a request; None for no response."""
 
         def carry_and_see() -> Answer:
             answer = carry()

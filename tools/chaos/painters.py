@@ -1,4 +1,4 @@
-"""Painters on AWS as processes of their own, which are killed at any time and are there again when they are needed."""
+"""AWS painters as separate processes, which are killed at any time and restarted on demand."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _POOL = 4
 
 
 class LambdaPainter:
-    """One instance of the function behind the queue, as Lambda keeps it: for many events, until it dies.
+    """One instance of the queue's function, reused by Lambda for many events until it dies.
 
     Attributes:
-        kills: How often it was killed.
+        kills: Number of times it was killed.
     """
 
     def __init__(self, stage: Stage, folder: Path):
@@ -33,7 +33,7 @@ class LambdaPainter:
         self._function: Function | None = None
 
     def __call__(self, event: Event, context: LambdaContext) -> dict[str, Any]:
-        """Deal with an event. Raises ChildProcessError if the function fails at it."""
+        """Handle an event. Raises ChildProcessError if the function fails."""
         if self._function is None or self._function.process.poll() is not None:
             self.stop()
             self._start()
@@ -44,14 +44,14 @@ class LambdaPainter:
         return dict(report.body)
 
     def kill(self) -> None:
-        """As Lambda does when memory runs out."""
+        """Kill it, as Lambda does when memory runs out."""
         function = self._function
         if function is not None and function.process.poll() is None:
             function.process.kill()
             self.kills += 1
 
     def stop(self) -> None:
-        """End it, if it runs."""
+        """Stop it, if it is running."""
         running, self._running = self._running, None
         if running is not None:
             running.__exit__(None, None, None)
@@ -68,10 +68,10 @@ class LambdaPainter:
 
 
 class GpuPainter:
-    """The one instance of the endpoint, and SageMaker, which starts another when it is gone.
+    """The one instance of the endpoint, and SageMaker, which replaces it when it dies.
 
     Attributes:
-        kills: How often it was killed.
+        kills: Number of times it was killed.
     """
 
     def __init__(self, stage: Stage, folder: Path, plane: ControlPlane):
@@ -82,7 +82,7 @@ class GpuPainter:
         self._container: Container | None = None
 
     def start(self) -> None:
-        """Start an instance and let it have the calls."""
+        """Start an instance and route invocations to it."""
         self._container = Container(self._stage, self._folder)
         self._container.wait_until_well()
         self._plane.container = self._container.url
@@ -102,7 +102,7 @@ class GpuPainter:
 
 
 class UnrulyQueue(QueueSource):
-    """A queue that SQS allows itself to be: in any order, and some messages twice. For several threads."""
+    """An SQS queue at its permitted worst: out of order, and with some duplicates. Thread-safe."""
 
     duplicates = 0
 
@@ -113,7 +113,7 @@ class UnrulyQueue(QueueSource):
         self._lock = threading.Lock()
 
     def take(self) -> Any | None:
-        """A message, not the oldest, that may be seen again."""
+        """Return a random message, which may be delivered again."""
         with self._lock:
             self._held += self.receive(_POOL) if len(self._held) < _POOL else []
             if not self._held:
@@ -127,7 +127,7 @@ class UnrulyQueue(QueueSource):
 
 
 def deliver(queue: UnrulyQueue, painter: LambdaPainter, stopping: threading.Event) -> None:
-    """Take messages to a painter until it is time to stop."""
+    """Deliver messages to a painter until `stopping` is set."""
     source = QueueSource(queue.client, queue.url, painter)
     with ExitStack() as at_end:
         at_end.callback(painter.stop)

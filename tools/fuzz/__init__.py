@@ -1,1 +1,1 @@
-"""Pictures as weapons: a corpus of them, mutations, and what the service does with each."""
+"""Fuzzing of image handling: a corpus of malicious images, mutations, and the service's reaction to each."""

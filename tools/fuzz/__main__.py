@@ -1,4 +1,4 @@
-"""`make fuzz`: feed the probe, the decoder and the library with weapons and mutations, and print what came of it."""
+"""`make fuzz`: feed the probe, the decoder and the library malicious and mutated images, and print the results."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tools.fuzz.corpus import Input
 from tools.fuzz.report import Report, feed
 from tools.fuzz.targets import Targets
 
-SMALL = Limits(max_pixels=2_000_000)  # so that a number that came out large does not cost a second
+SMALL = Limits(max_pixels=2_000_000)  # so that a corrupted large dimension does not cost a second
 _LEAK_FILES = 150
 _MOST_GROWTH = 24.0  # MiB
 
 
 def main() -> int:
-    """Run; 1 if a promise was broken."""
+    """Run; return 1 if an invariant was violated."""
     parser = argparse.ArgumentParser(prog="python -m tools.fuzz", description=__doc__)
     parser.add_argument("--inputs", type=int, default=6000, help="how many to try at most (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=270, help="when to stop trying more (default: %(default)s)")

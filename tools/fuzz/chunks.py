@@ -1,4 +1,4 @@
-"""Weapons made of segments, chunks and blocks: JPEG, PNG, WebP and GIF."""
+"""Malicious files made of segments, chunks and blocks: JPEG, PNG, WebP and GIF."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from pictures import bomb, chunk
 
 from tools.fuzz.seeds import make, png
 
-MOST = 32 * 2**20  # the longest file that is taken, bytes
-HUGE = 7071  # a square of such a side has the most pixels that are taken
+MOST = 32 * 2**20  # maximum accepted file size, bytes
+HUGE = 7071  # side of a square with the maximum accepted pixels
 Weapon = Callable[[], bytes]
 
 
 def segment(marker: int, data: bytes) -> bytes:
-    """A segment of a JPEG."""
+    """Return a JPEG segment."""
     return struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data
 
 
 def _jpeg(before: bytes, seed: str = "jpeg baseline") -> bytes:
-    """A whole JPEG with more between its start and the rest."""
+    """Return a valid JPEG with `before` inserted after its start."""
     whole = make(seed)
     return whole[:2] + before + whole[2:]
 
@@ -38,7 +38,10 @@ def _resized_jpeg(width: int, height: int, seed: str = "jpeg baseline") -> bytes
 
 
 def _scan_bomb(scans: int = 2**16) -> bytes:
-    """Progressive: each of very many scans, a few bytes long, has the decoder go through all of a large picture."""
+    """Return a progressive JPEG with very many scans, each a few bytes long.
+
+    Each scan makes the decoder process the whole of a large image.
+    """
     whole = _resized_jpeg(HUGE, HUGE, "jpeg gray")
     last = whole.rindex(b"\xff\xda")
     scan = whole[last:].removesuffix(b"\xff\xd9")[:14]
@@ -46,7 +49,7 @@ def _scan_bomb(scans: int = 2**16) -> bytes:
 
 
 def exif_of(entries: bytes, count: int, following: int = 0) -> bytes:
-    """A TIFF header and one directory."""
+    """Return a TIFF header and one directory."""
     return b"II*\0\x08\0\0\0" + struct.pack("<H", count) + entries + struct.pack("<I", following)
 
 
@@ -142,7 +145,7 @@ def _pngs() -> Iterator[tuple[str, Weapon]]:
 
 
 def riff(*parts: tuple[bytes, bytes]) -> bytes:
-    """A WebP from its chunks."""
+    """Return a WebP from its chunks."""
     body = b"".join(name + struct.pack("<I", len(data)) + data + bytes(len(data) % 2) for name, data in parts)
     return b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body
 

@@ -1,4 +1,4 @@
-"""All inputs of a run, in order: whole pictures, those cut short, weapons, and then mutations."""
+"""All inputs of a run, in order: valid images, truncated ones, malicious files, then mutations."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _SHARES = (0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99)
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One file to feed.
+    """One input file.
 
     Attributes:
         kind: "seed", "cut short", "weapon", "polyglot" or "mutation".
-        format: What it pretends to be.
-        name: Tells it from all others of the run, and how to make it again.
+        format: The format it claims to have.
+        name: Unique within the run, and sufficient to recreate it.
         data: Its bytes.
     """
 
@@ -32,13 +32,13 @@ class Input:
 
 
 def whole() -> Iterator[Input]:
-    """Every seed."""
+    """Yield every seed."""
     for name in seeds.NAMES:
         yield Input("seed", seeds.format_of(name), name, seeds.make(name))
 
 
 def cut_short() -> Iterator[Input]:
-    """Every seed, ending at many places."""
+    """Yield every seed, truncated at many offsets."""
     for name in seeds.NAMES:
         data = seeds.make(name)
         for share in _SHARES:
@@ -46,13 +46,13 @@ def cut_short() -> Iterator[Input]:
 
 
 def weapons() -> Iterator[Input]:
-    """Made by hand, each against something that a decoder does."""
+    """Yield handwritten malicious files, each targeting a specific decoder behavior."""
     for name, make in WEAPONS.items():
         yield Input("weapon", name.partition(" ")[0], name, make())
 
 
 def polyglots() -> Iterator[Input]:
-    """Files that are two things at once."""
+    """Yield files that are valid in two formats."""
     for first in ("jpeg baseline", "png rgb", "gif plain", "webp lossy", "tiff raw", "avif rgb", "heic rgb"):
         for second in ("png animated", "jpeg cmyk", "tiff pages", "heic rgba"):
             data = seeds.make(first) + seeds.make(second)
@@ -64,7 +64,7 @@ def polyglots() -> Iterator[Input]:
 
 
 def mutations(seed: int) -> Iterator[Input]:
-    """Without end."""
+    """Yield mutations endlessly."""
     for index in count():
         name, data = mutated(seed, index)
         yield Input("mutation", seeds.format_of(name), f"{index} of {name}", data)

@@ -1,4 +1,4 @@
-"""What a library could do to the process that uses it; run in forks by tests of the guard."""
+"""What a malicious library could do to its process; run in forks by the sandbox's tests."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ ENDLESS = 10**9
 
 
 def work(request: dict[str, Any], data: bytes) -> tuple[Any, bytes]:
-    """Do what `request["do"]` names."""
+    """Perform the action named in `request["do"]`."""
     return CONDUCTS[request["do"]](data)
 
 
 def crash(_: object, __: bytes) -> tuple[Any, bytes]:
-    """Crash, whatever is asked for."""
+    """Crash, whatever the request."""
     ctypes.string_at(0)
     return None, b""
 
@@ -30,12 +30,12 @@ def _loop_in_c(_: bytes) -> tuple[Any, bytes]:
 
 
 def spin(_: object, data: bytes) -> tuple[Any, bytes]:
-    """Use the processor without end."""
+    """Use CPU time endlessly."""
     return _loop_in_c(data)
 
 
 def sleep(_: object, __: bytes) -> tuple[Any, bytes]:
-    """Do nothing for ever."""
+    """Sleep forever."""
     time.sleep(ENDLESS)
     return None, b""
 
@@ -77,7 +77,7 @@ def _kill(who: Callable[[], int]) -> Callable[[bytes], tuple[Any, bytes]]:
 
 
 def _kill_once(data: bytes) -> tuple[Any, bytes]:
-    """A file says whether it has happened; made by linking, since nothing can be written."""
+    """Kill this fork the first time only: removes the marker file, since the sandbox forbids creating one."""
     mark = Path(os.fsdecode(data))
     if mark.exists():
         mark.unlink()

@@ -1,4 +1,4 @@
-"""Broken pictures without number: each made of a seed by a few changes, and always the same for the same number."""
+"""An endless supply of broken images: each is a seed with a few changes, reproducible by its number."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Callable
 from tools.fuzz import seeds
 
 _LENGTHS = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
-_HEAD = 700  # most of what can go wrong is near the start
+_HEAD = 700  # most parsing errors are triggered near the start
 _LONGEST = 2**17
 Change = Callable[[random.Random, bytearray], None]
 
 
 def mutated(seed: int, index: int) -> tuple[str, bytes]:
-    """An input of the run of that seed: the name of the picture it was made of, and its bytes."""
+    """Return input `index` of the run with this seed: the name of the original image, and the bytes."""
     rng = random.Random(f"{seed}:{index}")
     name = rng.choice(seeds.NAMES)
     data = bytearray(seeds.make(name))

@@ -1,4 +1,4 @@
-"""Feeds inputs and sums up what came of them."""
+"""Feed inputs and summarize the outcomes."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ Outcomes = dict[str, Outcome]
 
 @dataclass
 class Report:
-    """What came of many inputs.
+    """Summary of many inputs.
 
     Attributes:
-        tried: How many, by format and kind.
-        verdicts: How often each verdict was given, by target.
-        crashes: Inputs that crashed C code, which ended a fork and nothing else: "target: name: signal".
-        defects: What may not happen.
-        misjudged: Inputs that the probe refuses and the decoder takes.
-        slowest: For each target, the longest time (seconds) and the input.
-        greediest: For decoder and library, the most memory (MiB) and the input.
+        tried: Number of inputs by format and kind.
+        verdicts: Count of each verdict by target.
+        crashes: Inputs that crashed native code, killing only the fork: "target: name: signal".
+        defects: Violated invariants.
+        misjudged: Inputs that the probe rejects and the decoder accepts.
+        slowest: Per target, the maximum time (seconds) and its input.
+        greediest: For decoder and library, the peak memory (MiB) and its input.
     """
 
     tried: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
@@ -39,11 +39,11 @@ class Report:
 
     @property
     def count(self) -> int:
-        """Inputs tried."""
+        """Number of inputs tried."""
         return sum(counter.total() for counter in self.tried.values())
 
     def add(self, case: Input, outcomes: Outcomes) -> None:
-        """Count one input."""
+        """Record the outcomes of one input."""
         self.tried[case.format][case.kind] += 1
         for target, outcome in outcomes.items():
             self.verdicts[target][outcome.verdict] += 1
@@ -71,14 +71,14 @@ def feed(targets: Targets, inputs: Iterable[Input], report: Report, *, workers: 
     """Feed each input to each target.
 
     Args:
-        targets: What to feed.
-        inputs: In order; taken only as they are needed.
-        report: Where to count them.
-        workers: How many at a time.
-        seconds: When to stop taking more.
+        targets: The targets.
+        inputs: In order; consumed lazily.
+        report: Receives the outcomes.
+        workers: Number of concurrent workers.
+        seconds: Time after which no more inputs are consumed.
 
     Returns:
-        Whether all were fed.
+        Whether all inputs were fed.
     """
     deadline = time.monotonic() + seconds
     remaining: Iterator[Input] = iter(inputs)

@@ -1,4 +1,4 @@
-"""Whole pictures of every format and mode that the decoder accepts: what mutations start from."""
+"""Valid images of every format and mode that the decoder accepts: the seeds of mutations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SIZE = (48, 40)
 
 @cache
 def make(name: str, size: tuple[int, int] = SIZE) -> bytes:
-    """The seed of that name, always the same bytes.
+    """Return the seed of that name, always the same bytes.
 
     Args:
         name: One of `NAMES`.
@@ -30,12 +30,12 @@ def make(name: str, size: tuple[int, int] = SIZE) -> bytes:
 
 
 def format_of(name: str) -> str:
-    """The format of a seed, such as "tiff"."""
+    """Return the format of a seed, such as "tiff"."""
     return name.partition(" ")[0]
 
 
 def pixels(size: tuple[int, int], mode: str = "RGB") -> Image.Image:
-    """Noise over a gradient, of any mode."""
+    """Return noise over a gradient, in any mode."""
     width, height = size
     rng = np.random.default_rng(0)
     ramp = np.linspace(0, 200, width)[None, :, None] * np.ones((height, 1, 4))
@@ -67,7 +67,7 @@ def save(image: Image.Image, format: str, **settings: object) -> bytes:  # noqa:
 
 
 def png(size: tuple[int, int], depth: int, color: int, rows: bytes, before: bytes = b"", interlace: int = 0) -> bytes:
-    """A PNG from its uncompressed rows, each with its filter in front; `before` comes before the data."""
+    """Return a PNG from its uncompressed rows, each with its filter byte; `before` precedes the image data."""
     return pictures.png(size, depth, color, zlib.compress(rows, 1), before, interlace)
 
 
@@ -119,7 +119,7 @@ def _animated(format: str, **settings: object) -> Callable[[tuple[int, int]], by
 
 
 def _tiled_tiff(size: tuple[int, int]) -> bytes:
-    """Uncompressed tiles of 16 x 16, which Pillow cannot write."""
+    """Return a TIFF of uncompressed 16 x 16 tiles, which Pillow cannot write."""
     across, down = -(-size[0] // 16), -(-size[1] // 16)
     count, at = across * down, 8
     data = np.random.default_rng(1).bytes(count * 768)
@@ -137,7 +137,7 @@ def _tiled_tiff(size: tuple[int, int]) -> bytes:
 
 
 def _transparent_png(depth: int, color: int, value: tuple[int, ...]) -> Callable[[tuple[int, int]], bytes]:
-    """Random samples and a transparent color."""
+    """Return a maker of PNGs with random samples and one transparent color."""
 
     def make_png(size: tuple[int, int]) -> bytes:
         rng = np.random.default_rng(depth)
@@ -148,7 +148,7 @@ def _transparent_png(depth: int, color: int, value: tuple[int, ...]) -> Callable
 
 
 def _tiff(count: int, dtype: str, photometric: int, **layout: Any) -> Callable[[tuple[int, int]], bytes]:
-    """Noise over a slope in `count` samples."""
+    """Return a maker of TIFFs with noise over a slope in `count` samples."""
 
     def make_tiff(size: tuple[int, int]) -> bytes:
         light = (
@@ -162,7 +162,7 @@ def _tiff(count: int, dtype: str, photometric: int, **layout: Any) -> Callable[[
 
 
 def _enlarged_gif(data: bytes) -> bytes:
-    """Enlarge the screen, so that the frame covers a part of it."""
+    """Enlarge the logical screen, so that the frame covers only part of it."""
     width, height = struct.unpack_from("<HH", data, 6)
     return data[:6] + struct.pack("<HH", width + 8, height + 9) + data[10:]
 

@@ -1,4 +1,4 @@
-"""Weapons made of tables and boxes: TIFF, AVIF and HEIC."""
+"""Malicious files made of tables and boxes: TIFF, AVIF and HEIC."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Tag = tuple[int, int, int, int]
 
 
 def tiff(tags: list[Tag], data: bytes = b"", following: int = 0) -> bytes:
-    """A TIFF: its data from byte 8 on, then one directory."""
+    """Return a TIFF with its data from byte 8 on, followed by one directory."""
     at = 8 + len(data)
     directory = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags)
     return b"II*\0" + struct.pack("<I", at) + data + directory + struct.pack("<I", following)
 
 
 def big_tiff(tags: list[Tag], data: bytes = b"", count: int | None = None) -> bytes:
-    """The same as a BigTIFF, its data from byte 16 on."""
+    """Return the same as a BigTIFF, with its data from byte 16 on."""
     directory = struct.pack("<Q", len(tags) if count is None else count)
     directory += b"".join(struct.pack("<HHQQ", *tag) for tag in tags) + bytes(8)
     return b"II+\0\x08\0\0\0" + struct.pack("<Q", 16 + len(data)) + data + directory
@@ -50,7 +50,7 @@ def _packed(compression: int, data: bytes) -> bytes:
 
 
 def _strips(count: int) -> bytes:
-    """As many strips as its table tells, all of them at one place."""
+    """Return a TIFF with `count` strips in its table, all at the same offset."""
     table = struct.pack("<I", 8) * count
     return tiff(_plain(HUGE, HUGE, (273, LONG, count, 8), (278, LONG, 1, 1), (279, LONG, count, 8)), table)
 
@@ -63,7 +63,7 @@ def _tiles(side: int, count: int, across: int) -> bytes:
 
 
 def _greedy_lzma() -> bytes:
-    """Whose header asks for a dictionary of 4 GB."""
+    """Return an LZMA stream whose header requests a dictionary of 4 GB."""
     small = bytearray(lzma.compress(bytes(2**16), filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 2**20}]))
     small[small.index(b"\x21\x01") + 2] = 40
     end = 12 + 4 * small[12]
@@ -148,7 +148,7 @@ def _tiffs() -> Iterator[tuple[str, Weapon]]:
 
 
 def box(name: bytes, *parts: bytes) -> bytes:
-    """A box of ISOBMFF."""
+    """Return an ISOBMFF box."""
     body = b"".join(parts)
     return struct.pack(">I", len(body) + 8) + name + body
 
@@ -183,7 +183,7 @@ def _picture(
     props: bytes = b"",
     data: bytes = b"",
 ) -> bytes:
-    """A file of one meta box, and what its items consist of."""
+    """Return a file with one meta box and its items' data."""
     meta = _full(
         b"meta",
         _full(b"hdlr", bytes(4), b"pict", bytes(13)),
@@ -204,7 +204,7 @@ def _properties(width: int, height: int, items: list[int]) -> bytes:
 
 
 def _grid(brand: bytes, tile: int) -> bytes:
-    """A grid of 256 x 256 times the same item."""
+    """Return a 256 x 256 grid that repeats one item."""
     refs = _full(b"iref", box(b"dimg", struct.pack(">HH", 1, 65_535), struct.pack(">H", tile) * 65_535))
     data = struct.pack(">BBBBHH", 0, 0, 255, 255, 7000, 7000)
     items = [(1, b"grid"), (2, b"hvc1" if brand == b"heic" else b"av01")]
@@ -213,7 +213,7 @@ def _grid(brand: bytes, tile: int) -> bytes:
 
 
 def _derived(brand: bytes, kind: bytes) -> bytes:
-    """Two items, each of which is made from the other."""
+    """Return two items that are derived from each other."""
     refs = _full(b"iref", *(box(name, struct.pack(">HHH", 1, 1, 2)) for name in (b"dimg", b"auxl", b"thmb")))
     refs_back = _full(b"iref", box(b"dimg", struct.pack(">HHH", 1, 1, 2)), box(b"dimg", struct.pack(">HHH", 2, 1, 1)))
     places = [_located(1, [], method=1), _located(2, [], method=1)]

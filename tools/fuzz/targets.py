@@ -1,4 +1,4 @@
-"""What every input is fed to, and what comes of it."""
+"""Fuzzing targets and their outcomes."""
 
 from __future__ import annotations
 
@@ -28,8 +28,7 @@ from stylizer_service.sandbox.sandbox import (
 )
 from stylizer_service.settings import Settings
 
-# For the library in the process of whoever calls it, which nothing limits there but its own checks: they are to keep it
-# within these.
+# Limit for the library in the caller's process, where nothing but the library's own checks bounds the time.
 _LIBRARY_SECONDS = 30
 _LOOKS = 20
 ACCEPTED = "accepted"
@@ -37,15 +36,15 @@ ACCEPTED = "accepted"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one input.
+    """Outcome of one input.
 
     Attributes:
-        verdict: "accepted", the code of the refusal, or how the fork ended.
-        size: (width, height) of what was accepted.
-        seconds: Time that it took, on the clock.
-        peak: Most memory of the decoder beyond what it had at its start, MiB.
-        crash: The signal that ended a fork.
-        defect: What no input may bring about.
+        verdict: "accepted", the problem code, or how the fork ended.
+        size: (width, height) of an accepted image.
+        seconds: Wall-clock time.
+        peak: Peak memory of the decoder above its initial memory, MiB.
+        crash: Signal that killed the fork.
+        defect: Violated invariant, if any.
     """
 
     verdict: str
@@ -57,17 +56,17 @@ class Outcome:
 
 
 def measured(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
-    """In a fork: decode as the painter has it done, and tell what that took in place of the pixels."""
+    """In a fork: decode as for the painter, and return the cost instead of the pixels."""
     before = _memory("VmRSS")
     answer, _ = decoding.work(request, data)
     return answer | {"peak": (_memory("VmHWM") - before) / 2**10, "zygote": os.getppid()}, b""
 
 
 def repeated(request: dict[str, Any], data: bytes) -> tuple[list[float], bytes]:
-    """In a fork: decode all of many files, one after the other in one process, as often as asked for.
+    """In a fork: decode many files one after the other, for a number of rounds.
 
     Returns:
-        The memory of the process after each round, MiB.
+        Memory of the process after each round, MiB.
     """
     files, at = [], 0
     while at < len(data):
@@ -83,24 +82,24 @@ def repeated(request: dict[str, Any], data: bytes) -> tuple[list[float], bytes]:
 
 
 def _memory(name: str, process: int | str = "self") -> int:
-    """Of a process, KiB; 0 where the system does not tell."""
+    """Return a memory figure of a process in KiB; 0 if the system does not report it."""
     status = Path(f"/proc/{process}/status")
     found = re.search(rf"{name}:\s+(\d+)", status.read_text()) if status.exists() else None
     return int(found[1]) if found else 0
 
 
 def _open_files(process: int | str) -> int:
-    """How many files a process has open, in a while: it tells of the end of a fork before it closes the line to it."""
+    """Return a process's open files after a delay: it reports the end of a fork before it closes the pipe to it."""
     time.sleep(0.02)
     files = Path(f"/proc/{process}/fd")
     return len(list(files.iterdir())) if files.exists() else 0
 
 
 class Targets:
-    """The probe of the API, the decoder of the painters and the library itself, each in forks.
+    """The API's probe, the painters' decoder and the library itself, each in forks.
 
     Args:
-        limits: Of pictures.
+        limits: Image limits.
     """
 
     NAMES = ("probe", "decoder", "library")
@@ -119,7 +118,7 @@ class Targets:
             pass
 
     def feed(self, target: str, data: bytes) -> Outcome:
-        """See what becomes of an input."""
+        """Feed an input to a target; return the outcome."""
         feeds: dict[str, Callable[[bytes], Outcome]] = {
             "probe": self._feed_probe,
             "decoder": lambda data: self._decode(data, decoding.resource_limits(self._limits)),
@@ -138,18 +137,18 @@ class Targets:
         except ProblemError as error:
             outcome = _ended(error.__cause__)
             return outcome or Outcome(error.problem.code)
-        except Unavailable:  # on a machine too busy to tell within the time that a caller waits
+        except Unavailable:  # on a machine too busy to respond within the caller's timeout
             return Outcome("come again")
         return Outcome(ACCEPTED, (found.width, found.height))
 
     def keeper_figures(self) -> tuple[float, int]:
-        """Memory (MiB) and open files of the process that forks; each 0 where the system does not tell."""
+        """Return memory (MiB) and open files of the sandbox server; 0 where the system does not report them."""
         request = {"limits": asdict(self._limits), "field": "content", "shape": None}
         answer, _ = self._guard.run(request, b"x", decoding.resource_limits(self._limits))
         return _memory("VmRSS", answer["zygote"]) / 2**10, min(_open_files(answer["zygote"]) for _ in range(_LOOKS))
 
     def growth(self, files: list[bytes], rounds: int = 4) -> float:
-        """By how much one process that decodes the same files again and again grows after the first round, MiB."""
+        """Return the growth in MiB, after the first round, of a process that decodes the same files repeatedly."""
         data = b"".join(len(file).to_bytes(4, "big") + file for file in files)
         request = {"limits": asdict(self._limits), "field": "content", "shape": None, "rounds": rounds}
         resource_limits = replace(decoding.resource_limits(self._limits), cpu_seconds=200, seconds=400)
@@ -178,7 +177,7 @@ class Targets:
 
 
 def _ended(error: BaseException | None) -> Outcome | None:
-    """What the end of a fork means, if it was one."""
+    """Return the outcome for a fork that ended abnormally, or None."""
     if isinstance(error, Crashed):
         words = str(error)
         if words.startswith("SIG"):

@@ -1,1 +1,1 @@
-"""`make load`: real clients against a real `stylizer-server`, in stages, and what became of its promises."""
+"""`make load`: staged load tests with real clients on a real `stylizer-server`, checked against its guarantees."""

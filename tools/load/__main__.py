@@ -1,4 +1,4 @@
-"""`make load`: prints what was measured; exit code 1 if a promise was broken."""
+"""`make load`: print the measurements; exit code 1 if a guarantee was violated."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tools.load.stages import draw_photo, run
 
 
 def main() -> int:
-    """Run everything."""
+    """Run all load tests."""
     parser = argparse.ArgumentParser(prog="python -m tools.load", description=__doc__)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each stage (default: %(default)s)")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 32, 64], help="at a time, stage by stage")

@@ -1,4 +1,4 @@
-"""Clients that mean ill, by plain sockets: no library would send what they send."""
+"""Malicious clients on raw sockets: no HTTP library would send what they send."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ _CONNECT_SECONDS = 10.0
 
 
 def connect(address: str) -> socket.socket:
-    """A connection to a server."""
+    """Connect to a server."""
     parts = urlsplit(address)
     return socket.create_connection((parts.hostname or "", parts.port or 80), _CONNECT_SECONDS)
 
 
 class HalfOpen:
-    """Connections that begin something and never end it.
+    """Connections that start a request and never complete it.
 
-    Each of `BEGINNINGS` in turn; what a connection has begun goes on by a byte each time `drip` is called.
+    They cycle through `BEGINNINGS`; each call of `drip` sends one more byte of the unfinished part.
 
     Args:
-        address: Of the server.
-        count: How many.
+        address: URL of the server.
+        count: Number of connections.
     """
 
     BEGINNINGS: Final = {
@@ -56,9 +56,9 @@ class HalfOpen:
             connection.close()
 
     def drip(self) -> int:
-        """Send a byte on each connection; gives how many are still open.
+        """Send a byte on each connection; return the number still open.
 
-        `closed_after` then has, for each beginning, the seconds after which the last one was closed.
+        `closed_after` then has, for each beginning, the seconds after which its last connection was closed.
         """
         for connection, name in list(self._open.items()):
             if not self._goes_on(connection, name):
@@ -70,7 +70,7 @@ class HalfOpen:
     def _goes_on(self, connection: socket.socket, name: str) -> bool:
         try:
             while answer := connection.recv(4096):
-                del answer  # an error, before the end
+                del answer  # an error response to the incomplete request
             return False
         except BlockingIOError:
             pass
@@ -88,13 +88,13 @@ class HalfOpen:
 
 @dataclass(frozen=True)
 class Flood:
-    """What became of a body that is too long.
+    """Outcome of an oversized body.
 
     Attributes:
-        status: Of the answer; None if there was none.
-        answered: Bytes of the body that were taken until then.
-        taken: Those that were taken until the connection was closed, or until the client gave up at `most`.
-        is_cut: Whether it was closed.
+        status: Status of the response; None if there was none.
+        answered: Bytes of the body accepted up to then.
+        taken: Bytes accepted until the connection was closed, or until the client stopped at `most`.
+        is_cut: Whether the server closed the connection.
     """
 
     status: int | None
@@ -107,9 +107,9 @@ def flood(address: str, head: bytes, *, piece: bytes = _PIECE, most: int) -> Flo
     """Send a head, and then pieces of a body until the server closes the connection.
 
     Args:
-        address: Of the server.
-        head: Up to the empty line.
-        piece: What is sent again and again.
+        address: URL of the server.
+        head: Up to and including the empty line.
+        piece: Data to send repeatedly.
         most: Bytes after which to stop.
     """
     with connect(address) as connection:

@@ -1,7 +1,7 @@
-"""The clients of the load run, in a process of their own: reads a `Plan`, writes a `Report`, both as JSON.
+"""Load clients in a process of their own: reads a `Plan`, writes a `Report`, both as JSON.
 
-Each client has one connection, asks, waits for the answer, and asks again at once: `clients` of them are as many
-requests at a time, and more than so many people would make.
+Each client has one connection, and sends its next request right after each response: `clients` is the number of
+concurrent requests, more than as many people would make.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from pydantic import BaseModel
 
 from tools.load.requests import VISITS, Visitor
 
-_TICK = 0.01  # seconds; how often the loop says how late it is
-_PATIENCE = 30.0  # seconds for one answer
+_TICK = 0.01  # sampling interval of the event loop's lag, seconds
+_PATIENCE = 30.0  # timeout of a response, seconds
 
 
 class Plan(BaseModel):
-    """What the clients do.
+    """Plan of a load run.
 
     Attributes:
-        address: Of the server.
-        clients: How many ask at a time.
-        seconds: For how long they begin new visits.
-        mix: How often each kind of visit, in relation to the others.
-        jobs: Jobs that can be asked about.
+        address: URL of the server.
+        clients: Number of concurrent clients.
+        seconds: Duration in which clients start new visits.
+        mix: Relative weights of the visits.
+        jobs: Jobs that can be polled.
         painted: Those of them that have an image.
         upload: An upload that can be painted.
-        photo: Path of the file that is sent.
-        headers: To send with each request.
-        seed: Of the order of visits.
+        photo: Path of the file to send.
+        headers: Headers of each request.
+        seed: Seed of the order of visits.
     """
 
     address: str
@@ -52,16 +52,16 @@ class Plan(BaseModel):
 
 
 class Report(BaseModel):
-    """What came of it.
+    """Results of a load run.
 
     Attributes:
-        seconds: How long it took, to the last answer.
-        took: Seconds of each request that was answered, by its kind.
-        answers: How many requests had each outcome: a status, or the name of what went wrong.
-        accepted: Jobs that the server said it would paint.
-        unserved: Clients that got no answer at all.
-        busy: Share of the time in which this process used a core: at 1 it would be what is measured.
-        late: The 99th percentile of how late the loop came round to what was due, seconds.
+        seconds: Duration up to the last response.
+        took: Seconds of each completed request, by its kind.
+        answers: Number of requests by outcome: a status, or the name of an error.
+        accepted: Jobs that the server accepted.
+        unserved: Clients that got no response at all.
+        busy: CPU share of this process: close to 1, the client itself is the bottleneck.
+        late: 99th percentile of the event loop's lag, seconds.
     """
 
     seconds: float
@@ -74,7 +74,7 @@ class Report(BaseModel):
 
 
 class _Notes:
-    """What all clients together have seen."""
+    """Combined measurements of all clients."""
 
     def __init__(self) -> None:
         self.took: dict[str, list[float]] = defaultdict(list)
@@ -84,7 +84,7 @@ class _Notes:
 
     @contextmanager
     def request(self, kind: str) -> Iterator[list[int]]:
-        """Time a request; its status is put into the list."""
+        """Time a request; the caller appends its status to the list."""
         began = time.perf_counter()
         status: list[int] = []
         try:
@@ -117,7 +117,7 @@ async def run(plan: Plan) -> Report:
 
 
 async def _client(plan: Plan, notes: _Notes, number: int) -> int:
-    """One client's visits; gives how many went well."""
+    """Run one client's visits; return the number of successful ones."""
     chance = random.Random(f"{plan.seed} {number}")
     end = time.perf_counter() + plan.seconds
     count = 0
@@ -133,7 +133,7 @@ async def _client(plan: Plan, notes: _Notes, number: int) -> int:
                 await VISITS[kind](visitor)
                 count += 1
             except (TimeoutError, aiohttp.ClientError, OSError):
-                await asyncio.sleep(_TICK)  # counted where it happened; the next visit is another matter
+                await asyncio.sleep(_TICK)  # already counted where it occurred; continue with the next visit
     return count
 
 

@@ -1,4 +1,4 @@
-"""What was measured, as tables for people."""
+"""Tables of measurements."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tools.load.stages import Run, Stage
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value that `share` of the values do not exceed; the nearest rank."""
+    """Return the nearest-rank percentile: the value that a fraction `share` of the values do not exceed."""
     ordered = sorted(values)
     return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
 
 
 def print_run(console: Console, result: Run, *, cores: int) -> None:
-    """Print the stages, the kinds of requests and what the server held."""
+    """Print the stages, the kinds of requests and the server's resource usage."""
     console.print(f"{cores} cores; each stage {result.stages[-1].report.seconds:.0f} s\n")
     console.print(_stages(result))
     for stage in result.stages:
@@ -33,7 +33,7 @@ def print_run(console: Console, result: Run, *, cores: int) -> None:
 
 
 def print_protection(console: Console, protection: Protection) -> None:
-    """Print what was tried, and what came of it."""
+    """Print the test and its outcome."""
     console.print(f"{protection.name}: {'; '.join(protection.figures)}", highlight=False)
 
 

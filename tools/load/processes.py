@@ -1,4 +1,4 @@
-"""The processes of a run: the server, the baseline, the clients."""
+"""Processes of a load run: the server, the baseline, the clients."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from waiting import PATIENCE, wait_for
 from tools.load.clients import Plan, Report
 
 SERVER = "from stylizer_server.server import main; main()"
-"""What `stylizer-server` runs, for `python -c`."""
+"""Code of `stylizer-server`, for `python -c`."""
 
 _TESTS = Path(__file__).parents[2] / "tests"
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What the server holds now: its process without the painter's.
+    """Current resource usage of the server process, without the painter.
 
     Attributes:
-        memory: Resident, MiB.
+        memory: Resident memory, MiB.
         files: Open files and sockets.
-        threads: Of the process.
-        cpu: Seconds of a core used since it began.
+        threads: Number of threads.
+        cpu: CPU seconds used since it started.
     """
 
     memory: float
@@ -47,10 +47,10 @@ class Server:
     """A `stylizer-server` on loopback.
 
     Attributes:
-        address: Where it is.
-        api: A client of it.
+        address: Its URL.
+        api: An HTTP client for it.
         process: Its process.
-        log: The file that it and its painter write to.
+        log: Log file of the server and its painter.
     """
 
     address: str
@@ -74,8 +74,8 @@ def serving(data_dir: Path, *options: str, **settings: str) -> Iterator[Server]:
 
     Args:
         data_dir: Its data folder.
-        options: Of its command line.
-        settings: Its settings, by their names without STYLIZER_.
+        options: Command-line options.
+        settings: Settings, by their names without STYLIZER_.
     """
     command = [sys.executable, "-c", SERVER]
     variables = {f"STYLIZER_{name.upper()}": value for name, value in settings.items()}
@@ -103,7 +103,7 @@ def serving(data_dir: Path, *options: str, **settings: str) -> Iterator[Server]:
 
 @contextmanager
 def baseline() -> Iterator[str]:
-    """Run the baseline until the block ends; gives its address."""
+    """Run the baseline until the block ends; yield its URL."""
     command = [sys.executable, "-m", "tools.load.baseline"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, env=_environment(), text=True)
     assert process.stdout is not None
@@ -117,7 +117,7 @@ def baseline() -> Iterator[str]:
 
 
 def run_clients(plan: Plan) -> Report:
-    """Run the clients to their end."""
+    """Run the clients to completion."""
     done = subprocess.run(
         [sys.executable, "-m", "tools.load.clients"],
         input=plan.model_dump_json(),
@@ -134,7 +134,7 @@ def run_clients(plan: Plan) -> Report:
 
 @contextmanager
 def painter_held(data_dir: Path) -> Iterator[None]:
-    """Keep the painter of a server from its work until the block ends: it waits for the lock that is held here."""
+    """Pause a server's painter until the block ends by holding the lock that it waits for."""
     with (data_dir / "worker.lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

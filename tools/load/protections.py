@@ -1,4 +1,4 @@
-"""What holds when clients mean ill, or are simply too many."""
+"""Protections against malicious clients, and against too many clients."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tools.load.processes import SERVER, Server, painter_held, run_clients, serv
 
 _CHEAP = {"style": "woodcut", "size": "64", "quality": "draft"}
 _BUFFERS = 16 * 2**20
-"""Bytes that the sockets of both ends may hold, which the server has not taken."""
+"""Maximum bytes in both ends' socket buffers that the server has not read."""
 _ENDLESS = 400 * 2**20
 _PIECE = bytes(64 * 1024)
 _PART = b'--x\r\nContent-Disposition: form-data; name="%s"; filename="a.jpg"\r\n\r\n'
@@ -29,12 +29,12 @@ _PART = b'--x\r\nContent-Disposition: form-data; name="%s"; filename="a.jpg"\r\n
 
 @dataclass
 class Protection:
-    """What was seen of one.
+    """Results for one protection.
 
     Attributes:
         name: What was tried.
-        figures: What was measured, for people.
-        broken: Promises that were not kept.
+        figures: Measurements, as text.
+        broken: Violated guarantees.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Protection:
 
 
 def queue_limit(folder: Path, photo: Path, *, limit: int = 8, jobs: int = 24) -> Protection:
-    """More jobs than may wait: those refused come again when they were told to, and all are painted."""
+    """Submit more jobs than may be queued: rejected clients retry after the stated delay, and all jobs are painted."""
     seen = Protection(f"{jobs} jobs at once where {limit} may wait")
     data = folder / "queue"
     data.mkdir()
@@ -82,13 +82,13 @@ def _ended(server: Server, job: str) -> str | None:
 
 
 def all_protections(folder: Path, photo: Path, *, clients: int, seconds: float) -> Iterator[Protection]:
-    """Try every one.
+    """Test every protection.
 
     Args:
-        folder: To keep everything in.
-        photo: What is sent.
-        clients: Who mean well, beside those who do not.
-        seconds: For how long they ask.
+        folder: Working folder.
+        photo: The photo to send.
+        clients: Number of well-behaved clients beside the malicious ones.
+        seconds: Duration of their requests.
     """
     yield queue_limit(folder, photo)
     yield key_rates(folder, clients=clients, seconds=seconds)
@@ -101,7 +101,7 @@ def all_protections(folder: Path, photo: Path, *, clients: int, seconds: float) 
 
 
 def half_open(server: Server, plan: Plan, *, count: int = 300, seconds: float = 60.0) -> Protection:
-    """Connections that never end what they begin, beside clients who are served."""
+    """Open connections that never complete their requests, beside clients that must still be served."""
     seen = Protection(f"{count} half-open connections")
     before = server.usage()
     with HalfOpen(server.address, count) as connections:
@@ -121,7 +121,7 @@ def half_open(server: Server, plan: Plan, *, count: int = 300, seconds: float = 
 
 
 def oversized(server: Server) -> list[Protection]:
-    """Bodies longer than they may be, or than they say."""
+    """Send bodies longer than allowed, or longer than declared."""
     form = server.api.post("/v1/uploads", json={"media_type": "image/jpeg"}).raise_for_status().json()
     max_bytes = int(form["max_bytes"])
     json_type, form_type = "application/json", "multipart/form-data; boundary=x"
@@ -152,7 +152,8 @@ def _oversized(
     before = server.usage().memory
     result = flood(server.address, head + start, piece=piece, most=_ENDLESS)
     seen.promise(result.status in range(400, 500), f"{name}: answered {result.status}")
-    # After the answer as much as one file is taken in and thrown away, for clients that read only when they have sent.
+    # After the response the server reads and discards up to one file's size, for clients that read only when they have
+    # sent all.
     most = limit + max_bytes + _BUFFERS
     seen.promise(result.is_cut and result.taken <= most, f"{name}: {result.taken >> 20} MiB were taken")
     seen.figures.append(
@@ -163,7 +164,7 @@ def _oversized(
 
 
 def key_rates(folder: Path, *, clients: int = 16, seconds: float = 3.0) -> Protection:
-    """A key that comes too often is told when to come again, and another one does not notice."""
+    """Exceed a key's rate limit: the client gets a Retry-After, and other keys are unaffected."""
     seen = Protection("a key that asks without pause, beside one that does not")
     data = folder / "keys"
     greedy, modest = (_add_key(data, name) for name in ("greedy", "modest"))

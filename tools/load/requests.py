@@ -1,4 +1,4 @@
-"""What a client of the crowd does in one go: a few requests that belong together."""
+"""Visits of a load client: a few requests that belong together."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from typing import Any, Protocol
 import aiohttp
 
 OPTIONS = {"style": "woodcut", "size": 384}
-"""What every painting of the crowd is to be: all cost the painter the same."""
+"""Options of every painting in the load test: all cost the painter the same."""
 
 _PAGE = ("/", "/page/app.js", "/page/base.css")
 
 
-class Wishes(Protocol):
-    """What a visit needs to know of its plan."""
+class PlanParts(Protocol):
+    """The parts of a plan that a visit uses."""
 
     jobs: list[str]
     painted: list[str]
@@ -29,13 +29,13 @@ class Wishes(Protocol):
     photo: str
 
 
-class Book(Protocol):
-    """Where a visit writes what it has seen."""
+class Recorder(Protocol):
+    """Recorder for a visit's measurements."""
 
     accepted: list[str]
 
     def request(self, kind: str) -> AbstractContextManager[list[int]]:
-        """Time a request; its status is put into the list."""
+        """Time a request; the caller appends its status to the list."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,12 +43,12 @@ class Visitor:
     """One client."""
 
     session: aiohttp.ClientSession
-    plan: Wishes
-    notes: Book
+    plan: PlanParts
+    notes: Recorder
     chance: random.Random
 
     async def ask(self, kind: str, method: str, path: str, **options: Any) -> tuple[int, Mapping[str, str], bytes]:
-        """One request, to the last byte of its answer."""
+        """Send one request, and read its response to the end."""
         with self.notes.request(kind) as status:
             async with self.session.request(method, path, allow_redirects=False, **options) as answer:
                 body = await answer.read()
@@ -103,7 +103,7 @@ async def _accepted(visitor: Visitor, kind: str, **body: Any) -> None:
 
 
 def _form(fields: Mapping[str, str], file_field: str, visitor: Visitor) -> aiohttp.FormData:
-    """A form with a photo that nobody has sent before: a comment of eight bytes is new each time."""
+    """Return a form with a unique photo: a comment of eight bytes differs each time."""
     photo = _photo(visitor.plan.photo)
     new = photo[:2] + b"\xff\xfe\x00\x0a" + visitor.chance.randbytes(8) + photo[2:]
     form = aiohttp.FormData(fields)
@@ -126,4 +126,4 @@ VISITS: dict[str, Callable[[Visitor], Awaitable[None]]] = {
     "create": _create,
     "create with file": _create_with_file,
 }
-"""By the names that a mix has."""
+"""Visits by their names in a mix."""

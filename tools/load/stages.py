@@ -1,4 +1,4 @@
-"""The stages of a run, from the baseline alone to every client while the painter uses all cores."""
+"""Stages of a load run, from the baseline alone to all clients while the painter uses all cores."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ MIX = {
     "create": 5.0,
     "create with file": 5.0,
 }
-"""Visits in a hundred: mostly people who watch a painting."""
+"""Weights of the visits, summing to 100: most clients watch a painting."""
 
 _NO_LIMIT = {"queue_limit": "1000000"}
 _LEAVE_SECONDS = 1.0
-"""After so long the server has closed the connections that clients have closed."""
+"""Time by which the server has closed connections that the clients closed."""
 _SPARE_FILES = 16
-"""Open files more than before that are no leak: each thread of the server may keep one."""
+"""Additional open files that do not count as a leak: each server thread may keep one."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What one crowd has seen.
+    """Results of one stage.
 
     Attributes:
-        name: What was asked of whom.
-        clients: How many at a time.
-        report: What came of it.
-        usage: What the server held afterward; None of the baseline.
-        cores: How many cores the server has used meanwhile, without the painter.
-        painted: Jobs painted a minute meanwhile; None where the painter was not at work.
+        name: Description.
+        clients: Number of concurrent clients.
+        report: The clients' report.
+        usage: Resource usage of the server afterward; None for the baseline.
+        cores: Average cores used by the server meanwhile, without the painter.
+        painted: Jobs painted per minute meanwhile; None where the painter was paused.
     """
 
     name: str
@@ -55,21 +55,21 @@ class Stage:
 
     @property
     def rate(self) -> float:
-        """Requests a second."""
+        """Requests per second."""
         return sum(map(len, self.report.took.values())) / self.report.seconds
 
 
 @dataclass
 class Run:
-    """Everything that was seen.
+    """Results of a run.
 
     Attributes:
-        stages: In their order.
-        undisturbed: Jobs painted a minute while nobody asks for anything.
-        before: What the server held before the first client.
-        after: What it held when the last one had left.
-        accepted: Jobs that it said it would paint.
-        lost: Those that were neither painted nor stopped nor failed with a reason.
+        stages: In order.
+        undisturbed: Jobs painted per minute without client load.
+        before: Resource usage of the server before the first client.
+        after: Resource usage after the last client has left.
+        accepted: Jobs that the server accepted.
+        lost: Accepted jobs that were neither painted nor canceled nor failed with a reason.
     """
 
     stages: list[Stage] = field(default_factory=list)
@@ -80,7 +80,7 @@ class Run:
     lost: list[str] = field(default_factory=list)
 
     def broken(self) -> Iterator[str]:
-        """Every promise that was not kept."""
+        """Yield every violated guarantee."""
         for stage in self.stages:
             bad = {name: count for name, count in stage.report.answers.items() if not name.startswith(("2", "3"))}
             if bad:
@@ -97,11 +97,11 @@ def run(folder: Path, photo: Path, *, clients: Sequence[int], seconds: float, ba
     """Run every stage.
 
     Args:
-        folder: To keep everything in.
-        photo: What is sent.
-        clients: How many at a time, stage by stage.
-        seconds: Of each stage.
-        backlog: Jobs that wait before the painter is let to work, so that it always has some.
+        folder: Working folder.
+        photo: The photo to send.
+        clients: Number of concurrent clients, stage by stage.
+        seconds: Duration of each stage.
+        backlog: Jobs queued before the painter is released, so that it always has work.
     """
     result = Run()
     with baseline() as address:
@@ -116,7 +116,7 @@ def run(folder: Path, photo: Path, *, clients: Sequence[int], seconds: float, ba
         plan = _plan(server, photo, painted, seconds)
         run_clients(
             plan.model_copy(update={"clients": max(clients), "seconds": 1.0})
-        )  # every thread and cache is there now
+        )  # all threads and caches exist now
         result.before = server.usage()
         for count in clients:
             _stage(result, server, plan, "polls", count, {"poll": 1})
@@ -139,7 +139,7 @@ def run(folder: Path, photo: Path, *, clients: Sequence[int], seconds: float, ba
 
 
 def draw_photo(path: Path) -> Path:
-    """Make a photo of some 200 KB."""
+    """Create a photo of about 200 KB."""
     slope = Image.linear_gradient("L").resize((1280, 960))
     grain = Image.effect_noise((1280, 960), 30)
     Image.merge("RGB", (slope, grain, slope.rotate(180))).save(path, quality=70)
@@ -147,7 +147,7 @@ def draw_photo(path: Path) -> Path:
 
 
 def _paint_some(data: Path, photo: Path) -> list[str]:
-    """Have a few jobs painted, to be looked at; gives their ids."""
+    """Have a few jobs painted for the clients to view; return their ids."""
     with serving(data) as server:
         files = {"content": ("photo.jpg", photo.read_bytes())}
         fields = {name: str(value) for name, value in OPTIONS.items()}
@@ -192,7 +192,7 @@ def _stage(
 
 
 def _undisturbed(server: Server, seconds: float) -> float:
-    """Jobs painted a minute by a painter that has begun, while nobody asks for anything."""
+    """Return the jobs painted per minute by a warm painter without client load."""
     seen = _painted(server)
     wait_for(lambda: _painted(server) > seen, "the first painting of the backlog")
     painted, began = _painted(server), time.monotonic()
@@ -201,12 +201,12 @@ def _undisturbed(server: Server, seconds: float) -> float:
 
 
 def _painted(server: Server) -> int:
-    """How many jobs the painter says that it has painted; to ask its log costs the server nothing."""
+    """Return the number of jobs painted, counted in the painter's log, which costs the server nothing."""
     return server.log.read_text().count(": succeeded\n")
 
 
 def _stop_all(server: Server) -> None:
-    """Cancel what waits, and wait for what is being painted."""
+    """Cancel queued jobs, and wait for the one in progress."""
 
     def none_is_left() -> bool:
         for status in ("queued", "running"):
@@ -221,7 +221,7 @@ def _stop_all(server: Server) -> None:
 
 
 def _is_accounted_for(server: Server, job_id: str) -> bool:
-    """Whether a job has ended in a way that tells its caller what became of it."""
+    """Return whether a job has ended in a state that tells its caller what happened."""
     answer = server.api.get(f"/v1/stylizations/{job_id}")
     if not answer.is_success:
         return False

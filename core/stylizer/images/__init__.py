@@ -1,13 +1,11 @@
-"""Bytes to picture and back.
+"""Image decoding, validation and encoding.
 
-What comes in may be anything: a photo straight from a phone, a scan made for print, a hostile file. What
-comes out is always upright 8-bit sRGB with its alpha beside it, or one `ImageError` that says what is
-wrong. Limits on size are checked on the header, before a pixel is decoded. Only the decoders named in
-`reading` ever see the data. Pillow's global registry is not used, and its global settings count as if they had their
-defaults (`pillow_settings`); everything here may be called from many threads.
+Input may be anything: a phone photo, a print scan, a hostile file. Output is always upright 8-bit sRGB with separate
+alpha, or one `ImageError` that says what is wrong. Size limits are checked on the header, before any pixel is decoded.
+Only the decoders named in `reading` see the data. Pillow's global registry is not used, and its global settings are
+treated as if they had their defaults (`pillow_settings`); everything here is thread-safe.
 
-NumPy and the decoders are loaded with the first name that needs them, since the service validates headers without
-either (`header`).
+NumPy and the decoders are imported lazily, since the service validates headers without either (`header`).
 """
 
 from __future__ import annotations
@@ -38,5 +36,5 @@ def __getattr__(name: str) -> object:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-    globals()[name] = value  # looked up once
+    globals()[name] = value  # cached for later lookups
     return value

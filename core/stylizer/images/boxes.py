@@ -1,4 +1,4 @@
-"""What HEIC and AVIF files say about their primary picture in boxes (ISO/IEC 14496-12 and 23008-12)."""
+"""Boxes of HEIC and AVIF files that describe the primary image (ISO/IEC 14496-12 and 23008-12)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST_BOXES = 20_000
 
 
 class Box(NamedTuple):
-    """A box: its type, where it starts, where its contents start and where it ends."""
+    """A box: type, start offset, start offset of its payload, end offset."""
 
     type: bytes
     start: int
@@ -28,10 +28,10 @@ class Properties:
     """Properties of the primary item.
 
     Attributes:
-        color: Its color space by nclx; None for sRGB.
+        color: Color space from nclx; None for sRGB.
         has_profile: Whether an ICC profile describes its colors.
         size: (width, height) as coded.
-        crop: (left, top, right, bottom), by clap; None where all of it is shown.
+        crop: (left, top, right, bottom), from clap; None for no crop.
     """
 
     color: Colorimetry | None = None
@@ -42,7 +42,7 @@ class Properties:
 
 @dataclass(slots=True)
 class _Meta:
-    """Contents of a meta box: of properties (from 1), type and where the contents are."""
+    """Contents of a meta box: the primary item, the property boxes (1-based), and which of them each item has."""
 
     box: Box
     primary: int = 0
@@ -52,7 +52,7 @@ class _Meta:
 
 
 def read_properties(data: bytes) -> Properties:
-    """Read the properties of the primary item; those that cannot be read are left out."""
+    """Read the properties of the primary item; unreadable ones are skipped."""
     found = Properties()
     with suppress(struct.error, IndexError, ValueError, ZeroDivisionError):
         meta = _read_meta(data)
@@ -66,7 +66,7 @@ def read_properties(data: bytes) -> Properties:
                     clap = body
                 elif box.type == b"colr" and body[:4] == b"nclx":
                     primaries, transfer, _, flags = struct.unpack_from(">HHHB", body, 4)
-                    del flags  # the range is that of YCbCr, which the decoder has dealt with
+                    del flags  # the range describes YCbCr, which the decoder has already converted
                     with suppress(ValueError):
                         found.color = Colorimetry.by_codes(primaries, transfer)
                 elif box.type == b"colr":
@@ -77,7 +77,7 @@ def read_properties(data: bytes) -> Properties:
 
 
 def _crop(size: tuple[int, int], numbers: tuple[int, ...]) -> tuple[int, int, int, int] | None:
-    """Return the clean aperture, or None where it is not one of whole pixels within the picture."""
+    """Return the clean aperture, or None unless it covers whole pixels within the image."""
     width, height, across, down = (Fraction(numbers[at], numbers[at + 1]) for at in range(0, 8, 2))
     left = across + Fraction(size[0] - 1, 2) - (width - 1) / 2
     top = down + Fraction(size[1] - 1, 2) - (height - 1) / 2
@@ -89,13 +89,13 @@ def _crop(size: tuple[int, int], numbers: tuple[int, ...]) -> tuple[int, int, in
 
 
 def with_alpha_size(data: bytes) -> bytes | None:
-    """Give auxiliary pictures of an AVIF that lack their size (ispe) that of the primary item.
+    """Add the primary item's size (ispe) to auxiliary images of an AVIF that lack one.
 
-    libavif insists on it, and files by early encoders lack it. The meta box is rewritten behind everything else,
-    so that the offsets into the file in it stay true.
+    libavif requires it, and files by early encoders omit it. The new meta box is appended to the file, so that the file
+    offsets in it stay valid.
 
     Returns:
-        The file with it; None where nothing is lacking, or nothing can be done.
+        The patched file; None where nothing is missing, or it cannot be patched.
     """
     with suppress(struct.error, IndexError):
         meta = _read_meta(data)
@@ -118,7 +118,7 @@ def with_alpha_size(data: bytes) -> bytes | None:
 
 
 def _grow(data: bytes, meta: Box, inner: Box, body: bytes) -> bytes:
-    """Return the meta box with other contents of the box `inner` somewhere within."""
+    """Return the meta box with the contents of the nested box `inner` replaced."""
     change = len(body) - (inner.end - inner.body)
     grown = bytearray(data[meta.start : meta.end])
     for box in _enclosing(data, meta, inner):
@@ -177,7 +177,7 @@ def _read_meta(data: bytes) -> _Meta | None:
 
 
 def _associations(body: bytes) -> dict[int, list[int]]:
-    """Return which properties each item has, from the contents of an ipma box."""
+    """Return each item's property indices from the contents of an ipma box."""
     is_wide, id_format = body[3] & 1, ">I" if body[0] else ">H"
     (count,) = struct.unpack_from(">I", body, 4)
     found: dict[int, list[int]] = {}
@@ -194,7 +194,7 @@ def _associations(body: bytes) -> dict[int, list[int]]:
 
 
 def _boxes(data: bytes, at: int, end: int) -> Iterator[Box]:
-    """Yield the boxes between two places."""
+    """Yield the boxes between two offsets."""
     for _ in range(_MOST_BOXES):
         if at + 8 > end:
             return

@@ -1,8 +1,8 @@
-"""From color spaces that are described by numbers rather than by an ICC profile to sRGB.
+"""Conversion to sRGB from color spaces described by numbers rather than by an ICC profile.
 
-Primaries and transfer characteristics are those of ITU-T H.273 (CICP), as in cICP of PNG and nclx of HEIF, or the
+Primaries and transfer characteristics are those of ITU-T H.273 (CICP), as in PNG's cICP and HEIF's nclx, or the
 chromaticities and the exponent of PNG's cHRM and gAMA. PQ and HLG (ITU-R BT.2100) are tone-mapped: 203 cd/m2, the
-reference white of ITU-R BT.2408, becomes white, and what is lighter is rolled off by the EETF of ITU-R BT.2390-10
+reference white of ITU-R BT.2408, maps to white, and highlights above it are rolled off by the EETF of ITU-R BT.2390-10
 (section 5.4.1), from the content's own peak.
 """
 
@@ -20,13 +20,13 @@ Floats = npt.NDArray[np.float32]
 Matrix = npt.NDArray[np.float64]
 Bytes = npt.NDArray[np.uint8]
 
-WHITE_NITS = 203.0  # reference white of HDR, BT.2408
+WHITE_NITS = 203.0  # HDR reference white, BT.2408
 HLG_PEAK_NITS = 1000.0  # nominal, BT.2100
 PQ_PEAK_NITS = 10_000.0
-PEAK_PERCENTILE = 99.9  # a few glints do not darken the whole picture
-PEAK_SAMPLES = 1_000_000  # pixels that the peak is taken from
+PEAK_PERCENTILE = 99.9  # so that a few specular highlights do not darken the whole image
+PEAK_SAMPLES = 1_000_000  # pixels sampled for the peak
 MOST_LIGHT = PQ_PEAK_NITS / WHITE_NITS
-BAND = 256  # rows that are converted at once
+BAND = 256  # rows converted at a time
 
 _D65 = (0.3127, 0.3290)
 _DCI = (0.314, 0.351)
@@ -46,7 +46,7 @@ _PRIMARIES: dict[int, tuple[tuple[float, float], ...]] = {
 }
 _UNSPECIFIED, _BT709 = 2, 1
 _SRGB, _PQ, _HLG = 13, 16, 18
-_CAMERA_CURVES = (1, 6, 14, 15)  # BT.709, BT.601 and BT.2020 of 10 and 12 bits: one curve
+_CAMERA_CURVES = (1, 6, 14, 15)  # BT.709, BT.601, and BT.2020 with 10 and 12 bits: the same curve
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 _HLG_LUMA = np.array([0.2627, 0.6780, 0.0593], np.float32)
 
@@ -67,19 +67,19 @@ _M1, _M2, _C1, _C2, _C3 = 2610 / 16384, 2523 / 32, 3424 / 4096, 2413 / 128, 2392
 
 
 def _pq(code: Matrix) -> Matrix:
-    """Return the multiple of `WHITE_NITS` that a PQ code stands for (SMPTE ST 2084)."""
+    """Return linear light as a multiple of `WHITE_NITS` for a PQ code (SMPTE ST 2084)."""
     root = code ** (1 / _M2)
     return PQ_PEAK_NITS / WHITE_NITS * (np.maximum(root - _C1, 0) / (_C2 - _C3 * root)) ** (1 / _M1)
 
 
 def _to_pq(light: Matrix) -> Matrix:
-    """Invert `_pq`."""
+    """Inverse of `_pq`."""
     power = (light * WHITE_NITS / PQ_PEAK_NITS) ** _M1
     return ((_C1 + _C2 * power) / (1 + _C3 * power)) ** _M2
 
 
 def _hlg(code: Matrix) -> Matrix:
-    """Return the light of the scene, 0-1, for an HLG code (BT.2100, table 5)."""
+    """Return scene light in [0, 1] for an HLG code (BT.2100, table 5)."""
     a, b, c = 0.17883277, 0.28466892, 0.55991073
     return np.where(code <= 0.5, code**2 / 3, (np.exp((code - c) / a) + b) / 12)
 
@@ -107,9 +107,9 @@ class Colorimetry:
 
     Attributes:
         to_light: From code values in [0, 1] to linear light; 1 is white.
-        matrix: (3, 3), from its linear RGB to that of sRGB.
-        range: "PQ" or "HLG" where values may be lighter than white, else "SDR".
-        is_full_range: Whether codes go from 0 to the largest, instead of 16 to 235 (of 8 bits).
+        matrix: (3, 3), from its linear RGB to linear sRGB.
+        range: "PQ" or "HLG" where values may exceed white, else "SDR".
+        is_full_range: Whether codes use the full range, rather than 16 to 235 (at 8 bits).
     """
 
     to_light: Callable[[Matrix], Matrix]
@@ -119,13 +119,13 @@ class Colorimetry:
 
     @classmethod
     def by_codes(cls, primaries: int, transfer: int, *, is_full_range: bool = True) -> Self | None:
-        """Return the color space of CICP code points; None for sRGB, and what is taken for it.
+        """Return the color space of CICP code points; None for sRGB and its equivalents.
 
-        BT.709 and BT.601 with their camera curve are taken for sRGB: encoders write them when they were told nothing,
-        and no viewer converts them.
+        BT.709 and BT.601 with their camera curve count as sRGB: encoders write them by default, and no viewer converts
+        them.
 
         Raises:
-            ValueError: Codes that are reserved, or of no use for pictures (logarithmic curves, XYZ).
+            ValueError: Reserved codes, or codes unsuitable for images (logarithmic curves, XYZ).
         """
         primaries = _BT709 if primaries == _UNSPECIFIED else primaries
         transfer = _SRGB if transfer == _UNSPECIFIED else transfer
@@ -142,10 +142,10 @@ class Colorimetry:
 
         Args:
             points: x and y of white, red, green and blue.
-            gamma: Exponent that was used in encoding, such as 0.45; None for the curve of sRGB.
+            gamma: Encoding exponent, such as 0.45; None for the sRGB curve.
 
         Raises:
-            ValueError: Numbers that describe no color space.
+            ValueError: The numbers describe no color space.
         """
         pairs = tuple((points[at], points[at + 1]) for at in range(0, 8, 2))
         if gamma is not None and not 0.05 <= gamma <= 10:
@@ -153,7 +153,7 @@ class Colorimetry:
         return cls(_srgb if gamma is None else _power(1 / gamma), _to_srgb_primaries(pairs))
 
     def to_srgb(self, image: Image.Image) -> Image.Image:
-        """Convert an RGB or gray picture of 8 bits."""
+        """Convert an 8-bit RGB or gray image."""
         codes = np.asarray(image.convert("RGB"))
         result = np.empty_like(codes)
         table = self._table()
@@ -174,22 +174,22 @@ class Colorimetry:
     def _light(self, codes: Bytes, table: Floats) -> Floats:
         """Return linear light for codes (..., 3); 1 is white."""
         light = table[codes]
-        if self.range == "HLG":  # the OOTF of BT.2100 for a display of the nominal peak
+        if self.range == "HLG":  # the OOTF of BT.2100 for a display with the nominal peak
             light *= (HLG_PEAK_NITS / WHITE_NITS) * ((light @ _HLG_LUMA) ** np.float32(0.2))[..., None]
         return light
 
     def _peak(self, codes: Bytes, table: Floats) -> float:
-        """Return the lightest value of any channel but for glints, as a multiple of white; 1 at least."""
+        """Return the peak channel value without outliers, as a multiple of white; at least 1."""
         step = max(1, round((codes.size / 3 / PEAK_SAMPLES) ** 0.5))
         most = self._light(codes[::step, ::step], table).max(-1)
         return max(1.0, float(np.percentile(most, PEAK_PERCENTILE)))
 
 
 class _ToneCurve:
-    """The EETF of BT.2390 for a display whose peak is white; colors keep the ratios of their channels.
+    """The EETF of BT.2390 for a display whose peak is white; it preserves the ratios between channels.
 
     Args:
-        peak: Of the content, as a multiple of white.
+        peak: Peak of the content as a multiple of white.
     """
 
     def __init__(self, peak: float):
@@ -223,7 +223,7 @@ def _to_xyz(points: Sequence[tuple[float, float]]) -> Matrix:
 
 
 def _to_srgb_primaries(points: Sequence[tuple[float, float]]) -> Matrix:
-    """Return the matrix from linear RGB to that of sRGB; other whites are adapted by the method of Bradford."""
+    """Return the matrix from linear RGB to linear sRGB, with Bradford chromatic adaptation for other white points."""
     to_xyz = _to_xyz(points)
     adapt = np.eye(3)
     if max(abs(a - b) for a, b in zip(points[0], _D65, strict=True)) > 1e-3:
@@ -243,7 +243,7 @@ def _index(light: Floats) -> npt.NDArray[np.uint16]:
 
 
 def _encoding() -> Bytes:
-    """The 8-bit sRGB code of each of 65,536 levels of linear light."""
+    """Return the 8-bit sRGB code for each of 65,536 levels of linear light."""
     light = np.arange(_LEVELS + 1) / _LEVELS
     code = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
     encoded: Bytes = np.rint(code * 255).astype(np.uint8)
@@ -256,7 +256,7 @@ _D50 = (0.3457, 0.3585)
 
 
 def lab_to_srgb(lab: Floats) -> Floats:
-    """Convert CIE L*a*b* (..., 3) of D50 to sRGB in [0, 1]."""
+    """Convert CIE L*a*b* (..., 3) with white point D50 to sRGB in [0, 1]."""
     f = np.empty_like(lab)
     f[..., 1] = (lab[..., 0] + 16) / 116
     f[..., 0] = f[..., 1] + lab[..., 1] / 500

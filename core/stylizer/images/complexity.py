@@ -1,8 +1,8 @@
-"""Of how many parts a file is made: more than pictures have is an attack, on time or on memory.
+"""Limits on the number of parts of a file: more than any real image has is a denial-of-service attack.
 
-Libraries go through a file part by part, and some keep or copy what they have with each. Millions of parts fit into a
-file of the size that is taken: with those, opening one takes minutes to hours, or gigabytes. They are counted here, in
-no more than a tenth of a second.
+Libraries walk a file part by part, and some keep or copy data for each. Millions of parts fit into a file of the
+accepted size: opening one would take minutes to hours, or gigabytes. Counting them here takes at most a tenth of a
+second.
 """
 
 from __future__ import annotations
@@ -15,31 +15,31 @@ from collections.abc import Callable, Iterator
 from stylizer.errors import CorruptImage
 from stylizer.images.limits import noun
 
-# What pictures have is far below: a JPEG of the largest size taken has 512 full segments, a photo of a phone in tiles
-# some hundred items, a scan a strip for each row.
+# Real images have far fewer: a JPEG of the largest accepted size has 512 full segments, a tiled phone photo some
+# hundred items, a scan one strip per row.
 _MOST_SEGMENTS = 1_000
-_MOST_EXIF = 100  # each is put behind a copy of those before
+_MOST_EXIF = 100  # each is appended to a copy of all before it
 _MOST_STRAY_BYTES = 2**16
 _MOST_SCANS = 100
 _MOST_CHUNKS = 1_000
 _MOST_CHUNKS_OF_PIXELS = 100_000
 _MOST_BLOCKS = 100_000
-_MOST_PROFILES = 10  # each may unpack to a megabyte, and there is but one in a picture
+_MOST_PROFILES = 10  # each may inflate to a megabyte, and a real image has only one
 _MOST_STRIPS = 250_000
 _MOST_ITEMS = 5_000
 
 
 class _TooMany(Exception):
-    """More parts than a picture has."""
+    """The file has more parts than a real image."""
 
 
 def check_complexity(data: bytes, name: str, field: str) -> None:
-    """Raise CorruptImage for a file of more parts than pictures have.
+    """Raise CorruptImage for a file with more parts than any real image has.
 
     Args:
         data: The file.
         name: Its format, such as "jpeg".
-        field: Which input it is, for the error.
+        field: The input it came in, for the error.
     """
     check = _CHECKS.get(name)
     if check is None:
@@ -49,7 +49,7 @@ def check_complexity(data: bytes, name: str, field: str) -> None:
     except _TooMany as error:
         raise CorruptImage(f"{noun(field)} is broken: it is made of {error}", field=field) from error
     except (struct.error, IndexError, OverflowError):
-        return  # cut short, or offsets beyond any file; its decoder will say so better
+        return  # truncated, or offsets out of bounds; the decoder reports that better
 
 
 def _check(count: int, most: int, what: str) -> None:
@@ -60,7 +60,7 @@ def _check(count: int, most: int, what: str) -> None:
 _END, _SCAN = 0xD9, 0xDA
 _ALONE = {0x00, 0x01, *range(0xD0, 0xD9)}  # markers without a length
 _TO_MARKER = re.compile(rb"[^\xff]*\xff+", re.DOTALL)
-# Within the data of a scan FF comes before 0, and before restarts.
+# In scan data, FF is followed by 0 or by a restart marker.
 _TO_NEXT_OF_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 
 
@@ -78,9 +78,9 @@ def _check_jpeg(data: bytes) -> None:
 
 
 def _markers(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """The markers of a JPEG up to its end, with the stray bytes before each and where its segment begins.
+    """Yield the markers of a JPEG up to EOI, with the stray bytes before each and its segment's offset.
 
-    Behind the end may come what is no part of the picture, such as a film of the moment.
+    Data after EOI is not part of the image, such as the video of a motion photo.
     """
     at, in_scans = 2, False
     while found := (_TO_NEXT_OF_SCAN if in_scans else _TO_MARKER).search(data, at):
@@ -109,7 +109,7 @@ def _check_png(data: bytes) -> None:
 
 
 def _check_gif(data: bytes) -> None:
-    """Count the blocks before the first picture, which is all that is read of the others."""
+    """Count the blocks before the first image; later ones are never read."""
     at = 13 + _palette(data[10])
     blocks = 0
     while data[at] == 0x21:
@@ -133,7 +133,7 @@ def _check_tiff(data: bytes) -> None:
 
 
 def _first_directory(data: bytes) -> Iterator[tuple[int, int]]:
-    """The tags with the counts of their values."""
+    """Yield the tags of the first directory with their value counts."""
     order = "<" if data.startswith(b"II") else ">"
     is_big = data[2:4] in (b"+\0", b"\0+")
     (at,) = struct.unpack_from(f"{order}Q" if is_big else f"{order}I", data, 8 if is_big else 4)

@@ -1,4 +1,4 @@
-"""Decoding: bytes to an upright 8-bit sRGB picture, or to a mask."""
+"""Decoding: bytes to an upright 8-bit sRGB image, or to a mask."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from stylizer.images.sources import ImageSource
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
-    """A decoded picture, upright, in sRGB.
+    """A decoded image, upright, in sRGB.
 
     Attributes:
-        rgb: (height, width, 3), 0-255, not multiplied by alpha.
-        alpha: (height, width), 0 transparent to 255 opaque; None where all of it is opaque.
-        format: What it came as: "jpeg", "png", "webp", "avif", "tiff", "gif", "heic", or "memory".
+        rgb: (height, width, 3), 0-255, not premultiplied by alpha.
+        alpha: (height, width), 0 transparent to 255 opaque; None if fully opaque.
+        format: Format of the source: "jpeg", "png", "webp", "avif", "tiff", "gif", "heic", or "memory".
     """
 
     rgb: npt.NDArray[np.uint8]
@@ -32,7 +32,7 @@ class Picture:
 
 
 class Decoder(Protocol):
-    """Decodes pictures. The package `stylizer.images` is one, in the calling process; see its functions."""
+    """Image decoder; see the functions of `stylizer.images`, which implements it in the calling process."""
 
     def decode(self, source: ImageSource, *, limits: Limits, field: str) -> Picture:  # noqa: D102
         ...
@@ -44,25 +44,25 @@ class Decoder(Protocol):
 
 @default_pillow_settings()
 def decode(source: ImageSource, *, limits: Limits = DEFAULT_LIMITS, field: str = "content") -> Picture:
-    """Read a picture whatever it comes as: turned upright, in sRGB, 8 bits a channel, alpha apart.
+    """Decode an image of any accepted format: upright, in sRGB, 8 bits per channel, with separate alpha.
 
-    Of an animation the first frame counts. Gray of 16 bits is scaled. Floating-point and 32-bit values have
-    no agreed white: floats within 0-1 run from black to white, all others from their darkest to their
-    brightest.
+    Of an animation, the first frame is decoded. 16-bit gray is scaled. Floating-point and 32-bit values have no
+    standard white: floats within 0-1 map to black to white, all others are stretched from their minimum to their
+    maximum.
 
     Args:
         source: JPEG, PNG, WebP, AVIF, TIFF, GIF or HEIC.
-        limits: What is allowed.
-        field: Which input this is, for the error message.
+        limits: Size limits.
+        field: The input it came in, for the error message.
 
     Raises:
-        ImageError: One kind for each thing that can be wrong with a picture.
+        ImageError: One subclass for each possible defect.
     """
     opened = open_header(source, limits, field)
     check_dimensions(opened.size, limits, field)
     with translated_errors(limits, field):
         unpacked, name = opened.unpack(), opened.format
-        del opened  # and with it what was unpacked: 50 megapixels are 200 MB in each form
+        del opened  # frees the unpacked pixels: 50 megapixels take 200 MB in each form
         # A HEIC header can promise another size than its data turns out to have.
         check_dimensions(unpacked.color.size, limits, field)
         image, alpha = to_srgb(unpacked.color, unpacked.profile, unpacked.colorimetry), unpacked.alpha
@@ -75,20 +75,20 @@ def decode(source: ImageSource, *, limits: Limits = DEFAULT_LIMITS, field: str =
 def decode_mask(
     source: ImageSource, *, shape: tuple[int, int], limits: Limits = DEFAULT_LIMITS, field: str = "mask"
 ) -> npt.NDArray[np.uint8]:
-    """Read a mask: how light every pixel is as stored (profiles are ignored), transparent counting as black.
+    """Decode a mask: the lightness of each pixel as stored (ignoring profiles); transparent pixels count as black.
 
     Args:
-        source: A picture, as for `decode`.
+        source: An image, as for `decode`.
         shape: (height, width) of the upright photo it belongs to.
-        limits: What is allowed; `shape` stands in for the shortest side and the aspect ratio.
-        field: Which input this is, for the error message.
+        limits: Size limits; `shape` replaces the minimum side and the aspect ratio.
+        field: The input it came in, for the error message.
 
     Returns:
         (height, width), 0 black to 255 white.
 
     Raises:
-        MaskMismatch: The mask has another shape than the photo.
-        ImageError: Anything else that can be wrong with a picture.
+        MaskMismatch: The mask's shape differs from the photo's.
+        ImageError: Any other defect of the image.
     """
     opened = open_header(source, limits, field)
     check_pixels(opened.size, limits, field)

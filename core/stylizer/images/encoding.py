@@ -1,4 +1,4 @@
-"""From pixels to a file."""
+"""Encoding: pixels to a file."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _LONGEST_SIDE: dict[Format, int] = {"jpeg": 65_500, "webp": 16_383, "avif": 65_5
 
 
 def encode(image: Image.Image, *, format: Format, quality: int = DEFAULT_FORMAT_QUALITY) -> bytes:  # noqa: A002 - what all call it
-    """Write a picture. Only pixels go in: no metadata, and no profile, which by convention means sRGB.
+    """Encode an image. Writes pixels only: no metadata, and no profile, which by convention means sRGB.
 
     Args:
-        image: In sRGB, with or without alpha. JPEG knows no transparency: there the picture is laid on white.
+        image: In sRGB, with or without alpha. JPEG has no alpha channel: there the image is composited onto white.
         format: One of `FORMATS`.
-        quality: 1-100 in JPEG, WebP and AVIF. PNG and TIFF lose nothing whatever it is.
+        quality: 1-100 for JPEG, WebP and AVIF; ignored for PNG and TIFF, which are lossless.
 
     Raises:
-        OptionError: An unknown format, a quality out of range, or a picture too long for the format.
+        OptionError: Unknown format, quality out of range, or dimensions too large for the format.
     """
     check_choice("format", format, FORMATS)
     check_quality(quality)
@@ -40,7 +40,7 @@ def encode(image: Image.Image, *, format: Format, quality: int = DEFAULT_FORMAT_
 
 
 def check_quality(quality: int) -> None:
-    """Raise an OptionError unless the encoder quality is within its range."""
+    """Raise OptionError unless the encoder quality is within its range."""
     low, high = FORMAT_QUALITY_RANGE
     if not isinstance(quality, int) or isinstance(quality, bool) or not low <= quality <= high:
         allowed = f"a whole number from {low} to {high}"
@@ -49,21 +49,21 @@ def check_quality(quality: int) -> None:
 
 
 def _encoder_settings(name: Format, quality: int) -> dict[str, Any]:
-    """Tell Pillow how: full color resolution where quality is asked for, and effort short of slow."""
+    """Return Pillow's save options: full chroma resolution from quality 90, and moderate compression effort."""
     subsampling = "4:4:4" if quality >= 90 else "4:2:0"
     settings: dict[Format, dict[str, Any]] = {
         "jpeg": {"quality": quality, "subsampling": subsampling, "optimize": True, "progressive": True},
         "png": {},
         "webp": {"quality": quality, "method": 4},
         "avif": {"quality": quality, "subsampling": subsampling, "speed": 6},
-        # LZW over differences of neighbors: every TIFF reader knows it.
+        # LZW with horizontal differencing: every TIFF reader supports it.
         "tiff": {"compression": "tiff_lzw", "tiffinfo": {TiffImagePlugin.PREDICTOR: 2}},
     }
     return settings[name]
 
 
 def _pixels_alone(image: Image.Image, *, keep_alpha: bool) -> Image.Image:
-    """Copy to RGB or RGBA with nothing attached: Pillow would write some of `info` into the file."""
+    """Return a copy as RGB or RGBA without attributes: Pillow would write some of `info` to the file."""
     if image.has_transparency_data:
         image = image.convert("RGBA")
         if not keep_alpha:

@@ -1,7 +1,7 @@
-"""JPEG files reduced to the segments that make up the picture, and given the end that they lack.
+"""Normalization of JPEG files: keep only the segments that make up the image, and complete a missing end.
 
-Pillow reads every segment before the first scan, and refuses the file for one that is short. libjpeg skips them (ITU-T
-T.81, annex B); so do we, and keep what is needed for decoding, color and orientation.
+Pillow reads every segment before the first scan, and rejects the file for a short one. libjpeg skips such segments
+(ITU-T T.81, annex B); so does this module, which keeps those needed for decoding, color and orientation.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _LOSSLESS = {0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF}  # or hierarchical
 _PROGRESSIVE = {0xC2, 0xCA}
 _TABLES = {0xC4, 0xCC, 0xDB, 0xDD}
-# Application segments that are kept, by how they begin, and their least length.
+# Application segments that are kept: prefix and minimum length.
 _KEPT = (
     (0xE0, b"JFIF\0", 12),
     (0xE1, b"Exif\0\0", 14),
@@ -28,7 +28,7 @@ _KEPT = (
     (0xE2, b"ICC_PROFILE\0", 15),
     (0xEE, b"Adobe", 12),
 )
-# What may stand in place of missing scan data: no marker but restarts, and nothing like what belongs there.
+# Replacement for missing scan data: no markers but restarts, and unlike any real data.
 _RESTARTS = b"".join(b"\xff" + bytes([0xD0 + n % 8]) + b"\x5a\xa5\x33" * 40 for n in range(16))
 _FILLINGS = tuple(
     b"".join(hashlib.sha256(bytes([seed, n])).digest() for n in range(16)).replace(b"\xff", b"\xfe") + behind
@@ -37,11 +37,11 @@ _FILLINGS = tuple(
 
 
 def reduce(data: bytes) -> bytes:
-    """Return a JPEG file without segments that do not make up the picture, and with an end.
+    """Return a JPEG file with only the image's segments, and with an EOI.
 
     Raises:
-        NotDecoded: Of 12 bits a sample, lossless or hierarchical.
-        ValueError: It ends before its picture does.
+        NotDecoded: 12 bits per sample, lossless or hierarchical.
+        ValueError: The file is truncated within the image.
     """
     parts, at = [b"\xff\xd8"], 2
     while 0 <= (at := data.find(b"\xff", at)) < len(data) - 1:  # stray bytes between segments are skipped
@@ -62,7 +62,7 @@ def reduce(data: bytes) -> bytes:
         if _is_needed(marker, data[at + 4 : end]):
             parts.append(data[at:end])
         at = end
-    return data  # no picture in it, which Pillow says better
+    return data  # no image in it, which Pillow reports better
 
 
 def _is_needed(marker: int, body: bytes) -> bool:
@@ -78,9 +78,9 @@ def _is_needed(marker: int, body: bytes) -> bool:
 
 
 def _with_end(data: bytes) -> bytes:
-    """Return the file with an EOI marker, if that is all it lacks.
+    """Return the file with EOI appended if only that is missing.
 
-    Decoders fill in what is missing. If nothing is, it makes no difference what stands behind the data.
+    Decoders make up missing data. If none is missing, the pixels do not depend on the bytes after the data.
     """
     data = data.rstrip(b"\xff")
     if not _has_all_scans(data):
@@ -101,8 +101,8 @@ def _pixels(data: bytes) -> bytes:
 def _has_all_scans(data: bytes) -> bool:
     """Return whether every component has its coefficients in full precision.
 
-    A sequential component comes in one scan; of a progressive one, there are scans for parts of the spectrum and for
-    single bits (T.81, G.1.1.1).
+    A sequential component comes in one scan; a progressive one has scans for spectral bands and for single bits (T.81,
+    G.1.1.1).
     """
     components: dict[int, set[int]] = {}
     at, is_progressive = 2, False

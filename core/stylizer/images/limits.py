@@ -1,4 +1,4 @@
-"""How large a picture may be, and saying so when it is not."""
+"""Size limits of images, and the errors for exceeding them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from stylizer.errors import ExtremeAspectRatio, ImageTooSmall, TooManyPixels
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a picture may be at most, and at least. Pixels are counted before anything is decoded.
+    """Limits on the size of an image, checked before anything is decoded.
 
     Attributes:
         max_bytes: Size of the encoded file.
@@ -35,17 +35,17 @@ _NOUNS = {
 
 
 def noun(field: str) -> str:
-    """Say which picture an error is about."""
+    """Return how an error refers to the image of a field."""
     return _NOUNS["style"] if field.startswith("style") else _NOUNS.get(field, "the picture")
 
 
 def dimensions(size: tuple[int, int]) -> str:
-    """Write (width, height) for a person."""
+    """Format (width, height) for a person."""
     return f"{size[0]:,} x {size[1]:,}"
 
 
 def check_dimensions(size: tuple[int, int], limits: Limits, field: str) -> None:
-    """Raise the fitting ImageError unless (width, height) is within every limit."""
+    """Raise the matching ImageError unless (width, height) is within every limit."""
     check_pixels(size, limits, field)
     short, long = sorted(size)
     if short < limits.min_side:
@@ -61,7 +61,7 @@ def check_dimensions(size: tuple[int, int], limits: Limits, field: str) -> None:
 
 
 def check_pixels(size: tuple[int, int], limits: Limits, field: str) -> None:
-    """Raise TooManyPixels unless (width, height) has few enough."""
+    """Raise TooManyPixels if (width, height) exceeds the limit."""
     width, height = size
     if width * height > limits.max_pixels:
         allowed = f"at most {limits.max_pixels / 1e6:g} megapixels"

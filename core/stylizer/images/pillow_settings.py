@@ -1,4 +1,4 @@
-"""Pillow's settings of the whole process, which a calling program may have changed."""
+"""Pillow's process-wide settings, which the calling program may have changed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from PIL import Image, ImageFile
 
-# Pillow's own defaults, as its modules have them before anybody changes them.
+# The defaults in Pillow's source, since the modules' current values may already be changed.
 _DEFAULT_MAX_PIXELS = 1024**3 // 4 // 3
 
 _lock = threading.Lock()
@@ -20,9 +20,9 @@ _callers: tuple[bool, int | None] = False, _DEFAULT_MAX_PIXELS
 def default_pillow_settings() -> Iterator[None]:
     """Decode as with Pillow's default settings, whatever LOAD_TRUNCATED_IMAGES and MAX_IMAGE_PIXELS are set to.
 
-    A program that tolerates cut-off files of its own would otherwise have us paint their gray rest, and one that allows
-    small pictures only would have us refuse what `Limits` allow. Where they differ from the defaults they are changed
-    as long as any thread decodes, and restored by the last one; Pillow has no way to set them for a single call.
+    A program that tolerates its own truncated files would otherwise make us paint their gray rest, and one with a lower
+    pixel limit would make us reject what `Limits` allow. Values that differ from the defaults are overridden as long as
+    any thread decodes, and restored by the last one; Pillow cannot set them per call.
     """
     global _users, _callers
     with _lock:

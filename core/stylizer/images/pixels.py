@@ -1,4 +1,4 @@
-"""From a header to upright 8-bit sRGB with alpha apart."""
+"""Conversion of a Pillow image to upright 8-bit sRGB with separate alpha."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# The mode in which Pillow keeps what a color profile calls its color space.
+# Pillow's mode for the color space signature of an ICC profile.
 _PROFILE_MODES = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK", "Lab": "LAB"}
 
 
 def orientation_of(image: Image.Image) -> object:
-    """Return EXIF's orientation; None where there is none that can be read."""
+    """Return the EXIF orientation; None if missing or unreadable."""
     with suppress(Exception):
         return Image.Image.getexif(image).get(ExifTags.Base.Orientation)
     return None
 
 
 def turned(image: Image.Image, orientation: object) -> Image.Image:
-    """Turn a picture the way the camera was held; a value that is no orientation turns nothing."""
+    """Rotate or mirror an image by its EXIF orientation; an invalid value changes nothing."""
     turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
     return image if turn is None else image.transpose(turn)
 
@@ -80,9 +80,9 @@ def to_srgb(image: Image.Image, profile: bytes | None, colorimetry: Colorimetry 
     """Convert mode L, RGB, CMYK or LAB to RGB in sRGB.
 
     Args:
-        image: What `split_alpha` gave.
-        profile: The embedded ICC profile. One that is broken or does not fit is passed over, as browsers do.
-        colorimetry: Color space for want of a profile; None for sRGB.
+        image: Color from `split_alpha`.
+        profile: The embedded ICC profile. A broken or mismatched one is ignored, as in browsers.
+        colorimetry: Fallback color space without a profile; None for sRGB.
     """
     if profile:
         with suppress(Exception):
@@ -95,7 +95,7 @@ def to_srgb(image: Image.Image, profile: bytes | None, colorimetry: Colorimetry 
 
 
 def _through_profile(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
-    """Convert from the color space of `profile` to sRGB; raises where picture and profile do not fit."""
+    """Convert from the color space of `profile` to sRGB; raise if image and profile do not match."""
     mode = _PROFILE_MODES[profile.profile.xcolor_space.strip()]
     if mode == "RGB" and image.mode == "L":  # gray photos with an RGB profile are common
         image = image.convert("RGB")
@@ -109,5 +109,5 @@ def _through_profile(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> I
         outputMode="RGB",
         flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
     )
-    assert converted is not None  # there is none only where a picture is converted in its place
+    assert converted is not None  # None is returned only for in-place conversion
     return converted

@@ -1,7 +1,7 @@
-"""PNG files reduced to what makes up their first picture, so that damaged metadata never costs the picture.
+"""Normalization of PNG files to their first image, so that damaged metadata never costs the image.
 
-Pillow refuses a whole file for one bad or large ancillary chunk. Here ancillary chunks are read one by one (PNG, third
-edition, W3C 2025, section 11.3), those with a wrong checksum or contents are skipped, and Pillow gets the others.
+Pillow rejects a whole file for one bad or large ancillary chunk. Here ancillary chunks are parsed one by one (PNG,
+third edition, W3C 2025, section 11.3), those with a wrong checksum or contents are skipped, and Pillow gets the rest.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from stylizer.images.colorimetry import Colorimetry
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_MAX_UNPACKED = 8 * 2**20  # of a profile or an EXIF block, bytes
+_MAX_UNPACKED = 8 * 2**20  # maximum inflated size in bytes of a profile or an EXIF block
 _MOST_NUMBERS = 100_000
 _GRAY, _RGB = 0, 2
 _XMP = b"XML:com.adobe.xmp"
@@ -25,17 +25,17 @@ _SRGB_GAMMA, _SRGB_CHROMATICITIES = 45455, (31270, 32900, 64000, 33000, 30000, 6
 
 @dataclass(slots=True)
 class Png:
-    """The first picture of a PNG file.
+    """The first image of a PNG file.
 
     Attributes:
-        data: A PNG file of nothing but this picture.
-        icc_profile: As embedded, and maybe unusable.
-        color: Color space where there is no usable profile; None for sRGB.
-        overrides_profile: Whether `color` comes before the profile (cICP).
-        metadata: What may tell the orientation, by Pillow's names.
+        data: A PNG file with this image only.
+        icc_profile: As embedded; may be invalid.
+        color: Color space if there is no usable profile; None for sRGB.
+        overrides_profile: Whether `color` takes precedence over the profile (cICP).
+        metadata: Possible sources of the orientation, by Pillow's names.
         transparent: Sample values of the one transparent color, gray (1) or RGB (3), of `depth` bits.
         depth: Bits per sample.
-        canvas: (width, height) of the whole and (x, y) of this picture on it; None where it is all.
+        canvas: (width, height) of the canvas and (x, y) of this image on it; None if it covers the canvas.
     """
 
     data: bytes = b""
@@ -49,7 +49,7 @@ class Png:
 
 
 def reduce(data: bytes) -> Png:
-    """Separate a PNG file into its first picture and what describes it. A broken header is left for Pillow to find."""
+    """Split a PNG file into its first image and the metadata. A broken header is left for Pillow to report."""
     png, ancillary = Png(), dict[bytes, bytes]()
     view, critical = memoryview(data), list[bytes | memoryview]([SIGNATURE])  # pixels are copied once, when joined
     header, frame = b"", _FirstFrame()
@@ -89,7 +89,7 @@ def reduce(data: bytes) -> Png:
 
 
 def chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Yield each chunk up to IEND: its name, where it starts and where it ends, which may be beyond the file."""
+    """Yield each chunk up to IEND: name, start and end offset, which may lie beyond the file."""
     at = len(SIGNATURE)
     while at + 8 <= len(data):
         length, name = struct.unpack_from(">I4s", data, at)
@@ -105,7 +105,7 @@ def chunk(name: bytes, body: bytes) -> bytes:
 
 
 class _FirstFrame:
-    """The first frame of an animation whose frames do not include the static picture that other readers show."""
+    """The first frame of an animation whose static image, shown by readers without APNG support, is not a frame."""
 
     def __init__(self) -> None:
         self.size = b""
@@ -116,7 +116,7 @@ class _FirstFrame:
         self._numbers: list[bytes] = []
 
     def add(self, name: bytes, body: bytes, is_behind_pixels: bool) -> None:
-        """Take an acTL, fcTL or fdAT chunk."""
+        """Process an acTL, fcTL or fdAT chunk."""
         if name == b"acTL":
             self._is_animated |= not is_behind_pixels
             return
@@ -130,7 +130,7 @@ class _FirstFrame:
             self.pixels.append(chunk(b"IDAT", body[4:]))
 
     def placed(self, header: bytes) -> tuple[tuple[int, int], tuple[int, int]] | None:
-        """Return the size of the canvas and the frame's place on it; None without such a frame, or for a bad one."""
+        """Return the canvas size and the frame's position; None if there is no such frame, or it is invalid."""
         in_sequence = self._numbers[: len(self.pixels) + 1] == [
             number.to_bytes(4, "big") for number in range(min(len(self.pixels) + 1, _MOST_NUMBERS))
         ]
@@ -145,7 +145,7 @@ class _FirstFrame:
 def _collect(
     name: bytes, body: bytes, ancillary: dict[bytes, bytes], metadata: dict[str | tuple[int, int], bytes | str]
 ) -> None:
-    """Keep the first chunk of each name, and of texts those that may tell the orientation."""
+    """Keep the first chunk of each name, and those text chunks that may hold the orientation."""
     if name in (b"tRNS", b"iCCP", b"cICP", b"sRGB", b"gAMA", b"cHRM"):
         ancillary.setdefault(name, body)
     elif name == b"eXIf":
@@ -160,7 +160,7 @@ def _collect(
 
 
 def _inflate(data: bytes) -> bytes | None:
-    """Unpack a zlib stream; None where it is broken, cut short or larger than allowed."""
+    """Inflate a zlib stream; None if it is broken, truncated or larger than allowed."""
     stream = zlib.decompressobj()
     with suppress(zlib.error):
         unpacked = stream.decompress(data, _MAX_UNPACKED)
@@ -169,7 +169,7 @@ def _inflate(data: bytes) -> bytes | None:
 
 
 def _set_color(png: Png, ancillary: dict[bytes, bytes]) -> None:
-    """Find the color space, in the order of precedence of section 4.3: cICP, iCCP, sRGB, then gAMA and cHRM."""
+    """Set the color space by the precedence of section 4.3: cICP, iCCP, sRGB, then gAMA and cHRM."""
     cicp = ancillary.get(b"cICP", b"")
     if len(cicp) == 4 and cicp[2] == 0:
         with suppress(ValueError):
@@ -187,6 +187,6 @@ def _set_color(png: Png, ancillary: dict[bytes, bytes]) -> None:
     points = struct.unpack(">8I", numbers) if len(numbers) == 32 else _SRGB_CHROMATICITIES
     is_srgb = abs(gamma - _SRGB_GAMMA) <= 500 or gamma == 0
     if is_srgb and all(abs(a - b) <= 500 for a, b in zip(points, _SRGB_CHROMATICITIES, strict=True)):
-        return  # what software that knows no sRGB chunk writes for sRGB
+        return  # what software without support for the sRGB chunk writes for sRGB
     with suppress(ValueError):
         png.color = Colorimetry.by_chromaticities([value / 1e5 for value in points], gamma / 1e5 if gamma else None)

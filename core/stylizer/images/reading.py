@@ -1,4 +1,4 @@
-"""From a source to a picture that can be checked by its header and unpacked: one opener for each format."""
+"""One opener per format: from a source to an image whose header can be checked before it is unpacked."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from stylizer.images.sources import ImageSource, in_memory, read
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Unpacked:
-    """Pixels of a picture, upright.
+    """Unpacked pixels of an image, upright.
 
     Attributes:
-        color: Of mode L, RGB, CMYK or LAB.
-        alpha: Of mode L; None where all is opaque.
-        profile: The embedded ICC profile, which may be of no use.
-        colorimetry: Color space where there is no usable profile; None for sRGB.
+        color: Mode L, RGB, CMYK or LAB.
+        alpha: Mode L; None if fully opaque.
+        profile: The embedded ICC profile, which may be invalid.
+        colorimetry: Color space if there is no usable profile; None for sRGB.
     """
 
     color: Image.Image
@@ -46,19 +46,19 @@ class Unpacked:
     colorimetry: Colorimetry | None = None
 
     def upright(self, orientation: object) -> Unpacked:
-        """Turn by the value of EXIF's orientation."""
+        """Apply the EXIF orientation."""
         alpha = None if self.alpha is None else turned(self.alpha, orientation)
         return Unpacked(turned(self.color, orientation), alpha, self.profile, self.colorimetry)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Opened:
-    """A picture whose header has been read.
+    """An image whose header has been read.
 
     Attributes:
-        format: In lower case, such as "jpeg"; "memory" for one that was no file.
-        size: (width, height), before it is turned upright.
-        unpack: Decodes it.
+        format: In lower case, such as "jpeg"; "memory" for an in-memory image.
+        size: (width, height) before orientation is applied.
+        unpack: Decodes the pixels.
     """
 
     format: str
@@ -67,16 +67,16 @@ class Opened:
 
 
 def open_header(source: ImageSource, limits: Limits, field: str) -> Opened:
-    """Read the header, decode nothing. A picture in memory is taken as it is.
+    """Read the header without decoding pixels. An in-memory image is returned as is.
 
     Raises:
-        OptionError: The source is nothing that could be a picture.
-        ImageError: It cannot be read, is of no accepted format, or is broken.
+        OptionError: The source is not of a supported type.
+        ImageError: The source cannot be read, has an unsupported format, or is broken.
     """
     image = in_memory(source, field)
     if image is not None:
         return Opened((image.format or "memory").lower(), image.size, lambda: _unpack(image))
-    data = read(source, limits, field)  # type: ignore[arg-type]  # in_memory has told pixels apart
+    data = read(source, limits, field)  # type: ignore[arg-type]  # in_memory has handled pixels
     with translated_errors(limits, field):
         name = identify(data)
         check_complexity(data, name, field)
@@ -86,7 +86,7 @@ def open_header(source: ImageSource, limits: Limits, field: str) -> Opened:
 
 
 def _check_promised_sizes(data: bytes, limits: Limits, field: str) -> None:
-    """Check every "ispe" box; the libraries would call a huge one broken, and not say why."""
+    """Check every "ispe" box; the libraries report a huge one only as broken, without the reason."""
     at = data.find(_ISPE)
     while at >= 0:
         width_and_height = data[at + len(_ISPE) : at + len(_ISPE) + 8]
@@ -97,7 +97,7 @@ def _check_promised_sizes(data: bytes, limits: Limits, field: str) -> None:
 
 @contextmanager
 def translated_errors(limits: Limits, field: str) -> Iterator[None]:
-    """Turn whatever a decoder raises, and between them they raise nearly everything, into an ImageError."""
+    """Translate any decoder exception, of whatever type, into an ImageError."""
     try:
         yield
     except ImageError:
@@ -108,7 +108,7 @@ def translated_errors(limits: Limits, field: str) -> Iterator[None]:
         detail = f"{noun(field)} is HEIC, which this machine has no library for"
         raise _unsupported(detail, field, tuple(name for name in _OPENERS if name != "heic")) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        # What a decoder finds by itself: a WebP beyond its own ceiling, a frame larger than its screen.
+        # Limits the decoder enforces itself: WebP's own maximum, a frame larger than its canvas.
         allowed = f"at most {limits.max_pixels / 1e6:g} megapixels"
         detail = f"{noun(field)} would unpack to far too many pixels; allowed are {allowed}"
         raise TooManyPixels(detail, field=field, allowed=allowed) from error
@@ -125,9 +125,9 @@ def _unsupported(detail: str, field: str, formats: tuple[str, ...]) -> Unsupport
 
 
 def _unpack(image: Image.Image) -> Unpacked:
-    """Decode what needs no care for its format."""
+    """Decode an image that needs no format-specific handling."""
     image.load()
-    # Only now that it is loaded: TIFF turns itself in load(), and takes its tag back.
+    # Read only after loading: Pillow's TIFF plugin applies and removes the orientation in load().
     orientation = orientation_of(image)
     profile = image.info.get("icc_profile")
     color, alpha = split_alpha(image)
@@ -152,7 +152,7 @@ def _open_png(data: bytes) -> Opened:
     def unpack() -> Unpacked:
         image.load()
         image.info |= parts.metadata
-        # Not the method of a PNG, which knows of no metadata but what it has read itself.
+        # Not PngImageFile's method, which sees only the metadata that it has parsed itself.
         orientation = orientation_of(image)
         color, alpha = split_alpha(image)
         if parts.transparent is not None:
@@ -166,9 +166,9 @@ def _open_png(data: bytes) -> Opened:
 
 
 def _alpha_of_color(image: Image.Image, parts: png.Png) -> Image.Image:
-    """Return 0 where the picture has its one transparent color, and 255 elsewhere."""
+    """Return alpha of 0 where the image has its one transparent color, and 255 elsewhere."""
     wanted = parts.transparent or ()
-    if len(wanted) == 3 and parts.depth == 16:  # Pillow keeps the high bytes only; so it has to read the low ones too
+    if len(wanted) == 3 and parts.depth == 16:  # Pillow keeps only the high bytes, so the low ones are read as well
         low_bytes = PngImagePlugin.PngImageFile(io.BytesIO(parts.data))
         low_bytes.tile = [
             tile._replace(args=("RGB;16L", *tile.args[1:]) if isinstance(tile.args, tuple) else "RGB;16L")
@@ -189,7 +189,7 @@ def _alpha_of_color(image: Image.Image, parts: png.Png) -> Image.Image:
 def _placed(
     color: Image.Image, alpha: Image.Image | None, size: tuple[int, int], at: tuple[int, int]
 ) -> tuple[Image.Image, Image.Image]:
-    """Lay a frame on an empty canvas."""
+    """Paste a frame onto a transparent canvas."""
     whole, mask = Image.new(color.mode, size), Image.new("L", size)
     whole.paste(color, at)
     mask.paste(Image.new("L", color.size, 255) if alpha is None else alpha, at)
@@ -213,7 +213,7 @@ def _open_gif(data: bytes) -> Opened:
 
 def _open_avif(data: bytes) -> Opened:
     if data[8:12] != b"avis":
-        data = data[:8] + b"avif" + data[12:]  # its library asks for the brand, which early encoders left out
+        data = data[:8] + b"avif" + data[12:]  # libavif requires the brand, which early encoders omitted
     try:
         image = AvifImagePlugin.AvifImageFile(io.BytesIO(data))
     except Exception:
@@ -221,7 +221,7 @@ def _open_avif(data: bytes) -> Opened:
         if mended is None:
             raise
         image = AvifImagePlugin.AvifImageFile(io.BytesIO(mended))
-    image.info.pop("xmp", None)  # only irot and imir turn a HEIF picture, which Pillow makes EXIF's orientation of
+    image.info.pop("xmp", None)  # only irot and imir rotate a HEIF image, and the plugin maps them to EXIF
     properties = boxes.read_properties(data)
     crop = properties.crop if properties.size == image.size else None
     size = image.size if crop is None else (crop[2] - crop[0], crop[3] - crop[1])
@@ -237,11 +237,11 @@ def _open_avif(data: bytes) -> Opened:
 
 
 class _NoHeic(Exception):
-    """The library that reads HEIC is not installed."""
+    """The library that decodes HEIC is not installed."""
 
 
 def _open_heic(data: bytes) -> Opened:
-    """HEIC needs a library of its own: loaded with the first such picture, and a machine may lack it."""
+    """Open a HEIC file; its library is optional, and imported with the first such image."""
     try:
         from pillow_heif import as_plugin
     except ImportError as error:
@@ -278,7 +278,7 @@ def _open_tiff(data: bytes) -> Opened:
     return Opened("tiff", image.size, lambda: _unpack(image))
 
 
-# A box of 20 bytes, version and flags 0; width and height follow.
+# A 20-byte box with version and flags 0; width and height follow.
 _ISPE = b"\0\0\0\x14ispe\0\0\0\0"
 _OPENERS: dict[str, Callable[[bytes], Opened]] = {
     "jpeg": _open_jpeg,

@@ -1,10 +1,10 @@
-"""Formats by their first bytes: those that are decoded, and names for the others."""
+"""Format detection by magic numbers: the formats that are decoded, and names for others."""
 
 from __future__ import annotations
 
 
 class NotDecoded(Exception):
-    """A whole picture, but of a kind that is not decoded; its text completes "the photo is"."""
+    """The format, or variant of a format, is not decoded; the message completes "the photo is"."""
 
 
 RAW_PHOTO = "a raw photo ({}), as a camera stores it before developing; export it as JPEG, TIFF or HEIC"
@@ -51,7 +51,7 @@ _OTHERS = (
     (b"\0MRM", RAW_PHOTO.format("MRW")),
 )
 _CANON_RAW = ((b"CR\x02", 8, "CR2"), (b"HEAPCCDR", 6, "CRW"))
-# Of HEIF in general, and of its profiles: what codes the pixels stands in the items.
+# Generic brands of HEIF and its profiles: the item types tell the codec.
 _GENERAL_BRANDS = {b"mif1", b"mif2", b"msf1", b"miaf", b"MiHB", b"MiHE", b"MiPr", b"MA1A", b"MA1B"}
 _BRANDS = (
     ("avif", {b"avif", b"avis"}),
@@ -72,7 +72,7 @@ def identify(data: bytes) -> str:
     """Return the format of a file in lower case, such as "jpeg".
 
     Raises:
-        NotDecoded: It is none of those that are decoded; its text names it as far as it is known.
+        NotDecoded: The format is not decoded; the message names it if known.
     """
     for mark, at, name in _CANON_RAW:
         if data.startswith(mark, at):
@@ -119,7 +119,7 @@ def _describe(data: bytes) -> str:
 
 
 def _is_tga(data: bytes) -> bool:
-    """Judge by the footer, or by a header without a contradiction: old files have no signature."""
+    """Detect TGA by its footer, or by a consistent header: old files have no signature."""
     if data[-18:] == b"TRUEVISION-XFILE.\0":
         return True
     if len(data) < 18 or data[2] not in _TGA_KINDS.get(data[1], ()) or data[16] not in _TGA_DEPTHS or data[17] & 0xC0:

@@ -1,4 +1,4 @@
-"""What may be given as a picture: files in memory, on disk or open, and pixels in memory."""
+"""Image sources: files in memory, on disk or open, and pixels in memory."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from stylizer.images.limits import Limits, noun
 
 Pixels = npt.NDArray[np.generic]
 ImageSource = bytes | str | os.PathLike[str] | BinaryIO | Image.Image | Pixels
-"""A picture as its encoded bytes, the path of its file, an open binary file, or one already in memory: a Pillow image
-or an array (H, W) or (H, W, C) of gray, gray and alpha, RGB or RGBA, uint8 or floats from 0 to 1."""
+"""An image as encoded bytes, a file path, an open binary file, or in memory: a Pillow image or an array (H, W) or (H,
+W, C) of gray, gray and alpha, RGB or RGBA, uint8 or floats from 0 to 1.
+"""
 
 _ALLOWED = "bytes, a path, an open binary file, a Pillow image, or an array (H, W[, C]) of uint8 or floats from 0 to 1"
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
 def in_memory(source: object, field: str) -> Image.Image | None:
-    """Return a picture that needs no decoding as a Pillow image; None for files.
+    """Return an in-memory source as a Pillow image; None for a file.
 
     Raises:
-        OptionError: Neither a picture nor a file, or an array of another shape, type or range.
+        OptionError: Neither an image nor a file, or an array of the wrong shape, type or range.
     """
     if isinstance(source, Image.Image):
         return source
@@ -40,7 +41,7 @@ def in_memory(source: object, field: str) -> Image.Image | None:
 def _from_array(source: Any, field: str) -> Image.Image:
     try:
         array = np.asarray(source)
-    except Exception as error:  # of any library: a tensor on another device, or one that gradients go through
+    except Exception as error:  # any library may raise: a tensor on another device, or one that requires grad
         raise _refused(f"a {type(source).__name__} that cannot be read as an array", field) from error
     if array.ndim == 2:
         array = array[..., None]
@@ -48,7 +49,7 @@ def _from_array(source: Any, field: str) -> Image.Image:
         raise _refused(f"an array of shape {tuple(source.shape)}", field)
     if array.dtype.kind == "f":
         low, high = float(array.min()), float(array.max())
-        if not (low >= 0 and high <= 1):  # nor where they are no numbers
+        if not (low >= 0 and high <= 1):  # also catches NaN
             raise _refused(f"an array of floats from {low:g} to {high:g}", field)
         array = np.rint(array.astype(np.float32) * 255).astype(np.uint8)
     elif array.dtype != np.uint8:
@@ -64,7 +65,7 @@ def _refused(what: str, field: str) -> OptionError:
 
 
 def read(source: bytes | str | os.PathLike[str] | BinaryIO, limits: Limits, field: str) -> bytes:
-    """The bytes of a picture, no more than allowed; raises an ImageError where there are none, or too many."""
+    """Return the bytes of an image within the limits; raise an ImageError if there are none, or too many."""
     if isinstance(source, bytes | bytearray | memoryview):
         data = bytes(source)
         size = f"{len(data):,} bytes"
@@ -80,7 +81,7 @@ def read(source: bytes | str | os.PathLike[str] | BinaryIO, limits: Limits, fiel
 
 
 def _read_file(source: str | os.PathLike[str] | BinaryIO, most: int, field: str) -> bytes:
-    """Read no more than `most` bytes, so that a file without end does not fill the memory."""
+    """Read at most `most` bytes, so that an endless file cannot exhaust memory."""
     try:
         if isinstance(source, str | os.PathLike):
             with open(source, "rb") as file:  # noqa: PTH123 - Path() would not take every PathLike

@@ -1,9 +1,8 @@
-"""TIFF files brought to what Pillow decodes right, and samples that it does not know decoded from their bytes.
+"""Normalization of TIFF files for Pillow, and unpacking of samples that Pillow does not support.
 
-The directory (TIFF 6.0, section 2; BigTIFF) is read here and rewritten behind the file, as that of a classic TIFF
-with the tags that matter. For samples of 16 bits and more, and layouts that Pillow lacks, the new directory describes
-the bytes of the samples as a gray picture, so that Pillow and libtiff unpack them; `tiff_samples` makes colors of
-those.
+The directory (TIFF 6.0, section 2; BigTIFF) is parsed here and appended to the file as a classic TIFF directory with
+the relevant tags. For samples of 16 bits and more, and for layouts that Pillow lacks, the new directory describes the
+samples' bytes as a gray image, so that Pillow and libtiff decompress them; `tiff_samples` converts those to color.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _KEPT = {
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _INTEGERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
 _MOST_TAGS, _MOST_DIRECTORIES = 4096, 20
-_UNPACKED_ALIKE = {1, 5, 8, 32773, 32946, 34925, 50000}  # compressions of bytes, whatever they mean
+_UNPACKED_ALIKE = {1, 5, 8, 32773, 32946, 34925, 50000}  # compressions that work on bytes, whatever they mean
 _COLOR_FILTER, _LINEAR_RAW = 32803, 34892
 _RAW_COMPRESSIONS = {32767, 32770, 34713, 65000, 65535}  # of Sony, Samsung, Nikon, Kodak, Pentax
 _RAW_NAMES = {"NIKON": "NEF", "SONY": "ARW", "PENTAX": "PEF", "SAMSUNG": "SRW", "CANON": "CR2", "HASSELBLAD": "3FR"}
@@ -41,7 +40,7 @@ _MOST_SAMPLES, _MOST_SAMPLES_OF_PILLOW = 16, 6
 
 @dataclass(slots=True)
 class Tag:
-    """One entry of a directory: TIFF type, number of values, and the values as bytes in the order of the file."""
+    """A directory entry: TIFF type, number of values, and the values as bytes in file order."""
 
     type: int
     count: int
@@ -50,12 +49,12 @@ class Tag:
 
 @dataclass(slots=True)
 class Tiff:
-    """The first picture of a TIFF file.
+    """The first image of a TIFF file.
 
     Attributes:
         data: The whole file.
         order: "<" or ">".
-        tags: Those of its directory that can be read.
+        tags: Readable tags of its directory.
     """
 
     data: bytes
@@ -63,7 +62,7 @@ class Tiff:
     tags: dict[int, Tag] = field(default_factory=dict)
 
     def numbers(self, tag: int) -> tuple[int, ...]:
-        """Return the values of a tag of whole numbers; none where it is missing or of another type."""
+        """Return the values of an integer tag; empty if it is missing or of another type."""
         found = self.tags.get(tag)
         code = _INTEGERS.get(found.type) if found else None
         return struct.unpack(f"{self.order}{found.count}{code}", found.data) if found and code else ()
@@ -79,26 +78,26 @@ class Tiff:
 
     @property
     def bits(self) -> int:
-        """Bits per sample; 0 where samples differ."""
+        """Bits per sample; 0 if they differ."""
         bits = set(self.numbers(BITS)) or {1}
         return bits.pop() if len(bits) == 1 else 0
 
     @property
     def color_samples(self) -> int:
-        """Samples that make up the color; 0 where that is not known."""
+        """Number of color samples; 0 if unknown."""
         return _COLOR_SAMPLES.get(self.number(PHOTOMETRIC, BLACK_IS_ZERO), 0)
 
     @property
     def alpha(self) -> int:
-        """The first extra sample: 0 for no alpha, 1 for alpha that colors are multiplied by, 2 for alpha."""
+        """Type of the first extra sample: 0 for no alpha, 1 for premultiplied, 2 for straight alpha."""
         return self.number(EXTRA_SAMPLES, 0) if self.samples > self.color_samples else 0
 
 
 def read(data: bytes) -> Tiff | None:
-    """Read the first directory; None where there is none.
+    """Read the first directory; None if there is none.
 
     Raises:
-        NotDecoded: It is a raw photo.
+        NotDecoded: A camera raw file.
     """
     order = "<" if data.startswith(b"II") else ">"
     is_big = data[2:4] in (b"+\0", b"\0+")
@@ -112,7 +111,7 @@ def read(data: bytes) -> Tiff | None:
 
 
 def _directory(data: bytes, order: str, is_big: bool, at: int) -> tuple[Tiff, int]:
-    """Read one directory; tags that cannot be read are left out. Return it with the place of the next."""
+    """Read one directory, skipping unreadable tags; return it with the offset of the next."""
     number, entry, inline = (f"{order}Q", f"{order}HHQ", 8) if is_big else (f"{order}H", f"{order}HHI", 4)
     offset = f"{order}Q" if is_big else f"{order}I"
     (count,) = struct.unpack_from(number, data, at)
@@ -131,7 +130,7 @@ def _directory(data: bytes, order: str, is_big: bool, at: int) -> tuple[Tiff, in
 
 
 def _check_raw(data: bytes, order: str, is_big: bool, at: int) -> None:
-    """Raise NotDecoded if any directory holds what a sensor saw: what stands first is a preview."""
+    """Raise NotDecoded if any directory holds sensor data: in a raw file, the first one is a preview."""
     seen: set[int] = set()
     waiting, make = [at], ""
     while waiting and len(seen) < _MOST_DIRECTORIES:
@@ -155,7 +154,7 @@ def _check_raw(data: bytes, order: str, is_big: bool, at: int) -> None:
 
 
 def for_pillow(tiff: Tiff) -> bytes:
-    """Return the file with its directory rewritten: classic, with color maps of 16 bits and SHORT orientation."""
+    """Return the file with its directory rewritten: classic, with 16-bit color maps and SHORT orientation."""
     tags = {number: tag for number, tag in tiff.tags.items() if number in _KEPT}
     for number, tag in tags.items():
         if tag.type in (16, 17, 18):
@@ -169,10 +168,10 @@ def for_pillow(tiff: Tiff) -> bytes:
 
 
 def is_unpacked_here(tiff: Tiff) -> bool:
-    """Return whether the samples are to be made of bytes by `tiff_samples`.
+    """Return whether `tiff_samples` has to unpack the samples from bytes.
 
     Raises:
-        NotDecoded: Neither here nor by Pillow.
+        NotDecoded: Supported neither here nor by Pillow.
     """
     photometric, bits, samples = tiff.number(PHOTOMETRIC, BLACK_IS_ZERO), tiff.bits, tiff.samples
     is_plain = tiff.number(SAMPLE_FORMAT, UNSIGNED) in (UNSIGNED, 4)
@@ -200,7 +199,7 @@ def is_unpacked_here(tiff: Tiff) -> bool:
 
 
 def describe(tiff: Tiff) -> str:
-    """Name the kind of samples, as it completes "the photo is"."""
+    """Describe the sample format, to complete "the photo is"."""
     photometric = tiff.number(PHOTOMETRIC, BLACK_IS_ZERO)
     names = {0: "gray", 1: "gray", 2: "RGB", 3: "palette", 5: "CMYK", 8: "Lab", 9: "Lab", **_MEANINGS}
     kind = {SIGNED: "signed ", FLOAT: "floating-point ", 5: "complex ", 6: "complex "}
@@ -211,9 +210,9 @@ def describe(tiff: Tiff) -> str:
 
 
 def byte_planes(tiff: Tiff) -> Iterator[tuple[bytes, int]]:
-    """Yield a TIFF of the sample's bytes as gray for each plane, and how many samples of a pixel are in it.
+    """Yield for each plane a TIFF with the samples' bytes as gray, and its number of samples per pixel.
 
-    Rows are as wide as whole tiles. Differences of the predictor are left in.
+    Rows are padded to whole tiles. Predictor differences are not undone.
     """
     samples = tiff.samples
     planes = samples if tiff.number(PLANAR, 1) == 2 else 1
@@ -246,7 +245,7 @@ def byte_planes(tiff: Tiff) -> Iterator[tuple[bytes, int]]:
 
 
 def row_pixels(tiff: Tiff) -> int:
-    """Pixels of a row, with those that fill up the last tile."""
+    """Return the pixels per row, including the padding of the last tile."""
     width, tile = tiff.number(WIDTH, 0), tiff.number(TILE_WIDTH, 0)
     if TILE_OFFSETS not in tiff.tags:
         return width
@@ -260,7 +259,7 @@ def _tag(order: str, kind: int, values: list[int]) -> Tag:
 
 
 def _with_directory(tiff: Tiff, tags: dict[int, Tag]) -> bytes:
-    """Return the file with a directory of these tags appended, and a header that points there."""
+    """Return the file with a directory of these tags appended, and a header that points to it."""
     order = tiff.order
     padding = bytes(-len(tiff.data) % 2)
     start = len(tiff.data) + len(padding)

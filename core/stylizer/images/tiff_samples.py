@@ -1,4 +1,4 @@
-"""From the bytes of a TIFF's samples to color and alpha of 8 bits."""
+"""Conversion of a TIFF's sample bytes to 8-bit color and alpha."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from stylizer.images.tiff import Tiff
 Samples = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 
-BAND = 256  # rows that are converted at once
+BAND = 256  # rows converted at a time
 _KINDS = {tags.UNSIGNED: "u", tags.SIGNED: "i", tags.FLOAT: "f", 4: "u"}
 
 
 def decode(tiff: Tiff) -> tuple[Image.Image, Image.Image | None]:
-    """Unpack the picture.
+    """Unpack the image.
 
     Returns:
-        Its color of mode L, RGB or CMYK, and its alpha of mode L, if it has any.
+        Color of mode L, RGB or CMYK, and alpha of mode L, if any.
     """
     planes = [_plane(tiff, data, together) for data, together in tags.byte_planes(tiff)]
     height, width = planes[0].shape[:2]
@@ -53,7 +53,7 @@ def decode(tiff: Tiff) -> tuple[Image.Image, Image.Image | None]:
 
 
 def _plane(tiff: Tiff, data: bytes, together: int) -> Samples:
-    """Return the samples (h, w, together) of one plane, in the order of bytes of this machine."""
+    """Return the samples (h, w, together) of one plane, in native byte order."""
     image = TiffImagePlugin.TiffImageFile(io.BytesIO(data))
     image.load()
     rows = np.array(image)
@@ -74,7 +74,7 @@ def _plane(tiff: Tiff, data: bytes, together: int) -> Samples:
 
 
 def _undo_float_predictor(rows: npt.NDArray[np.uint8], tile: int, together: int, size: int) -> npt.NDArray[np.uint8]:
-    """Undo predictor 3 (Adobe Photoshop TIFF Technical Note 3): bytes of a row by significance, then differences."""
+    """Undo predictor 3 (Adobe Photoshop TIFF Technical Note 3): each row's bytes by significance, then differenced."""
     height = len(rows)
     shaped = rows.reshape(height, -1, tile * size, together)
     sums = np.cumsum(shaped, axis=2, dtype=np.uint8)
@@ -84,10 +84,10 @@ def _undo_float_predictor(rows: npt.NDArray[np.uint8], tile: int, together: int,
 
 
 def _range_of(tiff: Tiff, parts: list[Samples], *, is_alpha: bool = False) -> Callable[[Samples], Floats]:
-    """Return what maps samples from black to white, or from transparent to opaque, onto [0, 1].
+    """Return the mapping of samples to [0, 1], from black to white or from transparent to opaque.
 
-    Unsigned samples of 8 and 16 bits, colors of 32 and alpha have a white: the largest value. Floats within 0-1 do by
-    convention; all others run from their least to their greatest.
+    Unsigned samples of 8 and 16 bits, 32-bit color (not gray) and alpha have a defined white: the maximum value. Floats
+    within 0-1 do by convention; all others are stretched from their minimum to their maximum.
     """
     kind = _KINDS[tiff.number(tags.SAMPLE_FORMAT, tags.UNSIGNED)]
     if kind != "f" and is_alpha:
@@ -102,12 +102,12 @@ def _range_of(tiff: Tiff, parts: list[Samples], *, is_alpha: bool = False) -> Ca
         elif is_alpha or tiff.color_samples > 1:
             black = min(0.0, black)
     span = (white - black) or 1.0
-    # Float32 holds whole numbers of 24 bits.
+    # Float32 represents integers of up to 24 bits exactly.
     is_exact = tiff.bits <= 16 or (kind == "f" and tiff.bits == 32)
 
     def to_unit(samples: Samples) -> Floats:
         exact: Samples = samples.astype(np.float32 if is_exact else np.float64)
-        exact = (exact - black) / span  # by floats of Python, which keep the type
+        exact = (exact - black) / span  # Python floats preserve the dtype
         unit: Floats = np.nan_to_num(exact.astype(np.float32), copy=False, nan=0, posinf=1, neginf=0).clip(0, 1)
         return unit
 
@@ -115,7 +115,7 @@ def _range_of(tiff: Tiff, parts: list[Samples], *, is_alpha: bool = False) -> Ca
 
 
 def _finite_bounds(samples: Samples) -> tuple[float, float]:
-    """Return the least and the greatest value; infinite ones and those that are no number do not count."""
+    """Return the minimum and the maximum of the finite values."""
     low, high = np.inf, -np.inf
     for top in range(0, len(samples), BAND):
         band = samples[top : top + BAND]

@@ -1,6 +1,7 @@
-"""What is told of each request: a line of log, and metrics in CloudWatch's embedded format.
+"""Access log: one log line per request, and metrics in CloudWatch's embedded metric format.
 
-Never logged: query strings, which hold signatures, headers and bodies. Nothing in here can spoil an answer.
+Query strings, which hold signatures, are never logged, nor are headers or bodies. A failure here never affects the
+response.
 """
 
 from __future__ import annotations
@@ -23,16 +24,16 @@ log = Logger(service=SERVICE)
 
 
 def log_as_json(handlers: Iterable[logging.Handler]) -> None:
-    """Have what the service and its libraries log look like our own lines, with the request they belong to."""
+    """Format the service's and its libraries' log records as JSON lines that carry the request they belong to."""
     for handler in handlers:
         handler.setFormatter(log.registered_formatter)
 
 
 class Observed:
-    """Watches an app, from the outside.
+    """ASGI middleware that logs each request and emits its metrics.
 
-    What only the app knows it leaves in the state of the scope: `problem`, the kind it answered with; `accepted`, the
-    method of a new job, and `job_id`; `waited`, the seconds that the caller asked to be kept waiting.
+    The app passes what only it knows in the scope's state: `problem`, the problem code of the response; `accepted`, the
+    method of a new job, and `job_id`; `waited`, the seconds spent waiting at the caller's request.
     """
 
     def __init__(self, app: ASGIApp):
@@ -59,7 +60,7 @@ class Observed:
 
 @contextmanager
 def _harmless() -> Iterator[None]:
-    """Lets no failure out: that a request cannot be told of is no reason not to answer it."""
+    """Suppress all exceptions: a request that cannot be logged must still be answered."""
     try:
         yield
     except Exception:
@@ -90,7 +91,7 @@ def _end(scope: Scope, status: int, seconds: float) -> None:
             "job_id": state.get("job_id"),
         },
     )
-    # A caller who asks to wait would make the service look slow.
+    # Exclude the wait the caller asked for, which would make the service look slow.
     own_seconds = seconds - state.get("waited", 0.0)
     _emit(
         {

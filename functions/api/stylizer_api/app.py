@@ -1,4 +1,4 @@
-"""Puts the API together. Knows no adapter: whoever composes it says what it runs on."""
+"""Application factory. It knows no adapter: the composition root passes in what the API runs on."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _JSON_BYTES = 256 * 1024
 _FORM_FILES = 4  # content, style, mask, content_mask
 _FORM_OVERHEAD = 2**20
 _FORM_PATHS = re.compile(r"/v1/stylizations|/v1/uploads/[^/]+/file")
-"""What takes a form: paintings, and files where they are sent to this service itself."""
+"""Paths that accept a multipart form: new stylizations, and uploads where files go through this service."""
 
 
 def create_app(
@@ -38,27 +38,27 @@ def create_app(
     middleware: Sequence[Middleware] = (),
     routers: Sequence[APIRouter] = (),
 ) -> FastAPI:
-    """Make the app.
+    """Create the FastAPI app.
 
     Args:
         service: The use cases on some set of adapters.
-        identify: Tells the owner that a request speaks for.
-        stopping: Whether the process is about to end; callers that wait are then answered at once.
-        worker_alive: Whether a painter runs beside the API, or None where that cannot be told.
-        seconds_left: How long a request may still take, where something would cut it off.
-        form_bytes: Most bytes of a multipart form; None has room for every file a form can carry.
-        needs_key: Whether the contract is to say that each call takes an API key.
-        middleware: What only this composition has each request pass, before its body is read.
-        routers: Calls that only this composition has.
+        identify: Return the owner that a request acts for.
+        stopping: Whether the process is shutting down; long-polling callers are then answered at once.
+        worker_alive: Whether a painter runs beside the API, or None where that is unknown.
+        seconds_left: Time left for a request before the platform cuts it off.
+        form_bytes: Maximum size of a multipart form; None allows for every file a form can carry.
+        needs_key: Whether the contract requires an API key for each call.
+        middleware: Additional middleware of this composition, run before the body is read.
+        routers: Additional routers of this composition.
     """
     form_bytes = form_bytes or _FORM_FILES * service.settings.max_bytes + _FORM_OVERHEAD
     app = FastAPI(
         title="Image Stylizer",
         version=__version__,
-        docs_url=None,  # pages.py has a page that needs nothing from elsewhere
+        docs_url=None,  # pages.py serves an API page that loads nothing from other hosts
         redoc_url=None,
         redirect_slashes=False,
-        generate_unique_id_function=lambda route: route.name,  # what clients that are made from the contract call it
+        generate_unique_id_function=lambda route: route.name,  # method names in clients generated from the contract
         middleware=[
             Middleware(RequestContext),
             Middleware(HeadAsGet),

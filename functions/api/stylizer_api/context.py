@@ -1,4 +1,4 @@
-"""What endpoints need besides the request, as dependencies."""
+"""FastAPI dependencies of the endpoints."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from stylizer_service.usecases import MAX_PAGE, Service
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What the composition gives the app.
+    """Application state that the composition root provides.
 
     Attributes:
         service: The use cases.
-        identify: Tells the owner that a request speaks for, without waiting for anything.
-        stopping: Whether the process is about to end, so that nobody is kept waiting.
-        worker_alive: Whether a painter is at work beside the API; None where nobody can tell.
-        seconds_left: How long a request may still take before something cuts it off; infinite where nothing does.
-        version: Of the project.
+        identify: Return the owner that a request acts for; must not block.
+        stopping: Whether the process is shutting down, so that long polls end at once.
+        worker_alive: Whether a painter runs beside the API; None where that is unknown.
+        seconds_left: Time left for a request before the platform cuts it off; infinite without a cutoff.
+        version: Project version.
     """
 
     service: Service
@@ -39,8 +39,8 @@ def _of(request: Request) -> Context:
     return cast(Context, request.app.state.context)
 
 
-# Coroutines, though they wait for nothing: FastAPI gives each plain function a turn on a thread, and those of all these
-# together cost a request as much as its work.
+# Coroutines, although they await nothing: FastAPI runs each plain function on a thread pool, and together these
+# dependencies would cost a request as much as its work.
 
 
 async def _context(request: Request) -> Context:
@@ -56,30 +56,30 @@ async def _service(request: Request) -> Service:
 
 
 def is_json(headers: Headers) -> bool:
-    """Whether the body says that it is JSON."""
+    """Return whether the Content-Type is JSON."""
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
 
 
 def is_form(headers: Headers) -> bool:
-    """Whether the body says that it is a multipart form."""
+    """Return whether the Content-Type is a multipart form."""
     return headers.get("content-type", "").lower().startswith("multipart/form-data")
 
 
 async def json_only(request: Request) -> None:
-    """A dependency that refuses bodies of any other type."""
+    """Dependency that rejects bodies of any type but JSON."""
     if not is_json(request.headers):
         raise unsupported(request, "application/json")
 
 
 def unsupported(request: Request, *allowed: str) -> ProblemError:
-    """The refusal of a body's media type."""
+    """Return the problem for an unsupported media type."""
     kind = request.headers.get("content-type") or "without a media type"
     return failure("unsupported-media-type", f"the body is {kind}", field="Content-Type", allowed=allowed)
 
 
 def missing_key() -> ProblemError:
-    """The refusal of a call without an API key. One with a wrong key is told the same."""
+    """Return the problem for a missing API key, which is also the one for an invalid key."""
     return failure(
         "missing-api-key", "this call needs an API key", field="X-Api-Key", allowed="a key that this service knows"
     )

@@ -1,4 +1,4 @@
-"""Makes the OpenAPI document say what this API really does: its own problems, and the body read by hand."""
+"""Complete the generated OpenAPI document with the API's own problems and with the body that is parsed by hand."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ On AWS a gateway stands before the service. It answers some requests itself, in 
 `too-large`, 403 `forbidden`, 504 `no-answer`.
 """
 _TAGS = [
-    {"name": "Stylizations", "description": "Paintings, from the wish to the file."},
+    {"name": "Stylizations", "description": "Create paintings, follow them, and download them."},
     {"name": "Styles", "description": "What to paint in: the catalog, and styles of your own."},
     {"name": "Uploads", "description": "Large files, and files used more than once."},
-    {"name": "Webhooks", "description": "Be told when a painting has ended, and check who says so."},
+    {"name": "Webhooks", "description": "Get notified when a stylization has ended, and verify the sender."},
     {"name": "Health", "description": "For load balancers."},
-    # A webhook shares no tag with a call: generators make one class of each tag, and take it for a call.
+    # Webhooks and calls share no tag: client generators make one class per tag, and would treat a webhook as a call.
     {"name": "Events", "description": "What this service sends to a webhook of yours."},
 ]
 _SERVERS = [
@@ -72,7 +72,7 @@ _WEBHOOKS = {
 
 
 def describe(app: FastAPI, *, needs_key: bool) -> None:
-    """Replace the contract that FastAPI makes with the finished one."""
+    """Replace the contract that FastAPI generates with the completed one."""
     app.openapi = lambda: _contract(app, needs_key)  # type: ignore[method-assign]
 
 
@@ -98,7 +98,7 @@ def _contract(app: FastAPI, needs_key: bool) -> dict[str, Any]:
                 "type": "apiKey",
                 "in": "header",
                 "name": "X-Api-Key",
-                "description": "Whoever runs the service gives it.",
+                "description": "Issued by the operator of the service.",
             }
             contract["components"]["securitySchemes"] = {"ApiKey": key}
         contract["webhooks"] = _WEBHOOKS
@@ -107,9 +107,9 @@ def _contract(app: FastAPI, needs_key: bool) -> dict[str, Any]:
 
 
 def _complete(call: dict[str, Any], *, needs_key: bool, is_keyed: bool) -> None:
-    """Say everything that a call can answer."""
+    """Add every response that a call can give."""
     operation, responses = call["operationId"], call["responses"]
-    responses.pop("422", None)  # FastAPI's own, of another shape
+    responses.pop("422", None)  # FastAPI's default has another shape
     for status, response in responses.items():
         if response["description"] == "Successful Response":
             response["description"] = "Success."
@@ -120,12 +120,12 @@ def _complete(call: dict[str, Any], *, needs_key: bool, is_keyed: bool) -> None:
     responses |= openapi_problems.responses(operation, openapi_problems.kinds_of(operation, access))
     call["security"] = [{"ApiKey": []}] if is_keyed else []
     for parameter in call.get("parameters", ()):
-        # What may be left out is not null when it is there: a header or a query has no way to write that.
+        # An optional header or query parameter is omitted, never null: neither has a way to write null.
         parameter["schema"] = _one_value(without_null(parameter["schema"]))
 
 
 def _one_value(schema: dict[str, Any]) -> dict[str, Any]:
-    """A header that may come several times (`Prefer`), as the one text that clients send."""
+    """Return the schema of a repeatable header (`Prefer`) as the single string that clients send."""
     if schema.get("type") != "array":
         return schema
     return {**{name: value for name, value in schema.items() if name != "items"}, **schema["items"]}
@@ -134,7 +134,7 @@ def _one_value(schema: dict[str, Any]) -> dict[str, Any]:
 def _add_schemas(schemas: dict[str, Any]) -> None:
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     event = Event.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
-    del event["$defs"]  # the stylization is described already
+    del event["$defs"]  # the contract already describes the stylization
     for name, schema in (("StylizationRequest", request_schema()), ("Event", event), ("Problem", problem)):
         schemas |= schema.pop("$defs", {})
         schemas[name] = schema

@@ -1,4 +1,4 @@
-"""Writes the contract of the service as it is deployed, where each call takes a key."""
+"""Export the contract of the deployed service, where each call takes an API key."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from stylizer_service.settings import Settings
 
 
 def deployed_contract() -> str:
-    """The OpenAPI document, as text. It is the same whatever the adapters are."""
+    """Return the OpenAPI document as text. It does not depend on the adapters."""
     with tempfile.TemporaryDirectory() as folder, closing(open_local(Settings(data_dir=Path(folder)))) as local:
-        app = create_app(local.service, identify=lambda request: "nobody", needs_key=True)  # noqa: ARG005
+        app = create_app(local.service, identify=lambda request: "anonymous", needs_key=True)  # noqa: ARG005
         return json.dumps(app.openapi(), indent=1, ensure_ascii=False) + "\n"
 
 

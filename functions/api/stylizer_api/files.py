@@ -1,4 +1,4 @@
-"""Sends a file of this machine, or says that the caller has it already."""
+"""Serve local files with ETags and conditional requests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fastapi.responses import FileResponse
 from starlette.staticfiles import NotModifiedResponse
 
 BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
-"""What the contract says of an answer that is a picture."""
+"""OpenAPI media type of a binary image response."""
 
 
 def send_file(
@@ -24,14 +24,14 @@ def send_file(
     media_type: str | None = None,
     filename: str | None = None,
 ) -> Response:
-    """The file with its ETag, or 304 where the caller names that.
+    """Return the file with its ETag, or 304 if it matches If-None-Match.
 
     Args:
-        request: What is answered.
+        request: The request to answer.
         path: The file.
-        headers: To send along, such as Cache-Control.
-        media_type: Guessed from the name unless given.
-        filename: What to call it when it is saved.
+        headers: Additional response headers, such as Cache-Control.
+        media_type: Guessed from the file name by default.
+        filename: Suggested file name for saving.
     """
     response = FileResponse(
         path,
@@ -46,14 +46,15 @@ def send_file(
 
 
 def content_tag(path: Path) -> str:
-    """An ETag that tells files of this program by what is in them.
+    """Return an ETag computed from the content of a program file.
 
-    Their times do not tell them apart once the program came as an archive, in which all have the same.
+    Modification times do not distinguish versions of the program: a program unpacked from an archive has the same time
+    on every file.
     """
     about = path.stat()
     return _content_tag(path, about.st_mtime_ns, about.st_size)
 
 
 @lru_cache(maxsize=256)
-def _content_tag(path: Path, mtime: int, size: int) -> str:  # noqa: ARG001 - a file that is changed is read again
+def _content_tag(path: Path, mtime: int, size: int) -> str:  # noqa: ARG001 - cache key: a changed file is read again
     return f'"{hashlib.sha256(path.read_bytes()).hexdigest()[:32]}"'

@@ -1,4 +1,4 @@
-"""Multipart forms, read strictly: known fields only, each once, each file bounded while it streams in."""
+"""Strict multipart forms: known fields only, each once, with each file's size bounded while it streams in."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from stylizer_service.ports import StorageFull, Unavailable
 from stylizer_service.problems import failure, invalid
 
 MAX_TEXT = 64 * 1024
-"""Most bytes of a field that is not a file."""
+"""Maximum size of a text field in bytes."""
 
 Form = dict[str, str | UploadFile]
 Check = Callable[[Mapping[str, str]], object]
 
 
 class _StrictParser(MultiPartParser):
-    """Starlette's parser, with our rules checked as soon as they can be: before the rest is even sent."""
+    """Starlette's parser with our rules checked as early as possible, before the rest of the body arrives."""
 
     def __init__(
         self,
@@ -69,18 +69,18 @@ class _StrictParser(MultiPartParser):
 async def read_form(
     request: Request, *, fields: Collection[str], max_bytes: int, before_file: Check | None = None
 ) -> AsyncIterator[Form]:
-    """Read the form of a request; its files live as long as the context.
+    """Parse a request's form; its files are open as long as the context.
 
-    A file field left empty in a browser's form (no name and no bytes) counts as not given.
+    An empty file field of a browser form (no name and no bytes) counts as omitted.
 
     Args:
         request: A request with a multipart body.
-        fields: The names that may occur.
-        max_bytes: Most bytes of one file.
-        before_file: Given the texts that came before a file, raises if the file is not to be taken in at all.
+        fields: Allowed field names.
+        max_bytes: Maximum size of one file.
+        before_file: Called with the text fields that precede a file; raises to reject the file before it is read.
 
     Raises:
-        ProblemError: The form is broken, or breaks a rule.
+        ProblemError: The form is malformed, or breaks a rule.
     """
     if not is_form(request.headers):
         raise unsupported(request, "multipart/form-data")

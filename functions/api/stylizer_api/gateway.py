@@ -1,7 +1,7 @@
-"""The app behind an API Gateway REST API: proxy events in, proxy answers out.
+"""Adapter from API Gateway REST API proxy events to the ASGI app.
 
-Who calls, which request it is and where the API is mounted is taken from the gateway's part of the event, which no
-caller can write.
+The caller's identity, the request id and the mount point come from the event's request context, which callers cannot
+forge.
 """
 
 from __future__ import annotations
@@ -26,24 +26,23 @@ from stylizer_api.context import missing_key
 from stylizer_api.middleware import RequestContext
 from stylizer_service.usecases import Service
 
-Event = dict[str, Any]  # as loose as JSON; this module is the only one that reads it
+Event = dict[str, Any]  # loosely typed, as JSON is; only this module reads it
 Handler = Callable[[Event, LambdaContext], dict[str, Any]]
 
 _TEXT = [*DEFAULT_TEXT_MIME_TYPES, "+json", "+xml"]
 _EXPOSED = ["Idempotency-Replayed", "Location", "Preference-Applied", "Retry-After", "X-Request-Id"]
 _TWO_YEARS = 2 * 365 * 24 * 60 * 60  # seconds
-_RESERVE_SECONDS = 2.0  # of the function's time, kept for the answer
+_RESERVE_SECONDS = 2.0  # reserved of the function's time for the response
 _PARAMETER = re.compile(r"\{(\w+)\+?\}")
 
 
 def make_handler(service: Service, *, form_bytes: int, allowed_origins: Sequence[str] = ()) -> Handler:
-    """Make the function that answers the gateway's events.
+    """Create the Lambda handler for the gateway's proxy events.
 
     Args:
         service: The use cases.
-        form_bytes: Most bytes of a multipart form; what the gateway and Lambda let through is less than 6 MB.
-        allowed_origins: Pages of these origins may read the answers, or of any origin with "*". What browsers ask
-            before they send (OPTIONS) is the gateway's to answer.
+        form_bytes: Maximum size of a multipart form; API Gateway and Lambda pass less than 6 MB.
+        allowed_origins: CORS origins, or "*" for any. The gateway itself answers preflight requests (OPTIONS).
     """
     app: ASGIApp = create_app(
         service, identify=_key_id, seconds_left=_seconds_left, form_bytes=form_bytes, needs_key=True
@@ -54,22 +53,22 @@ def make_handler(service: Service, *, form_bytes: int, allowed_origins: Sequence
 
 
 def prefix_and_path(event: Mapping[str, Any]) -> tuple[str, str]:
-    """Where callers see the API mounted, and the whole path they asked for.
+    """Return the prefix that callers see the API mounted under, and the full path of the request.
 
-    The prefix is a stage ("/prod") on the gateway's own host and a base path ("/art") on a custom domain. The first
-    is missing in the event's `path` and the second is not, so neither that nor the stage's name tells it; it is
-    what stands before the resource of the API that the request has come to.
+    The prefix is a stage ("/prod") on the gateway's own host and a base path ("/art") on a custom domain. The event's
+    `path` omits the stage but includes the base path, so neither it nor the stage name identifies the prefix; it is the
+    part of the full path before the matched API resource.
     """
     given = event["pathParameters"] or {}
     inside = unquote(_PARAMETER.sub(lambda parameter: given[parameter[1]], event["resource"]))
     whole = unquote(event["requestContext"]["path"])
-    # Without the slash at their ends, which the parameter of a catch-all resource ({proxy+}) lacks.
+    # Compare without trailing slashes, which the parameter of a catch-all resource ({proxy+}) lacks.
     stem, tail = whole.rstrip("/"), inside.rstrip("/")
     return (stem.removesuffix(tail) if stem.endswith(tail) else ""), whole
 
 
 class _Mounted:
-    """Tells the app what the event says of the request, and browsers that there is no way here but HTTPS."""
+    """ASGI wrapper that sets the root path and caller from the event, and adds HSTS to the response."""
 
     def __init__(self, app: ASGIApp):
         self._app = app
@@ -79,7 +78,7 @@ class _Mounted:
         scope["state"] = {"request_id": context["requestId"], "owner": context["identity"].get("apiKeyId")}
         scope["root_path"], scope["path"] = prefix_and_path(scope["aws.event"])
         if scope["path"] == scope["root_path"]:
-            # Without the slash, what the page asks for would be looked up beside the stage.
+            # Without the trailing slash, the page's relative URLs would resolve beside the stage.
             to_page = RequestContext(RedirectResponse(f"{scope['root_path']}/"))
             await to_page(scope, receive, _over_https(send))
             return

@@ -1,4 +1,4 @@
-"""The entry of the function on AWS: `stylizer_api.lambda_handler.handler`."""
+"""Lambda entry point: `stylizer_api.lambda_handler.handler`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if "AWS_LAMBDA_RUNTIME_API" in os.environ:
 
 @traced(SERVICE, patch_modules=("boto3",))
 def handler(event: Event, context: LambdaContext) -> dict[str, Any]:
-    """Answer one event of the gateway."""
+    """Handle one proxy event from the gateway."""
     return _handler()(event, context)
 
 
@@ -35,4 +35,4 @@ def _handler() -> Handler:
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _handler()  # while Lambda starts: no caller waits for it, and a setting that is missing is an error of the start
+    _handler()  # during Lambda's init phase: no caller waits, and a missing setting fails the start

@@ -1,6 +1,6 @@
-"""The prefix that an API is reached under, such as a gateway's stage: put on paths in answers, and taken off requests.
+"""The URL prefix that an API is mounted under, such as a gateway stage: added to links and removed from request paths.
 
-The use cases know paths such as "/v1/styles/ink" only; this is the one place that knows where the API is mounted.
+The use cases know only paths such as "/v1/styles/ink"; only this module knows where the API is mounted.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ R = TypeVar("R", bound=BaseModel)
 
 
 def inner_path(scope: Scope) -> str:
-    """The path of a request as the contract has it, without the prefix."""
+    """Return the request path as the contract has it, without the prefix."""
     path: str = scope["path"]
     return path.removeprefix(scope.get("root_path", ""))
 
 
 class RootPath:
-    """Where the API is mounted.
+    """Mount point of the API.
 
     Args:
         prefix: Such as "/prod"; empty at the root of the host.
@@ -33,11 +33,11 @@ class RootPath:
         self._prefix = prefix
 
     def link(self, url: str) -> str:
-        """A path as callers need it. An address of another host stays as it is."""
+        """Return a path with the prefix added. A URL on another host is returned unchanged."""
         return f"{self._prefix}{url}" if url.startswith("/") else url
 
     def resource(self, resource: R) -> R:
-        """A resource, or a page of them, whose links are as callers need them."""
+        """Return a resource, or a page of them, with the prefix added to all its links."""
         return resource.model_copy(update=self._links(resource)) if self._prefix else resource
 
     def _links(self, resource: BaseModel) -> dict[str, object]:

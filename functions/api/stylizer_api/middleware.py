@@ -1,4 +1,4 @@
-"""What holds for every request: an id, safe headers, a bounded body, and an answer even to a crash."""
+"""Middleware for every request: request id, security headers, body limit, and a response even to a crash."""
 
 from __future__ import annotations
 
@@ -24,24 +24,25 @@ _SANE_ID = re.compile(r"[A-Za-z0-9._:=/+-]{8,128}")
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    # For everything but the page, which has a policy of its own: nothing here is meant to run or be framed.
+    # For everything but the web page, which has a policy of its own: no other response may run scripts or be framed.
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cross-Origin-Opener-Policy": "same-origin",
-    # Other sites cannot draw in what is here behind a visitor's back; pages that may call the API use CORS, as ever.
+    # Other sites cannot embed responses without the visitor's knowledge; pages allowed to call the API use CORS as
+    # usual.
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
-"""What every answer says to browsers, unless it says otherwise itself."""
+"""Default headers of every response; a response may override them."""
 
 _UNKEPT = "no-store"
-"""Most answers are about what one caller has: those that may be kept say so."""
+"""Default Cache-Control: most responses are private to one caller, so cacheable ones opt in."""
 
 
 class RequestContext:
-    """Gives each request an id, each answer its headers, and turns a crash into a problem with one log entry.
+    """Assign each request an id, add default headers to responses, and turn an unhandled exception into a problem.
 
-    What the app runs behind may have put the id into the scope's state. Otherwise an `X-Request-Id` that comes in
-    is kept if it looks like one, so that a proxy's id reaches the log.
+    Each such exception is logged once. The server or gateway may have set the id in the scope's state. Otherwise a
+    well-formed incoming `X-Request-Id` is kept, so that a proxy's id reaches the log.
     """
 
     def __init__(self, app: ASGIApp):
@@ -63,13 +64,13 @@ class RequestContext:
                 started = True
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = request_id
-                # The headers of a 304 replace those the browser has kept with the page: leave them be.
+                # A 304's headers replace those the browser cached with the page: add none.
                 if message["status"] != HTTPStatus.NOT_MODIFIED:
                     for name, value in {**HEADERS, "Cache-Control": _UNKEPT}.items():
                         headers.setdefault(name, value)
             await send(message)
 
-        # Quoted, because a path can hold anything, such as the end of a line of log and the beginning of another.
+        # Quoted to prevent log injection: a path can contain anything, including line breaks.
         path = quote(scope["path"])
         try:
             await self._app(scope, receive, send_with_headers)
@@ -84,9 +85,9 @@ class RequestContext:
 
 
 class HeadAsGet:
-    """Answers HEAD as GET is answered, without the body (RFC 9110, 9.3.2), so that no call has to know of it.
+    """Answer HEAD like GET without the body (RFC 9110, 9.3.2), so that no endpoint has to handle it.
 
-    An API gateway lets through only the methods that it is told of, and HEAD is none of them.
+    Behind an API gateway this is unused: the gateway forwards only configured methods, and HEAD is not one of them.
     """
 
     def __init__(self, app: ASGIApp):
@@ -107,17 +108,17 @@ class HeadAsGet:
 
 
 class BodyLimit:
-    """Refuses a body that is too long: at once if it says so, and otherwise as soon as it is.
+    """Reject an oversized body: at once by its Content-Length, otherwise as soon as it exceeds the limit.
 
-    What the client still sends after the answer is thrown away by the server, so that even a client that
-    reads only when it has sent everything gets to see it.
+    The server discards what the client still sends after the response, so that a client that reads only after it has
+    sent everything receives it as well.
 
     Args:
         app: The next application.
-        json_bytes: Most bytes of an ordinary body.
-        form_bytes: Most bytes of a multipart form, all its files together.
-        form_paths: Those of the calls that take a form. Elsewhere a body is held in memory before anybody looks what it
-            says it is.
+        json_bytes: Maximum size of an ordinary body.
+        form_bytes: Maximum size of a multipart form, including all its files.
+        form_paths: Paths of the calls that accept a form. Bodies of all others are buffered in memory before their
+            media type is checked, so the lower limit applies.
     """
 
     def __init__(self, app: ASGIApp, json_bytes: int, form_bytes: int, form_paths: re.Pattern[str]):
@@ -152,5 +153,5 @@ class BodyLimit:
 
 
 def _too_large(limit: int) -> HTTPException:
-    # An HTTPException and not a ProblemError, because FastAPI lets only those through while it reads a body.
+    # An HTTPException, not a ProblemError: FastAPI passes only the former through while it reads a body.
     return HTTPException(413, f"at most {limit} bytes")

@@ -1,4 +1,4 @@
-"""Which problems each call can answer with, for the contract. Tests hold every answer that they see to it."""
+"""Problems that each call can return, for the contract. Tests check every response they receive against it."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from stylizer_service.problems import KINDS, problem
 MEDIA_TYPE = "application/problem+json"
 
 WITH_KEY: tuple[str, ...] = ("missing-api-key", "throttled")
-"""Of a call that takes a key."""
+"""Additional problems of calls that require an API key."""
 PUBLIC: tuple[str, ...] = ("throttled",)
-"""Of a call that takes none, though others do."""
+"""Additional problems of public calls in a deployment with API keys."""
 WITHOUT_KEYS: tuple[str, ...] = ("foreign-site",)
-"""Of any call where nobody has a key, and only this machine is served."""
+"""Additional problems of all calls in a local deployment without API keys."""
 
 RETRY_AFTER: dict[int, int] = {
     HTTPStatus.TOO_MANY_REQUESTS: 10,
     HTTPStatus.SERVICE_UNAVAILABLE: 10,
-    HTTPStatus.INSUFFICIENT_STORAGE: 60,  # the sweep makes room once a minute
+    HTTPStatus.INSUFFICIENT_STORAGE: 60,  # the retention sweep frees space once a minute
 }
-"""By status, after how many seconds it makes sense to ask again, unless the answer knows better."""
+"""Default Retry-After in seconds by status; a response may set a better one."""
 
 STILL_PAINTED: dict[str, int] = {
     "get_stylization_image": HTTPStatus.CONFLICT,
     "get_stylization_preview": HTTPStatus.NOT_FOUND,
 }
-"""By operation, the status that says when to ask again while the stylization has not ended."""
+"""By operation, the status that carries Retry-After while the stylization has not ended."""
 
 _ANY = ("internal", "unavailable")
 _BODY = ("malformed-json", "invalid-request", "unsupported-media-type", "too-large")
@@ -43,11 +43,11 @@ _PICTURE = (
     "image-too-small",
     "extreme-aspect-ratio",
 )
-_WISH = ("invalid-option", "unknown-style", "mask-mismatch", "idempotency-mismatch", "queue-full")
-_ROOM = ("too-many-uploads", "storage-full")
+_REQUEST = ("invalid-option", "unknown-style", "mask-mismatch", "idempotency-mismatch", "queue-full")
+_QUOTA = ("too-many-uploads", "storage-full")
 
 PROBLEMS: dict[str, tuple[str, ...]] = {
-    "create_stylization": (*_BODY, *_UPLOAD, *_PICTURE, *_WISH, *_ROOM),
+    "create_stylization": (*_BODY, *_UPLOAD, *_PICTURE, *_REQUEST, *_QUOTA),
     "list_stylizations": ("invalid-request",),
     "get_stylization": ("not-found",),
     "get_stylization_image": ("not-found", "conflict", "expired"),
@@ -59,12 +59,12 @@ PROBLEMS: dict[str, tuple[str, ...]] = {
     "get_style": ("not-found",),
     "get_style_image": ("not-found",),
     "delete_style": ("not-found", "conflict", "storage-full"),
-    "create_upload": (*_BODY, *_ROOM),
+    "create_upload": (*_BODY, *_QUOTA),
     "delete_upload": ("not-found", "storage-full"),
     "get_webhook_secret": ("not-found",),
     "get_health": (),
 }
-"""By operation, the kinds of `stylizer_service.problems` besides those that every call can have."""
+"""By operation, the codes of `stylizer_service.problems` besides those that every call can return."""
 
 _DETAILS: dict[str, tuple[str, str | None, str | list[str] | None]] = {
     "malformed-json": ("the body is not valid JSON: Expecting value: line 1 column 10 (char 9)", None, "JSON"),
@@ -139,17 +139,17 @@ _DETAILS: dict[str, tuple[str, str | None, str | list[str] | None]] = {
 
 
 def kinds_of(operation: str, access: Iterable[str]) -> list[str]:
-    """Every kind of problem that an operation can answer with, as far as it is known here.
+    """Return every known problem code that an operation can return.
 
     Args:
-        operation: Its id.
-        access: Those of the way in: `WITH_KEY`, `PUBLIC` or `WITHOUT_KEYS`.
+        operation: Operation id.
+        access: Codes of the access mode: `WITH_KEY`, `PUBLIC` or `WITHOUT_KEYS`.
     """
     return [*PROBLEMS.get(operation, ()), *access, *_ANY]
 
 
 def responses(operation: str, kinds: Iterable[str]) -> dict[str, Any]:
-    """The answers of an operation for some kinds of problems: one a status, with an example of each kind."""
+    """Return an operation's OpenAPI responses for problem codes: one per status, with an example of each code."""
     again = {*RETRY_AFTER, STILL_PAINTED.get(operation)}
     by_status = sorted(kinds, key=_status)
     return {

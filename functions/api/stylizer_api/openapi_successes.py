@@ -1,4 +1,4 @@
-"""What each call answers when all is well, for the contract: an example, and the headers that matter."""
+"""Successful responses of each call for the contract: an example, and the relevant headers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     "Cache-Control": ("How long the answer may be kept.", {"type": "string"}),
     "ETag": ("Names this content; give it as `If-None-Match`.", {"type": "string"}),
 }
-"""What they mean, and their schemas."""
+"""Response headers with their descriptions and schemas."""
 
 _JOB = ("Location", "Idempotency-Replayed", "Preference-Applied", "Cache-Control")
 
@@ -45,7 +45,7 @@ SHOWN: dict[tuple[str, str], tuple[str, ...]] = {
     ("get_style_image", "304"): ("ETag", "Cache-Control"),
     ("get_webhook_secret", "200"): ("Cache-Control",),
 }
-"""By operation and status, the headers besides X-Request-Id, which every answer has."""
+"""By operation and status, the headers besides X-Request-Id, which every response has."""
 
 _THEN = datetime(2026, 11, 22, 10, 15, 30, tzinfo=UTC)
 _JOB_ID = "stz_abcdefghijklmnopqrstuvwxyz"
@@ -147,11 +147,11 @@ EXAMPLES: dict[tuple[str, str], dict[str, BaseModel]] = {
     ("get_style", "200"): {"built in": _BUILT_IN, "your own": _OWN},
     ("create_upload", "201"): {"a form": _UPLOAD},
 }
-"""By operation and status, examples with their names."""
+"""By operation and status, named examples."""
 
 
 def complete(operation: str, status: str, response: dict[str, Any]) -> None:
-    """Add headers and examples to an answer of the contract."""
+    """Add headers and examples to a response of the contract."""
     names = ("X-Request-Id", *SHOWN.get((operation, status), ()))
     response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
     examples = EXAMPLES.get((operation, status))
@@ -161,5 +161,5 @@ def complete(operation: str, status: str, response: dict[str, Any]) -> None:
 
 
 def headers() -> dict[str, Any]:
-    """The headers, as components of the contract."""
+    """Return the headers as OpenAPI components."""
     return {name: {"description": text, "schema": schema} for name, (text, schema) in HEADERS.items()}

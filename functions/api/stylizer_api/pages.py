@@ -1,4 +1,4 @@
-"""The web page and the page of the API: plain files, no build, nothing from elsewhere."""
+"""The web page and the API reference page: static files, no build step, no external resources."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from stylizer_service.ports import Ports
 
 
 def add_pages(app: FastAPI, folder: Path, ports: Ports) -> None:
-    """Serve `GET /`, `GET /docs` and what they need.
+    """Serve `GET /`, `GET /docs` and their assets.
 
     Args:
-        app: What to add to.
-        folder: The files.
-        ports: Tell where else than here the page sends files to and gets them from.
+        app: The app to extend.
+        folder: The static files.
+        ports: Provide the other origins that the page uploads files to and downloads them from.
     """
 
     @app.get("/", include_in_schema=False)
@@ -48,7 +48,7 @@ class _Files(StaticFiles):
     def file_response(
         self,
         full_path: PathLike,
-        stat_result: os.stat_result,  # noqa: ARG002 - the base class has a use for it
+        stat_result: os.stat_result,  # noqa: ARG002 - used by the base class
         scope: Scope,
         status_code: int = 200,  # noqa: ARG002
     ) -> Response:
@@ -62,7 +62,7 @@ def _send(request: Request, path: Path, ports: Ports) -> Response:
 def _headers(path: Path, ports: Ports) -> Mapping[str, str]:
     return {
         "Content-Security-Policy": _policy(ports),
-        # Always asked for again, and answered 304 by the ETag: a new version is seen at once.
+        # Always revalidated, and answered 304 by ETag: users see a new version at once.
         "Cache-Control": "no-cache",
         "ETag": content_tag(path),
     }
@@ -84,7 +84,7 @@ def _policy(ports: Ports) -> str:
 
 
 def _file_origins(ports: Ports) -> list[str]:
-    """Other hosts that hold files. Only the adapter knows how it addresses them, and it tells by its links."""
+    """Return the other origins that store files, read from links of the adapter, which alone knows them."""
     expires_at = ports.clock.now() + timedelta(minutes=1)
     form = ports.blobs.upload_form("uploads/any/file", media_type="image/png", max_bytes=1, expires_at=expires_at)
     link = ports.blobs.url("jobs/any/result.jpg", expires_at=expires_at, filename="result.jpg")

@@ -9,9 +9,9 @@ _WAIT = re.compile(r"\s*wait\s*=\s*\"?(\d{1,9})\"?\s*(?:;.*)?", re.IGNORECASE)
 
 
 def wait_seconds(headers: Iterable[str]) -> int | None:
-    """How long the caller would wait, from the values of all `Prefer` headers: whole seconds, or None.
+    """Return the whole seconds of `wait` from the values of all `Prefer` headers, or None.
 
-    As the RFC asks, a preference that cannot be understood is no error, and of several the first counts.
+    Per RFC 7240 a malformed preference is ignored, and the first of several counts.
     """
     prefer_header = (preference for header in headers for preference in header.split(","))
     return next((int(match[1]) for match in map(_WAIT.fullmatch, prefer_header) if match), None)

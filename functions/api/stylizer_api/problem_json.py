@@ -1,4 +1,4 @@
-"""Every failure as `application/problem+json`: the service's own, the framework's, and validation's."""
+"""Every failure as `application/problem+json`: the service's, the framework's, and validation errors."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ log = logging.getLogger(__name__)
 
 
 class ProblemResponse(Response):
-    """The answer that tells of a problem."""
+    """Response that carries a problem."""
 
     media_type = MEDIA_TYPE
 
     def __init__(self, problem: Problem, request_id: str | None, headers: Mapping[str, str] | None = None):
         said = problem.model_copy(update={"request_id": request_id}).model_dump()
-        # What came can be half of a character ("\ud800" in JSON), which no answer can repeat.
+        # Input can contain an unpaired surrogate ("\ud800" in JSON), which UTF-8 cannot encode.
         body = json.dumps(said, ensure_ascii=False).encode("utf-8", "replace")
         super().__init__(body, status_code=problem.status, headers=headers)
         self._code = problem.code
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, and leave word of what kind of problem it is for whoever keeps count."""
+        """Send the response, and record the problem's code in the scope's state for the metrics."""
         scope["state"]["problem"] = self._code
         await super().__call__(scope, receive, send)
 
 
 def install(app: FastAPI) -> None:
-    """Have the app answer every exception of a request with a problem."""
+    """Register handlers that turn every exception of a request into a problem."""
 
     async def of_service(request: Request, error: Exception) -> Response:
         failed = cast(ProblemError, error)
@@ -95,7 +95,7 @@ def _of_http(request: Request, error: HTTPException, app: FastAPI) -> Response:
 
 
 def _methods_at(request: Request, app: FastAPI) -> list[str]:
-    """Every method taken at a path; the router itself names only those of the first route that fits."""
+    """Return every method allowed at a path; the router itself reports only those of the first matching route."""
     return sorted(method.upper() for method in _calls_at(request, app))
 
 
@@ -104,7 +104,7 @@ def _operation(request: Request, app: FastAPI) -> Schema:
 
 
 def _calls_at(request: Request, app: FastAPI) -> dict[str, Schema]:
-    """The calls that the contract has at the path of a request, by method."""
+    """Return the contract's operations at the path of a request, by method."""
     path = inner_path(request.scope)
     paths: dict[str, dict[str, Schema]] = app.openapi()["paths"]
     fitting = [calls for template, calls in paths.items() if compile_path(template)[0].match(path)]

@@ -1,4 +1,4 @@
-"""From a body to a `StylizationRequest`: JSON that names uploads, or a form that carries the files."""
+"""Parse a body into a `StylizationRequest`: JSON that references uploads, or a form that carries the files."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ FILES = {
     "content_mask": "Methods neighbor and texture: white keeps the photo's structure, black may become pure style. "
     "The id of an upload is taken too, as text.",
 }
-"""The fields of the form that may be a file."""
+"""Form fields that may be a file."""
 
 _STAND_IN = "upl_" + "a" * 26
 
 
 def request_schema() -> dict[str, Any]:
-    """The JSON Schema of the body, what is painted first and the controls after it."""
+    """Return the JSON Schema of the body, inputs first and controls after them."""
     schema = StylizationRequest.model_json_schema(ref_template="#/components/schemas/{model}")
     properties = sorted(schema["properties"].items(), key=lambda item: item[0] in PaintingOptions.model_fields)
     return {**schema, "properties": dict(properties)}
@@ -42,7 +42,7 @@ _PROPERTIES: dict[str, dict[str, JsonValue]] = request_schema()["properties"]
 
 
 def without_null(schema: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    """A schema without the choice of being null, with whatever else it says."""
+    """Return a schema without its null alternative, keeping everything else."""
     choices = schema.get("anyOf")
     if not isinstance(choices, list):
         return schema
@@ -52,10 +52,10 @@ def without_null(schema: dict[str, JsonValue]) -> dict[str, JsonValue]:
 
 
 def _form_schema() -> JsonValue:
-    """The same fields as in JSON, of which some can be files; a blend is written as JSON.
+    """Return the schema of the form: the same fields as in JSON, some of them files, a blend encoded as JSON.
 
-    Each field is of one type, and none is null, which a form cannot write: of a choice between a file and text, or of a
-    null, generators of clients make calls that fail.
+    Each field has one type, and none is nullable, since a form cannot encode null: for a union of file and text, or for
+    a nullable field, client generators produce calls that fail.
     """
     own: dict[str, dict[str, JsonValue]] = {
         name: {"type": "string", "format": "binary", "description": description} for name, description in FILES.items()
@@ -80,16 +80,16 @@ BODY: dict[str, JsonValue] = {
         },
     }
 }
-"""What the contract says of the body."""
+"""Request body of the contract."""
 
 
 @asynccontextmanager
 async def read_request(request: Request, owner: str, service: Service) -> AsyncIterator[StylizationRequest]:
-    """Read and check the body of `POST /v1/stylizations`; files in it become uploads.
+    """Parse and validate the body of `POST /v1/stylizations`; its files become uploads.
 
     Raises:
-        ProblemError: The form or one of its files is not acceptable.
-        RequestValidationError: A value is not.
+        ProblemError: The form or one of its files is rejected.
+        RequestValidationError: A value is invalid.
     """
     if is_json(request.headers):
         yield _validated(await _json(request), strict=True)
@@ -114,7 +114,7 @@ async def _json(request: Request) -> JsonValue:
 async def _from_form(
     texts: Mapping[str, str], files: Mapping[str, UploadFile], owner: str, service: Service
 ) -> StylizationRequest:
-    """Everything is checked before the first file is stored, so that a wrong number costs no disk."""
+    """Parse the form; everything is validated before the first file is stored, so that a bad value costs no disk."""
     for name in files:
         if name not in FILES:
             raise invalid(name, f"{name} is a file; it must be text", "text")
@@ -137,10 +137,10 @@ def _blend(text: str) -> JsonValue:
 
 
 def _validated(values: JsonValue, *, strict: bool) -> StylizationRequest:
-    """In JSON a number is a number; in a form everything is text."""
+    """Validate values: strictly in JSON, leniently in a form, where every value is text."""
     try:
         return StylizationRequest.model_validate(values, strict=strict)
     except ValidationError as error:
-        if error.errors()[0]["type"] == "value_error":  # the one rule between fields
+        if error.errors()[0]["type"] == "value_error":  # the only rule between fields
             raise invalid("style", "give either style or styles", "exactly one of style and styles") from error
         raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in error.errors()]) from error

@@ -1,6 +1,6 @@
-"""Turns what pydantic finds wrong with a request into one problem that names the field and what is allowed.
+"""Turn pydantic's errors for a request into one problem that names the field and what is allowed.
 
-What is allowed is read from the contract (OpenAPI), so that errors and documentation never disagree.
+The allowed values come from the contract (OpenAPI), so that errors and documentation always agree.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from typing import Any
 
 from stylizer_service.problems import Problem, problem
 
-_SHOWN = 80  # characters of a wrong value that an error repeats
+_SHOWN = 80  # maximum characters of a wrong value that an error repeats
 
-# JSON Schema is as loose as JSON; this is the one module that reads it.
+# As loosely typed as JSON; this is the only module that reads JSON Schema.
 Schema = Mapping[str, Any]
 
 
 def from_validation(errors: Sequence[Mapping[str, Any]], operation: Schema, openapi: Schema) -> Problem:
-    """The problem that tells of the first error.
+    """Return the problem for the first validation error.
 
     Args:
-        errors: As pydantic lists them; the location starts with "body", "query" or "path", as FastAPI has it.
+        errors: From pydantic; locations start with "body", "query" or "path", as FastAPI has them.
         operation: The call, as the contract describes it.
         openapi: The whole contract.
     """
@@ -47,7 +47,7 @@ def _noun(where: str) -> str:
 
 
 def _root(where: str, operation: Schema) -> Schema:
-    """What the contract says of the body, or of all parameters of a kind as if they were one object."""
+    """Return the schema of the body, or of all parameters of a kind as if they were one object."""
     if where == "body":
         schema: Schema = operation["requestBody"]["content"]["application/json"]["schema"]
         return schema
@@ -56,7 +56,7 @@ def _root(where: str, operation: Schema) -> Schema:
 
 
 def _walk(schema: Schema, path: Sequence[str | int], openapi: Schema) -> Schema:
-    """The part of a schema at a place such as ("styles", 0, "weight"); empty where there is none."""
+    """Return the schema at a location such as ("styles", 0, "weight"); empty if there is none."""
     schema = _resolved(schema, openapi)
     for step in path:
         inner = schema.get("items") if isinstance(step, int) else schema.get("properties", {}).get(step)
@@ -65,7 +65,7 @@ def _walk(schema: Schema, path: Sequence[str | int], openapi: Schema) -> Schema:
 
 
 def _resolved(schema: Schema, openapi: Schema) -> Schema:
-    """A schema without references, and without the choice of being null."""
+    """Return a schema with references resolved and the null alternative removed."""
     if "$ref" in schema:
         return _resolved(openapi["components"]["schemas"][schema["$ref"].rpartition("/")[2]], openapi)
     choices = [choice for choice in schema.get("anyOf", ()) if choice.get("type") != "null"]
@@ -73,13 +73,13 @@ def _resolved(schema: Schema, openapi: Schema) -> Schema:
 
 
 def _name(path: Sequence[str | int]) -> str | None:
-    """A place as people write it: ("styles", 0, "weight") is "styles[0].weight"."""
+    """Format a location for users: ("styles", 0, "weight") is "styles[0].weight"."""
     name = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
     return name.removeprefix(".") or None
 
 
 def _allowed(schema: Schema, openapi: Schema) -> str | list[str] | None:
-    """What fits a schema: its choices, or a few words."""
+    """Return what a schema allows: its choices, or a short description."""
     if "enum" in schema or "const" in schema:
         return [str(choice) for choice in schema.get("enum", [schema.get("const")])]
     match schema.get("type"):
@@ -101,7 +101,7 @@ def _allowed(schema: Schema, openapi: Schema) -> str | list[str] | None:
 def _range(schema: Schema) -> str:
     if "exclusiveMinimum" in schema:
         return f" above {schema['exclusiveMinimum']:g}, at most {schema['maximum']:g}"
-    # Not :g, which would write a seed's upper end as 4.29497e+09.
+    # Not :g, which would write a seed's maximum as 4.29497e+09.
     return f" from {schema['minimum']} to {schema['maximum']}" if "minimum" in schema else ""
 
 

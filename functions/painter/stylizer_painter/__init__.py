@@ -1,1 +1,1 @@
-"""Paints the jobs: one runner (`painting`), and the ways jobs come in."""
+"""The painter: one job runner (`painting`) and the entry points that feed it."""

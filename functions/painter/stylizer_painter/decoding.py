@@ -1,7 +1,7 @@
-"""Decodes pictures away from the painter: what a stranger's picture does to a decoder, it does not do to a painting.
+"""Image decoding in a sandbox: a malicious image that crashes or stalls a decoder does not affect the painter.
 
-The painter has pictures decoded by `SANDBOXED`. The core's functions do it, in a fork (`stylizer_service.sandbox`) that
-has never seen torch, the stores or their credentials.
+The painter decodes images with `SANDBOXED`, which runs the core's functions in a fork (`stylizer_service.sandbox`) that
+has never loaded torch, the stores or their credentials.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from stylizer_service.sandbox.sandbox import (
 )
 
 with suppress(ImportError):
-    import pillow_heif  # noqa: F401 - the first HEIC would load it, and each of them comes first in a fork of its own
+    import pillow_heif  # noqa: F401 - loaded before forking: each HEIC is the first of its own fork
 
 SECONDS = 120
-"""Longest that one picture may take, however busy the machine is."""
+"""Wall-clock limit for decoding one image, however busy the machine is."""
 CPU_SECONDS = 20
-"""Of the processor. The slowest that is taken, an AVIF of 50 megapixels with alpha, needs 3."""
-_BYTES_A_PIXEL = 40  # the greediest, TIFF of 32 bits a value, takes 24, AVIF with alpha 18, JPEG 10
-_OVERHEAD = 256 * 2**20  # stacks of threads, tables, profiles
+"""CPU time limit. The slowest accepted image, an AVIF of 50 megapixels with alpha, needs 3 s."""
+_BYTES_A_PIXEL = 40  # at most 24 are needed, by TIFF with 32 bits per sample; AVIF with alpha needs 18, JPEG 10
+_OVERHEAD = 256 * 2**20  # thread stacks, tables, profiles
 
 _KINDS: list[type[errors.ImageError]] = [errors.ImageError, *errors.ImageError.__subclasses__()]
 _ERRORS = {kind.code: kind for kind in _KINDS}
@@ -46,13 +46,13 @@ log = logging.getLogger(__name__)
 
 
 def resource_limits(limits: Limits) -> ResourceLimits:
-    """What decoding may take of a picture within limits."""
+    """Return the resource limits for decoding an image within `limits`."""
     memory = _BYTES_A_PIXEL * limits.max_pixels + 3 * limits.max_bytes + _OVERHEAD
     return ResourceLimits(memory=memory, cpu_seconds=CPU_SECONDS, seconds=SECONDS, body=4 * limits.max_pixels)
 
 
 def work(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], Any]:
-    """In the fork: decode, and answer with what the picture is and its pixels, or with what is wrong with it."""
+    """Decode in the fork; return the image's metadata and pixels, or the error."""
     limits, field = Limits(**request["limits"]), request["field"]
     try:
         if request["shape"] is not None:
@@ -67,21 +67,21 @@ def work(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], Any]:
 
 
 class SandboxedDecoder:
-    """A `stylizer.images.Decoder` whose decoding happens in forks."""
+    """A `stylizer.images.Decoder` that decodes in forks."""
 
     def __init__(self) -> None:
         self._guard = Sandbox("stylizer_painter.decoding:work")
 
     def start(self) -> None:
-        """Get ready in the background, so that the first picture need not wait."""
+        """Start the sandbox in the background, so that the first image need not wait."""
         self._guard.start()
 
     def close(self) -> None:
-        """End the process that forks."""
+        """Stop the sandbox server."""
         self._guard.close()
 
     def decode(self, source: ImageSource, *, limits: Limits, field: str) -> Picture:
-        """As `stylizer.images.decode`."""
+        """Decode an image; see `stylizer.images.decode`."""
         if in_memory(source, field) is not None:
             return images.decode(source, limits=limits, field=field)
         answer, planes = self._run(source, None, limits, field)
@@ -95,7 +95,7 @@ class SandboxedDecoder:
     def decode_mask(
         self, source: ImageSource, *, shape: tuple[int, int], limits: Limits, field: str
     ) -> npt.NDArray[np.uint8]:
-        """As `stylizer.images.decode_mask`."""
+        """Decode a mask; see `stylizer.images.decode_mask`."""
         if in_memory(source, field) is not None:
             return images.decode_mask(source, shape=shape, limits=limits, field=field)
         _, plane = self._run(source, shape, limits, field)
@@ -119,7 +119,7 @@ class SandboxedDecoder:
 
 
 def _refusal(error: SandboxError, field: str) -> errors.ImageError:
-    """What a caller is told of a picture whose decoder did not come back."""
+    """Return the user-facing error for an image whose decoder failed in the sandbox."""
     log.warning("a decoder did not survive %s: %s: %s", noun(field), type(error).__name__, error)
     if isinstance(error, Crashed):
         return errors.CorruptImage(f"{noun(field)} is broken: its decoder stopped in the midst of it", field=field)

@@ -1,7 +1,7 @@
 """The painter behind a SageMaker endpoint: an HTTP server with `/ping` and `/invocations` on port 8080.
 
-An invocation names a job, `{"job_id": …}`; the painting goes where every painter puts it, and the answer only says what
-became of the job. One is painted at a time, on the GPU if there is one; others wait for their turn.
+An invocation names a job, `{"job_id": …}`; the result is stored where every painter stores it, and the response only
+reports the job's outcome. Jobs are painted one at a time, on the GPU if there is one; others queue.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ from stylizer_service.adapters.aws.settings import PainterSettings
 from stylizer_service.ports import Ports, Unavailable
 from stylizer_service.settings import Settings
 
-PORT = 8080  # what SageMaker calls
+PORT = 8080  # the port SageMaker calls
 _PAUSES = (1.0, 5.0, 15.0, 30.0)
-"""How long to wait before each further try while a store is out of reach, seconds."""
-_GRACE_SECONDS = 25  # of the 30 that SageMaker leaves between SIGTERM and SIGKILL
+"""Delay in seconds before each retry while a store is unavailable."""
+_GRACE_SECONDS = 25  # of the 30 between SageMaker's SIGTERM and SIGKILL
 
 log = logging.getLogger(__name__)
 
 
 def create_app(ports: Ports, settings: Settings, *, should_stop: Callable[[], bool] = lambda: False) -> Starlette:
-    """Make the app.
+    """Create the app.
 
     Args:
-        ports: Where jobs and their files are.
+        ports: Stores of jobs and their files.
         settings: Limits and lifetimes.
-        should_stop: Whether the process is about to end; a painting in hand is then handed back.
+        should_stop: Whether the process is shutting down; the job in progress is then released.
     """
     turns = CapacityLimiter(1)
 
@@ -66,7 +66,7 @@ def create_app(ports: Ports, settings: Settings, *, should_stop: Callable[[], bo
 
 
 def paint_with_retries(ports: Ports, settings: Settings, job_id: str, should_stop: Callable[[], bool]) -> Outcome:
-    """Paint a job, even if a store is out of reach for a while: only so many invocations may fail."""
+    """Paint a job, retrying while a store is unavailable, since only a limited number of invocations may fail."""
     for pause in _PAUSES:
         try:
             return paint_job(ports, settings, job_id, should_stop=should_stop)
@@ -81,7 +81,7 @@ def paint_with_retries(ports: Ports, settings: Settings, job_id: str, should_sto
 def main() -> int:
     """Serve until SIGTERM. SageMaker starts the container with the argument `serve`."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s painter: %(message)s", stream=sys.stderr)
-    # uvicorn ends in order first, and then raises the signal anew for this handler.
+    # uvicorn first shuts down gracefully, then raises the signal again for this handler.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     warm_up()
     settings = PainterSettings()

@@ -1,7 +1,8 @@
-"""The painter behind the queue: a Lambda function that gets one message of SQS at a time.
+"""The painter behind the queue: a Lambda function that receives one SQS message at a time.
 
-A message only wakes it; what is to be done stands in the job. So a message may come twice, late or out of order, and
-one whose job another painter holds is let go: if that painter dies, `reconcile.rescue` sends the job again.
+A message is only a trigger; the job's state decides what to do. So a message may arrive twice, late or out of order,
+and one whose job is leased to another painter is dropped: if that painter dies, `reconcile.rescue` enqueues the job
+again.
 """
 
 from __future__ import annotations
@@ -50,13 +51,13 @@ def _ports() -> Ports:
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _ports()  # so that a setting that is missing is an error of the start, told before any event is taken
+    _ports()  # so that a missing setting fails the start, before any event is received
 
 
 @log.inject_lambda_context
 @traced(SERVICE)
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Paint what the messages ask for; answers which of them are to come again."""
+    """Paint the jobs of the messages; return the failed messages, for SQS to redeliver."""
     processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
     return process_partial_response(
         event=event, record_handler=lambda record: _receive(record, context), processor=processor, context=context
@@ -64,7 +65,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 
 
 def _receive(record: SQSRecord, context: LambdaContext) -> None:
-    """Paint what one message asks for. A message that cannot be read ends among the dead letters."""
+    """Paint the job of one message. A malformed message ends up in the dead-letter queue."""
     try:
         job_id = str(json.loads(record.body)["job_id"])
         _paint(job_id, context)
@@ -87,12 +88,12 @@ def _paint(job_id: str, context: LambdaContext) -> None:
 
 
 def _come_again_soon(record: SQSRecord) -> None:
-    """Shorten the time after which the message comes again, which is long enough for a whole painting."""
+    """Shorten the message's visibility timeout, which otherwise covers a whole painting."""
     times = int(record.attributes.approximate_receive_count or 1)
     delay = min(_RETRY_SECONDS * 2 ** (times - 1), _LONGEST_RETRY)
     try:
         _clients().sqs.change_message_visibility(
             QueueUrl=_settings().queue_url, ReceiptHandle=record.receipt_handle, VisibilityTimeout=delay
         )
-    except Exception:  # It comes again all the same, later.
+    except Exception:  # the message is redelivered anyway, only later
         log.warning("could not have message %s come again soon", record.message_id, exc_info=True)

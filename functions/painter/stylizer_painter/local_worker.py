@@ -1,4 +1,4 @@
-"""Paints the jobs of one data folder, one at a time: `python -m stylizer_painter.local_worker`."""
+"""Paint the jobs of one data folder, one at a time: `python -m stylizer_painter.local_worker`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run until SIGTERM, SIGINT or the death of the parent; a job in hand is handed back."""
+    """Run until SIGTERM, SIGINT or the parent's death; a job in progress is released."""
     options = _parse(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s painter: %(message)s", stream=sys.stderr)
     settings = Settings(data_dir=options.data_dir) if options.data_dir else Settings()
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     should_stop = _stop_condition(stop, options.parent)
-    os.nice(_NICENESS)  # the API has to answer while this uses every core
+    os.nice(_NICENESS)  # the API must stay responsive while this uses every core
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     with _only_one(settings.data_dir / "worker.lock", should_stop) as is_mine:
         if is_mine:
@@ -67,7 +67,7 @@ def _stop_condition(stop: threading.Event, parent: int | None) -> Callable[[], b
 
 @contextmanager
 def _only_one(path: Path, should_stop: Callable[[], bool]) -> Iterator[bool]:
-    """Hold a lock that dies with the process, waiting for it if need be; False if told to stop before."""
+    """Hold a file lock that the system releases with the process, waiting for it; yield False if stopped before."""
     with path.open("ab") as file:
         is_waiting = False
         while not should_stop():
@@ -88,7 +88,7 @@ def _work(local: Local, should_stop: Callable[[], bool]) -> None:
     SANDBOXED.start()
     configure_process()
     stylizer.stylize  # noqa: B018 - loads torch now, so that the first job need not wait for it
-    # Holding the lock means that every earlier painter is dead, whatever its lease says.
+    # Holding the lock means that all earlier painters are dead, whatever their leases say.
     has_lost_jobs, counts = True, True
     next_sweep, pause = 0.0, _FIRST_PAUSE
     while not should_stop():
@@ -103,7 +103,7 @@ def _work(local: Local, should_stop: Callable[[], bool]) -> None:
         except Unavailable as error:
             log.warning("%s; trying again in %g s", error, pause)
             _wait(pause, should_stop)
-            # What was at hand stands there as if someone painted it. That is no fault of that job, and does not count.
+            # The interrupted job still appears leased. The job is not at fault, so this does not count as an attempt.
             has_lost_jobs, pause = True, min(2 * pause, _LONGEST_PAUSE)
             continue
         pause = _FIRST_PAUSE
@@ -118,7 +118,7 @@ def _take_back(local: Local, *, counts: bool) -> None:
 
 
 def _paint_next(local: Local, should_stop: Callable[[], bool]) -> bool:
-    """Paint the job whose turn it is; False if there is none."""
+    """Paint the next job; return False if there is none."""
     job_id = local.queue.receive()
     if job_id is None:
         return False
@@ -138,7 +138,7 @@ def _wait(seconds: float, should_stop: Callable[[], bool]) -> None:
 def _run_maintenance(local: Local) -> None:
     try:
         count = local.service.sweep() + remove_orphans(local.blobs, local.service.ports)
-    except Exception:  # Tidying can wait; painting cannot.
+    except Exception:  # Maintenance can wait; painting cannot.
         log.exception("could not tidy up")
     else:
         if count:

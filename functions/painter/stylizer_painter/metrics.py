@@ -1,4 +1,4 @@
-"""Counts what became of jobs, for the dashboard and the alarms."""
+"""Metrics of job outcomes, for the dashboard and the alarms."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ log = logging.getLogger(__name__)
 
 
 def count_broken_off() -> None:
-    """Put down that a painter could not go on with a message, mostly for want of a store, and that it comes again."""
+    """Count an interrupted delivery, usually due to an unavailable store; the message is redelivered."""
     put("BrokenOff", 1, service=SERVICE)
 
 
 def count(ports: Ports, job_id: str, outcome: Outcome) -> None:
-    """Put down how a delivery ended; of a painting that is done, how long it took, and of a failure, why.
+    """Count a delivery's outcome, with the duration of a successful painting and the reason of a failed one.
 
-    Where the store does not answer, that is left out: the delivery is over, and must not come again to be counted.
+    If the store is unavailable the metric is dropped: the delivery is complete, and must not be retried for the metric.
     """
     try:
         job = ports.jobs.get(job_id)

@@ -1,4 +1,4 @@
-"""Paints one job, whichever way it came in."""
+"""Run one job, independent of the entry point it came through."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from stylizer_service.problems import from_error, problem
 from stylizer_service.settings import Settings
 
 Outcome = Literal["succeeded", "failed", "released", "lost", "nothing"]
-"""What became of a delivery. "lost": canceled, or another painter has it; "nothing": nothing to do."""
+"""Outcome of a delivery. "lost": canceled, or leased to another painter; "nothing": nothing to do."""
 
 PREVIEW_SIDE = 320
 _REPORT_EVERY = 0.5  # seconds
-_WITHOUT_PREVIEW = 5.0  # seconds, after a store has failed
-_PREVIEW_SHARE = 0.1  # of the time of a painting
+_WITHOUT_PREVIEW = 5.0  # seconds without previews after a store has failed
+_PREVIEW_SHARE = 0.1  # maximum share of a painting's time
 
 log = logging.getLogger(__name__)
 
 
 class Interrupted(Exception):
-    """The painter has to go; the job shall be painted by another one."""
+    """The painter is shutting down; another one has to paint the job."""
 
 
 class DeadlineExceeded(Exception):
-    """The time that the painter has for one painting is over."""
+    """The painter's time limit for one painting has passed."""
 
 
 def paint_job(
@@ -49,18 +49,18 @@ def paint_job(
     should_stop: Callable[[], bool] = lambda: False,
     is_late: Callable[[], bool] = lambda: False,
 ) -> Outcome:
-    """Claim a job, paint it and end it. Safe to call for any job at any time, any number of times.
+    """Claim a job, paint it and finish it. Idempotent: safe to call for any job, at any time, any number of times.
 
     Args:
-        ports: Where the job and its files are.
+        ports: Stores of the job and its files.
         settings: Limits and lifetimes.
         job_id: The job to paint.
-        should_stop: Asked between the steps of painting; once it says yes the job is handed back, as if never begun.
-        is_late: Asked at the same times; once it says yes the job has used up one attempt, and is handed back, or ended
-            as too slow if that was the last.
+        should_stop: Polled between painting steps; once true, the job is released without counting an attempt.
+        is_late: Polled at the same times; once true, one attempt is used up, and the job is released, or fails as too
+            slow if that was the last.
 
     Raises:
-        Unavailable: A store is out of reach. The job is as it was, or as one whose painter has died.
+        Unavailable: A store is unavailable. The job is unchanged, or looks like one whose painter has died.
     """
     try:
         lease = claim(ports, settings, job_id)
@@ -85,7 +85,7 @@ def _paint_and_end(ports: Ports, settings: Settings, lease: Lease, reporter: _Re
         preview = small_jpeg(painting.image)
         lease.succeed(image, preview=preview, width=width, height=height, features=painting.features)
     except (LeaseLost, Unavailable):
-        # Without its stores the job can neither go on nor end; once the lease is over, another painter takes it.
+        # Without its stores the job can neither continue nor finish; another painter claims it once the lease expires.
         raise
     except Interrupted:
         lease.release()
@@ -93,7 +93,7 @@ def _paint_and_end(ports: Ports, settings: Settings, lease: Lease, reporter: _Re
     except DeadlineExceeded:
         return _end_late(settings, lease)
     except MissingWeights as error:
-        log.error("painting %s failed: %s", lease.job.id, error.detail)  # with paths, which are no caller's business
+        log.error("painting %s failed: %s", lease.job.id, error.detail)  # with file paths, which callers must not see
         detail = f"features is {options.features!r}, whose weights are not on this server"
         lease.fail(problem(error.code, detail, field=error.field, allowed=error.allowed))
         return "failed"
@@ -123,7 +123,7 @@ def _paint(ports: Ports, settings: Settings, lease: Lease, reporter: _Reporter) 
         def source(name: str) -> ImageSource:
             return files.enter_context(ports.blobs.open(job.input_key(name)))
 
-        # A built-in style goes by its id: the core has it.
+        # Built-in styles are passed by id, since the core has them.
         styles = [
             (source(f"style-{index}") if names_file(entry.style) else entry.style, entry.weight)
             for index, entry in enumerate(job.styles)
@@ -142,10 +142,10 @@ def _paint(ports: Ports, settings: Settings, lease: Lease, reporter: _Reporter) 
 
 
 class _Reporter:
-    """Hears from the core after each step, tells the job now and then, and ends a painting nobody wants.
+    """Progress callback of the core: report progress periodically, and stop a painting that was canceled.
 
-    However often the core reports and however slow previews are, a painting that was canceled learns of it in about
-    half a second or a step, whichever is longer.
+    However often the core reports and however slow previews are, cancellation is noticed within about half a second or
+    one step, whichever is longer.
     """
 
     def __init__(
@@ -171,20 +171,20 @@ class _Reporter:
         preview = small_jpeg(progress.preview()) if began >= self._next_preview else None
         try:
             self._lease.report(progress.fraction, preview)
-        except Unavailable as error:  # Nobody sees how far it is, and it goes on: the store may be back before the end.
+        except Unavailable as error:  # Progress is cosmetic: the store may be back before the end.
             log.warning("could not tell how far %s is: %s", self._lease.job.id, error)
-            self._next_preview = time.monotonic() + _WITHOUT_PREVIEW  # which may be what there is no room for
+            self._next_preview = time.monotonic() + _WITHOUT_PREVIEW  # a preview may be what does not fit
             preview = None
         ended = time.monotonic()
         self._next_report = ended + _REPORT_EVERY
         if preview is not None:
-            # They take no more than their share of the time, however large the picture or slow the disk.
+            # Limits previews to their share of the time, however large the image or slow the disk.
             self._next_preview = ended + (ended - began) / _PREVIEW_SHARE
 
 
 @contextmanager
 def _kept_alive(lease: Lease, every: float) -> Iterator[threading.Event]:
-    """Renew the lease in the background, so that one long step does not lose it.
+    """Renew the lease in the background, so that a long step does not lose it.
 
     Yields:
         An event that is set once the lease is lost.
@@ -198,7 +198,7 @@ def _kept_alive(lease: Lease, every: float) -> Iterator[threading.Event]:
             except LeaseLost:
                 lost.set()
                 return
-            except Unavailable as error:  # There are two more beats before the lease ends.
+            except Unavailable as error:  # Two more renewals are due before the lease expires.
                 log.warning("could not renew the lease of %s: %s", lease.job.id, error)
             except Exception:
                 log.warning("could not renew the lease of %s", lease.job.id, exc_info=True)
@@ -213,7 +213,7 @@ def _kept_alive(lease: Lease, every: float) -> Iterator[threading.Event]:
 
 
 def small_jpeg(image: Image.Image) -> bytes:
-    """A preview: a JPEG of at most 320 pixels a side."""
+    """Return a preview: a JPEG of at most 320 pixels a side."""
     small = image.copy()
     small.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
     return encode(small, format="jpeg", quality=80)

@@ -1,4 +1,4 @@
-"""Gets a process ready to paint, so that the first job does not wait for it."""
+"""Warm-up of a painter process, so that the first job need not wait for imports and models."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SIDE = 64
 
 
 def warm_up() -> None:
-    """Load what a painting by any method takes, and make one by the default method; safe to call again."""
+    """Load what any method needs, and paint once by the default method; safe to repeat."""
     SANDBOXED.start()
     configure_process()
     for name in stylizer.methods.METHODS:

@@ -1,1 +1,1 @@
-"""Sees to it that every job comes to an end, and that its caller hears of it: `lambda_handler`."""
+"""The reconciler: brings every job to a terminal state and delivers its webhook; see `lambda_handler`."""

@@ -1,11 +1,11 @@
-"""What happens after painters, in one Lambda function with four ways in.
+"""The work after painting: one Lambda function with four event sources.
 
-- SNS: the GPU endpoint tells that an invocation is over, well or badly.
-- SQS, dead letters of the paint queue: messages that no painter could deal with.
-- SQS, webhooks: a caller is to be told that a job has ended.
-- EventBridge, every minute: rescue jobs that nobody will come to, and let go of what is over.
+- SNS: the GPU endpoint reports that an invocation has succeeded or failed.
+- SQS, dead letters of the paint queue: messages that no painter could process.
+- SQS, webhooks: notify a caller that a job has ended.
+- EventBridge, every minute: rescue jobs without a painter, and delete expired data.
 
-A failing message comes again; a failing schedule comes in a minute anyway.
+A failed message is redelivered; a failed schedule runs again a minute later anyway.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _ports() -> Ports:
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _ports()  # so that a setting that is missing is an error of the start, told before any event is taken
+    _ports()  # so that a missing setting fails the start, before any event is received
 
 
 @cache
@@ -57,7 +57,7 @@ def _sender() -> Sender:
 @log.inject_lambda_context
 @traced(outcomes.SERVICE)
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse | None:
-    """Deal with whatever came; answers which messages of a queue are to come again."""
+    """Dispatch an event by its source; return a queue's failed messages, for SQS to redeliver."""
     match event:
         case {"Records": [{"EventSource": "aws:sns"}, *_] as records}:
             for record in records:
@@ -73,12 +73,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 
 
 def _on_notification(notice: dict[str, Any]) -> None:
-    """What the endpoint says of an invocation; whether its job is over stands in the job."""
+    """Handle an invocation's notification; the job's own state says whether it has ended."""
     job_id = str(notice.get("inferenceId", ""))
     job = _ports().jobs.get(job_id)
     is_mended = job is not None and reconcile.resume(_ports(), _settings(), job)
     if notice.get("invocationStatus") != "Completed":
-        # The reason has internals of the endpoint, which are the owner's and no caller's business.
+        # The reason exposes internals of the endpoint, which belong in the operator's log but not in the caller's
+        # error.
         log.error("%s: the endpoint failed: %s", job_id, notice.get("failureReason"), extra={"job_id": job_id})
         outcomes.count_endpoint_failure()
         is_mended = (
@@ -103,7 +104,7 @@ def _deliver_webhook(job_id: str) -> None:
 
 
 def _on_dead_letter(record: SQSRecord) -> None:
-    """A message that every painter failed at: its job fails, unless somebody paints it after all."""
+    """Fail the job of a message that every painter failed to process, unless it is being painted after all."""
     outcomes.count_dead_letter()
     try:
         job_id = _job_id(record)
@@ -129,7 +130,7 @@ def _run_maintenance() -> None:
     try:
         rescued = reconcile.rescue(_ports(), _settings())
         outcomes.count_rescued(_ports(), rescued, began)
-    finally:  # a job that cannot be helped must not have everybody's files pile up
+    finally:  # cleanup runs even if a job cannot be rescued, so that files do not pile up
         removed = sweep(_ports(), record_ttl=_settings().record_ttl)
         log.info("rescued %d, let go of %d", len(rescued), removed, extra={"rescued": rescued})
 
@@ -139,5 +140,5 @@ def _job_id(record: SQSRecord) -> str:
 
 
 def _name(address: str, separator: str) -> str:
-    """The name of a queue, which ends its ARN and its URL alike."""
+    """Return a queue's name, the last part of its ARN and of its URL."""
     return address.rpartition(separator)[2]

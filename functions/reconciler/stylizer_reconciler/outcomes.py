@@ -1,4 +1,4 @@
-"""Counts what settle saw and did, for the dashboard and the alarms."""
+"""Metrics of the reconciler, for the dashboard and the alarms."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ SERVICE = "settle"
 
 
 def count_rescued(ports: Ports, job_ids: Sequence[str], since: datetime) -> None:
-    """Put down how many jobs had nobody, none included, and why those failed that were given up.
+    """Count the rescued jobs, zero included, and the failures among them by problem code.
 
     Args:
-        ports: Where the jobs are.
-        job_ids: The jobs that were seen to.
-        since: When that began; a failure before it has been counted by whoever told of it.
+        ports: Job store.
+        job_ids: The jobs that were rescued.
+        since: Start of the run; earlier failures have already been counted by their reporters.
     """
     put("Rescued", len(job_ids), service=SERVICE)
     for job in filter(None, map(ports.jobs.get, job_ids)):
@@ -27,21 +27,21 @@ def count_rescued(ports: Ports, job_ids: Sequence[str], since: datetime) -> None
 
 
 def count_failure(problem: str) -> None:
-    """Put down that a job has ended badly, and why, by the code of its problem."""
+    """Count a failed job by its problem code."""
     put("Failures", 1, problem=problem)
 
 
 def count_dead_letter() -> None:
-    """Put down that every painter failed at a message."""
+    """Count a message that every painter failed to process."""
     put("DeadLetters", 1, service=SERVICE)
 
 
 def count_endpoint_failure() -> None:
-    """Put down that the GPU endpoint could not deal with an invocation."""
+    """Count an invocation that the GPU endpoint failed to process."""
     put("EndpointFailures", 1, service=SERVICE)
 
 
 def count_webhook(outcome: Delivery) -> None:
-    """Put down what came of a try to tell a caller, if one was due."""
+    """Count the outcome of a webhook delivery, if one was due."""
     if outcome != "nothing":
         put("Webhooks", 1, outcome=outcome)

@@ -1,1 +1,1 @@
-"""One router a resource; each endpoint parses, makes one call, answers."""
+"""One router per resource; each endpoint parses the request, makes one service call, and responds."""

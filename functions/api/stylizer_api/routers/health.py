@@ -1,4 +1,4 @@
-"""Health, for people and load balancers."""
+"""Health check, for people and load balancers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Health(BaseModel):
     worker_alive: bool | None = Field(description="Whether a painter is running; null where that cannot be told.")
 
 
-@router.get("/healthz", summary="Is the service well?")
+@router.get("/healthz", summary="Check the health of the service")
 def get_health(context: AppContext) -> Health:
     """Answers as long as the API and its store work. What waits is kept even while no painter runs."""
     return Health(version=context.version, queued=context.service.queue_depth(), worker_alive=context.worker_alive())

@@ -16,7 +16,7 @@ from stylizer_service.models import Page, Style, StyleRequest
 router = APIRouter(prefix="/v1/styles", tags=["Styles"])
 
 
-@router.get("", summary="List the styles")
+@router.get("", summary="List styles")
 def list_styles(
     owner: OwnerDep, service: ServiceDep, mount: Mounted, query: Annotated[PageQuery, Query()]
 ) -> Page[Style]:
@@ -26,7 +26,7 @@ def list_styles(
 
 @router.post(
     "",
-    summary="Add a style of your own",
+    summary="Create a style",
     status_code=status.HTTP_201_CREATED,
     dependencies=[Depends(json_only)],
 )
@@ -37,7 +37,7 @@ def create_style(owner: OwnerDep, service: ServiceDep, mount: Mounted, body: Sty
     return style
 
 
-@router.get("/{id}", summary="Get one style")
+@router.get("/{id}", summary="Get a style")
 def get_style(owner: OwnerDep, service: ServiceDep, mount: Mounted, id: str) -> Style:  # noqa: A002 - the name in the contract
     """What is known about a style."""
     return mount.resource(service.get_style(owner, id))
@@ -45,7 +45,7 @@ def get_style(owner: OwnerDep, service: ServiceDep, mount: Mounted, id: str) -> 
 
 @router.get(
     "/{id}/image",
-    summary="See a style",
+    summary="Get the image of a style",
     response_class=Response,
     responses={
         200: {"description": "The picture.", "content": {"image/webp": BINARY}},
@@ -70,7 +70,7 @@ def get_style_image(
     )
 
 
-@router.post("/{id}/delete", summary="Delete a style of your own", status_code=status.HTTP_204_NO_CONTENT)
+@router.post("/{id}/delete", summary="Delete a style", status_code=status.HTTP_204_NO_CONTENT)
 def delete_style(owner: OwnerDep, service: ServiceDep, id: str) -> None:  # noqa: A002
     """Deletes it and its picture at once; paintings that use it are not affected. A built-in style is a 409."""
     service.delete_style(owner, id)

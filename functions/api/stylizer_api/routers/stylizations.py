@@ -1,4 +1,4 @@
-"""Stylizations: ask for a painting, watch it, fetch it, stop it."""
+"""Stylizations: create, poll, download, cancel and delete."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ListQuery(PageQuery):
 
 @router.post(
     "",
-    summary="Have a photo painted",
+    summary="Create a stylization",
     status_code=status.HTTP_202_ACCEPTED,
     openapi_extra=BODY,
     responses={
@@ -86,13 +86,13 @@ async def create_stylization(
 
 
 def _bounded(wait: int, context: Context, request: Request) -> int:
-    """How many seconds to wait of those asked for."""
+    """Return the requested wait in seconds, capped by the settings and the time left."""
     longest = min(context.service.settings.max_wait, context.seconds_left(request))
     return min(wait, max(0, int(longest)))
 
 
 async def _until_ended(job: Stylization, seconds: int, owner: str, context: Context, request: Request) -> Stylization:
-    """The job once it has ended, or as it is when time is up, the caller gone or the server stopping."""
+    """Return the job once it has ended, or its current state on timeout, client disconnect or server shutdown."""
     began = now = time.monotonic()
     while not _has_ended(job) and (left := began + seconds - now) > 0:
         if context.stopping() or await request.is_disconnected():
@@ -113,7 +113,7 @@ def _say_when_to_ask_again(job: Stylization, response: Response) -> None:
         response.headers["Retry-After"] = "1"
 
 
-@router.get("", summary="List your paintings")
+@router.get("", summary="List stylizations")
 def list_stylizations(
     owner: OwnerDep, service: ServiceDep, mount: Mounted, query: Annotated[ListQuery, Query()]
 ) -> Page[Stylization]:
@@ -122,7 +122,7 @@ def list_stylizations(
     return mount.resource(page)
 
 
-@router.get("/{id}", summary="See how a painting is")
+@router.get("/{id}", summary="Get a stylization")
 async def get_stylization(
     owner: OwnerDep,
     service: ServiceDep,
@@ -131,7 +131,8 @@ async def get_stylization(
     response: Response,
 ) -> Stylization:
     """Its status and progress, in the end its result or its error. `Retry-After` says when to ask again."""
-    # This is asked most. Were it a plain function, FastAPI would give the check of its answer a turn on a thread too.
+    # The most frequent call. As a plain function, FastAPI would use the thread pool for validating its response as
+    # well.
     job = await run_in_threadpool(service.get_stylization, owner, id)
     _say_when_to_ask_again(job, response)
     return mount.resource(job)
@@ -139,7 +140,7 @@ async def get_stylization(
 
 @router.get(
     "/{id}/image",
-    summary="Fetch a painting",
+    summary="Download the painting",
     status_code=status.HTTP_303_SEE_OTHER,
     response_class=Response,
     responses={
@@ -154,7 +155,7 @@ def get_stylization_image(owner: OwnerDep, service: ServiceDep, mount: Mounted, 
 
 @router.get(
     "/{id}/preview",
-    summary="See what is painted so far",
+    summary="Get the preview of a painting",
     status_code=status.HTTP_303_SEE_OTHER,
     response_class=Response,
     responses={
@@ -171,13 +172,13 @@ def _redirect(mount: RootPath, url: str) -> Response:
     return RedirectResponse(mount.link(url), status.HTTP_303_SEE_OTHER)
 
 
-@router.post("/{id}/cancel", summary="Stop a painting")
+@router.post("/{id}/cancel", summary="Cancel a stylization")
 def cancel_stylization(owner: OwnerDep, service: ServiceDep, mount: Mounted, id: str) -> Stylization:  # noqa: A002
     """Takes effect at once, and may be repeated; a painting that has ended otherwise is a 409."""
     return mount.resource(service.cancel_stylization(owner, id))
 
 
-@router.post("/{id}/delete", summary="Delete a painting")
+@router.post("/{id}/delete", summary="Delete a stylization")
 def delete_stylization(owner: OwnerDep, service: ServiceDep, mount: Mounted, id: str) -> Stylization:  # noqa: A002
     """Deletes its files at once, the photo's copy among them, and ends it if it has not ended. May be repeated.
 

@@ -1,4 +1,4 @@
-"""Uploads: files go to the object store directly, with a signed form."""
+"""Uploads: clients send files directly to the object store with a signed form."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ router = APIRouter(prefix="/v1/uploads", tags=["Uploads"])
 
 @router.post(
     "",
-    summary="Get a form to upload a file with",
+    summary="Create an upload",
     status_code=status.HTTP_201_CREATED,
     dependencies=[Depends(json_only)],
 )

@@ -19,7 +19,7 @@ class WebhookSecret(BaseModel):
     )
 
 
-@router.get("", summary="Get the secret that your webhooks are signed with")
+@router.get("", summary="Get the webhook secret")
 def get_webhook_secret(owner: OwnerDep, service: ServiceDep) -> WebhookSecret:
     """It is your own, and stays the same. 404 where the service sends no webhooks."""
     return WebhookSecret(secret=service.webhook_secret(owner))

@@ -88,7 +88,7 @@ class Inputs:
 
         Options that are None are left out, so that a new optional field does not change existing fingerprints.
         """
-        wish = request.options.model_dump(exclude_none=True) | {
+        facts = request.options.model_dump(exclude_none=True) | {
             "method": request.method,
             "content": self._stand_in(owner, request.content),
             "mask": self._stand_in(owner, request.mask),
@@ -96,8 +96,8 @@ class Inputs:
             "styles": [[self._stand_in(owner, entry.style), entry.weight] for entry in request.blend],
         }
         if request.webhook is not None:
-            wish["webhook"] = request.webhook
-        return hashlib.sha256(json.dumps(wish, sort_keys=True).encode()).hexdigest()
+            facts["webhook"] = request.webhook
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
     def _stand_in(self, owner: str, name: str | None) -> str | None:
         # A file sent with the request gets a new id each time; its content hash is stable.

@@ -113,9 +113,9 @@ class PaintingOptions(BaseModel):
     quality: Quality = Field(default=_DEFAULTS.quality, description="How much time to spend.")
     features: FeaturesName | None = Field(
         default=None,
-        description='The network that looks at the pictures. "compact" is always there, and the default of every '
-        'method that uses one; "vgg19", for optimization only, is slower, paints up to 1024 pixels, and has '
-        "to be fetched once by whoever runs this service. Method texture uses none.",
+        description='The network whose features compare pictures. "compact" is always available, and the default of '
+        'every method that uses one; "vgg19", for optimization only, is slower, paints up to 1024 pixels, and has '
+        "to be fetched once by the operator of this service. Method texture uses none.",
     )
     seed: int = Field(
         default=_DEFAULTS.seed,

@@ -339,9 +339,7 @@ def test_names_of_other_things_are_nobodys(service: Service, jobs: Jobs, new_job
 # Items
 
 
-def test_items_expire_by_ttl(
-    service: Service, jobs: Jobs, new_job: NewJob, clock: Clock, item: Item
-) -> None:
+def test_items_expire_by_ttl(service: Service, jobs: Jobs, new_job: NewJob, clock: Clock, item: Item) -> None:
     now = clock.now()
     later = now + timedelta(hours=1)
     job = new_job(expires_at=later)

@@ -28,7 +28,7 @@ _NO_GPU = problem(
     "painting-failed",
     "this was to be painted on a GPU, which this service no longer has; ask again, or for a smaller size",
 )
-_UNTOLD_AFTER = timedelta(minutes=1)
+_WEBHOOK_OVERDUE_AFTER = timedelta(minutes=1)
 """Delay of a webhook attempt after which the worker is woken again; an extra wake-up is harmless."""
 
 
@@ -113,17 +113,17 @@ def rescue(ports: Ports, settings: Settings) -> list[str]:
             return True
         return trace == "no-way" and fail(ports, settings, job.id, _NO_GPU)
 
-    found = _seen_to(
+    found = _reconcile_each(
         ports.jobs.with_expired_lease(now, limit=_BATCH), lambda job: resume(ports, settings, job), failures
     )
     overdue = ports.jobs.due("queued", now, limit=_BATCH)
-    found += _seen_to(overdue, lambda job: fail(ports, settings, job.id, late), failures)
+    found += _reconcile_each(overdue, lambda job: fail(ports, settings, job.id, late), failures)
     # A queued job's expires_at is creation plus result_ttl, so this cutoff selects all queued jobs.
-    found += _seen_to(ports.jobs.due("queued", now + settings.result_ttl, limit=_WAITING), recover, failures)
+    found += _reconcile_each(ports.jobs.due("queued", now + settings.result_ttl, limit=_WAITING), recover, failures)
     if ports.dispatcher.depth() == 0:
         since = now + settings.result_ttl - settings.requeue_after
-        found += _seen_to(ports.jobs.due("queued", since, limit=_BATCH), send, failures)
-    for job in ports.jobs.with_pending_webhook(now - _UNTOLD_AFTER, limit=_BATCH):
+        found += _reconcile_each(ports.jobs.due("queued", since, limit=_BATCH), send, failures)
+    for job in ports.jobs.with_pending_webhook(now - _WEBHOOK_OVERDUE_AFTER, limit=_BATCH):
         wake(ports, job.id)
         found.append(job.id)
     if failures:
@@ -131,7 +131,7 @@ def rescue(ports: Ports, settings: Settings) -> list[str]:
     return found
 
 
-def _seen_to(jobs: Iterable[Job], see_to: Callable[[Job], bool], failures: list[Exception]) -> list[str]:
+def _reconcile_each(jobs: Iterable[Job], see_to: Callable[[Job], bool], failures: list[Exception]) -> list[str]:
     """Return the ids of the jobs that were reconciled. A failure is recorded and does not block the others."""
     found = []
     for job in jobs:

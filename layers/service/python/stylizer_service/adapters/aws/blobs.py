@@ -81,13 +81,13 @@ class S3Blobs:
 
     def url(self, key: str, *, expires_at: datetime, filename: str) -> str:
         """Return a pre-signed GET URL."""
-        wish = {
+        params = {
             "Bucket": self._bucket(key),
             "Key": key,
             "ResponseContentDisposition": f'inline; filename="{filename}"',
             "ResponseContentType": media_type_of(key),
         }
-        return self._client.generate_presigned_url("get_object", Params=wish, ExpiresIn=self._seconds_to(expires_at))
+        return self._client.generate_presigned_url("get_object", Params=params, ExpiresIn=self._seconds_to(expires_at))
 
     def upload_form(self, key: str, *, media_type: str, max_bytes: int, expires_at: datetime) -> UploadForm:
         """Return a pre-signed POST. S3 itself enforces key, content type and length."""

@@ -96,19 +96,19 @@ class DynamoJobs:
     def with_expired_lease(self, now: datetime, *, limit: int) -> list[Job]:
         """Return up to `limit` jobs with an expired lease. Queries all running jobs: at most one per painter."""
 
-        def is_bereft(job: Job) -> bool:
+        def is_expired(job: Job) -> bool:
             return job.status == "running" and job.lease_expires_at is not None and job.lease_expires_at <= now
 
-        return _some(self._table, Job, schema.BY_STATUS, Key("status_list").eq("stz#running"), is_bereft, limit)
+        return _some(self._table, Job, schema.BY_STATUS, Key("status_list").eq("stz#running"), is_expired, limit)
 
     def with_pending_webhook(self, now: datetime, *, limit: int) -> list[Job]:
         """Return up to `limit` jobs with a webhook due."""
         listed = Key("notify_list").eq("due") & Key("notify_at").lte(format_timestamp(now))
 
-        def is_untold(job: Job) -> bool:
+        def is_due(job: Job) -> bool:
             return job.notify_at is not None and job.notify_at <= now
 
-        return _some(self._table, Job, schema.BY_NOTIFY, listed, is_untold, limit)
+        return _some(self._table, Job, schema.BY_NOTIFY, listed, is_due, limit)
 
     def delete(self, job_id: str) -> None:
         """Delete a job record."""
