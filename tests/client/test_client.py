@@ -132,7 +132,7 @@ def test_error_response_raises_problem_with_all_members(client: Client, folder: 
         client.stylize(folder / "text.jpg", "woodcut")
     error = caught.value
     assert (error.code, error.status, error.field) == ("unsupported-image", 422, "content")
-    assert str(error) == error.detail == "the photo is not a picture of an accepted format"
+    assert str(error) == error.detail == "the photo is text; accepted are jpeg, png, webp, avif, tiff, gif, heic"
     assert "image/png" in (error.allowed or ())
     assert error.request_id
     assert error.title

@@ -174,13 +174,13 @@ REQUESTS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("device", DEVICES, ids=str)
-@pytest.mark.parametrize("request", REQUESTS, ids=str)
+@pytest.mark.parametrize("requested", REQUESTS, ids=str)
 @pytest.mark.parametrize("method", METHOD_NAMES)
 def test_a_painting_on_a_device_is_the_painting_of_the_processor(
-    method: MethodName, request: dict[str, Any], device: torch.device
+    method: MethodName, requested: dict[str, Any], device: torch.device
 ) -> None:
-    options = {key: value for key, value in request.items() if key != "mask"}
-    masks = {"mask": _picture(4, "L")} if "mask" in request else {}
+    options = {key: value for key, value in requested.items() if key != "mask"}
+    masks = {"mask": _picture(4, "L")} if "mask" in requested else {}
 
     here, there = (
         np.asarray(_paint(on, method, masks, **options).image, np.float64) for on in (torch.device("cpu"), device)

@@ -98,7 +98,7 @@ def make(target: str, folder: Path, *variables: str) -> subprocess.CompletedProc
         shutil.copy(ROOT / name, folder)
     shutil.copytree(ROOT / "locks", folder / "locks", dirs_exist_ok=True)
     arguments = [target, "-o", ".venv/.dev", f"BIN={Path(sys.executable).parent}", *variables]
-    return subprocess.run(["make", *arguments], cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(["make", "--no-print-directory", *arguments], cwd=folder, capture_output=True, text=True, timeout=120, check=False)
 
 
 def test_licenses_covers_every_locked_package(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_license_that_is_not_allowed_fails(tmp_path: Path) -> None:
     assert ";PSF-2.0" in text
     # The Makefile reads pyproject.toml of its folder, which `make` above would overwrite.
     project.write_text(text.replace(";PSF-2.0", ""))
-    command = ["make", "licenses", "-o", ".venv/.dev", f"BIN={Path(sys.executable).parent}"]
+    command = ["make", "--no-print-directory", "licenses", "-o", ".venv/.dev", f"BIN={Path(sys.executable).parent}"]
     refused = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert refused.returncode != 0
     assert "license PSF-2.0 not in allow-only" in refused.stderr + refused.stdout
