@@ -98,7 +98,14 @@ def make(target: str, folder: Path, *variables: str) -> subprocess.CompletedProc
         shutil.copy(ROOT / name, folder)
     shutil.copytree(ROOT / "locks", folder / "locks", dirs_exist_ok=True)
     arguments = [target, "-o", ".venv/.dev", f"BIN={Path(sys.executable).parent}", *variables]
-    return subprocess.run(["make", "--no-print-directory", *arguments], cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(
+        ["make", "--no-print-directory", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
 
 
 def test_licenses_covers_every_locked_package(tmp_path: Path) -> None:
