@@ -5,7 +5,7 @@ alpha, or one `ImageError` that says what is wrong. Size limits are checked on t
 Only the decoders named in `reading` see the data. Pillow's global registry is not used, and its global settings are
 treated as if they had their defaults (`pillow_settings`); everything here is thread-safe.
 
-NumPy and the decoders are imported lazily, since the service validates headers without either (`header`).
+NumPy and the decoders are imported lazily: the service validates files by `limits`, `signatures` and `complexity`.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class Picture:
 
 
 class Decoder(Protocol):
-    """Image decoder; see the functions of `stylizer.images`, which implements it in the calling process."""
+    """Image decoder. The functions of this module implement it in the calling process."""
 
     def decode(self, source: ImageSource, *, limits: Limits, field: str) -> Picture:  # noqa: D102
         ...

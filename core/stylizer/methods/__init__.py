@@ -126,7 +126,7 @@ class Method(Protocol):
         ...
 
 
-METHODS: dict[MethodName, str] = {
+_MODULES: dict[MethodName, str] = {
     "neighbor": "stylizer.methods.neighbor",
     "feedforward": "stylizer.methods.feedforward",
     "optimization": "stylizer.methods.optimization",
@@ -136,4 +136,4 @@ METHODS: dict[MethodName, str] = {
 
 def load(name: MethodName) -> Method:
     """Import the module of a method."""
-    return cast(Method, import_module(METHODS[name]))
+    return cast(Method, import_module(_MODULES[name]))

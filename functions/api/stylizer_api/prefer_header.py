@@ -13,5 +13,5 @@ def wait_seconds(headers: Iterable[str]) -> int | None:
 
     Per RFC 7240 a malformed preference is ignored, and the first of several counts.
     """
-    prefer_header = (preference for header in headers for preference in header.split(","))
-    return next((int(match[1]) for match in map(_WAIT.fullmatch, prefer_header) if match), None)
+    preferences = (preference for header in headers for preference in header.split(","))
+    return next((int(match[1]) for match in map(_WAIT.fullmatch, preferences) if match), None)

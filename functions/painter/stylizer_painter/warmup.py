@@ -16,7 +16,7 @@ def warm_up() -> None:
     """Load what any method needs, and paint once by the default method; safe to repeat."""
     SANDBOXED.start()
     configure_process()
-    for name in stylizer.methods.METHODS:
+    for name in stylizer.METHOD_NAMES:
         stylizer.methods.load(name)
     gray = Image.new("RGB", (_SIDE, _SIDE), "gray")
     stylizer.stylize(gray, gray, options=stylizer.Options(size=_SIDE, quality="draft"))

@@ -191,7 +191,7 @@ def test_a_built_in_style_is_painted_by_its_stored_look_alone(monkeypatch: pytes
         painted("mosaic", 0.5)
 
 
-def test_stroke_size_does_not_depend_on_stored_looks() -> None:
+def test_stroke_size_does_not_depend_on_cached_statistics() -> None:
     small, usual, large = (
         np.asarray(
             stylize(PHOTO, "great-wave", method="feedforward", options=Options(size=256, style_scale=scale)).image,

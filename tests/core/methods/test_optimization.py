@@ -57,7 +57,7 @@ def test_style_distance_falls_with_strength(paint: Paint) -> None:
     assert distances[-1] < 0.25 * distances[0]
 
 
-def test_style_is_painted_by_its_stored_looks_not_its_swatch(tmp_path: Path) -> None:
+def test_style_is_painted_by_cached_statistics_not_its_swatch(tmp_path: Path) -> None:
     photo, work = _hills(), _checks(64, 64)
     likeness = work.flatten(2)[..., torch.randperm(64 * 64, generator=torch.Generator().manual_seed(0))].view_as(work)
     file = tmp_path / "look.safetensors"

@@ -31,7 +31,7 @@ _LONGEST_ANSWER = 2**20
 _GRACE = 5.0  # seconds past its own limit after which a worker is killed, and its zygote with it
 # What Python and the dynamic loader need. The rest of the environment may hold secrets and is not passed on.
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONDONTWRITEBYTECODE")
-_OF_KEEPERS = {
+_ZYGOTE_ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",  # its threads would not survive a fork
     # malloc reserves up to 64 MiB of address space for an arena per thread, and address space is what is limited.
     "MALLOC_ARENA_MAX": "1",
@@ -93,7 +93,7 @@ class Sandbox:
         self._function = function
         self._turns = threading.BoundedSemaphore(at_once)
         self._lock = threading.Lock()
-        self._zygote: _Zygote | None = None
+        self._zygote: _ZygoteHandle | None = None
 
     def start(self) -> None:
         """Start the zygote if none is running, without waiting until it is ready."""
@@ -135,12 +135,12 @@ class Sandbox:
         except OSError as error:  # the system is out of processes or file descriptors
             raise SandboxUnavailable(f"there is no process to be had for this: {error}") from error
 
-    def _living_zygote(self) -> _Zygote:
+    def _living_zygote(self) -> _ZygoteHandle:
         with self._lock:
             if self._zygote is None or not self._zygote.is_alive():
                 if self._zygote is not None:
                     self._zygote.end()
-                self._zygote = _Zygote(self._function)
+                self._zygote = _ZygoteHandle(self._function)
             return self._zygote
 
 
@@ -148,13 +148,13 @@ class _Killed(Exception):
     """The worker was killed from outside."""
 
 
-class _Zygote:
+class _ZygoteHandle:
     """Handle of a zygote process."""
 
     def __init__(self, function: str):
         ours, theirs = socket.socketpair()
         environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-        environment |= {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))} | _OF_KEEPERS
+        environment |= {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))} | _ZYGOTE_ENVIRONMENT
         with theirs:
             # Its own session, so that it does not receive Ctrl-C. It exits on EOF of its stdin, however we end.
             self._process = subprocess.Popen(

@@ -129,9 +129,8 @@ def limit(resource_limits: dict[str, int]) -> None:
         Path("/proc/self/oom_score_adj").write_text("1000")
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_FSIZE, 0)
-    _lower(
-        resource.RLIMIT_CPU, resource_limits["cpu_seconds"], grace=1
-    )  # SIGXCPU at the soft limit is unambiguous, SIGKILL at the hard one is not
+    # SIGXCPU at the soft limit is unambiguous, SIGKILL at the hard one is not.
+    _lower(resource.RLIMIT_CPU, resource_limits["cpu_seconds"], grace=1)
     with suppress(ValueError, OSError):  # not supported on macOS
         _lower(resource.RLIMIT_AS, _addresses() + resource_limits["memory"])
     signal.signal(signal.SIGALRM, signal.SIG_DFL)

@@ -136,12 +136,12 @@ def _post(ports: Ports, settings: Settings, job: Job, key: bytes, sender: Sender
     now = ports.clock.now()
     event = Event(type=f"stylization.{resource.status}", timestamp=job.finished_at or now, data=resource)
     body = event.model_dump_json().encode()
-    format_timestamp = str(int(now.timestamp()))
-    signature = base64.b64encode(hmac.digest(key, f"{job.id}.{format_timestamp}.".encode() + body, "sha256")).decode()
+    timestamp = str(int(now.timestamp()))
+    signature = base64.b64encode(hmac.digest(key, f"{job.id}.{timestamp}.".encode() + body, "sha256")).decode()
     headers = {
         "Content-Type": "application/json",
         "webhook-id": job.id,  # identical for every attempt, for deduplication by the receiver
-        "webhook-timestamp": format_timestamp,
+        "webhook-timestamp": timestamp,
         "webhook-signature": f"v1,{signature}",
     }
     return sender.post(job.webhook or "", headers, body)
