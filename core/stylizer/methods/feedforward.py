@@ -28,7 +28,7 @@ from stylizer.feedforward.style_statistics import StyleStatistics
 from stylizer.methods import MemoryPolicy, PreviewFn, StyleInput, Task
 from stylizer.methods.scaling import resize_task
 from stylizer.synthesis import pyramid
-from stylizer.synthesis.pyramid import resize, size_within
+from stylizer.synthesis.pyramid import resize, scale_size, size_within
 from stylizer.tensors import as_floats, float_copy, spatial_size
 from stylizer.tiles import tiles
 
@@ -125,12 +125,12 @@ class _PaletteStep:
 
     def preview(self, painting: Tensor) -> Tensor:
         """Return a recolored copy of an unfinished `painting`, with a long side of at most `TILE` pixels."""
-        small = resize(painting[0], size_within(*spatial_size(painting), TILE))
+        small = resize(painting[0], size_within(spatial_size(painting), TILE))
         return self._transfer(small[None])(small)[None]
 
     def _transfer(self, painting: Tensor) -> PaletteTransfer:
         # A thumbnail has the color distribution of the whole; the mask is sampled at the same positions.
-        small = resize(painting[0], size_within(*spatial_size(painting), THUMBNAIL))
+        small = resize(painting[0], size_within(spatial_size(painting), THUMBNAIL))
         if self._mask is not None:
             inside = resize(self._mask[0], (small.shape[1], small.shape[2]))[0] > 0.5
             small = small[:, inside][:, None] if inside.any() else small
@@ -170,7 +170,7 @@ class _StyledNetwork:
         """Stylize `photo` (1, 3, h, w), of any size, by one pass over each tile."""
         photo_tiles = list(tiles(spatial_size(photo), TILE))
         # All tiles share the statistics of the whole picture, taken from a thumbnail (arXiv 2103.11784).
-        size = size_within(*spatial_size(photo), TILE)
+        size = size_within(spatial_size(photo), TILE)
         thumbnail = resize(as_floats(photo)[0], size)[None]
         encoded = self._network.encode(thumbnail, next(tiles(size, TILE)), self._grain)
         mask = None if self._mask is None else resize(self._mask[0], size)[None]
@@ -223,18 +223,16 @@ def _working_scale(task: Task) -> float:
 
 def _scaled_task(task: Task, scale: float) -> Task:
     """Scale the photo and its mask, and the styles unless `MAX_STYLE_SIDE` caps them at both scales."""
-    height, width = (max(1, round(side * scale)) for side in spatial_size(task.photo))
     before, after = (min(MAX_STYLE_SIDE, size) for size in (task.options.size, task.options.size * scale))
     styles = task.styles
     if after != before:
         change = after / before
         styles = tuple(style.at_scale(change, partial(_rescale_picture, style, change)) for style in styles)
-    return replace(resize_task(task, (height, width)), styles=styles)
+    return replace(resize_task(task, scale_size(spatial_size(task.photo), scale)), styles=styles)
 
 
 def _rescale_picture(style: StyleInput, scale: float) -> Tensor:
-    height, width = (max(1, round(side * scale)) for side in spatial_size(style.picture))
-    return resize(style.picture[0], (height, width))[None]
+    return resize(style.picture[0], scale_size(spatial_size(style.picture), scale))[None]
 
 
 def _mirror_tile(picture: Tensor) -> Tensor:

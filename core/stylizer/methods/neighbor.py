@@ -43,10 +43,10 @@ from stylizer.synthesis.hypercolumns import CELL, hypercolumns
 from stylizer.synthesis.neighbor_search import propagate_matches, search, spread_seeds
 from stylizer.synthesis.patch_source import assign_patches, select_patches
 from stylizer.synthesis.photo_guide import PhotoGuide
-from stylizer.synthesis.pyramid import resize, size_within
+from stylizer.synthesis.pyramid import resize, scale_size, size_within
 from stylizer.synthesis.style_bank import REACH, StyleBank, as_rows, cell_colors
 from stylizer.synthesis.voting import cell_patch_grid, merge_patches
-from stylizer.tensors import as_bytes, as_floats
+from stylizer.tensors import as_bytes, as_floats, spatial_size
 from stylizer.tiles import STRIDE, Tile, tiles
 
 MAX_STYLE_SIDE = SIZE_RANGE[1]
@@ -119,8 +119,7 @@ def paint(task: Task) -> Tensor:
         task.report(1, 1, lambda: task.photo)
         return task.photo
     if task.options.quality == "draft":
-        height, width = task.photo.shape[2:]
-        painting = CoarseToFineSynthesis(resize_task(task, (max(1, round(height / 2)), max(1, round(width / 2))))).run()
+        painting = CoarseToFineSynthesis(resize_task(task, scale_size(spatial_size(task.photo), 0.5))).run()
         return _upsample_like(painting, task.photo).clamp_(0, 1)
     synthesis = CoarseToFineSynthesis(task)
     painting = synthesis.run()
@@ -144,7 +143,7 @@ def _refine_by_optimization(task: Task, painting: Tensor, report_step: Callable[
     """
     from stylizer.methods import optimization  # deferred: most paintings do not need it
 
-    size = size_within(painting.shape[2], painting.shape[3], OPTIMIZATION_SIDE)
+    size = size_within(spatial_size(painting), OPTIMIZATION_SIDE)
     scale = min(1.0, OPTIMIZATION_SIDE / max(painting.shape[2:]))
     side = max(size) * task.options.style_scale
     styles = tuple(style.at_scale(scale, partial(_picture_within, style, side)) for style in task.styles)
@@ -158,7 +157,7 @@ def _refine_by_optimization(task: Task, painting: Tensor, report_step: Callable[
 def _picture_within(style: StyleInput, side: float) -> Tensor:
     """Return the picture of a style reduced to a long side of at most `side` pixels, (1, 3, h, w)."""
     picture = style.picture
-    return resize(picture[0], size_within(picture.shape[2], picture.shape[3], side))[None]
+    return resize(picture[0], size_within(spatial_size(picture), side))[None]
 
 
 def _upsample_like(picture: Tensor, like: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from stylizer.synthesis.pyramid import resize, size_within
 from stylizer.synthesis.style_bank import StyleBank
+from stylizer.tensors import spatial_size
 
 MAX_BANK_SIDE = 4096  # long side in pixels to which larger styles are reduced
 MAX_CACHED_BANK_PIXELS = 2**20  # pixels of the largest bank that is cached
@@ -41,7 +42,7 @@ class ScaledStyle:
                 has no larger size. Banks built with it are not cached.
             on_tile: See `StyleBank.build`.
         """
-        size = size_within(self.picture.shape[2], self.picture.shape[3], min(side, MAX_BANK_SIDE))
+        size = size_within(spatial_size(self.picture), min(side, MAX_BANK_SIDE))
         if coarser is not None and coarser.size == size:
             return coarser
         if coarser is not None or size[0] * size[1] > MAX_CACHED_BANK_PIXELS:

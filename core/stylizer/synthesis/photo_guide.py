@@ -60,5 +60,5 @@ class PhotoGuide:
 def _local_contrast(lab: Tensor) -> Tensor:
     """Return the difference of lightness from the neighborhood's mean, (1, h, w), of an Oklab picture (3, h, w)."""
     height, width = lab.shape[1:]
-    mean = functional.adaptive_avg_pool2d(lab[None, :1], size_within(height, width, CONTRAST_CELLS))
+    mean = functional.adaptive_avg_pool2d(lab[None, :1], size_within((height, width), CONTRAST_CELLS))
     return lab[:1] - functional.interpolate(mean, (height, width), mode="bilinear", align_corners=False)[0]

@@ -15,10 +15,14 @@ def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
     return resized[0].clamp_(0, 1)
 
 
-def size_within(height: int, width: int, side: float) -> tuple[int, int]:
-    """Return the size (height, width) reduced, in proportion, to a long side of at most `side` pixels."""
-    scale = min(1.0, side / max(height, width))
-    return max(1, round(height * scale)), max(1, round(width * scale))
+def scale_size(size: tuple[int, int], scale: float) -> tuple[int, int]:
+    """Return `size` (height, width) times `scale`, rounded, at least one pixel a side."""
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def size_within(size: tuple[int, int], side: float) -> tuple[int, int]:
+    """Return `size` (height, width) reduced, in proportion, to a long side of at most `side` pixels."""
+    return scale_size(size, min(1.0, side / max(size)))
 
 
 def gaussian_blur(image: Tensor, sigma: float) -> Tensor:
@@ -42,7 +46,7 @@ def _reflect_pad(stack: Tensor, horizontal: int, vertical: int, side: int) -> Te
 
 def level_sizes(height: int, width: int, levels: int) -> list[tuple[int, int]]:
     """Return the sizes (height, width) of a pyramid's levels, finest first, each half the previous one."""
-    return [(max(1, round(height / 2**k)), max(1, round(width / 2**k))) for k in range(levels)]
+    return [scale_size((height, width), 0.5**k) for k in range(levels)]
 
 
 def gaussian_pyramid(image: Tensor, levels: int) -> list[Tensor]:

@@ -227,7 +227,7 @@ def test_wait_ends_before_the_function_timeout(
     assert waited.headers["preference-applied"] == f"wait={local.service.settings.max_wait:.0f}"
 
 
-# What is told of it
+# Logs and metrics
 
 
 @pytest.fixture
