@@ -51,6 +51,7 @@ CORE_MODULES = (
     "options.py",
     "progress.py",
     "styles/__init__.py",
+    "variations.py",
 )
 
 Install = Callable[[Path, Path, str], None]

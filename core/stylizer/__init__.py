@@ -35,6 +35,7 @@ from stylizer.errors import (
 from stylizer.options import DEFAULT_METHOD, METHOD_NAMES, Options
 from stylizer.progress import OnProgress, Progress
 from stylizer.styles import Style, catalog
+from stylizer.variations import variants
 
 if TYPE_CHECKING:
     from stylizer.painting import Painting, stylize
@@ -65,6 +66,7 @@ __all__ = [
     "UnsupportedImage",
     "catalog",
     "stylize",
+    "variants",
 ]
 
 set_thread_defaults()  # before any module of this package loads torch

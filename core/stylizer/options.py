@@ -28,6 +28,8 @@ STYLE_SCALE_RANGE: tuple[float, float] = (0.25, 4)
 SEED_RANGE = (0, 2**32 - 1)
 MAX_STYLES = 4
 """Maximum number of styles in a blend."""
+VARIANTS_RANGE = (1, 4)
+"""Number of variants of a painting that can be asked for at once."""
 
 FORMATS: tuple[Format, ...] = get_args(Format)
 LOSSY: tuple[Format, ...] = ("jpeg", "webp", "avif")
@@ -83,6 +85,11 @@ def check_choice(field: str, value: object, choices: tuple[str, ...]) -> None:
     """Raise an OptionError that lists the choices unless `value` is one of them."""
     if value not in choices:
         raise OptionError(f"{field} is {value!r}; it must be one of {', '.join(choices)}", field=field, allowed=choices)
+
+
+def check_variants(value: object) -> None:
+    """Raise OptionError unless `value` is a valid number of variants."""
+    _check_integer("variants", value, VARIANTS_RANGE)
 
 
 def check_weight(value: object) -> None:
