@@ -31,7 +31,9 @@ def variants(options: Options, n: int, *, method: MethodName = DEFAULT_METHOD) -
     seeds = ((options.seed + index) % (SEED_RANGE[1] + 1) for index in range(n))
     return [
         replace(options, seed=seed, style_scale=scale)
-        for seed, scale in zip(seeds, islice(chain(_style_scales(options, method), repeat(options.style_scale)), n), strict=True)
+        for seed, scale in zip(
+            seeds, islice(chain(_style_scales(options, method), repeat(options.style_scale)), n), strict=True
+        )
     ]
 
 

@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from stylizer import METHOD_NAMES, Options, OptionError, variants
+from stylizer import METHOD_NAMES, OptionError, Options, variants
 from stylizer.capabilities import METHODS, validate
 from stylizer.options import MethodName
 
@@ -32,9 +32,7 @@ def test_variants_are_valid_and_distinct_at_limits(method: MethodName, scale: fl
         found = variants(options, 4, method=method)
 
         for each in found:
-            validate(
-                method, size=size, style_scale=each.style_scale, features=each.features, has_content_mask=False
-            )
+            validate(method, size=size, style_scale=each.style_scale, features=each.features, has_content_mask=False)
         assert len({each.style_scale for each in found}) == 4
         assert [each.seed for each in found] == [2**32 - 1, 0, 1, 2]
 

@@ -48,10 +48,16 @@ class RootPath:
                 return {"url": self.link(resource.url)}
             case Style():
                 return {"links": self._all(resource.links)}
-            case Stylization(preview=preview, result=result):
+            case Stylization(preview=preview, result=result, results=results):
                 return {
                     "preview": preview and self.link(preview),
                     "result": result and result.model_copy(update={"url": self.link(result.url)}),
+                    "results": [
+                        each.model_copy(
+                            update={"url": self.link(each.url), "preview": each.preview and self.link(each.preview)}
+                        )
+                        for each in results
+                    ],
                     "links": self._all(resource.links),
                 }
         return {}

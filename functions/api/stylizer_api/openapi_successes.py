@@ -18,6 +18,7 @@ from stylizer_service.models import (
     Stylization,
     StylizationLinks,
     Upload,
+    Variant,
 )
 
 HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -67,7 +68,9 @@ _QUEUED = Stylization(
     expires_at=_THEN + timedelta(days=1),
     webhook=None,
     preview=None,
+    variants=1,
     result=None,
+    results=[],
     error=None,
     links=StylizationLinks(self=_PATH, image=f"{_PATH}/image", cancel=f"{_PATH}/cancel"),
 )
@@ -79,25 +82,27 @@ _RUNNING = _QUEUED.model_copy(
         "preview": f"{_PATH}/preview",
     }
 )
+_RESULT = Result(
+    width=1024,
+    height=683,
+    media_type="image/jpeg",
+    bytes=184_233,
+    sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    url=f"/v1/files/jobs/{_JOB_ID}/5be1c2d3a4f60718/result.jpg?expires=1795342530&signature=…",
+    seconds=Seconds(queued=0.2, painting=2.05),
+    features="compact",
+)
 _DONE = _RUNNING.model_copy(
     update={
         "status": "succeeded",
         "progress": 1.0,
         "finished_at": _THEN + timedelta(milliseconds=2250),
-        "result": Result(
-            width=1024,
-            height=683,
-            media_type="image/jpeg",
-            bytes=184_233,
-            sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-            url=f"/v1/files/jobs/{_JOB_ID}/5be1c2d3a4f60718/result.jpg?expires=1795342530&signature=…",
-            seconds=Seconds(queued=0.2, painting=2.05),
-            features="compact",
-        ),
+        "result": _RESULT,
+        "results": [Variant(**dict(_RESULT), seed=0, style_scale=1.0, preview=f"{_PATH}/preview?variant=1")],
     }
 )
 _CANCELED = _QUEUED.model_copy(update={"status": "canceled", "finished_at": _THEN + timedelta(seconds=3)})
-_DELETED = _DONE.model_copy(update={"status": "expired", "preview": None, "result": None})
+_DELETED = _DONE.model_copy(update={"status": "expired", "preview": None, "result": None, "results": []})
 _BUILT_IN = Style(
     id="woodcut",
     title="Woodcut",

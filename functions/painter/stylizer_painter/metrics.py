@@ -33,7 +33,8 @@ def count(ports: Ports, job_id: str, outcome: Outcome) -> None:
     method = job.method if job else "unknown"
     put("Deliveries", 1, method=method, outcome=outcome)
     if outcome == "succeeded" and job and job.result:
-        put("PaintingSeconds", job.result.seconds.painting, MetricUnit.Seconds, method=method)
+        for result in job.results:
+            put("PaintingSeconds", result.seconds.painting, MetricUnit.Seconds, method=method)
         put("QueuedSeconds", job.result.seconds.queued, MetricUnit.Seconds, method=method)
     if outcome == "failed" and job and job.error:
         put("Failures", 1, problem=job.error.code)

@@ -20,6 +20,7 @@ from stylizer_service.jobs.leases import GivenUp, Lease, LeaseLost, claim
 from stylizer_service.models import names_file
 from stylizer_service.ports import Ports, Unavailable
 from stylizer_service.problems import from_error, problem
+from stylizer_service.records import Job
 from stylizer_service.settings import Settings
 
 Outcome = Literal["succeeded", "failed", "released", "lost", "nothing"]
@@ -79,11 +80,7 @@ def paint_job(
 def _paint_and_end(ports: Ports, settings: Settings, lease: Lease, reporter: _Reporter) -> Outcome:
     options = lease.job.options
     try:
-        painting = _paint(ports, settings, lease, reporter)
-        image = painting.encode(options.format, options.format_quality)
-        width, height = painting.image.size
-        preview = small_jpeg(painting.image)
-        lease.succeed(image, preview=preview, width=width, height=height, features=painting.features)
+        _paint_variants(ports, settings, lease, reporter)
     except (LeaseLost, Unavailable):
         # Without its stores the job can neither continue nor finish; another painter claims it once the lease expires.
         raise
@@ -107,6 +104,28 @@ def _paint_and_end(ports: Ports, settings: Settings, lease: Lease, reporter: _Re
     return "succeeded"
 
 
+def _paint_variants(ports: Ports, settings: Settings, lease: Lease, reporter: _Reporter) -> None:
+    """Paint every variant that no earlier painter has finished, and end the job."""
+    job = lease.job
+    base = stylizer.Options(**job.options.model_dump(exclude={"format", "format_quality"}))
+    options = stylizer.variants(base, job.variants, method=job.method)
+    for index in range(len(job.results), job.variants):
+        reporter.begin(index, job.variants)
+        painting = _paint(ports, settings, job, options[index], reporter)
+        image = painting.encode(job.options.format, job.options.format_quality)
+        width, height = painting.image.size
+        store = lease.succeed if index + 1 == job.variants else lease.add_variant
+        store(
+            image,
+            preview=small_jpeg(painting.image),
+            width=width,
+            height=height,
+            features=painting.features,
+            seed=options[index].seed,
+            style_scale=options[index].style_scale,
+        )
+
+
 def _end_late(settings: Settings, lease: Lease) -> Outcome:
     if lease.job.attempt < settings.max_attempts:
         lease.release(counts=True)
@@ -116,8 +135,9 @@ def _end_late(settings: Settings, lease: Lease) -> Outcome:
     return "failed"
 
 
-def _paint(ports: Ports, settings: Settings, lease: Lease, reporter: _Reporter) -> stylizer.Painting:
-    job = lease.job
+def _paint(
+    ports: Ports, settings: Settings, job: Job, options: stylizer.Options, reporter: _Reporter
+) -> stylizer.Painting:
     with ExitStack() as files:
 
         def source(name: str) -> ImageSource:
@@ -132,7 +152,7 @@ def _paint(ports: Ports, settings: Settings, lease: Lease, reporter: _Reporter) 
             source("content"),
             styles,
             method=job.method,
-            options=stylizer.Options(**job.options.model_dump(exclude={"format", "format_quality"})),
+            options=options,
             mask=source("mask") if job.mask else None,
             content_mask=source("content_mask") if job.content_mask else None,
             limits=settings.picture_limits,
@@ -157,6 +177,11 @@ class _Reporter:
         self._is_late = is_late
         self._next_report = 0.0
         self._next_preview = 0.0
+        self._done, self._total = 0, 1
+
+    def begin(self, done: int, total: int) -> None:
+        """Report the next painting as the one after `done` of `total`."""
+        self._done, self._total = done, total
 
     def __call__(self, progress: Progress) -> None:
         if self._lost.is_set():
@@ -170,7 +195,7 @@ class _Reporter:
             return
         preview = small_jpeg(progress.preview()) if began >= self._next_preview else None
         try:
-            self._lease.report(progress.fraction, preview)
+            self._lease.report((self._done + progress.fraction) / self._total, preview)
         except Unavailable as error:  # Progress is cosmetic: the store may be back before the end.
             log.warning("could not tell how far %s is: %s", self._lease.job.id, error)
             self._next_preview = time.monotonic() + _WITHOUT_PREVIEW  # a preview may be what does not fit

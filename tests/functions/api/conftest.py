@@ -134,6 +134,8 @@ def finish(local: Local) -> Callable[[str], None]:
     def finished(job_id: str) -> None:
         lease = claim(local.service.ports, local.service.settings, job_id)
         assert lease is not None
+        for _ in range(lease.job.variants - 1):
+            lease.add_variant(slope(64, 43, "JPEG"), preview=slope(32, 21, "JPEG"), width=64, height=43)
         lease.succeed(slope(64, 43, "JPEG"), preview=slope(32, 21, "JPEG"), width=64, height=43)
 
     return finished

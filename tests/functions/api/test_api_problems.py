@@ -20,7 +20,7 @@ from stylizer_service.settings import Settings
 Serve = Callable[[FastAPI], AbstractContextManager[httpx.Client]]
 
 UPLOAD = "upl_" + "a" * 26
-INPUTS = ["content", "style", "styles", "mask", "content_mask", "method", "webhook"]
+INPUTS = ["content", "style", "styles", "mask", "content_mask", "method", "variants", "webhook"]
 FIELDS = [*INPUTS, *PaintingOptions.model_fields]
 OPTIONS = ["none", "luminance", "histogram"]
 UPLOAD_WORDS = "the id of an upload, as POST /v1/uploads gives it"

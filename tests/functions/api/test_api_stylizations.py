@@ -156,6 +156,34 @@ def test_image_redirects_to_a_signed_link_with_a_file_name(
     assert Image.open(io.BytesIO(image.content)).size == (64, 43)
 
 
+def test_each_variant_has_its_own_image_and_preview(client: httpx.Client, accepted: Accepted, finish: Finish) -> None:
+    job_id = accepted(variants="2")
+    waiting = client.get(f"/v1/stylizations/{job_id}").json()
+    early = client.get(f"/v1/stylizations/{job_id}/image?variant=2")
+    finish(job_id)
+    done = client.get(f"/v1/stylizations/{job_id}").json()
+
+    assert (waiting["variants"], waiting["results"], early.status_code) == (2, [], 409)
+    assert done["results"][0].items() >= done["result"].items()
+    for number, result in enumerate(done["results"], start=1):
+        link = client.get(f"/v1/stylizations/{job_id}/image?variant={number}").headers["location"]
+        assert link.split("?")[0] == result["url"].split("?")[0]
+        image = client.get(result["url"])
+        assert image.headers["content-disposition"] == f'inline; filename="{job_id}-{number}.jpg"'
+        preview = client.get(result["preview"], follow_redirects=True)
+        assert Image.open(io.BytesIO(preview.content)).size == (32, 21)
+    assert len({result["url"].split("?")[0] for result in done["results"]}) == 2
+
+
+@pytest.mark.parametrize("number", ["0", "5", "two"])
+def test_variant_out_of_range_is_refused(client: httpx.Client, accepted: Accepted, number: str) -> None:
+    answer = client.get(f"/v1/stylizations/{accepted()}/image?variant={number}")
+
+    assert answer.status_code == 422
+    assert answer.json()["field"] == "variant"
+    assert answer.json()["allowed"] == "a whole number from 1 to 4"
+
+
 def test_a_preview_is_a_small_picture_once_there_is_one(
     client: httpx.Client, accepted: Accepted, finish: Finish
 ) -> None:

@@ -15,7 +15,7 @@ from stylizer_api.files import BINARY
 from stylizer_api.links import Mounted, RootPath
 from stylizer_api.prefer_header import wait_seconds
 from stylizer_api.request_body import BODY, read_request
-from stylizer_service.models import FINAL, RESULT_MEDIA_TYPES, Page, Status, Stylization
+from stylizer_service.models import FINAL, MAX_VARIANTS, RESULT_MEDIA_TYPES, Page, Status, Stylization
 
 router = APIRouter(prefix="/v1/stylizations", tags=["Stylizations"])
 
@@ -29,6 +29,12 @@ class ListQuery(PageQuery):
     """Which paintings to list."""
 
     status: Status | None = None
+
+
+VariantQuery = Annotated[
+    int | None,
+    Query(ge=1, le=MAX_VARIANTS, description="Which of `results`, from 1; each is there once painted."),
+]
 
 
 @router.post(
@@ -148,9 +154,15 @@ async def get_stylization(
         303: {"description": "Where the file is, for a short while. `curl -L` follows."},
     },
 )
-def get_stylization_image(owner: OwnerDep, service: ServiceDep, mount: Mounted, id: str) -> Response:  # noqa: A002
+def get_stylization_image(
+    owner: OwnerDep,
+    service: ServiceDep,
+    mount: Mounted,
+    id: str,  # noqa: A002
+    variant: VariantQuery = None,
+) -> Response:
     """Leads to the file: 409 as long as there is none, 410 when it has expired."""
-    return _redirect(mount, service.image_url(owner, id))
+    return _redirect(mount, service.image_url(owner, id, variant))
 
 
 @router.get(
@@ -163,9 +175,15 @@ def get_stylization_image(owner: OwnerDep, service: ServiceDep, mount: Mounted, 
         303: {"description": "Where a small picture of the present state is, for a short while."},
     },
 )
-def get_stylization_preview(owner: OwnerDep, service: ServiceDep, mount: Mounted, id: str) -> Response:  # noqa: A002
+def get_stylization_preview(
+    owner: OwnerDep,
+    service: ServiceDep,
+    mount: Mounted,
+    id: str,  # noqa: A002
+    variant: VariantQuery = None,
+) -> Response:
     """Leads to a small picture: 404 as long as there is none."""
-    return _redirect(mount, service.preview_url(owner, id))
+    return _redirect(mount, service.preview_url(owner, id, variant))
 
 
 def _redirect(mount: RootPath, url: str) -> Response:

@@ -95,6 +95,8 @@ class Inputs:
             "content_mask": self._stand_in(owner, request.content_mask),
             "styles": [[self._stand_in(owner, entry.style), entry.weight] for entry in request.blend],
         }
+        if request.variants != 1:
+            facts["variants"] = request.variants
         if request.webhook is not None:
             facts["webhook"] = request.webhook
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

@@ -19,6 +19,7 @@ from stylizer.options import (
     SIZE_RANGE,
     STRENGTH_RANGE,
     STYLE_SCALE_RANGE,
+    VARIANTS_RANGE,
     FeaturesName,
     Format,
     MethodName,
@@ -45,6 +46,7 @@ MediaType = Literal[
 FINAL: tuple[Status, ...] = ("succeeded", "failed", "canceled")
 MEDIA_TYPES: tuple[MediaType, ...] = get_args(MediaType)
 RESULT_MEDIA_TYPES: dict[Format, str] = {name: f"image/{name}" for name in FORMATS}
+MAX_VARIANTS = VARIANTS_RANGE[1]
 _DEFAULTS = Options()
 
 UPLOAD_ID = re.compile(r"upl_[a-z2-7]{26}")
@@ -165,7 +167,13 @@ class StylizationRequest(PaintingOptions):
         'style in it, which takes longest; "texture" with pieces of the style found by their pixels, without any '
         "network.",
     )
-
+    variants: int = Field(
+        default=VARIANTS_RANGE[0],
+        ge=VARIANTS_RANGE[0],
+        le=VARIANTS_RANGE[1],
+        description="How many paintings to choose from. The first is what you would get without this; the others have "
+        "the next seeds and other style scales, `results` says which.",
+    )
     webhook: str | None = Field(
         default=None,
         max_length=2000,
@@ -276,6 +284,14 @@ class Result(BaseModel):
     features: str | None = Field(description="The perceptual features used; null for a method that uses none.")
 
 
+class Variant(Result):
+    """One of the paintings of a stylization."""
+
+    seed: int
+    style_scale: float
+    preview: str | None = Field(description="Where a small JPEG of it is.")
+
+
 class StylizationLinks(BaseModel):
     """Links of a stylization."""
 
@@ -302,7 +318,9 @@ class Stylization(BaseModel):
     expires_at: datetime
     webhook: str | None
     preview: str | None = Field(description="Where to see how far it is; null until there is something to see.")
-    result: Result | None
+    variants: int = Field(description="How many paintings were asked for.")
+    result: Result | None = Field(description="The painting, the first of `results`; null until all have been painted.")
+    results: list[Variant] = Field(description="The variants that have been painted so far, the first one first.")
     error: Problem | None
     links: StylizationLinks
 

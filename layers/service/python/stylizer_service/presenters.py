@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from stylizer_service.catalog import BuiltinStyle
@@ -13,15 +14,17 @@ from stylizer_service.models import (
     StyleLinks,
     Stylization,
     StylizationLinks,
+    Variant,
 )
 from stylizer_service.ports import Ports
 from stylizer_service.records import Job, ResultRecord, StyleRecord, is_final
 from stylizer_service.settings import Settings
 
 
-def file_name(job: Job) -> str:
-    """Return the file name for saving the painting."""
-    return f"{job.id}.{suffix(job.options.format)}"
+def file_name(job: Job, number: int = 1) -> str:
+    """Return the file name for saving the painting, or the variant of that number."""
+    variant = f"-{number}" if job.variants > 1 else ""
+    return f"{job.id}{variant}.{suffix(job.options.format)}"
 
 
 def builtin_style(style: BuiltinStyle) -> Style:
@@ -57,8 +60,17 @@ def own_style(record: StyleRecord) -> Style:
 def present(ports: Ports, settings: Settings, job: Job) -> Stylization:
     """Return the current resource of a job, with a fresh link to the painting."""
     expired = is_expired(job, ports.clock.now())
-    url = link(ports, settings, job.result.key, filename=file_name(job)) if job.result and not expired else None
-    return stylization(job, expired=expired, result_url=url)
+    urls = [
+        link(ports, settings, result.key, filename=file_name(job, number))
+        for number, result in enumerate(results_of(job), start=1)
+        if not expired
+    ]
+    return stylization(job, expired=expired, urls=urls)
+
+
+def results_of(job: Job) -> tuple[ResultRecord, ...]:
+    """Return the variants painted so far, also of a job stored before there were several."""
+    return job.results or ((job.result,) if job.result else ())
 
 
 def is_expired(job: Job, now: datetime) -> bool:
@@ -71,13 +83,13 @@ def link(ports: Ports, settings: Settings, key: str, *, filename: str) -> str:
     return ports.blobs.url(key, expires_at=ports.clock.now() + settings.url_ttl, filename=filename)
 
 
-def stylization(job: Job, *, expired: bool, result_url: str | None) -> Stylization:
+def stylization(job: Job, *, expired: bool, urls: Sequence[str]) -> Stylization:
     """Return the resource of a job.
 
     Args:
         job: The job.
         expired: Whether it has expired, even if the sweep has not processed it yet.
-        result_url: A signed link to the painting, if there is one.
+        urls: A signed link to each variant painted so far; none if they have expired.
     """
     status: Status = "expired" if expired else job.status
     path = f"/v1/stylizations/{job.id}"
@@ -97,7 +109,12 @@ def stylization(job: Job, *, expired: bool, result_url: str | None) -> Stylizati
         expires_at=job.expires_at,
         webhook=job.webhook,
         preview=f"{path}/preview" if job.preview_key and not expired else None,
-        result=_result(job.result, result_url) if job.result and result_url else None,
+        variants=job.variants,
+        result=_result(job.result, urls[0]) if job.result and urls else None,
+        results=[
+            _variant(job, number, result, url)
+            for number, (result, url) in enumerate(zip(results_of(job), urls, strict=False), start=1)
+        ],
         error=job.error,
         links=StylizationLinks(self=path, image=f"{path}/image", cancel=f"{path}/cancel"),
     )
@@ -113,6 +130,17 @@ def _result(record: ResultRecord, url: str) -> Result:
         url=url,
         seconds=record.seconds,
         features=record.features,
+    )
+
+
+def _variant(job: Job, number: int, record: ResultRecord, url: str) -> Variant:
+    return Variant(
+        **dict(_result(record, url)),
+        seed=job.options.seed if record.seed is None else record.seed,
+        style_scale=job.options.style_scale if record.style_scale is None else record.style_scale,
+        preview=f"/v1/stylizations/{job.id}/preview?variant={number}"
+        if record.preview_key or job.preview_key
+        else None,
     )
 
 

@@ -43,7 +43,14 @@ class StyleRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultRecord:
-    """A finished painting; `key` is its file, in the folder of the lease that produced it."""
+    """A finished painting.
+
+    Attributes:
+        key: Its file, in the folder of the lease that produced it.
+        seed: Seed it was painted with; None for the one in the job's options.
+        style_scale: Style scale it was painted with; None for the one in the job's options.
+        preview_key: A small JPEG of it; None if that is the job's preview.
+    """
 
     key: str
     width: int
@@ -53,6 +60,9 @@ class ResultRecord:
     sha256: str
     seconds: Seconds
     features: str | None
+    seed: int | None = None
+    style_scale: float | None = None
+    preview_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +76,9 @@ class Job:
         attempt: Number of claims that were not released.
         lease_token: Identifies the current lease; new for each claim.
         lease_expires_at: When the painter is presumed dead unless it renews the lease.
+        variants: Number of paintings to make of the photo.
+        result: The first variant, once all have been painted.
+        results: The variants painted so far. They survive the death of their painter: the next one paints the rest.
         way: Backend that the job is dispatched to.
         webhook: URL to notify when the job has ended.
         notify_at: When the next delivery attempt is due; None if there is nothing to deliver, or not any more.
@@ -92,6 +105,8 @@ class Job:
     lease_expires_at: datetime | None = None
     result: ResultRecord | None = None
     error: Problem | None = None
+    variants: int = 1
+    results: tuple[ResultRecord, ...] = ()
     way: Backend = "queue"
     webhook: str | None = None
     notify_at: datetime | None = None
@@ -101,6 +116,12 @@ class Job:
     def folder(self) -> str:
         """Prefix of all files of the job; deleting it deletes them all."""
         return f"jobs/{self.id}/"
+
+    @property
+    def has_painted(self) -> bool:
+        """Whether a finished painting is in the current lease's folder."""
+        done = (*self.results, self.result) if self.result else self.results
+        return any(result.key.startswith(self.work_folder) for result in done)
 
     @property
     def work_folder(self) -> str:
@@ -125,6 +146,7 @@ class JobChanges(TypedDict, total=False):
     lease_token: str | None
     lease_expires_at: datetime | None
     result: ResultRecord | None
+    results: tuple[ResultRecord, ...]
     error: Problem | None
     notify_at: datetime | None
     notify_attempts: int

@@ -85,7 +85,13 @@ class Capacity:
 
 
 def select_backend(
-    method: MethodName, size: int, quality: Quality, stage: Capacity, *, features: FeaturesName | None = None
+    method: MethodName,
+    size: int,
+    quality: Quality,
+    stage: Capacity,
+    *,
+    features: FeaturesName | None = None,
+    variants: int = 1,
 ) -> Backend:
     """Select the backend for a painting.
 
@@ -95,15 +101,23 @@ def select_backend(
         quality: Quality.
         stage: Capacity of the stage.
         features: Perceptual encoder, if not the method's default.
+        variants: Number of paintings, made one after the other.
 
     Raises:
-        ProblemError: `invalid-option`, with the largest size allowed for the other options, if no painter can do it.
+        ProblemError: `invalid-option`, with the largest size allowed for the other options, if no painter can do it, or
+            the most variants if that is what takes too long.
     """
     cost = _cost(method, features, quality)
-    if _fits(cost, size, stage):
-        return "gpu" if stage.gpu and _seconds(cost, size) > GPU_PAYS_AFTER else "queue"
+    seconds = variants * _seconds(cost, size)
+    fits_once = _fits(cost, size, stage)
+    if fits_once and (stage.seconds is None or seconds <= stage.seconds):
+        return "gpu" if stage.gpu and seconds > GPU_PAYS_AFTER else "queue"
     if stage.gpu:
         return "gpu"
+    if fits_once and stage.seconds is not None:
+        allowed = f"1 to {math.floor(stage.seconds / _seconds(cost, size))} at size {size} with quality {quality}"
+        detail = f"variants is {variants}; the painters here have time for {allowed}"
+        raise failure("invalid-option", detail, field="variants", allowed=allowed)
     largest = _largest(cost, size, stage)
     way = f"method {method} and quality {quality}" + (f" and features {features}" if features else "")
     allowed = f"{SMALLEST} to {largest} pixels with {way}" if largest else "another method or quality"

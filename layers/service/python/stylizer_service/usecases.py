@@ -38,7 +38,15 @@ from stylizer_service.models import (
 from stylizer_service.ports import BadCursor, Ports
 from stylizer_service.probe import Probe
 from stylizer_service.problems import ProblemError, as_problems, expired, failure, invalid, not_found, problem
-from stylizer_service.records import IdempotencyRecord, Job, Precondition, StyleRecord, UploadRecord, is_final
+from stylizer_service.records import (
+    IdempotencyRecord,
+    Job,
+    Precondition,
+    ResultRecord,
+    StyleRecord,
+    UploadRecord,
+    is_final,
+)
 from stylizer_service.routing import Capacity, select_backend
 from stylizer_service.settings import Settings
 from stylizer_service.webhooks.delivery import check_webhook, webhook_secret
@@ -223,7 +231,12 @@ class Service:
         _validate_for_method(request)
         check_webhook(self.ports, request.webhook)
         way = select_backend(
-            request.method, request.size, request.quality, Capacity.of(self.settings), features=request.features
+            request.method,
+            request.size,
+            request.quality,
+            Capacity.of(self.settings),
+            features=request.features,
+            variants=request.variants,
         )
         job = replace(job, way=way)
         self._check_queue()
@@ -271,29 +284,34 @@ class Service:
         erase_job(self.ports, self.settings, self._job(owner, job_id))
         return self.get_stylization(owner, job_id)
 
-    def image_url(self, owner: str, job_id: str) -> str:
-        """Return a fresh signed link to the painting."""
+    def image_url(self, owner: str, job_id: str, variant: int | None = None) -> str:
+        """Return a fresh signed link to the painting, or to a variant as soon as that one is painted."""
         job = self._job(owner, job_id)
         if self._is_expired(job):
             raise expired("stylization", job_id)
-        if job.result is None:
+        result = job.result if variant is None else _variant(job, variant)
+        if result is None:
             none = problem(
                 "conflict",
                 f"the stylization is {job.status}: there is no image",
                 allowed="a stylization that has succeeded",
             )
             raise ProblemError(none, retry_after=_soon(job))
-        return self._url(job.result.key, filename=presenters.file_name(job))
+        return self._url(result.key, filename=presenters.file_name(job, variant or 1))
 
-    def preview_url(self, owner: str, job_id: str) -> str:
-        """Return a signed link to the latest preview."""
+    def preview_url(self, owner: str, job_id: str, variant: int | None = None) -> str:
+        """Return a signed link to the latest preview, or to that of a finished variant."""
         job = self._job(owner, job_id)
         if self._is_expired(job):
             raise expired("stylization", job_id)
-        if job.preview_key is None:
+        preview_key = job.preview_key
+        if variant is not None:
+            result = _variant(job, variant)
+            preview_key = (result.preview_key or job.preview_key) if result else None
+        if preview_key is None:
             none = problem("not-found", "there is no preview: nothing has been painted yet")
             raise ProblemError(none, retry_after=_soon(job))
-        return self._url(job.preview_key, filename=f"{job.id}-preview.jpg")
+        return self._url(preview_key, filename=f"{job.id}-preview.jpg")
 
     def webhook_secret(self, owner: str) -> str:
         """Return the owner's secret for verifying webhooks."""
@@ -320,6 +338,7 @@ class Service:
             styles=tuple(request.blend),
             mask=request.mask,
             content_mask=request.content_mask,
+            variants=request.variants,
             webhook=request.webhook,
             created_at=now,
             expires_at=now + self.settings.result_ttl,
@@ -417,6 +436,14 @@ def _with_cursor(read: Callable[[], T]) -> T:
 
 def _bad_cursor() -> ProblemError:
     return invalid("cursor", "the cursor is not one this list gave out", "the next_cursor of an earlier page")
+
+
+def _variant(job: Job, number: int) -> ResultRecord | None:
+    """Return a variant of a job, or None if it is not painted yet. Raises `not-found` if it never will be."""
+    if not 1 <= number <= job.variants:
+        detail = f"there is no variant {number}"
+        raise failure("not-found", detail, field="variant", allowed=f"a whole number from 1 to {job.variants}")
+    return next(iter(presenters.results_of(job)[number - 1 :]), None)
 
 
 def _soon(job: Job) -> int | None:

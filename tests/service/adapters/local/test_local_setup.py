@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from stylizer_service.adapters.local import open_local
-from stylizer_service.adapters.local.database import Database
+from stylizer_service.adapters.local.database import SCHEMA_VERSION, Database
 from stylizer_service.catalog import Catalog, installed_styles
 from stylizer_service.settings import Settings
 
@@ -24,6 +24,19 @@ def test_database_of_another_version_is_refused(tmp_path: Path, version: int) ->
 
     with pytest.raises(RuntimeError, match="another version"):
         Database(path)
+
+
+def test_database_of_version_3_is_migrated(tmp_path: Path) -> None:
+    path = tmp_path / "stylizer.db"
+    with closing(Database(path)) as database:
+        expected = [column["name"] for column in database.all("PRAGMA table_info(jobs)")]
+        for column in ("variants", "results"):
+            database.run(f"ALTER TABLE jobs DROP COLUMN {column}")
+        database.run("PRAGMA user_version = 3")
+
+    with closing(Database(path)) as database:
+        assert [column["name"] for column in database.all("PRAGMA table_info(jobs)")] == expected
+        assert database.all("PRAGMA user_version")[0][0] == SCHEMA_VERSION
 
 
 def test_settings_come_from_environment_and_errors_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

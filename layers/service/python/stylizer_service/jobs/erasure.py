@@ -24,6 +24,7 @@ def erase_job(ports: Ports, settings: Settings, job: Job) -> None:
         status="expired",
         expires_at=ports.clock.now(),
         result=None,
+        results=(),
         preview_key=None,
         notify_at=None,  # no webhook for a job its owner has deleted
     )

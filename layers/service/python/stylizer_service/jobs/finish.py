@@ -40,6 +40,7 @@ def end(
         "finished_at": now,
         "expires_at": now + settings.result_ttl,
         "preview_key": None,
+        "results": (),  # only a complete set succeeds
         "lease_token": None,
         "lease_expires_at": None,
         "notify_at": now if job.webhook else None,

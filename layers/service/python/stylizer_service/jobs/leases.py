@@ -11,17 +11,38 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Unpack
+from typing import NotRequired, TypedDict, Unpack
 
 from stylizer_service.files import suffix
-from stylizer_service.jobs.cleanup import discard
+from stylizer_service.jobs.cleanup import discard, discard_unfinished
 from stylizer_service.jobs.finish import End, end
 from stylizer_service.models import RESULT_MEDIA_TYPES, Seconds
 from stylizer_service.ports import Ports
 from stylizer_service.problems import Problem, problem
 from stylizer_service.records import Job, JobChanges, Precondition, ResultRecord
 from stylizer_service.settings import Settings
+
+
+class VariantFacts(TypedDict):
+    """What is recorded of a finished painting.
+
+    Attributes:
+        preview: The same image as a small JPEG.
+        width: Width, pixels.
+        height: Height, pixels.
+        features: The perceptual encoder used, if the method has one.
+        seed: Seed, if it is not the one in the job's options.
+        style_scale: Style scale, if it is not the one in the job's options.
+    """
+
+    preview: bytes
+    width: int
+    height: int
+    features: NotRequired[str | None]
+    seed: NotRequired[int]
+    style_scale: NotRequired[float]
 
 
 class LeaseLost(Exception):
@@ -55,7 +76,7 @@ def claim(ports: Ports, settings: Settings, job_id: str) -> Lease | None:
         when,
         status="running",
         started_at=now,
-        progress=0.0,
+        progress=len(job.results) / job.variants,
         preview_key=None,
         attempt=job.attempt + 1,
         lease_token=secrets.token_hex(8),
@@ -63,8 +84,7 @@ def claim(ports: Ports, settings: Settings, job_id: str) -> Lease | None:
     )
     if taken is None:
         return None
-    if job.lease_token:
-        discard(ports, job.work_folder)
+    discard_unfinished(ports, job)
     return Lease(ports, settings, taken)
 
 
@@ -115,6 +135,7 @@ class Lease:
         self._ports = ports
         self._settings = settings
         self._when = Precondition(statuses=("running",), token=job.lease_token)
+        self._began: datetime | None = None  # of the current variant; None for the first
 
     def renew(self) -> None:
         """Send a heartbeat: extend the lease."""
@@ -127,41 +148,52 @@ class Lease:
             changes["preview_key"] = self._put_preview(preview)
         self._write(**changes)
 
-    def succeed(self, image: bytes, *, preview: bytes, width: int, height: int, features: str | None = None) -> None:
-        """Store the painting and end the job.
+    def succeed(self, image: bytes, **facts: Unpack[VariantFacts]) -> None:
+        """Store the painting, or the last variant of it, and end the job.
 
         Args:
             image: The encoded file, in the format the job asks for.
-            preview: The same image as a small JPEG.
-            width: Width, pixels.
-            height: Height, pixels.
-            features: The perceptual encoder used, if the method has one.
+            facts: What is recorded of it.
         """
+        results = (*self.job.results, self._put_result(image, **facts))
+        first = results[0]
+        try:
+            self._end("succeeded", progress=1.0, result=first, results=results, preview_key=first.preview_key)
+        except LeaseLost:
+            # In a networked store a write can succeed with its response lost, and its retry then fails.
+            if not self._has_won():
+                raise
+
+    def add_variant(self, image: bytes, **facts: Unpack[VariantFacts]) -> None:
+        """Store a variant that others will follow; see `succeed`. The next painter need not paint it again."""
+        results = (*self.job.results, self._put_result(image, **facts))
+        self._write(results=results, progress=len(results) / self.job.variants, lease_expires_at=self._deadline())
+        self.job = replace(self.job, results=results)
+        self._began = self._ports.clock.now()
+
+    def _put_result(self, image: bytes, **facts: Unpack[VariantFacts]) -> ResultRecord:
         job, now = self.job, self._ports.clock.now()
+        number = f"-{len(job.results) + 1}" if job.variants > 1 else ""
         media_type = RESULT_MEDIA_TYPES[job.options.format]
-        key = f"{job.work_folder}result.{suffix(job.options.format)}"
+        key = f"{job.work_folder}result{number}.{suffix(job.options.format)}"
         self._ports.blobs.put(key, image, media_type)
         started_at = job.started_at or now
-        result = ResultRecord(
+        return ResultRecord(
             key=key,
-            width=width,
-            height=height,
+            width=facts["width"],
+            height=facts["height"],
             media_type=media_type,
             bytes=len(image),
             sha256=hashlib.sha256(image).hexdigest(),
             seconds=Seconds(
                 queued=round((started_at - job.created_at).total_seconds(), 3),
-                painting=round((now - started_at).total_seconds(), 3),
+                painting=round((now - (self._began or started_at)).total_seconds(), 3),
             ),
-            features=features,
+            features=facts.get("features"),
+            seed=facts.get("seed"),
+            style_scale=facts.get("style_scale"),
+            preview_key=self._put_preview(facts["preview"], f"preview{number}.jpg"),
         )
-        preview_key = self._put_preview(preview)
-        try:
-            self._end("succeeded", progress=1.0, result=result, preview_key=preview_key)
-        except LeaseLost:
-            # In a networked store a write can succeed with its response lost, and its retry then fails.
-            if not self._has_won():
-                raise
 
     def fail(self, error: Problem) -> None:
         """End the job with an error."""
@@ -179,16 +211,17 @@ class Lease:
         self._ports.dispatcher.send(self.job)
 
     def abandon(self) -> None:
-        """Delete what this painter has written, unless it is the job's result."""
-        if not self._has_won():
+        """Delete what this painter has written, unless a variant of the job is among it."""
+        job = self._ports.jobs.get(self.job.id)
+        if job is None or not replace(job, lease_token=self.job.lease_token).has_painted:
             discard(self._ports, self.job.work_folder)
 
     def _has_won(self) -> bool:
         job = self._ports.jobs.get(self.job.id)
-        return job is not None and job.result is not None and job.result.key.startswith(self.job.work_folder)
+        return job is not None and job.result is not None and replace(job, lease_token=self.job.lease_token).has_painted
 
-    def _put_preview(self, preview: bytes) -> str:
-        key = f"{self.job.work_folder}preview.jpg"
+    def _put_preview(self, preview: bytes, name: str = "preview.jpg") -> str:
+        key = f"{self.job.work_folder}{name}"
         self._ports.blobs.put(key, preview, "image/jpeg")
         return key
 

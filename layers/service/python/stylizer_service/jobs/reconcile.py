@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
-from stylizer_service.jobs.cleanup import discard
+from stylizer_service.jobs.cleanup import discard_unfinished
 from stylizer_service.jobs.finish import wake
 from stylizer_service.jobs.leases import claimable_when, fail_exhausted, painter_died, requeued
 from stylizer_service.ports import Ports
@@ -61,7 +61,7 @@ def resume(ports: Ports, settings: Settings, job: Job) -> bool:
     ports.dispatcher.send(job)
     if ports.jobs.update(job.id, when, **requeued(job.attempt)) is None:
         return False
-    discard(ports, job.work_folder)
+    discard_unfinished(ports, job)
     return True
 
 

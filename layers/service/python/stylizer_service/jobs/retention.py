@@ -28,7 +28,7 @@ def sweep(ports: Ports, *, record_ttl: timedelta) -> int:
             for job in jobs:
                 ports.blobs.delete_folder(job.folder)
                 when = Precondition(statuses=(status,))
-                ports.jobs.update(job.id, when, status="expired", result=None, preview_key=None)
+                ports.jobs.update(job.id, when, status="expired", result=None, results=(), preview_key=None)
             count += len(jobs)
     while jobs := ports.jobs.due("expired", now - record_ttl, limit=_BATCH):
         for job in jobs:

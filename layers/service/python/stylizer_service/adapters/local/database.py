@@ -12,7 +12,7 @@ from pathlib import Path
 from stylizer_service.ports import StorageFull, Unavailable
 from stylizer_service.serialization import Value
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 _SCHEMA = """
 CREATE TABLE jobs (
@@ -39,7 +39,9 @@ CREATE TABLE jobs (
     way TEXT NOT NULL DEFAULT 'queue',
     webhook TEXT,
     notify_at TEXT,
-    notify_attempts INTEGER NOT NULL DEFAULT 0
+    notify_attempts INTEGER NOT NULL DEFAULT 0,
+    variants INTEGER NOT NULL DEFAULT 1,
+    results TEXT NOT NULL DEFAULT '[]'
 ) STRICT;
 CREATE INDEX jobs_by_owner ON jobs (owner, created_at, id);
 CREATE INDEX jobs_by_status ON jobs (status, created_at, id);
@@ -84,6 +86,13 @@ CREATE TABLE api_keys (
 CREATE INDEX uploads_by_owner ON uploads (owner);
 CREATE INDEX jobs_waiting ON jobs (owner) WHERE status = 'queued';
 """
+_MIGRATIONS = {
+    3: """
+ALTER TABLE jobs ADD COLUMN variants INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE jobs ADD COLUMN results TEXT NOT NULL DEFAULT '[]';
+""",
+}
+"""Statements that bring a database of that version to the next one."""
 _PATIENCE = 5.0
 """Seconds a write waits for other threads, and again for other processes."""
 _PASSING = {
@@ -136,9 +145,10 @@ class Database:
             version = self._version()
             if version == SCHEMA_VERSION:
                 return
-            if version != 0:  # 0: a new file
+            steps = [_SCHEMA] if version == 0 else [_MIGRATIONS.get(v) for v in range(version, SCHEMA_VERSION)]
+            if not steps or None in steps:
                 raise RuntimeError(f"{path} was made by another version of this service: use another data folder")
-            for statement in _SCHEMA.split(";"):
+            for statement in ";".join(step or "" for step in steps).split(";"):
                 self.run(statement)
             self.run(f"PRAGMA user_version = {SCHEMA_VERSION}")
 

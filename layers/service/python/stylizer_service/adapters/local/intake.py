@@ -20,7 +20,7 @@ _STYLES = "SELECT count(*) FROM styles WHERE owner = ?"
 _WAITING = "SELECT count(*) FROM jobs WHERE owner = ? AND status = 'queued'"
 _PROMISED = """
 SELECT coalesce(sum(
-    json_extract(options, '$.size') * json_extract(options, '$.size')
+    variants * json_extract(options, '$.size') * json_extract(options, '$.size')
     * CASE WHEN json_extract(options, '$.format') IN ('png', 'tiff') THEN ? ELSE 1 END
 ), 0) FROM jobs WHERE status IN ('queued', 'running')
 """
@@ -66,7 +66,7 @@ class LocalIntake:
         most = self._settings.key_queue_limit
         detail = "too many of your stylizations are waiting; try again later"
         self._check(_WAITING, job.owner, most, "queue-full", detail, f"at most {most} waiting")
-        self._quota.check(promised=self._promised() + _painting_bytes(job.options))
+        self._quota.check(promised=self._promised() + job.variants * _painting_bytes(job.options))
 
     def _check(self, statement: str, owner: str, most: int, code: str, detail: str, allowed: str) -> None:
         """Raise the problem if the statement counts `most` or more for the owner."""
