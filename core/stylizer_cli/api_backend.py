@@ -142,7 +142,8 @@ class _ApiPainter:
         resume_file.discard()
         assert done.result is not None  # since it has succeeded
         result = done.result
-        return Painted(result.width, result.height, result.seconds.painting, result.features)
+        seconds = sum(each.seconds.painting for each in done.results or (result,))
+        return Painted(result.width, result.height, seconds, result.features)
 
     async def _resume(self, resume_file: ResumeFile) -> Stylization | None:
         """Return the stylization created by an earlier command; None if it cannot succeed any more."""
@@ -194,7 +195,10 @@ class _ApiPainter:
 
     async def _download(self, stylization: Stylization, job: PaintJob) -> None:
         if job.target.path is not None:
-            await self._client.download(stylization, job.target.path)
+            numbers = [None] if job.request.variants == 1 else range(1, job.request.variants + 1)
+            for number, target in zip(numbers, job.targets, strict=True):
+                if target.path is not None:
+                    await self._client.download(stylization, target.path, variant=number)
             return
         with tempfile.TemporaryDirectory() as folder:
             write(job.target, (await self._client.download(stylization, Path(folder) / stylization.id)).read_bytes())

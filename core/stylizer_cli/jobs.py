@@ -9,18 +9,26 @@ from typing import NamedTuple
 
 from stylizer.errors import OptionError, StylizerError
 from stylizer.options import Format, MethodName, Options, check_weight
-from stylizer_cli.targets import STANDARD_STREAM, Target, choose_quality, choose_target
+from stylizer_cli.targets import (
+    STANDARD_STREAM,
+    Target,
+    check_writable,
+    choose_quality,
+    choose_target,
+    numbered,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaintRequest:
-    """How to paint: weighted styles, method, options, masks, and the encoder quality if given."""
+    """How to paint: weighted styles, method, options, masks, number of variants, and the encoder quality if given."""
 
     styles: Sequence[tuple[str, float]]
     method: MethodName
     options: Options
     mask: str | None = None
     content_mask: str | None = None
+    variants: int = 1
     format_quality: int | None = None
 
     @property
@@ -36,7 +44,7 @@ class PaintJob:
     Attributes:
         photo: Path, or - for stdin.
         request: How to paint it.
-        target: Where to write the painting.
+        target: Where to write the painting; for several variants, their common name.
         name: Label of the progress bar.
         is_resumable: Whether repeating the command after an interruption resumes the job.
     """
@@ -46,6 +54,26 @@ class PaintJob:
     target: Target
     name: str = "painting"
     is_resumable: bool = True
+
+    @property
+    def targets(self) -> list[Target]:
+        """Target of each variant: NAME-1.jpg, NAME-2.jpg and so on; the target itself if there is only one."""
+        if self.request.variants == 1:
+            return [self.target]
+        return [numbered(self.target, number) for number in range(1, self.request.variants + 1)]
+
+    @property
+    def sheet(self) -> Path | None:
+        """Where to write the contact sheet of several variants; None for one."""
+        if self.request.variants == 1 or self.target.path is None:
+            return None
+        return self.target.path.with_name(f"{self.target.path.stem}-sheet.jpg")
+
+    @property
+    def files(self) -> list[Path]:
+        """All files the job writes, except to stdout."""
+        paths = [target.path for target in self.targets] + [self.sheet]
+        return [path for path in paths if path is not None]
 
     @property
     def quality(self) -> int:
@@ -89,7 +117,14 @@ def plan_single(photo: str, request: PaintRequest, output: str | None, wanted: F
     Raises:
         OptionError: It cannot be written there.
     """
-    job = PaintJob(photo, request, choose_target(photo, request.names, output, wanted, force))
+    has_variants = request.variants > 1
+    if has_variants and output == STANDARD_STREAM:
+        detail = f"variants is {request.variants}, and stdout takes one painting; give a file or a folder with -o"
+        raise OptionError(detail, field="variants", allowed="1 to stdout")
+    job = PaintJob(photo, request, choose_target(photo, request.names, output, wanted, force or has_variants))
+    if has_variants:
+        for path in job.files:
+            check_writable(path, force)
     choose_quality(request.format_quality, job.target.format)
     return job
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from stylizer.errors import Canceled, OptionError, StylizerError
-from stylizer.options import DEFAULT_METHOD, Options, check_choice
+from stylizer.options import DEFAULT_METHOD, Options, check_choice, check_variants
 from stylizer_cli import options as given
 from stylizer_cli import style_commands
 from stylizer_cli.comparing import EXAMPLES as COMPARE_EXAMPLES
@@ -39,6 +39,7 @@ Examples
   stylizer paint cat.jpg --style woodcut=0.7 --style mosaic=0.3 -o blend.webp
   stylizer paint cat.jpg --style mosaic --mask only-the-background.png
   stylizer paint cat.jpg --style woodcut --method optimization --size 512
+  stylizer paint cat.jpg --style woodcut --variants 4
   curl -s https://example.org/cat.jpg | stylizer paint - -s mosaic -o - > out.jpg
   stylizer paint holiday/*.jpg --style mosaic --to painted
   stylizer paint cat.jpg --style mosaic --api https://art.example.com
@@ -136,6 +137,7 @@ def paint(
     method: given.Method = DEFAULT_METHOD,
     features: given.Features = _DEFAULTS.features,
     seed: given.Seed = _DEFAULTS.seed,
+    variants: given.Variants = 1,
     output: given.Output = None,
     to: given.To = None,
     force: given.Force = False,
@@ -162,8 +164,10 @@ def paint(
         options=options,
         mask=mask,
         content_mask=content_mask,
+        variants=variants,
         format_quality=format_quality,
     )
+    check_variants(variants)
     service = resolve_service(api, key, jobs)
     if to is not None and output is not None:
         raise OptionError("both -o and --to say where to write; give one of them", field="output")

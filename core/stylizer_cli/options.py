@@ -139,6 +139,15 @@ Seed = Annotated[
         **_PAINTING,
     ),
 ]
+Variants = Annotated[
+    int,
+    typer.Option(
+        help=f"{_between(options.VARIANTS_RANGE)} paintings, by different seeds and style scales, as NAME-1, "
+        "NAME-2 ..., and NAME-sheet with all of them.",
+        **number(int),
+        **_PAINTING,
+    ),
+]
 Output = Annotated[
     str | None,
     typer.Option(

@@ -30,10 +30,11 @@ class SingleReporter:
             raise end
         if self._quiet:
             return
-        if job.target.path is not None:
-            print_output(job.target.path)
+        for path in job.files:
+            print_output(path)
         by = f" ({end.features} features)" if end.features else ""
-        print_note(f"painted {end.width} x {end.height} pixels in {end.seconds:.1f} s{by}")
+        count = f"{job.request.variants} times " if job.request.variants > 1 else ""
+        print_note(f"painted {count}{end.width} x {end.height} pixels in {end.seconds:.1f} s{by}")
 
 
 class BatchReporter:
@@ -48,7 +49,8 @@ class BatchReporter:
         if isinstance(end, Painted):
             self._painted += 1
             if not self._quiet:
-                print_output(job.target.path)
+                for path in job.files:
+                    print_output(path)
         elif not _concerns_one_photo(end):
             raise end
         else:
@@ -57,11 +59,11 @@ class BatchReporter:
 
     def skip_existing(self, job: PaintJob) -> bool:
         """Return whether the target exists, and report so."""
-        exists = job.target.path is not None and job.target.path.exists()
+        exists = bool(job.files) and all(path.exists() for path in job.files)
         if exists:
             self._skipped += 1
             if not self._quiet:
-                print_note(f"{job.target.path} already exists; --force replaces it")
+                print_note(f"{job.files[0]} already exists; --force replaces it")
         return exists
 
     def finish(self) -> None:

@@ -83,6 +83,7 @@ class ResumeFile:
             **{field: ids[field] for field in ("content", "mask", "content_mask") if field in ids},
             **dataclasses.asdict(request.options),
             "method": request.method,
+            **({"variants": request.variants} if request.variants > 1 else {}),
             "format": self._job.target.format,
             "format_quality": self._job.quality,
         }

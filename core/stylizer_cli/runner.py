@@ -8,6 +8,7 @@ from functools import cache
 
 from stylizer.compute import configure_process
 from stylizer.errors import StylizerError
+from stylizer.progress import Progress
 from stylizer_cli.jobs import OnEnd, Painted, PaintJob
 from stylizer_cli.screen import Bars, ProgressCallback, progress_bars
 from stylizer_cli.service import Service
@@ -25,13 +26,21 @@ def run_jobs(jobs: Iterable[PaintJob], service: Service | None, on_end: OnEnd, *
         on_end: Called with the outcome of each job.
         quiet: Whether to hide the progress bars.
     """
+
+    def finish(job: PaintJob, end: Painted | StylizerError) -> None:
+        if job.sheet is not None and isinstance(end, Painted):
+            from stylizer_cli.variant_sheet import write_sheet  # imports Pillow's fonts
+
+            write_sheet(job)
+        on_end(job, end)
+
     with progress_bars(quiet=quiet) as bars:
         if service is None:
-            _run_locally(jobs, bars, on_end)
+            _run_locally(jobs, bars, finish)
         else:
             from stylizer_cli import api_backend  # imports httpx
 
-            api_backend.run_by_api(jobs, service, bars, on_end)
+            api_backend.run_by_api(jobs, service, bars, finish)
 
 
 def _run_locally(jobs: Iterable[PaintJob], bars: Bars, on_end: OnEnd) -> None:
@@ -47,17 +56,25 @@ def _run_locally(jobs: Iterable[PaintJob], bars: Bars, on_end: OnEnd) -> None:
 
 def _paint(job: PaintJob, on_progress: ProgressCallback) -> Painted:
     _configure_once()
-    from stylizer import stylize  # imports torch, which takes seconds: only after all checks without it
+    from stylizer import stylize, variants  # imports torch, which takes seconds: only after all checks without it
 
-    request = job.request
-    painting = stylize(
-        sys.stdin.buffer if job.photo == STANDARD_STREAM else job.photo,
-        request.styles,
-        method=request.method,
-        options=request.options,
-        mask=request.mask,
-        content_mask=request.content_mask,
-        on_progress=lambda progress: on_progress(progress.step, progress.total),
-    )
-    write(job.target, painting.encode(job.target.format, quality=job.quality))
-    return Painted(*painting.image.size, painting.seconds, painting.features)
+    request, targets = job.request, job.targets
+    photo: str | bytes = sys.stdin.buffer.read() if job.photo == STANDARD_STREAM else job.photo
+    seconds = 0.0
+
+    def report(progress: Progress) -> None:
+        on_progress(done * progress.total + progress.step, len(targets) * progress.total)
+
+    for done, options in enumerate(variants(request.options, request.variants, method=request.method)):
+        painting = stylize(
+            photo,
+            request.styles,
+            method=request.method,
+            options=options,
+            mask=request.mask,
+            content_mask=request.content_mask,
+            on_progress=report,
+        )
+        write(targets[done], painting.encode(job.target.format, quality=job.quality))
+        seconds += painting.seconds
+    return Painted(*painting.image.size, seconds, painting.features)

@@ -52,7 +52,7 @@ def choose_target(photo: str, styles: list[str], output: str | None, wanted: For
     if wanted and wanted != form:
         detail = f"format is {wanted}, but the suffix of {str(path)!r} says {form}; leave one out"
         raise OptionError(detail, field="format", allowed=form)
-    _check_writable(path, force)
+    check_writable(path, force)
     return Target(path, form)
 
 
@@ -64,7 +64,15 @@ def _default_name(photo: str, styles: list[str], wanted: Format | None) -> str:
     return "-".join([Path(photo).stem, *(Path(style).stem for style in styles)]) + suffix
 
 
-def _check_writable(path: Path, force: bool) -> None:
+def numbered(target: Target, number: int) -> Target:
+    """Return the target of one variant: "cat-2.jpg" for "cat.jpg"; stdout stays stdout."""
+    if target.path is None:
+        return target
+    return target._replace(path=target.path.with_name(f"{target.path.stem}-{number}{target.path.suffix}"))
+
+
+def check_writable(path: Path, force: bool) -> None:
+    """Raise an OptionError unless a file can be written; an existing one only with `force`."""
     problem = None
     if not path.parent.is_dir():
         problem = "is in a folder that does not exist"

@@ -29,7 +29,7 @@ from stylizer_client.errors import (
 )
 from stylizer_client.files import Picture
 from stylizer_client.flows import OnProgress, Options, Source, StyleSource
-from stylizer_client.resources import Result, Seconds, Status, Style, StyleWeight, Stylization, Upload
+from stylizer_client.resources import Result, Seconds, Status, Style, StyleWeight, Stylization, Upload, Variant
 
 __all__ = [
     "AsyncClient",
@@ -59,4 +59,5 @@ __all__ = [
     "TimedOut",
     "Unreachable",
     "Upload",
+    "Variant",
 ]

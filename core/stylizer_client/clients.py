@@ -179,16 +179,21 @@ class Client:
         """
         return self._run(self._flows.delete(what))
 
-    def download(self, job: Stylization | str, path: str | os.PathLike[str]) -> Path:
+    def download(self, job: Stylization | str, path: str | os.PathLike[str], *, variant: int | None = None) -> Path:
         """Download a painting. The file is replaced atomically, and only after its SHA-256 was checked.
 
+        Args:
+            job: The job, or its id.
+            path: Where to write the file.
+            variant: Which of `results`, from 1; None for the first, once all have been painted.
+
         Raises:
-            Conflict: The job has not succeeded.
+            Conflict: The job has not succeeded, or the variant is not painted yet.
             Expired: The painting has expired.
             InvalidResponse: The digest of the file is wrong.
             OSError: The file cannot be written.
         """
-        return self._run(self._flows.download(job, path))
+        return self._run(self._flows.download(job, path, variant))
 
     def _run(self, flow: Flow[T]) -> T:
         try:
@@ -300,9 +305,11 @@ class AsyncClient:
         """See `Client.delete`."""
         return await self._run(self._flows.delete(what))
 
-    async def download(self, job: Stylization | str, path: str | os.PathLike[str]) -> Path:
+    async def download(
+        self, job: Stylization | str, path: str | os.PathLike[str], *, variant: int | None = None
+    ) -> Path:
         """See `Client.download`."""
-        return await self._run(self._flows.download(job, path))
+        return await self._run(self._flows.download(job, path, variant))
 
     async def _run(self, flow: Flow[T]) -> T:
         try:

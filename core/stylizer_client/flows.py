@@ -23,7 +23,7 @@ from stylizer_client.errors import (
     problem_from,
 )
 from stylizer_client.files import Picture, media_type, open_atomic, read_picture, safe_filename
-from stylizer_client.resources import Status, Style, Stylization, Upload, parse
+from stylizer_client.resources import Result, Status, Style, Stylization, Upload, parse
 from stylizer_client.steps import Flow, Request, Response, Sleep, retry_after, with_retries
 
 OnProgress = Callable[[Stylization], object]
@@ -57,6 +57,7 @@ class Options(TypedDict, total=False):
     seed: int
     format: Literal["jpeg", "png", "webp", "avif", "tiff"]
     format_quality: int
+    variants: int
     webhook: str
 
 
@@ -178,18 +179,21 @@ class ApiFlows:
         collection = _COLLECTIONS.get(name.partition("_")[0], "styles")
         yield from self._send("POST", f"v1/{collection}/{_quote_segment(name)}/delete")
 
-    def download(self, job: Stylization | str, path: str | os.PathLike[str]) -> Flow[Path]:
+    def download(self, job: Stylization | str, path: str | os.PathLike[str], variant: int | None = None) -> Flow[Path]:
         """See `Client.download`."""
         name = _job_id(job)
+        query = "" if variant is None else f"?variant={variant}"
         with open_atomic(Path(path)) as file:
             # A fresh link, because the one in the result may have expired.
-            redirect = yield from self._send("GET", f"{_job_path(name)}/image")
+            redirect = yield from self._send("GET", f"{_job_path(name)}/image{query}")
             # The given job may date from before it succeeded.
-            seen = job if isinstance(job, Stylization) and job.result else (yield from self.job(name))
+            expected = _result_of(job, variant) if isinstance(job, Stylization) else None
+            if expected is None:
+                expected = _result_of((yield from self.job(name)), variant)
             url = self._resolve_link(redirect.headers.get("location", ""))
             fetch = Request(method="GET", url=url, headers=self._key_headers(url), sink=file)
             _raise_for_status((yield from with_retries(fetch, self._retries)))
-            if seen.result is None or (file.length, file.sha256) != (seen.result.bytes, seen.result.sha256):
+            if expected is None or (file.length, file.sha256) != (expected.bytes, expected.sha256):
                 raise InvalidResponse(f"the file of {name} differs from the painting: wrong length or SHA-256")
         return Path(path)
 
@@ -256,6 +260,10 @@ def _origin(url: str) -> tuple[str, str]:
 
 def _job_id(job: Stylization | str) -> str:
     return job if isinstance(job, str) else job.id
+
+
+def _result_of(job: Stylization, variant: int | None) -> Result | None:
+    return job.result if variant is None else next(iter(job.results[variant - 1 : variant]), None)
 
 
 def _job_path(id: str) -> str:  # noqa: A002

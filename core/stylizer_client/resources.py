@@ -84,6 +84,15 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Variant(Result):
+    """One of the paintings of a job, with what sets it apart."""
+
+    seed: int
+    style_scale: float
+    preview: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stylization:
     """A stylization job.
 
@@ -99,7 +108,9 @@ class Stylization:
         started_at: When painting began.
         finished_at: When the job ended.
         expires_at: When the result expires.
-        result: The painting, once the job has succeeded.
+        variants: Number of paintings asked for.
+        result: The painting, or the first of several, once the job has succeeded.
+        results: The paintings finished so far.
         error: Members of the problem, once the job has failed.
     """
 
@@ -118,7 +129,9 @@ class Stylization:
     content_mask: str | None = None
     webhook: str | None = None
     preview: str | None = None
+    variants: int = 1
     result: Result | None = None
+    results: tuple[Variant, ...] = ()
     error: Mapping[str, Any] | None = None
 
     @property
