@@ -38,7 +38,7 @@ from stylizer.styles import Style, catalog
 from stylizer.variations import variants
 
 if TYPE_CHECKING:
-    from stylizer.painting import Painting, stylize
+    from stylizer.painting import Painting, WeightedStyle, stylize
 
 __all__ = [
     "DEFAULT_METHOD",
@@ -64,6 +64,7 @@ __all__ = [
     "UnknownStyle",
     "UnreadableImage",
     "UnsupportedImage",
+    "WeightedStyle",
     "catalog",
     "stylize",
     "variants",
@@ -73,7 +74,7 @@ set_thread_defaults()  # before any module of this package loads torch
 
 
 def __getattr__(name: str) -> object:
-    if name in {"Painting", "stylize"}:
+    if name in {"Painting", "WeightedStyle", "stylize"}:
         load_torch()
         from stylizer import painting
 

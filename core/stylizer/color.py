@@ -117,22 +117,32 @@ def _sample(image: Tensor, count: int) -> Tensor:
     return flat[:, _even_indices(flat.shape[1], max(2, count), image.device)]
 
 
-def match_moments(image: Tensor, palette: Palette, amount: float = 1.0) -> Tensor:
+def match_moments(image: Tensor, palette: Palette, amount: float = 1.0, *, source: Tensor | None = None) -> Tensor:
     """Give `image` (3, H, W) the mean and covariance of `palette`, by optimal transport.
 
-    The Monge-Kantorovitch linear map of Pitié & Kokaram (2007), in Oklab. `amount` 0-1 interpolates.
+    The Monge-Kantorovitch linear map of Pitié & Kokaram (2007), in Oklab. `amount` 0-1 interpolates. The map is
+    estimated from `source` (3, h, w), by default `image`.
     """
-    return from_oklab(_match_moments(to_oklab(image), palette, amount))
+    lab = to_oklab(image)
+    if source is None:
+        return from_oklab(_match_moments(lab, palette, amount))
+    count = source[0].numel()
+    flat = torch.cat((to_oklab(source).flatten(1), lab.flatten(1)), 1)
+    return from_oklab(_match_moments(flat, palette, amount, count)[:, count:].view_as(lab))
 
 
-def match_distribution(image: Tensor, palette: Palette, amount: float = 1.0) -> Tensor:
+def match_distribution(image: Tensor, palette: Palette, amount: float = 1.0, *, source: Tensor | None = None) -> Tensor:
     """Give `image` (3, H, W) the full color distribution of `palette`.
 
     The linear map of `match_moments`, followed by histogram matching along rotated axes (the iterative distribution
-    transfer of Pitié, Kokaram & Dahyot 2005) for the higher moments. `amount` 0-1 interpolates.
+    transfer of Pitié, Kokaram & Dahyot 2005) for the higher moments. `amount` 0-1 interpolates. The map is estimated
+    from `source` (3, h, w), by default `image`.
     """
     lab = to_oklab(image)
-    matched = _match_distribution(lab.flatten(1), palette, lab[0].numel()).view_as(lab)
+    flat, count = lab.flatten(1), lab[0].numel()
+    if source is not None:
+        flat, count = torch.cat((to_oklab(source).flatten(1), flat), 1), source[0].numel()
+    matched = _match_distribution(flat, palette, count)[:, -lab[0].numel() :].view_as(lab)
     return from_oklab(lab + amount * (matched - lab))
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -41,11 +42,29 @@ from stylizer.options import (
 )
 from stylizer.output import format_from_suffix, write_atomically
 from stylizer.progress import OnProgress, Progress
+from stylizer.regions import RegionMasks, Regions
 from stylizer.synthesis.pyramid import resize
 from stylizer.tensors import to_image, to_tensor
 
 BAND_ROWS = 256  # rows that are postprocessed at once
-WeightedStyles = Sequence[tuple[ImageSource, float]]
+
+
+class WeightedStyle(NamedTuple):
+    """One of several styles.
+
+    Attributes:
+        style: The id of a style, or a picture.
+        weight: Relative weight > 0, among the styles that paint the same place.
+        mask: Where this style paints: white here, black elsewhere, soft edges honored. Of the photo's shape. None for
+            wherever no mask is white.
+    """
+
+    style: ImageSource
+    weight: float = 1.0
+    mask: ImageSource | None = None
+
+
+WeightedStyles = Sequence[tuple[ImageSource, float] | tuple[ImageSource, float, ImageSource | None]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,7 +119,9 @@ def stylize(
 
     Args:
         content: The photo: a path, the bytes of a file, an open file or a Pillow image.
-        style: The id of a style, a picture, or a list of up to four of them with relative weights > 0.
+        style: The id of a style, a picture, or a list of up to four `WeightedStyle`: pairs of a style and a relative
+            weight > 0, or triples with a mask. Styles without a mask are blended, and paint where no mask is white; if
+            every style has a mask, the photo is kept there. Where masks overlap, styles mix by weight times mask.
         method: One of `METHOD_NAMES`.
         options: Size, strength, color and so on.
         mask: Opacity of the painting over the photo: white paints, black keeps the photo. Of the photo's shape.
@@ -144,7 +165,7 @@ def _stylize(
 ) -> Painting:
     started = time.perf_counter()
     check_choice("method", method, METHOD_NAMES)
-    weighted = _normalize_weights(style)
+    weighted = _weighted_styles(style)
     module = methods.load(method)
     features = capabilities.validate(
         method,
@@ -166,17 +187,20 @@ def _stylize(
     ):
         photo = _load_rgb(picture, out_size, device)
         load_mask = partial(_load_mask, decoder, (height, width), photo, limits)
-        region = load_mask(mask, "mask")
-        finisher = _Postprocessor(photo, region, options)
-        painted = module.paint(
+        opacity = load_mask(mask, "mask")
+        opacity, regions = _load_regions(weighted, load_mask, opacity, options.seed)
+        finisher = _Postprocessor(photo, opacity, options)
+        painted = methods.paint(
+            method,
             methods.Task(
                 photo=photo,
-                styles=tuple(_load_styles(weighted, photo, options, limits, module, decoder)),
+                styles=tuple(_load_styles(_normalize_weights(weighted), photo, options, limits, module, decoder)),
                 options=options,
-                mask=region,
+                mask=opacity,
                 content_mask=load_mask(content_mask, "content_mask"),
                 report=_make_reporter(on_progress, finisher),
-            )
+                regions=regions,
+            ),
         )
         image = finisher(painted)
     if picture.alpha is not None:
@@ -184,25 +208,53 @@ def _stylize(
     return Painting(image, method, options, time.perf_counter() - started, features)
 
 
-def _normalize_weights(style: ImageSource | WeightedStyles) -> list[tuple[ImageSource, float]]:
-    """Return the styles with weights normalized to a sum of 1."""
+def _weighted_styles(style: ImageSource | WeightedStyles) -> list[WeightedStyle]:
+    """Return the styles with their weights and masks, validated."""
     entries = list(style) if isinstance(style, Sequence) and not isinstance(style, str | bytes) else [(style, 1.0)]
     if not 1 <= len(entries) <= MAX_STYLES:
         allowed = f"1 to {MAX_STYLES} styles"
         raise OptionError(f"{len(entries)} styles are given; allowed are {allowed}", field="style", allowed=allowed)
     for entry in entries:
         _validate_weighted_style(entry)
-    largest = max(weight for _, weight in entries)
-    total = sum(weight / largest for _, weight in entries)
-    return [(source, weight / largest / total) for source, weight in entries]
+    return [WeightedStyle(*entry) for entry in entries]
 
 
 def _validate_weighted_style(entry: object) -> None:
-    """Raise an OptionError unless `entry` is a (style, weight) pair: passing a list of styles is a common mistake."""
-    if not (isinstance(entry, Sequence) and len(entry) == 2 and not isinstance(entry, str | bytes)):
-        allowed = "pairs of a style and its weight"
+    """Raise an OptionError unless `entry` is a WeightedStyle: passing a list of styles is a common mistake."""
+    if not (isinstance(entry, Sequence) and len(entry) in (2, 3) and not isinstance(entry, str | bytes)):
+        allowed = "pairs of a style and its weight, or triples with a mask"
         raise OptionError(f"style is a list with {entry!r}; it must hold {allowed}", field="style", allowed=allowed)
     check_weight(entry[1])
+
+
+def _normalize_weights(weighted: Sequence[WeightedStyle]) -> list[tuple[ImageSource, float]]:
+    """Return the styles with shares: 1 for a style with a mask; those of the others sum to 1."""
+    unmasked = [weight for _, weight, mask in weighted if mask is None]
+    largest = max(unmasked, default=1.0)
+    total = sum(weight / largest for weight in unmasked)
+    return [(source, weight / largest / total if mask is None else 1.0) for source, weight, mask in weighted]
+
+
+def _load_regions(
+    weighted: Sequence[WeightedStyle],
+    load_mask: Callable[[ImageSource | None, str], Tensor | None],
+    opacity: Tensor | None,
+    seed: int,
+) -> tuple[Tensor | None, Regions | None]:
+    """Load the masks of the styles.
+
+    Returns:
+        The opacity of the painting, reduced to where a mask is white if every style has one; and the regions, None if
+        there is only one.
+    """
+    masks = RegionMasks([entry.weight for entry in weighted], [entry.mask is not None for entry in weighted])
+    for index, entry in enumerate(weighted):
+        loaded = load_mask(entry.mask, f"styles[{index}].mask")
+        if loaded is not None:
+            masks.add(loaded)
+    if masks.coverage is not None:
+        opacity = masks.coverage if opacity is None else opacity * masks.coverage
+    return opacity, masks.regions(seed)
 
 
 def _memory_context(method: methods.Method, pixels: int) -> AbstractContextManager[None]:

@@ -36,7 +36,9 @@ _NOUNS = {
 
 def noun(field: str) -> str:
     """Return how an error refers to the image of a field."""
-    return _NOUNS["style"] if field.startswith("style") else _NOUNS.get(field, "the picture")
+    if field.startswith("style"):
+        return "the mask of a style" if field.endswith("mask") else _NOUNS["style"]
+    return _NOUNS.get(field, "the picture")
 
 
 def dimensions(size: tuple[int, int]) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from stylizer.feedforward.style_statistics import StyleStatistics
+    from stylizer.regions import Regions
 
 PreviewFn = Callable[[], "Tensor"]
 """Return the painting in its current state, (1, 3, h, w), of any size."""
@@ -33,7 +34,7 @@ class StyleInput:
     """One style of a task: its picture, loaded lazily, its weight in the blend, and cached statistics.
 
     Attributes:
-        share: Weight in the blend; the weights of all styles sum to 1.
+        share: Weight in the blend; the weights of all styles, or of those of one region, sum to 1.
         statistics: Return the compact encoder's statistics at a fraction of the requested scale, or None if they are
             not cached and must be computed from the picture. (The picture of a built-in style may be synthesized; its
             cached statistics are those of the original work.)
@@ -86,6 +87,7 @@ class Task:
             composites; a method may use the mask to restrict its statistics.
         content_mask: Where to preserve the photo's structure, (1, 1, H, W) in [0, 1]; None lets the method decide.
         report: Progress callback, called after each unit of work.
+        regions: Where which styles paint; None if all of them are blended everywhere.
     """
 
     photo: Tensor
@@ -94,10 +96,17 @@ class Task:
     mask: Tensor | None
     content_mask: Tensor | None
     report: ReportFn
+    regions: Regions | None = None
 
     def pictures(self) -> list[tuple[Tensor, float]]:
         """Return the style pictures with their weights."""
         return [(style.picture, style.share) for style in self.styles]
+
+    def groups(self) -> list[tuple[StyleInput, ...]]:
+        """Return the styles of each region; one group of all styles if there are no regions."""
+        if self.regions is None:
+            return [self.styles]
+        return [tuple(self.styles[style] for style in group) for group in self.regions.groups]
 
 
 class MemoryPolicy(NamedTuple):
@@ -134,6 +143,20 @@ _MODULES: dict[MethodName, str] = {
 }
 
 
+SYNTHESIZES_REGIONS: frozenset[MethodName] = frozenset({"neighbor", "texture"})
+"""Methods that paint all regions in one synthesis; for the others each region is painted and then composited."""
+
+
 def load(name: MethodName) -> Method:
     """Import the module of a method."""
     return cast(Method, import_module(_MODULES[name]))
+
+
+def paint(name: MethodName, task: Task) -> Tensor:
+    """Paint `task` with a method: (1, 3, H, W), sRGB in [0, 1]."""
+    method = load(name)
+    if task.regions is None or name in SYNTHESIZES_REGIONS:
+        return method.paint(task)
+    from stylizer.methods.by_region import paint_by_region  # deferred: it needs torch
+
+    return paint_by_region(task, method.paint)

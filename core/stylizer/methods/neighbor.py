@@ -28,11 +28,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from stylizer.color import Palette, PaletteTransfer
+from stylizer.color import Palette
 from stylizer.compute import autocast_dtype, trim_malloc
 from stylizer.feedforward.finisher import TILE as FINISHER_TILE
 from stylizer.feedforward.finisher import finish
 from stylizer.methods import MemoryPolicy, StyleInput, Task
+from stylizer.methods.by_region import region_tasks
 from stylizer.methods.scaling import resize_task
 from stylizer.options import SIZE_RANGE
 from stylizer.synthesis import pyramid
@@ -41,8 +42,9 @@ from stylizer.synthesis.cell_area import CellArea, cells_in
 from stylizer.synthesis.content_mask import estimate_content_mask
 from stylizer.synthesis.hypercolumns import CELL, hypercolumns
 from stylizer.synthesis.neighbor_search import propagate_matches, search, spread_seeds
-from stylizer.synthesis.patch_source import assign_patches, select_patches
-from stylizer.synthesis.photo_guide import PhotoGuide
+from stylizer.synthesis.patch_grid import PatchGrid
+from stylizer.synthesis.patch_source import assign_patches, assign_patches_by_region, keep_in_region, select_patches
+from stylizer.synthesis.photo_guide import PhotoGuide, estimate_transfers
 from stylizer.synthesis.pyramid import resize, scale_size, size_within
 from stylizer.synthesis.style_bank import REACH, StyleBank, as_rows, cell_colors
 from stylizer.synthesis.voting import cell_patch_grid, merge_patches
@@ -150,7 +152,13 @@ def _refine_by_optimization(task: Task, painting: Tensor, report_step: Callable[
     small = replace(
         resize_task(task, size), styles=styles, report=lambda _step, _total, current: report_step(current())
     )
-    change = optimization.refine(small, resize(painting[0], size)[None], OPTIMIZATION_STEPS)
+    start = resize(painting[0], size)[None]
+    if small.regions is None:
+        change = optimization.refine(small, start, OPTIMIZATION_STEPS)
+    else:
+        changes = [optimization.refine(part, start, OPTIMIZATION_STEPS) for part in region_tasks(small)]
+        shares = small.regions.at(size)
+        change = torch.stack([share * part for share, part in zip(shares, changes, strict=True)]).sum(0)
     return painting.add_(_upsample_like(change, painting)).clamp_(0, 1)
 
 
@@ -181,14 +189,19 @@ class CoarseToFineSynthesis:
         self._base = next(level.size for level in reversed(self._levels) if level.depth >= 0)
         self._shares = [style.share for style in task.styles]
         self._styles = [ScaledStyle(style.picture) for style in task.styles]
-        self._palette = Palette.mix([(picture[0], share) for picture, share in task.pictures()])
+        self._regions, self._groups = task.regions, task.groups()
+        self._palettes = [
+            Palette.mix([(style.picture[0], style.share) for style in group]) for group in self._groups
+        ]
         photo = resize(task.photo[0], self._base)
         mask = estimate_content_mask(photo) if task.content_mask is None else resize(task.content_mask[0], self._base)
-        self._guide = PhotoGuide.estimate(photo[None], mask[None], self._palette, task.options.strength)
+        self._guide = PhotoGuide.estimate(
+            photo[None], mask[None], self._palettes, task.options.strength, self._regions
+        )
         self._done, self._current = 0, task.photo
         self._total = sum(len(_level_tiles(level)) * self._passes(level) for level in self._levels)
         self._total += len(list(tiles(self._levels[-1].size, FINISHER_TILE)))
-        self._total += OPTIMIZATION_STEPS if task.options.quality == "high" else 0
+        self._total += OPTIMIZATION_STEPS * len(self._groups) if task.options.quality == "high" else 0
 
     def run(self) -> Tensor:
         """Synthesize, finish and recolor the painting: (1, 3, H, W)."""
@@ -233,7 +246,7 @@ class CoarseToFineSynthesis:
             statistics = mean, deviation
             matches = [self._matches(bank, columns, colors, statistics, bonus) for bank in banks]
             patches = [bank.patches(match) for bank, match in zip(banks, matches, strict=True)]
-            owner = assign_patches(padded, grid, patches, self._shares)
+            owner = self._assign(padded, grid, patches)
             start = target if painting is None else area.pixels(painting)
             merged = merge_patches(start, select_patches(patches, owner), target, weight, ROUNDS)
             finished = merged[:, :, : tile.bottom, : tile.right]
@@ -253,6 +266,7 @@ class CoarseToFineSynthesis:
         painting = functional.interpolate(as_bytes(previous.painting), level.size, mode="nearest")
         matches = [previous.owner.new_empty(2, *cells) for _ in banks]
         owner = previous.owner.new_empty(cells)
+        regions = None if self._regions is None else self._regions.owners(*cells)
         previous = replace(previous, painting=as_floats(previous.painting))
         for number, tile in enumerate(_level_tiles(level, HALO), 1):
             area = CellArea.from_tile(tile, level.size, HALO)
@@ -263,9 +277,14 @@ class CoarseToFineSynthesis:
             self._report_again()
             parent, half = (index.to(owner.device) for index in area.parents(cells, cells_in(previous.size)))
             tile_owner = previous.owner[parent[0], parent[1]]
+            if regions is not None and self._regions is not None:
+                tile_owner = keep_in_region(tile_owner, self._regions.groups, area.clip(regions))
             tile_matches = []
-            for bank, coarse, match in zip(banks, previous.banks, previous.matches, strict=True):
+            for style, (bank, coarse, match) in enumerate(zip(banks, previous.banks, previous.matches, strict=True)):
                 start = _upscaled_matches(match[:, parent[0], parent[1]], half, coarse, bank)
+                if self._regions is not None and not (tile_owner == style).any():
+                    tile_matches.append(start)  # none of its patches is near
+                    continue
                 queries = bank.encoding.queries(as_rows(columns), as_rows(colors), previous.statistics)
                 queries = torch.unflatten(queries, 0, area.size)
                 tile_matches.append(
@@ -285,6 +304,13 @@ class CoarseToFineSynthesis:
                 trim_malloc()
         return LevelResult(painting, banks, matches, owner, previous.statistics)
 
+    def _assign(self, padded: Tensor, grid: PatchGrid, patches: Sequence[Tensor]) -> Tensor:
+        """Assign each cell of a whole level to a style: index of the style, (rows, columns)."""
+        if self._regions is None:
+            return assign_patches(padded, grid, patches, self._shares)
+        regions = self._regions.owners(grid.rows, grid.columns)
+        return assign_patches_by_region(padded, grid, patches, self._shares, self._regions.groups, regions)
+
     def _matches(
         self, bank: StyleBank, columns: Tensor, colors: Tensor, statistics: tuple[Tensor, Tensor], bonus: Tensor
     ) -> Tensor:
@@ -301,6 +327,12 @@ class CoarseToFineSynthesis:
         """Return noise for the flat areas of the photo, where all cells would match the blandest patch of the style."""
         noise = torch.randn(1, 1, *level.size, generator=self._generator, dtype=torch.float32).to(self._photo.device)
         detail = sum(share * bank.detail for bank, share in zip(banks, self._shares, strict=True))
+        if self._regions is not None:
+            details = [
+                sum(self._shares[style] * banks[style].detail for style in group) for group in self._regions.groups
+            ]
+            shares = self._regions.over(tile, level.size)
+            detail = sum(share * part for share, part in zip(shares, details, strict=True))
         freedom = (1 - 1.5 * tile.resample(self._guide.mask, level.size)).clamp_(0, 1)
         return DITHER * self._options.strength * detail * freedom * tile.extract(noise)
 
@@ -314,10 +346,12 @@ class CoarseToFineSynthesis:
         return min(MAX_PHOTO_WEIGHT, (1 - strength) / strength) + content * tile.resample(self._guide.mask, level.size)
 
     def _match_palette(self, painting: Tensor) -> Tensor:
-        """Transfer the style's palette to `painting`, in place."""
+        """Transfer the palette of the styles, region by region, to `painting`, in place."""
         amount = PALETTE_AMOUNT * self._options.strength
-        transfer = PaletteTransfer.estimate(resize(painting[0], self._base), self._palette, amount)
-        transfer.apply_(painting[0])
+        transfers = estimate_transfers(resize(painting[0], self._base), self._palettes, amount, self._regions)
+        if self._regions is not None:
+            return self._regions.mix_(painting, transfers)
+        transfers[0].apply_(painting[0])
         return painting
 
     def _passes(self, level: Level) -> int:

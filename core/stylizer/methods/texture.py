@@ -9,8 +9,9 @@ are penalized and queries are dithered (`patch_source`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -18,10 +19,17 @@ from torch import Tensor
 from stylizer.color import Palette, match_distribution, match_moments
 from stylizer.methods import MemoryPolicy, Task
 from stylizer.options import SIZE_RANGE
+from stylizer.regions import Regions
 from stylizer.synthesis.content_mask import estimate_content_mask
 from stylizer.synthesis.domain_transform import domain_transform
 from stylizer.synthesis.patch_grid import PatchGrid, random_origin
-from stylizer.synthesis.patch_source import PatchSource, UsageMap, assign_patches, select_patches
+from stylizer.synthesis.patch_source import (
+    PatchSource,
+    UsageMap,
+    assign_patches,
+    assign_patches_by_region,
+    select_patches,
+)
 from stylizer.synthesis.pyramid import gaussian_pyramid, resize
 from stylizer.synthesis.robust_aggregation import aggregate
 
@@ -92,9 +100,8 @@ def paint(task: Task) -> Tensor:
     # Upscaling a style adds no candidates: keep their number by a larger stride.
     stride = budget.stride * max(1, round(options.style_scale))
 
-    style_palette = Palette.mix([(style[0], share) for style, share in task.pictures()])
-    photo = match_distribution(task.photo[0], style_palette, options.strength)
-    palette = Palette.from_image(photo) if options.strength < 1 else style_palette
+    palettes = _Palettes(task)
+    photo = palettes.recolored_photo
     levels = _build_levels(task, photo)
     report = _ProgressTracker(task, budget.passes)
 
@@ -110,12 +117,44 @@ def paint(task: Task) -> Tensor:
             ]
             for _ in range(budget.passes):
                 grid = PatchGrid(picture.shape[1], picture.shape[2], patch, gap, *random_origin(gap, generator))
-                picture = _synthesize(picture, sources, grid, budget.rounds)
+                picture = _synthesize(picture, sources, grid, budget.rounds, task.regions)
                 picture = (picture + level.weight * level.photo) / (1 + level.weight)
-                picture = match_moments(picture, palette)
+                picture = palettes.apply(match_moments, picture)
                 picture = domain_transform(picture, sigma_space=smoothing, sigma_range=SMOOTHING_RANGE)
                 report(depth, picture)
-    return match_distribution(picture, palette)[None]
+    return palettes.apply(match_distribution, picture)[None]
+
+
+class _Palettes:
+    """Palettes of the regions; a single one if there are no regions.
+
+    Attributes:
+        recolored_photo: The photo in the styles' palettes, (3, H, W).
+    """
+
+    def __init__(self, task: Task) -> None:
+        strength, regions = task.options.strength, task.regions
+        self._regions = regions
+        self._palettes = [Palette.mix([(style.picture[0], style.share) for style in group]) for group in task.groups()]
+        self.recolored_photo = self.apply(partial(match_distribution, amount=strength), task.photo[0])
+        if strength < 1:
+            self._palettes = [
+                Palette.from_image(self._pixels_of(region, self.recolored_photo))
+                for region in range(len(self._palettes))
+            ]
+
+    def apply(self, match: Callable[..., Tensor], picture: Tensor) -> Tensor:
+        """Match the pixels of each region of `picture` (3, h, w) to its palette by a function of `stylizer.color`."""
+        if self._regions is None:
+            return match(picture, self._palettes[0])
+        transforms = [
+            partial(match, palette=palette, source=self._pixels_of(region, picture))
+            for region, palette in enumerate(self._palettes)
+        ]
+        return self._regions.mix(picture, transforms)
+
+    def _pixels_of(self, region: int, picture: Tensor) -> Tensor:
+        return picture if self._regions is None else self._regions.pixels_of(region, picture)
 
 
 def _build_levels(task: Task, photo: Tensor) -> list[_PyramidLevel]:
@@ -150,11 +189,24 @@ def patch_sizes(long_side: int, pictures: Sequence[Tensor]) -> list[tuple[int, i
     return fitted
 
 
-def _synthesize(picture: Tensor, sources: list[tuple[PatchSource, float]], grid: PatchGrid, rounds: int) -> Tensor:
+def _synthesize(
+    picture: Tensor,
+    sources: list[tuple[PatchSource, float]],
+    grid: PatchGrid,
+    rounds: int,
+    regions: Regions | None,
+) -> Tensor:
     """Rebuild the picture from the nearest patches of the styles."""
     padded = grid.pad(picture)
-    patches = [source.match(padded, grid) for source, _ in sources]
-    owner = assign_patches(padded, grid, patches, [share for _, share in sources])
+    shares = [share for _, share in sources]
+    if regions is None:
+        patches = [source.match(padded, grid) for source, _ in sources]
+        owner = assign_patches(padded, grid, patches, shares)
+    else:
+        places = grid.centers(regions.owners(picture.shape[1], picture.shape[2]))
+        inside = {style: places == region for region, group in enumerate(regions.groups) for style in group}
+        patches = [source.match(padded, grid, inside[style]) for style, (source, _) in enumerate(sources)]
+        owner = assign_patches_by_region(padded, grid, patches, shares, regions.groups, places)
     return aggregate(picture, select_patches(patches, owner), grid, exponent=EXPONENT, rounds=rounds)
 
 

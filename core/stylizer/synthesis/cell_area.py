@@ -48,6 +48,10 @@ class CellArea:
         top, left = self.top - self.tile.context[0] // CELL, self.left - self.tile.context[1] // CELL
         return context[:, top : top + self.size[0], left : left + self.size[1]]
 
+    def clip(self, whole: Tensor) -> Tensor:
+        """Crop a grid of the whole picture's cells (..., rows, columns) to the area."""
+        return whole[..., self.top : self.bottom, self.left : self.right]
+
     def pixels(self, context: Tensor) -> Tensor:
         """Crop a picture (1, C, H, W) of the tile's context to the area."""
         top, left = CELL * self.top - self.tile.context[0], CELL * self.left - self.tile.context[1]

@@ -54,6 +54,17 @@ class PatchGrid:
         """View `padded` (C, *padded_size) as patches (C, rows, columns, patch, patch), without a copy."""
         return padded.unfold(1, self.patch, self.gap).unfold(2, self.patch, self.gap)
 
+    def centers(self, values: Tensor) -> Tensor:
+        """Return the value of `values` (height, width) at the center of each patch, (rows, columns)."""
+        down, across = (
+            (torch.arange(count, device="cpu") * self.gap - shift + self.patch // 2).clamp(0, side - 1).to(values.device)
+            for count, shift, side in (
+                (self.rows, self.top, self.height),
+                (self.columns, self.left, self.width),
+            )
+        )
+        return values[down][:, across]
+
     def overlap_add(self, patches: Tensor) -> Tensor:
         """Sum patches (C, rows, columns, patch, patch) at their positions into (C, *padded_size).
 

@@ -96,17 +96,34 @@ class PatchSource:
         self._basis = fit_basis(image, patch, ENERGY, generator)
         self._candidates = self._basis.describe(image, stride)
 
-    def match(self, padded: Tensor, grid: PatchGrid) -> Tensor:
-        """Return the best match for every patch of `padded` on `grid`: (3, rows, columns, patch, patch)."""
+    def match(self, padded: Tensor, grid: PatchGrid, inside: Tensor | None = None) -> Tensor:
+        """Return the best match for every patch of `padded` on `grid`: (3, rows, columns, patch, patch).
+
+        With `inside`, (rows, columns), only those positions are matched; the patches of the others are arbitrary.
+        """
         size = (self._image.shape[1], self._image.shape[2])
         values = len(self._basis.mean)
         queries = self._basis.describe_grid(padded, grid)
         queries = self._dither(queries, grid, values)
-        best = nearest(queries, self._candidates, self._usage.penalty(size, self._patch, self._stride, values))
-        error = (queries - self._candidates[best]).square().sum(1).view(grid.rows, grid.columns) / values
+        penalty = self._usage.penalty(size, self._patch, self._stride, values)
         columns = (size[1] - self._patch) // self._stride + 1
-        tops, lefts = best // columns * self._stride, best % columns * self._stride
-        self._usage.record(size, tops, lefts, self._patch, error)
+        if inside is None:
+            best = nearest(queries, self._candidates, penalty)
+            error = (queries - self._candidates[best]).square().sum(1).view(grid.rows, grid.columns) / values
+            tops, lefts = best // columns * self._stride, best % columns * self._stride
+            self._usage.record(size, tops, lefts, self._patch, error)
+        else:
+            positions = inside.flatten().nonzero()[:, 0]
+            best = positions.new_zeros(len(queries))
+            if len(positions):
+                queries = queries[positions]
+                found = nearest(queries, self._candidates, penalty)
+                errors = (queries - self._candidates[found]).square().sum(1) / values
+                error = errors.mean().expand(len(best)).index_copy(0, positions, errors)
+                tops, lefts = found // columns * self._stride, found % columns * self._stride
+                self._usage.record(size, tops, lefts, self._patch, error.view(grid.rows, grid.columns))
+                best[positions] = found
+            tops, lefts = best // columns * self._stride, best % columns * self._stride
         patches = self._image.unfold(1, self._patch, 1).unfold(2, self._patch, 1)[:, tops, lefts]
         return torch.unflatten(patches, 1, (grid.rows, grid.columns))
 
@@ -119,7 +136,13 @@ class PatchSource:
         return queries + spread[:, None] * noise.to(queries.device)
 
 
-def assign_patches(padded: Tensor, grid: PatchGrid, patches: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
+def assign_patches(
+    padded: Tensor,
+    grid: PatchGrid,
+    patches: Sequence[Tensor],
+    shares: Sequence[float],
+    inside: Tensor | None = None,
+) -> Tensor:
     """Assign each position of a grid to one of several styles: index of the style, (rows, columns).
 
     Each style gets its share of the positions, where its patches differ least from the picture.
@@ -129,6 +152,7 @@ def assign_patches(padded: Tensor, grid: PatchGrid, patches: Sequence[Tensor], s
         grid: The positions.
         patches: Candidate patches of each style, (3, rows, columns, patch, patch).
         shares: Share of each style; they sum to 1.
+        inside: Positions that count, (rows, columns); by default all. The others get an arbitrary style.
     """
     size = grid.rows, grid.columns
     if len(patches) == 1:
@@ -142,11 +166,55 @@ def assign_patches(padded: Tensor, grid: PatchGrid, patches: Sequence[Tensor], s
         gain = functional.avg_pool2d((chosen - cost)[None], 3, 1, 1, count_include_pad=False)[0].flatten()
         # Each existing style gives up the same fraction of its positions, so that shares stay in proportion.
         for existing in range(added):
-            members = (owner == existing).nonzero()[:, 0]
+            owned = owner == existing
+            members = (owned if inside is None else owned & inside.flatten()).nonzero()[:, 0]
             order = members[gain[members].argsort(descending=True, stable=True)]
             owner[order[: round(len(members) * share / shared)]] = added
         chosen = torch.where(owner.view(size) == added, cost, chosen)
     return owner.view(size)
+
+
+def assign_patches_by_region(
+    padded: Tensor,
+    grid: PatchGrid,
+    patches: Sequence[Tensor],
+    shares: Sequence[float],
+    groups: Sequence[Sequence[int]],
+    regions: Tensor,
+) -> Tensor:
+    """Assign each position of a grid to one of the styles of its region: index of the style, (rows, columns).
+
+    Args:
+        padded: The current picture, (3, *grid.padded_size).
+        grid: The positions.
+        patches: Candidate patches of each style, (3, rows, columns, patch, patch).
+        shares: Share of each style in its region.
+        groups: Indices of the styles of each region.
+        regions: Region of each position, (rows, columns).
+    """
+    owner = torch.zeros_like(regions)
+    for region, group in enumerate(groups):
+        inside = regions == region
+        chosen = assign_patches(
+            padded, grid, [patches[style] for style in group], [shares[style] for style in group], inside
+        )
+        styles = torch.tensor(group, device="cpu").to(owner.device)
+        owner = torch.where(inside, styles[chosen], owner)
+    return owner
+
+
+def keep_in_region(owner: Tensor, groups: Sequence[Sequence[int]], regions: Tensor) -> Tensor:
+    """Replace each style in `owner` that is not one of its position's region by the region's first.
+
+    Args:
+        owner: Index of the style assigned to each position, (rows, columns).
+        groups: Indices of the styles of each region.
+        regions: Region of each position, (rows, columns).
+    """
+    for region, group in enumerate(groups):
+        belongs = torch.isin(owner, torch.tensor(group, device="cpu").to(owner.device))
+        owner = torch.where((regions == region) & ~belongs, group[0], owner)
+    return owner
 
 
 def select_patches(patches: Sequence[Tensor], owner: Tensor) -> Tensor:

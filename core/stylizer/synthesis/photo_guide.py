@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from stylizer.color import Palette, PaletteTransfer, from_oklab, to_oklab
+from stylizer.regions import Regions, mix
 from stylizer.synthesis.pyramid import size_within
 from stylizer.tensors import as_floats
 from stylizer.tiles import Tile
@@ -27,34 +29,57 @@ class PhotoGuide:
 
     Attributes:
         mask: Where content has to stay recognizable, (1, 1, h, w) in [0, 1].
-        transfer: Transfer of the photo's colors to the palette.
+        transfers: Transfer of the photo's colors to the palette, of each region.
         correction: Added to the Oklab lightness of the recolored photo, (1, 1, h, w).
+        regions: Where which transfer applies; None if there is only one.
     """
 
     mask: Tensor
-    transfer: PaletteTransfer
+    transfers: tuple[PaletteTransfer, ...]
     correction: Tensor
+    regions: Regions | None = None
 
     @classmethod
-    def estimate(cls, photo: Tensor, mask: Tensor, palette: Palette, amount: float) -> PhotoGuide:
+    def estimate(
+        cls, photo: Tensor, mask: Tensor, palettes: Sequence[Palette], amount: float, regions: Regions | None = None
+    ) -> PhotoGuide:
         """Estimate the guide from a reduced `photo` (1, 3, h, w).
 
         Args:
             photo: sRGB in [0, 1], small enough to be processed as a whole.
             mask: Content mask, (1, 1, h, w).
-            palette: Palette of the style.
+            palettes: Palette of each region's styles; of all styles if there are no regions.
             amount: Amount of the palette transfer, 0-1.
+            regions: Where which palette applies.
         """
-        transfer = PaletteTransfer.estimate(photo[0], palette, amount)
-        before, after = (_local_contrast(to_oklab(picture)) for picture in (photo[0], transfer(photo[0])))
+        transfers = estimate_transfers(photo[0], palettes, amount, regions)
+        recolored = transfers[0](photo[0]) if regions is None else regions.mix(photo[0], transfers)
+        before, after = (_local_contrast(to_oklab(picture)) for picture in (photo[0], recolored))
         lost = torch.where(before.abs() > after.abs(), before - after, 0.0)
-        return cls(mask, transfer, CONTRAST * amount * lost[None] * (MASK_GAIN * mask).clamp(max=1))
+        correction = CONTRAST * amount * lost[None] * (MASK_GAIN * mask).clamp(max=1)
+        return cls(mask, transfers, correction, regions)
 
     def recolor_tile(self, photo: Tensor, tile: Tile) -> Tensor:
         """Return the recolored photo over the context of `tile`, (1, 3, h, w)."""
-        recolored = to_oklab(self.transfer(as_floats(tile.extract(photo))[0]))
-        recolored[:1] += tile.resample(self.correction, (photo.shape[2], photo.shape[3]))[0]
+        pixels, size = as_floats(tile.extract(photo))[0], (photo.shape[2], photo.shape[3])
+        if self.regions is None:
+            recolored = to_oklab(self.transfers[0](pixels))
+        else:
+            recolored = to_oklab(mix(pixels, self.transfers, self.regions.over(tile, size)))
+        recolored[:1] += tile.resample(self.correction, size)[0]
         return from_oklab(recolored)[None]
+
+
+def estimate_transfers(
+    picture: Tensor, palettes: Sequence[Palette], amount: float, regions: Regions | None
+) -> tuple[PaletteTransfer, ...]:
+    """Estimate the transfer of each region's pixels in `picture` (3, h, w) to its palette; `amount` 0-1."""
+    return tuple(
+        PaletteTransfer.estimate(
+            picture if regions is None else regions.pixels_of(region, picture), palette, amount
+        )
+        for region, palette in enumerate(palettes)
+    )
 
 
 def _local_contrast(lab: Tensor) -> Tensor:

@@ -34,7 +34,7 @@ def _lines() -> Tensor:
 def test_cut_by_tiles_it_equals_the_whole(size: tuple[int, int]) -> None:
     photo, mask = _noise(1, 3, *size), _noise(1, 1, *size, seed=1)
     half = torch.nn.functional.avg_pool2d(photo, 2)
-    guide = PhotoGuide.estimate(half, mask[..., : half.shape[2], : half.shape[3]], _narrow_palette(), 1.0)
+    guide = PhotoGuide.estimate(half, mask[..., : half.shape[2], : half.shape[3]], [_narrow_palette()], 1.0)
     whole = _whole(guide, photo)
     assert whole.shape == photo.shape
     for tile in tiles(size, 32, reach=16):
@@ -44,21 +44,21 @@ def test_cut_by_tiles_it_equals_the_whole(size: tuple[int, int]) -> None:
 def test_bytes_are_recolored_like_floats() -> None:
     photo = _noise(1, 3, 40, 48).mul(255).round().to(torch.uint8)
     floats = photo.float() / 255
-    guide = PhotoGuide.estimate(floats, torch.ones(1, 1, 40, 48), _narrow_palette(), 1.0)
+    guide = PhotoGuide.estimate(floats, torch.ones(1, 1, 40, 48), [_narrow_palette()], 1.0)
     torch.testing.assert_close(_whole(guide, photo), _whole(guide, floats))
 
 
 def test_without_a_mask_it_is_the_palette_transfer_alone() -> None:
     photo = _noise(1, 3, 40, 48)
-    guide = PhotoGuide.estimate(photo, torch.zeros(1, 1, 40, 48), _narrow_palette(), 1.0)
-    torch.testing.assert_close(_whole(guide, photo)[0], guide.transfer(photo[0]), atol=1e-3, rtol=0)
+    guide = PhotoGuide.estimate(photo, torch.zeros(1, 1, 40, 48), [_narrow_palette()], 1.0)
+    torch.testing.assert_close(_whole(guide, photo)[0], guide.transfers[0](photo[0]), atol=1e-3, rtol=0)
 
 
 def test_amount_goes_from_the_photo_to_the_palette() -> None:
     photo = 0.1 + 0.8 * _noise(1, 3, 40, 48)
     palette = Palette.from_image(torch.tensor([0.8, 0.4, 0.3]).view(3, 1, 1) * (0.8 + 0.2 * _noise(3, 64, 64, seed=5)))
     mask = torch.zeros(1, 1, 40, 48)
-    guided = [_whole(PhotoGuide.estimate(photo, mask, palette, amount), photo)[0] for amount in (0.0, 0.5, 1.0)]
+    guided = [_whole(PhotoGuide.estimate(photo, mask, [palette], amount), photo)[0] for amount in (0.0, 0.5, 1.0)]
     assert (guided[0] - photo[0]).abs().max() < 0.02
     distances = [float((to_oklab(one).mean((1, 2)) - palette.mean[:, 0]).norm()) for one in guided]
     assert distances == sorted(distances, reverse=True)
@@ -69,7 +69,7 @@ def test_a_narrow_palette_keeps_contrast_under_the_mask() -> None:
     photo = _lines()
     mask = torch.zeros(1, 1, 64, 96)
     mask[..., 48:] = 1
-    guided = _whole(PhotoGuide.estimate(photo, mask, _narrow_palette(), 1.0), photo)
+    guided = _whole(PhotoGuide.estimate(photo, mask, [_narrow_palette()], 1.0), photo)
     free, kept, before = (
         float(to_oklab(picture)[0, :, columns].std())
         for picture, columns in ((guided[0], slice(0, 40)), (guided[0], slice(56, 96)), (photo[0], slice(56, 96)))
@@ -80,6 +80,6 @@ def test_a_narrow_palette_keeps_contrast_under_the_mask() -> None:
 
 def test_a_photo_of_one_color_stays_one_color() -> None:
     photo = torch.full((1, 3, 40, 48), 0.4)
-    guided = _whole(PhotoGuide.estimate(photo, torch.ones(1, 1, 40, 48), _narrow_palette(), 1.0), photo)
+    guided = _whole(PhotoGuide.estimate(photo, torch.ones(1, 1, 40, 48), [_narrow_palette()], 1.0), photo)
     assert guided.isfinite().all()
     assert guided[0].flatten(1).std(1).max() < 1e-3
