@@ -20,7 +20,8 @@ from stylizer.tiles import Tile, tiles
 
 MAX_SIDE = 2048  # long side in pixels at which shares are stored, which bounds their memory
 FIELD_SIDE = 96  # nodes of the threshold field along the long side
-EXTENSION_SIDE = 32  # long side in pixels of the masks that extend regions beyond all masks
+# Long sides in pixels, and weights, of the reduced masks that extend regions beyond all masks, nearest first.
+EXTENSIONS = ((32, 1e-4), (8, 1e-6), (2, 1e-8))
 BAND = 1024  # side of the tiles in which a large picture is composited
 
 
@@ -134,9 +135,11 @@ class RegionMasks:
             shares = torch.cat((1 - coverage, coverage * within))
             coverage = torch.ones_like(coverage)
         else:  # Patches reach beyond the masks: outside, the nearest region continues.
-            far = resize(masks, size_within(size, EXTENSION_SIDE))
-            extension = functional.interpolate(far[None], size, mode="bilinear", align_corners=False)[0]
-            weighted = weighted + 1e-4 * extension + 1e-8
+            for side, weight in EXTENSIONS:
+                far = functional.adaptive_avg_pool2d(masks, size_within(size, side))
+                extension = functional.interpolate(far[None], size, mode="bilinear", align_corners=False)[0]
+                weighted = weighted + weight * extension
+            weighted = weighted + 1e-10
             shares = weighted / weighted.sum(0, keepdim=True)
         return Regions(self.groups, shares[None], coverage[None], _threshold_field(size, seed).to(masks.device))
 

@@ -17,7 +17,7 @@ from stylizer.errors import OptionError, StylizerError
 from stylizer.options import METHOD_NAMES, MethodName, Options, check_choice
 from stylizer_cli import options as given
 from stylizer_cli.contact_sheet import Block, Cell, compose
-from stylizer_cli.jobs import Painted, PaintJob, PaintRequest
+from stylizer_cli.jobs import Painted, PaintJob, PaintRequest, StyleChoice
 from stylizer_cli.runner import run_jobs
 from stylizer_cli.screen import print_note, print_output
 from stylizer_cli.service import Service, resolve_service
@@ -111,7 +111,7 @@ class _Variant(NamedTuple):
 
     def request(self, options: Options) -> PaintRequest:
         return PaintRequest(
-            styles=[(self.style, 1.0)], method=self.method, options=replace(options, strength=self.strength)
+            styles=[StyleChoice(self.style)], method=self.method, options=replace(options, strength=self.strength)
         )
 
 

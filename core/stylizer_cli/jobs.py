@@ -19,11 +19,19 @@ from stylizer_cli.targets import (
 )
 
 
+class StyleChoice(NamedTuple):
+    """A style or picture, its weight, and the file with the mask of where it paints, if any."""
+
+    name: str
+    weight: float = 1.0
+    mask: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaintRequest:
-    """How to paint: weighted styles, method, options, masks, number of variants, and the encoder quality if given."""
+    """How to paint: styles, method, options, masks, number of variants, and the encoder quality if given."""
 
-    styles: Sequence[tuple[str, float]]
+    styles: Sequence[StyleChoice]
     method: MethodName
     options: Options
     mask: str | None = None
@@ -34,7 +42,7 @@ class PaintRequest:
     @property
     def names(self) -> list[str]:
         """Names of the styles."""
-        return [name for name, _ in self.styles]
+        return [style.name for style in self.styles]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +102,23 @@ OnEnd = Callable[[PaintJob, Painted | StylizerError], None]
 """Receives the outcome of each job; an exception raised from it ends the command."""
 
 
-def parse_style(text: str) -> tuple[str, float]:
-    """Split "woodcut=0.7" into style and weight, unless the text is the name of a file with "=" in it.
+def parse_style(text: str) -> StyleChoice:
+    """Split "woodcut=0.7@sky.png" into style, weight and mask; the name of an existing file is a style as a whole.
 
     Raises:
         OptionError: The weight is not above 0.
     """
+    name, _, mask = text.rpartition("@")
+    if not (name and mask) or Path(text).exists() or (_is_url(text) and not Path(mask).exists()):
+        return StyleChoice(*_split_weight(text))
+    return StyleChoice(*_split_weight(name), mask)
+
+
+def _is_url(text: str) -> bool:
+    return text.startswith(("http://", "https://"))
+
+
+def _split_weight(text: str) -> tuple[str, float]:
     name, equals, number = text.rpartition("=")
     if not equals or Path(text).exists():
         return text, 1.0

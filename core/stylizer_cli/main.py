@@ -38,6 +38,7 @@ Examples
   stylizer paint cat.jpg --style my-own-painting.jpg --preserve-color luminance
   stylizer paint cat.jpg --style woodcut=0.7 --style mosaic=0.3 -o blend.webp
   stylizer paint cat.jpg --style mosaic --mask only-the-background.png
+  stylizer paint cat.jpg --style mosaic --style woodcut@the-cat.png
   stylizer paint cat.jpg --style woodcut --method optimization --size 512
   stylizer paint cat.jpg --style woodcut --variants 4
   curl -s https://example.org/cat.jpg | stylizer paint - -s mosaic -o - > out.jpg

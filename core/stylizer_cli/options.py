@@ -53,9 +53,10 @@ Styles = Annotated[
     typer.Option(
         "--style",
         "-s",
-        metavar="STYLE|FILE[=WEIGHT]",
+        metavar="STYLE|FILE[=WEIGHT][@MASK]",
         help="A style (see [bold]stylizer styles[/]) or any picture. Repeat it to blend; =WEIGHT is relative, 1 by "
-        "default.",
+        "default. @MASK is a picture of the photo's shape: this style paints where it is white, and styles without a "
+        "mask paint the rest.",
         autocompletion=lambda: [*catalog(), *user_styles()],
         show_default=False,
         **_PAINTING,

@@ -67,6 +67,7 @@ class ResumeFile:
         self._job = job
         sources = {"content": job.photo, "mask": request.mask, "content_mask": request.content_mask}
         sources |= {f"style {name}": file for name in request.names if (file := local_picture(name)) is not None}
+        sources |= {f"styles[{index}].mask": style.mask for index, style in enumerate(request.styles)}
         self.pictures = {
             field: InputPicture(source, field.partition(" ")[0])
             for field, source in sources.items()
@@ -79,7 +80,10 @@ class ResumeFile:
         """Build the request, given the upload id of each picture."""
         request = self._job.request
         return {
-            "style": [[ids.get(f"style {name}", name), weight] for name, weight in request.styles],
+            "style": [
+                [ids.get(f"style {name}", name), weight, *([] if mask is None else [ids[f"styles[{index}].mask"]])]
+                for index, (name, weight, mask) in enumerate(request.styles)
+            ],
             **{field: ids[field] for field in ("content", "mask", "content_mask") if field in ids},
             **dataclasses.asdict(request.options),
             "method": request.method,

@@ -145,6 +145,7 @@ def test_paint_applies_every_option(run: Run, folder: Path) -> None:
         (by_neighbor, [*woodcut, "--style-scale", "0.5"]),
         (by_neighbor, [*woodcut, "--preserve-color", "luminance"]),
         (by_neighbor, [*woodcut, "--mask", "left.png"]),
+        (by_neighbor, [*woodcut, "--style", "mosaic=2@left.png"]),
         (by_neighbor, [*woodcut, "--seed", "7"]),
         (by_neighbor, texture),
         (by_texture, [*texture, "--quality", "standard"]),
@@ -198,6 +199,7 @@ def test_invalid_usage_is_one_line_and_exit_code_2(run: Run, folder: Path, argum
         (["dog.jpg"], "the photo 'dog.jpg' cannot be read: No such file or directory"),
         (["cat.png", "--mask", "empty.jpg"], "the mask is empty"),
         (["cat.png", "--method", "texture", "--content-mask", "text.jpg"], "the content mask is text"),
+        (["cat.png", "--style", "mosaic@gone.png"], "the mask of a style 'gone.png' cannot be read"),
         (["cat.png", "--style", "text.jpg"], "the style picture is text"),
     ],
 )

@@ -190,14 +190,10 @@ class CoarseToFineSynthesis:
         self._shares = [style.share for style in task.styles]
         self._styles = [ScaledStyle(style.picture) for style in task.styles]
         self._regions, self._groups = task.regions, task.groups()
-        self._palettes = [
-            Palette.mix([(style.picture[0], style.share) for style in group]) for group in self._groups
-        ]
+        self._palettes = [Palette.mix([(style.picture[0], style.share) for style in group]) for group in self._groups]
         photo = resize(task.photo[0], self._base)
         mask = estimate_content_mask(photo) if task.content_mask is None else resize(task.content_mask[0], self._base)
-        self._guide = PhotoGuide.estimate(
-            photo[None], mask[None], self._palettes, task.options.strength, self._regions
-        )
+        self._guide = PhotoGuide.estimate(photo[None], mask[None], self._palettes, task.options.strength, self._regions)
         self._done, self._current = 0, task.photo
         self._total = sum(len(_level_tiles(level)) * self._passes(level) for level in self._levels)
         self._total += len(list(tiles(self._levels[-1].size, FINISHER_TILE)))

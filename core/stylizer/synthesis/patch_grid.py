@@ -57,7 +57,9 @@ class PatchGrid:
     def centers(self, values: Tensor) -> Tensor:
         """Return the value of `values` (height, width) at the center of each patch, (rows, columns)."""
         down, across = (
-            (torch.arange(count, device="cpu") * self.gap - shift + self.patch // 2).clamp(0, side - 1).to(values.device)
+            (torch.arange(count, device="cpu") * self.gap - shift + self.patch // 2)
+            .clamp(0, side - 1)
+            .to(values.device)
             for count, shift, side in (
                 (self.rows, self.top, self.height),
                 (self.columns, self.left, self.width),

@@ -75,9 +75,7 @@ def estimate_transfers(
 ) -> tuple[PaletteTransfer, ...]:
     """Estimate the transfer of each region's pixels in `picture` (3, h, w) to its palette; `amount` 0-1."""
     return tuple(
-        PaletteTransfer.estimate(
-            picture if regions is None else regions.pixels_of(region, picture), palette, amount
-        )
+        PaletteTransfer.estimate(picture if regions is None else regions.pixels_of(region, picture), palette, amount)
         for region, palette in enumerate(palettes)
     )
 
