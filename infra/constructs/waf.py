@@ -19,7 +19,7 @@ COUNTED_RULES: Final = {
     "CrossSiteScripting_BODY": "It takes XMP, the XML that cameras write into a JPEG, for a script. No body is ever "
     "shown as a page.",
     "GenericRFI_BODY": "It takes a URL whose host is an IPv4 address for the inclusion of a file, and such a `webhook` "
-    "is allowed. `webhooks/addresses.py` lets public addresses through and no others.",
+    "is allowed. `outbound/addresses.py` lets public addresses through and no others.",
     "GenericLFI_BODY": "It looks for paths such as `../`, which the bytes of a picture hold by chance. No path is ever "
     "made of a body.",
     "EC2MetaDataSSRF_BODY": "It looks for the addresses of instance metadata, which the bytes of a picture hold by "

@@ -13,7 +13,8 @@ from typing import Any
 
 import trustme
 
-from stylizer_service.webhooks.addresses import Address
+from stylizer_service.outbound.addresses import Address
+from stylizer_service.outbound.fetch import HttpsFetcher
 from stylizer_service.webhooks.sender import HttpsSender
 
 HOST = "hooks.example"
@@ -46,6 +47,27 @@ class Receiver:
         defaults: dict[str, Any] = {"is_allowed": lambda _: True, "resolve": lambda host, port: loopback}  # noqa: ARG005
         return HttpsSender(timeout, **{"context": context, **defaults, **options})
 
+    def fetcher(self, timeout: float = 30.0, max_bytes: int = 1_000_000, **options: Any) -> HttpsFetcher:
+        """A fetcher that trusts this server, and finds every name on loopback."""
+        context = ssl.create_default_context()
+        self.authority.configure_trust(context)
+        loopback: list[Address] = [ip_address("127.0.0.1")]
+        defaults: dict[str, Any] = {"is_allowed": lambda _: True, "resolve": lambda host, port: loopback}  # noqa: ARG005
+        return HttpsFetcher(timeout, max_bytes, **{"context": context, **defaults, **options})
+
+
+def file_answer(content: bytes, status: int = 200, **headers: str) -> Callable[[BaseHTTPRequestHandler], None]:
+    """An answer to GET."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        for name, value in {"Content-Length": str(len(content)), **headers}.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(content)
+
+    return answer
+
 
 @contextmanager
 def stranger(authority: trustme.CA) -> Iterator[Receiver]:
@@ -65,6 +87,12 @@ def stranger(authority: trustme.CA) -> Iterator[Receiver]:
             if answer in range(300, 400):
                 self.send_header("Location", receiver.url)
             self.end_headers()
+
+        def do_GET(self) -> None:
+            receiver.heard.append(Heard(self.path, dict(self.headers), b""))
+            answer = receiver.answers.pop(0)
+            assert callable(answer)
+            answer(self)
 
         def log_message(self, *_: object) -> None:
             pass

@@ -170,7 +170,7 @@ def use_settle(world: World, jobs: list[str], monkeypatch: pytest.MonkeyPatch) -
     with stranger(trustme.CA()) as receiver:
         receiver.answers = [503]
         monkeypatch.setattr(import_module("stylizer_reconciler.lambda_handler"), "_sender", receiver.sender)
-        monkeypatch.setattr("stylizer_service.webhooks.addresses._SPECIAL_V4", [])
+        monkeypatch.setattr("stylizer_service.outbound.addresses._SPECIAL_V4", [])
         assert set(world.webhooks.drain()) == {True}
     world.stage.sqs.send_message(QueueUrl=world.stage.dead_letters, MessageBody=f'{{"job_id": "{painted}"}}')
     assert world.dead_letters.drain() == [True]

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from stylizer_service.webhooks.addresses import Address
+from stylizer_service.outbound.addresses import Address
 from stylizer_service.webhooks.delivery import NotSent
 from stylizer_service.webhooks.sender import HttpsSender
 
@@ -204,7 +204,7 @@ def test_name_resolved_after_the_deadline_is_not_connected_to(
         seconds.append(30.0)
         return [ip_address("127.0.0.1")]
 
-    monkeypatch.setattr("stylizer_service.webhooks.sender.time", SimpleNamespace(monotonic=lambda: seconds[-1]))
+    monkeypatch.setattr("stylizer_service.outbound.https.time", SimpleNamespace(monotonic=lambda: seconds[-1]))
     with pytest.raises(NotSent, match="no answer in time"):
         receiver.sender(30, resolve=resolve).post(receiver.url, HEADERS, b"{}")
     assert receiver.heard == []

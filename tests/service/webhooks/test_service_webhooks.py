@@ -73,10 +73,11 @@ def fail(service: Service, job_id: str) -> None:
 
 
 def without_signature(job: dict[str, Any]) -> dict[str, Any]:
-    """A job, as JSON, whose link to the painting says where it is, and no more."""
+    """A job, as JSON, whose links to the painting say where it is, and no more."""
     if job["result"] is None:
         return job
-    return {**job, "result": {**job["result"], "url": job["result"]["url"].partition("?")[0]}}
+    first, *others = [{**each, "url": each["url"].partition("?")[0]} for each in (job["result"], *job["results"])]
+    return {**job, "result": first, "results": others}
 
 
 @pytest.mark.parametrize("end", ["succeeded", "failed", "canceled"])

@@ -30,6 +30,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "too-many-pixels": (422, "The picture has too many pixels"),
     "image-too-small": (422, "The picture is too small"),
     "extreme-aspect-ratio": (422, "The picture is too long for its width"),
+    "unfetchable-url": (422, "The picture cannot be fetched from its address"),
     "mask-mismatch": (422, "The mask does not have the shape of the photo"),
     # Service errors.
     "malformed-request": (400, "The request cannot be read"),

@@ -5,8 +5,8 @@ from ipaddress import ip_address
 
 import pytest
 
+from stylizer_service.outbound.addresses import ALLOWED, check_address, is_public
 from stylizer_service.problems import Problem
-from stylizer_service.webhooks.addresses import ALLOWED, check_address, is_public
 
 INSIDE = [
     "0.0.0.0",

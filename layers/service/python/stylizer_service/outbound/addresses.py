@@ -1,7 +1,7 @@
-"""Validation of webhook addresses, to prevent server-side request forgery (SSRF).
+"""Validation of addresses given by callers, to prevent server-side request forgery (SSRF).
 
 A host is checked twice: its spelling when the address is given, and at each attempt every address it resolves to at
-that moment (`sender`), because a DNS name can be repointed at any time.
+that moment (`https`), because a DNS name can be repointed at any time.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
-from stylizer_service.problems import ProblemError, invalid
+from stylizer_service.problems import invalid
 
 Address = IPv4Address | IPv6Address
 
@@ -56,27 +56,37 @@ _SPECIAL_V6 = [
 _NAT64 = ip_network("64:ff9b::/96")
 
 
-def check_address(url: str) -> None:
-    """Raise a `ProblemError` unless the URL is acceptable as a webhook, as far as can be told without DNS."""
+def check_address(url: str, field: str = "webhook") -> None:
+    """Raise a `ProblemError` that names the field unless `why_refused` has no objection to the URL."""
+    why = why_refused(url)
+    if why is not None:
+        address = url.partition("?")[0]  # queries may have secrets, and problems go to the log
+        shown = address if len(address) <= 80 else f"{address[:80]}…"
+        raise invalid(field, f"{field} is {shown!r}, which {why}", ALLOWED)
+
+
+def why_refused(url: str) -> str | None:
+    """Return why no request may be sent to the URL, as far as can be told without DNS; None if one may."""
     if not _VISIBLE.fullmatch(url):
-        raise _refused(url, "has characters that an address must write with %, or more than 2000")
+        return "has characters that an address must write with %, or more than 2000"
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise _refused(url, f"cannot be read: {error}") from None
+        return f"cannot be read: {error}"
     if parts.scheme != "https":
-        raise _refused(url, "does not start with https://")
+        return "does not start with https://"
     if "@" in parts.netloc:
-        raise _refused(url, "has a user name or password")
+        return "has a user name or password"
     if "#" in url:
-        raise _refused(url, "has a fragment")
+        return "has a fragment"
     if not host:
-        raise _refused(url, "has no host")
+        return "has no host"
     if port == 0:
-        raise _refused(url, "has port 0")
+        return "has port 0"
     if not _is_public_host(host):
-        raise _refused(url, f"has the host {host!r}, which is not a public one")
+        return f"has the host {host!r}, which is not a public one"
+    return None
 
 
 def is_public(address: Address) -> bool:
@@ -97,8 +107,3 @@ def _is_public_host(host: str) -> bool:
         pass
     # A name ending in a number is a legacy IPv4 spelling (127.1, 0x7f000001), which no public host needs.
     return bool(_NAME.fullmatch(host)) and not host.endswith(_INSIDE) and not _NUMBER.fullmatch(host)
-
-
-def _refused(url: str, why: str) -> ProblemError:
-    shown = url if len(url) <= 80 else f"{url[:80]}…"
-    return invalid("webhook", f"webhook is {shown!r}, which {why}", ALLOWED)
