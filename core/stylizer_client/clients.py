@@ -115,7 +115,8 @@ class Client:
 
         Args:
             content: The photo.
-            style: Id of a style, a picture, or up to four of either with weights, of which only the ratios matter.
+            style: Id of a style, a picture, or up to four of either with weights, of which only the ratios matter, and
+                optional masks of where each paints, which have the shape of the photo.
             mask: Paint only where this picture is white; it has the shape of the photo.
             content_mask: Methods neighbor and texture: keep the structure of the photo where this picture is white; it
                 has the shape of the photo.

@@ -31,8 +31,10 @@ Source = Picture | Upload
 """A picture: its path, its bytes, an open file, an upload, or the id of one."""
 StyleSource = str | bytes | os.PathLike[str] | BinaryIO | Upload | Style
 """A style: its id as `str`, or a picture; the path of a picture must be a `Path`."""
-Blend = Sequence[tuple[Any, float]]
-"""Pairs of a `StyleSource` and its weight; no type fits a list of mixed pairs."""
+Blend = Sequence[tuple[Any, float] | tuple[Any, float, Any]]
+"""Pairs of a `StyleSource` and its weight, or triples with the mask of where it paints, a `Source` or None.
+
+No type fits a list of mixed sources."""
 
 POLL = 1.0  # seconds between polls of a job without `Retry-After`
 _PAGE = 100
@@ -130,12 +132,15 @@ class ApiFlows:
         """See `Client.stylize`."""
         blend = style if isinstance(style, Sequence) and not isinstance(style, str | bytes) else [(style, 1.0)]
         body: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
-        styles = []
-        for source, weight in blend:
+        styles: list[dict[str, Any]] = []
+        for source, weight, *masks in blend:
             name = source.id if isinstance(source, Style) else source
             styles.append(
                 {"style": name if isinstance(name, str) else (yield from self._upload_id(name)), "weight": weight}
             )
+            for picture in masks:
+                if picture is not None:
+                    styles[-1]["mask"] = yield from self._upload_id(picture)
         body["styles"] = styles
         for field, picture in (("content", content), ("mask", mask), ("content_mask", content_mask)):
             if picture is not None:

@@ -55,10 +55,11 @@ class Style:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StyleWeight:
-    """One style of a blend."""
+    """One of several styles; `mask` is the upload with the mask of where it paints, if any."""
 
     style: str
     weight: float = 1.0
+    mask: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +104,7 @@ class Stylization:
         method: Method it is painted by.
         options: Every option, defaults included.
         content: Upload with the photo.
-        styles: Blended styles.
+        styles: The styles, with weights and masks.
         created_at: When the job was accepted.
         started_at: When painting began.
         finished_at: When the job ended.

@@ -48,7 +48,8 @@ def pixels(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.int16]]:
 
 
 def test_paint_by_api_matches_local_painting(run: Run, address: str, painting: Painting, folder: Path) -> None:
-    request = ("--style", "woodcut=2", "--style", "left.png", "--mask", "left.png", "--strength", "0.8", "--seed", "3")
+    styles = ("--style", "woodcut=2", "--style", "left.png", "--style", "mosaic@left.png")
+    request = (*styles, "--mask", "left.png", "--strength", "0.8", "--seed", "3")
     code, stdout, note = run("paint", "cat.jpg", *request, *SMALL, "-o", "here.png")
     assert code == 0, note
     with painting():

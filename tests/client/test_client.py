@@ -80,13 +80,14 @@ def test_async_client_paints_several_jobs_concurrently(address: str, painting: P
 def test_stylize_uploads_own_styles_masks_and_blends(client: Client, folder: Path) -> None:
     own = client.add_style("Mine", folder / "cat.jpg")
     photo = client.upload(folder / "cat.jpg")
-    blend = [("woodcut", 3.0), (folder / "cat.jpg", 1.0), (own, 2.0)]
+    blend = [("woodcut", 3.0), (folder / "cat.jpg", 1.0, folder / "left.png"), (own, 2.0, None)]
     job = client.stylize(photo, blend, mask=folder / "left.png", strength=0.5, seed=7)
 
     assert [entry.weight for entry in job.styles] == [3.0, 1.0, 2.0]
     assert (job.styles[0].style, job.styles[2].style) == ("woodcut", own.id)
     assert (job.content, job.options["strength"], job.options["seed"]) == (photo.id, 0.5, 7)
     assert job.mask is not None
+    assert [entry.mask is None for entry in job.styles] == [True, False, True]
     styles = client.styles()
     assert styles[-1] == client.style(own.id) == own
     assert [style.own for style in styles] == [False] * (len(styles) - 1) + [True]

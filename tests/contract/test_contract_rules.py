@@ -42,7 +42,7 @@ def test_form_fields_have_one_type_each() -> None:
         assert isinstance(schema["type"], str), name
         assert "anyOf" not in schema, name
     files = {name for name, schema in body["properties"].items() if schema.get("format") == "binary"}
-    assert files == {"content", "mask", "content_mask"}
+    assert files == {"content", "mask", "content_mask", *(f"styles[{index}].mask" for index in range(4))}
 
 
 def test_webhook_shares_no_tag_with_a_call() -> None:

@@ -15,12 +15,13 @@ from stylizer_api.context import Context
 from stylizer_api.contract import describe
 from stylizer_api.middleware import BodyLimit, HeadAsGet, RequestContext
 from stylizer_api.pages import add_pages
+from stylizer_api.request_body import FILES
 from stylizer_api.routers import health, styles, stylizations, uploads, webhooks
 from stylizer_service import __version__
 from stylizer_service.usecases import Service
 
 _JSON_BYTES = 256 * 1024
-_FORM_FILES = 4  # content, style, mask, content_mask
+_FORM_FILES = len(FILES)
 _FORM_OVERHEAD = 2**20
 _FORM_PATHS = re.compile(r"/v1/stylizations|/v1/uploads/[^/]+/file")
 """Paths that accept a multipart form: new stylizations, and uploads where files go through this service."""

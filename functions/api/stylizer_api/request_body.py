@@ -13,9 +13,10 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import JsonValue, ValidationError
 from starlette.datastructures import UploadFile
 
+from stylizer.options import MAX_STYLES
 from stylizer_api.context import is_form, is_json, unsupported
 from stylizer_api.forms import read_form
-from stylizer_service.models import PaintingOptions, StylizationRequest
+from stylizer_service.models import PaintingOptions, StylizationRequest, style_mask_field
 from stylizer_service.problems import invalid
 from stylizer_service.usecases import Service
 
@@ -25,9 +26,14 @@ FILES = {
     "mask": "Painted only where this is white; same shape as the photo. The id of an upload is taken too, as text.",
     "content_mask": "Methods neighbor and texture: white keeps the photo's structure, black may become pure style. "
     "The id of an upload is taken too, as text.",
+    **{
+        style_mask_field(index): f"The mask of entry {index} of `styles`, as a file; same shape as the photo."
+        for index in range(MAX_STYLES)
+    },
 }
 """Form fields that may be a file."""
 
+_STYLE_MASKS = {style_mask_field(index): index for index in range(MAX_STYLES)}
 _STAND_IN = "upl_" + "a" * 26
 
 
@@ -64,10 +70,10 @@ def _form_schema() -> JsonValue:
     own["styles"] = {
         "type": "string",
         "contentMediaType": "application/json",
-        "description": "A weighted blend, written as JSON. Give this or `style`.",
+        "description": "A weighted blend, or a style for each region, written as JSON. Give this or `style`.",
         "examples": ['[{"style": "woodcut", "weight": 2}, {"style": "mosaic"}]'],
     }
-    properties = {name: own.get(name) or without_null(schema) for name, schema in _PROPERTIES.items()}
+    properties = {name: without_null(schema) for name, schema in _PROPERTIES.items()} | own
     return cast(JsonValue, {"type": "object", "required": ["content"], "properties": properties})
 
 
@@ -95,7 +101,7 @@ async def read_request(request: Request, owner: str, service: Service) -> AsyncI
         yield _validated(await _json(request), strict=True)
     elif is_form(request.headers):
         limit = service.settings.max_bytes
-        async with read_form(request, fields=list(_PROPERTIES), max_bytes=limit) as form:
+        async with read_form(request, fields=[*_PROPERTIES, *_STYLE_MASKS], max_bytes=limit) as form:
             texts = {name: value for name, value in form.items() if isinstance(value, str)}
             files = {name: value for name, value in form.items() if isinstance(value, UploadFile)}
             yield await _from_form(texts, files, owner, service)
@@ -118,14 +124,40 @@ async def _from_form(
     for name in files:
         if name not in FILES:
             raise invalid(name, f"{name} is a file; it must be text", "text")
-    values: dict[str, JsonValue] = {**texts, **dict.fromkeys(files, _STAND_IN)}
+    given = {**texts, **dict.fromkeys(files, _STAND_IN)}
+    values: dict[str, JsonValue] = {name: value for name, value in given.items() if name not in _STYLE_MASKS}
     if "styles" in texts:
         values["styles"] = _blend(texts["styles"])
+    for name, index in _STYLE_MASKS.items():
+        if name in given:
+            _set_mask(values.get("styles"), index, given[name])
     request = _validated(values, strict=False)
     ids = {
         name: await run_in_threadpool(service.add_upload, owner, file.file, field=name) for name, file in files.items()
     }
-    return request.model_copy(update=ids)
+    return _with_uploads(request, ids)
+
+
+def _set_mask(styles: JsonValue, index: int, upload: str) -> None:
+    """Set the mask of an entry of the blend, which the form has in a field of its own."""
+    name = style_mask_field(index)
+    entry = styles[index] if isinstance(styles, list) and index < len(styles) else None
+    if not isinstance(entry, dict):
+        raise invalid(name, f"{name} is a mask, but styles has no entry {index}", "the mask of an entry of styles")
+    if entry.get("mask") is not None:
+        raise invalid(name, f"{name} was given twice: in styles too", f"{name} once")
+    entry["mask"] = upload
+
+
+def _with_uploads(request: StylizationRequest, ids: Mapping[str, str]) -> StylizationRequest:
+    """Replace the stand-ins by the uploads of the form's files."""
+    own: dict[str, object] = {name: upload for name, upload in ids.items() if name not in _STYLE_MASKS}
+    if request.styles is not None:
+        own["styles"] = [
+            entry.model_copy(update={"mask": ids.get(style_mask_field(index), entry.mask)})
+            for index, entry in enumerate(request.styles)
+        ]
+    return request.model_copy(update=own)
 
 
 def _blend(text: str) -> JsonValue:

@@ -20,7 +20,7 @@ from stylizer_service.jobs.leases import GivenUp, Lease, LeaseLost, claim
 from stylizer_service.models import names_file
 from stylizer_service.ports import Ports, Unavailable
 from stylizer_service.problems import from_error, problem
-from stylizer_service.records import Job
+from stylizer_service.records import Job, style_mask_key
 from stylizer_service.settings import Settings
 
 Outcome = Literal["succeeded", "failed", "released", "lost", "nothing"]
@@ -145,7 +145,11 @@ def _paint(
 
         # Built-in styles are passed by id, since the core has them.
         styles = [
-            (source(f"style-{index}") if names_file(entry.style) else entry.style, entry.weight)
+            stylizer.WeightedStyle(
+                source(f"style-{index}") if names_file(entry.style) else entry.style,
+                entry.weight,
+                source(style_mask_key(index)) if entry.mask else None,
+            )
             for index, entry in enumerate(job.styles)
         ]
         return stylizer.stylize(

@@ -29,7 +29,7 @@ def test_form_with_a_photo_is_accepted_with_location(client: httpx.Client, photo
     assert answer.headers["location"] == job["links"]["self"] == f"/v1/stylizations/{job['id']}"
     assert answer.headers["retry-after"] == "1"
     assert (job["status"], job["method"]) == ("queued", "neighbor")
-    assert job["styles"] == [{"style": "ink", "weight": 1.0}]
+    assert job["styles"] == [{"style": "ink", "weight": 1.0, "mask": None}]
     assert job["options"] == {
         "size": 1024,
         "strength": 1.0,
@@ -56,7 +56,10 @@ def test_form_carries_options_blend_and_masks(client: httpx.Client, photo: bytes
     }
     job = client.post("/v1/stylizations", files={k: (k, v) for k, v in files.items()}, data=data).json()
 
-    assert job["styles"] == [{"style": "ink", "weight": 2.0}, {"style": "oil", "weight": 1.0}]
+    assert job["styles"] == [
+        {"style": "ink", "weight": 2.0, "mask": None},
+        {"style": "oil", "weight": 1.0, "mask": None},
+    ]
     assert job["mask"].startswith("upl_")
     assert job["content_mask"].startswith("upl_")
     assert {name: job["options"][name] for name in ("strength", "size", "seed", "quality", "format")} == {

@@ -44,28 +44,29 @@ def test_a_job_is_painted_by_the_core(local: Local, submit: Submit, paint: Paint
 
 def test_everything_that_was_asked_for_reaches_the_core(local: Local, submit: Submit, core: Core, photo: bytes) -> None:
     files = {"mask": slope(96, 64), "content_mask": slope(96, 64, "WEBP"), "style-1": slope(40, 40)}
+    files["style-1-mask"] = slope(96, 64, "TIFF")
     sent = {name: local.service.add_upload("ann", io.BytesIO(file), field=name) for name, file in files.items()}
-    own = local.service.create_style("ann", sent.pop("style-1"), "Own")
+    own, region = local.service.create_style("ann", sent.pop("style-1"), "Own"), sent.pop("style-1-mask")
     seen: dict[str, object] = {}
 
     def stylize(
         content: ImageSource,
-        style: list[tuple[ImageSource, float]],
+        style: list[stylizer.WeightedStyle],
         *,
         options: stylizer.Options,
         on_progress: OnProgress,
         **rest: object,
     ) -> stylizer.Painting:
         report(on_progress)
-        sources = {"content": content, "style-1": style[1][0]} | {
+        sources = {"content": content, "style-1": style[1].style, "style-1-mask": style[1].mask} | {
             name: rest.pop(name) for name in ("mask", "content_mask")
         }
         seen.update({name: file.read() for name, file in sources.items()})  # type: ignore[attr-defined]
-        seen.update({"built-in": style[0], "weight": style[1][1], "options": options} | rest)
+        seen.update({"built-in": style[0], "weight": style[1].weight, "options": options} | rest)
         return painting(options)
 
     core(stylize)
-    blend = [{"style": "woodcut", "weight": 3}, {"style": own.id, "weight": 0.5}]
+    blend = [{"style": "woodcut", "weight": 3}, {"style": own.id, "weight": 0.5, "mask": region}]
     controls: dict[str, object] = {
         "size": 200,
         "strength": 0.25,
@@ -82,7 +83,7 @@ def test_everything_that_was_asked_for_reaches_the_core(local: Local, submit: Su
     assert seen == {
         "content": photo,
         **files,
-        "built-in": ("woodcut", 3.0),
+        "built-in": ("woodcut", 3.0, None),
         "weight": 0.5,
         "options": stylizer.Options(**controls),  # type: ignore[arg-type]
         "method": "texture",

@@ -7,11 +7,11 @@ import json
 
 from stylizer.capabilities import validate_output_pixels
 from stylizer_service.catalog import Catalog
-from stylizer_service.models import STYLE_ID, UPLOAD_ID, StylizationRequest
+from stylizer_service.models import STYLE_ID, UPLOAD_ID, StylizationRequest, style_mask_field
 from stylizer_service.ports import Ports
 from stylizer_service.probe import Probe, ProbedImage
 from stylizer_service.problems import as_problems, expired, failure, not_found
-from stylizer_service.records import Job, UploadRecord
+from stylizer_service.records import Job, UploadRecord, style_mask_key
 
 
 def upload_folder(upload_id: str) -> str:
@@ -40,11 +40,12 @@ class Inputs:
         content = self.take_upload(owner, request.content, job.input_key("content"), field="content")
         with as_problems():
             validate_output_pixels(request.size, (content.width, content.height), self._probe.max_pixels)
-        for name in ("mask", "content_mask"):
-            upload_id = getattr(request, name)
+        masks = [(name, getattr(request, name), name) for name in ("mask", "content_mask")]
+        masks += [(style_mask_key(index), mask, style_mask_field(index)) for index, mask in request.style_masks()]
+        for name, upload_id, field in masks:
             if upload_id is not None:
-                mask = self.take_upload(owner, upload_id, job.input_key(name), field=name)
-                _check_shape(name, mask, content)
+                mask = self.take_upload(owner, upload_id, job.input_key(name), field=field)
+                _check_shape(field, mask, content)
         for index, entry in enumerate(request.blend):
             self._take_style(owner, entry.style, job.input_key(f"style-{index}"), request.style_field(index))
 
@@ -95,6 +96,8 @@ class Inputs:
             "content_mask": self._stand_in(owner, request.content_mask),
             "styles": [[self._stand_in(owner, entry.style), entry.weight] for entry in request.blend],
         }
+        if masks := request.style_masks():
+            facts["style_masks"] = [[index, self._stand_in(owner, mask)] for index, mask in masks]
         if request.variants != 1:
             facts["variants"] = request.variants
         if request.webhook is not None:

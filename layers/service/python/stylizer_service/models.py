@@ -63,13 +63,18 @@ def new_id(prefix: Prefix) -> str:
     return f"{prefix}_{''.join(secrets.choice(_ALPHABET) for _ in range(26))}"
 
 
+def style_mask_field(index: int) -> str:
+    """Return the name of the field with the mask of entry `index` of `styles`, in errors and forms."""
+    return f"styles[{index}].mask"
+
+
 def names_file(style: str) -> bool:
     """Return whether a style name is an upload or custom style id, rather than a built-in style."""
     return bool(UPLOAD_ID.fullmatch(style) or STYLE_ID.fullmatch(style))
 
 
 class StyleWeight(BaseModel):
-    """One style of a blend, with its weight."""
+    """One of several styles, with its weight and its region."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -78,6 +83,11 @@ class StyleWeight(BaseModel):
     )
     weight: float = Field(
         default=1.0, gt=0, le=1000, allow_inf_nan=False, description="Share of the blend; only ratios matter."
+    )
+    mask: UploadId | None = Field(
+        default=None,
+        description="Where this style paints: an upload, white where it does, of the same shape as the photo. Styles "
+        "without a mask paint where no mask is white; if every style has one, the photo is kept there.",
     )
 
 
@@ -150,7 +160,7 @@ class StylizationRequest(PaintingOptions):
         default=None,
         min_length=1,
         max_length=MAX_STYLES,
-        description="A weighted blend. Give this or `style`.",
+        description="A weighted blend, or a style for each region. Give this or `style`.",
     )
     mask: UploadId | None = Field(
         default=None, description="Paint only where this picture is white. Same shape as the photo."
@@ -197,6 +207,10 @@ class StylizationRequest(PaintingOptions):
     def style_field(self, index: int) -> str:
         """Return the name of the request field for entry `index` of the blend, for errors."""
         return "style" if self.styles is None else f"styles[{index}].style"
+
+    def style_masks(self) -> list[tuple[int, str]]:
+        """Return the index and the mask's upload of each style that has a mask."""
+        return [(index, entry.mask) for index, entry in enumerate(self.blend) if entry.mask is not None]
 
     @property
     def options(self) -> PaintingOptions:

@@ -31,7 +31,6 @@ from stylizer_service.sandbox.sandbox import (
 )
 from stylizer_service.settings import Settings
 
-_MASKS = ("mask", "content_mask")
 _BY_FORMAT: dict[str, MediaType] = {name.removeprefix("image/"): name for name in MEDIA_TYPES if name != "image/heif"}
 CPU_SECONDS = 3
 """CPU limit for opening one image, seconds. The slowest legitimate files take a tenth of a second."""
@@ -96,7 +95,7 @@ class Probe:
             raise _corrupt(field)
         width, height = found["size"]
         with as_problems():
-            check = check_pixels if field in _MASKS else check_dimensions
+            check = check_pixels if field.endswith("mask") else check_dimensions
             check((width, height), self._limits.picture_limits, field)
         if not found["whole"]:
             raise _corrupt(field)

@@ -129,7 +129,7 @@ class Job:
         return f"{self.folder}{self.lease_token}/"
 
     def input_key(self, name: str) -> str:
-        """Return the key of an input: "content", "mask", "content_mask" or "style-<index>"."""
+        """Return the key of an input: "content", "mask", "content_mask", "style-<index>" or a style's mask."""
         return f"{self.folder}{name}"
 
 
@@ -183,3 +183,8 @@ class IdempotencyRecord:
 def is_final(job: Job) -> bool:
     """Return whether the job has ended and only expiry remains."""
     return job.status in FINAL
+
+
+def style_mask_key(index: int) -> str:
+    """Return the name of the input that is the mask of style `index`, for `Job.input_key`."""
+    return f"style-{index}-mask"
