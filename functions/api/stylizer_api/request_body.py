@@ -13,10 +13,9 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import JsonValue, ValidationError
 from starlette.datastructures import UploadFile
 
-from stylizer.options import MAX_STYLES
 from stylizer_api.context import is_form, is_json, unsupported
 from stylizer_api.forms import read_form
-from stylizer_service.models import PaintingOptions, StylizationRequest, style_mask_field
+from stylizer_service.models import STYLE_MASK_FIELDS, PaintingOptions, StylizationRequest, style_mask_field
 from stylizer_service.problems import invalid
 from stylizer_service.usecases import Service
 
@@ -27,13 +26,12 @@ FILES = {
     "content_mask": "Methods neighbor and texture: white keeps the photo's structure, black may become pure style. "
     "The id of an upload is taken too, as text.",
     **{
-        style_mask_field(index): f"The mask of entry {index} of `styles`, as a file; same shape as the photo."
-        for index in range(MAX_STYLES)
+        name: f"The mask of entry {index} of `styles`, as a file; same shape as the photo."
+        for name, index in STYLE_MASK_FIELDS.items()
     },
 }
 """Form fields that may be a file."""
 
-_STYLE_MASKS = {style_mask_field(index): index for index in range(MAX_STYLES)}
 _STAND_IN = "upl_" + "a" * 26
 
 
@@ -101,7 +99,7 @@ async def read_request(request: Request, owner: str, service: Service) -> AsyncI
         yield _validated(await _json(request), strict=True)
     elif is_form(request.headers):
         limit = service.settings.max_bytes
-        async with read_form(request, fields=[*_PROPERTIES, *_STYLE_MASKS], max_bytes=limit) as form:
+        async with read_form(request, fields=[*_PROPERTIES, *STYLE_MASK_FIELDS], max_bytes=limit) as form:
             texts = {name: value for name, value in form.items() if isinstance(value, str)}
             files = {name: value for name, value in form.items() if isinstance(value, UploadFile)}
             yield await _from_form(texts, files, owner, service)
@@ -125,10 +123,10 @@ async def _from_form(
         if name not in FILES:
             raise invalid(name, f"{name} is a file; it must be text", "text")
     given = {**texts, **dict.fromkeys(files, _STAND_IN)}
-    values: dict[str, JsonValue] = {name: value for name, value in given.items() if name not in _STYLE_MASKS}
+    values: dict[str, JsonValue] = {name: value for name, value in given.items() if name not in STYLE_MASK_FIELDS}
     if "styles" in texts:
         values["styles"] = _blend(texts["styles"])
-    for name, index in _STYLE_MASKS.items():
+    for name, index in STYLE_MASK_FIELDS.items():
         if name in given:
             _set_mask(values.get("styles"), index, given[name])
     request = _validated(values, strict=False)
@@ -151,7 +149,7 @@ def _set_mask(styles: JsonValue, index: int, upload: str) -> None:
 
 def _with_uploads(request: StylizationRequest, ids: Mapping[str, str]) -> StylizationRequest:
     """Replace the stand-ins by the uploads of the form's files."""
-    own: dict[str, object] = {name: upload for name, upload in ids.items() if name not in _STYLE_MASKS}
+    own: dict[str, object] = {name: upload for name, upload in ids.items() if name not in STYLE_MASK_FIELDS}
     if request.styles is not None:
         own["styles"] = [
             entry.model_copy(update={"mask": ids.get(style_mask_field(index), entry.mask)})

@@ -104,7 +104,8 @@ def test_the_contract_describes_bodies_answers_and_problems(client: httpx.Client
     form = body["multipart/form-data"]["schema"]
 
     assert set(body) == {"application/json", "multipart/form-data"}
-    assert set(form["properties"]) == set(schemas["StylizationRequest"]["properties"])
+    masks = {f"styles[{index}].mask" for index in range(4)}  # files of what JSON has inside of styles
+    assert set(form["properties"]) == set(schemas["StylizationRequest"]["properties"]) | masks
     assert {"Stylization", "Style", "Upload", "Problem", "Result"} <= set(schemas)
     assert set(re.findall(r'"#/components/schemas/([^"]+)"', client.get("/openapi.json").text)) <= set(schemas)
     for calls in contract["paths"].values():

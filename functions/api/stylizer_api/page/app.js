@@ -10,6 +10,7 @@ import { createJob, cancel, hasEnded, watch } from "./jobs.js";
 import { cachedPhoto, cachePhoto } from "./photo-cache.js";
 import "./own-style.js";
 import { choosePhoto, onPhotoInput } from "./photo.js";
+import { withMasks } from "./regions.js";
 import { setCaption, setProgress, reportEnd, reportJob, reportStart, reportUpload } from "./progress.js";
 import * as stage from "./stage.js";
 import { chooseStyles, chosenStyles } from "./styles.js";
@@ -63,7 +64,7 @@ async function paint() {
   reportStart();
   setBusy(true);
   try {
-    const job = await createJob({ ...request, ...(await uploads(signal)) });
+    const job = await createJob({ ...request, ...(await uploads(request.styles, signal)) });
     if (signal.aborted) await cancel(job.id); // stopped while the request was pending
     signal.throwIfAborted();
     current = job.id;
@@ -76,13 +77,13 @@ async function paint() {
   }
 }
 
-/** Upload photo and masks, unless uploaded before; returns the upload ids by field. */
-async function uploads(signal) {
+/** Upload photo and masks, unless uploaded before; returns the upload ids by field, and the styles with theirs. */
+async function uploads(styles, signal) {
   if (!photo.upload) {
     photo.upload = await upload(photo.file, { field: "content", onProgress: reportUpload, signal });
     await cachePhoto(photo.upload, photo.file); // before the job exists, for a reload of the page
   }
-  const ids = { content: photo.upload };
+  const ids = { content: photo.upload, styles: await withMasks(styles, signal) };
   for (const [field, file] of masks()) ids[field] = await upload(file, { field, signal });
   return ids;
 }
@@ -171,8 +172,8 @@ async function open(id) {
   try {
     await follow(id, signal, async (job) => {
       restore(job);
-      chooseStyles(job.styles);
       await loadPhotoOf(job, signal);
+      chooseStyles(job.styles); // after the photo, whose change drops painted regions
       setBusy(!hasEnded(job));
       if (isBusy()) stage.setState("painting");
     });

@@ -21,6 +21,7 @@ export function setState(state) {
   $("views").hidden = state !== "done" || !photoUrl;
   stage.dataset.view = photoUrl ? currentView() : "alone";
   if (state !== "done") $("download").hidden = true;
+  document.dispatchEvent(new CustomEvent("stage"));
 }
 
 const currentView = () => document.querySelector('input[name="view"]:checked').value;
@@ -42,6 +43,7 @@ export async function showPhoto(file) {
     $("photo-unseen").textContent = `This browser cannot display “${file.name}”, but it may still be painted.`;
     $("photo-unseen").hidden = false;
   }
+  document.dispatchEvent(new CustomEvent("photo-shown"));
 }
 
 /** Remove the photo, as for an earlier painting whose photo is not cached. */
@@ -50,6 +52,7 @@ export function forgetPhoto() {
   photoUrl = null;
   photo.removeAttribute("src");
   $("photo-unseen").hidden = true;
+  document.dispatchEvent(new CustomEvent("photo-shown"));
 }
 
 export function clearPainting() {

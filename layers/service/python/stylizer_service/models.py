@@ -68,6 +68,10 @@ def style_mask_field(index: int) -> str:
     return f"styles[{index}].mask"
 
 
+STYLE_MASK_FIELDS: dict[str, int] = {style_mask_field(index): index for index in range(MAX_STYLES)}
+"""Index in `styles` by the name of the mask's field."""
+
+
 def names_file(style: str) -> bool:
     """Return whether a style name is an upload or custom style id, rather than a built-in style."""
     return bool(UPLOAD_ID.fullmatch(style) or STYLE_ID.fullmatch(style))
