@@ -57,6 +57,7 @@ class StyleTransferLoss:
         *,
         strength: float,
         mask: Tensor | None,
+        content_weight: float = CONTENT_WEIGHT,
     ) -> None:
         """Compute the target statistics and the photo's content features.
 
@@ -66,8 +67,9 @@ class StyleTransferLoss:
             styles: Pictures (1, 3, h, w) or cached statistics of the network's style taps, with weights that sum to 1.
             strength: Interpolates the target statistics: 0 the photo's, 1 the styles'.
             mask: Opacity of the picture over the photo, (1, 1, H, W), not 0 everywhere; weights both losses.
+            content_weight: Weight of the content loss, relative to 1 for the style loss.
         """
-        self._network, self._strength = network, strength
+        self._network, self._strength, self._content_weight = network, strength, content_weight
         self._device = photo.device.type
         self._precision = autocast_dtype(self._device)
         self._photo, self._mask = reflect_pad(photo), None if mask is None else reflect_pad(mask)
@@ -143,7 +145,7 @@ class StyleTransferLoss:
         statistics = [Statistics.pool(list(zip(parts, shares, strict=True))) for parts in styles]
         content = [ContentStatistics.pool(list(zip(parts, shares, strict=True))) for parts in contents]
         style = style_loss(statistics, self._target, self._scales, self._weights)
-        return style + CONTENT_WEIGHT * torch.stack([level.distance for level in content]).mean()
+        return style + self._content_weight * torch.stack([level.distance for level in content]).mean()
 
     def _prepare_photo(self) -> list[Statistics]:
         """Store the photo's normalized content features, strip by strip, and return its style statistics."""

@@ -12,17 +12,16 @@ Steps of a pass, in order:
 - voting (`merge_patches`): overlapping patches are merged by reweighted least squares (Kwatra et al. 2005);
 - fusion with the photo, weighted by the content mask (Elad & Milanfar, section III-C).
 
-The result is finished by a small network that blends the patches, by palette transfer, and at quality "high" by a few
-steps of `optimization`. Above `BASE_SIDE` there is no search: matches are upsampled and refined tile by tile, and the
+The result is finished by a small network that blends the patches, and by palette transfer; quality "high" is in
+`neighbor_high`. Above `BASE_SIDE` there is no search: matches are upsampled and refined tile by tile, and the
 style is read at its full resolution, so that large paintings show its detail instead of an upsampled blur.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -32,8 +31,7 @@ from stylizer.color import Palette
 from stylizer.compute import autocast_dtype, trim_malloc
 from stylizer.feedforward.finisher import TILE as FINISHER_TILE
 from stylizer.feedforward.finisher import finish
-from stylizer.methods import MemoryPolicy, StyleInput, Task
-from stylizer.methods.by_region import region_tasks
+from stylizer.methods import MemoryPolicy, Task
 from stylizer.methods.scaling import resize_task
 from stylizer.options import SIZE_RANGE
 from stylizer.synthesis import pyramid
@@ -45,7 +43,7 @@ from stylizer.synthesis.neighbor_search import propagate_matches, search, spread
 from stylizer.synthesis.patch_grid import PatchGrid
 from stylizer.synthesis.patch_source import assign_patches, assign_patches_by_region, keep_in_region, select_patches
 from stylizer.synthesis.photo_guide import PhotoGuide, estimate_transfers
-from stylizer.synthesis.pyramid import resize, scale_size, size_within
+from stylizer.synthesis.pyramid import resize, scale_size
 from stylizer.synthesis.style_bank import REACH, StyleBank, as_rows, cell_colors
 from stylizer.synthesis.voting import cell_patch_grid, merge_patches
 from stylizer.tensors import as_bytes, as_floats, spatial_size
@@ -71,8 +69,6 @@ HALO = REFINEMENT_SWEEPS + 3 * REFINEMENT_ROUNDS + 1
 TILES_BETWEEN_TRIMS = 4
 MIN_BONUS_SHARE = 0.4  # minimum share of `SEED_BONUS`, reached where the content mask is high
 SEED_SPACINGS, SEED_BONUS = (16, 8, 4), 0.7  # arguments of `spread_seeds`
-OPTIMIZATION_STEPS = 12  # steps of optimization after the finish, at quality "high"
-OPTIMIZATION_SIDE = 1024  # long side in pixels at which it runs
 PALETTE_AMOUNT = 0.8  # amount of palette transfer at strength 1
 MAX_PHOTO_WEIGHT = 1e6  # weight of the photo as the strength approaches 0
 
@@ -123,11 +119,11 @@ def paint(task: Task) -> Tensor:
     if task.options.quality == "draft":
         painting = CoarseToFineSynthesis(resize_task(task, scale_size(spatial_size(task.photo), 0.5))).run()
         return _upsample_like(painting, task.photo).clamp_(0, 1)
-    synthesis = CoarseToFineSynthesis(task)
-    painting = synthesis.run()
-    return (
-        _refine_by_optimization(task, painting, synthesis.report_step) if task.options.quality == "high" else painting
-    )
+    if task.options.quality == "high":
+        from stylizer.methods.neighbor_high import paint_in_larger_forms  # deferred: most paintings do not need it
+
+        return paint_in_larger_forms(task)
+    return CoarseToFineSynthesis(task).run()
 
 
 def plan_levels(height: int, width: int) -> list[Level]:
@@ -136,36 +132,6 @@ def plan_levels(height: int, width: int) -> list[Level]:
     count = 1 + max(0, round(math.log2(side / COARSEST_SIDE)))
     above = max(0, round(math.log2(side / BASE_SIDE)))
     return [Level(size, depth) for depth, size in enumerate(pyramid.level_sizes(height, width, count), -above)][::-1]
-
-
-def _refine_by_optimization(task: Task, painting: Tensor, report_step: Callable[[Tensor], None]) -> Tensor:
-    """Refine `painting` by a few steps toward the style's statistics, which blend the seams between patches.
-
-    A large painting is optimized at a reduced size and the change is upsampled, since the seams are low-frequency.
-    """
-    from stylizer.methods import optimization  # deferred: most paintings do not need it
-
-    size = size_within(spatial_size(painting), OPTIMIZATION_SIDE)
-    scale = min(1.0, OPTIMIZATION_SIDE / max(painting.shape[2:]))
-    side = max(size) * task.options.style_scale
-    styles = tuple(style.at_scale(scale, partial(_picture_within, style, side)) for style in task.styles)
-    small = replace(
-        resize_task(task, size), styles=styles, report=lambda _step, _total, current: report_step(current())
-    )
-    start = resize(painting[0], size)[None]
-    if small.regions is None:
-        change = optimization.refine(small, start, OPTIMIZATION_STEPS)
-    else:
-        changes = [optimization.refine(part, start, OPTIMIZATION_STEPS) for part in region_tasks(small)]
-        shares = small.regions.at(size)
-        change = torch.stack([share * part for share, part in zip(shares, changes, strict=True)]).sum(0)
-    return painting.add_(_upsample_like(change, painting)).clamp_(0, 1)
-
-
-def _picture_within(style: StyleInput, side: float) -> Tensor:
-    """Return the picture of a style reduced to a long side of at most `side` pixels, (1, 3, h, w)."""
-    picture = style.picture
-    return resize(picture[0], size_within(spatial_size(picture), side))[None]
 
 
 def _upsample_like(picture: Tensor, like: Tensor) -> Tensor:
@@ -193,20 +159,26 @@ class CoarseToFineSynthesis:
         self._palettes = [Palette.mix([(style.picture[0], style.share) for style in group]) for group in self._groups]
         photo = resize(task.photo[0], self._base)
         mask = estimate_content_mask(photo) if task.content_mask is None else resize(task.content_mask[0], self._base)
-        self._guide = PhotoGuide.estimate(photo[None], mask[None], self._palettes, task.options.strength, self._regions)
+        self.photo_guide = PhotoGuide.estimate(
+            photo[None], mask[None], self._palettes, task.options.strength, self._regions
+        )
         self._done, self._current = 0, task.photo
         self._total = sum(len(_level_tiles(level)) * self._passes(level) for level in self._levels)
         self._total += len(list(tiles(self._levels[-1].size, FINISHER_TILE)))
-        self._total += OPTIMIZATION_STEPS * len(self._groups) if task.options.quality == "high" else 0
 
     def run(self) -> Tensor:
         """Synthesize, finish and recolor the painting: (1, 3, H, W)."""
-        draft, strength = self.draft(), self._options.strength
-        return self._match_palette(finish(draft, self.guide, strength, on_tile=self.report_step))
+        return self.match_palette(self.finish())
+
+    def finish(self) -> Tensor:
+        """Synthesize and finish the painting, before the palette: (1, 3, H, W)."""
+        return finish(self.draft(), self.guide, self._options.strength, on_tile=self.report_step)
 
     def guide(self, tile: Tile) -> tuple[Tensor, Tensor]:
         """Return the recolored photo (1, 3, h, w) and the content mask (1, 1, h, w) over the context of `tile`."""
-        return self._guide.recolor_tile(self._photo, tile), tile.resample(self._guide.mask, self._levels[-1].size)
+        return self.photo_guide.recolor_tile(self._photo, tile), tile.resample(
+            self.photo_guide.mask, self._levels[-1].size
+        )
 
     def draft(self) -> Tensor:
         """Synthesize the merged patches, before finish and palette: (1, 3, H, W), float in [0, 1] or uint8."""
@@ -224,11 +196,11 @@ class CoarseToFineSynthesis:
         """Synthesize a level as a whole, searching each style completely."""
         (tile,) = _level_tiles(level)
         area = CellArea.from_tile(tile, level.size)
-        guide = self._guide.recolor_tile(photo, tile)
+        guide = self.photo_guide.recolor_tile(photo, tile)
         target, weight = area.pixels(guide), area.pixels(self._photo_weight(level, tile))
         grid, padded = cell_patch_grid(target)
         colors = area.cells(cell_colors(guide))
-        freedom = 1 - functional.avg_pool2d(area.pixels(tile.resample(self._guide.mask, level.size)), CELL)[0, 0]
+        freedom = 1 - functional.avg_pool2d(area.pixels(tile.resample(self.photo_guide.mask, level.size)), CELL)[0, 0]
         bonus = SEED_BONUS * freedom.clamp(min=MIN_BONUS_SHARE)
         side = max(level.size) * self._options.style_scale
         banks = [style.bank(side, on_tile=self._report_again) for style in self._styles]
@@ -266,7 +238,7 @@ class CoarseToFineSynthesis:
         previous = replace(previous, painting=as_floats(previous.painting))
         for number, tile in enumerate(_level_tiles(level, HALO), 1):
             area = CellArea.from_tile(tile, level.size, HALO)
-            guide = self._guide.recolor_tile(photo, tile)
+            guide = self.photo_guide.recolor_tile(photo, tile)
             upsampled = tile.resample(previous.painting, level.size)
             query = torch.lerp(_add_detail(upsampled, guide), guide, QUERY_PHOTO_SHARE)
             columns, colors = area.cells(hypercolumns(query.clamp(0, 1))), area.cells(cell_colors(guide))
@@ -329,7 +301,7 @@ class CoarseToFineSynthesis:
             ]
             shares = self._regions.over(tile, level.size)
             detail = sum(share * part for share, part in zip(shares, details, strict=True))
-        freedom = (1 - 1.5 * tile.resample(self._guide.mask, level.size)).clamp_(0, 1)
+        freedom = (1 - 1.5 * tile.resample(self.photo_guide.mask, level.size)).clamp_(0, 1)
         return DITHER * self._options.strength * detail * freedom * tile.extract(noise)
 
     def _photo_weight(self, level: Level, tile: Tile) -> Tensor:
@@ -337,11 +309,13 @@ class CoarseToFineSynthesis:
         content = (
             FINE_CONTENT_WEIGHT if level.depth < 0 else CONTENT_WEIGHTS[min(level.depth, len(CONTENT_WEIGHTS) - 1)]
         )
-        strength = self._options.strength
+        strength, mask = self._options.strength, tile.resample(self.photo_guide.mask, level.size)
         # The weight of the photo grows without bound as the strength goes to 0, where the result is the photo itself.
-        return min(MAX_PHOTO_WEIGHT, (1 - strength) / strength) + content * tile.resample(self._guide.mask, level.size)
+        return min(MAX_PHOTO_WEIGHT, (1 - strength) / strength) + content * tile.resample(
+            self.photo_guide.mask, level.size
+        )
 
-    def _match_palette(self, painting: Tensor) -> Tensor:
+    def match_palette(self, painting: Tensor) -> Tensor:
         """Transfer the palette of the styles, region by region, to `painting`, in place."""
         amount = PALETTE_AMOUNT * self._options.strength
         transfers = estimate_transfers(resize(painting[0], self._base), self._palettes, amount, self._regions)

@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import accumulate
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -25,7 +26,7 @@ from stylizer.feedforward.style_statistics import StyleStatistics
 from stylizer.lbfgs import LBFGS
 from stylizer.methods import MemoryPolicy, PreviewFn, StyleInput, Task
 from stylizer.options import SIZE_RANGE, FeaturesName
-from stylizer.style_transfer_loss import StyleTransferLoss
+from stylizer.style_transfer_loss import CONTENT_WEIGHT, StyleTransferLoss
 from stylizer.synthesis.pyramid import resize
 from stylizer.tensors import spatial_size
 
@@ -44,6 +45,20 @@ STEPS = {
     "standard": (100, 80, 60, 25, 12),
     "high": (200, 200, 150, 80, 40),
 }
+
+
+class RepaintLevel(NamedTuple):
+    """How `repaint` paints one level.
+
+    Attributes:
+        steps: Maximum number of steps.
+        kept: Share of the given painting in the image that the level starts from, where it is to be kept, 0-1.
+        content_weight: Weight of the content loss, relative to 1 for the style loss.
+    """
+
+    steps: int
+    kept: float
+    content_weight: float = CONTENT_WEIGHT
 
 
 def paint(task: Task) -> Tensor:
@@ -65,7 +80,7 @@ def paint(task: Task) -> Tensor:
 
 def _paint_coarse_to_fine(task: Task, inputs: _LevelInputs, network: features.Features) -> Tensor:
     levels = count_levels(max(task.photo.shape[2:]))
-    on_step = _ProgressTracker(task, levels)
+    on_step = _ProgressTracker(task, _per_level(STEPS[task.options.quality], levels))
     image = _initial_image(inputs.photo(levels - 1), list(inputs.style_pictures(levels - 1)), task)
     for level in reversed(range(levels)):
         photo = inputs.photo(level)
@@ -97,6 +112,52 @@ def refine(task: Task, image: Tensor, steps: int) -> Tensor:
         return inputs.crop(optimizer.image - start)
 
 
+def repaint(task: Task, painting: Tensor, keep: Tensor, plan: Sequence[RepaintLevel]) -> Tensor:
+    """Return the change of `painting` (1, 3, H, W) by painting it again coarse to fine, which adds larger forms.
+
+    Each level starts from the coarser one, or from `task.photo`, with a share of `painting` mixed in.
+
+    Args:
+        task: The task; its photo should have the colors of the style, since the content loss sees color.
+        painting: A painting of the photo.
+        keep: Where to keep the painting, (1, 1, H, W) in [0, 1].
+        plan: The levels, coarse to fine; the last applies to all finer ones.
+    """
+    with torch.inference_mode(False), torch.enable_grad():
+        network = features.load(task.options.features or DEFAULT_FEATURES, task.photo.device)
+        inputs = _LevelInputs(task, network)
+        painting, keep = inputs.prepare(painting), inputs.pad_to_minimum(keep)
+        levels = count_levels(max(task.photo.shape[2:]))
+        plans = _per_level(plan, levels)
+        on_step = _ProgressTracker(task, [level.steps for level in plans])
+        image, noise = inputs.photo(levels - 1), _noise(inputs.photo(levels - 1), task)
+        for level in reversed(range(levels)):
+            photo, (steps, kept, content_weight) = inputs.photo(level), plans[level]
+            start = torch.lerp(
+                resize(image[0], spatial_size(photo))[None],
+                inputs.at_level(painting, level),
+                kept * inputs.at_level(keep, level),
+            )
+            loss = StyleTransferLoss(
+                network,
+                photo,
+                inputs.styles(level),
+                strength=task.options.strength,
+                mask=inputs.mask(level),
+                content_weight=content_weight,
+            )
+            optimizer = LBFGS((start + noise).clamp(0, 1))
+            for step in _descend(optimizer, loss, steps):
+                on_step(level, step, partial(_preview, optimizer, inputs))
+            image, noise = optimizer.image, torch.zeros((), device=photo.device)
+        return inputs.crop(image - painting)
+
+
+def repaint_units(long_side: int, plan: Sequence[RepaintLevel]) -> int:
+    """Return the units of progress that `repaint` reports for a picture with this long side, pixels."""
+    return _units([level.steps for level in _per_level(plan, count_levels(long_side))])[-1]
+
+
 def _descend(optimizer: LBFGS, loss: StyleTransferLoss, steps: int) -> Iterator[int]:
     """Take up to `steps` steps and yield the count after each; on convergence yield `steps` and stop."""
     for step in range(1, steps + 1):
@@ -118,11 +179,16 @@ def count_levels(long_side: int) -> int:
 
 def _initial_image(photo: Tensor, styles: Sequence[tuple[Tensor, float]], task: Task) -> Tensor:
     """Return the photo in the styles' palette, with a little noise that breaks the symmetry of flat areas."""
-    generator = torch.Generator().manual_seed(task.options.seed)
-    noise = torch.randn(photo.shape, generator=generator, dtype=torch.float32).to(photo.device)
     palette = Palette.mix([(style[0], share) for style, share in styles])
     recolored = match_distribution(photo[0], palette, task.options.strength)
-    return (recolored + task.options.strength * NOISE * noise).clamp(0, 1)
+    return (recolored + _noise(photo, task)).clamp(0, 1)
+
+
+def _noise(photo: Tensor, task: Task) -> Tensor:
+    """Return the noise of the initial image, of the shape of `photo`."""
+    generator = torch.Generator().manual_seed(task.options.seed)
+    noise = torch.randn(photo.shape, generator=generator, dtype=torch.float32).to(photo.device)
+    return task.options.strength * NOISE * noise
 
 
 class _LevelInputs:
@@ -138,28 +204,28 @@ class _LevelInputs:
         self._styles = [(self.prepare(style.picture), style) for style in task.styles]
         # Cached statistics are those of the compact encoder on the style's original colors.
         self._use_cached_statistics = not self._gray and (task.options.features or DEFAULT_FEATURES) == DEFAULT_FEATURES
-        self._mask = None if task.mask is None else self._pad_to_minimum(task.mask)
+        self._mask = None if task.mask is None else self.pad_to_minimum(task.mask)
 
     def photo(self, level: int) -> Tensor:
         """Return the photo at `level`, (1, 3, h, w)."""
-        return self._at_level(self._photo, level)
+        return self.at_level(self._photo, level)
 
     def style_pictures(self, level: int) -> Iterator[tuple[Tensor, float]]:
         """Yield each picture (1, 3, h, w) with its weight; lazily, since pictures can be large."""
-        return ((self._at_level(picture, level), style.share) for picture, style in self._styles)
+        return ((self.at_level(picture, level), style.share) for picture, style in self._styles)
 
     def styles(self, level: int) -> Iterator[tuple[Tensor | Sequence[Statistics], float]]:
         """Yield the cached statistics of each style, or its picture if there are none, with its weight."""
         for picture, style in self._styles:
             cached = self._cached_statistics(style, level)
-            yield self._at_level(picture, level) if cached is None else cached.levels[1:], style.share
+            yield self.at_level(picture, level) if cached is None else cached.levels[1:], style.share
 
     def _cached_statistics(self, style: StyleInput, level: int) -> StyleStatistics | None:
         return style.statistics(0.5**level) if self._use_cached_statistics else None
 
     def mask(self, level: int) -> Tensor | None:
         """Return the mask at `level`, (1, 1, h, w)."""
-        return None if self._mask is None else self._at_level(self._mask, level)
+        return None if self._mask is None else self.at_level(self._mask, level)
 
     def crop(self, image: Tensor) -> Tensor:
         """Crop the padding off `image`, of any level."""
@@ -173,31 +239,46 @@ class _LevelInputs:
 
     def prepare(self, image: Tensor) -> Tensor:
         """Return a padded copy of `image` (1, 3, h, w), gray where only lightness is compared."""
-        image = self._pad_to_minimum(image)
+        image = self.pad_to_minimum(image)
         return without_chroma(image[0])[None] if self._gray else image
 
-    def _pad_to_minimum(self, image: Tensor) -> Tensor:
-        """Return a copy of `image`, replicate-padded to the right and below to the minimum side."""
+    def pad_to_minimum(self, image: Tensor) -> Tensor:
+        """Return a copy of `image` (1, C, h, w), replicate-padded to the right and below to the minimum side."""
         height, width = spatial_size(image)
         right, below = max(0, self._min_side - width), max(0, self._min_side - height)
         return functional.pad(image.clone(), (0, right, 0, below), mode="replicate")
 
-    def _at_level(self, image: Tensor, level: int) -> Tensor:
+    def at_level(self, image: Tensor, level: int) -> Tensor:
+        """Resize `image` (1, C, H, W), padded, to `level`."""
         height, width = (max(self._min_side, round(side / 2**level)) for side in spatial_size(image))
         return resize(image[0], (height, width))[None].contiguous(memory_format=torch.channels_last)
 
 
-class _ProgressTracker:
-    """Steps of each level, and progress weighted by their cost."""
+T = TypeVar("T")
 
-    def __init__(self, task: Task, levels: int) -> None:
-        self._report = task.report
-        budget = STEPS[task.options.quality]
-        self.steps = [budget[min(levels - 1 - level, len(budget) - 1)] for level in range(levels)]
-        # In units of a step at the coarsest level; each finer level has four times the pixels.
-        self._costs = [4 ** (levels - 1 - level) for level in range(levels)]
-        done = list(accumulate(cost * steps for cost, steps in zip(self._costs[::-1], self.steps[::-1], strict=True)))
+
+def _per_level(plan: Sequence[T], levels: int) -> list[T]:
+    """Return the entry of each level, finest first, of a plan that begins with the coarsest."""
+    return [plan[min(levels - 1 - level, len(plan) - 1)] for level in range(levels)]
+
+
+def _units(steps: Sequence[int]) -> list[int]:
+    """Return the cost of `steps` (per level, finest first) up to each level, coarsest first, weighted by their pixels.
+
+    In units of a step at the coarsest level; each finer level has four times the pixels.
+    """
+    return list(accumulate(4**depth * count for depth, count in enumerate(reversed(steps))))
+
+
+class _ProgressTracker:
+    """Progress weighted by the cost of the steps of each level."""
+
+    def __init__(self, task: Task, steps: Sequence[int]) -> None:
+        """Track the task's progress; `steps` per level, finest first."""
+        self._report, self.steps = task.report, steps
+        done = _units(steps)
         self._total, self._before = done[-1], [0, *done[:-1]][::-1]
 
     def __call__(self, level: int, step: int, current: PreviewFn) -> None:
-        self._report(self._before[level] + self._costs[level] * step, self._total, current)
+        cost = 4 ** (len(self.steps) - 1 - level)
+        self._report(self._before[level] + cost * step, self._total, current)

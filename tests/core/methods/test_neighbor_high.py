@@ -1,0 +1,118 @@
+"""Quality "high" of `neighbor`: larger forms around the content."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from stylizer import Options, features
+from stylizer.features.statistics import Statistics
+from stylizer.losses import style_loss, style_scales
+from stylizer.methods import PreviewFn, StyleInput, Task, neighbor, neighbor_high
+from stylizer.methods.optimization import repaint_units
+from stylizer.regions import RegionMasks
+from stylizer.synthesis.pyramid import resize
+
+Paint = Callable[..., Tensor]
+
+
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = [level._replace(steps=max(3, level.steps // 5)) for level in neighbor_high.PLAN]
+    monkeypatch.setattr(neighbor_high, "PLAN", plan)
+
+
+def style_distance(painting: Tensor, style: Tensor) -> float:
+    """Style loss at half the size, where strokes wider than a patch count."""
+    network = features.load("compact", painting.device)
+    half = [resize(picture[0], (picture.shape[2] // 2, picture.shape[3] // 2))[None] for picture in (painting, style)]
+    with torch.inference_mode():
+        ours, theirs = ([Statistics.from_features(tap.float()) for tap in network(picture)] for picture in half)
+        return float(style_loss(ours, theirs, [style_scales(tap) for tap in theirs], [1.0] * len(theirs)))
+
+
+def mask_of(value: float, photo: Tensor) -> Tensor:
+    return torch.full((1, 1, *photo.shape[2:]), value)
+
+
+def test_high_quality_comes_nearer_to_the_style(painted: Paint, cat: Tensor, swirls: Tensor) -> None:
+    distance = {
+        quality: style_distance(painted(cat, (swirls, 1.0), quality=quality), swirls)
+        for quality in ("standard", "high")
+    }
+    assert distance["high"] < 0.8 * distance["standard"]
+
+
+def test_white_content_mask_keeps_the_assembled_painting(painted: Paint, cat: Tensor, swirls: Tensor) -> None:
+    off = {}
+    for value in (0.0, 1.0):
+        mask = mask_of(value, cat)
+        standard, high = (
+            painted(cat, (swirls, 1.0), content_mask=mask, quality=quality) for quality in ("standard", "high")
+        )
+        off[value] = (standard - high).abs().mean().item()
+    assert off[1.0] < 0.75 * off[0.0]
+
+
+def test_progress_never_falls_and_ends_at_its_total(cat: Tensor, swirls: Tensor) -> None:
+    reports: list[tuple[int, int]] = []
+    previews: list[Tensor] = []
+
+    def report(step: int, total: int, current: PreviewFn) -> None:
+        reports.append((step, total))
+        previews.append(current())
+
+    with torch.inference_mode():
+        options = Options(size=128, quality="high")
+        neighbor.paint(Task(cat, (StyleInput(lambda: swirls),), options, None, None, report))
+    steps = [step for step, _ in reports]
+    assert steps == sorted(steps)
+    assert steps[0] >= 1
+    assert {total for _, total in reports} == {steps[-1]}
+    assert all(preview.isfinite().all() for preview in previews)
+    assert len(reports) > repaint_units(128, neighbor_high.PLAN) // 2
+
+
+@pytest.mark.parametrize("strength", [0.001, 0.05])
+def test_little_strength_stays_near_the_photo(painted: Paint, cat: Tensor, swirls: Tensor, strength: float) -> None:
+    off = (painted(cat, (swirls, 1.0), quality="high", strength=strength) - cat).abs().mean()
+    assert off < 0.02 + 0.5 * strength
+
+
+def test_copy_is_repainted_above_the_maximum_side(
+    painted: Paint, cat: Tensor, swirls: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = painted(cat, (swirls, 1.0), quality="high")
+    standard = painted(cat, (swirls, 1.0))
+    monkeypatch.setattr(neighbor_high, "MAX_SIDE", 64)
+    reduced = painted(cat, (swirls, 1.0), quality="high")
+    assert reduced.shape == whole.shape
+    assert (reduced - standard).abs().mean() > 0.01
+    coarse = [resize(picture[0], (16, 16)) for picture in (whole, reduced, standard)]
+    assert (coarse[0] - coarse[1]).abs().mean() < 0.1
+
+
+def test_each_region_comes_nearer_to_its_own_style(cat: Tensor, swirls: Tensor, woodcut: Tensor) -> None:
+    width = cat.shape[3]
+    masks = RegionMasks([1.0, 1.0], [True, True])
+    for columns in (slice(None, width // 2), slice(width // 2, None)):
+        mask = mask_of(0.0, cat)
+        mask[..., columns] = 1
+        masks.add(mask)
+    task = Task(
+        cat,
+        (StyleInput(lambda: swirls), StyleInput(lambda: woodcut)),
+        Options(size=128, quality="high"),
+        None,
+        None,
+        lambda *_: None,
+        masks.regions(seed=0),
+    )
+    with torch.inference_mode():
+        painting = neighbor.paint(task)
+    halves = painting[..., : width // 2], painting[..., width // 2 :]
+    assert style_distance(halves[0], swirls) < style_distance(halves[1], swirls)
+    assert style_distance(halves[1], woodcut) < style_distance(halves[0], woodcut)
