@@ -311,9 +311,7 @@ class CoarseToFineSynthesis:
         )
         strength, mask = self._options.strength, tile.resample(self.photo_guide.mask, level.size)
         # The weight of the photo grows without bound as the strength goes to 0, where the result is the photo itself.
-        return min(MAX_PHOTO_WEIGHT, (1 - strength) / strength) + content * tile.resample(
-            self.photo_guide.mask, level.size
-        )
+        return min(MAX_PHOTO_WEIGHT, (1 - strength) / strength) + content * mask
 
     def match_palette(self, painting: Tensor) -> Tensor:
         """Transfer the palette of the styles, region by region, to `painting`, in place."""
