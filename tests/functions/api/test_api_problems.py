@@ -64,7 +64,7 @@ def check(answer: httpx.Response, status: int, code: str, field: str | None, all
         ({"content": "cat.jpg"}, "content", UPLOAD_WORDS),
         ({"mask": 5}, "mask", UPLOAD_WORDS),
         ({"styles": [{"style": "ink", "weight": 0}]}, "styles[0].weight", "a number above 0, at most 1000"),
-        ({"styles": [{"style": "ink", "wait": 1}]}, "styles[0].wait", ["style", "weight"]),
+        ({"styles": [{"style": "ink", "wait": 1}]}, "styles[0].wait", ["style", "weight", "mask"]),
         ({"styles": []}, "styles", "a list of 1 to 4 entries"),
         ({"styles": [{"style": "ink"}] * 5}, "styles", "a list of 1 to 4 entries"),
         ({"style": "ink", "styles": [{"style": "oil"}]}, "style", "exactly one of style and styles"),
@@ -132,7 +132,7 @@ def test_a_missing_field_is_named(client: httpx.Client) -> None:
     [
         ([("strength", "1.5")], "strength", "a number from 0 to 1"),
         ([("size", "big")], "size", "a whole number from 64 to 8192"),
-        ([("colour", "red")], "colour", FIELDS),
+        ([("colour", "red")], "colour", [*FIELDS, *(f"styles[{index}].mask" for index in range(4))]),
         ([("style", "oil")], "style", "style once"),
         ([("content", b"again")], "content", "content once"),
         ([("seed", b"7")], "seed", "text"),
