@@ -9,6 +9,7 @@ import pytest
 
 from stylizer.capabilities import METHODS
 from stylizer.options import MethodName, Quality
+from stylizer_service.models import StyleWeight, StylizationRequest
 from stylizer_service.problems import ProblemError
 from stylizer_service.routing import COSTS, Capacity, select_backend
 
@@ -82,3 +83,19 @@ def test_a_refusal_says_what_there_is_time_and_memory_for() -> None:
         "size is 2048; the painters here have time and memory for 64 to 1443 pixels with method optimization"
         " and quality high"
     )
+
+
+def test_regions_count_as_so_many_paintings() -> None:
+    assert select_backend("optimization", 512, "standard", LAMBDA_AND_GPU) == "queue"
+    assert select_backend("optimization", 512, "standard", LAMBDA_AND_GPU, regions=4) == "gpu"
+    with pytest.raises(ProblemError) as caught:
+        select_backend("optimization", 2048, "standard", LAMBDA, regions=4)
+    assert caught.value.problem.field == "size"
+    assert "4 regions" in caught.value.problem.detail
+
+
+def test_the_unmasked_styles_are_one_region() -> None:
+    upload = "upl_" + "a" * 26
+    for masks, count in (([None], 1), ([None, None], 1), ([upload], 1), ([None, None, upload], 2), ([upload] * 4, 4)):
+        styles = [StyleWeight(style="ink", mask=mask) for mask in masks]
+        assert StylizationRequest(content=upload, styles=styles).region_count == count

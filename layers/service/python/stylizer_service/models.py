@@ -217,6 +217,12 @@ class StylizationRequest(PaintingOptions):
         return [(index, entry.mask) for index, entry in enumerate(self.blend) if entry.mask is not None]
 
     @property
+    def region_count(self) -> int:
+        """Number of regions with styles of their own; the styles without a mask are one."""
+        masks = len(self.style_masks())
+        return masks + (masks < len(self.blend))
+
+    @property
     def options(self) -> PaintingOptions:
         """The painting options only."""
         return PaintingOptions.model_validate(self.model_dump(include=set(PaintingOptions.model_fields)))

@@ -21,6 +21,9 @@ SLOWER = 4.0
 GPU_PAYS_AFTER = 120.0
 """Seconds above which a painting is worth the GPU endpoint, which takes minutes to scale up from zero."""
 
+REGION_MEMORY = 12
+"""MiB per megapixel of each region: its mask and its share, as floats, and patches or a composite."""
+
 SMALLEST = 64  # smallest size the API accepts, pixels
 
 
@@ -92,6 +95,7 @@ def select_backend(
     *,
     features: FeaturesName | None = None,
     variants: int = 1,
+    regions: int = 1,
 ) -> Backend:
     """Select the backend for a painting.
 
@@ -102,12 +106,13 @@ def select_backend(
         stage: Capacity of the stage.
         features: Perceptual encoder, if not the method's default.
         variants: Number of paintings, made one after the other.
+        regions: Number of regions with styles of their own: most methods paint one after the other.
 
     Raises:
         ProblemError: `invalid-option`, with the largest size allowed for the other options, if no painter can do it, or
             the most variants if that is what takes too long.
     """
-    cost = _cost(method, features, quality)
+    cost = _in_regions(_cost(method, features, quality), regions)
     seconds = variants * _seconds(cost, size)
     fits_once = _fits(cost, size, stage)
     if fits_once and (stage.seconds is None or seconds <= stage.seconds):
@@ -120,6 +125,7 @@ def select_backend(
         raise failure("invalid-option", detail, field="variants", allowed=allowed)
     largest = _largest(cost, size, stage)
     way = f"method {method} and quality {quality}" + (f" and features {features}" if features else "")
+    way += f" and {regions} regions" if regions > 1 else ""
     allowed = f"{SMALLEST} to {largest} pixels with {way}" if largest else "another method or quality"
     detail = f"size is {size}; the painters here have time and memory for {allowed}"
     raise failure("invalid-option", detail, field="size", allowed=allowed)
@@ -128,6 +134,18 @@ def select_backend(
 def _cost(method: MethodName, features: FeaturesName | None, quality: Quality) -> Cost:
     own = next(key for key in COSTS if key[0] == method)
     return COSTS[(method, features) if features else own][quality]
+
+
+def _in_regions(cost: Cost, regions: int) -> Cost:
+    """Return the cost of a painting with several regions: each is painted whole, beside a composite and shares."""
+    if regions == 1:
+        return cost
+    return Cost(
+        regions * cost.seconds,
+        regions * cost.seconds_per_megapixel,
+        cost.memory,
+        cost.memory_per_megapixel + REGION_MEMORY * regions,
+    )
 
 
 def _seconds(cost: Cost, size: int) -> float:

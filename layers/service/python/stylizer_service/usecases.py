@@ -237,6 +237,7 @@ class Service:
             Capacity.of(self.settings),
             features=request.features,
             variants=request.variants,
+            regions=request.region_count,
         )
         job = replace(job, way=way)
         self._check_queue()
