@@ -117,6 +117,7 @@ def _make_stage() -> dict[str, str]:
     from stylizer_service.adapters.aws import open_aws
     from stylizer_service.adapters.aws.schema import table_schema
     from stylizer_service.adapters.aws.settings import ApiSettings
+    from stylizer_service.inputs import upload_key
 
     boto3.client("dynamodb").create_table(**table_schema(NAMES["STYLIZER_TABLE"]))
     for name in ("STYLIZER_UPLOADS_BUCKET", "STYLIZER_RESULTS_BUCKET"):
@@ -128,7 +129,9 @@ def _make_stage() -> dict[str, str]:
     os.environ |= places
     photo = io.BytesIO()
     Image.linear_gradient("L").convert("RGB").save(photo, "JPEG")
-    upload = open_aws(ApiSettings()).add_upload(OWNER, photo, field="content")
+    service = open_aws(ApiSettings())
+    upload = service.create_upload(OWNER, "image/jpeg").id
+    service.ports.blobs.put(upload_key(upload), photo.getvalue(), "image/jpeg")
     return {**places, "BENCH_UPLOAD": upload}
 
 

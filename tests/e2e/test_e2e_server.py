@@ -152,7 +152,7 @@ def test_server_paints_by_optimization_with_shipped_features(server: Server, pho
         "/v1/stylizations", files={"content": ("cat.jpg", photo)}, data=form, headers={"Prefer": "wait=60"}
     )
     job = server.wait_until_ended(answer.json()["id"])
-    fainter = {**form, "size": 96, "content": job["content"], "features": "compact", "strength": 0}
+    fainter = {**form, "size": 96, "content": server.upload(photo), "features": "compact", "strength": 0}
     untouched = server.wait_until_ended(server.client.post("/v1/stylizations", json=fainter).json()["id"])
 
     assert (job["status"], job["error"]) == ("succeeded", None)
@@ -283,9 +283,9 @@ def test_ctrl_c_ends_server_and_painter_and_keeps_the_job(server: Server, photo:
     job_id = server.accept(photo, **LONG)
     server.wait_until_painting(job_id)
     answers: list[httpx.Response] = []
+    body = {"content": server.upload(photo), "style": "mosaic"}
 
     def wait_for_another() -> None:
-        body = {"content": server.job(job_id)["content"], "style": "mosaic"}
         client = httpx.Client(base_url=server.client.base_url, timeout=PATIENCE)
         answers.append(client.post("/v1/stylizations", json=body, headers={"Prefer": "wait=60"}))
         client.close()

@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from uploads import store_upload
 
 from infra.constructs.environment import METRICS_NAMESPACE
 from infra.constructs.monitoring import GUIDE, SERVICE_FAULTS
@@ -81,7 +82,7 @@ def told(tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture
     with closing(open_local(settings)) as local:
         ports = local.service.ports
         for ending in ("succeeded", "failed"):
-            content = local.service.add_upload("ann", io.BytesIO(slope()), field="content")
+            content = store_upload(local.service, slope())
             fields = StylizationRequest.model_validate({"content": content, "style": content})
             job_id = local.service.create_stylization("ann", fields)[0].id
             lease = claim(ports, settings, job_id)

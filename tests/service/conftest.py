@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -14,6 +13,7 @@ from clocks import SteppedClock
 from cloud.moto_server import serving_moto
 from pictures import slope
 from PIL import Image
+from uploads import store_upload
 
 from stylizer_service.adapters.aws import open_aws
 from stylizer_service.adapters.aws.clients import Clients
@@ -121,7 +121,7 @@ def order(service: Service, picture: Picture) -> Order:
     """Make a request for a fresh photo of the owner "ann": order(**other fields)."""
 
     def made(**fields: object) -> StylizationRequest:
-        photo = service.add_upload("ann", io.BytesIO(picture()), field="content")
+        photo = store_upload(service, picture())
         return StylizationRequest.model_validate({"content": photo, "style": "ink"} | fields)
 
     return made
@@ -130,7 +130,7 @@ def order(service: Service, picture: Picture) -> Order:
 @pytest.fixture
 def photo_of(service: Service, picture: Picture) -> Callable[[str], str]:
     """Store a photo of an owner; gives its id."""
-    return lambda owner: service.add_upload(owner, io.BytesIO(picture()), field="content")
+    return lambda owner: store_upload(service, picture(), owner)
 
 
 @pytest.fixture(scope="session")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 
 import pytest
 from clocks import SteppedClock
+from uploads import sent_file, store_upload
 
-from stylizer_service.models import StylizationRequest
+from stylizer_service.models import Stylization, StylizationRequest
 from stylizer_service.problems import Problem
 from stylizer_service.usecases import Service
 
@@ -18,16 +18,21 @@ Refusal = Callable[..., Problem]
 PhotoOf = Callable[[str], str]
 
 
+@pytest.fixture
+def order(order: Order) -> Order:
+    """Make a request for the same photo each time."""
+    photo = order().content
+    return lambda **fields: order(**{"content": photo} | fields)
+
+
 def test_the_same_request_under_the_same_key_is_one_job(service: Service, order: Order) -> None:
     request = order()
-    # The same file sent again has another id; a default spelled out is the default; one style is a blend of
-    # one.
+    # A default spelled out is the default, and one style is a blend of one.
     again = order(style=None, styles=[{"style": "ink", "weight": 1}], size=1024)
 
     job, created = service.create_stylization("ann", request, "key-1")
     replayed, created_again = service.create_stylization("ann", again, "key-1")
 
-    assert request.content != again.content
     assert (created, created_again) == (True, False)
     assert replayed == job
     assert [item.id for item in service.list_stylizations("ann").items] == [job.id]
@@ -65,11 +70,25 @@ def test_another_photo_under_the_same_key_is_refused(
     service: Service, order: Order, picture: Picture, refusal: Refusal
 ) -> None:
     service.create_stylization("ann", order(), "key")
-    photo = service.add_upload("ann", io.BytesIO(picture(33, 33)), field="content")
+    photo = store_upload(service, picture(33, 33))
 
     problem = refusal(service.create_stylization, "ann", order(content=photo), "key")
 
     assert problem.code == "idempotency-mismatch"
+
+
+def test_sent_files_are_compared_by_content(service: Service, picture: Picture, refusal: Refusal) -> None:
+    def send(photo: bytes) -> tuple[Stylization, bool]:
+        file = sent_file(photo)
+        request = StylizationRequest.model_validate({"content": file, "style": "ink"})
+        return service.create_stylization("ann", request, "key", files=[file])
+
+    job, created = send(picture())
+    replayed, created_again = send(picture())
+
+    assert (created, created_again, replayed) == (True, False, job)
+    assert job.content == sent_file(picture()).name
+    assert refusal(send, picture(33, 33)).code == "idempotency-mismatch"
 
 
 def test_a_key_is_its_owners_and_free_again_after_a_day(
@@ -78,7 +97,7 @@ def test_a_key_is_its_owners_and_free_again_after_a_day(
     first, _ = service.create_stylization("ann", order(), "key")
     _, created = service.create_stylization("ben", StylizationRequest(content=photo_of("ben"), style="ink"), "key")
     clock.advance(hours=24)
-    second, created_again = service.create_stylization("ann", order(), "key")
+    second, created_again = service.create_stylization("ann", order(content=photo_of("ann")), "key")
 
     assert created
     assert created_again

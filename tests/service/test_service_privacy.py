@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from clocks import SteppedClock
+from uploads import sent_file, store_upload
 
 from stylizer_service.adapters.aws.clients import Clients
 from stylizer_service.adapters.aws.settings import ApiSettings
@@ -49,7 +49,7 @@ def with_mark(everything: Everything) -> list[str]:
 @pytest.fixture
 def photo(service: Service, picture: Picture) -> str:
     """An upload whose every copy can be told by its bytes."""
-    return service.add_upload("ann", io.BytesIO(picture() + MARK), field="content")
+    return store_upload(service, picture() + MARK)
 
 
 def test_no_byte_of_photo_or_painting_outlives_expiry(
@@ -88,7 +88,10 @@ def test_of_what_was_never_painted_no_byte_is_left_either(
 
 
 def test_an_upload_that_was_refused_leaves_nothing(service: Service, everything: Everything, refusal: Refusal) -> None:
-    assert refusal(service.add_upload, "ann", io.BytesIO(MARK * 100), field="content").status == 422
+    sent = sent_file(MARK * 100)
+    request = StylizationRequest.model_validate({"content": sent, "style": "ink"})
+    assert refusal(service.create_stylization, "ann", request, files=[sent]).status == 422
+    assert with_mark(everything) == []
     upload = service.create_upload("ann", "image/png")
     service.ports.blobs.put(upload_key(upload.id), MARK * 100, "image/png")
     fields = StylizationRequest.model_validate({"content": upload.id, "style": "ink"})

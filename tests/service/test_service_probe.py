@@ -7,7 +7,6 @@ import io
 import zlib
 from collections.abc import Callable
 from contextlib import closing
-from typing import Any
 
 import pytest
 from pictures import chunk, png
@@ -29,7 +28,8 @@ Picture = Callable[..., bytes]
 
 def probe(data: bytes, field: str = "content", **limits: int) -> ProbedImage | Problem:
     try:
-        return Probe(Settings.model_validate(limits)).check(io.BytesIO(data), field=field)
+        checker = Probe(Settings.model_validate(limits))
+        return checker.check(checker.read(io.BytesIO(data), field=field), field=field)
     except ProblemError as error:
         return error.problem
 
@@ -221,48 +221,13 @@ def test_picture_of_too_many_parts_is_refused_before_parsing(picture: Picture, l
     assert looks == []
 
 
-@pytest.fixture
-def looks(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """Each file that was examined in a fork, as often as it was."""
-    examined: list[bytes] = []
-    run = Sandbox.run
-
-    def noted(sandbox: Sandbox, request: Any, data: bytes, resource_limits: Any) -> Any:
-        examined.append(data)
-        return run(sandbox, request, data, resource_limits)
-
-    monkeypatch.setattr(Sandbox, "run", noted)
-    return examined
-
-
-def test_inspected_picture_is_cached_and_validated_again(picture: Picture, looks: list[bytes]) -> None:
-    probe, narrow, other = Probe(Settings()), picture(8, 64), picture(64, 64)
-    for _ in range(3):
-        assert probe.check(io.BytesIO(narrow), field="mask").width == 8
-        assert probe.check(io.BytesIO(other), field="content").width == 64
-        with pytest.raises(ProblemError, match="at least 16 pixels"):
-            probe.check(io.BytesIO(narrow), field="content")
-    assert looks == [narrow, other]
-
-
-def test_what_was_looked_at_longest_ago_is_forgotten_first(
-    picture: Picture, looks: list[bytes], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("stylizer_service.probe._KNOWN", 2)
-    probe, files = Probe(Settings()), [picture(side, side) for side in (20, 30, 40)]
-    for file in (*files, files[2], files[1], files[0]):
-        probe.check(io.BytesIO(file), field="content")
-
-    assert looks == [*files, files[0]]
-
-
 def test_a_file_that_cannot_be_read_now_is_not_called_broken(picture: Picture) -> None:
     class Failing(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:  # noqa: ARG002
             raise OSError(errno.EIO, "Input/output error")
 
     with pytest.raises(Unavailable, match="the mask cannot be read"):
-        Probe(Settings()).check(Failing(picture()), field="mask")
+        Probe(Settings()).read(Failing(picture()), field="mask")
 
 
 def test_busy_machine_does_not_blame_the_picture(picture: Picture, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 
 import pytest
+from uploads import sent_file, store_upload
 
 from stylizer_service.models import StyleWeight, StylizationRequest
 from stylizer_service.problems import Problem
@@ -17,12 +17,12 @@ Refusal = Callable[..., Problem]
 
 @pytest.fixture
 def photo(service: Service, picture: Picture) -> str:
-    return service.add_upload("ann", io.BytesIO(picture(48, 32)), field="content")
+    return store_upload(service, picture(48, 32))
 
 
 @pytest.fixture
 def mask(service: Service, picture: Picture) -> str:
-    return service.add_upload("ann", io.BytesIO(picture(48, 32)), field="mask")
+    return store_upload(service, picture(48, 32))
 
 
 def _request(photo: str, *masks: str | None) -> StylizationRequest:
@@ -43,7 +43,7 @@ def test_job_owns_a_copy_of_each_style_mask(service: Service, photo: str, mask: 
 def test_style_mask_of_another_shape_names_its_field(
     service: Service, photo: str, mask: str, picture: Picture, refusal: Refusal
 ) -> None:
-    narrow = service.add_upload("ann", io.BytesIO(picture(20, 32)), field="mask")
+    narrow = store_upload(service, picture(20, 32))
     problem = refusal(service.create_stylization, "ann", _request(photo, mask, narrow))
     assert (problem.code, problem.field) == ("mask-mismatch", "styles[1].mask")
     assert problem.allowed == "a picture of 48 x 32 pixels"
@@ -52,7 +52,7 @@ def test_style_mask_of_another_shape_names_its_field(
 def test_unknown_or_foreign_style_mask_is_not_found(
     service: Service, photo: str, picture: Picture, refusal: Refusal
 ) -> None:
-    foreign = service.add_upload("bob", io.BytesIO(picture(48, 32)), field="mask")
+    foreign = store_upload(service, picture(48, 32), "bob")
     for upload in (foreign, "upl_" + "a" * 26):
         problem = refusal(service.create_stylization, "ann", _request(photo, upload))
         assert (problem.code, problem.field) == ("not-found", "styles[0].mask")
@@ -76,9 +76,13 @@ def test_idempotency_key_covers_style_masks(service: Service, photo: str, mask: 
 
 
 def test_the_same_mask_sent_twice_is_the_same_request(service: Service, photo: str, picture: Picture) -> None:
-    ids = [service.add_upload("ann", io.BytesIO(picture(48, 32)), field="mask") for _ in range(2)]
-    jobs = [service.create_stylization("ann", _request(photo, None, upload), "key")[0].id for upload in ids]
-    assert jobs[0] == jobs[1]
+    ids = []
+    for _ in range(2):
+        file = sent_file(picture(48, 32))
+        styles = [{"style": "ink"}, {"style": "ink", "mask": file}]
+        request = StylizationRequest.model_validate({"content": photo, "styles": styles})
+        ids.append(service.create_stylization("ann", request, "key", files=[file])[0].id)
+    assert ids[0] == ids[1]
 
 
 def test_deleting_a_job_deletes_its_style_masks(service: Service, photo: str, mask: str) -> None:

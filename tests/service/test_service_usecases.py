@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from clocks import SteppedClock
 from PIL import Image
+from uploads import sent_file, store_upload
 
 from stylizer_service.catalog import Catalog
 from stylizer_service.jobs.leases import claim
@@ -79,7 +79,8 @@ def test_bad_picture_is_refused_before_acceptance_without_traces(
 
     assert (problem.code, problem.field) == ("corrupt-image", "style")
     assert service.list_stylizations("ann").items == []
-    assert refusal(service.add_upload, "ann", io.BytesIO(b"text"), field="mask").field == "mask"
+    text = sent_file(b"text")
+    assert refusal(service.create_stylization, "ann", order(mask=text), files=[text]).field == "mask"
 
 
 # Styles
@@ -89,7 +90,7 @@ def test_styles_list_built_in_by_id_then_own_newest_first(
     service: Service, picture: Picture, clock: SteppedClock
 ) -> None:
     for title in ("first", "second", "third"):
-        upload = service.add_upload("ann", io.BytesIO(picture()), field="file")
+        upload = store_upload(service, picture())
         service.create_style("ann", upload, title)
         clock.advance(seconds=1)
 
@@ -115,7 +116,7 @@ def test_style_pages_follow_catalog_order_without_gaps(
         (tmp_path / "ranked" / name / "style.toml").write_text("")
     (tmp_path / "ranked" / "order.toml").write_text('order = ["wax", "gone", "ink"]')
     service.catalog = Catalog(tmp_path / "ranked")
-    own = service.create_style("ann", service.add_upload("ann", io.BytesIO(picture()), field="file"), "mine").id
+    own = service.create_style("ann", store_upload(service, picture()), "mine").id
 
     ids: list[str] = []
     cursor = None
@@ -137,7 +138,7 @@ def test_cursor_at_a_style_that_is_gone_is_refused(service: Service, refusal: Re
 def test_own_style_is_usable_and_outlives_its_upload(
     service: Service, order: Order, picture: Picture, clock: SteppedClock
 ) -> None:
-    upload = service.add_upload("ann", io.BytesIO(picture()), field="file")
+    upload = store_upload(service, picture())
     style = service.create_style("ann", upload, "Quilt")
     clock.advance(days=2)
     service.sweep()
@@ -217,9 +218,9 @@ def test_what_the_method_cannot_honor_is_refused(
 def test_a_mask_must_have_the_shape_of_the_upright_photo(service: Service, picture: Picture, refusal: Refusal) -> None:
     sideways = Image.Exif()
     sideways[0x0112] = 6
-    photo = service.add_upload("ann", io.BytesIO(picture(48, 32, "JPEG", exif=sideways)), field="content")
-    upright = service.add_upload("ann", io.BytesIO(picture(32, 48)), field="mask")
-    other = service.add_upload("ann", io.BytesIO(picture(48, 32)), field="mask")
+    photo = store_upload(service, picture(48, 32, "JPEG", exif=sideways))
+    upright = store_upload(service, picture(32, 48))
+    other = store_upload(service, picture(48, 32))
 
     service.create_stylization("ann", StylizationRequest(content=photo, style="ink", mask=upright))
     request = StylizationRequest(content=photo, style="ink", method="texture", mask=upright, content_mask=other)
@@ -232,7 +233,7 @@ def test_a_mask_must_have_the_shape_of_the_upright_photo(service: Service, pictu
 def test_painting_over_the_pixel_limit_is_refused_on_creation(
     service: Service, picture: Picture, refusal: Refusal
 ) -> None:
-    photo = service.add_upload("ann", io.BytesIO(picture(40, 40)), field="content")
+    photo = store_upload(service, picture(40, 40))
     request = StylizationRequest(content=photo, style="ink", size=8192)
 
     problem = refusal(service.create_stylization, "ann", request)
@@ -320,7 +321,7 @@ def test_what_belongs_to_another_is_not_found(
     job, _ = service.create_stylization("ann", request)
     finish(job.id)
     style = service.create_style("ann", request.content, "Quilt")
-    photo = service.add_upload("ben", io.BytesIO(picture()), field="content")
+    photo = store_upload(service, picture(), "ben")
 
     for call, *arguments in (
         (service.get_stylization, job.id),

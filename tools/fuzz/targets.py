@@ -133,7 +133,7 @@ class Targets:
 
     def _feed_probe(self, data: bytes) -> Outcome:
         try:
-            found = self._probe.check(io.BytesIO(data), field="content")
+            found = self._probe.check(self._probe.read(io.BytesIO(data), field="content"), field="content")
         except ProblemError as error:
             outcome = _ended(error.__cause__)
             return outcome or Outcome(error.problem.code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 
@@ -11,13 +12,14 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from stylizer_api.context import is_form, unsupported
+from stylizer_service.files import SentFile
 from stylizer_service.ports import StorageFull, Unavailable
 from stylizer_service.problems import failure, invalid
 
 MAX_TEXT = 64 * 1024
 """Maximum size of a text field in bytes."""
 
-Form = dict[str, str | UploadFile]
+Form = dict[str, str | SentFile]
 Check = Callable[[Mapping[str, str]], object]
 
 
@@ -38,6 +40,7 @@ class _StrictParser(MultiPartParser):
         self._before_file = before_file
         self._seen: set[str] = set()
         self._file_bytes = 0
+        self._digests: dict[str, hashlib._Hash] = {}
 
     def on_headers_finished(self) -> None:
         super().on_headers_finished()
@@ -48,28 +51,32 @@ class _StrictParser(MultiPartParser):
         if name in self._seen:
             raise invalid(name, f"{name} was given twice", f"{name} once")
         self._seen.add(name)
-        if self._before_file and self._current_part.file is not None:
-            self._before_file({name: value for name, value in self.items if isinstance(value, str)})
+        if self._current_part.file is not None:
+            self._digests[name] = hashlib.sha256()
+            if self._before_file:
+                self._before_file({name: value for name, value in self.items if isinstance(value, str)})
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
-        self._file_bytes += end - start
-        if self._current_part.file is not None and self._file_bytes > self._max_bytes:
+        if self._current_part.file is not None:
             field = self._current_part.field_name
-            allowed = f"a file of at most {self._max_bytes} bytes"
-            raise failure(
-                "image-too-large",
-                f"{field} is longer than {self._max_bytes} bytes",
-                field=field,
-                allowed=allowed,
-            )
+            self._file_bytes += end - start
+            if self._file_bytes > self._max_bytes:
+                allowed = f"a file of at most {self._max_bytes} bytes"
+                detail = f"{field} is longer than {self._max_bytes} bytes"
+                raise failure("image-too-large", detail, field=field, allowed=allowed)
+            self._digests[field].update(memoryview(data)[start:end])
         super().on_part_data(data, start, end)
+
+    def sent_file(self, field: str, file: UploadFile) -> SentFile:
+        """Return a file of the parsed form, with its digest."""
+        return SentFile(file.file, file.size or 0, self._digests[field].hexdigest())
 
 
 @asynccontextmanager
 async def read_form(
     request: Request, *, fields: Collection[str], max_bytes: int, before_file: Check | None = None
 ) -> AsyncIterator[Form]:
-    """Parse a request's form; its files are open as long as the context.
+    """Parse a request's form; its files are hashed while they arrive, and open as long as the context.
 
     An empty file field of a browser form (no name and no bytes) counts as omitted.
 
@@ -95,7 +102,11 @@ async def read_form(
         kind = StorageFull if error.errno == errno.ENOSPC else Unavailable
         raise kind(f"the form could not be put down while it came in: {error}") from error
     try:
-        yield {name: value for name, value in form.multi_items() if not _is_blank(value)}
+        yield {
+            name: parser.sent_file(name, value) if isinstance(value, UploadFile) else value
+            for name, value in form.multi_items()
+            if not _is_blank(value)
+        }
     finally:
         await form.close()
 

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
 from fastapi import Request
-from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from pydantic import JsonValue, ValidationError
-from starlette.datastructures import UploadFile
 
 from stylizer_api.context import is_form, is_json, unsupported
 from stylizer_api.forms import read_form
+from stylizer_service.files import SentFile
 from stylizer_service.models import STYLE_MASK_FIELDS, PaintingOptions, StylizationRequest, style_mask_field
 from stylizer_service.problems import invalid
-from stylizer_service.usecases import Service
 
 FILES = {
     "content": "The photo. The id of an upload is taken too, as text.",
@@ -31,8 +29,6 @@ FILES = {
     },
 }
 """Form fields that may be a file."""
-
-_STAND_IN = "upl_" + "a" * 26
 
 
 def request_schema() -> dict[str, Any]:
@@ -88,21 +84,24 @@ BODY: dict[str, JsonValue] = {
 
 
 @asynccontextmanager
-async def read_request(request: Request, owner: str, service: Service) -> AsyncIterator[StylizationRequest]:
-    """Parse and validate the body of `POST /v1/stylizations`; its files become uploads.
+async def read_request(
+    request: Request, *, max_bytes: int
+) -> AsyncIterator[tuple[StylizationRequest, Sequence[SentFile]]]:
+    """Parse and validate the body of `POST /v1/stylizations`; give the request and the files that came with it.
+
+    Args:
+        request: The HTTP request.
+        max_bytes: Maximum size of one file.
 
     Raises:
-        ProblemError: The form or one of its files is rejected.
+        ProblemError: The form is rejected. Its files are not looked into here.
         RequestValidationError: A value is invalid.
     """
     if is_json(request.headers):
-        yield _validated(await _json(request), strict=True)
+        yield _validated(await _json(request), strict=True), ()
     elif is_form(request.headers):
-        limit = service.settings.max_bytes
-        async with read_form(request, fields=[*_PROPERTIES, *STYLE_MASK_FIELDS], max_bytes=limit) as form:
-            texts = {name: value for name, value in form.items() if isinstance(value, str)}
-            files = {name: value for name, value in form.items() if isinstance(value, UploadFile)}
-            yield await _from_form(texts, files, owner, service)
+        async with read_form(request, fields=[*_PROPERTIES, *STYLE_MASK_FIELDS], max_bytes=max_bytes) as form:
+            yield _from_form(form), [value for value in form.values() if isinstance(value, SentFile)]
     else:
         raise unsupported(request, "application/json", "multipart/form-data")
 
@@ -115,28 +114,20 @@ async def _json(request: Request) -> JsonValue:
         raise RequestValidationError([{"type": "json_invalid", "loc": ("body",), "ctx": {"error": reason}}]) from error
 
 
-async def _from_form(
-    texts: Mapping[str, str], files: Mapping[str, UploadFile], owner: str, service: Service
-) -> StylizationRequest:
-    """Parse the form; everything is validated before the first file is stored, so that a bad value costs no disk."""
-    for name in files:
-        if name not in FILES:
+def _from_form(form: Mapping[str, str | SentFile]) -> StylizationRequest:
+    for name, value in form.items():
+        if isinstance(value, SentFile) and name not in FILES:
             raise invalid(name, f"{name} is a file; it must be text", "text")
-    given = {**texts, **dict.fromkeys(files, _STAND_IN)}
-    values: dict[str, JsonValue] = {name: value for name, value in given.items() if name not in STYLE_MASK_FIELDS}
-    if "styles" in texts:
-        values["styles"] = _blend(texts["styles"])
+    values: dict[str, Any] = {name: value for name, value in form.items() if name not in STYLE_MASK_FIELDS}
+    if isinstance(styles := form.get("styles"), str):
+        values["styles"] = _blend(styles)
     for name, index in STYLE_MASK_FIELDS.items():
-        if name in given:
-            _set_mask(values.get("styles"), index, given[name])
-    request = _validated(values, strict=False)
-    ids = {
-        name: await run_in_threadpool(service.add_upload, owner, file.file, field=name) for name, file in files.items()
-    }
-    return _with_uploads(request, ids)
+        if name in form:
+            _set_mask(values.get("styles"), index, form[name])
+    return _validated(values, strict=False)
 
 
-def _set_mask(styles: JsonValue, index: int, upload: str) -> None:
+def _set_mask(styles: object, index: int, mask: str | SentFile) -> None:
     """Set the mask of an entry of the blend, which the form has in a field of its own."""
     name = style_mask_field(index)
     entry = styles[index] if isinstance(styles, list) and index < len(styles) else None
@@ -144,18 +135,7 @@ def _set_mask(styles: JsonValue, index: int, upload: str) -> None:
         raise invalid(name, f"{name} is a mask, but styles has no entry {index}", "the mask of an entry of styles")
     if entry.get("mask") is not None:
         raise invalid(name, f"{name} was given twice: in styles too", f"{name} once")
-    entry["mask"] = upload
-
-
-def _with_uploads(request: StylizationRequest, ids: Mapping[str, str]) -> StylizationRequest:
-    """Replace the stand-ins by the uploads of the form's files."""
-    own: dict[str, object] = {name: upload for name, upload in ids.items() if name not in STYLE_MASK_FIELDS}
-    if request.styles is not None:
-        own["styles"] = [
-            entry.model_copy(update={"mask": ids.get(style_mask_field(index), entry.mask)})
-            for index, entry in enumerate(request.styles)
-        ]
-    return request.model_copy(update=own)
+    entry["mask"] = mask
 
 
 def _blend(text: str) -> JsonValue:
@@ -166,7 +146,7 @@ def _blend(text: str) -> JsonValue:
         raise invalid("styles", f"styles is not valid JSON: {error}", allowed) from error
 
 
-def _validated(values: JsonValue, *, strict: bool) -> StylizationRequest:
+def _validated(values: object, *, strict: bool) -> StylizationRequest:
     """Validate values: strictly in JSON, leniently in a form, where every value is text."""
     try:
         return StylizationRequest.model_validate(values, strict=strict)

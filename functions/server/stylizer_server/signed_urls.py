@@ -6,12 +6,12 @@ import shutil
 
 from fastapi import APIRouter, Request, Response, status
 from fastapi.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
 
 from stylizer_api.files import send_file
 from stylizer_api.forms import read_form
 from stylizer_service.adapters.local import Local
 from stylizer_service.adapters.local.blobs import UploadPolicy
+from stylizer_service.files import SentFile
 from stylizer_service.problems import invalid
 
 _FIELDS = ("key", "Content-Type", "policy", "signature", "file")
@@ -34,7 +34,7 @@ def signed_url_router(local: Local) -> APIRouter:
             before_file=lambda fields: local.blobs.check_form(key, fields),
         ) as form:
             file = form.get("file")
-            if not isinstance(file, UploadFile):
+            if not isinstance(file, SentFile):
                 raise invalid("file", "the form has no file", "a file, after the other fields")
             fields = {name: value for name, value in form.items() if isinstance(value, str)}
             policy = local.blobs.check_form(key, fields)
@@ -56,7 +56,7 @@ def signed_url_router(local: Local) -> APIRouter:
     return router
 
 
-def _store(local: Local, policy: UploadPolicy, file: UploadFile) -> None:
-    room = local.service.ports.intake.file(file.size or 0)
+def _store(local: Local, policy: UploadPolicy, file: SentFile) -> None:
+    room = local.service.ports.intake.file(file.length)
     with room, local.blobs.writer(policy.key, max_bytes=policy.max_bytes) as writer:
         shutil.copyfileobj(file.file, writer, _CHUNK)

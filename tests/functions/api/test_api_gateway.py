@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 import httpx
 import pytest
+from uploads import store_upload
 
 from stylizer_api.access_log import log, log_as_json
 from stylizer_api.gateway import Handler, make_handler, prefix_and_path
@@ -79,11 +80,11 @@ def test_no_header_makes_a_caller_someone_else(ann: httpx.Client, anonymous: htt
 
 
 def test_what_belongs_to_another_caller_is_not_there(
-    ann: httpx.Client, bob: httpx.Client, photo: bytes, finish: Finish
+    ann: httpx.Client, bob: httpx.Client, local: Local, photo: bytes, finish: Finish
 ) -> None:
     job = paint(ann, photo)
     finish(job["id"])
-    upload = job["content"]
+    upload = store_upload(local.service, photo, "ann")
     style = ann.post("/v1/styles", json={"upload": upload, "title": "Mine"}).json()["id"]
 
     for path in (f"stylizations/{job['id']}", f"styles/{style}"):
@@ -108,7 +109,7 @@ def test_a_photo_in_a_form_arrives_byte_for_byte(ann: httpx.Client, local: Local
     job = paint(ann, photo, seed="7")
 
     assert gateway_of(ann).events[-1]["isBase64Encoded"]
-    with local.blobs.open(f"uploads/{job['content']}/file") as file:
+    with local.blobs.open(f"jobs/{job['id']}/content") as file:
         assert file.read() == photo
     assert job["options"]["seed"] == 7
 
@@ -139,7 +140,7 @@ def test_oversized_form_is_refused_and_points_to_uploads(ann: httpx.Client, phot
     "mount", [{"prefix": "/prod"}, {"prefix": "/v1"}, {"prefix": "/art", "is_custom": True}, {"prefix": ""}]
 )
 def test_links_keep_the_prefix_of_the_request(
-    behind_gateway: Behind, handler: Handler, photo: bytes, finish: Finish, mount: Json
+    behind_gateway: Behind, handler: Handler, local: Local, photo: bytes, finish: Finish, mount: Json
 ) -> None:
     client = behind_gateway(handler, "secret-of-ann", keys=KEYS, **mount)
     prefix = mount["prefix"]
@@ -154,7 +155,7 @@ def test_links_keep_the_prefix_of_the_request(
         assert job["result"]["url"].startswith(f"{prefix}/v1/files/")
     assert follow(client, f"{path}/image").headers["location"].startswith(f"{prefix}/v1/files/")
 
-    style = client.post("/v1/styles", json={"upload": created.json()["content"], "title": "Mine"})
+    style = client.post("/v1/styles", json={"upload": store_upload(local.service, photo, "ann"), "title": "Mine"})
     assert style.headers["location"] == f"{prefix}/v1/styles/{style.json()['id']}"
     for entry in client.get("/v1/styles").json()["items"]:
         assert follow(client, entry["links"]["self"]).json() == entry

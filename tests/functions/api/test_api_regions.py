@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import httpx
 import pytest
+from uploads import sent_file, store_upload
+
+from stylizer_service.adapters.local import Local
+from stylizer_service.adapters.local.intake import LOCAL_OWNER
 
 STYLES = '[{"style": "ink"}, {"style": "oil", "weight": 2}]'
 
@@ -18,12 +22,12 @@ def test_form_carries_a_mask_file_of_a_style(client: httpx.Client, photo: bytes)
     assert answer.status_code == 202
     assert styles[0] == {"style": "ink", "weight": 1.0, "mask": None}
     assert (styles[1]["style"], styles[1]["weight"]) == ("oil", 2.0)
-    assert styles[1]["mask"].startswith("upl_")
+    assert styles[1]["mask"] == sent_file(photo).name
+    assert client.get(answer.headers["location"]).json()["styles"] == styles
 
 
-def test_form_and_json_take_the_mask_of_a_style_by_id(client: httpx.Client, photo: bytes) -> None:
-    first = _post(client, {"content": photo, "styles[0].mask": photo}, styles=STYLES).json()
-    content, mask = first["content"], first["styles"][0]["mask"]
+def test_form_and_json_take_the_mask_of_a_style_by_id(client: httpx.Client, local: Local, photo: bytes) -> None:
+    content, mask = (store_upload(local.service, photo, LOCAL_OWNER) for _ in range(2))
     from_form = _post(client, {"content": photo}, **{"styles": STYLES, "styles[0].mask": mask}).json()
     styles = [{"style": "ink", "mask": mask}, {"style": "oil"}]
     from_json = client.post("/v1/stylizations", json={"content": content, "styles": styles}).json()

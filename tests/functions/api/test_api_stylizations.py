@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import io
 import threading
 import time
@@ -12,9 +13,11 @@ import anyio.to_thread
 import httpx
 import pytest
 from PIL import Image
+from uploads import store_upload
 
 from stylizer_api.routers import stylizations
 from stylizer_service.adapters.local import Local
+from stylizer_service.adapters.local.intake import LOCAL_OWNER
 from stylizer_service.records import Precondition
 
 Accepted = Callable[..., str]
@@ -60,8 +63,8 @@ def test_form_carries_options_blend_and_masks(client: httpx.Client, photo: bytes
         {"style": "ink", "weight": 2.0, "mask": None},
         {"style": "oil", "weight": 1.0, "mask": None},
     ]
-    assert job["mask"].startswith("upl_")
-    assert job["content_mask"].startswith("upl_")
+    name = f"sha256:{hashlib.sha256(photo).hexdigest()}"
+    assert [job[field] for field in files] == [name] * 3
     assert {name: job["options"][name] for name in ("strength", "size", "seed", "quality", "format")} == {
         "strength": 0.5,
         "size": 256,
@@ -71,10 +74,32 @@ def test_form_carries_options_blend_and_masks(client: httpx.Client, photo: bytes
     }
 
 
-def test_method_and_features_are_echoed_from_form_and_json(client: httpx.Client, photo: bytes) -> None:
+def test_sent_file_is_stored_once_and_only_in_the_job(client: httpx.Client, local: Local, photo: bytes) -> None:
+    job = client.post("/v1/stylizations", files={"content": ("a", photo)}, data={"style": "ink"}).json()
+
+    kept = [
+        path for path in local.service.settings.data_dir.rglob("*") if path.is_file() and photo in path.read_bytes()
+    ]
+    assert kept == [local.service.settings.data_dir / "blobs" / "jobs" / job["id"] / "content"]
+
+
+@pytest.mark.parametrize("field", ["content", "mask", "style"])
+def test_name_of_a_sent_file_cannot_be_requested(client: httpx.Client, photo: bytes, field: str) -> None:
+    job = client.post("/v1/stylizations", files={"content": ("a", photo)}, data={"style": "ink"}).json()
+    upload = client.post("/v1/uploads", json={"media_type": "image/jpeg"}).json()
+    client.post(upload["url"], data=upload["fields"], files={"file": photo})
+
+    request = {"content": upload["id"], "style": "ink", field: job["content"]}
+    answer = client.post("/v1/stylizations", json=request)
+
+    assert (answer.status_code, answer.json()["field"]) == (422, field)
+
+
+def test_method_and_features_are_echoed_from_form_and_json(client: httpx.Client, local: Local, photo: bytes) -> None:
     data = {"style": "ink", "method": "optimization", "features": "vgg19"}
+    upload = store_upload(local.service, photo, LOCAL_OWNER)
     from_form = client.post("/v1/stylizations", files={"content": ("a", photo)}, data=data).json()
-    from_json = client.post("/v1/stylizations", json={**data, "content": from_form["content"]}).json()
+    from_json = client.post("/v1/stylizations", json={**data, "content": upload}).json()
 
     for job in (from_form, from_json):
         assert (job["status"], job["method"], job["options"]["features"]) == ("queued", "optimization", "vgg19")
@@ -84,7 +109,7 @@ def test_a_style_can_be_a_file_in_the_form(client: httpx.Client, photo: bytes) -
     answer = client.post("/v1/stylizations", files={"content": ("a", photo), "style": ("b", photo)})
 
     assert answer.status_code == 202
-    assert answer.json()["styles"][0]["style"].startswith("upl_")
+    assert answer.json()["styles"][0]["style"] == f"sha256:{hashlib.sha256(photo).hexdigest()}"
 
 
 def test_empty_file_field_counts_as_missing(client: httpx.Client, photo: bytes) -> None:
@@ -99,9 +124,11 @@ def test_empty_file_field_counts_as_missing(client: httpx.Client, photo: bytes) 
     assert answer.json()["mask"] is None
 
 
-def test_waiting_answers_with_the_finished_painting(client: httpx.Client, accepted: Accepted, finish: Finish) -> None:
+def test_waiting_answers_with_the_finished_painting(
+    client: httpx.Client, local: Local, photo: bytes, finish: Finish
+) -> None:
     key = {"Idempotency-Key": "k"}
-    body = {"content": client.get(f"/v1/stylizations/{accepted()}").json()["content"], "style": "oil"}
+    body = {"content": store_upload(local.service, photo, LOCAL_OWNER), "style": "oil"}
     job_id = client.post("/v1/stylizations", json=body, headers=key).json()["id"]
     painter = threading.Timer(0.4, finish, [job_id])
     painter.start()

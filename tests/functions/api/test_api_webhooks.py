@@ -5,8 +5,10 @@ from collections.abc import Callable, Mapping
 import httpx
 import pytest
 from standardwebhooks import Webhook
+from uploads import store_upload
 
 from stylizer_service.adapters.local import Local
+from stylizer_service.adapters.local.intake import LOCAL_OWNER
 from stylizer_service.webhooks.delivery import deliver
 
 
@@ -42,13 +44,13 @@ def test_webhook_verifies_with_the_secret_and_equals_get(
 
 @pytest.mark.parametrize("as_form", [True, False])
 def test_forbidden_webhook_is_a_problem_that_names_the_field(
-    client: httpx.Client, photo: bytes, accepted: Callable[..., str], as_form: bool
+    client: httpx.Client, local: Local, photo: bytes, as_form: bool
 ) -> None:
     fields = {"style": "ink", "webhook": "https://169.254.169.254/latest"}
     if as_form:
         answer = client.post("/v1/stylizations", files={"content": ("cat.jpg", photo)}, data=fields)
     else:
-        content = client.get(f"/v1/stylizations/{accepted()}").json()["content"]
+        content = store_upload(local.service, photo, LOCAL_OWNER)
         answer = client.post("/v1/stylizations", json={"content": content, **fields})
 
     problem = answer.json()

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
@@ -11,6 +10,7 @@ import pytest
 from fakes import Time
 from pictures import encoded
 from PIL import Image
+from uploads import store_upload
 
 import stylizer
 import stylizer_painter.painting as painter
@@ -43,7 +43,7 @@ def submit(local: Local, photo: bytes) -> Callable[..., str]:
     """Ask for a small painting: submit(**other fields of the request). Gives the id of the job."""
 
     def submitted(**fields: object) -> str:
-        content = local.service.add_upload("ann", io.BytesIO(photo), field="content")
+        content = store_upload(local.service, photo)
         request = {"content": content, "style": content, "size": 64, "quality": "draft"} | fields
         return local.service.create_stylization("ann", StylizationRequest.model_validate(request))[0].id
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -10,6 +9,7 @@ import pytest
 from fakes import painting, report
 from pictures import slope
 from PIL import Image
+from uploads import store_upload
 
 import stylizer
 from stylizer.errors import CorruptImage, MissingWeights, StylizerError
@@ -26,7 +26,7 @@ Core = Callable[[Callable[..., object]], None]
 
 
 def test_a_job_is_painted_by_the_core(local: Local, submit: Submit, paint: Paint, photo: bytes) -> None:
-    mask = local.service.add_upload("ann", io.BytesIO(photo), field="mask")
+    mask = store_upload(local.service, photo)
     job_id = submit(style="woodcut", method="texture", mask=mask, content_mask=mask, format="png")
 
     assert paint(job_id) == "succeeded"
@@ -45,7 +45,7 @@ def test_a_job_is_painted_by_the_core(local: Local, submit: Submit, paint: Paint
 def test_everything_that_was_asked_for_reaches_the_core(local: Local, submit: Submit, core: Core, photo: bytes) -> None:
     files = {"mask": slope(96, 64), "content_mask": slope(96, 64, "WEBP"), "style-1": slope(40, 40)}
     files["style-1-mask"] = slope(96, 64, "TIFF")
-    sent = {name: local.service.add_upload("ann", io.BytesIO(file), field=name) for name, file in files.items()}
+    sent = {name: store_upload(local.service, file) for name, file in files.items()}
     own, region = local.service.create_style("ann", sent.pop("style-1"), "Own"), sent.pop("style-1-mask")
     seen: dict[str, object] = {}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 from pictures import slope
+from uploads import store_upload
 
 from stylizer_reconciler.outcomes import count_rescued, count_webhook
 from stylizer_service.adapters.local import Local, open_local
@@ -30,7 +30,7 @@ def local(tmp_path: Path) -> Iterator[Local]:
 @pytest.fixture
 def submit(local: Local) -> Callable[[], str]:
     def submitted() -> str:
-        content = local.service.add_upload("ann", io.BytesIO(slope()), field="content")
+        content = store_upload(local.service, slope())
         request = StylizationRequest.model_validate({"content": content, "style": content, "size": 64})
         return local.service.create_stylization("ann", request)[0].id
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import subprocess
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from cloud.event_source import SCHEDULE, QueueSource
 from cloud.layouts import CHECKOUT, PYTHON, Builder
 from cloud.runtime_api import Function
 from cloud.stage import Stage
+from uploads import store_upload
 from waiting import PATIENCE
 
 from stylizer_service.adapters.aws import open_aws
@@ -48,7 +48,7 @@ def submit(service: Service, photo: bytes) -> Callable[[], Job]:
     """Ask for a small painting."""
 
     def submitted() -> Job:
-        content = service.add_upload("ann", io.BytesIO(photo), field="content")
+        content = store_upload(service, photo)
         request = {"content": content, "style": "woodcut", "size": 64, "quality": "draft"}
         return job(service, service.create_stylization("ann", StylizationRequest.model_validate(request))[0].id)
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import fcntl
-import io
 import os
 import re
 import resource
@@ -16,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 from pictures import disk_photo
+from uploads import store_upload
 from waiting import PATIENCE, wait_for
 
 from stylizer_server.server import main
@@ -149,7 +149,7 @@ def test_keys_remove_with_data_deletes_data_of_that_key_only(keys: Keys, tmp_pat
         owners = {}
         for name in ("ann", "bob"):
             owners[name] = local.keys.owner(local.keys.add(name)) or ""
-            photo = local.service.add_upload(owners[name], io.BytesIO(disk_photo()), field="content")
+            photo = store_upload(local.service, disk_photo(), owners[name])
             local.service.create_stylization(owners[name], StylizationRequest(content=photo, style="woodcut"), "once")
             local.service.create_style(owners[name], photo, "Mine")
         count = len([path for path in (tmp_path / "data" / "blobs").rglob("*") if path.is_file()])

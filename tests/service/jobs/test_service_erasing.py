@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 
 import pytest
 from clocks import SteppedClock
+from uploads import store_upload
 
 from stylizer_service.inputs import upload_key
 from stylizer_service.jobs.leases import LeaseLost, claim
@@ -69,7 +69,7 @@ def test_a_painting_that_waits_is_never_painted(service: Service, order: Order) 
 def test_erasing_style_and_upload_keeps_their_paintings(
     service: Service, picture: Picture, refusal: Refusal, finish: Finish
 ) -> None:
-    photo = service.add_upload("ann", io.BytesIO(picture()), field="content")
+    photo = store_upload(service, picture())
     style = service.create_style("ann", photo, "Mine")
     key = service.ports.styles.get(style.id)
     assert key is not None

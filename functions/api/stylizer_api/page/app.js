@@ -134,7 +134,7 @@ async function finish(job, signal) {
 async function showResult(job, signal) {
   const address = await blobUrl(job.links.image);
   signal.throwIfAborted();
-  if (!photo.file) stage.setShape(job.result.width, job.result.height);
+  if (!photo?.file) stage.setShape(job.result.width, job.result.height);
   if (!(await stage.showPainting(address, signal))) await showPreview(job, signal); // few browsers display TIFF
   signal.throwIfAborted();
   leaveBusy("done", facts(job));
@@ -186,7 +186,9 @@ async function loadPhotoOf(job, signal) {
   if (photo?.upload === job.content) return;
   const file = await cachedPhoto(job.content);
   signal.throwIfAborted();
-  photo = { name: file?.name ?? "", file, upload: job.content };
+  // A photo that was sent in the form of its job is no upload: it cannot be painted again without the file.
+  const isUpload = job.content.startsWith("upl_");
+  photo = isUpload ? { name: file?.name ?? "", file, upload: job.content } : null;
   stage.clearPainting();
   if (file) return stage.showPhoto(file);
   return stage.forgetPhoto();

@@ -1,17 +1,19 @@
-"""Resolution of the names in a request to validated files owned by the job."""
+"""Inputs of a job: validated files in its own folder, whatever the request named."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 
 from stylizer.capabilities import validate_output_pixels
 from stylizer_service.catalog import Catalog
+from stylizer_service.files import SentFile
 from stylizer_service.models import STYLE_ID, UPLOAD_ID, StylizationRequest, style_mask_field
 from stylizer_service.ports import Ports
 from stylizer_service.probe import Probe, ProbedImage
 from stylizer_service.problems import as_problems, expired, failure, not_found
-from stylizer_service.records import Job, UploadRecord, style_mask_key
+from stylizer_service.records import Job, style_mask_key
 
 
 def upload_folder(upload_id: str) -> str:
@@ -25,9 +27,11 @@ def upload_key(upload_id: str) -> str:
 
 
 class Inputs:
-    """Resolves the inputs of a request and copies them into the job's folder.
+    """Brings the inputs of a request into the job's folder, each validated once.
 
-    Files are copied first and validated afterward: an upload can be replaced while its form is valid, a copy cannot.
+    An input is a file that came with the request, an upload, a custom style, or built in. A file of the request is
+    validated and then stored. An upload is copied first and validated afterward, because it can be replaced while its
+    form is valid, and the copy cannot.
     """
 
     def __init__(self, ports: Ports, catalog: Catalog, probe: Probe):
@@ -35,19 +39,25 @@ class Inputs:
         self._catalog = catalog
         self._probe = probe
 
-    def take_for_job(self, owner: str, request: StylizationRequest, job: Job) -> None:
-        """Copy and validate every input of a request into the job's folder."""
-        content = self.take_upload(owner, request.content, job.input_key("content"), field="content")
+    def take_for_job(self, request: StylizationRequest, job: Job, sent: Mapping[str, SentFile]) -> None:
+        """Validate every input of a request and store it in the job's folder.
+
+        Args:
+            request: The request.
+            job: The job, not stored yet.
+            sent: The files that came with the request, by name.
+        """
+        content = self._take(request.content, job, "content", field="content", sent=sent)
         with as_problems():
             validate_output_pixels(request.size, (content.width, content.height), self._probe.max_pixels)
         masks = [(name, getattr(request, name), name) for name in ("mask", "content_mask")]
         masks += [(style_mask_key(index), mask, style_mask_field(index)) for index, mask in request.style_masks()]
-        for name, upload_id, field in masks:
-            if upload_id is not None:
-                mask = self.take_upload(owner, upload_id, job.input_key(name), field=field)
+        for name, source, field in masks:
+            if source is not None:
+                mask = self._take(source, job, name, field=field, sent=sent)
                 _check_shape(field, mask, content)
         for index, entry in enumerate(request.blend):
-            self._take_style(owner, entry.style, job.input_key(f"style-{index}"), request.style_field(index))
+            self._take_style(entry.style, job, f"style-{index}", field=request.style_field(index), sent=sent)
 
     def take_upload(self, owner: str, upload_id: str, key: str, *, field: str) -> ProbedImage:
         """Copy the file of an upload to `key` and validate it."""
@@ -66,52 +76,58 @@ class Inputs:
                 allowed="an upload whose form has been sent",
             ) from None
         with self._ports.blobs.open(key) as file:
-            return self._probe.check(file, field=field)
+            return self._probe.check(self._probe.read(file, field=field), field=field)
 
-    def _take_style(self, owner: str, name: str, key: str, field: str) -> None:
-        if name in self._catalog:
+    def _take(self, source: str, job: Job, name: str, *, field: str, sent: Mapping[str, SentFile]) -> ProbedImage:
+        """Store the picture that `source` names as the job's input `name`."""
+        key = job.input_key(name)
+        if source in sent:
+            return self._take_sent(sent[source], key, field=field)
+        return self.take_upload(job.owner, source, key, field=field)
+
+    def _take_sent(self, file: SentFile, key: str, *, field: str) -> ProbedImage:
+        data = self._probe.read(file.file, field=field)
+        image = self._probe.check(data, field=field)
+        with self._ports.intake.file(len(data)):
+            self._ports.blobs.put(key, data, image.media_type)
+        return image
+
+    def _take_style(self, source: str, job: Job, name: str, *, field: str, sent: Mapping[str, SentFile]) -> None:
+        if source in self._catalog:
             return  # Built into the painter.
-        if UPLOAD_ID.fullmatch(name):
-            self.take_upload(owner, name, key, field=field)
+        if source in sent or UPLOAD_ID.fullmatch(source):
+            self._take(source, job, name, field=field, sent=sent)
             return
-        own = self._ports.styles.get(name) if STYLE_ID.fullmatch(name) else None
-        if own is None or own.owner != owner:
+        own = self._ports.styles.get(source) if STYLE_ID.fullmatch(source) else None
+        if own is None or own.owner != job.owner:
             raise failure(
                 "unknown-style",
-                f"there is no style {name!r}; give the id of a built-in one, of your own, or of an upload",
+                f"there is no style {source!r}; give the id of a built-in one, of your own, or of an upload",
                 field=field,
                 allowed=list(self._catalog),
             )
-        self._ports.blobs.copy(own.key, key)
+        self._ports.blobs.copy(own.key, job.input_key(name))
 
-    def fingerprint(self, owner: str, request: StylizationRequest) -> str:
-        """Return a hash of the request: all values, including defaults, and the content of files sent directly.
 
-        Options that are None are left out, so that a new optional field does not change existing fingerprints.
-        """
-        facts = request.options.model_dump(exclude_none=True) | {
-            "method": request.method,
-            "content": self._stand_in(owner, request.content),
-            "mask": self._stand_in(owner, request.mask),
-            "content_mask": self._stand_in(owner, request.content_mask),
-            "styles": [[self._stand_in(owner, entry.style), entry.weight] for entry in request.blend],
-        }
-        if masks := request.style_masks():
-            facts["style_masks"] = [[index, self._stand_in(owner, mask)] for index, mask in masks]
-        if request.variants != 1:
-            facts["variants"] = request.variants
-        if request.webhook is not None:
-            facts["webhook"] = request.webhook
-        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+def fingerprint(request: StylizationRequest) -> str:
+    """Return a hash of the request: all values, including defaults. Sent files go in by their content's digest.
 
-    def _stand_in(self, owner: str, name: str | None) -> str | None:
-        # A file sent with the request gets a new id each time; its content hash is stable.
-        record: UploadRecord | None = None
-        if name is not None and UPLOAD_ID.fullmatch(name):
-            record = self._ports.uploads.get(name)
-        if record is None or record.owner != owner or record.sha256 is None:
-            return name
-        return f"sha256:{record.sha256}"
+    Options that are None are left out, so that a new optional field does not change existing fingerprints.
+    """
+    facts = request.options.model_dump(exclude_none=True) | {
+        "method": request.method,
+        "content": request.content,
+        "mask": request.mask,
+        "content_mask": request.content_mask,
+        "styles": [[entry.style, entry.weight] for entry in request.blend],
+    }
+    if masks := request.style_masks():
+        facts["style_masks"] = [[index, mask] for index, mask in masks]
+    if request.variants != 1:
+        facts["variants"] = request.variants
+    if request.webhook is not None:
+        facts["webhook"] = request.webhook
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def _check_shape(field: str, mask: ProbedImage, content: ProbedImage) -> None:

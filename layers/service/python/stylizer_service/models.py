@@ -7,7 +7,16 @@ import secrets
 from datetime import datetime
 from typing import Annotated, Generic, Literal, Self, TypeVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from stylizer.options import (
     DEFAULT_FORMAT_QUALITY,
@@ -27,6 +36,7 @@ from stylizer.options import (
     PreserveColor,
     Quality,
 )
+from stylizer_service.files import SentFile
 from stylizer_service.problems import Problem
 
 Status = Literal["queued", "running", "succeeded", "failed", "canceled", "expired"]
@@ -51,11 +61,23 @@ _DEFAULTS = Options()
 
 UPLOAD_ID = re.compile(r"upl_[a-z2-7]{26}")
 STYLE_ID = re.compile(r"sty_[a-z2-7]{26}")
+SENT_FILE = re.compile(r"sha256:[0-9a-f]{64}")
+"""Names of files that came with the request; see `SentFile.name`."""
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 
 Prefix = Literal["upl", "stz", "sty"]
 UploadId = Annotated[str, StringConstraints(pattern=rf"^{UPLOAD_ID.pattern}$")]
 StyleName = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+
+
+def _name_of_sent(value: object, validate: ValidatorFunctionWrapHandler) -> str:
+    return value.name if isinstance(value, SentFile) else validate(value)
+
+
+StyleMask = Annotated[str, StringConstraints(pattern=rf"^({UPLOAD_ID.pattern}|{SENT_FILE.pattern})$")]
+"""An upload; in jobs, which have the same model, a sent file as well."""
+OrSentFile = WrapValidator(_name_of_sent)
+"""Accept a `SentFile` too, and keep its name. No text of a caller becomes such a file: the contract does not change."""
 
 
 def new_id(prefix: Prefix) -> str:
@@ -73,8 +95,8 @@ STYLE_MASK_FIELDS: dict[str, int] = {style_mask_field(index): index for index in
 
 
 def names_file(style: str) -> bool:
-    """Return whether a style name is an upload or custom style id, rather than a built-in style."""
-    return bool(UPLOAD_ID.fullmatch(style) or STYLE_ID.fullmatch(style))
+    """Return whether a style name is a file's, sent, uploaded or of a custom style, rather than a built-in style."""
+    return any(pattern.fullmatch(style) for pattern in (SENT_FILE, UPLOAD_ID, STYLE_ID))
 
 
 class StyleWeight(BaseModel):
@@ -88,7 +110,7 @@ class StyleWeight(BaseModel):
     weight: float = Field(
         default=1.0, gt=0, le=1000, allow_inf_nan=False, description="Share of the blend; only ratios matter."
     )
-    mask: UploadId | None = Field(
+    mask: Annotated[StyleMask, OrSentFile] | None = Field(
         default=None,
         description="Where this style paints: an upload, white where it does, of the same shape as the photo. Styles "
         "without a mask paint where no mask is white; if every style has one, the photo is kept there.",
@@ -155,8 +177,8 @@ class StylizationRequest(PaintingOptions):
         json_schema_extra={"examples": [{"content": "upl_abcdefghijklmnopqrstuvwxyz", "style": "woodcut", "size": 768}]}
     )
 
-    content: UploadId = Field(description="The upload that holds the photo.")
-    style: StyleName | None = Field(
+    content: Annotated[UploadId, OrSentFile] = Field(description="The upload that holds the photo.")
+    style: Annotated[StyleName, OrSentFile] | None = Field(
         default=None,
         description="Short for `styles` with one entry: a built-in id, your own style's, or an upload's.",
     )
@@ -166,10 +188,10 @@ class StylizationRequest(PaintingOptions):
         max_length=MAX_STYLES,
         description="A weighted blend, or a style for each region. Give this or `style`.",
     )
-    mask: UploadId | None = Field(
+    mask: Annotated[UploadId, OrSentFile] | None = Field(
         default=None, description="Paint only where this picture is white. Same shape as the photo."
     )
-    content_mask: UploadId | None = Field(
+    content_mask: Annotated[UploadId, OrSentFile] | None = Field(
         default=None,
         description="Methods neighbor and texture: white keeps the photo's structure, black may become pure style.",
     )
@@ -332,7 +354,10 @@ class Stylization(BaseModel):
     progress: float = Field(ge=0, le=1)
     method: MethodName
     options: PaintingOptions
-    content: str
+    content: str = Field(
+        description="The upload; for a file that was sent in the form, `sha256:` and the digest of its bytes. The same "
+        "goes for `styles` and both masks."
+    )
     styles: list[StyleWeight]
     mask: str | None
     content_mask: str | None

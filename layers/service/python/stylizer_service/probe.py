@@ -9,9 +9,7 @@ with memory and time limits (`sandbox`).
 from __future__ import annotations
 
 import atexit
-import hashlib
 import os
-import threading
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -36,8 +34,6 @@ CPU_SECONDS = 3
 """CPU limit for opening one image, seconds. The slowest legitimate files take a tenth of a second."""
 _SECONDS = 15
 _OVERHEAD = 128 * 2**20
-_KNOWN = 1000
-"""Entries in the result cache, a few hundred bytes each."""
 _SANDBOX = Sandbox("stylizer_service.headers:examine", at_once=4)
 atexit.register(_SANDBOX.close)
 
@@ -56,31 +52,45 @@ class Probe:
 
     def __init__(self, settings: Settings):
         self._limits = settings
-        self._known: dict[tuple[str, bytes], dict[str, Any]] = {}
-        self._lock = threading.Lock()
 
     @property
     def max_pixels(self) -> int:
         """Maximum number of pixels of an image, and of a painting."""
         return self._limits.max_pixels
 
-    def check(self, file: BinaryIO, *, field: str) -> ProbedImage:
+    def read(self, file: BinaryIO, *, field: str) -> bytes:
+        """Read a seekable file from its start, if it is neither empty nor too long.
+
+        Raises:
+            ProblemError: `empty-image` or `image-too-large`.
+            Unavailable: The file cannot be read.
+        """
+        length = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        if length == 0:
+            detail = f"{noun(field)} is empty: it has 0 bytes"
+            raise failure("empty-image", detail, field=field, allowed="at least 1 byte")
+        if length > self._limits.max_bytes:
+            allowed = f"at most {self._limits.max_bytes:,} bytes"
+            detail = f"{noun(field)} has {length:,} bytes; allowed are {allowed}"
+            raise failure("image-too-large", detail, field=field, allowed=allowed)
+        try:
+            return file.read()
+        except OSError as error:  # not the image's fault: the disk failed, or the file was deleted
+            raise Unavailable(f"{noun(field)} cannot be read here for the moment") from error
+
+    def check(self, data: bytes, *, field: str) -> ProbedImage:
         """Validate an image.
 
         Args:
-            file: A seekable reader, read from its start, left open.
+            data: The whole file, as `read` returns it.
             field: The request field, for errors. For masks only bytes and pixels are limited, because their shape must
                 match the photo's.
 
         Raises:
             ProblemError: With the type that the painter's rejection would have.
-            Unavailable: The file cannot be read, or the sandbox is unavailable.
+            Unavailable: The sandbox is unavailable.
         """
-        self._check_length(file, field)
-        try:
-            data = file.read()
-        except OSError as error:  # not the image's fault: the disk failed, or the file was deleted
-            raise Unavailable(f"{noun(field)} cannot be read here for the moment") from error
         try:
             name = identify(data)
         except NotDecoded as error:
@@ -88,7 +98,7 @@ class Probe:
         media_type = _BY_FORMAT[name]
         with as_problems():
             check_complexity(data, name, field)
-        found = self._known_or_examined(media_type, data, field)
+        found = self._examine(media_type, data, field)
         if "unsupported" in found:
             raise _unsupported(field, found["unsupported"])
         if found["size"] is None:
@@ -100,23 +110,6 @@ class Probe:
         if not found["whole"]:
             raise _corrupt(field)
         return ProbedImage(width, height, media_type)
-
-    def _known_or_examined(self, media_type: MediaType, data: bytes, field: str) -> dict[str, Any]:
-        """Return the findings for a file, from the cache if it was examined before.
-
-        Most files were: a form upload is validated on arrival and again as the job's copy, and one photo is painted in
-        several styles.
-        """
-        name = (media_type, hashlib.sha256(data).digest())
-        with self._lock:
-            found = self._known.get(name)
-        if found is None:
-            found = self._examine(media_type, data, field)
-            with self._lock:
-                self._known[name] = found
-                if len(self._known) > _KNOWN:
-                    del self._known[next(iter(self._known))]
-        return found
 
     def _examine(self, media_type: MediaType, data: bytes, field: str) -> dict[str, Any]:
         # Libraries copy a file once or twice and unpack profiles and text; no pixel buffers are allocated yet.
@@ -134,17 +127,6 @@ class Probe:
             detail = f"{noun(field)} takes more time or memory to open than a picture may"
             raise failure("unusable-image", detail, field=field) from error
         return dict(found)
-
-    def _check_length(self, file: BinaryIO, field: str) -> None:
-        length = file.seek(0, os.SEEK_END)
-        file.seek(0)
-        if length == 0:
-            detail = f"{noun(field)} is empty: it has 0 bytes"
-            raise failure("empty-image", detail, field=field, allowed="at least 1 byte")
-        if length > self._limits.max_bytes:
-            allowed = f"at most {self._limits.max_bytes:,} bytes"
-            detail = f"{noun(field)} has {length:,} bytes; allowed are {allowed}"
-            raise failure("image-too-large", detail, field=field, allowed=allowed)
 
 
 def _corrupt(field: str) -> ProblemError:

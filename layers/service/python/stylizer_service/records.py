@@ -16,18 +16,13 @@ from stylizer_service.problems import Problem
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadRecord:
-    """A file that was registered or stored.
-
-    `sha256` is set only for files received by this service itself. It replaces the id in request fingerprints, because
-    such a file gets a new id each time it is sent.
-    """
+    """A file that was registered, and is sent with a signed form."""
 
     id: str
     owner: str
     media_type: MediaType
     created_at: datetime
     expires_at: datetime
-    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +64,9 @@ class ResultRecord:
 class Job:
     """One stylization, with everything the painter needs.
 
-    `content`, `styles`, `mask` and `content_mask` are as requested by the caller; the files are the job's own copies
-    under `input_key`, so that it outlives the uploads it was made from.
+    `content`, `styles`, `mask` and `content_mask` are as requested by the caller, with `SentFile.name` for files that
+    came with the request. The job has all files itself, under `input_key`, so that it outlives the uploads it was made
+    from.
 
     Attributes:
         attempt: Number of claims that were not released.

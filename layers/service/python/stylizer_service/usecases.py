@@ -1,25 +1,23 @@
 """Use cases: what a caller can do, as plain functions of an owner and a request. Independent of HTTP and AWS.
 
-A new job gets its own copies of the input files (a hard link or a server-side copy, so nearly free): what was validated
-is what gets painted, whatever happens to the upload later.
+A new job gets files of its own: those that came with the request, and copies of uploads (a hard link or a server-side
+copy, so nearly free). What was validated is what gets painted, whatever happens to the upload later.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
 from stylizer import capabilities
 from stylizer_service import cursors, presenters
 from stylizer_service.catalog import BuiltinStyle, Catalog
-from stylizer_service.files import suffix
-from stylizer_service.inputs import Inputs, upload_key
+from stylizer_service.files import SentFile, suffix
+from stylizer_service.inputs import Inputs, fingerprint, upload_key
 from stylizer_service.jobs.cleanup import discard
 from stylizer_service.jobs.erasure import erase_job, erase_style, erase_upload
 from stylizer_service.jobs.finish import end
@@ -67,8 +65,7 @@ class Service:
         self.ports = ports
         self.catalog = catalog
         self.settings = settings
-        self._probe = Probe(settings)
-        self._inputs = Inputs(ports, catalog, self._probe)
+        self._inputs = Inputs(ports, catalog, Probe(settings))
 
     # Uploads
 
@@ -76,7 +73,13 @@ class Service:
         """Register an upload and return the form for sending the file."""
         self.ports.intake.upload(owner)
         now = self.ports.clock.now()
-        record = self._new_upload(owner, media_type, now)
+        record = UploadRecord(
+            id=new_id("upl"),
+            owner=owner,
+            media_type=media_type,
+            created_at=now,
+            expires_at=now + self.settings.upload_ttl,
+        )
         self.ports.uploads.put(record)
         form_expires_at = now + self.settings.url_ttl
         form = self.ports.blobs.upload_form(
@@ -94,46 +97,12 @@ class Service:
             expires_at=form_expires_at,
         )
 
-    def add_upload(self, owner: str, file: BinaryIO, *, field: str) -> str:
-        """Validate and store a file that was sent with a request.
-
-        Args:
-            owner: The caller.
-            file: A seekable reader; read from its start, left open.
-            field: Name of the request field, for errors.
-
-        Returns:
-            The id of the new upload.
-        """
-        self.ports.intake.upload(owner)
-        image = self._probe.check(file, field=field)
-        digest = _digest(file)
-        record = self._new_upload(owner, image.media_type, self.ports.clock.now(), sha256=digest)
-        length = file.seek(0, os.SEEK_END)
-        file.seek(0)
-        with self.ports.intake.file(length):
-            self.ports.blobs.put(upload_key(record.id), file, image.media_type)
-        self.ports.uploads.put(record)
-        return record.id
-
     def delete_upload(self, owner: str, upload_id: str) -> None:
         """Delete an upload; jobs and styles made from it are kept."""
         record = self.ports.uploads.get(upload_id)
         if record is None or record.owner != owner:
             raise not_found("upload", upload_id)
         erase_upload(self.ports, upload_id)
-
-    def _new_upload(
-        self, owner: str, media_type: MediaType, now: datetime, *, sha256: str | None = None
-    ) -> UploadRecord:
-        return UploadRecord(
-            id=new_id("upl"),
-            owner=owner,
-            media_type=media_type,
-            created_at=now,
-            expires_at=now + self.settings.upload_ttl,
-            sha256=sha256,
-        )
 
     # Styles
 
@@ -212,9 +181,20 @@ class Service:
     # Stylizations
 
     def create_stylization(
-        self, owner: str, request: StylizationRequest, idempotency_key: str | None = None
+        self,
+        owner: str,
+        request: StylizationRequest,
+        idempotency_key: str | None = None,
+        *,
+        files: Sequence[SentFile] = (),
     ) -> tuple[Stylization, bool]:
         """Create a job, once per idempotency key.
+
+        Args:
+            owner: The caller.
+            request: The request.
+            idempotency_key: The caller's key, if any.
+            files: The files that came with the request, which names them by `SentFile.name`.
 
         Returns:
             The stylization, and whether it is new: False if the key had already been used for the same request.
@@ -243,7 +223,7 @@ class Service:
         self._check_queue()
         self.ports.intake.job(job)
         try:
-            self._inputs.take_for_job(owner, request, job)
+            self._inputs.take_for_job(request, job, {file.name: file for file in files})
         except BaseException:
             discard(self.ports, job.folder)
             raise
@@ -352,13 +332,13 @@ class Service:
         return IdempotencyRecord(
             owner=job.owner,
             key=key,
-            fingerprint=self._inputs.fingerprint(job.owner, request),
+            fingerprint=fingerprint(request),
             job_id=job.id,
             expires_at=job.created_at + self.settings.key_ttl,
         )
 
     def _replay(self, known: IdempotencyRecord, request: StylizationRequest) -> Stylization:
-        if known.fingerprint != self._inputs.fingerprint(known.owner, request):
+        if known.fingerprint != fingerprint(request):
             raise failure(
                 "idempotency-mismatch",
                 "this Idempotency-Key was used for another request; use a new key for a new request",
@@ -403,15 +383,6 @@ def _validate_for_method(request: StylizationRequest) -> None:
             features=request.features,
             has_content_mask=request.content_mask is not None,
         )
-
-
-def _digest(file: BinaryIO) -> str:
-    digest = hashlib.sha256()
-    file.seek(0)
-    while piece := file.read(2**20):
-        digest.update(piece)
-    file.seek(0)
-    return digest.hexdigest()
 
 
 def _check_limit(limit: int) -> None:

@@ -18,7 +18,7 @@ from stylizer_service.adapters.local import database as module
 from stylizer_service.adapters.local.database import Database
 from stylizer_service.ports import Unavailable
 
-ADD = "INSERT INTO uploads VALUES (?, 'ann', 'image/png', '2026', '2027', NULL)"
+ADD = "INSERT INTO uploads VALUES (?, 'ann', 'image/png', '2026', '2027')"
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 
 from clocks import SteppedClock
+from uploads import store_upload
 
 from stylizer_service.adapters.local import Local
 from stylizer_service.adapters.local.orphans import remove_orphans
@@ -25,7 +25,7 @@ def test_deleted_records_leave_database_and_journal(
         return [path.name for path in files if b"S3CRET" in path.read_bytes()]
 
     service = local.service
-    photo = service.add_upload("ann", io.BytesIO(picture()), field="content")
+    photo = store_upload(service, picture())
     request = {"content": photo, "style": "ink", "webhook": "https://ann.example/S3CRET"}
     job, _ = service.create_stylization("ann", StylizationRequest.model_validate(request))
     service.cancel_stylization("ann", job.id)
@@ -40,7 +40,7 @@ def test_deleted_records_leave_database_and_journal(
 
 def test_late_files_of_a_deleted_job_are_deleted_too(local: Local, picture: Picture, clock: SteppedClock) -> None:
     service = local.service
-    photo = service.add_upload("ann", io.BytesIO(picture()), field="content")
+    photo = store_upload(service, picture())
     deleted, waiting = (
         service.create_stylization("ann", StylizationRequest.model_validate({"content": photo, "style": "ink"}))[0]
         for _ in range(2)

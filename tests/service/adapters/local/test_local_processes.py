@@ -6,9 +6,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
+from uploads import store_upload
 
 from stylizer_service.adapters.local import open_local
 from stylizer_service.models import StylizationRequest
@@ -60,11 +60,9 @@ def go(processes: list[subprocess.Popen[str]], line: str) -> list[list[str]]:
 
 
 @pytest.fixture
-def photo(settings: Settings, picture: Callable[..., bytes], tmp_path: Path) -> str:
-    path = tmp_path / "photo.png"
-    path.write_bytes(picture())
-    with closing(open_local(settings)) as local, path.open("rb") as file:
-        return local.service.add_upload("ann", file, field="content")
+def photo(settings: Settings, picture: Callable[..., bytes]) -> str:
+    with closing(open_local(settings)) as local:
+        return store_upload(local.service, picture())
 
 
 def test_each_job_goes_to_one_of_two_painter_processes(start: Start, settings: Settings, photo: str) -> None:

@@ -63,8 +63,7 @@ CREATE TABLE uploads (
     owner TEXT NOT NULL,
     media_type TEXT NOT NULL,
     created_at TEXT NOT NULL,
-    expires_at TEXT NOT NULL,
-    sha256 TEXT
+    expires_at TEXT NOT NULL
 ) STRICT;
 CREATE INDEX uploads_by_expiry ON uploads (expires_at);
 
