@@ -27,8 +27,9 @@ from benchmarks.machine import Others, describe_machine
 from benchmarks.measuring import Job, measure
 from benchmarks.plan import PHOTO, STYLE, chosen, everything
 from benchmarks.record import Entry, Record
+from stylizer.capabilities import STROKE_METHODS
 from stylizer.compute import configure_process
-from stylizer.options import DEFAULT_METHOD, METHOD_NAMES, QUALITIES, MethodName, Quality
+from stylizer.options import DEFAULT_METHOD, QUALITIES, MethodName, Quality
 
 OUT = Path(__file__).parents[1] / "build" / "bench.json"
 
@@ -70,7 +71,7 @@ def main() -> None:
 
 def _parse() -> _Flags:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Seconds and memory of painting.")
-    parser.add_argument("--methods", nargs="+", choices=METHOD_NAMES, help="(default: everything)")
+    parser.add_argument("--methods", nargs="+", choices=STROKE_METHODS, help="(default: everything)")
     parser.add_argument("--sizes", type=int, nargs="+", help="long sides in pixels (default: some for each method)")
     parser.add_argument("--qualities", nargs="+", choices=QUALITIES, help="(default: all, high for small sizes only)")
     parser.add_argument("--photo", type=Path, default=PHOTO, help="(default: the cat in the documentation)")
@@ -98,7 +99,7 @@ def _jobs(arguments: _Flags) -> list[Job]:
     first = Job("painting", photo, arguments.style, 0, DEFAULT_METHOD, float32=arguments.float32, teachers=teachers)
     if _is_whole(arguments):
         return everything(first)
-    return chosen(first, arguments.methods or METHOD_NAMES, arguments.sizes, arguments.qualities)
+    return chosen(first, arguments.methods or STROKE_METHODS, arguments.sizes, arguments.qualities)
 
 
 def _begin(arguments: _Flags) -> Record:

@@ -17,9 +17,9 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from benchmarks.plan import PHOTO
 from stylizer import styles
-from stylizer.capabilities import METHODS
+from stylizer.capabilities import METHODS, STROKE_METHODS
 from stylizer.compute import configure_process
-from stylizer.options import METHOD_NAMES, PRESERVE_COLOR, QUALITIES, MethodName, Options, check_choice
+from stylizer.options import PRESERVE_COLOR, QUALITIES, MethodName, Options, check_choice
 from stylizer_cli.contact_sheet import Block, Cell, compose
 
 PLAIN = Options(size=384)
@@ -67,8 +67,8 @@ def main() -> None:
     """Paint, and write a sheet for each method named, or for all."""
     configure_process()
     photo = _opened(PHOTO)
-    for name in sys.argv[1:] or METHOD_NAMES:
-        check_choice("method", name, METHOD_NAMES)
+    for name in sys.argv[1:] or STROKE_METHODS:
+        check_choice("method", name, STROKE_METHODS)
         method = cast(MethodName, name)
         sheet(method, photo).save(target(method), quality=54, method=6)
 

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from benchmarks.growth import fit
 from benchmarks.measuring import Subject
 from benchmarks.record import Entry, Record
-from stylizer.options import METHOD_NAMES, MethodName, Quality
+from stylizer.capabilities import STROKE_METHODS
+from stylizer.options import MethodName, Quality
 
 TEXTBOOK: Mapping[MethodName, Subject] = {
     "feedforward": "textbook-johnson",
@@ -69,7 +70,7 @@ class Figures:
     def looked_at(self) -> dict[str, list[Entry]]:
         """Return the entries with distances at 512 pixels: the photo first, then the methods; one entry per style."""
         groups: dict[str, list[Entry]] = {name: [] for name in NO_PAINTINGS.values()}
-        groups |= {f"`{method}`": [] for method in METHOD_NAMES}
+        groups |= {f"`{method}`": [] for method in STROKE_METHODS}
         for entry in self.record.entries:
             if entry.measured.distances and entry.job.size == 512:
                 groups[NO_PAINTINGS.get(entry.job.subject, f"`{entry.job.method}`")].append(entry)

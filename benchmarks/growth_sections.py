@@ -9,7 +9,7 @@ from benchmarks.costs import Painter, gpu_pays_from, gpu_seconds, gpu_usd, lambd
 from benchmarks.figures import TEXTBOOK_NAMES, Figures, markdown_table, number, prose
 from benchmarks.growth import fit, seconds_until_done
 from benchmarks.record import Entry
-from stylizer.options import METHOD_NAMES
+from stylizer.capabilities import STROKE_METHODS
 from stylizer_service.routing import SLOWER
 
 JOBS = (1, 10, 100, 1000)
@@ -26,7 +26,7 @@ def growth(figures: Figures) -> Iterator[str]:
         painting takes at any size, however small, lowers it.
     """)
     rows: list[tuple[str, ...]] = []
-    for method in METHOD_NAMES:
+    for method in STROKE_METHODS:
         rows += _law(f"`{method}`", figures.of("painting", method, "standard"))
         rows += _law(TEXTBOOK_NAMES.get(method, ""), figures.textbook(method))
     yield markdown_table((" :", "c, seconds at 1 MP", "a", "twice the long side", "measured at:"), rows)
@@ -89,7 +89,7 @@ GPU, n paintings       ({costs.GPU_IDLE_HOURS:g} + n * (s / f + {costs.STORES:g}
         *("method:", "size", "s", "Lambda s", "Lambda MiB", "Lambda, in one go", "Lambda, one by one"),
         *("GPU s", "GPU, in one go", "GPU pays from"),
     )
-    painted = [entry for method in METHOD_NAMES for entry in figures.of("painting", method, "standard")]
+    painted = [entry for method in STROKE_METHODS for entry in figures.of("painting", method, "standard")]
     yield "USD for a thousand `standard` paintings:"
     yield markdown_table(heads, [_thousand(entry) for entry in painted])
 

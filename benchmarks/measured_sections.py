@@ -11,8 +11,8 @@ from benchmarks.busy_machine import SIZE as BUSY_SIZE
 from benchmarks.distances import COMPACT, TEACHERS
 from benchmarks.figures import TEXTBOOK_NAMES, Figures, markdown_table, number, prose
 from benchmarks.plan import SIZES
-from stylizer.capabilities import METHODS
-from stylizer.options import METHOD_NAMES, QUALITIES
+from stylizer.capabilities import METHODS, STROKE_METHODS
+from stylizer.options import QUALITIES
 
 QUIET = 0.1
 """Load from other processes above which the page warns that the times are too long."""
@@ -70,7 +70,7 @@ def paintings(figures: Figures) -> Iterator[str]:
     """)
     heads = ("method:", "size", "quality:", "cold s", "cold MiB", "warm s", "in method s", "peak MiB")
     rows = []
-    for method in METHOD_NAMES:
+    for method in STROKE_METHODS:
         for entry in figures.of("painting", method):
             own = entry.measured
             values = own.cold, own.cold_mebibytes, own.seconds, own.in_method, own.mebibytes
@@ -82,7 +82,7 @@ def paintings(figures: Figures) -> Iterator[str]:
 def left_out(figures: Figures) -> str:
     """Return which sizes were not measured, and why."""
     parts = []
-    for method in METHOD_NAMES:
+    for method in STROKE_METHODS:
         largest = max(limit.size for limit in METHODS[method].sizes.values())
         there = {(entry.job.size, entry.job.quality) for entry in figures.of("painting", method)}
         missing = []
@@ -108,7 +108,7 @@ def textbooks(figures: Figures) -> Iterator[str]:
         yardstick's power law (below) gone on.
     """)
     rows = []
-    for method in METHOD_NAMES:
+    for method in STROKE_METHODS:
         name = f"`{method}`{', its searches' if method == 'texture' else ''}"
         for row in figures.beside(method):
             about = "≈ " if row.reckoned else ""
@@ -149,7 +149,7 @@ def quality(figures: Figures) -> Iterator[str]:
     yield markdown_table((" :", *heads), means)
     yield "The paintings that were timed, by size:"
     rows = []
-    for method in METHOD_NAMES:
+    for method in STROKE_METHODS:
         for entry in figures.of("painting", method, "standard"):
             values = [value for judge in judges for value in entry.measured.distances[judge]]
             rows.append((f"`{method}`", f"{entry.job.size:,}", *(f"{value:.3f}" for value in values)))

@@ -14,7 +14,7 @@ from benchmarks.growth_sections import growth, thousand
 from benchmarks.measured_sections import api, busy, machine, paintings, quality, textbooks
 from benchmarks.plot import Panel, Series, draw
 from benchmarks.record import Record
-from stylizer.options import METHOD_NAMES
+from stylizer.capabilities import STROKE_METHODS
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -49,7 +49,7 @@ def plot(figures: Figures) -> str:
         ("Memory", "MiB at the peak, by long side in pixels", "mebibytes"),
     ):
         lines = []
-        for color, method in enumerate(METHOD_NAMES):
+        for color, method in enumerate(STROKE_METHODS):
             ours = figures.of("painting", method, "standard"), method, False
             textbook = figures.textbook(method), TEXTBOOK_NAMES.get(method, ""), True
             for entries, name, dashed in (ours, textbook):

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.measuring import Job, Subject
-from stylizer.options import METHOD_NAMES, MethodName, Quality
+from stylizer.capabilities import STROKE_METHODS
+from stylizer.options import MethodName, Quality
 
 PHOTO = Path(__file__).parents[1] / "docs" / "pictures" / "cat.jpg"
 STYLE = "impasto-swirls"
@@ -46,7 +47,7 @@ def everything(first: Job) -> list[Job]:
 
 def paintings(first: Job) -> Iterator[Job]:
     """Yield every method, size and quality within its limit."""
-    for method in METHOD_NAMES:
+    for method in STROKE_METHODS:
         for size in SIZES:
             for quality, largest in LARGEST[method].items():
                 if size <= largest:
@@ -55,7 +56,7 @@ def paintings(first: Job) -> Iterator[Job]:
 
 def textbooks(first: Job) -> Iterator[Job]:
     """Yield the textbook baselines of each method, within its limit."""
-    for method in METHOD_NAMES:
+    for method in STROKE_METHODS:
         for size in SIZES:
             for subject in TEXTBOOKS[method]:
                 if size <= LARGEST_TEXTBOOK[subject]:
@@ -69,7 +70,7 @@ def looks(first: Job) -> Iterator[Job]:
         for subject in ("photo", "recolored"):
             yield replace(at_512, subject=subject, style=style)
     for style in MORE_STYLES:
-        for method in METHOD_NAMES:
+        for method in STROKE_METHODS:
             yield replace(at_512, subject="look", style=style, method=method)
 
 

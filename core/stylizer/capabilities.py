@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from stylizer.errors import OptionError
-from stylizer.options import SIZE_RANGE, STYLE_SCALE_RANGE, FeaturesName, MethodName
+from stylizer.options import PRESERVE_COLOR, SIZE_RANGE, STYLE_SCALE_RANGE, FeaturesName, MethodName, PreserveColor
 
 
 class SizeLimits(NamedTuple):
@@ -30,10 +30,14 @@ class Capabilities:
         sizes: Size limits by perceptual features, the default features first; the only key is None for a method that
             uses no features.
         takes_content_mask: Whether it supports `content_mask`.
+        has_strokes: Whether it paints strokes, which `style_scale` scales.
+        preserve_color: The choices of `preserve_color` that it supports.
     """
 
     sizes: Mapping[FeaturesName | None, SizeLimits]
     takes_content_mask: bool
+    has_strokes: bool = True
+    preserve_color: tuple[PreserveColor, ...] = PRESERVE_COLOR
 
 
 _UP_TO_MAXIMUM = SizeLimits(SIZE_RANGE[1], round(SIZE_RANGE[1] * STYLE_SCALE_RANGE[1]))
@@ -44,11 +48,23 @@ METHODS: dict[MethodName, Capabilities] = {
         {"compact": SizeLimits(2048, 4096), "vgg19": SizeLimits(1024, 2048)}, takes_content_mask=False
     ),
     "texture": Capabilities({None: SizeLimits(2048, 4096)}, takes_content_mask=True),
+    # "histogram" would give the style the photo's palette, and the photo its own.
+    "color": Capabilities(
+        {None: _UP_TO_MAXIMUM}, takes_content_mask=False, has_strokes=False, preserve_color=("none", "luminance")
+    ),
 }
+STROKE_METHODS: tuple[MethodName, ...] = tuple(name for name, its in METHODS.items() if its.has_strokes)
+"""The methods that paint, rather than only recolor the photo."""
 
 
 def validate(
-    method: MethodName, *, size: int, style_scale: float, features: FeaturesName | None, has_content_mask: bool
+    method: MethodName,
+    *,
+    size: int,
+    style_scale: float,
+    preserve_color: PreserveColor,
+    features: FeaturesName | None,
+    has_content_mask: bool,
 ) -> FeaturesName | None:
     """Check options that are within their own ranges against the limits of a method.
 
@@ -56,6 +72,7 @@ def validate(
         method: A key of `METHODS`.
         size: Long side of the output, pixels.
         style_scale: Scale of the style relative to the output.
+        preserve_color: How the photo's colors are kept.
         features: Perceptual features; None for the method's default.
         has_content_mask: Whether a `content_mask` is given.
 
@@ -81,6 +98,13 @@ def validate(
     if round(size * style_scale) > limits.style_size:
         within = f"at most {limits.style_size / size:g} at size {size} with {combination}"
         raise OptionError(f"style_scale is {style_scale:g}; allowed is {within}", field="style_scale", allowed=within)
+    if style_scale != 1 and not METHODS[method].has_strokes:
+        detail = f"style_scale is {style_scale:g}, and method {method} paints no strokes; leave it out, or give 1"
+        raise OptionError(detail, field="style_scale", allowed="1 with this method")
+    colors = METHODS[method].preserve_color
+    if preserve_color not in colors:
+        detail = f"preserve_color is {preserve_color!r}; method {method} allows {' or '.join(colors)}"
+        raise OptionError(detail, field="preserve_color", allowed=colors)
     if has_content_mask and not METHODS[method].takes_content_mask:
         able = " or ".join(other for other, its in METHODS.items() if its.takes_content_mask)
         detail = f"content_mask cannot be honored by method {method}; leave it out, or choose method {able}"

@@ -225,14 +225,14 @@ def _matrix_power(matrix: Tensor, exponent: float) -> Tensor:
 def _match_histograms(flat: Tensor, palette: Palette, axes: Tensor, count: int) -> Tensor:
     """Give the first `count` colors the palette's distribution along each of three orthonormal `axes` (rows)."""
     rotated = axes @ flat
-    sources = _quantiles(_sample(rotated[:, :count], PALETTE_PIXELS))
-    targets = _quantiles(axes @ _sample(palette.pixels, max(count, TABLE_PIXELS)))
-    mapped = torch.stack([_map_monotone(*row) for row in zip(rotated, sources, targets, strict=True)])
+    sources = quantiles(_sample(rotated[:, :count], PALETTE_PIXELS))
+    targets = quantiles(axes @ _sample(palette.pixels, max(count, TABLE_PIXELS)))
+    mapped = torch.stack([map_monotone(*row) for row in zip(rotated, sources, targets, strict=True)])
     return axes.t() @ mapped
 
 
-def _quantiles(values: Tensor) -> Tensor:
-    """Return evenly spaced quantiles (3, QUANTILES) of each row of `values` (3, N)."""
+def quantiles(values: Tensor) -> Tensor:
+    """Return evenly spaced quantiles (C, QUANTILES) of each row of `values` (C, N)."""
     return values.sort(dim=1).values[:, _even_indices(values.shape[1], QUANTILES, values.device)]
 
 
@@ -244,7 +244,7 @@ def _even_indices(length: int, count: int, device: torch.device) -> Tensor:
     )
 
 
-def _map_monotone(values: Tensor, source: Tensor, target: Tensor) -> Tensor:
+def map_monotone(values: Tensor, source: Tensor, target: Tensor) -> Tensor:
     """Map `values` (N,) by the piecewise linear function through (source, target), constant beyond its ends."""
     target = _level_plateaus(source, target)
     upper = torch.searchsorted(source, values.contiguous()).clamp_(1, QUANTILES - 1)

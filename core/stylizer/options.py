@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from stylizer.errors import OptionError
 
-MethodName = Literal["neighbor", "feedforward", "optimization", "texture"]
+MethodName = Literal["neighbor", "feedforward", "optimization", "texture", "color"]
 FeaturesName = Literal["compact", "vgg19"]
 PreserveColor = Literal["none", "luminance", "histogram"]
 Quality = Literal["draft", "standard", "high"]
@@ -47,10 +47,10 @@ class Options:
             method that cannot paint that size raises an error.
         strength: 0 returns the photo, 1 the full painting; continuous in between.
         style_scale: Size of the style's strokes relative to the output, 0.25-4; at 1 the style image is resized to the
-            size of the output.
+            size of the output. Method color paints no strokes and takes 1 only.
         preserve_color: "none" uses the style's colors; "luminance" takes only the luminance from the painting and each
             pixel's color from the photo; "histogram" matches the style's colors to the photo's before painting (both
-            after Gatys et al. 2017, arXiv 1611.07865, section 5).
+            after Gatys et al. 2017, arXiv 1611.07865, section 5). Method color takes no "histogram".
         quality: "draft", "standard" or "high": how much time to spend.
         features: The perceptual features by which a neural method compares images: "compact" ships with this library;
             "vgg19" is torchvision's network, whose weights must be downloaded once (`stylizer fetch vgg19`). None

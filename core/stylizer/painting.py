@@ -171,6 +171,7 @@ def _stylize(
         method,
         size=options.size,
         style_scale=options.style_scale,
+        preserve_color=options.preserve_color,
         features=options.features,
         has_content_mask=content_mask is not None,
     )

@@ -38,8 +38,10 @@ def variants(options: Options, n: int, *, method: MethodName = DEFAULT_METHOD) -
 
 
 def _style_scales(options: Options, method: MethodName) -> Iterator[float]:
-    """Yield the given scale, then smaller and larger ones by turns; at least four if the given one is valid."""
+    """Yield the given scale, then smaller and larger ones by turns: at least four, or one for a method without strokes."""
     yield options.style_scale
+    if not METHODS[method].has_strokes:
+        return
     smallest, largest = STYLE_SCALE_RANGE
     limits = METHODS[method].sizes.get(options.features) or next(iter(METHODS[method].sizes.values()))
     largest = min(largest, limits.style_size / options.size)

@@ -12,7 +12,7 @@ from typing import Annotated, NamedTuple
 import typer
 from PIL import Image
 
-from stylizer import images, styles
+from stylizer import capabilities, images, styles
 from stylizer.errors import OptionError, StylizerError
 from stylizer.options import METHOD_NAMES, MethodName, Options, check_choice
 from stylizer_cli import options as given
@@ -47,7 +47,12 @@ _Styles = Annotated[
 _Size = Annotated[int, typer.Option(help="Long side of each painting, pixels.", **given.number(int))]
 _Methods = Annotated[
     list[str],  # typer knows no lists of literals
-    typer.Option("--method", help="Repeatable.", **given.choice(METHOD_NAMES)),
+    typer.Option(
+        "--method",
+        help="Repeatable. Default: every method that supports the other options.",
+        show_default=False,
+        **given.choice(METHOD_NAMES),
+    ),
 ]
 _Strengths = Annotated[list[float], typer.Option("--strength", help="Repeatable.", **given.number(float))]
 
@@ -55,7 +60,7 @@ _Strengths = Annotated[list[float], typer.Option("--strength", help="Repeatable.
 def compare(
     photo: given.Photo,
     style: _Styles,
-    method: _Methods = list(METHOD_NAMES),  # noqa: B006 - typer copies it for each call
+    method: _Methods = [],  # noqa: B006 - typer copies it for each call
     strength: _Strengths = list(STRENGTHS),  # noqa: B006
     size: _Size = SIZE,
     quality: given.Quality = _DEFAULTS.quality,
@@ -75,9 +80,8 @@ def compare(
     options = Options(size=size, style_scale=style_scale, preserve_color=preserve_color, quality=quality, seed=seed)
     for name in method:
         check_choice("method", name, METHOD_NAMES)
-    variants = [
-        _Variant(*each) for each in product(dict.fromkeys(style), dict.fromkeys(method), dict.fromkeys(strength))
-    ]
+    methods = dict.fromkeys(method) or [name for name in METHOD_NAMES if _supports(name, options)]
+    variants = [_Variant(*each) for each in product(dict.fromkeys(style), methods, dict.fromkeys(strength))]
     target = choose_target(photo, ["compare"], output, None, force)
     service = resolve_service(api, key, jobs)
     with tempfile.TemporaryDirectory(prefix="stylizer-") as folder:
@@ -96,6 +100,21 @@ def compare(
         if target.path is not None:
             print_output(target.path)
         print_note(f"compared {len(variants)} paintings")
+
+
+def _supports(method: MethodName, options: Options) -> bool:
+    try:
+        capabilities.validate(
+            method,
+            size=options.size,
+            style_scale=options.style_scale,
+            preserve_color=options.preserve_color,
+            features=None,
+            has_content_mask=False,
+        )
+    except OptionError:
+        return False
+    return True
 
 
 class _Variant(NamedTuple):

@@ -85,7 +85,7 @@ Strength = Annotated[
 StyleScale = Annotated[
     float,
     typer.Option(
-        help=f"Size of the strokes, {_between(options.STYLE_SCALE_RANGE)}: 0.5 halves it.",
+        help=f"Size of the strokes, {_between(options.STYLE_SCALE_RANGE)}: 0.5 halves it. Not for method color.",
         **number(float),
         **_PAINTING,
     ),
@@ -94,7 +94,7 @@ PreserveColor = Annotated[
     options.PreserveColor,
     typer.Option(
         help="Keep the photo's colors: [bold]luminance[/] paints brightness only, [bold]histogram[/] gives the style "
-        "the photo's palette.",
+        "the photo's palette (not for method color).",
         **choice(options.PRESERVE_COLOR),
         **_PAINTING,
     ),
@@ -118,7 +118,8 @@ Method = Annotated[
         help="[bold]neighbor[/] paints with patches of the style whose learned features are nearest to the photo's; "
         "[bold]feedforward[/] is one pass of a neural network, in a fraction of a second, for previews; "
         "[bold]optimization[/] optimizes the pixels until a neural network sees the style, which is the slowest; "
-        "[bold]texture[/] matches patches of the style by their pixels, without a network.",
+        "[bold]texture[/] matches patches of the style by their pixels, without a network; "
+        "[bold]color[/] takes the colors of the style only.",
         **choice(options.METHOD_NAMES),
         **_PAINTING,
     ),

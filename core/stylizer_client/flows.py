@@ -49,7 +49,7 @@ R = TypeVar("R")
 class Options(TypedDict, total=False):
     """Options of a painting; `/docs` of the service has their ranges and defaults."""
 
-    method: Literal["neighbor", "feedforward", "optimization", "texture"]
+    method: Literal["neighbor", "feedforward", "optimization", "texture", "color"]
     size: int
     strength: float
     style_scale: float

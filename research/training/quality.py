@@ -20,7 +20,8 @@ from typing import NamedTuple
 from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
-from stylizer import METHOD_NAMES, Options, stylize
+from stylizer import Options, stylize
+from stylizer.capabilities import STROKE_METHODS
 from stylizer.compute import configure_process
 from stylizer.options import QUALITIES, MethodName
 from stylizer.output import write_atomically
@@ -172,7 +173,7 @@ def _parse(argv: Sequence[str] | None) -> _Flags:
     parser.add_argument("--content", type=Path, required=True, help="folder of photographs")
     parser.add_argument("--style", type=Path, required=True, help="folder of artworks")
     add_teachers_flag(parser)
-    parser.add_argument("--methods", nargs="+", choices=METHOD_NAMES, default=METHOD_NAMES, help="(default: all)")
+    parser.add_argument("--methods", nargs="+", choices=STROKE_METHODS, default=STROKE_METHODS, help="(default: all)")
     parser.add_argument("--quality", choices=QUALITIES, default="standard", help="(%(default)s)")
     parser.add_argument("--size", type=int, default=512, help="long side of the paintings in pixels (%(default)s)")
     parser.add_argument("--out", type=Path, default=Path("build/quality"), help="for the paintings (%(default)s)")

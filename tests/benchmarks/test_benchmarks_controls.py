@@ -8,13 +8,14 @@ import pytest
 from PIL import Image
 
 from benchmarks import controls
-from stylizer.options import METHOD_NAMES, MethodName, Options
+from stylizer.capabilities import STROKE_METHODS
+from stylizer.options import MethodName, Options
 
 METHODS_MD = (Path(__file__).parents[2] / "docs" / "methods.md").read_text()
 PHOTO = Image.linear_gradient("L").resize((96, 64)).convert("RGB")
 
 
-@pytest.mark.parametrize("method", METHOD_NAMES)
+@pytest.mark.parametrize("method", STROKE_METHODS)
 def test_every_control_that_a_method_honors_has_a_row(method: MethodName) -> None:
     rows = [row.control for row in controls.rows(method, PHOTO)]
     masks = ["mask", "content_mask"] if method in ("neighbor", "texture") else ["mask"]
@@ -23,7 +24,7 @@ def test_every_control_that_a_method_honors_has_a_row(method: MethodName) -> Non
     assert sorted(rows) == sorted([*options, *masks, "styles"])
 
 
-@pytest.mark.parametrize("method", METHOD_NAMES)
+@pytest.mark.parametrize("method", STROKE_METHODS)
 def test_controls_sheet_is_in_methods_md_with_alt_text(method: MethodName) -> None:
     sheet = controls.target(method)
     assert re.search(rf"!\[[^]]{{60,}}\]\(pictures/{sheet.name}\)", METHODS_MD)

@@ -46,7 +46,7 @@ def _run(script: str) -> str:
 
 def _painting(method: MethodName, style: str | Image.Image = "woodcut") -> bytes:
     photo = Image.linear_gradient("L").resize((64, 64)).convert("RGB")
-    options = Options(size=64, quality="draft", preserve_color="histogram")
+    options = Options(size=64, quality="draft", preserve_color="luminance" if method == "color" else "histogram")
     return stylize(photo, style, method=method, options=options).image.tobytes()
 
 

@@ -14,7 +14,11 @@ from stylizer.options import MethodName
 
 
 def check(method: MethodName, options: dict[str, Any]) -> object:
-    return validate(method, **{"size": 1024, "style_scale": 1.0, "features": None, "has_content_mask": False} | options)
+    return validate(
+        method,
+        **{"size": 1024, "style_scale": 1.0, "preserve_color": "none", "features": None, "has_content_mask": False}
+        | options,
+    )
 
 
 def test_capabilities_cover_every_method() -> None:
@@ -37,6 +41,10 @@ def test_capabilities_cover_every_method() -> None:
         ),
         ("optimization", {"has_content_mask": True}, "content_mask", "nothing with this method"),
         ("feedforward", {"has_content_mask": True}, "content_mask", "nothing with this method"),
+        ("color", {"has_content_mask": True}, "content_mask", "nothing with this method"),
+        ("color", {"features": "compact"}, "features", "nothing with this method"),
+        ("color", {"style_scale": 2.0}, "style_scale", "1 with this method"),
+        ("color", {"preserve_color": "histogram"}, "preserve_color", ["none", "luminance"]),
     ],
 )
 def test_validate_beyond_limits_names_field_and_allowed(
@@ -54,6 +62,7 @@ def test_validate_beyond_limits_names_field_and_allowed(
         ("feedforward", {"size": 8192, "style_scale": 4.0, "features": "compact"}, "compact"),
         ("texture", {"size": 2048, "style_scale": 2.0, "has_content_mask": True}, None),
         ("optimization", {"size": 2048, "style_scale": 2.0}, "compact"),
+        ("color", {"size": 8192, "preserve_color": "luminance"}, None),
         ("optimization", {"size": 1024, "style_scale": 2.0, "features": "vgg19"}, "vgg19"),
     ],
 )

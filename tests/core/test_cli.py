@@ -164,7 +164,10 @@ def test_paint_applies_every_option(run: Run, folder: Path) -> None:
         (["--size", "12"], "size is 12; it must be a whole number from 64 to 8192 pixels"),
         (["--seed", "1.5"], "seed is '1.5'; it must be a whole number from 0 to 4294967295"),
         (["--quality", "best"], "quality is 'best'; it must be one of draft, standard, high"),
-        (["--method", "magic"], "method is 'magic'; it must be one of neighbor, feedforward, optimization, texture"),
+        (
+            ["--method", "magic"],
+            "method is 'magic'; it must be one of neighbor, feedforward, optimization, texture, color",
+        ),
         (["--features", "magic"], "features is 'magic'; it must be one of compact, vgg19"),
         (["--features", "vgg19"], "features is 'vgg19', which method neighbor cannot use; allowed is compact"),
         (
@@ -278,7 +281,7 @@ def test_help_lists_every_option_with_range_and_default(run: Run, monkeypatch: p
         "0 to 1",
         "0.25 to 4",
         "draft|standard|high",
-        "neighbor|feedforward|optimization|texture",
+        "neighbor|feedforward|optimization|texture|color",
         "compact|vgg19",
         "stylizer paint cat.jpg --style",
     ):

@@ -17,6 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 from stylizer import METHOD_NAMES, Options, Painting, Progress, compute, features, strips, stylize
+from stylizer.capabilities import STROKE_METHODS
 from stylizer.features import vgg19, weights_file
 from stylizer.feedforward import network as networks
 from stylizer.images import ImageSource
@@ -179,7 +180,8 @@ REQUESTS: list[dict[str, Any]] = [
 def test_a_painting_on_a_device_is_the_painting_of_the_processor(
     method: MethodName, requested: dict[str, Any], device: torch.device
 ) -> None:
-    options = {key: value for key, value in requested.items() if key != "mask"}
+    for_strokes = () if method in STROKE_METHODS else ("style_scale", "preserve_color")
+    options = {key: value for key, value in requested.items() if key not in ("mask", *for_strokes)}
     masks = {"mask": _picture(4, "L")} if "mask" in requested else {}
 
     here, there = (

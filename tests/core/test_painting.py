@@ -24,6 +24,7 @@ from stylizer import (
     Progress,
     stylize,
 )
+from stylizer.capabilities import STROKE_METHODS
 from stylizer.images import DEFAULT_LIMITS
 from stylizer.options import MethodName
 from stylizer.painting import load_style
@@ -31,6 +32,7 @@ from stylizer.painting import load_style
 Pixels = NDArray[np.float64]
 
 by_every_method = pytest.mark.parametrize("method", METHOD_NAMES)
+by_every_stroke_method = pytest.mark.parametrize("method", STROKE_METHODS)
 
 
 def _photo(width: int = 96, height: int = 72) -> Image.Image:
@@ -160,7 +162,7 @@ def test_strength_0_gives_the_photo_back(method: MethodName) -> None:
 
 
 # Feedforward draws strokes of several pixels, whatever the size: in 64 pixels it has no room for them.
-ROOM: dict[MethodName, int] = {"neighbor": 192, "feedforward": 192, "optimization": 64, "texture": 64}
+ROOM: dict[MethodName, int] = {"neighbor": 192, "feedforward": 192, "optimization": 64, "texture": 64, "color": 64}
 
 
 @by_every_method
@@ -172,7 +174,7 @@ def test_more_strength_is_nearer_to_style_farther_from_photo(method: MethodName)
     to_style = [_unlikeness(painting, _stripes()) for painting in paintings]
     assert to_photo == sorted(to_photo)
     assert to_style == sorted(to_style, reverse=True)
-    assert to_style[-1] < 0.75 * to_style[0]
+    assert to_style[-1] < (0.75 if method in STROKE_METHODS else 0.85) * to_style[0]  # which is ink lines
     assert to_photo[1] < 0.02  # no jump where the dial begins
 
 
@@ -190,7 +192,7 @@ def test_luminance_keeps_the_color_of_every_pixel(method: MethodName) -> None:
     )
 
 
-@by_every_method
+@by_every_stroke_method
 def test_histogram_paints_in_the_photos_palette(method: MethodName) -> None:
     palette, free = _paint(method, preserve_color="histogram"), _paint(method)
     for quantile in (0.1, 0.5, 0.9):
@@ -249,7 +251,7 @@ def _coarseness(image: Image.Image | Painting) -> float:
     return float(np.abs(gray[:, 3:] - gray[:, :-3]).mean() / np.abs(gray[:, 1:] - gray[:, :-1]).mean())
 
 
-@by_every_method
+@by_every_stroke_method
 def test_a_larger_style_scale_paints_coarser_strokes(method: MethodName) -> None:
     fine, coarse = (
         stylize(_photo(), _dots(), method=method, options=_small(method, size=96, style_scale=scale))

@@ -140,6 +140,7 @@ _MODULES: dict[MethodName, str] = {
     "feedforward": "stylizer.methods.feedforward",
     "optimization": "stylizer.methods.optimization",
     "texture": "stylizer.methods.texture",
+    "color": "stylizer.methods.color",
 }
 
 

@@ -14,7 +14,7 @@ KINDS = ("flat", "stripes", "one pixel", "monochrome")
 STYLES = 200
 # Steps through the seeds, coprime to the periods of kind and size: each method meets every kind. Methods that take a
 # second for a picture get fewer.
-STEPS: dict[MethodName, int] = {"neighbor": 5, "feedforward": 5, "optimization": 37, "texture": 19}
+STEPS: dict[MethodName, int] = {"neighbor": 5, "feedforward": 5, "optimization": 37, "texture": 19, "color": 5}
 # Distance of a painting's mean color from the style's, of 255. The faults this is about are black, white or another
 # hue; a network that ends in a sigmoid paints neither 0 nor 255.
 CHANNEL_TOLERANCE, LUMA_TOLERANCE = 130, 55

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
-from stylizer.capabilities import METHODS
+from stylizer.capabilities import METHODS, STROKE_METHODS
 from stylizer_api.contract_file import deployed_contract
 from stylizer_api.files import content_tag
 from stylizer_api.prefer_header import wait_seconds
@@ -64,6 +64,7 @@ def test_page_offers_each_method_up_to_its_maximum_size(client: httpx.Client) ->
     assert [name for name, _ in networks] == list(METHODS["optimization"].sizes)
     assert sizes >= set().union(*largest.values())  # what is left to choose when one of them is the limit
     assert set(re.findall(r'data-only="([\w ]+)"', page)) == {"neighbor texture", "optimization"}
+    assert set(re.findall(r'data-except="([\w ]+)"', page)) == {"color"} == {*METHODS} - {*STROKE_METHODS}
 
 
 def test_page_is_revalidated_and_sent_only_when_changed(client: httpx.Client) -> None:

@@ -59,7 +59,7 @@ def check(answer: httpx.Response, status: int, code: str, field: str | None, all
         ({"seed": -1}, "seed", "a whole number from 0 to 4294967295"),
         ({"style_scale": 9}, "style_scale", "a number from 0.25 to 4"),
         ({"preserve_color": "some"}, "preserve_color", OPTIONS),
-        ({"method": "magic"}, "method", ["neighbor", "feedforward", "optimization", "texture"]),
+        ({"method": "magic"}, "method", ["neighbor", "feedforward", "optimization", "texture", "color"]),
         ({"features": "vgg16"}, "features", ["compact", "vgg19"]),
         ({"content": "cat.jpg"}, "content", UPLOAD_WORDS),
         ({"mask": 5}, "mask", UPLOAD_WORDS),

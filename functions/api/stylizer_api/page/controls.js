@@ -14,7 +14,7 @@ export function options() {
     method: data.get("method"),
     size: Number(data.get("size")),
     strength: Number(data.get("strength")),
-    style_scale: 2 ** Number($("stroke").value),
+    style_scale: $("stroke").disabled ? 1 : 2 ** Number($("stroke").value),
     preserve_color: data.get("preserve_color"),
     quality: data.get("quality"),
     ...(features && { features }),
@@ -48,10 +48,13 @@ export function restore(job) {
 
 /** Show only controls that the method supports, and update the displayed values. */
 function updateControls() {
-  for (const control of panel.querySelectorAll("[data-only]")) {
-    control.hidden = !control.dataset.only.split(" ").includes(methods.value);
+  for (const control of panel.querySelectorAll("[data-only], [data-except]")) {
+    const { only = methods.value, except = "" } = control.dataset;
+    control.hidden = !only.split(" ").includes(methods.value) || except.split(" ").includes(methods.value);
     for (const input of control.querySelectorAll("input, select")) input.disabled = control.hidden;
   }
+  const colors = panel.elements.preserve_color;
+  if (colors.value === "histogram" && panel.querySelector('[name="preserve_color"][value="histogram"]').disabled) colors.value = "none";
   $("vgg19-note").hidden = $("features").value !== "vgg19";
   limitSize();
   $("strength-out").textContent = `${Math.round($("strength").value * 100)} %`;

@@ -126,8 +126,8 @@ class PaintingOptions(BaseModel):
         default=_DEFAULTS.size,
         ge=SIZE_RANGE[0],
         le=SIZE_RANGE[1],
-        description="Long side of the painting, pixels: up to 8192 with methods neighbor and feedforward, up to 2048 "
-        "with the others.",
+        description="Long side of the painting, pixels: up to 8192 with methods neighbor, feedforward and color, up to "
+        "2048 with the others.",
     )
     strength: float = Field(
         default=_DEFAULTS.strength,
@@ -141,19 +141,19 @@ class PaintingOptions(BaseModel):
         ge=STYLE_SCALE_RANGE[0],
         le=STYLE_SCALE_RANGE[1],
         allow_inf_nan=False,
-        description="Size of the strokes; 2 doubles it.",
+        description="Size of the strokes; 2 doubles it. Method color paints none and takes 1 only.",
     )
     preserve_color: PreserveColor = Field(
         default=_DEFAULTS.preserve_color,
         description='"none" takes the colors of the style, "luminance" keeps those of the photo, '
-        '"histogram" gives the style the palette of the photo before painting.',
+        '"histogram" gives the style the palette of the photo before painting (all methods but color).',
     )
     quality: Quality = Field(default=_DEFAULTS.quality, description="How much time to spend.")
     features: FeaturesName | None = Field(
         default=None,
         description='The network whose features compare pictures. "compact" is always available, and the default of '
         'every method that uses one; "vgg19", for optimization only, is slower, paints up to 1024 pixels, and has '
-        "to be fetched once by the operator of this service. Method texture uses none.",
+        "to be fetched once by the operator of this service. Methods texture and color use none.",
     )
     seed: int = Field(
         default=_DEFAULTS.seed,
@@ -201,7 +201,7 @@ class StylizationRequest(PaintingOptions):
         'the photo, in one or two seconds, up to 8192 pixels; "feedforward" in one pass of a neural network, in a '
         'fraction of a second, for previews; "optimization" by changing the photo until a neural network sees the '
         'style in it, which takes longest; "texture" with pieces of the style found by their pixels, without any '
-        "network.",
+        'network; "color" only recolors the photo with the palette of the style, in a fraction of a second.',
     )
     variants: int = Field(
         default=VARIANTS_RANGE[0],

@@ -64,6 +64,11 @@ COSTS: dict[tuple[MethodName, FeaturesName | None], dict[Quality, Cost]] = {
         "standard": Cost(1, 20, 600, 520),
         "high": Cost(2, 50, 600, 520),
     },
+    ("color", None): {
+        "draft": Cost(0.2, 0.3, 600, 70),
+        "standard": Cost(0.3, 0.3, 600, 70),
+        "high": Cost(0.6, 0.3, 600, 70),
+    },
 }
 
 

@@ -380,6 +380,7 @@ def _validate_for_method(request: StylizationRequest) -> None:
             request.method,
             size=request.size,
             style_scale=request.style_scale,
+            preserve_color=request.preserve_color,
             features=request.features,
             has_content_mask=request.content_mask is not None,
         )
