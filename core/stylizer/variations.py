@@ -17,7 +17,8 @@ def variants(options: Options, n: int, *, method: MethodName = DEFAULT_METHOD) -
     """Return the options of `n` variants of a painting, which differ in seed and style scale.
 
     Deterministic. The first variant has the given options; the others have the next seeds, and style scales in steps of
-    `STEP` from the given one, nearest first, within what the method supports at that size.
+    `STEP` from the given one, nearest first, within what the method supports at that size. Those of method color differ
+    in the seed only, and so hardly at all.
 
     Args:
         options: Options of the first variant.
@@ -38,7 +39,7 @@ def variants(options: Options, n: int, *, method: MethodName = DEFAULT_METHOD) -
 
 
 def _style_scales(options: Options, method: MethodName) -> Iterator[float]:
-    """Yield the given scale, then smaller and larger ones by turns: at least four, or one for a method without strokes."""
+    """Yield the given scale, then smaller and larger ones by turns: at least four; one for a method without strokes."""
     yield options.style_scale
     if not METHODS[method].has_strokes:
         return

@@ -4,8 +4,8 @@ from itertools import product
 
 import pytest
 
-from stylizer import METHOD_NAMES, OptionError, Options, variants
-from stylizer.capabilities import METHODS, validate
+from stylizer import OptionError, Options, variants
+from stylizer.capabilities import METHODS, STROKE_METHODS, validate
 from stylizer.options import MethodName
 
 
@@ -24,7 +24,7 @@ def test_variants_of_fewer_are_first_of_more() -> None:
     assert [variants(options, n) for n in (1, 2, 3)] == [variants(options, 4)[:n] for n in (1, 2, 3)]
 
 
-@pytest.mark.parametrize(("method", "scale"), list(product(METHOD_NAMES, [0.25, 1.0, 2.0, 4.0])))
+@pytest.mark.parametrize(("method", "scale"), list(product(STROKE_METHODS, [0.25, 1.0, 2.0, 4.0])))
 def test_variants_are_valid_and_distinct_at_limits(method: MethodName, scale: float) -> None:
     for features, limits in METHODS[method].sizes.items():
         size = min(limits.size, int(limits.style_size / scale))
@@ -32,9 +32,24 @@ def test_variants_are_valid_and_distinct_at_limits(method: MethodName, scale: fl
         found = variants(options, 4, method=method)
 
         for each in found:
-            validate(method, size=size, style_scale=each.style_scale, features=each.features, has_content_mask=False)
+            validate(
+                method,
+                size=size,
+                style_scale=each.style_scale,
+                preserve_color="none",
+                features=each.features,
+                has_content_mask=False,
+            )
         assert len({each.style_scale for each in found}) == 4
         assert [each.seed for each in found] == [2**32 - 1, 0, 1, 2]
+
+
+def test_variants_of_color_differ_in_seed_only() -> None:
+    assert [(each.seed, each.style_scale) for each in variants(Options(), 3, method="color")] == [
+        (0, 1),
+        (1, 1),
+        (2, 1),
+    ]
 
 
 @pytest.mark.parametrize("n", [0, 5, 2.0, True, "2"])
