@@ -14,11 +14,8 @@ from stylizer.options import MethodName
 
 
 def check(method: MethodName, options: dict[str, Any]) -> object:
-    return validate(
-        method,
-        **{"size": 1024, "style_scale": 1.0, "preserve_color": "none", "features": None, "has_content_mask": False}
-        | options,
-    )
+    plain: dict[str, Any] = {"size": 1024, "style_scale": 1.0, "preserve_color": "none", "features": None}
+    return validate(method, **plain | {"has_content_mask": False} | options)
 
 
 def test_capabilities_cover_every_method() -> None:

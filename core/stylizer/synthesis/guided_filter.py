@@ -84,7 +84,7 @@ def _dot(left: Tensor, right: Tensor) -> Tensor:
 
 def _products(left: Tensor, right: Tensor, radius: int) -> Tensor:
     """Return the windows' means of all products of channels, (1, 3, 3, h, w)."""
-    return _box_mean((left[:, :, None] * right[:, None]).flatten(1, 2), radius).unflatten(1, (3, 3))
+    return torch.unflatten(_box_mean((left[:, :, None] * right[:, None]).flatten(1, 2), radius), 1, (3, 3))
 
 
 def _inverse(matrix: Tensor) -> Tensor:
@@ -94,4 +94,4 @@ def _inverse(matrix: Tensor) -> Tensor:
     first, second, third = d * f - e * e, c * e - b * f, b * e - c * d
     determinant = a * first + b * second + c * third
     rows = (first, second, third, second, a * f - c * c, b * c - a * e, third, b * c - a * e, a * d - b * b)
-    return torch.stack(rows, 1).unflatten(1, (3, 3)) / determinant[:, None, None]
+    return torch.unflatten(torch.stack(rows, 1), 1, (3, 3)) / determinant[:, None, None]

@@ -25,7 +25,7 @@ def sky(height: int = 96, width: int = 128) -> Image.Image:
 def art(colors: tuple[tuple[int, int, int], ...] = ((20, 30, 90), (230, 180, 60), (240, 235, 220))) -> Image.Image:
     """Blocks of few colors."""
     generator = np.random.default_rng(1)
-    return Image.fromarray(np.uint8(colors)[generator.integers(0, len(colors), (8, 8))]).resize((96, 96), 0)
+    return Image.fromarray(np.array(colors, np.uint8)[generator.integers(0, len(colors), (8, 8))]).resize((96, 96), 0)
 
 
 def recolor(
