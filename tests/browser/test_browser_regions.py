@@ -87,6 +87,27 @@ def test_undo_redo_erase_and_clear_change_the_regions(open_page: OpenPage, photo
     assert _alpha(page, 0.2, 0.5) > 100
 
 
+def test_a_photo_too_large_for_a_canvas_is_an_error_at_the_styles(open_page: OpenPage, photo: Path) -> None:
+    page = open_page()
+    _open_regions(page, photo)
+    _drag(page, (0.1, 0.5), (0.9, 0.5))
+    page.evaluate("HTMLCanvasElement.prototype.toBlob = (done) => done(null)")
+    press_paint(page)
+    expect(page.get_by_role("alert").filter(has_text="too large for this browser")).to_be_visible()
+    expect_state(page, "photo")
+
+
+def test_the_brush_erases_with_the_rest_selected(open_page: OpenPage, photo: Path) -> None:
+    page = open_page()
+    _open_regions(page, photo)
+    _drag(page, (0.1, 0.5), (0.9, 0.5))
+    page.get_by_role("radio", name="The rest").check()
+    expect(page.get_by_role("button", name="Clear region")).to_be_disabled()
+    _drag(page, (0.5, 0.3), (0.5, 0.7))
+    page.mouse.move(0, 0)
+    assert _alpha(page, 0.5, 0.5) == 0
+
+
 def test_four_styles_and_a_kept_rest_reach_the_job(open_page: OpenPage, photo: Path, served: Served) -> None:
     page = open_page()
     _open_regions(page, photo)

@@ -1,5 +1,6 @@
 // Brush on the photo: strokes of regions, with undo, by pointer, touch or keyboard.
 
+import { ApiError } from "./api.js";
 import { $ } from "./dom.js";
 
 export const REGIONS = [1, 2, 3]; // 0 is everywhere else
@@ -73,6 +74,7 @@ export async function maskOf(region, width, height) {
     context.fillRect(0, 0, width, height);
   }
   const blob = await new Promise((resolve) => mask.toBlob(resolve, "image/png"));
+  if (!blob) throw new ApiError({ field: "style", detail: "The photo is too large for this browser to paint regions on it." });
   return new File([blob], `region-${region}.png`, { type: "image/png" });
 }
 

@@ -79,6 +79,7 @@ function update() {
   $("brush-size-out").textContent = `${$("brush-size").value} %`;
   $("brush-undo").disabled = !brush.canUndo();
   $("brush-redo").disabled = !brush.canRedo();
+  $("brush-clear").disabled = activeRegion() === 0;
   $("regions-note").textContent = isVisible
     ? "Paint on the photo. By keyboard: arrow keys move the brush, Space paints, E erases, + and − change the size."
     : state === "empty"
@@ -137,7 +138,7 @@ $("brush-undo").addEventListener("click", undo);
 $("brush-redo").addEventListener("click", redo);
 $("brush-clear").addEventListener("click", () => {
   restored[activeRegion()] = null;
-  for (const region of activeRegion() === 0 ? [] : [activeRegion()]) brush.clearRegion(region);
+  brush.clearRegion(activeRegion());
   say(`${names[activeRegion()]} cleared`);
 });
 $("region-add").addEventListener("click", () => {
