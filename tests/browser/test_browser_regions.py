@@ -91,7 +91,7 @@ def test_a_photo_too_large_for_a_canvas_is_an_error_at_the_styles(open_page: Ope
     page = open_page()
     _open_regions(page, photo)
     _drag(page, (0.1, 0.5), (0.9, 0.5))
-    page.evaluate("HTMLCanvasElement.prototype.toBlob = (done) => done(null)")
+    page.evaluate("() => { HTMLCanvasElement.prototype.toBlob = (done) => done(null); }")
     press_paint(page)
     expect(page.get_by_role("alert").filter(has_text="too large for this browser")).to_be_visible()
     expect_state(page, "photo")
