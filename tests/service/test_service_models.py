@@ -62,7 +62,7 @@ def test_a_blend_has_1_to_4_styles_with_weights_above_0(styles: object, where: t
 
 @pytest.mark.parametrize("styles", [{}, {"style": "ink", "styles": [{"style": "oil"}]}])
 def test_styles_are_named_in_exactly_one_way(styles: dict[str, object]) -> None:
-    with pytest.raises(ValidationError, match="either style or styles"):
+    with pytest.raises(ValidationError, match="either style, style_url or styles"):
         StylizationRequest.model_validate({"content": CONTENT} | styles)
 
 

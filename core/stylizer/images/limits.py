@@ -28,6 +28,7 @@ DEFAULT_LIMITS = Limits()
 
 _NOUNS = {
     "content": "the photo",
+    "content_url": "the photo",
     "style": "the style picture",
     "mask": "the mask",
     "content_mask": "the content mask",

@@ -68,7 +68,7 @@ def _form_schema() -> JsonValue:
         "examples": ['[{"style": "woodcut", "weight": 2}, {"style": "mosaic"}]'],
     }
     properties = {name: without_null(schema) for name, schema in _PROPERTIES.items()} | own
-    return cast(JsonValue, {"type": "object", "required": ["content"], "properties": properties})
+    return cast(JsonValue, {"type": "object", "properties": properties})
 
 
 BODY: dict[str, JsonValue] = {
@@ -151,6 +151,8 @@ def _validated(values: object, *, strict: bool) -> StylizationRequest:
     try:
         return StylizationRequest.model_validate(values, strict=strict)
     except ValidationError as error:
-        if error.errors()[0]["type"] == "value_error":  # the only rule between fields
-            raise invalid("style", "give either style or styles", "exactly one of style and styles") from error
+        first = error.errors()[0]
+        if first["type"] == "value_error":  # a rule between fields
+            field, detail, allowed = first["ctx"]["error"].args
+            raise invalid(field, detail, allowed) from error
         raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in error.errors()]) from error

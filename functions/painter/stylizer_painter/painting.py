@@ -16,10 +16,12 @@ from stylizer.errors import MissingWeights, StylizerError
 from stylizer.images import ImageSource, encode
 from stylizer.progress import Progress
 from stylizer_painter.decoding import SANDBOXED
+from stylizer_painter.url_inputs import fetch_inputs
 from stylizer_service.jobs.leases import GivenUp, Lease, LeaseLost, claim
 from stylizer_service.models import names_file
+from stylizer_service.outbound.fetch import Fetcher
 from stylizer_service.ports import Ports, Unavailable
-from stylizer_service.problems import from_error, problem
+from stylizer_service.problems import Problem, ProblemError, from_error, problem
 from stylizer_service.records import Job, style_mask_key
 from stylizer_service.settings import Settings
 
@@ -49,6 +51,7 @@ def paint_job(
     *,
     should_stop: Callable[[], bool] = lambda: False,
     is_late: Callable[[], bool] = lambda: False,
+    fetcher: Fetcher | None = None,
 ) -> Outcome:
     """Claim a job, paint it and finish it. Idempotent: safe to call for any job, at any time, any number of times.
 
@@ -59,6 +62,7 @@ def paint_job(
         should_stop: Polled between painting steps; once true, the job is released without counting an attempt.
         is_late: Polled at the same times; once true, one attempt is used up, and the job is released, or fails as too
             slow if that was the last.
+        fetcher: Downloads pictures given by URL; None for the default.
 
     Raises:
         Unavailable: A store is unavailable. The job is unchanged, or looks like one whose painter has died.
@@ -71,15 +75,19 @@ def paint_job(
         return "nothing"
     try:
         with _kept_alive(lease, settings.lease_seconds / 3) as lost:
-            return _paint_and_end(ports, settings, lease, _Reporter(lease, lost, should_stop, is_late))
+            reporter = _Reporter(lease, lost, should_stop, is_late)
+            return _paint_and_end(ports, settings, lease, reporter, fetcher)
     except LeaseLost:
         lease.abandon()
         return "lost"
 
 
-def _paint_and_end(ports: Ports, settings: Settings, lease: Lease, reporter: _Reporter) -> Outcome:
+def _paint_and_end(
+    ports: Ports, settings: Settings, lease: Lease, reporter: _Reporter, fetcher: Fetcher | None
+) -> Outcome:
     options = lease.job.options
     try:
+        fetch_inputs(ports, settings, lease, fetcher)
         _paint_variants(ports, settings, lease, reporter)
     except (LeaseLost, Unavailable):
         # Without its stores the job can neither continue nor finish; another painter claims it once the lease expires.
@@ -95,7 +103,10 @@ def _paint_and_end(ports: Ports, settings: Settings, lease: Lease, reporter: _Re
         lease.fail(problem(error.code, detail, field=error.field, allowed=error.allowed))
         return "failed"
     except StylizerError as error:
-        lease.fail(from_error(error))
+        lease.fail(_problem_of(lease.job, from_error(error)))
+        return "failed"
+    except ProblemError as error:
+        lease.fail(error.problem)
         return "failed"
     except Exception:
         log.exception("painting %s failed", lease.job.id)
@@ -124,6 +135,12 @@ def _paint_variants(ports: Ports, settings: Settings, lease: Lease, reporter: _R
             seed=options[index].seed,
             style_scale=options[index].style_scale,
         )
+
+
+def _problem_of(job: Job, found: Problem) -> Problem:
+    """Return a problem of the core with the field that the caller gave."""
+    name = {"content": "content", "style": "style-0"}.get(found.field or "", "")
+    return found.model_copy(update={"field": job.urls[name][1]}) if name in job.urls else found
 
 
 def _end_late(settings: Settings, lease: Lease) -> Outcome:

@@ -63,6 +63,8 @@ def _serve(options: argparse.Namespace, settings: LocalSettings) -> None:
         key_count = len(local.keys.all())
         if needs_key and not key_count:
             raise CommandError(_no_keys_message(options, settings.data_dir))
+        if settings.url_inputs is None:  # without keys, any page in a browser here could have pictures fetched
+            local.service.settings = local.service.settings.model_copy(update={"url_inputs": needs_key})
         supervisor = Supervisor(settings.data_dir)
         webhook_worker = WebhookWorker(local.service.ports, settings, HttpsSender(settings.webhook_timeout))
         app = create_local_app(

@@ -20,7 +20,18 @@ from stylizer_service.settings import Settings
 Serve = Callable[[FastAPI], AbstractContextManager[httpx.Client]]
 
 UPLOAD = "upl_" + "a" * 26
-INPUTS = ["content", "style", "styles", "mask", "content_mask", "method", "variants", "webhook"]
+INPUTS = [
+    "content",
+    "content_url",
+    "style",
+    "style_url",
+    "styles",
+    "mask",
+    "content_mask",
+    "method",
+    "variants",
+    "webhook",
+]
 FIELDS = [*INPUTS, *PaintingOptions.model_fields]
 OPTIONS = ["none", "luminance", "histogram"]
 UPLOAD_WORDS = "the id of an upload, as POST /v1/uploads gives it"
@@ -67,8 +78,8 @@ def check(answer: httpx.Response, status: int, code: str, field: str | None, all
         ({"styles": [{"style": "ink", "wait": 1}]}, "styles[0].wait", ["style", "weight", "mask"]),
         ({"styles": []}, "styles", "a list of 1 to 4 entries"),
         ({"styles": [{"style": "ink"}] * 5}, "styles", "a list of 1 to 4 entries"),
-        ({"style": "ink", "styles": [{"style": "oil"}]}, "style", "exactly one of style and styles"),
-        ({"style": None}, "style", "exactly one of style and styles"),
+        ({"style": "ink", "styles": [{"style": "oil"}]}, "style", "exactly one of style, style_url and styles"),
+        ({"style": None}, "style", "exactly one of style, style_url and styles"),
     ],
 )
 def test_invalid_json_value_names_field_and_allowed_values(
@@ -123,7 +134,7 @@ def test_an_unknown_field_is_refused_with_the_list_of_the_known(client: httpx.Cl
 def test_a_missing_field_is_named(client: httpx.Client) -> None:
     answer = client.post("/v1/stylizations", json={"style": "ink"})
 
-    check(answer, 422, "invalid-request", "content", UPLOAD_WORDS)
+    check(answer, 422, "invalid-request", "content", "exactly one of content and content_url")
     assert "content is missing" in answer.json()["detail"]
 
 
@@ -137,7 +148,7 @@ def test_a_missing_field_is_named(client: httpx.Client) -> None:
         ([("content", b"again")], "content", "content once"),
         ([("seed", b"7")], "seed", "text"),
         ([("styles", "[")], "styles", 'JSON such as [{"style": "woodcut", "weight": 1}]'),
-        ([("styles", '[{"style": "oil"}]')], "style", "exactly one of style and styles"),
+        ([("styles", '[{"style": "oil"}]')], "style", "exactly one of style, style_url and styles"),
         ([("mask", "mask.png")], "mask", UPLOAD_WORDS),
     ],
 )
@@ -155,7 +166,7 @@ def test_a_wrong_part_of_a_form_is_named(
 def test_a_form_without_a_photo_says_that_it_is_missing(client: httpx.Client) -> None:
     answer = client.post("/v1/stylizations", files={"style": (None, "ink")})
 
-    check(answer, 422, "invalid-request", "content", UPLOAD_WORDS)
+    check(answer, 422, "invalid-request", "content", "exactly one of content and content_url")
 
 
 def test_an_unknown_style_is_refused_with_the_list_of_styles(client: httpx.Client, photo: bytes) -> None:

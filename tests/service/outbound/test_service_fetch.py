@@ -33,7 +33,7 @@ def site(authority: trustme.CA) -> Iterator[Receiver]:
 
 
 def redirect(location: str, status: int = 302) -> Callable[[BaseHTTPRequestHandler], None]:
-    return file_answer(b"", status, Location=location)
+    return file_answer(b"", status, {"Location": location})
 
 
 def test_fetch_returns_the_file_and_sends_no_secret(site: Receiver) -> None:
@@ -153,7 +153,7 @@ def test_other_status_than_200_is_named(site: Receiver, refusal: Refusal, status
 
 
 def test_file_that_breaks_off_is_refused(site: Receiver, refusal: Refusal) -> None:
-    site.answers = [file_answer(b"half", **{"Content-Length": "8"})]
+    site.answers = [file_answer(b"half", headers={"Content-Length": "8"})]
     assert "broke off" in refusal(site.fetcher().fetch, site.url, field="content_url").detail
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from stylizer.capabilities import validate_output_pixels
 from stylizer_service.catalog import Catalog
 from stylizer_service.files import SentFile
-from stylizer_service.models import STYLE_ID, UPLOAD_ID, StylizationRequest, style_mask_field
+from stylizer_service.models import STYLE_ID, UPLOAD_ID, StylizationRequest, is_url, style_mask_field
 from stylizer_service.ports import Ports
 from stylizer_service.probe import Probe, ProbedImage
 from stylizer_service.problems import as_problems, expired, failure, not_found
@@ -47,15 +47,18 @@ class Inputs:
             job: The job, not stored yet.
             sent: The files that came with the request, by name.
         """
-        content = self._take(request.content, job, "content", field="content", sent=sent)
-        with as_problems():
-            validate_output_pixels(request.size, (content.width, content.height), self._probe.max_pixels)
+        content = None  # fetched from its URL, and checked, by the painter
+        if request.content is not None:
+            content = self._take(request.content, job, "content", field="content", sent=sent)
+            with as_problems():
+                validate_output_pixels(request.size, (content.width, content.height), self._probe.max_pixels)
         masks = [(name, getattr(request, name), name) for name in ("mask", "content_mask")]
         masks += [(style_mask_key(index), mask, style_mask_field(index)) for index, mask in request.style_masks()]
         for name, source, field in masks:
             if source is not None:
                 mask = self._take(source, job, name, field=field, sent=sent)
-                _check_shape(field, mask, content)
+                if content is not None:
+                    _check_shape(field, mask, content)
         for index, entry in enumerate(request.blend):
             self._take_style(entry.style, job, f"style-{index}", field=request.style_field(index), sent=sent)
 
@@ -93,8 +96,8 @@ class Inputs:
         return image
 
     def _take_style(self, source: str, job: Job, name: str, *, field: str, sent: Mapping[str, SentFile]) -> None:
-        if source in self._catalog:
-            return  # Built into the painter.
+        if source in self._catalog or is_url(source):
+            return  # Built into the painter, or fetched by it.
         if source in sent or UPLOAD_ID.fullmatch(source):
             self._take(source, job, name, field=field, sent=sent)
             return
@@ -116,7 +119,7 @@ def fingerprint(request: StylizationRequest) -> str:
     """
     facts = request.options.model_dump(exclude_none=True) | {
         "method": request.method,
-        "content": request.content,
+        "content": request.photo,
         "mask": request.mask,
         "content_mask": request.content_mask,
         "styles": [[entry.style, entry.weight] for entry in request.blend],

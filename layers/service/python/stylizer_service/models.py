@@ -67,6 +67,9 @@ _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 
 Prefix = Literal["upl", "stz", "sty"]
 UploadId = Annotated[str, StringConstraints(pattern=rf"^{UPLOAD_ID.pattern}$")]
+Url = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+ERASED_URL = "url:erased"
+"""In the place of a URL whose job has been deleted or has expired."""
 StyleName = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
 
@@ -95,8 +98,13 @@ STYLE_MASK_FIELDS: dict[str, int] = {style_mask_field(index): index for index in
 
 
 def names_file(style: str) -> bool:
-    """Return whether a style name is a file's, sent, uploaded or of a custom style, rather than a built-in style."""
-    return any(pattern.fullmatch(style) for pattern in (SENT_FILE, UPLOAD_ID, STYLE_ID))
+    """Return whether a style name is a file's, sent, uploaded, fetched or of a custom style, not a built-in style's."""
+    return is_url(style) or any(pattern.fullmatch(style) for pattern in (SENT_FILE, UPLOAD_ID, STYLE_ID))
+
+
+def is_url(name: str) -> bool:
+    """Return whether a photo or style is named by the URL to fetch it from, also by one that has been erased."""
+    return name == ERASED_URL or "://" in name
 
 
 class StyleWeight(BaseModel):
@@ -104,8 +112,10 @@ class StyleWeight(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    style: StyleName = Field(
-        description="Id of a built-in style, of a style of your own, or of an upload.", examples=["woodcut"]
+    style: Url = Field(
+        description="Id of a built-in style, of a style of your own, or of an upload; or the https URL of a picture, "
+        "see `style_url`.",
+        examples=["woodcut"],
     )
     weight: float = Field(
         default=1.0, gt=0, le=1000, allow_inf_nan=False, description="Share of the blend; only ratios matter."
@@ -177,10 +187,25 @@ class StylizationRequest(PaintingOptions):
         json_schema_extra={"examples": [{"content": "upl_abcdefghijklmnopqrstuvwxyz", "style": "woodcut", "size": 768}]}
     )
 
-    content: Annotated[UploadId, OrSentFile] = Field(description="The upload that holds the photo.")
+    content: Annotated[UploadId, OrSentFile] | None = Field(
+        default=None, description="The upload that holds the photo. Give this or `content_url`."
+    )
+    content_url: Url | None = Field(
+        default=None,
+        description="Where to fetch the photo: an https URL of a public host. A file that is wrong fails the job. "
+        "Not every service fetches pictures.",
+        examples=["https://example.com/cat.jpg"],
+        json_schema_extra={"format": "uri"},
+    )
     style: Annotated[StyleName, OrSentFile] | None = Field(
         default=None,
         description="Short for `styles` with one entry: a built-in id, your own style's, or an upload's.",
+    )
+    style_url: Url | None = Field(
+        default=None,
+        description="Where to fetch the picture of the style, like `content_url`. Give this, `style` or `styles`.",
+        examples=["https://example.com/quilt.jpg"],
+        json_schema_extra={"format": "uri"},
     )
     styles: list[StyleWeight] | None = Field(
         default=None,
@@ -221,18 +246,35 @@ class StylizationRequest(PaintingOptions):
 
     @model_validator(mode="after")
     def _one_way_to_name_styles(self) -> Self:
-        if (self.style is None) == (self.styles is None):
-            raise ValueError("give either style or styles")
+        if (self.content is None) == (self.content_url is None):
+            detail = "content is missing" if self.content is None else "give either content or content_url"
+            raise ValueError("content", detail, "exactly one of content and content_url")
+        if [self.style, self.style_url, self.styles].count(None) != 2:
+            allowed = "exactly one of style, style_url and styles"
+            raise ValueError("style", "give either style, style_url or styles", allowed)
         return self
+
+    @property
+    def photo(self) -> str:
+        """What names the photo: `content` or `content_url`."""
+        return self.content or self.content_url or ""
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """The URLs to fetch, by field."""
+        styles = {self.style_field(index): entry.style for index, entry in enumerate(self.blend)}
+        return {field: name for field, name in {"content_url": self.photo, **styles}.items() if is_url(name)}
 
     @property
     def blend(self) -> list[StyleWeight]:
         """The styles as a blend, whether given as `style` or `styles`."""
-        return self.styles or [StyleWeight(style=self.style or "")]
+        return self.styles or [StyleWeight(style=self.style or self.style_url or "")]
 
     def style_field(self, index: int) -> str:
         """Return the name of the request field for entry `index` of the blend, for errors."""
-        return "style" if self.styles is None else f"styles[{index}].style"
+        if self.styles is not None:
+            return f"styles[{index}].style"
+        return "style" if self.style_url is None else "style_url"
 
     def style_masks(self) -> list[tuple[int, str]]:
         """Return the index and the mask's upload of each style that has a mask."""
@@ -355,8 +397,8 @@ class Stylization(BaseModel):
     method: MethodName
     options: PaintingOptions
     content: str = Field(
-        description="The upload; for a file that was sent in the form, `sha256:` and the digest of its bytes. The same "
-        "goes for `styles` and both masks."
+        description="The upload; for a file that was sent in the form, `sha256:` and the digest of its bytes; for a URL, "
+        "the URL until the job is deleted or expires. The same goes for `styles`, and but for URLs for both masks."
     )
     styles: list[StyleWeight]
     mask: str | None

@@ -10,7 +10,17 @@ from datetime import datetime
 from typing import TypedDict
 
 from stylizer.options import MethodName
-from stylizer_service.models import FINAL, Backend, MediaType, PaintingOptions, Seconds, Status, StyleWeight
+from stylizer_service.models import (
+    ERASED_URL,
+    FINAL,
+    Backend,
+    MediaType,
+    PaintingOptions,
+    Seconds,
+    Status,
+    StyleWeight,
+    is_url,
+)
 from stylizer_service.problems import Problem
 
 
@@ -109,6 +119,14 @@ class Job:
     notify_attempts: int = 0
 
     @property
+    def urls(self) -> dict[str, tuple[str, str]]:
+        """The URL of each input that has one, with the field that it was given in, by the input's name."""
+        found = {"content": (self.content, "content_url")}
+        for index, entry in enumerate(self.styles):
+            found[f"style-{index}"] = (entry.style, "style_url" if len(self.styles) == 1 else f"styles[{index}].style")
+        return {name: (url, field) for name, (url, field) in found.items() if is_url(url)}
+
+    @property
     def folder(self) -> str:
         """Prefix of all files of the job; deleting it deletes them all."""
         return f"jobs/{self.id}/"
@@ -133,6 +151,8 @@ class JobChanges(TypedDict, total=False):
     """The mutable fields of a job."""
 
     status: Status
+    content: str
+    styles: tuple[StyleWeight, ...]
     expires_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -184,3 +204,11 @@ def is_final(job: Job) -> bool:
 def style_mask_key(index: int) -> str:
     """Return the name of the input that is the mask of style `index`, for `Job.input_key`."""
     return f"style-{index}-mask"
+
+
+def without_urls(job: Job) -> JobChanges:
+    """Return the changes that erase the URLs of a job, which may have secrets in them, with its files."""
+    if not job.urls:
+        return {}
+    styles = [entry.model_copy(update={"style": ERASED_URL}) if is_url(entry.style) else entry for entry in job.styles]
+    return {"content": ERASED_URL if is_url(job.content) else job.content, "styles": tuple(styles)}

@@ -48,6 +48,8 @@ class Settings(BaseSettings):
         requeue_after: Age at which a job that is still waiting while the queue is empty is sent again.
         max_wait: Maximum `Prefer: wait`, seconds.
         queue_limit: Maximum number of waiting jobs.
+        url_inputs: Whether pictures may be given by URL, which painters then fetch; unset for a server with keys only.
+        fetch_timeout: Total time for fetching one such picture, seconds.
         webhook_attempts: Maximum delivery attempts per webhook.
         webhook_timeout: Timeout of one delivery attempt, seconds.
     """
@@ -80,6 +82,8 @@ class Settings(BaseSettings):
     requeue_after: Lifetime = timedelta(minutes=15)
     max_wait: float = Field(default=60.0, ge=0)
     queue_limit: PositiveInt = 1000
+    url_inputs: bool | None = None
+    fetch_timeout: PositiveFloat = 20.0
     webhook_attempts: PositiveInt = 8
     webhook_timeout: PositiveFloat = 10.0
 

@@ -33,6 +33,7 @@ from stylizer_service.models import (
     Upload,
     new_id,
 )
+from stylizer_service.outbound.addresses import check_address
 from stylizer_service.ports import BadCursor, Ports
 from stylizer_service.probe import Probe
 from stylizer_service.problems import ProblemError, as_problems, expired, failure, invalid, not_found, problem
@@ -210,6 +211,7 @@ class Service:
         # Only after the key lookup: an accepted request is replayed even if limits have changed since.
         _validate_for_method(request)
         check_webhook(self.ports, request.webhook)
+        self._check_urls(request)
         way = select_backend(
             request.method,
             request.size,
@@ -315,7 +317,7 @@ class Service:
             status="queued",
             method=request.method,
             options=request.options,
-            content=request.content,
+            content=request.photo,
             styles=tuple(request.blend),
             mask=request.mask,
             content_mask=request.content_mask,
@@ -349,6 +351,15 @@ class Service:
             # The process that stored the job may have died before sending it; sending twice is harmless.
             self.ports.dispatcher.send(job)
         return self._view(job)
+
+    def _check_urls(self, request: StylizationRequest) -> None:
+        for field, url in request.urls.items():
+            if not self.settings.url_inputs:
+                allowed = field.replace("content_url", "an upload, as content").replace(
+                    "style_url", "a style, as style"
+                )
+                raise invalid(field, f"{field} is a URL, and this service does not fetch pictures", allowed)
+            check_address(url, field)
 
     def _check_queue(self) -> None:
         if self.ports.dispatcher.depth() >= self.settings.queue_limit:

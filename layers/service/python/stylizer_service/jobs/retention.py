@@ -7,7 +7,7 @@ from datetime import timedelta
 from stylizer_service.inputs import upload_folder
 from stylizer_service.models import FINAL
 from stylizer_service.ports import Ports
-from stylizer_service.records import Precondition
+from stylizer_service.records import Precondition, without_urls
 
 _BATCH = 100
 
@@ -28,7 +28,9 @@ def sweep(ports: Ports, *, record_ttl: timedelta) -> int:
             for job in jobs:
                 ports.blobs.delete_folder(job.folder)
                 when = Precondition(statuses=(status,))
-                ports.jobs.update(job.id, when, status="expired", result=None, results=(), preview_key=None)
+                ports.jobs.update(
+                    job.id, when, status="expired", result=None, results=(), preview_key=None, **without_urls(job)
+                )
             count += len(jobs)
     while jobs := ports.jobs.due("expired", now - record_ttl, limit=_BATCH):
         for job in jobs:

@@ -67,11 +67,13 @@ class ApiSettings(WithUploads):
         max_wait: Maximum `Prefer: wait`, seconds; API Gateway times out after 29.
         form_bytes: Maximum size of a multipart request, bytes, all files together; its base64 encoding must fit into
             Lambda's 6 MB payload limit.
+        url_inputs: Whether pictures may be given by URL; every caller has a key here.
     """
 
     allowed_origins: tuple[str, ...] = ()
     max_wait: float = Field(default=20.0, ge=0, le=25)
     form_bytes: PositiveInt = Field(default=4_400_000, le=4_500_000)
+    url_inputs: bool | None = True
 
 
 class SettleSettings(WithUploads):

@@ -1,0 +1,40 @@
+"""Inputs of a job that are given by URL: fetched once, checked like an upload, and kept with the job's files."""
+
+from __future__ import annotations
+
+import io
+from functools import cache
+
+from stylizer_service.jobs.leases import Lease
+from stylizer_service.outbound.fetch import Fetcher, HttpsFetcher
+from stylizer_service.ports import Ports
+from stylizer_service.probe import Probe
+from stylizer_service.settings import Settings
+
+
+def fetch_inputs(ports: Ports, settings: Settings, lease: Lease, fetcher: Fetcher | None) -> None:
+    """Fetch what no earlier painter of the job has fetched.
+
+    Args:
+        ports: The ports.
+        settings: Limits on pictures, and on the time for each.
+        lease: Renewed before each file is stored, so that a painter which has lost the job stores none.
+        fetcher: Downloads pictures; None for the default.
+
+    Raises:
+        ProblemError: A picture cannot be fetched, or is unusable; the problem names the field of its URL.
+    """
+    for name, (url, field) in lease.job.urls.items():
+        key = lease.job.input_key(name)
+        if ports.blobs.size(key) is not None:
+            continue
+        data = (fetcher or _default_fetcher(settings.fetch_timeout, settings.max_bytes)).fetch(url, field=field)
+        probe = Probe(settings)
+        image = probe.check(probe.read(io.BytesIO(data), field=field), field=field)
+        lease.renew()
+        ports.blobs.put(key, data, image.media_type)
+
+
+@cache
+def _default_fetcher(timeout: float, max_bytes: int) -> HttpsFetcher:
+    return HttpsFetcher(timeout, max_bytes)

@@ -1,0 +1,140 @@
+"""Pictures that are given by URL, from a real HTTPS server to a painting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import trustme
+from cloud.receiver import Receiver, file_answer, stranger
+
+from stylizer_painter.painting import Outcome, paint_job
+from stylizer_service.adapters.local import Local, open_local
+from stylizer_service.models import ERASED_URL, StylizationRequest
+from stylizer_service.settings import Settings
+
+Paint = Callable[..., Outcome]
+SECRET = "X-Signature=secret"
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Iterator[Local]:
+    with closing(open_local(Settings(data_dir=tmp_path / "data", url_inputs=True))) as local:
+        yield local
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def site(authority: trustme.CA) -> Iterator[Receiver]:
+    with stranger(authority) as site:
+        yield site
+
+
+@pytest.fixture
+def ask(local: Local, site: Receiver) -> Callable[..., str]:
+    """Ask for a small painting of the photo at the site: ask(**other fields). Gives the id of the job."""
+
+    def asked(**fields: object) -> str:
+        request = {"content_url": f"{site.url}&{SECRET}", "style": "woodcut", "size": 64, "quality": "draft"} | fields
+        return local.service.create_stylization("ann", StylizationRequest.model_validate(request))[0].id
+
+    return asked
+
+
+def test_photo_and_style_are_fetched_and_painted(
+    local: Local, site: Receiver, ask: Callable[..., str], paint: Paint, photo: bytes
+) -> None:
+    site.answers = [file_answer(photo), file_answer(photo)]
+    job_id = ask(style=None, style_url=site.url)
+    assert paint(job_id, fetcher=site.fetcher()) == "succeeded"
+
+    job = local.service.get_stylization("ann", job_id)
+    assert job.result is not None
+    assert (job.result.width, job.result.height) == (64, 43)
+    assert (job.content, job.styles[0].style) == (f"{site.url}&{SECRET}", site.url)
+    with local.blobs.open(f"jobs/{job_id}/content") as stored:
+        assert stored.read() == photo
+
+
+def test_blend_may_have_a_url(site: Receiver, ask: Callable[..., str], paint: Paint, photo: bytes) -> None:
+    site.answers = [file_answer(photo), file_answer(photo)]
+    job_id = ask(style=None, styles=[{"style": "woodcut"}, {"style": site.url, "weight": 2}])
+
+    assert paint(job_id, fetcher=site.fetcher()) == "succeeded"
+    assert len(site.heard) == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "words"),
+    [
+        (file_answer(b"<html>A page</html>"), "unsupported-image", "the photo is"),
+        (file_answer(b""), "empty-image", "it has 0 bytes"),
+        (file_answer(b"no", 404), "unfetchable-url", "status 404"),
+        (file_answer(b"", 302, {"Location": "https://10.0.0.1/"}), "unfetchable-url", "not a public one"),
+        (file_answer(b"x" * 100_001), "image-too-large", "at most 100,000 bytes"),
+    ],
+)
+def test_unusable_file_fails_the_job_and_names_the_field(
+    local: Local,
+    site: Receiver,
+    ask: Callable[..., str],
+    paint: Paint,
+    answer: Callable[..., object],
+    code: str,
+    words: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    site.answers = [answer]
+    job_id = ask()
+
+    assert paint(job_id, fetcher=site.fetcher(max_bytes=100_000)) == "failed"
+    job = local.service.get_stylization("ann", job_id)
+    assert job.error is not None
+    assert (job.status, job.error.code, job.error.field) == ("failed", code, "content_url")
+    assert words in job.error.detail
+    assert SECRET not in job.error.detail
+    assert SECRET not in caplog.text
+
+
+def test_too_many_output_pixels_are_found_after_the_fetch(
+    local: Local, site: Receiver, ask: Callable[..., str], photo: bytes
+) -> None:
+    site.answers = [file_answer(photo)]
+    job_id = ask(size=512)
+    settings = local.service.settings.model_copy(update={"max_pixels": 10_000})
+
+    assert paint_job(local.service.ports, settings, job_id, fetcher=site.fetcher()) == "failed"
+    error = local.service.get_stylization("ann", job_id).error
+    assert error is not None
+    assert (error.code, error.field) == ("invalid-option", "size")
+
+
+def test_second_painter_uses_what_the_first_fetched(
+    site: Receiver, ask: Callable[..., str], paint: Paint, photo: bytes
+) -> None:
+    site.answers = [file_answer(photo)]
+    job_id = ask()
+
+    assert paint(job_id, fetcher=site.fetcher(), should_stop=lambda: True) == "released"
+    assert paint(job_id, fetcher=site.fetcher()) == "succeeded"
+    assert len(site.heard) == 1
+
+
+def test_deleted_and_expired_jobs_have_no_url_left(
+    local: Local, site: Receiver, ask: Callable[..., str], paint: Paint, photo: bytes
+) -> None:
+    site.answers = [file_answer(photo)] * 2
+    deleted, kept = ask(style=None, style_url=site.url), ask()
+    local.service.delete_stylization("ann", deleted)
+    assert paint(kept, fetcher=site.fetcher()) == "succeeded"
+
+    gone = local.service.get_stylization("ann", deleted)
+    assert (gone.content, gone.styles[0].style) == (ERASED_URL, ERASED_URL)
+    row = local.database.all("SELECT content, styles FROM jobs WHERE id = ?", [deleted])[0]
+    assert (row["content"], SECRET in row["styles"]) == (ERASED_URL, False)

@@ -1,0 +1,107 @@
+"""Pictures given by URL, as far as the request goes, over every set of adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from clocks import SteppedClock
+
+from stylizer_service.models import ERASED_URL, StylizationRequest
+from stylizer_service.problems import Problem
+from stylizer_service.usecases import Service
+
+Refusal = Callable[..., Problem]
+PHOTO = "https://example.com/cat.jpg?token=secret"
+
+
+@pytest.fixture
+def fetching(service: Service) -> Service:
+    service.settings = service.settings.model_copy(update={"url_inputs": True})
+    return service
+
+
+def ask(**fields: object) -> StylizationRequest:
+    return StylizationRequest.model_validate({"content_url": PHOTO, "style": "ink"} | fields)
+
+
+def test_url_is_shown_to_the_owner_and_replayed(fetching: Service) -> None:
+    job, is_new = fetching.create_stylization("ann", ask(style=None, style_url="https://example.com/quilt.png"), "key")
+    again, _ = fetching.create_stylization("ann", ask(style=None, style_url="https://example.com/quilt.png"), "key")
+
+    assert is_new
+    assert again == job
+    assert (job.content, [entry.style for entry in job.styles]) == (PHOTO, ["https://example.com/quilt.png"])
+
+
+def test_idempotency_key_covers_the_url(fetching: Service, refusal: Refusal) -> None:
+    fetching.create_stylization("ann", ask(), "key")
+
+    other = ask(content_url="https://example.com/dog.jpg")
+    assert refusal(fetching.create_stylization, "ann", other, "key").code == "idempotency-mismatch"
+
+
+@pytest.mark.parametrize("setting", [None, False])
+def test_service_without_url_inputs_refuses_by_name(service: Service, refusal: Refusal, setting: bool | None) -> None:
+    service.settings = service.settings.model_copy(update={"url_inputs": setting})
+
+    refused = refusal(service.create_stylization, "ann", ask())
+    assert (refused.code, refused.field) == ("invalid-request", "content_url")
+    assert "does not fetch pictures" in refused.detail
+    assert service.list_stylizations("ann").items == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.com/cat.jpg",
+        "https://169.254.169.254/latest/meta-data",
+        "https://localhost/cat.jpg",
+        "https://[::ffff:127.0.0.1]/cat.jpg",
+        "https://2130706433/cat.jpg",
+        "https://0x7f000001/cat.jpg",
+        "https://me:secret@example.com/cat.jpg",
+        "https://example.com/cat.jpg#top",
+        "file:///etc/passwd",
+    ],
+)
+def test_url_of_no_public_https_address_is_refused(fetching: Service, refusal: Refusal, url: str) -> None:
+    for field, fields in {
+        "content_url": {"content_url": url},
+        "style_url": {"style": None, "style_url": url},
+        "styles[0].style": {"style": None, "styles": [{"style": url}]},
+    }.items():
+        refused = refusal(fetching.create_stylization, "ann", ask(**fields))
+        assert (refused.code, refused.field) == ("invalid-request", field)
+
+
+def test_refusal_does_not_repeat_the_query(fetching: Service, refusal: Refusal) -> None:
+    refused = refusal(fetching.create_stylization, "ann", ask(content_url="http://example.com/a?token=secret"))
+    assert "secret" not in refused.detail
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"content": "upl_" + "a" * 26}, "content"),
+        ({"content_url": None}, "content"),
+        ({"style_url": PHOTO}, "style"),
+        ({"style_url": PHOTO, "style": None, "styles": [{"style": "ink"}]}, "style"),
+    ],
+)
+def test_two_ways_to_give_one_input_are_refused(fields: dict[str, object], field: str) -> None:
+    with pytest.raises(ValueError, match=f"'{field}'"):
+        ask(**fields)
+
+
+def test_url_is_erased_with_the_job(fetching: Service, clock: SteppedClock) -> None:
+    deleted, canceled = (fetching.create_stylization("ann", ask())[0].id for _ in range(2))
+    fetching.delete_stylization("ann", deleted)
+    fetching.cancel_stylization("ann", canceled)
+    clock.advance(seconds=timedelta(hours=25).total_seconds())
+    fetching.sweep()
+
+    for job_id in (deleted, canceled):
+        gone = fetching.get_stylization("ann", job_id)
+        assert (gone.status, gone.content, gone.styles[0].style) == ("expired", ERASED_URL, "ink")
