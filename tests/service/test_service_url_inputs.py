@@ -67,11 +67,12 @@ def test_service_without_url_inputs_refuses_by_name(service: Service, refusal: R
     ],
 )
 def test_url_of_no_public_https_address_is_refused(fetching: Service, refusal: Refusal, url: str) -> None:
-    for field, fields in {
+    ways: dict[str, dict[str, object]] = {
         "content_url": {"content_url": url},
         "style_url": {"style": None, "style_url": url},
         "styles[0].style": {"style": None, "styles": [{"style": url}]},
-    }.items():
+    }
+    for field, fields in ways.items():
         refused = refusal(fetching.create_stylization, "ann", ask(**fields))
         assert (refused.code, refused.field) == ("invalid-request", field)
 

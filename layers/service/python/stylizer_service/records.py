@@ -206,9 +206,11 @@ def style_mask_key(index: int) -> str:
     return f"style-{index}-mask"
 
 
-def without_urls(job: Job) -> JobChanges:
-    """Return the changes that erase the URLs of a job, which may have secrets in them, with its files."""
-    if not job.urls:
-        return {}
-    styles = [entry.model_copy(update={"style": ERASED_URL}) if is_url(entry.style) else entry for entry in job.styles]
-    return {"content": ERASED_URL if is_url(job.content) else job.content, "styles": tuple(styles)}
+def without_url(photo: str) -> str:
+    """Return what names the photo of an expired job: URLs, which may have secrets in them, are erased."""
+    return ERASED_URL if is_url(photo) else photo
+
+
+def without_style_urls(styles: tuple[StyleWeight, ...]) -> tuple[StyleWeight, ...]:
+    """Return the styles of an expired job; see `without_url`."""
+    return tuple(entry.model_copy(update={"style": without_url(entry.style)}) for entry in styles)

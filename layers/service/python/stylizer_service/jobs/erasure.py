@@ -6,7 +6,7 @@ from stylizer_service.inputs import upload_folder
 from stylizer_service.jobs.finish import end
 from stylizer_service.models import FINAL
 from stylizer_service.ports import Ports
-from stylizer_service.records import Job, Precondition, StyleRecord, without_urls
+from stylizer_service.records import Job, Precondition, StyleRecord, without_style_urls, without_url
 from stylizer_service.settings import Settings
 
 
@@ -26,7 +26,8 @@ def erase_job(ports: Ports, settings: Settings, job: Job) -> None:
         result=None,
         results=(),
         preview_key=None,
-        **without_urls(job),
+        content=without_url(job.content),
+        styles=without_style_urls(job.styles),
         notify_at=None,  # no webhook for a job its owner has deleted
     )
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from stylizer_service.inputs import upload_folder
 from stylizer_service.models import FINAL
 from stylizer_service.ports import Ports
-from stylizer_service.records import Precondition, without_urls
+from stylizer_service.records import Precondition, without_style_urls, without_url
 
 _BATCH = 100
 
@@ -29,7 +29,14 @@ def sweep(ports: Ports, *, record_ttl: timedelta) -> int:
                 ports.blobs.delete_folder(job.folder)
                 when = Precondition(statuses=(status,))
                 ports.jobs.update(
-                    job.id, when, status="expired", result=None, results=(), preview_key=None, **without_urls(job)
+                    job.id,
+                    when,
+                    status="expired",
+                    result=None,
+                    results=(),
+                    preview_key=None,
+                    content=without_url(job.content),
+                    styles=without_style_urls(job.styles),
                 )
             count += len(jobs)
     while jobs := ports.jobs.due("expired", now - record_ttl, limit=_BATCH):
