@@ -320,7 +320,7 @@ def test_what_belongs_to_another_is_not_found(
     request = order()
     job, _ = service.create_stylization("ann", request)
     finish(job.id)
-    style = service.create_style("ann", request.content, "Quilt")
+    style = service.create_style("ann", request.photo, "Quilt")
     photo = store_upload(service, picture(), "ben")
 
     for call, *arguments in (

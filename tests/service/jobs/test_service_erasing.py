@@ -93,7 +93,7 @@ def test_erasing_style_and_upload_keeps_their_paintings(
 def test_deleting_others_or_built_in_resources_is_refused(service: Service, order: Order, refusal: Refusal) -> None:
     request = order()
     job, _ = service.create_stylization("ann", request)
-    style = service.create_style("ann", request.content, "Mine")
+    style = service.create_style("ann", request.photo, "Mine")
     for call, name in (
         (service.delete_stylization, job.id),
         (service.delete_upload, request.content),
@@ -103,5 +103,5 @@ def test_deleting_others_or_built_in_resources_is_refused(service: Service, orde
         assert refusal(call, "ann", name[:-1]).code == "not-found"
     assert refusal(service.delete_style, "ann", "ink").code == "conflict"
     assert service.get_stylization("ann", job.id).status == "queued"
-    assert service.ports.blobs.size(upload_key(request.content)) is not None
+    assert service.ports.blobs.size(upload_key(request.photo)) is not None
     assert service.get_style("ann", style.id) == style

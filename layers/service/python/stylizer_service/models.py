@@ -397,8 +397,8 @@ class Stylization(BaseModel):
     method: MethodName
     options: PaintingOptions
     content: str = Field(
-        description="The upload; for a file that was sent in the form, `sha256:` and the digest of its bytes; for a URL, "
-        "the URL until the job is deleted or expires. The same goes for `styles`, and but for URLs for both masks."
+        description="The upload; for a file that was sent in the form, `sha256:` and the digest of its bytes; or the "
+        "URL, until the job is deleted or expires. The same goes for `styles`, and except for URLs for both masks."
     )
     styles: list[StyleWeight]
     mask: str | None
