@@ -96,7 +96,7 @@ def test_deleting_others_or_built_in_resources_is_refused(service: Service, orde
     style = service.create_style("ann", request.photo, "Mine")
     for call, name in (
         (service.delete_stylization, job.id),
-        (service.delete_upload, request.content),
+        (service.delete_upload, request.photo),
         (service.delete_style, style.id),
     ):
         assert refusal(call, "bob", name).code == "not-found"
