@@ -103,8 +103,8 @@ class Client:
 
     def stylize(
         self,
-        content: Source,
-        style: StyleSource | Blend,
+        content: Source | None = None,
+        style: StyleSource | Blend | None = None,
         *,
         mask: Source | None = None,
         content_mask: Source | None = None,
@@ -114,7 +114,7 @@ class Client:
         """Start painting a photo, and return the job. Pictures are uploaded as necessary.
 
         Args:
-            content: The photo.
+            content: The photo. Options `content_url` and `style_url` take the place of `content` and `style`.
             style: Id of a style, a picture, or up to four of either with weights, of which only the ratios matter, and
                 optional masks of where each paints, which have the shape of the photo.
             mask: Paint only where this picture is white; it has the shape of the photo.
@@ -273,8 +273,8 @@ class AsyncClient:
 
     async def stylize(
         self,
-        content: Source,
-        style: StyleSource | Blend,
+        content: Source | None = None,
+        style: StyleSource | Blend | None = None,
         *,
         mask: Source | None = None,
         content_mask: Source | None = None,

@@ -60,6 +60,8 @@ class Options(TypedDict, total=False):
     format: Literal["jpeg", "png", "webp", "avif", "tiff"]
     format_quality: int
     variants: int
+    content_url: str
+    style_url: str
     webhook: str
 
 
@@ -122,15 +124,17 @@ class ApiFlows:
 
     def stylize(
         self,
-        content: Source,
-        style: StyleSource | Blend,
+        content: Source | None,
+        style: StyleSource | Blend | None,
         mask: Source | None,
         content_mask: Source | None,
         options: Options,
         idempotency_key: str | None,
     ) -> Flow[Stylization]:
         """See `Client.stylize`."""
-        blend = style if isinstance(style, Sequence) and not isinstance(style, str | bytes) else [(style, 1.0)]
+        blend: Blend = [(style, 1.0)] if style is not None else []
+        if isinstance(style, Sequence) and not isinstance(style, str | bytes):
+            blend = style
         body: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
         styles: list[dict[str, Any]] = []
         for source, weight, *masks in blend:
@@ -141,7 +145,8 @@ class ApiFlows:
             for picture in masks:
                 if picture is not None:
                     styles[-1]["mask"] = yield from self._upload_id(picture)
-        body["styles"] = styles
+        if styles or "style_url" not in body:
+            body["styles"] = styles
         for field, picture in (("content", content), ("mask", mask), ("content_mask", content_mask)):
             if picture is not None:
                 body[field] = yield from self._upload_id(picture)
