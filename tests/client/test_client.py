@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -80,7 +81,7 @@ def test_async_client_paints_several_jobs_concurrently(address: str, painting: P
 def test_stylize_uploads_own_styles_masks_and_blends(client: Client, folder: Path) -> None:
     own = client.add_style("Mine", folder / "cat.jpg")
     photo = client.upload(folder / "cat.jpg")
-    blend = [("woodcut", 3.0), (folder / "cat.jpg", 1.0, folder / "left.png"), (own, 2.0, None)]
+    blend: list[Any] = [("woodcut", 3.0), (folder / "cat.jpg", 1.0, folder / "left.png"), (own, 2.0, None)]
     job = client.stylize(photo, blend, mask=folder / "left.png", strength=0.5, seed=7)
 
     assert [entry.weight for entry in job.styles] == [3.0, 1.0, 2.0]
