@@ -26,7 +26,7 @@ from stylizer.capabilities import METHODS
 from stylizer.options import FeaturesName, MethodName, Quality
 from stylizer_api import access_log
 from stylizer_painter.metrics import count, count_broken_off
-from stylizer_reconciler import outcomes
+from stylizer_reconciler import metrics as reconciler_metrics
 from stylizer_service.adapters.aws import metrics
 from stylizer_service.adapters.local import open_local
 from stylizer_service.jobs.leases import claim
@@ -93,12 +93,12 @@ def told(tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture
             else:
                 lease.fail(problem("internal", "it broke"))
                 count(ports, job_id, "failed")
-        outcomes.count_rescued(ports, [], ports.clock.now())
+        reconciler_metrics.count_rescued(ports, [], ports.clock.now())
     count_broken_off()
-    outcomes.count_failure("painting-failed")
-    outcomes.count_dead_letter()
-    outcomes.count_endpoint_failure()
-    outcomes.count_webhook("told")
+    reconciler_metrics.count_failure("painting-failed")
+    reconciler_metrics.count_dead_letter()
+    reconciler_metrics.count_endpoint_failure()
+    reconciler_metrics.count_webhook("told")
     ask_the_api()
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
     directives = [directive for line in lines for directive in line["_aws"]["CloudWatchMetrics"]]
@@ -118,7 +118,7 @@ def ask_the_api() -> None:
         request.state.accepted, request.state.job_id, request.state.problem = "texture", "stz_one", "not-found"
         return Response()
 
-    app = access_log.Observed(Starlette(routes=[Route("/", accept)]))
+    app = access_log.AccessLogMiddleware(Starlette(routes=[Route("/", accept)]))
 
     async def begin(scope: Any, receive: Any, send: Any) -> None:
         context = type("Context", (), {"aws_request_id": "one"})

@@ -29,7 +29,7 @@ def log_as_json(handlers: Iterable[logging.Handler]) -> None:
         handler.setFormatter(log.registered_formatter)
 
 
-class Observed:
+class AccessLogMiddleware:
     """ASGI middleware that logs each request and emits its metrics.
 
     The app passes what only it knows in the scope's state: `problem`, the problem code of the response; `accepted`, the
@@ -64,7 +64,7 @@ def _harmless() -> Iterator[None]:
     try:
         yield
     except Exception:
-        logging.getLogger(__name__).warning("a request could not be told of", exc_info=True)
+        logging.getLogger(__name__).warning("a request could not be logged", exc_info=True)
 
 
 def _begin(scope: Scope) -> None:

@@ -10,8 +10,9 @@ from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.datastructures import Headers
 
+from stylizer_service.cursors import MAX_PAGE
 from stylizer_service.problems import ProblemError, failure
-from stylizer_service.usecases import MAX_PAGE, Service
+from stylizer_service.usecases import Service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from stylizer_api.access_log import Observed
+from stylizer_api.access_log import AccessLogMiddleware
 from stylizer_api.app import create_app
 from stylizer_api.context import missing_key
 from stylizer_api.middleware import RequestContext
@@ -49,7 +49,7 @@ def make_handler(service: Service, *, form_bytes: int, allowed_origins: Sequence
     )
     if allowed_origins:
         app = CORSMiddleware(app, allow_origins=allowed_origins, expose_headers=_EXPOSED)
-    return Mangum(_Mounted(Observed(app)), lifespan="off", text_mime_types=_TEXT)
+    return Mangum(_Mounted(AccessLogMiddleware(app)), lifespan="off", text_mime_types=_TEXT)
 
 
 def prefix_and_path(event: Mapping[str, Any]) -> tuple[str, str]:

@@ -153,7 +153,7 @@ def responses(operation: str, kinds: Iterable[str]) -> dict[str, Any]:
     again = {*RETRY_AFTER, STILL_PAINTED.get(operation)}
     by_status = sorted(kinds, key=_status)
     return {
-        str(status): _response(list(some), comes_again=status in again) for status, some in groupby(by_status, _status)
+        str(status): _response(list(some), with_retry=status in again) for status, some in groupby(by_status, _status)
     }
 
 
@@ -161,8 +161,8 @@ def _status(kind: str) -> int:
     return KINDS[kind][0]
 
 
-def _response(kinds: list[str], *, comes_again: bool) -> dict[str, Any]:
-    names = ["X-Request-Id", *(["Retry-After"] if comes_again else [])]
+def _response(kinds: list[str], *, with_retry: bool) -> dict[str, Any]:
+    names = ["X-Request-Id", *(["Retry-After"] if with_retry else [])]
     return {
         "description": "\n".join(f"- `{kind}`: {KINDS[kind][1]}." for kind in kinds),
         "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names},

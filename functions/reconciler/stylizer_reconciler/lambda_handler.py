@@ -21,7 +21,7 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from stylizer_reconciler import outcomes
+from stylizer_reconciler import metrics
 from stylizer_service.adapters.aws import open_ports
 from stylizer_service.adapters.aws.settings import SettleSettings
 from stylizer_service.adapters.aws.tracing import traced
@@ -32,7 +32,7 @@ from stylizer_service.problems import problem
 from stylizer_service.webhooks.delivery import Sender, deliver
 from stylizer_service.webhooks.sender import HttpsSender
 
-log = Logger(service=outcomes.SERVICE)
+log = Logger(service=metrics.SERVICE)
 
 
 @cache
@@ -55,7 +55,7 @@ def _sender() -> Sender:
 
 
 @log.inject_lambda_context
-@traced(outcomes.SERVICE)
+@traced(metrics.SERVICE)
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse | None:
     """Dispatch an event by its source; return a queue's failed messages, for SQS to redeliver."""
     match event:
@@ -81,7 +81,7 @@ def _on_notification(notice: dict[str, Any]) -> None:
         # The reason exposes internals of the endpoint, which belong in the operator's log but not in the caller's
         # error.
         log.error("%s: the endpoint failed: %s", job_id, notice.get("failureReason"), extra={"job_id": job_id})
-        outcomes.count_endpoint_failure()
+        metrics.count_endpoint_failure()
         is_mended = (
             is_mended
             or reconcile.send_again(_ports(), _settings(), job_id)
@@ -100,12 +100,12 @@ def _receive(record: SQSRecord) -> None:
 def _deliver_webhook(job_id: str) -> None:
     outcome = deliver(_ports(), _settings(), job_id, _sender())
     log.info("webhook of %s: %s", job_id, outcome, extra={"job_id": job_id, "outcome": outcome})
-    outcomes.count_webhook(outcome)
+    metrics.count_webhook(outcome)
 
 
 def _on_dead_letter(record: SQSRecord) -> None:
     """Fail the job of a message that every painter failed to process, unless it is being painted after all."""
-    outcomes.count_dead_letter()
+    metrics.count_dead_letter()
     try:
         job_id = _job_id(record)
     except (ValueError, KeyError, TypeError):
@@ -120,7 +120,7 @@ def _fail(job_id: str, detail: str) -> bool:
     error = problem("painting-failed", detail)
     is_ended = reconcile.fail(_ports(), _settings(), job_id, error)
     if is_ended:
-        outcomes.count_failure(error.code)
+        metrics.count_failure(error.code)
     return is_ended
 
 
@@ -129,7 +129,7 @@ def _run_maintenance() -> None:
     rescued: list[str] = []
     try:
         rescued = reconcile.rescue(_ports(), _settings())
-        outcomes.count_rescued(_ports(), rescued, began)
+        metrics.count_rescued(_ports(), rescued, began)
     finally:  # cleanup runs even if a job cannot be rescued, so that files do not pile up
         removed = sweep(_ports(), record_ttl=_settings().record_ttl)
         log.info("rescued %d, let go of %d", len(rescued), removed, extra={"rescued": rescued})

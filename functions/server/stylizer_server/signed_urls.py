@@ -25,7 +25,7 @@ def signed_url_router(local: Local) -> APIRouter:
     @router.post("/v1/uploads/{id}/file")
     async def receive_file(id: str, request: Request) -> Response:  # noqa: A002
         key = f"uploads/{id}/file"
-        await run_in_threadpool(local.service.ports.intake.room)
+        await run_in_threadpool(local.service.ports.intake.check_space)
         async with read_form(
             request,
             fields=_FIELDS,

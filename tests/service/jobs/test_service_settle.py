@@ -208,7 +208,7 @@ def test_gpu_jobs_fail_once_the_gpu_is_switched_off(
     if is_running:
         take(service, job_id)
     clock.advance(seconds=31)
-    ports = replace(service.ports, dispatcher=Queue(waiting=1, gpu="no-way"))
+    ports = replace(service.ports, dispatcher=Queue(waiting=1, gpu="no-backend"))
 
     assert reconcile.rescue(ports, service.settings) == [job_id]
     failed = seen(service, job_id)
@@ -221,7 +221,7 @@ def test_gpu_jobs_fail_once_the_gpu_is_switched_off(
 
 def test_late_notice_of_a_removed_endpoint_sends_nothing(service: Service, job_id: str, clock: SteppedClock) -> None:
     send_to_gpu(service, job_id, clock)
-    queue = Queue(gpu="no-way")
+    queue = Queue(gpu="no-backend")
     assert not reconcile.send_again(replace(service.ports, dispatcher=queue), service.settings, job_id)
     assert queue.sent == []
 
@@ -255,7 +255,7 @@ def test_failing_job_does_not_block_reconciling_the_others(
         reconcile.rescue(replace(service.ports, dispatcher=queue), service.settings)
     assert sorted(queue.sent) == sorted([jobs[0], jobs[2]])
     assert [seen(service, job).status for job in jobs] == ["queued", "running", "queued"]
-    assert f"{jobs[1]} cannot be seen to now" in caplog.text
+    assert f"failed to reconcile {jobs[1]}" in caplog.text
     assert reconcile.rescue(service.ports, service.settings) == [jobs[1]]
 
 

@@ -142,7 +142,7 @@ class Intake(Protocol):
     def upload(self, owner: str) -> None:
         """Raise `too-many-uploads` or `storage-full` if the owner may not create or send another upload."""
 
-    def room(self) -> None:
+    def check_space(self) -> None:
         """Raise `storage-full` if there is no space for any file."""
 
     def file(self, length: int) -> AbstractContextManager[None]:
@@ -161,7 +161,7 @@ class NoLimits:
     def upload(self, owner: str) -> None:
         """Accept."""
 
-    def room(self) -> None:
+    def check_space(self) -> None:
         """Accept."""
 
     def file(self, length: int) -> AbstractContextManager[None]:  # noqa: ARG002
@@ -178,7 +178,7 @@ class NoLimits:
 _UNLIMITED = NoLimits()
 
 
-Trace = Literal["sent", "unsent", "no-way"]
+Trace = Literal["sent", "unsent", "no-backend"]
 """State of a waiting job: sent (or unknown), never sent to the current painters, or its backend does not exist."""
 
 

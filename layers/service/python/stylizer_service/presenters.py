@@ -17,6 +17,7 @@ from stylizer_service.models import (
     Variant,
 )
 from stylizer_service.ports import Ports
+from stylizer_service.problems import failure
 from stylizer_service.records import Job, ResultRecord, StyleRecord, is_final
 from stylizer_service.settings import Settings
 
@@ -71,6 +72,14 @@ def present(ports: Ports, settings: Settings, job: Job) -> Stylization:
 def results_of(job: Job) -> tuple[ResultRecord, ...]:
     """Return the variants painted so far, also of a job stored before there were several."""
     return job.results or ((job.result,) if job.result else ())
+
+
+def variant_of(job: Job, number: int) -> ResultRecord | None:
+    """Return a variant of a job, or None if it is not painted yet. Raises `not-found` if it never will be."""
+    if not 1 <= number <= job.variants:
+        detail = f"there is no variant {number}"
+        raise failure("not-found", detail, field="variant", allowed=f"a whole number from 1 to {job.variants}")
+    return next(iter(results_of(job)[number - 1 :]), None)
 
 
 def is_expired(job: Job, now: datetime) -> bool:

@@ -7,11 +7,10 @@ copy, so nearly free). What was validated is what gets painted, whatever happens
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
 
 from stylizer import capabilities
 from stylizer_service import cursors, presenters
@@ -34,14 +33,13 @@ from stylizer_service.models import (
     new_id,
 )
 from stylizer_service.outbound.addresses import check_address
-from stylizer_service.ports import BadCursor, Ports
+from stylizer_service.ports import Ports
 from stylizer_service.probe import Probe
 from stylizer_service.problems import ProblemError, as_problems, expired, failure, invalid, not_found, problem
 from stylizer_service.records import (
     IdempotencyRecord,
     Job,
     Precondition,
-    ResultRecord,
     StyleRecord,
     UploadRecord,
     is_final,
@@ -50,8 +48,6 @@ from stylizer_service.routing import Capacity, select_backend
 from stylizer_service.settings import Settings
 from stylizer_service.webhooks.delivery import check_webhook, webhook_secret
 
-MAX_PAGE = 100
-T = TypeVar("T")
 _KEY = re.compile(r"[!-~]{1,255}")
 
 
@@ -128,7 +124,7 @@ class Service:
 
     def list_styles(self, owner: str, *, limit: int = 50, cursor: str | None = None) -> Page[Style]:
         """Return a page of the built-in styles in catalog order, followed by the caller's own, newest first."""
-        _check_limit(limit)
+        cursors.check_limit(limit)
         kind, place = _style_place(cursor)
         items: list[Style] = []
         if kind == "built-in":
@@ -141,7 +137,7 @@ class Service:
         if room == 0:
             more, _ = self.ports.styles.page(owner, limit=1, cursor=None)
             return Page(items=items, next_cursor=cursors.encode("own", "") if more else None)
-        own, following = _with_cursor(lambda: self.ports.styles.page(owner, limit=room, cursor=place or None))
+        own, following = cursors.read_page(lambda: self.ports.styles.page(owner, limit=room, cursor=place or None))
         items += [presenters.own_style(record) for record in own]
         return Page(items=items, next_cursor=cursors.encode("own", following) if following else None)
 
@@ -152,7 +148,7 @@ class Service:
         try:
             return self.catalog.after(place)
         except KeyError:  # a cursor of another list, or of a version with other styles
-            raise _bad_cursor() from None
+            raise cursors.refused() from None
 
     def get_style(self, owner: str, style_id: str) -> Style:
         """Return a style, built-in or the caller's own."""
@@ -245,8 +241,10 @@ class Service:
         self, owner: str, *, limit: int = 20, cursor: str | None = None, status: Status | None = None
     ) -> Page[Stylization]:
         """Return a page of the caller's stylizations, newest first."""
-        _check_limit(limit)
-        jobs, following = _with_cursor(lambda: self.ports.jobs.page(owner, limit=limit, cursor=cursor, status=status))
+        cursors.check_limit(limit)
+        jobs, following = cursors.read_page(
+            lambda: self.ports.jobs.page(owner, limit=limit, cursor=cursor, status=status)
+        )
         return Page(items=[self._view(job) for job in jobs], next_cursor=following)
 
     def cancel_stylization(self, owner: str, job_id: str) -> Stylization:
@@ -272,7 +270,7 @@ class Service:
         job = self._job(owner, job_id)
         if self._is_expired(job):
             raise expired("stylization", job_id)
-        result = job.result if variant is None else _variant(job, variant)
+        result = job.result if variant is None else presenters.variant_of(job, variant)
         if result is None:
             none = problem(
                 "conflict",
@@ -289,7 +287,7 @@ class Service:
             raise expired("stylization", job_id)
         preview_key = job.preview_key
         if variant is not None:
-            result = _variant(job, variant)
+            result = presenters.variant_of(job, variant)
             preview_key = (result.preview_key or job.preview_key) if result else None
         if preview_key is None:
             none = problem("not-found", "there is no preview: nothing has been painted yet")
@@ -347,7 +345,7 @@ class Service:
                 field="Idempotency-Key",
             )
         job = self._job(known.owner, known.job_id)
-        if job.status == "queued" and self.ports.dispatcher.trace(job) != "no-way":
+        if job.status == "queued" and self.ports.dispatcher.trace(job) != "no-backend":
             # The process that stored the job may have died before sending it; sending twice is harmless.
             self.ports.dispatcher.send(job)
         return self._view(job)
@@ -397,37 +395,13 @@ def _validate_for_method(request: StylizationRequest) -> None:
         )
 
 
-def _check_limit(limit: int) -> None:
-    if not 1 <= limit <= MAX_PAGE:
-        raise invalid("limit", f"limit is {limit}", f"a whole number from 1 to {MAX_PAGE}")
-
-
 def _style_place(cursor: str | None) -> tuple[str, str]:
     if cursor is None:
         return "built-in", ""
-    kind, place = _with_cursor(lambda: cursors.decode(cursor, 2))
+    kind, place = cursors.read_page(lambda: cursors.decode(cursor, 2))
     if kind not in ("built-in", "own"):
-        raise _bad_cursor()
+        raise cursors.refused()
     return kind, place
-
-
-def _with_cursor(read: Callable[[], T]) -> T:
-    try:
-        return read()
-    except BadCursor:
-        raise _bad_cursor() from None
-
-
-def _bad_cursor() -> ProblemError:
-    return invalid("cursor", "the cursor is not one this list gave out", "the next_cursor of an earlier page")
-
-
-def _variant(job: Job, number: int) -> ResultRecord | None:
-    """Return a variant of a job, or None if it is not painted yet. Raises `not-found` if it never will be."""
-    if not 1 <= number <= job.variants:
-        detail = f"there is no variant {number}"
-        raise failure("not-found", detail, field="variant", allowed=f"a whole number from 1 to {job.variants}")
-    return next(iter(presenters.results_of(job)[number - 1 :]), None)
 
 
 def _soon(job: Job) -> int | None:

@@ -111,7 +111,7 @@ def test_job_sent_to_a_replaced_endpoint_counts_as_unsent(
     old.send(waiting)
     assert (old.trace(waiting), new.trace(waiting)) == ("sent", "unsent")
     without = open_ports(aws_settings).dispatcher
-    assert (without.trace(waiting), without.trace(job("queue"))) == ("no-way", "sent")
+    assert (without.trace(waiting), without.trace(job("queue"))) == ("no-backend", "sent")
 
 
 def test_gpu_job_without_a_gpu_is_an_explicit_error(service: Service) -> None:

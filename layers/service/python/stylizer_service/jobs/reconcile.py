@@ -20,8 +20,6 @@ from stylizer_service.settings import Settings
 log = logging.getLogger(__name__)
 
 _BATCH = 100
-_WAITING = 1000
-"""Maximum number of queued jobs checked for lost messages; equals the default `queue_limit`."""
 _UNSENT_AFTER = timedelta(minutes=2)
 """Grace period between storing a job and sending it."""
 _NO_GPU = problem(
@@ -55,7 +53,7 @@ def resume(ports: Ports, settings: Settings, job: Job) -> bool:
         return False
     if job.attempt >= settings.max_attempts or job.expires_at <= now:
         return fail_exhausted(ports, settings, job, when, painter_died(job))
-    if ports.dispatcher.trace(job) == "no-way":
+    if ports.dispatcher.trace(job) == "no-backend":
         return fail_exhausted(ports, settings, job, when, _NO_GPU)
     # Send first: if this is interrupted, the job is found again by its expired lease and sent once more.
     ports.dispatcher.send(job)
@@ -72,7 +70,7 @@ def send_again(ports: Ports, settings: Settings, job_id: str) -> bool:
         Whether it was sent: False if a painter holds it, it is final, or no attempt is left.
     """
     job = ports.jobs.get(job_id)
-    if job is None or job.attempt + 1 >= settings.max_attempts or ports.dispatcher.trace(job) == "no-way":
+    if job is None or job.attempt + 1 >= settings.max_attempts or ports.dispatcher.trace(job) == "no-backend":
         return False
     if ports.jobs.update(job_id, Precondition(statuses=("queued",)), attempt=job.attempt + 1) is None:
         return False
@@ -111,7 +109,7 @@ def rescue(ports: Ports, settings: Settings) -> list[str]:
         if trace == "unsent" and job.created_at <= now - _UNSENT_AFTER:
             ports.dispatcher.send(job)
             return True
-        return trace == "no-way" and fail(ports, settings, job.id, _NO_GPU)
+        return trace == "no-backend" and fail(ports, settings, job.id, _NO_GPU)
 
     found = _reconcile_each(
         ports.jobs.with_expired_lease(now, limit=_BATCH), lambda job: resume(ports, settings, job), failures
@@ -119,7 +117,8 @@ def rescue(ports: Ports, settings: Settings) -> list[str]:
     overdue = ports.jobs.due("queued", now, limit=_BATCH)
     found += _reconcile_each(overdue, lambda job: fail(ports, settings, job.id, late), failures)
     # A queued job's expires_at is creation plus result_ttl, so this cutoff selects all queued jobs.
-    found += _reconcile_each(ports.jobs.due("queued", now + settings.result_ttl, limit=_WAITING), recover, failures)
+    queued = ports.jobs.due("queued", now + settings.result_ttl, limit=settings.queue_limit)
+    found += _reconcile_each(queued, recover, failures)
     if ports.dispatcher.depth() == 0:
         since = now + settings.result_ttl - settings.requeue_after
         found += _reconcile_each(ports.jobs.due("queued", since, limit=_BATCH), send, failures)
@@ -131,14 +130,14 @@ def rescue(ports: Ports, settings: Settings) -> list[str]:
     return found
 
 
-def _reconcile_each(jobs: Iterable[Job], see_to: Callable[[Job], bool], failures: list[Exception]) -> list[str]:
+def _reconcile_each(jobs: Iterable[Job], reconcile: Callable[[Job], bool], failures: list[Exception]) -> list[str]:
     """Return the ids of the jobs that were reconciled. A failure is recorded and does not block the others."""
     found = []
     for job in jobs:
         try:
-            if see_to(job):
+            if reconcile(job):
                 found.append(job.id)
         except Exception as error:
-            log.exception("%s cannot be seen to now; the next time it may", job.id)
+            log.exception("failed to reconcile %s; will retry", job.id)
             failures.append(error)
     return found

@@ -82,5 +82,5 @@ class DispatcherByWay:
         if job.way == "queue":
             return "sent"
         if self._endpoint is None:
-            return "no-way"
+            return "no-backend"
         return "sent" if self._endpoint.was_sent(job) else "unsent"

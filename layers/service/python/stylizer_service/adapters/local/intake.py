@@ -45,9 +45,9 @@ class LocalIntake:
         most = self._settings.key_uploads
         detail = "too many of your uploads are kept; delete some, or wait until they expire"
         self._check(_UPLOADS, owner, most, "too-many-uploads", detail, f"at most {most} at a time")
-        self.room()
+        self.check_space()
 
-    def room(self) -> None:
+    def check_space(self) -> None:
         """Raise `storage-full` if there is no space beyond that reserved for pending paintings."""
         self._quota.check(promised=self._promised())
 

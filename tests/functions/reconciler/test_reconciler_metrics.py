@@ -12,7 +12,7 @@ import pytest
 from pictures import slope
 from uploads import store_upload
 
-from stylizer_reconciler.outcomes import count_rescued, count_webhook
+from stylizer_reconciler.metrics import count_rescued, count_webhook
 from stylizer_service.adapters.local import Local, open_local
 from stylizer_service.jobs import reconcile
 from stylizer_service.jobs.leases import claim
