@@ -16,13 +16,16 @@ from typing import TYPE_CHECKING
 from stylizer.compute import load_torch, set_thread_defaults
 from stylizer.errors import (
     Canceled,
+    ClipTooLong,
     CorruptImage,
     EmptyImage,
     ExtremeAspectRatio,
     ImageError,
     ImageTooLarge,
     ImageTooSmall,
+    InvalidState,
     MaskMismatch,
+    MissingVideoSupport,
     MissingWeights,
     OptionError,
     OutOfMemory,
@@ -38,19 +41,24 @@ from stylizer.styles import Style, catalog
 from stylizer.variations import variants
 
 if TYPE_CHECKING:
+    from stylizer.clips.painting import Clip, stylize_clip
     from stylizer.painting import Painting, WeightedStyle, stylize
 
 __all__ = [
     "DEFAULT_METHOD",
     "METHOD_NAMES",
     "Canceled",
+    "Clip",
+    "ClipTooLong",
     "CorruptImage",
     "EmptyImage",
     "ExtremeAspectRatio",
     "ImageError",
     "ImageTooLarge",
     "ImageTooSmall",
+    "InvalidState",
     "MaskMismatch",
+    "MissingVideoSupport",
     "MissingWeights",
     "OnProgress",
     "OptionError",
@@ -67,6 +75,7 @@ __all__ = [
     "WeightedStyle",
     "catalog",
     "stylize",
+    "stylize_clip",
     "variants",
 ]
 
@@ -79,4 +88,8 @@ def __getattr__(name: str) -> object:
         from stylizer import painting
 
         return getattr(painting, name)
+    if name in {"Clip", "stylize_clip"}:
+        from stylizer import clips
+
+        return getattr(clips, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,6 +3,8 @@
 StylizerError                       base class of all errors
 ├── OptionError                     an option out of range, or unsupported by the method
 ├── MissingWeights                  features whose weights must be downloaded first
+├── MissingVideoSupport             a video, without the package that decodes it
+├── InvalidState                    the state of an interrupted painting of a clip, which does not fit
 ├── OutOfMemory                     a painting too large for the available memory
 ├── UnknownStyle                    neither a built-in style nor a file
 ├── ImageError                      an unusable image
@@ -14,6 +16,7 @@ StylizerError                       base class of all errors
 │   ├── TooManyPixels               more pixels than allowed (checked before decoding)
 │   ├── ImageTooSmall               a side shorter than allowed
 │   ├── ExtremeAspectRatio          too long for its width
+│   ├── ClipTooLong                 a clip of more frames, seconds or pixels than allowed (checked before decoding)
 │   └── MaskMismatch                a mask whose shape differs from the photo's
 └── Canceled                        the caller requested cancellation
 
@@ -54,6 +57,18 @@ class MissingWeights(StylizerError):
     """The weights of the requested features are not installed, or are damaged."""
 
     code = "missing-weights"
+
+
+class MissingVideoSupport(StylizerError):
+    """PyAV, which decodes and encodes videos, is not installed."""
+
+    code = "missing-video-support"
+
+
+class InvalidState(StylizerError):
+    """The state of an interrupted painting of a clip is damaged, or belongs to another place or another painting."""
+
+    code = "invalid-state"
 
 
 class OutOfMemory(StylizerError):
@@ -120,6 +135,12 @@ class ExtremeAspectRatio(ImageError):
     """The image is too long for its width."""
 
     code = "extreme-aspect-ratio"
+
+
+class ClipTooLong(ImageError):
+    """The clip has more frames, seconds or pixels than allowed; checked on its header, before decoding."""
+
+    code = "clip-too-long"
 
 
 class MaskMismatch(ImageError):

@@ -44,6 +44,7 @@ from stylizer.output import format_from_suffix, write_atomically
 from stylizer.progress import OnProgress, Progress
 from stylizer.regions import RegionMasks, Regions
 from stylizer.synthesis.pyramid import resize
+from stylizer.synthesis.temporal import TemporalHints
 from stylizer.tensors import to_image, to_tensor
 
 BAND_ROWS = 256  # rows that are postprocessed at once
@@ -141,8 +142,24 @@ def stylize(
         MissingWeights: The weights of `options.features` are not installed.
         OutOfMemory: The painting does not fit into the memory of the device; see `stylizer.compute.device`.
     """
+    return paint_picture(content, style, method, options, mask, content_mask, limits, on_progress, decoder)
+
+
+def paint_picture(
+    content: ImageSource,
+    style: ImageSource | WeightedStyles,
+    method: MethodName,
+    options: Options,
+    mask: ImageSource | None,
+    content_mask: ImageSource | None,
+    limits: Limits,
+    on_progress: OnProgress | None,
+    decoder: Decoder,
+    hints: TemporalHints | None = None,
+) -> Painting:
+    """Do the work of `stylize`, which describes the arguments; `hints` are those of a frame of a clip."""
     try:
-        return _stylize(content, style, method, options, mask, content_mask, limits, on_progress, decoder)
+        return _stylize(content, style, method, options, mask, content_mask, limits, on_progress, decoder, hints)
     except (RuntimeError, MemoryError) as error:
         if not compute.is_out_of_memory(error):
             raise
@@ -162,6 +179,7 @@ def _stylize(
     limits: Limits,
     on_progress: OnProgress | None,
     decoder: Decoder,
+    hints: TemporalHints | None,
 ) -> Painting:
     started = time.perf_counter()
     check_choice("method", method, METHOD_NAMES)
@@ -201,6 +219,7 @@ def _stylize(
                 content_mask=load_mask(content_mask, "content_mask"),
                 report=_make_reporter(on_progress, finisher),
                 regions=regions,
+                hints=hints,
             ),
         )
         image = finisher(painted)

@@ -6,7 +6,7 @@ Importing this package imports no method; `load` imports one on first use.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from stylizer.feedforward.style_statistics import StyleStatistics
     from stylizer.regions import Regions
+    from stylizer.synthesis.temporal import TemporalHints
 
 PreviewFn = Callable[[], "Tensor"]
 """Return the painting in its current state, (1, 3, h, w), of any size."""
@@ -88,6 +89,7 @@ class Task:
         content_mask: Where to preserve the photo's structure, (1, 1, H, W) in [0, 1]; None lets the method decide.
         report: Progress callback, called after each unit of work.
         regions: Where which styles paint; None if all of them are blended everywhere.
+        hints: For a frame of a clip: the painting before, which a method may use to paint alike.
     """
 
     photo: Tensor
@@ -97,6 +99,7 @@ class Task:
     content_mask: Tensor | None
     report: ReportFn
     regions: Regions | None = None
+    hints: TemporalHints | None = None
 
     def pictures(self) -> list[tuple[Tensor, float]]:
         """Return the style pictures with their weights."""
@@ -160,4 +163,5 @@ def paint(name: MethodName, task: Task) -> Tensor:
         return method.paint(task)
     from stylizer.methods.by_region import paint_by_region  # deferred: it needs torch
 
-    return paint_by_region(task, method.paint)
+    # Hints are of the whole painting, and would mix the palettes of the regions.
+    return paint_by_region(replace(task, hints=None), method.paint)

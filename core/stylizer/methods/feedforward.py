@@ -116,11 +116,14 @@ class _PaletteStep:
 
     def __init__(self, task: Task, amount: float) -> None:
         self._palette = Palette.mix([(style.colors, style.share) for style in task.styles])
-        self._mask, self._amount = task.mask, amount
+        self._mask, self._amount, self._hints = task.mask, amount, task.hints
 
     def __call__(self, painting: Tensor) -> Tensor:
         """Recolor `painting` (1, 3, h, w) in place. Called once per level, since every pass dilutes the palette."""
-        self._transfer(painting).apply_(painting[0])
+        transfer = self._transfer(painting)
+        if self._hints is not None:
+            transfer = self._hints.steady(f"painting-{max(painting.shape[2:])}", transfer)
+        transfer.apply_(painting[0])
         return painting
 
     def preview(self, painting: Tensor) -> Tensor:

@@ -150,6 +150,7 @@ class CoarseToFineSynthesis:
 
     def __init__(self, task: Task, *, levels: int = 0) -> None:
         self._photo, self._options, self._report = task.photo, task.options, task.report
+        self._hints = task.hints
         self._generator = torch.Generator().manual_seed(task.options.seed)
         self._levels = plan_levels(task.photo.shape[2], task.photo.shape[3])[-levels:]
         self._base = next(level.size for level in reversed(self._levels) if level.depth >= 0)
@@ -162,6 +163,10 @@ class CoarseToFineSynthesis:
         self.photo_guide = PhotoGuide.estimate(
             photo[None], mask[None], self._palettes, task.options.strength, self._regions
         )
+        if self._hints is not None:
+            self.photo_guide = replace(
+                self.photo_guide, transfers=self._hints.steady_all("guide", self.photo_guide.transfers)
+            )
         self._done, self._current = 0, task.photo
         self._total = sum(len(_level_tiles(level)) * self._passes(level) for level in self._levels)
         self._total += len(list(tiles(self._levels[-1].size, FINISHER_TILE)))
@@ -212,12 +217,17 @@ class CoarseToFineSynthesis:
             columns = area.cells(hypercolumns(query.clamp(0, 1)))
             deviation, mean = torch.std_mean(columns[:, ::2, ::2], (1, 2), correction=0)
             statistics = mean, deviation
-            matches = [self._matches(bank, columns, colors, statistics, bonus) for bank in banks]
+            matches = [
+                self._matches(bank, columns, colors, statistics, bonus, f"{level.depth}-{number}")
+                for number, bank in enumerate(banks)
+            ]
             patches = [bank.patches(match) for bank, match in zip(banks, matches, strict=True)]
             owner = self._assign(padded, grid, patches)
             start = target if painting is None else area.pixels(painting)
             merged = merge_patches(start, select_patches(patches, owner), target, weight, ROUNDS)
             finished = merged[:, :, : tile.bottom, : tile.right]
+            if self._hints is not None:
+                finished = self._hints.blend_prior(finished)
             self.report_step(finished)
             painting = tile.extract(finished)
         return LevelResult(finished, banks, matches, owner, statistics)
@@ -280,16 +290,30 @@ class CoarseToFineSynthesis:
         return assign_patches_by_region(padded, grid, patches, self._shares, self._regions.groups, regions)
 
     def _matches(
-        self, bank: StyleBank, columns: Tensor, colors: Tensor, statistics: tuple[Tensor, Tensor], bonus: Tensor
+        self,
+        bank: StyleBank,
+        columns: Tensor,
+        colors: Tensor,
+        statistics: tuple[Tensor, Tensor],
+        bonus: Tensor,
+        key: str,
     ) -> Tensor:
-        """Match hypercolumns (C, rows, columns) and cell colors to cells of `bank`: (2, rows, columns)."""
+        """Match hypercolumns (C, rows, columns) and cell colors to cells of `bank`: (2, rows, columns).
+
+        `key` names level and style, for the hints of a clip.
+        """
         queries = bank.encoding.queries(as_rows(columns), as_rows(colors), statistics)
         queries = torch.unflatten(queries, 0, columns.shape[1:])
         dtype = autocast_dtype(queries.device.type)
         matches, queries, keys = search(queries, bank.keys, len(bank.encoding.axes), dtype, self._generator)
         for spacing in SEED_SPACINGS:
             matches = spread_seeds(matches, queries, keys, bonus=bonus, spacing=spacing, generator=self._generator)
-        return propagate_matches(matches, queries, keys, bonus=COHERENCE_BONUS, sweeps=SWEEPS)
+        if self._hints is not None:
+            matches = self._hints.keep_matches(key, matches, queries, keys)
+        matches = propagate_matches(matches, queries, keys, bonus=COHERENCE_BONUS, sweeps=SWEEPS)
+        if self._hints is not None:
+            self._hints.record_matches(key, matches)
+        return matches
 
     def _dither(self, level: Level, tile: Tile, banks: Sequence[StyleBank]) -> Tensor:
         """Return noise for the flat areas of the photo, where all cells would match the blandest patch of the style."""
@@ -317,6 +341,8 @@ class CoarseToFineSynthesis:
         """Transfer the palette of the styles, region by region, to `painting`, in place."""
         amount = PALETTE_AMOUNT * self._options.strength
         transfers = estimate_transfers(resize(painting[0], self._base), self._palettes, amount, self._regions)
+        if self._hints is not None:
+            transfers = self._hints.steady_all("painting", transfers)
         if self._regions is not None:
             return self._regions.mix_(painting, transfers)
         transfers[0].apply_(painting[0])

@@ -1,0 +1,390 @@
+"""Painting of clips, in segments: `stylize_clip`, and the steps of which it consists."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor
+
+from stylizer import compute, images
+from stylizer.capabilities import long_side_to
+from stylizer.clips.frames import (
+    Frame,
+    FrameReader,
+    encode_animation,
+    load,
+    pack_frames,
+    probe,
+    read_frames,
+    unpack_frames,
+)
+from stylizer.clips.info import CLIP_FORMATS, ClipFormat, ClipInfo, default_format
+from stylizer.clips.limits import DEFAULT_CLIP_LIMITS, ClipLimits, check_output
+from stylizer.clips.progress import OnClipProgress, Reporter
+from stylizer.clips.segments import ANCHOR_INTERVAL, Segment, plan_segments
+from stylizer.clips.stabilizer import Stabilizer
+from stylizer.clips.state import dump_state, load_state
+from stylizer.clips.video import encode_h264, join_h264, load_av
+from stylizer.errors import OptionError
+from stylizer.images import DEFAULT_LIMITS, Decoder, ImageSource, Limits, Picture
+from stylizer.images.encoding import check_quality
+from stylizer.options import DEFAULT_FORMAT_QUALITY, DEFAULT_METHOD, MethodName, Options, check_choice
+from stylizer.output import write_atomically
+from stylizer.painting import WeightedStyles, paint_picture
+from stylizer.synthesis.temporal import TemporalHints
+
+Bytes = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PaintedSegment:
+    """A painted part of a clip.
+
+    Attributes:
+        data: The frames; for `join_segments`.
+        state: What painting the next segment needs.
+        frames: Number of frames.
+        painted: How many of them were painted; the others are the one before, moved.
+        preview: The last frame.
+    """
+
+    data: bytes
+    state: bytes
+    frames: int
+    painted: int
+    preview: Image.Image
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clip:
+    """A painted clip.
+
+    Attributes:
+        data: The file.
+        format: Its format.
+        info: The clip it was painted from.
+        size: (width, height) in pixels.
+        seconds: Wall-clock time of the call.
+        painted: How many frames were painted; the others are the one before, moved.
+    """
+
+    data: bytes = field(repr=False)
+    format: ClipFormat
+    info: ClipInfo
+    size: tuple[int, int]
+    seconds: float
+    painted: int
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the file, as a whole or not at all.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
+        write_atomically(Path(path), self.data)
+
+
+def stylize_clip(
+    content: ImageSource,
+    style: ImageSource | WeightedStyles,
+    *,
+    method: MethodName = DEFAULT_METHOD,
+    options: Options = Options(),  # noqa: B008 - immutable
+    mask: ImageSource | None = None,
+    content_mask: ImageSource | None = None,
+    format: ClipFormat | None = None,  # noqa: A002 - as everywhere
+    format_quality: int = DEFAULT_FORMAT_QUALITY,
+    limits: Limits = DEFAULT_LIMITS,
+    clip_limits: ClipLimits = DEFAULT_CLIP_LIMITS,
+    on_progress: OnClipProgress | None = None,
+    decoder: Decoder = images,
+    reader: FrameReader = read_frames,
+) -> Clip:
+    """Paint an animated picture or a short video in the style of a picture or of a blend of pictures.
+
+    Strokes move with the things they depict. Frames keep their times. Audio is copied to MP4.
+
+    Args:
+        content: GIF, WebP, PNG, MP4 or WebM: a path, the bytes of a file or an open file.
+        style: As for `stylize`.
+        method: One of `METHOD_NAMES`. All work; `neighbor` also keeps its matches from frame to frame.
+        options: As for `stylize`.
+        mask: As for `stylize`; of the shape of the frames, and the same for all of them.
+        content_mask: Likewise.
+        format: Format of the result; by default that of `content`, or MP4 for a video.
+        format_quality: 1-100, for WebP and MP4.
+        limits: Limits on styles and masks.
+        clip_limits: Limits on the clip.
+        on_progress: Called several times for each frame; may raise to cancel.
+        decoder: Decoder of styles and masks.
+        reader: Decoder of frames.
+
+    Raises:
+        MissingVideoSupport: A video is read or written, and PyAV is not installed.
+        OptionError, UnknownStyle, ImageError, MissingWeights, OutOfMemory: As from `stylize`.
+    """
+    started = time.perf_counter()
+    data = load(content, clip_limits)
+    info = probe(data, limits=clip_limits)
+    name = default_format(info.format) if format is None else format
+    painter = _ClipPainter(
+        data, info, style, method, options, mask, content_mask, name, format_quality, limits, decoder, reader
+    )
+    size = check_output(info, options.size, clip_limits, name)
+    state: bytes | None = None
+    parts: list[bytes] = []
+    painted = 0
+    for segment in plan_segments(info):
+        part = painter.paint(segment, state, Reporter(on_progress, segment.start, info.frames))
+        state, painted = part.state, painted + part.painted
+        parts.append(part.data)
+    result = join_segments(parts, info, format=name, format_quality=format_quality, source=data)
+    return Clip(result, name, info, size, time.perf_counter() - started, painted)
+
+
+def paint_segment(
+    source: ImageSource,
+    info: ClipInfo,
+    segment: Segment,
+    style: ImageSource | WeightedStyles,
+    *,
+    state: bytes | None,
+    method: MethodName = DEFAULT_METHOD,
+    options: Options = Options(),  # noqa: B008 - immutable
+    mask: ImageSource | None = None,
+    content_mask: ImageSource | None = None,
+    format: ClipFormat,  # noqa: A002 - as everywhere
+    format_quality: int = DEFAULT_FORMAT_QUALITY,
+    limits: Limits = DEFAULT_LIMITS,
+    clip_limits: ClipLimits = DEFAULT_CLIP_LIMITS,
+    on_progress: OnClipProgress | None = None,
+    decoder: Decoder = images,
+    reader: FrameReader = read_frames,
+) -> PaintedSegment:
+    """Paint one segment of `plan_segments`; the same arguments give the same bytes.
+
+    Args:
+        source: The clip.
+        info: Its description by `probe`.
+        segment: What to paint.
+        state: State of the segment before; None for the first one.
+        style: As for `stylize_clip`, like all that follows, and the same for all segments of a clip.
+        method: Likewise.
+        options: Likewise.
+        mask: Likewise.
+        content_mask: Likewise.
+        format: Format that `join_segments` will be given.
+        format_quality: Likewise.
+        limits: Limits on styles and masks.
+        clip_limits: Limits on the clip.
+        on_progress: Reports on this segment alone.
+        decoder: Decoder of styles and masks.
+        reader: Decoder of frames.
+
+    Raises:
+        InvalidState: `state` is damaged or of another segment; as for `stylize_clip` otherwise.
+    """
+    check_output(info, options.size, clip_limits, format)
+    painter = _ClipPainter(
+        load(source, clip_limits),
+        info,
+        style,
+        method,
+        options,
+        mask,
+        content_mask,
+        format,
+        format_quality,
+        limits,
+        decoder,
+        reader,
+    )
+    return painter.paint(segment, state, Reporter(on_progress, 0, segment.stop - segment.start))
+
+
+def join_segments(
+    segments: Iterable[bytes],
+    info: ClipInfo,
+    *,
+    format: ClipFormat,  # noqa: A002 - as everywhere
+    format_quality: int = DEFAULT_FORMAT_QUALITY,
+    source: bytes | None = None,
+) -> bytes:
+    """Join the painted segments of a clip to a file.
+
+    Args:
+        segments: `PaintedSegment.data` of all segments, in order.
+        info: The clip.
+        format: As for `paint_segment`.
+        format_quality: Likewise.
+        source: The clip, from which MP4 gets the audio.
+
+    Raises:
+        ValueError: Segments are missing.
+    """
+    if format == "mp4":
+        return join_h264(segments, info, source if info.has_audio else None)
+    frames = chain.from_iterable(unpack_frames(part) for part in segments)
+    return encode_animation(frames, info, format, format_quality)
+
+
+class _StillDecoder:
+    """Decoder that decodes styles and masks once for all frames, and takes the frame itself as it is.
+
+    Masks are given at the size of the clip's frames, and asked for at the size of the painting.
+    """
+
+    def __init__(self, decoder: Decoder, info: ClipInfo) -> None:
+        self._decoder, self._shape = decoder, (info.height, info.width)
+        # Each with its source, which is kept, so that no other object gets its id.
+        self._pictures: dict[object, tuple[object, Picture]] = {}
+        self._masks: dict[object, tuple[object, Bytes]] = {}
+
+    def decode(self, source: ImageSource, *, limits: Limits, field: str) -> Picture:
+        if field == "content" and isinstance(source, np.ndarray):
+            return Picture(source.astype(np.uint8, copy=False), None, "memory")
+        key = _key(source)
+        if key not in self._pictures:
+            self._pictures[key] = source, self._decoder.decode(source, limits=limits, field=field)
+        return self._pictures[key][1]
+
+    def decode_mask(self, source: ImageSource, *, shape: tuple[int, int], limits: Limits, field: str) -> Bytes:
+        key = _key(source)
+        if key not in self._masks:
+            mask = self._decoder.decode_mask(source, shape=self._shape, limits=limits, field=field)
+            resized = Image.fromarray(mask).resize(shape[::-1], Image.Resampling.BILINEAR)
+            self._masks[key] = source, np.asarray(resized)
+        return self._masks[key][1]
+
+
+def _key(source: ImageSource) -> object:
+    return os.fspath(source) if isinstance(source, str | os.PathLike) else id(source)
+
+
+class _ClipPainter:
+    """Painter of the segments of one clip."""
+
+    def __init__(
+        self,
+        data: bytes,
+        info: ClipInfo,
+        style: ImageSource | WeightedStyles,
+        method: MethodName,
+        options: Options,
+        mask: ImageSource | None,
+        content_mask: ImageSource | None,
+        name: ClipFormat,
+        quality: int,
+        limits: Limits,
+        decoder: Decoder,
+        reader: FrameReader,
+    ) -> None:
+        check_choice("format", name, CLIP_FORMATS)
+        check_quality(quality)
+        if name == "mp4":
+            load_av()
+        self._data, self._info, self._style, self._method, self._options = data, info, style, method, options
+        self._name, self._quality, self._limits, self._reader = name, quality, limits, reader
+        self._decoder = _StillDecoder(decoder, info)
+        self._size = long_side_to(options.size, info.width, info.height)
+        if name == "mp4" and min(self._size) < 2:
+            raise OptionError(f"size is {options.size}; mp4 needs 2 pixels a side", field="size")
+        self._mask, self._content_mask = mask, content_mask
+
+    def paint(self, segment: Segment, state: bytes | None, reporter: Reporter) -> PaintedSegment:
+        """Paint a segment."""
+        if segment.start % ANCHOR_INTERVAL or not 0 <= segment.start < segment.stop <= self._info.frames:
+            raise ValueError(f"{segment} is not a segment of this clip")
+        before = None if state is None else load_state(state, self._identity(segment.start))
+        if segment.start and state is None:
+            raise ValueError("a segment after the first one needs the state of the one before")
+        stabilizer = Stabilizer(before, segment.start)
+        frames: list[Frame] = []
+        painted = 0
+        for frame in self._reader(self._data, self._info, segment.start, segment.stop, self._size):
+            number = len(frames)
+            rgb, is_painted = self._paint_frame(frame.rgb, stabilizer, reporter, number)
+            painted += is_painted
+            frames.append(Frame(rgb, frame.alpha))
+            reporter.frame_done(number, frames[-1].image)
+        return PaintedSegment(
+            self._encode(frames),
+            dump_state(stabilizer.state, self._identity(segment.stop)),
+            len(frames),
+            painted,
+            frames[-1].image(),
+        )
+
+    def _paint_frame(self, rgb: Bytes, stabilizer: Stabilizer, reporter: Reporter, number: int) -> tuple[Bytes, bool]:
+        """Paint a frame; return it, and whether any of it was painted."""
+
+        def paint(hints: TemporalHints) -> Tensor:
+            painting = paint_picture(
+                rgb,
+                self._style,
+                self._method,
+                self._options,
+                self._mask,
+                self._content_mask,
+                self._limits,
+                lambda progress: reporter.frame_progress(number, progress),
+                self._decoder,
+                hints,
+            )
+            return _to_bytes(np.asarray(painting.image))
+
+        with compute.independent_of_caller(), torch.inference_mode():
+            if self._options.strength == 0:
+                return _to_array(paint(TemporalHints())), True
+            moved, is_painted = stabilizer.paint(_to_bytes(rgb), paint)
+            return self._outside_mask(_to_array(moved), rgb), is_painted
+
+    def _outside_mask(self, painting: Bytes, rgb: Bytes) -> Bytes:
+        """Show the current frame where the mask keeps the photo: what is moved along there is an earlier one."""
+        if self._mask is None:
+            return painting
+        shape = painting.shape[0], painting.shape[1]
+        mask = self._decoder.decode_mask(self._mask, shape=shape, limits=self._limits, field="mask")
+        share = np.minimum(1, mask.astype(np.float32) / 127)[..., None]
+        shown: Bytes = np.rint(rgb + share * (painting.astype(np.float32) - rgb)).astype(np.uint8)
+        return shown
+
+    def _encode(self, frames: list[Frame]) -> bytes:
+        if self._name != "mp4":
+            return pack_frames(frames)
+        return encode_h264((_on_white(frame) for frame in frames), self._quality)
+
+    def _identity(self, frame: int) -> str:
+        """Return what a state before the frame `frame` belongs to."""
+        parts: tuple[Any, ...] = self._method, self._options, self._size, self._name, self._info
+        return f"frame {frame} of painting {blake2b(repr(parts).encode(), digest_size=8).hexdigest()}"
+
+
+def _on_white(frame: Frame) -> Bytes:
+    if frame.alpha is None:
+        return frame.rgb
+    paper = Image.new("RGB", frame.rgb.shape[1::-1], "white")
+    paper.paste(Image.fromarray(frame.rgb), mask=Image.fromarray(frame.alpha))
+    return np.asarray(paper)
+
+
+def _to_bytes(rgb: Bytes) -> Tensor:
+    """Convert (H, W, 3) to uint8 (1, 3, H, W)."""
+    return torch.from_numpy(np.array(rgb)).permute(2, 0, 1)[None].contiguous()
+
+
+def _to_array(pixels: Tensor) -> Bytes:
+    """Convert uint8 (1, 3, H, W) to (H, W, 3)."""
+    array: Bytes = pixels[0].permute(1, 2, 0).contiguous().numpy()
+    return array

@@ -1,0 +1,91 @@
+"""The state between two segments of a clip, as bytes."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from stylizer.clips.stabilizer import Layer, SceneState
+from stylizer.errors import InvalidState
+
+_IDENTITY = "identity"
+_NO_TIME = (1980, 1, 1, 0, 0, 0)  # equal states make equal files
+_MAX_ENTRY = 512 * 2**20
+
+
+def dump_state(state: SceneState | None, identity: str) -> bytes:
+    """Serialize a state.
+
+    Args:
+        state: None if a frame depends on none before.
+        identity: What the state belongs to; `load_state` compares it.
+    """
+    entries = {_IDENTITY: identity.encode()}
+    if state is not None:
+        for name in ("painting", "painted", "seen"):
+            entries[f"{name}.webp"] = _picture(getattr(state.layer, name))
+        entries["since.npy"] = _array(state.since_matches)
+        entries |= {f"matches/{key}.npy": _array(grid) for key, grid in state.matches.items()}
+        entries |= {f"tables/{key}.npy": _array(table) for key, table in state.tables.items()}
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in entries.items():
+            form = zipfile.ZIP_STORED if name.endswith(".webp") else zipfile.ZIP_DEFLATED
+            archive.writestr(zipfile.ZipInfo(name, _NO_TIME), data, form)
+    return buffer.getvalue()
+
+
+def load_state(data: bytes, identity: str) -> SceneState | None:
+    """Restore a state.
+
+    Raises:
+        InvalidState: It is damaged, or belongs to something else.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if any(entry.file_size > _MAX_ENTRY for entry in archive.infolist()):
+                raise InvalidState("state is damaged: it is too large", field="state")
+            entries = {name: archive.read(name) for name in archive.namelist()}
+        found = entries.pop(_IDENTITY).decode()
+        if found != identity:
+            raise InvalidState(f"state belongs to {found}, not to {identity}", field="state", allowed=identity)
+        if not entries:
+            return None
+        layer = Layer(*(_tensor_of_picture(entries[f"{name}.webp"]) for name in ("painting", "painted", "seen")))
+        return SceneState(layer, _group(entries, "matches/"), _group(entries, "tables/"), _tensor(entries["since.npy"]))
+    except (zipfile.BadZipFile, KeyError, ValueError, OSError, EOFError, SyntaxError) as error:
+        raise InvalidState(f"state is damaged: {error}", field="state") from error
+
+
+def _group(entries: dict[str, bytes], prefix: str) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix).removesuffix(".npy"): _tensor(data)
+        for name, data in entries.items()
+        if name.startswith(prefix)
+    }
+
+
+def _picture(pixels: Tensor) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels[0].permute(1, 2, 0).numpy()).save(buffer, "webp", lossless=True, quality=30, method=1)
+    return buffer.getvalue()
+
+
+def _tensor_of_picture(data: bytes) -> Tensor:
+    with Image.open(io.BytesIO(data), formats=["WEBP"]) as image:
+        return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)[None].contiguous()
+
+
+def _array(values: Tensor) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, values.numpy(), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _tensor(data: bytes) -> Tensor:
+    return torch.from_numpy(np.load(io.BytesIO(data), allow_pickle=False))

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import io
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clip_files import SIDE, animation, panned
+from PIL import Image
+
+from stylizer.clips import ClipInfo, ClipLimits, Frame, check_output, plan_segments, probe, read_frames
+from stylizer.clips.animations import probe_animation
+from stylizer.errors import ClipTooLong, CorruptImage, ImageError, OptionError, TooManyPixels, UnsupportedImage
+
+DURATIONS = [40, 50, 170, 40]
+FORMATS = ("gif", "webp", "png")
+
+
+def gif_of(count: int, side: int = 16) -> bytes:
+    """Return a GIF of identical one-color frames, written by hand since encoders merge them."""
+    head = b"GIF89a" + struct.pack("<HHBBB", side, side, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
+    frame = b"!\xf9\x04\0\x0a\0\0\0" + b"," + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\0"
+    return head + frame * count + b";"
+
+
+def read_all(data: bytes) -> list[Frame]:
+    info = probe(data)
+    return list(read_frames(data, info, 0, info.frames, SIDE))
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_probe_reads_size_durations_and_loop(form: str) -> None:
+    info = probe(animation(panned(4, (3, 0)), form, DURATIONS, loop=0))
+    assert (info.format, info.width, info.height, info.frames) == (form, *SIDE, 4)
+    assert info.durations_ms() == DURATIONS
+    assert info.seconds == pytest.approx(0.3)
+    assert info.loop == 0
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_repetitions_are_counted_alike_in_all_formats(form: str) -> None:
+    loop = 2 if form == "gif" else 3  # a GIF counts the repetitions after the first
+    assert probe(animation(panned(2, (3, 0)), form, [40, 40], loop=loop)).loop == 3
+
+
+@pytest.mark.parametrize("form", [*FORMATS, "webp-lossless"])
+def test_still_picture_is_a_clip_of_one_frame(form: str) -> None:
+    buffer = io.BytesIO()
+    name, _, lossless = form.partition("-")
+    Image.fromarray(panned(1, (0, 0))[0]).save(buffer, name, **({"lossless": True} if lossless else {}))
+    info = probe(buffer.getvalue())
+    assert (info.width, info.height, info.frames, info.loop) == (*SIDE, 1, 1)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_decoded_frames_are_those_encoded(form: str) -> None:
+    frames = panned(4, (3, 0))
+    data = animation(frames, form, DURATIONS)
+    info = probe(data)
+    decoded = list(read_frames(data, info, 1, 4, SIDE))
+    assert len(decoded) == 3
+    for frame, expected in zip(decoded, frames[1:], strict=True):
+        # A GIF has 256 colors only.
+        assert np.abs(frame.rgb.astype(int) - expected).mean() < (8 if form == "gif" else 0.01)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_truncated_file_is_corrupt(form: str) -> None:
+    data = animation(panned(4, (3, 0)), form, DURATIONS)
+    with pytest.raises(CorruptImage) as caught:
+        read_all(data[: len(data) * 2 // 3])
+    assert caught.value.field == "content"
+
+
+@pytest.mark.parametrize("cut", range(0, 400, 23))
+@pytest.mark.parametrize("form", FORMATS)
+def test_any_beginning_of_a_file_gives_a_clip_error(form: str, cut: int) -> None:
+    with pytest.raises(ImageError):
+        probe(animation(panned(2, (3, 0)), form, [40, 40])[:cut])
+
+
+def test_gif_without_frames_is_corrupt() -> None:
+    with pytest.raises(CorruptImage, match="no frames"):
+        probe(gif_of(0))
+
+
+def test_10_001_frames_are_refused_before_decoding() -> None:
+    with pytest.raises(ClipTooLong, match="more than 1,800 frames") as caught:
+        probe(gif_of(10_001))
+    assert caught.value.allowed == "at most 1,800 frames"
+
+
+def test_frames_times_pixels_are_limited() -> None:
+    with pytest.raises(ClipTooLong, match="at most 39 frames of this size"):
+        probe(gif_of(50), limits=ClipLimits(max_pixels=39 * 16 * 16))
+
+
+def test_playing_time_is_limited() -> None:
+    with pytest.raises(ClipTooLong, match=r"5\.0 seconds"):
+        probe(gif_of(50), limits=ClipLimits(max_animation_seconds=4))
+
+
+def test_huge_canvas_is_refused_by_its_header() -> None:
+    with pytest.raises(TooManyPixels):
+        probe(gif_of(3, side=60_000))
+
+
+def test_png_with_more_frames_than_promised_is_corrupt() -> None:
+    data = animation(panned(3, (3, 0)), "png", [40, 40, 40])
+    at = data.index(b"acTL") + 4
+    with pytest.raises(CorruptImage, match="its header says 2"):
+        probe_animation(data[:at] + struct.pack(">I", 2) + data[at + 4 :])
+
+
+def test_png_that_promises_too_many_frames_is_refused() -> None:
+    data = animation(panned(3, (3, 0)), "png", [40, 40, 40])
+    at = data.index(b"acTL") + 4
+    with pytest.raises(ClipTooLong):
+        probe_animation(data[:at] + struct.pack(">I", 2**31) + data[at + 4 :])
+
+
+def test_delays_of_a_hundredth_or_less_count_as_a_tenth() -> None:
+    data = gif_of(3).replace(b"!\xf9\x04\0\x0a\0", b"!\xf9\x04\0\x01\0")
+    assert probe(data).durations_ms() == [100, 100, 100]
+
+
+@pytest.mark.parametrize("data", [b"GIF8", b"%PDF-1.7", b"\xff\xd8\xff\xe0" + b"\0" * 40])
+def test_other_files_are_unsupported(data: bytes) -> None:
+    with pytest.raises(UnsupportedImage):
+        probe(data)
+
+
+def test_info_survives_serialization(tmp_path: Path) -> None:
+    path = tmp_path / "clip.gif"
+    path.write_bytes(gif_of(20))
+    info = probe(path)
+    assert ClipInfo.from_json(info.to_json()) == info
+
+
+def test_size_beyond_the_limits_names_the_largest_possible() -> None:
+    info = ClipInfo("mp4", 1920, 1080, (1, 25), tuple(range(751)))
+    assert check_output(info, 1080) == (1080, 608)
+    with pytest.raises(OptionError, match="at most 1080 pixels") as caught:
+        check_output(info, 1081)
+    assert caught.value.field == "size"
+    with pytest.raises(OptionError, match="at most 843 pixels for a clip of 750 frames as gif"):
+        check_output(info, 1000, name="gif")
+    assert check_output(info, 843, name="gif")
+
+
+def test_segments_cover_the_clip_once() -> None:
+    info = ClipInfo("mp4", 64, 64, (1, 25), tuple(range(42)))
+    segments = plan_segments(info, frames=16)
+    assert [number for start, stop in segments for number in range(start, stop)] == list(range(41))
+    assert all(start % 8 == 0 for start, _ in segments)
+    with pytest.raises(ValueError, match="multiple of 8"):
+        plan_segments(info, frames=10)

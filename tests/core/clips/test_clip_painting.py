@@ -1,0 +1,287 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from clip_files import SIDE, animation, panned, video
+from PIL import Image
+
+from stylizer import Canceled, Options, clips, stylize, stylize_clip
+from stylizer.clips import (
+    ClipInfo,
+    ClipProgress,
+    Frame,
+    join_segments,
+    paint_segment,
+    plan_segments,
+    probe,
+    read_frames,
+)
+from stylizer.clips.frames import unpack_frames
+from stylizer.errors import InvalidState, MaskMismatch, OptionError, UnknownStyle
+from stylizer.options import MethodName
+
+Bytes = npt.NDArray[np.uint8]
+OPTIONS = Options(size=96)
+STEP = (2.0, 1.0)
+
+
+def png(frames: list[Bytes]) -> bytes:
+    """Return an animation that keeps its pixels; equal frames would be merged."""
+    return animation(frames, "png", [40 + 10 * (number % 2) for number in range(len(frames))])
+
+
+def painted(
+    frames: list[Bytes], method: MethodName = "feedforward", options: Options = OPTIONS, mask: Image.Image | None = None
+) -> tuple[list[Bytes], int]:
+    """Return the paintings of a clip's frames, and how many were not the one before, moved."""
+    info = ClipInfo("png", *SIDE, (1, 25), tuple(range(len(frames) + 1)))
+    (segment,) = plan_segments(info)
+
+    def read(_source: bytes, _info: ClipInfo, start: int, stop: int, size: tuple[int, int]) -> Iterator[Frame]:
+        for frame in frames[start:stop]:
+            yield Frame(np.asarray(Image.fromarray(frame).resize(size)))
+
+    part = paint_segment(
+        b"no file",
+        info,
+        segment,
+        "woodcut",
+        state=None,
+        method=method,
+        options=options,
+        mask=mask,
+        format="png",
+        reader=read,
+    )
+    return [frame.rgb for frame in unpack_frames(part.data)], part.painted
+
+
+def painted_alone(frames: list[Bytes], method: MethodName = "feedforward") -> list[Bytes]:
+    return [
+        np.asarray(stylize(Image.fromarray(frame), "woodcut", method=method, options=OPTIONS).image) for frame in frames
+    ]
+
+
+def assert_about_equal(picture: Bytes, expected: Bytes) -> None:
+    """Assert equality but for the rounding of the palette transfer, which is kept for the next frame."""
+    assert np.abs(picture.astype(int) - expected).mean() < 0.5
+
+
+def warped_difference(frames: list[Bytes], step: tuple[float, float]) -> float:
+    """Return the mean difference of successive frames, each moved to the next by the known motion of the camera."""
+    differences = []
+    for before, after in pairwise(frames):
+        moved = Image.fromarray(before).transform(
+            SIDE, Image.Transform.AFFINE, (1, 0, step[0], 0, 1, step[1]), Image.Resampling.BICUBIC
+        )
+        difference = np.abs(np.asarray(moved, np.float32) - after)
+        differences.append(difference[4:-8, 4:-8].mean())
+    return float(np.mean(differences))
+
+
+@pytest.mark.parametrize("method", ["feedforward", "neighbor"])
+def test_noisy_still_clip_does_not_flicker(method: MethodName) -> None:
+    frames = panned(4, (0, 0), noise=3)
+    together, count = painted(frames, method)
+    alone = warped_difference(painted_alone(frames, method), (0, 0))
+    assert alone > 2
+    assert 4 * warped_difference(together, (0, 0)) < alone
+    assert count == 1
+
+
+@pytest.mark.parametrize("method", ["feedforward", "neighbor"])
+def test_strokes_move_with_a_panning_camera(method: MethodName) -> None:
+    frames = panned(5, STEP, noise=2)
+    together, _ = painted(frames, method)
+    alone = warped_difference(painted_alone(frames, method), STEP)
+    assert 4 * warped_difference(together, STEP) < alone
+
+
+def test_first_frame_is_painted_like_a_photo() -> None:
+    frames = panned(2, STEP)
+    assert_about_equal(painted(frames)[0][0], painted_alone(frames[:1])[0])
+
+
+def test_identical_frames_are_painted_once() -> None:
+    frame = panned(1, (0, 0))[0]
+    together, count = painted([frame] * 3)
+    assert count == 1
+    assert all(np.array_equal(painting, together[0]) for painting in together)
+
+
+def test_new_scene_is_painted_from_scratch() -> None:
+    other = panned(1, (0, 0), seed=5)[0]
+    together, _ = painted([*panned(2, (0, 0)), other])
+    assert_about_equal(together[2], painted_alone([other])[0])
+
+
+@pytest.mark.parametrize("method", ["texture", "optimization"])
+def test_every_method_paints_clips(method: MethodName) -> None:
+    frames = panned(3, (0, 0), noise=2)
+    together, count = painted(frames, method, Options(size=64, quality="draft"))
+    assert count == 1
+    assert np.array_equal(together[0], together[2])
+
+
+def test_resumed_painting_gives_the_same_clip() -> None:
+    data = png(panned(11, STEP, noise=2))
+    info = probe(data)
+    options = Options(size=64, quality="draft")
+
+    def paint(segment: clips.Segment, state: bytes | None) -> clips.PaintedSegment:
+        return paint_segment(
+            data, info, segment, "woodcut", state=state, method="feedforward", options=options, format="png"
+        )
+
+    state: bytes | None = None
+    parts: list[bytes] = []
+    for segment in plan_segments(info, frames=8):
+        part = paint(segment, state)  # by its bytes alone, as in another process
+        assert part.frames == segment.stop - segment.start
+        state, parts = part.state, [*parts, part.data]
+    joined = join_segments(parts, info, format="png")
+    whole = stylize_clip(data, "woodcut", method="feedforward", options=options)
+    assert joined == whole.data
+
+
+def test_matches_survive_between_segments() -> None:
+    data = png(panned(10, STEP))
+    info, options = probe(data), Options(size=64, quality="draft")
+    segments = plan_segments(info, frames=8)
+    results = []
+    for _ in range(2):
+        first = paint_segment(data, info, segments[0], "woodcut", state=None, options=options, format="png")
+        second = paint_segment(data, info, segments[1], "woodcut", state=first.state, options=options, format="png")
+        results.append((first.data, first.state, second.data, second.state))
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("change", ["damaged", "other frame", "other options", "empty"])
+def test_state_that_does_not_fit_is_refused(change: str) -> None:
+    data = png(panned(17, STEP))
+    info, options = probe(data), Options(size=64, quality="draft")
+    first, second, third = plan_segments(info, frames=8)
+    part = paint_segment(data, info, first, "woodcut", state=None, method="feedforward", options=options, format="png")
+    state, segment = part.state, second
+    if change == "damaged":
+        state = state[:200] + b"\xff" * 40 + state[240:]
+    elif change == "empty":
+        state = b""
+    elif change == "other frame":
+        segment = third
+    else:
+        options = Options(size=64, quality="draft", seed=1)
+    with pytest.raises(InvalidState) as caught:
+        paint_segment(data, info, segment, "woodcut", state=state, method="feedforward", options=options, format="png")
+    assert caught.value.field == "state"
+
+
+def test_masked_area_shows_the_current_frame() -> None:
+    frames = panned(3, (0, 0), noise=6)
+    mask = Image.new("L", SIDE, 0)
+    mask.paste(255, (0, 0, 40, SIDE[1]))
+    paintings, _ = painted(frames, mask=mask)
+    for painting, frame in zip(paintings, frames, strict=True):
+        assert np.array_equal(painting[:, 48:], frame[:, 48:])
+    assert np.array_equal(paintings[0][:, :32], paintings[2][:, :32])
+
+
+def test_mask_must_have_the_shape_of_the_frames() -> None:
+    with pytest.raises(MaskMismatch) as caught:
+        stylize_clip(png(panned(2, STEP)), "woodcut", options=OPTIONS, mask=Image.new("L", (10, 10)))
+    assert caught.value.field == "mask"
+
+
+def test_strength_0_returns_the_frames() -> None:
+    frames = panned(3, STEP, noise=4)
+    together, _ = painted(frames, options=Options(size=96, strength=0))
+    assert all(np.array_equal(a, b) for a, b in zip(together, frames, strict=True))
+
+
+@pytest.mark.parametrize("form", ["gif", "webp", "png"])
+def test_transparency_is_kept(form: str) -> None:
+    frames = [Image.fromarray(frame) for frame in panned(2, STEP)]
+    alpha = Image.new("L", SIDE, 255)
+    alpha.paste(0, (0, 0, 30, SIDE[1]))
+    for frame in frames:
+        frame.putalpha(alpha)
+    buffer = io.BytesIO()
+    frames[0].save(buffer, "png", save_all=True, append_images=frames[1:], duration=50)
+    clip = stylize_clip(buffer.getvalue(), "woodcut", method="feedforward", options=OPTIONS, format=form)  # type: ignore[arg-type]
+    for painting in read_frames(clip.data, probe(clip.data), 0, 2, SIDE):
+        assert painting.alpha is not None
+        assert not painting.alpha[:, :28].any()
+        assert painting.alpha[:, 34:].min() == 255
+
+
+@pytest.mark.parametrize("form", ["gif", "webp", "png"])
+def test_times_and_repetitions_are_kept(form: str) -> None:
+    durations = [40, 50, 170, 40]
+    source = animation(panned(4, STEP), form, durations, loop=4)
+    clip = stylize_clip(source, "woodcut", method="feedforward", options=OPTIONS)
+    before, after = probe(source), probe(clip.data)
+    assert clip.format == form
+    assert (after.durations_ms(), after.loop) == (durations, before.loop)
+
+
+def test_video_becomes_a_video_with_its_times(tmp_path: Path) -> None:
+    source = video(panned(5, STEP), [0, 33, 100, 120, 200], form="webm", codec="libvpx-vp9", audio=True)
+    clip = stylize_clip(source, "woodcut", method="feedforward", options=OPTIONS)
+    clip.save(tmp_path / "clip.mp4")
+    result = probe(tmp_path / "clip.mp4")
+    assert (result.format, result.frames, result.has_audio) == ("mp4", 5, True)
+    assert result.durations_ms() == probe(source).durations_ms()
+    assert clip.size == (96, 72)
+
+
+def test_video_becomes_a_gif() -> None:
+    clip = stylize_clip(video(panned(3, STEP)), "woodcut", method="feedforward", options=OPTIONS, format="gif")
+    assert probe(clip.data).durations_ms() == [40, 40, 40]
+
+
+def test_progress_counts_frames_and_shows_them() -> None:
+    reports: list[ClipProgress] = []
+    sizes = set()
+
+    def on_progress(progress: ClipProgress) -> None:
+        reports.append(progress)
+        sizes.add(progress.preview().size)
+
+    stylize_clip(png(panned(3, STEP)), "woodcut", method="feedforward", options=OPTIONS, on_progress=on_progress)
+    fractions = [report.fraction for report in reports]
+    assert fractions == sorted(fractions)
+    assert (reports[-1].frame, reports[-1].frames, reports[-1].fraction) == (3, 3, 1.0)
+    assert {report.frame for report in reports} == {0, 1, 2, 3}
+    assert sizes == {(96, 72)}
+
+
+def test_exception_from_progress_cancels() -> None:
+    def cancel(progress: ClipProgress) -> None:
+        if progress.frame == 1:
+            raise Canceled("stop")
+
+    with pytest.raises(Canceled):
+        stylize_clip(png(panned(3, STEP)), "woodcut", method="feedforward", options=OPTIONS, on_progress=cancel)
+
+
+def test_size_above_the_limit_is_an_option_error() -> None:
+    with pytest.raises(OptionError) as caught:
+        stylize_clip(png(panned(2, STEP)), "woodcut", options=Options(size=2048))
+    assert caught.value.field == "size"
+
+
+def test_unknown_format_is_an_option_error() -> None:
+    with pytest.raises(OptionError) as caught:
+        stylize_clip(png(panned(2, STEP)), "woodcut", options=OPTIONS, format="avi")  # type: ignore[arg-type]
+    assert caught.value.field == "format"
+
+
+def test_unknown_style_is_named() -> None:
+    with pytest.raises(UnknownStyle):
+        stylize_clip(png(panned(2, STEP)), "no-such-style", options=OPTIONS)
