@@ -14,6 +14,7 @@ from stylizer.errors import Canceled, OptionError, StylizerError
 from stylizer.options import DEFAULT_METHOD, Options, check_choice, check_variants
 from stylizer_cli import options as given
 from stylizer_cli import style_commands
+from stylizer_cli.clips import paint_clip, plan_clip
 from stylizer_cli.comparing import EXAMPLES as COMPARE_EXAMPLES
 from stylizer_cli.comparing import compare
 from stylizer_cli.jobs import PaintRequest, parse_style, plan_batch, plan_single
@@ -43,6 +44,7 @@ Examples
   stylizer paint cat.jpg --style woodcut --variants 4
   curl -s https://example.org/cat.jpg | stylizer paint - -s mosaic -o - > out.jpg
   stylizer paint holiday/*.jpg --style mosaic --to painted
+  stylizer paint waves.mp4 --style great-wave --size 512 -o painted.mp4
   stylizer paint cat.jpg --style mosaic --api https://art.example.com
 
 \b
@@ -173,6 +175,10 @@ def paint(
     if to is not None and output is not None:
         raise OptionError("both -o and --to say where to write; give one of them", field="output")
     if len(photos) == 1 and to is None:
+        clip = None if service is not None else plan_clip(photos[0], request, output, format, force)
+        if clip is not None:
+            paint_clip(clip, quiet=quiet)
+            return
         job = plan_single(photos[0], request, output, format, force)
         with _resume_hint(service is not None and job.target.path is not None):
             run_jobs([job], service, SingleReporter(quiet=quiet), quiet=quiet)

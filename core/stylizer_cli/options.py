@@ -45,7 +45,11 @@ def _between(limits: tuple[float, float]) -> str:
 _PHOTO = "JPEG, PNG, WebP, AVIF, TIFF, GIF or HEIC"
 Photos = Annotated[
     list[str],
-    typer.Argument(metavar="PHOTO...", help=f"{_PHOTO}; - reads stdin.", show_default=False),
+    typer.Argument(
+        metavar="PHOTO...",
+        help=f"{_PHOTO}, or one animated GIF, WebP or PNG, or an MP4 or WebM video; - reads stdin.",
+        show_default=False,
+    ),
 ]
 Photo = Annotated[str, typer.Argument(metavar="PHOTO", help=f"{_PHOTO}.", show_default=False)]
 Styles = Annotated[
