@@ -102,7 +102,7 @@ function showBlend() {
     $(`slot-${slot}-title`).textContent = titleOf(chosen[slot]);
     $(`share-${slot}`).textContent = `${part} %`;
   }
-  $("balance").setAttribute("aria-valuetext", chosen.map((id, slot) => `${parts[slot]} % ${titleOf(id)}`).join(", "));
+  $("balance").setAttribute("aria-valuetext", parts.map((part, slot) => `${part} % ${titleOf(chosen[slot])}`).join(", "));
 }
 
 $("tiles").addEventListener("change", (event) => chooseStyle(event.target.value));
