@@ -12,8 +12,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from itertools import pairwise
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import numpy as np
@@ -162,13 +160,43 @@ def join_h264(segments: Iterable[bytes], info: ClipInfo, audio: bytes | None = N
         info: The clip.
         audio: A video file whose first audio track is copied, if MP4 can hold its codec.
     """
-    with TemporaryDirectory() as folder:  # moving the index to the front needs a file
-        path = Path(folder) / "joined.mp4"
-        with load_av().open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as output:
-            count = _copy_packets(segments, info, output, _AudioTrack(output, audio))
-        if count != info.frames:
-            raise ValueError(f"the segments hold {count} frames, and the clip has {info.frames}")
-        return path.read_bytes()
+    buffer = io.BytesIO()
+    # To move its index to the front, FFmpeg opens the file a second time. In memory: sandboxes may not write files.
+    options = {"movflags": "+faststart"}
+    with load_av().open(buffer, "w", format="mp4", options=options, io_open=lambda *_: _SecondReader(buffer)) as output:
+        count = _copy_packets(segments, info, output, _AudioTrack(output, audio))
+    if count != info.frames:
+        raise ValueError(f"the segments hold {count} frames, and the clip has {info.frames}")
+    return buffer.getvalue()
+
+
+class _SecondReader:
+    """Reader of a buffer that is being written, with a position of its own."""
+
+    def __init__(self, buffer: io.BytesIO) -> None:
+        self._buffer = buffer
+        self._at = 0
+
+    def read(self, count: int) -> bytes:
+        """Return up to `count` bytes."""
+        view = self._buffer.getbuffer()
+        data = bytes(view[self._at : self._at + count])
+        view.release()
+        self._at += len(data)
+        return data
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move the position."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._buffer.getbuffer().nbytes}[whence]
+        self._at = base + offset
+        return self._at
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._at
+
+    def close(self) -> None:
+        """Do nothing: the buffer stays open."""
 
 
 def _copy_packets(segments: Iterable[bytes], info: ClipInfo, output: OutputContainer, audio: _AudioTrack) -> int:
