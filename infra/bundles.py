@@ -41,6 +41,12 @@ _INSTALL_SECONDS = 600
 CORE_MODULES = (
     "__init__.py",
     "capabilities.py",
+    "clips/__init__.py",
+    "clips/animations.py",
+    "clips/info.py",
+    "clips/limits.py",
+    "clips/progress.py",
+    "clips/segments.py",
     "compute.py",
     "cores.py",
     "errors.py",

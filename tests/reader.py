@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from disk_clips import gif
 from pictures import disk_photo, encoded
 from PIL import Image
 
@@ -45,6 +46,7 @@ class Reader:
             (folder / name).write_bytes(disk_photo())
         with Image.open(ROOT / "docs/pictures/cat.jpg") as cat:
             (folder / "mask.png").write_bytes(encoded(Image.linear_gradient("L").resize(cat.size), "PNG"))
+        (folder / "turning.gif").write_bytes(gif(3))
         self._environment = {**os.environ, "HOME": str(home), "XDG_DATA_HOME": str(home / "data")}
 
     def types(self, *arguments: str, stdin: str | None = None) -> str:

@@ -50,6 +50,7 @@ def for_api(settings: StageSettings, storage: Storage, jobs: Jobs) -> dict[str, 
         "STYLIZER_QUEUE_LIMIT": str(settings.queue_limit),
         "STYLIZER_PAINTER_SECONDS": str(settings.painting_seconds),
         "STYLIZER_PAINTER_MEMORY": str(settings.painter_memory),
+        "STYLIZER_VIDEO_PAINTERS": "true",
         "STYLIZER_GPU": json.dumps(settings.gpu),
         "STYLIZER_ALLOWED_ORIGINS": json.dumps(settings.allowed_origins),
     }

@@ -6,16 +6,20 @@ import io
 import json
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from itertools import pairwise
 from os import kill
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
 import pytest
+from disk_clips import gif
 from pictures import bomb, disk_photo, encoded
 from PIL import Image, ImageChops
 from waiting import PATIENCE, wait_for
@@ -307,3 +311,27 @@ def test_ctrl_c_ends_server_and_painter_and_keeps_the_job(server: Server, photo:
     assert server.job(job_id)["status"] in ("queued", "running")
     for job in json.loads(server.client.get("/v1/stylizations").text)["items"]:
         server.client.post(f"/v1/stylizations/{job['id']}/cancel")
+
+
+def test_killed_painter_costs_a_clip_no_finished_segment(server: Server, tmp_path: Path) -> None:
+    clip, options = gif(48), {"animate": "true", "method": "feedforward"}
+    undisturbed = server.wait_until_ended(server.accept(clip, **options))
+    database = sqlite3.connect(tmp_path / "data/stylizer.db", timeout=PATIENCE, isolation_level=None)
+    with closing(database):
+        database.executescript("""
+            CREATE TABLE segment_log (segments TEXT);
+            CREATE TRIGGER log_segments AFTER UPDATE OF segments ON jobs WHEN new.segments <> old.segments
+            BEGIN INSERT INTO segment_log VALUES (new.segments); END;
+        """)
+        job_id = server.accept(clip, **options)
+        server.wait_for(lambda: database.execute("SELECT * FROM segment_log").fetchall(), "the first segment")
+        kill(server.painter(), signal.SIGKILL)
+
+        job = server.wait_until_ended(job_id)
+
+        log = [json.loads(row[0]) for row in database.execute("SELECT segments FROM segment_log")]
+    assert (job["status"], job["result"]["frames"]) == ("succeeded", 48), job
+    assert job["result"]["sha256"] == undisturbed["result"]["sha256"]
+    assert [len(segments) for segments in log] == [1, 2, 3]  # each was recorded once
+    assert all(later[: len(earlier)] == earlier for earlier, later in pairwise(log))
+    assert len(set(log[-1])) == 2  # the first by the painter that was killed

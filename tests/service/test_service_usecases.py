@@ -175,6 +175,7 @@ def test_options_left_out_take_their_defaults_and_are_echoed(service: Service, o
         "quality": "draft",
         "features": None,
         "seed": 0,
+        "animate": False,
         "format": "jpeg",
         "format_quality": 90,
     }

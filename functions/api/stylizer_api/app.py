@@ -52,7 +52,9 @@ def create_app(
         middleware: Additional middleware of this composition, run before the body is read.
         routers: Additional routers of this composition.
     """
-    form_bytes = form_bytes or _FORM_FILES * service.settings.max_bytes + _FORM_OVERHEAD
+    settings = service.settings
+    files = (_FORM_FILES - 1) * settings.max_bytes + max(settings.max_bytes, settings.max_clip_bytes)
+    form_bytes = form_bytes or files + _FORM_OVERHEAD
     app = FastAPI(
         title="Image Stylizer",
         version=__version__,

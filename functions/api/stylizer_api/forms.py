@@ -21,6 +21,8 @@ MAX_TEXT = 64 * 1024
 
 Form = dict[str, str | SentFile]
 Check = Callable[[Mapping[str, str]], object]
+MaxBytes = Callable[[str, bytes], int]
+_HEAD = 64
 
 
 class _StrictParser(MultiPartParser):
@@ -31,7 +33,7 @@ class _StrictParser(MultiPartParser):
         headers: Headers,
         stream: AsyncGenerator[bytes, None],
         fields: Collection[str],
-        max_bytes: int,
+        max_bytes: MaxBytes,
         before_file: Check | None = None,
     ):
         super().__init__(headers, stream, max_part_size=MAX_TEXT)
@@ -40,12 +42,13 @@ class _StrictParser(MultiPartParser):
         self._before_file = before_file
         self._seen: set[str] = set()
         self._file_bytes = 0
+        self._head = b""
         self._digests: dict[str, hashlib._Hash] = {}
 
     def on_headers_finished(self) -> None:
         super().on_headers_finished()
         name = self._current_part.field_name
-        self._file_bytes = 0
+        self._file_bytes, self._head = 0, b""
         if name not in self._fields:
             raise invalid(name, f"there is no field {name!r}", self._fields)
         if name in self._seen:
@@ -60,9 +63,12 @@ class _StrictParser(MultiPartParser):
         if self._current_part.file is not None:
             field = self._current_part.field_name
             self._file_bytes += end - start
-            if self._file_bytes > self._max_bytes:
-                allowed = f"a file of at most {self._max_bytes} bytes"
-                detail = f"{field} is longer than {self._max_bytes} bytes"
+            if len(self._head) < _HEAD:
+                self._head += data[start : min(end, start + _HEAD)]
+            most = self._max_bytes(field, self._head)
+            if self._file_bytes > most:
+                allowed = f"a file of at most {most} bytes"
+                detail = f"{field} is longer than {most} bytes"
                 raise failure("image-too-large", detail, field=field, allowed=allowed)
             self._digests[field].update(memoryview(data)[start:end])
         super().on_part_data(data, start, end)
@@ -74,7 +80,7 @@ class _StrictParser(MultiPartParser):
 
 @asynccontextmanager
 async def read_form(
-    request: Request, *, fields: Collection[str], max_bytes: int, before_file: Check | None = None
+    request: Request, *, fields: Collection[str], max_bytes: MaxBytes, before_file: Check | None = None
 ) -> AsyncIterator[Form]:
     """Parse a request's form; its files are hashed while they arrive, and open as long as the context.
 
@@ -83,7 +89,7 @@ async def read_form(
     Args:
         request: A request with a multipart body.
         fields: Allowed field names.
-        max_bytes: Maximum size of one file.
+        max_bytes: Maximum size of a file, by its field and its first 64 bytes, or fewer if no more have arrived.
         before_file: Called with the text fields that precede a file; raises to reject the file before it is read.
 
     Raises:

@@ -43,11 +43,12 @@ _PICTURE = (
     "image-too-small",
     "extreme-aspect-ratio",
 )
+_CLIP = ("clip-too-long", "missing-video-support")
 _REQUEST = ("invalid-option", "unknown-style", "mask-mismatch", "idempotency-mismatch", "queue-full")
 _QUOTA = ("too-many-uploads", "storage-full")
 
 PROBLEMS: dict[str, tuple[str, ...]] = {
-    "create_stylization": (*_BODY, *_UPLOAD, *_PICTURE, *_REQUEST, *_QUOTA),
+    "create_stylization": (*_BODY, *_UPLOAD, *_PICTURE, *_CLIP, *_REQUEST, *_QUOTA),
     "list_stylizations": ("invalid-request",),
     "get_stylization": ("not-found",),
     "get_stylization_image": ("invalid-request", "not-found", "conflict", "expired"),
@@ -106,6 +107,12 @@ _DETAILS: dict[str, tuple[str, str | None, str | list[str] | None]] = {
         "content",
         "at most 16 times as long as wide",
     ),
+    "clip-too-long": (
+        "the clip has more than 1,800 frames; allowed are at most 1,800 frames",
+        "content",
+        "at most 1,800 frames",
+    ),
+    "missing-video-support": ("the clip is a video, and this service reads no videos", "content", None),
     "invalid-option": (
         "size is 4096; it must be 64 to 2048 pixels with method texture",
         "size",

@@ -12,13 +12,13 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import JsonValue, ValidationError
 
 from stylizer_api.context import is_form, is_json, unsupported
-from stylizer_api.forms import read_form
+from stylizer_api.forms import MaxBytes, read_form
 from stylizer_service.files import SentFile
 from stylizer_service.models import STYLE_MASK_FIELDS, PaintingOptions, StylizationRequest, style_mask_field
 from stylizer_service.problems import invalid
 
 FILES = {
-    "content": "The photo. The id of an upload is taken too, as text.",
+    "content": "The photo, or a clip. The id of an upload is taken too, as text.",
     "style": "A built-in id, or the id of your own style or of an upload. A file is taken too. Or give `styles`.",
     "mask": "Painted only where this is white; same shape as the photo. The id of an upload is taken too, as text.",
     "content_mask": "Methods neighbor and texture: white keeps the photo's structure, black may become pure style. "
@@ -85,13 +85,13 @@ BODY: dict[str, JsonValue] = {
 
 @asynccontextmanager
 async def read_request(
-    request: Request, *, max_bytes: int
+    request: Request, *, max_bytes: MaxBytes
 ) -> AsyncIterator[tuple[StylizationRequest, Sequence[SentFile]]]:
     """Parse and validate the body of `POST /v1/stylizations`; give the request and the files that came with it.
 
     Args:
         request: The HTTP request.
-        max_bytes: Maximum size of one file.
+        max_bytes: Maximum size of a file; see `read_form`.
 
     Raises:
         ProblemError: The form is rejected. Its files are not looked into here.

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Literal
-
-from PIL import Image
+from typing import BinaryIO, Literal, cast
 
 import stylizer
 from stylizer.errors import MissingWeights, StylizerError
-from stylizer.images import ImageSource, encode
-from stylizer.progress import Progress
+from stylizer.options import Format
+from stylizer_painter.clip_painting import NOT_OF_THE_CORE, Inputs, paint_clip
 from stylizer_painter.decoding import SANDBOXED
+from stylizer_painter.reporting import DeadlineExceeded, Interrupted, Reporter, small_jpeg
 from stylizer_painter.url_inputs import fetch_inputs
 from stylizer_service.jobs.leases import GivenUp, Lease, LeaseLost, claim
 from stylizer_service.models import names_file
@@ -28,20 +26,7 @@ from stylizer_service.settings import Settings
 Outcome = Literal["succeeded", "failed", "released", "lost", "nothing"]
 """Outcome of a delivery. "lost": canceled, or leased to another painter; "nothing": nothing to do."""
 
-PREVIEW_SIDE = 320
-_REPORT_EVERY = 0.5  # seconds
-_WITHOUT_PREVIEW = 5.0  # seconds without previews after a store has failed
-_PREVIEW_SHARE = 0.1  # maximum share of a painting's time
-
 log = logging.getLogger(__name__)
-
-
-class Interrupted(Exception):
-    """The painter is shutting down; another one has to paint the job."""
-
-
-class DeadlineExceeded(Exception):
-    """The painter's time limit for one painting has passed."""
 
 
 def paint_job(
@@ -75,7 +60,7 @@ def paint_job(
         return "nothing"
     try:
         with _kept_alive(lease, settings.lease_seconds / 3) as lost:
-            reporter = _Reporter(lease, lost, should_stop, is_late)
+            reporter = Reporter(lease, lost, should_stop, is_late)
             return _paint_and_end(ports, settings, lease, reporter, fetcher)
     except LeaseLost:
         lease.abandon()
@@ -83,12 +68,16 @@ def paint_job(
 
 
 def _paint_and_end(
-    ports: Ports, settings: Settings, lease: Lease, reporter: _Reporter, fetcher: Fetcher | None
+    ports: Ports, settings: Settings, lease: Lease, reporter: Reporter, fetcher: Fetcher | None
 ) -> Outcome:
     options = lease.job.options
     try:
         fetch_inputs(ports, settings, lease, fetcher)
-        _paint_variants(ports, settings, lease, reporter)
+        if options.animate:
+            with _open_inputs(ports, lease.job) as inputs:
+                paint_clip(lease, settings, inputs, reporter)
+        else:
+            _paint_variants(ports, settings, lease, reporter)
     except (LeaseLost, Unavailable):
         # Without its stores the job can neither continue nor finish; another painter claims it once the lease expires.
         raise
@@ -115,15 +104,15 @@ def _paint_and_end(
     return "succeeded"
 
 
-def _paint_variants(ports: Ports, settings: Settings, lease: Lease, reporter: _Reporter) -> None:
+def _paint_variants(ports: Ports, settings: Settings, lease: Lease, reporter: Reporter) -> None:
     """Paint every variant that no earlier painter has finished, and end the job."""
     job = lease.job
-    base = stylizer.Options(**job.options.model_dump(exclude={"format", "format_quality"}))
+    base = stylizer.Options(**job.options.model_dump(exclude=NOT_OF_THE_CORE))
     options = stylizer.variants(base, job.variants, method=job.method)
     for index in range(len(job.results), job.variants):
         reporter.begin(index, job.variants)
         painting = _paint(ports, settings, job, options[index], reporter)
-        image = painting.encode(job.options.format, job.options.format_quality)
+        image = painting.encode(cast(Format, job.options.format), job.options.format_quality)
         width, height = painting.image.size
         store = lease.succeed if index + 1 == job.variants else lease.add_variant
         store(
@@ -153,11 +142,27 @@ def _end_late(settings: Settings, lease: Lease) -> Outcome:
 
 
 def _paint(
-    ports: Ports, settings: Settings, job: Job, options: stylizer.Options, reporter: _Reporter
+    ports: Ports, settings: Settings, job: Job, options: stylizer.Options, reporter: Reporter
 ) -> stylizer.Painting:
+    with _open_inputs(ports, job) as inputs:
+        return stylizer.stylize(
+            inputs.content,
+            inputs.styles,
+            method=job.method,
+            options=options,
+            mask=inputs.mask,
+            content_mask=inputs.content_mask,
+            limits=settings.picture_limits,
+            on_progress=reporter,
+            decoder=SANDBOXED,
+        )
+
+
+@contextmanager
+def _open_inputs(ports: Ports, job: Job) -> Iterator[Inputs]:
     with ExitStack() as files:
 
-        def source(name: str) -> ImageSource:
+        def source(name: str) -> BinaryIO:
             return files.enter_context(ports.blobs.open(job.input_key(name)))
 
         # Built-in styles are passed by id, since the core has them.
@@ -169,63 +174,12 @@ def _paint(
             )
             for index, entry in enumerate(job.styles)
         ]
-        return stylizer.stylize(
-            source("content"),
-            styles,
-            method=job.method,
-            options=options,
+        yield Inputs(
+            content=source("content"),
+            styles=styles,
             mask=source("mask") if job.mask else None,
             content_mask=source("content_mask") if job.content_mask else None,
-            limits=settings.picture_limits,
-            on_progress=reporter,
-            decoder=SANDBOXED,
         )
-
-
-class _Reporter:
-    """Progress callback of the core: report progress periodically, and stop a painting that was canceled.
-
-    However often the core reports and however slow previews are, cancellation is noticed within about half a second or
-    one step, whichever is longer.
-    """
-
-    def __init__(
-        self, lease: Lease, lost: threading.Event, should_stop: Callable[[], bool], is_late: Callable[[], bool]
-    ):
-        self._lease = lease
-        self._lost = lost
-        self._should_stop = should_stop
-        self._is_late = is_late
-        self._next_report = 0.0
-        self._next_preview = 0.0
-        self._done, self._total = 0, 1
-
-    def begin(self, done: int, total: int) -> None:
-        """Report the next painting as the one after `done` of `total`."""
-        self._done, self._total = done, total
-
-    def __call__(self, progress: Progress) -> None:
-        if self._lost.is_set():
-            raise LeaseLost(self._lease.job.id)
-        if self._should_stop():
-            raise Interrupted
-        if self._is_late():
-            raise DeadlineExceeded
-        began = time.monotonic()
-        if began < self._next_report:
-            return
-        preview = small_jpeg(progress.preview()) if began >= self._next_preview else None
-        try:
-            self._lease.report((self._done + progress.fraction) / self._total, preview)
-        except Unavailable as error:  # Progress is cosmetic: the store may be back before the end.
-            log.warning("could not tell how far %s is: %s", self._lease.job.id, error)
-            self._next_preview = time.monotonic() + _WITHOUT_PREVIEW  # a preview may be what does not fit
-            preview = None
-        ended = time.monotonic()
-        self._next_report = ended + _REPORT_EVERY
-        if preview is not None:
-            # Limits previews to their share of the time, however large the image or slow the disk.
-            self._next_preview = ended + (ended - began) / _PREVIEW_SHARE
 
 
 @contextmanager
@@ -256,10 +210,3 @@ def _kept_alive(lease: Lease, every: float) -> Iterator[threading.Event]:
     finally:
         done.set()
         thread.join()
-
-
-def small_jpeg(image: Image.Image) -> bytes:
-    """Return a preview: a JPEG of at most 320 pixels a side."""
-    small = image.copy()
-    small.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
-    return encode(small, format="jpeg", quality=80)

@@ -29,7 +29,7 @@ def signed_url_router(local: Local) -> APIRouter:
         async with read_form(
             request,
             fields=_FIELDS,
-            max_bytes=local.service.settings.max_bytes,
+            max_bytes=lambda _, head: local.service.settings.max_file_bytes("content", head),
             # No key is required here, so nothing is stored before a valid signature.
             before_file=lambda fields: local.blobs.check_form(key, fields),
         ) as form:

@@ -41,6 +41,7 @@ def test_form_with_a_photo_is_accepted_with_location(client: httpx.Client, photo
         "quality": "standard",
         "features": None,
         "seed": 0,
+        "animate": False,
         "format": "jpeg",
         "format_quality": 90,
     }

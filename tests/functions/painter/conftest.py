@@ -14,6 +14,7 @@ from uploads import store_upload
 
 import stylizer
 import stylizer_painter.painting as painter
+import stylizer_painter.reporting as reporting
 from stylizer_painter.painting import Outcome
 from stylizer_service.adapters.local import Local, open_local
 from stylizer_service.jobs.leases import Lease
@@ -71,6 +72,6 @@ def time(monkeypatch: pytest.MonkeyPatch) -> Time:
         time.reports.append(time.now)
         told(lease, progress, preview)
 
-    monkeypatch.setattr(painter, "time", SimpleNamespace(monotonic=time.monotonic))
+    monkeypatch.setattr(reporting, "time", SimpleNamespace(monotonic=time.monotonic))
     monkeypatch.setattr(Lease, "report", report)
     return time

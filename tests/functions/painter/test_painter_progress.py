@@ -15,7 +15,8 @@ from waiting import wait_for
 
 import stylizer
 from stylizer.progress import OnProgress, Progress
-from stylizer_painter.painting import Outcome, paint_job, small_jpeg
+from stylizer_painter.painting import Outcome, paint_job
+from stylizer_painter.reporting import small_jpeg
 from stylizer_service.adapters.local import Local
 from stylizer_service.jobs.leases import claim
 

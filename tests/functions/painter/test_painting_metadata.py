@@ -14,7 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 
 import stylizer
 from stylizer.options import FORMATS
-from stylizer_painter.painting import small_jpeg
+from stylizer_painter.reporting import small_jpeg
 
 MARK = b"S3CRET"
 TEXT = MARK.decode()

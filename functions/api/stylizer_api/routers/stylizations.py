@@ -70,7 +70,7 @@ async def create_stylization(
 ) -> Stylization:
     """Takes JSON that names uploads, or a multipart form that carries the files itself."""
     service = context.service
-    async with read_request(request, max_bytes=service.settings.max_bytes) as (body, files):
+    async with read_request(request, max_bytes=service.settings.max_file_bytes) as (body, files):
         job, is_new = await run_in_threadpool(service.create_stylization, owner, body, idempotency_key, files=files)
     response.headers["Location"] = mount.link(job.links.self)
     request.state.job_id = job.id

@@ -15,6 +15,7 @@ _TYPES = {
     ".tif": "image/tiff",
     ".gif": "image/gif",
     ".heic": "image/heic",
+    ".mp4": "video/mp4",
 }
 
 

@@ -11,7 +11,7 @@ from stylizer_service.catalog import Catalog
 from stylizer_service.files import SentFile
 from stylizer_service.models import STYLE_ID, UPLOAD_ID, StylizationRequest, is_url, style_mask_field
 from stylizer_service.ports import Ports
-from stylizer_service.probe import Probe, ProbedImage
+from stylizer_service.probe import Probe, ProbedClip, ProbedImage
 from stylizer_service.problems import as_problems, expired, failure, not_found
 from stylizer_service.records import Job, style_mask_key
 
@@ -39,17 +39,23 @@ class Inputs:
         self._catalog = catalog
         self._probe = probe
 
-    def take_for_job(self, request: StylizationRequest, job: Job, sent: Mapping[str, SentFile]) -> None:
+    def take_for_job(
+        self, request: StylizationRequest, job: Job, sent: Mapping[str, SentFile]
+    ) -> ProbedImage | ProbedClip | None:
         """Validate every input of a request and store it in the job's folder.
 
         Args:
             request: The request.
             job: The job, not stored yet.
             sent: The files that came with the request, by name.
+
+        Returns:
+            What is painted; None if the painter fetches it.
         """
-        content = None  # fetched from its URL, and checked, by the painter
-        if request.content is not None:
-            content = self._take(request.content, job, "content", field="content", sent=sent)
+        # None if it is fetched from its URL, and checked, by the painter.
+        content = self._take_content(request, job, sent) if request.content is not None else None
+        shape = _shape(content)
+        if isinstance(content, ProbedImage):
             with as_problems():
                 validate_output_pixels(request.size, (content.width, content.height), self._probe.max_pixels)
         masks = [(name, getattr(request, name), name) for name in ("mask", "content_mask")]
@@ -57,13 +63,18 @@ class Inputs:
         for name, source, field in masks:
             if source is not None:
                 mask = self._take(source, job, name, field=field, sent=sent)
-                if content is not None:
-                    _check_shape(field, mask, content)
+                if shape is not None:
+                    _check_shape(field, mask, shape)
         for index, entry in enumerate(request.blend):
             self._take_style(entry.style, job, f"style-{index}", field=request.style_field(index), sent=sent)
+        return content
 
     def take_upload(self, owner: str, upload_id: str, key: str, *, field: str) -> ProbedImage:
         """Copy the file of an upload to `key` and validate it."""
+        return self._probe.check(self._copy_upload(owner, upload_id, key, field=field), field=field)
+
+    def _copy_upload(self, owner: str, upload_id: str, key: str, *, field: str) -> bytes:
+        """Copy the file of an upload to `key`, and return the copy's content."""
         record = self._ports.uploads.get(upload_id)
         if record is None or record.owner != owner:
             raise not_found("upload", upload_id, field=field)
@@ -79,7 +90,20 @@ class Inputs:
                 allowed="an upload whose form has been sent",
             ) from None
         with self._ports.blobs.open(key) as file:
-            return self._probe.check(self._probe.read(file, field=field), field=field)
+            return self._probe.read(file, field=field)
+
+    def _take_content(
+        self, request: StylizationRequest, job: Job, sent: Mapping[str, SentFile]
+    ) -> ProbedImage | ProbedClip:
+        key = job.input_key("content")
+        file = sent.get(request.content or "")
+        if file is None:
+            copy = self._copy_upload(job.owner, request.content or "", key, field="content")
+            return self._probe.check_content(copy, animate=request.wants_clip)
+        data = self._probe.read(file.file, field="content")
+        content = self._probe.check_content(data, animate=request.wants_clip)
+        self._store(data, key, content.media_type)
+        return content
 
     def _take(self, source: str, job: Job, name: str, *, field: str, sent: Mapping[str, SentFile]) -> ProbedImage:
         """Store the picture that `source` names as the job's input `name`."""
@@ -91,9 +115,12 @@ class Inputs:
     def _take_sent(self, file: SentFile, key: str, *, field: str) -> ProbedImage:
         data = self._probe.read(file.file, field=field)
         image = self._probe.check(data, field=field)
-        with self._ports.intake.file(len(data)):
-            self._ports.blobs.put(key, data, image.media_type)
+        self._store(data, key, image.media_type)
         return image
+
+    def _store(self, data: bytes, key: str, media_type: str) -> None:
+        with self._ports.intake.file(len(data)):
+            self._ports.blobs.put(key, data, media_type)
 
     def _take_style(self, source: str, job: Job, name: str, *, field: str, sent: Mapping[str, SentFile]) -> None:
         if source in self._catalog or is_url(source):
@@ -133,9 +160,15 @@ def fingerprint(request: StylizationRequest) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def _check_shape(field: str, mask: ProbedImage, content: ProbedImage) -> None:
-    if (mask.width, mask.height) != (content.width, content.height):
-        shape = f"{content.width} x {content.height}"
+def _shape(content: ProbedImage | ProbedClip | None) -> tuple[int, int] | None:
+    """Return (width, height), or None of what only the painters can read."""
+    found = content.info if isinstance(content, ProbedClip) else content
+    return (found.width, found.height) if found else None
+
+
+def _check_shape(field: str, mask: ProbedImage, content: tuple[int, int]) -> None:
+    if (mask.width, mask.height) != content:
+        shape = f"{content[0]} x {content[1]}"
         raise failure(
             "mask-mismatch",
             f"{field} is {mask.width} x {mask.height} pixels, the photo is {shape}",

@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from stylizer.clips.info import ClipFormat
 from stylizer.options import (
     DEFAULT_FORMAT_QUALITY,
     DEFAULT_METHOD,
@@ -51,11 +52,21 @@ MediaType = Literal[
     "image/gif",
     "image/heic",
     "image/heif",
+    "video/mp4",
+    "video/webm",
 ]
+FileFormat = Literal[Format, ClipFormat]
+"""File format of a result: of a painting, or of a clip."""
 
 FINAL: tuple[Status, ...] = ("succeeded", "failed", "canceled")
 MEDIA_TYPES: tuple[MediaType, ...] = get_args(MediaType)
-RESULT_MEDIA_TYPES: dict[Format, str] = {name: f"image/{name}" for name in FORMATS}
+IMAGE_MEDIA_TYPES: tuple[MediaType, ...] = tuple(name for name in MEDIA_TYPES if name.startswith("image/"))
+RESULT_MEDIA_TYPES: dict[FileFormat, str] = {
+    **{name: f"image/{name}" for name in FORMATS},
+    "gif": "image/gif",
+    "mp4": "video/mp4",
+}
+"""By format; an animated PNG is served as image/png, which every program knows."""
 MAX_VARIANTS = VARIANTS_RANGE[1]
 _DEFAULTS = Options()
 
@@ -171,12 +182,21 @@ class PaintingOptions(BaseModel):
         le=SEED_RANGE[1],
         description="The same inputs, options and seed give the same painting.",
     )
-    format: Format = Field(default="jpeg", description="File format of the painting.")
+    animate: bool | None = Field(
+        default=None,
+        description="Whether to paint every frame of an animated GIF, WebP or PNG. By default only the first one is "
+        "painted, unless `format` is gif or mp4; of a video, all are.",
+    )
+    format: FileFormat = Field(
+        default="jpeg",
+        description="File format of the painting: gif, webp, png or mp4 of a clip, by default the kind of `content`; "
+        "jpeg, png, webp, avif or tiff of a picture.",
+    )
     format_quality: int = Field(
         default=DEFAULT_FORMAT_QUALITY,
         ge=FORMAT_QUALITY_RANGE[0],
         le=FORMAT_QUALITY_RANGE[1],
-        description="Encoder quality of jpeg, webp and avif; png and tiff lose nothing.",
+        description="Encoder quality of jpeg, webp, avif and mp4; png and tiff lose nothing.",
     )
 
 
@@ -287,6 +307,11 @@ class StylizationRequest(PaintingOptions):
         return masks + (masks < len(self.blend))
 
     @property
+    def wants_clip(self) -> bool | None:
+        """Whether every frame is painted; None for what is usual for the content."""
+        return True if self.animate is None and self.format in ("gif", "mp4") else self.animate
+
+    @property
     def options(self) -> PaintingOptions:
         """The painting options only."""
         return PaintingOptions.model_validate(self.model_dump(include=set(PaintingOptions.model_fields)))
@@ -303,12 +328,24 @@ class StyleRequest(BaseModel):
     )
 
 
+_MISNOMERS = {
+    "image/jpg": "image/jpeg",
+    "image/pjpeg": "image/jpeg",
+    "image/tif": "image/tiff",
+    "image/apng": "image/png",
+    "video/quicktime": "video/mp4",
+    "video/x-m4v": "video/mp4",
+    "video/x-matroska": "video/webm",
+    "video/matroska": "video/webm",
+}
+
+
 def _registered(media_type: object) -> object:
-    """Normalize a media type: case-insensitive (RFC 2045), with common misnomers of JPEG and TIFF corrected."""
+    """Normalize a media type: case-insensitive (RFC 2045), with common misnomers and close relatives mapped."""
     if not isinstance(media_type, str):
         return media_type
     name = media_type.strip().lower()
-    return {"image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg", "image/tif": "image/tiff"}.get(name, name)
+    return _MISNOMERS.get(name, name)
 
 
 class UploadRequest(BaseModel):
@@ -370,6 +407,8 @@ class Result(BaseModel):
     url: str = Field(description="A signed link to the file, valid for a short while.")
     seconds: Seconds
     features: str | None = Field(description="The perceptual features used; null for a method that uses none.")
+    frames: int | None = Field(default=None, description="Number of frames of a clip; null for a picture.")
+    duration: float | None = Field(default=None, description="Playing time of a clip, seconds; null for a picture.")
 
 
 class Variant(Result):
@@ -411,6 +450,9 @@ class Stylization(BaseModel):
     preview: str | None = Field(description="Where to see how far it is; null until there is something to see.")
     variants: int = Field(description="How many paintings were asked for.")
     result: Result | None = Field(description="The painting, the first of `results`; null until all have been painted.")
+    frames: int | None = Field(
+        default=None, description="Number of frames of a clip; null of a picture, and of a clip until it is painted."
+    )
     results: list[Variant] = Field(description="The variants that have been painted so far, the first one first.")
     error: Problem | None
     links: StylizationLinks

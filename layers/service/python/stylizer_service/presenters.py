@@ -119,6 +119,7 @@ def stylization(job: Job, *, expired: bool, urls: Sequence[str]) -> Stylization:
         webhook=job.webhook,
         preview=f"{path}/preview" if job.preview_key and not expired else None,
         variants=job.variants,
+        frames=job.result.frames if job.result else job.frames,
         result=_result(job.result, urls[0]) if job.result and urls else None,
         results=[
             _variant(job, number, result, url)
@@ -139,6 +140,8 @@ def _result(record: ResultRecord, url: str) -> Result:
         url=url,
         seconds=record.seconds,
         features=record.features,
+        frames=record.frames,
+        duration=record.duration,
     )
 
 

@@ -13,10 +13,12 @@ import os
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from stylizer.clips.info import VIDEOS, ClipInfo, InputFormat, clip_format
 from stylizer.images.complexity import check_complexity
 from stylizer.images.limits import check_dimensions, check_pixels, noun
 from stylizer.images.signatures import NotDecoded, identify
-from stylizer_service.models import MEDIA_TYPES, MediaType
+from stylizer_service.clip_probe import probe_clip
+from stylizer_service.models import IMAGE_MEDIA_TYPES, MEDIA_TYPES, MediaType
 from stylizer_service.ports import Unavailable
 from stylizer_service.problems import ProblemError, as_problems, failure
 from stylizer_service.sandbox.sandbox import (
@@ -29,7 +31,16 @@ from stylizer_service.sandbox.sandbox import (
 )
 from stylizer_service.settings import Settings
 
-_BY_FORMAT: dict[str, MediaType] = {name.removeprefix("image/"): name for name in MEDIA_TYPES if name != "image/heif"}
+_BY_FORMAT: dict[str, MediaType] = {
+    name.removeprefix("image/"): name for name in IMAGE_MEDIA_TYPES if name != "image/heif"
+}
+_CLIP_TYPES: dict[InputFormat, MediaType] = {
+    "gif": "image/gif",
+    "webp": "image/webp",
+    "png": "image/png",
+    "mp4": "video/mp4",
+    "webm": "video/webm",
+}
 CPU_SECONDS = 3
 """CPU limit for opening one image, seconds. The slowest legitimate files take a tenth of a second."""
 _SECONDS = 15
@@ -44,6 +55,14 @@ class ProbedImage:
 
     width: int
     height: int
+    media_type: MediaType
+
+
+@dataclass(frozen=True, slots=True)
+class ProbedClip:
+    """A clip: its headers, None of a video that only the painters can read, and the media type."""
+
+    info: ClipInfo | None
     media_type: MediaType
 
 
@@ -70,14 +89,28 @@ class Probe:
         if length == 0:
             detail = f"{noun(field)} is empty: it has 0 bytes"
             raise failure("empty-image", detail, field=field, allowed="at least 1 byte")
-        if length > self._limits.max_bytes:
-            allowed = f"at most {self._limits.max_bytes:,} bytes"
+        most = self._limits.max_file_bytes(field, file.read(64))
+        file.seek(0)
+        if length > most:
+            allowed = f"at most {most:,} bytes"
             detail = f"{noun(field)} has {length:,} bytes; allowed are {allowed}"
             raise failure("image-too-large", detail, field=field, allowed=allowed)
         try:
             return file.read()
         except OSError as error:  # not the image's fault: the disk failed, or the file was deleted
             raise Unavailable(f"{noun(field)} cannot be read here for the moment") from error
+
+    def check_content(self, data: bytes, *, animate: bool | None) -> ProbedImage | ProbedClip:
+        """Validate what is painted: a clip if `animate` is true, or it is a video and `animate` is not false."""
+        name = clip_format(data[:64])
+        is_video = name in VIDEOS
+        if is_video and animate is False:
+            detail = "the clip is a video, which is painted with every frame; animate is false"
+            raise failure("invalid-option", detail, field="animate", allowed="true for a video")
+        if not is_video and not animate:
+            return self.check(data, field="content")
+        info = probe_clip(data, self._limits, field="content")
+        return ProbedClip(info, _CLIP_TYPES[name or "mp4"])
 
     def check(self, data: bytes, *, field: str) -> ProbedImage:
         """Validate an image.
@@ -134,5 +167,6 @@ def _corrupt(field: str) -> ProblemError:
 
 
 def _unsupported(field: str, what: str) -> ProblemError:
+    allowed = MEDIA_TYPES if field == "content" else IMAGE_MEDIA_TYPES
     detail = f"{noun(field)} is {what}; accepted are {', '.join(_BY_FORMAT)}"
-    return failure("unsupported-image", detail, field=field, allowed=MEDIA_TYPES)
+    return failure("unsupported-image", detail, field=field, allowed=allowed)

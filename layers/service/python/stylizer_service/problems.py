@@ -18,6 +18,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "invalid-option": (422, "An option cannot be honored"),
     # Not 503, which invites a retry: waiting does not install the weights, but other features may work.
     "missing-weights": (422, "The features asked for are not installed here"),
+    "missing-video-support": (422, "Videos cannot be read here"),
     # Not 503 either: the same painting would not fit later.
     "out-of-memory": (422, "The painting takes more memory than there is"),
     "unknown-style": (422, "There is no such style"),
@@ -31,6 +32,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "image-too-small": (422, "The picture is too small"),
     "extreme-aspect-ratio": (422, "The picture is too long for its width"),
     "unfetchable-url": (422, "The picture cannot be fetched from its address"),
+    "clip-too-long": (422, "The clip is too long"),
     "mask-mismatch": (422, "The mask does not have the shape of the photo"),
     # Service errors.
     "malformed-request": (400, "The request cannot be read"),

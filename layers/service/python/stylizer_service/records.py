@@ -55,6 +55,8 @@ class ResultRecord:
         seed: Seed it was painted with; None for the one in the job's options.
         style_scale: Style scale it was painted with; None for the one in the job's options.
         preview_key: A small JPEG of it; None if that is the job's preview.
+        frames: Number of frames of a clip; None for a picture.
+        duration: Playing time of a clip, seconds; None for a picture.
     """
 
     key: str
@@ -68,6 +70,8 @@ class ResultRecord:
     seed: int | None = None
     style_scale: float | None = None
     preview_key: str | None = None
+    frames: int | None = None
+    duration: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +89,9 @@ class Job:
         variants: Number of paintings to make of the photo.
         result: The first variant, once all have been painted.
         results: The variants painted so far. They survive the death of their painter: the next one paints the rest.
+        frames: Number of frames of a clip; None for a picture, or if only the painters can read the clip.
+        segments: For each painted segment of a clip, the token of the lease that painted it. Segments survive the death
+            of their painter: the next one paints the rest.
         way: Backend that the job is dispatched to.
         webhook: URL to notify when the job has ended.
         notify_at: When the next delivery attempt is due; None if there is nothing to deliver, or not any more.
@@ -113,6 +120,8 @@ class Job:
     error: Problem | None = None
     variants: int = 1
     results: tuple[ResultRecord, ...] = ()
+    frames: int | None = None
+    segments: tuple[str, ...] = ()
     way: Backend = "queue"
     webhook: str | None = None
     notify_at: datetime | None = None
@@ -142,6 +151,15 @@ class Job:
         """Folder of the current lease's painter; no other painter writes to it."""
         return f"{self.folder}{self.lease_token}/"
 
+    @property
+    def segments_folder(self) -> str:
+        """Folder of the painted segments of a clip."""
+        return f"{self.folder}segments/"
+
+    def segment_key(self, index: int, token: str) -> str:
+        """Return the key of a segment of a clip, painted under the lease with that token."""
+        return f"{self.segments_folder}{index:05}-{token}"
+
     def input_key(self, name: str) -> str:
         """Return the key of an input: "content", "mask", "content_mask", "style-<index>" or a style's mask."""
         return f"{self.folder}{name}"
@@ -163,6 +181,7 @@ class JobChanges(TypedDict, total=False):
     lease_expires_at: datetime | None
     result: ResultRecord | None
     results: tuple[ResultRecord, ...]
+    segments: tuple[str, ...]
     error: Problem | None
     notify_at: datetime | None
     notify_attempts: int

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from stylizer.clips.segments import SEGMENT_FRAMES
 from stylizer.options import FeaturesName, MethodName, Quality
 from stylizer_service.models import Backend
 from stylizer_service.problems import failure
@@ -34,6 +35,10 @@ class Cost(NamedTuple):
     seconds_per_megapixel: float
     memory: float
     memory_per_megapixel: float
+
+    def times(self, frames: int) -> Cost:
+        """Return the cost of so many paintings, one after the other."""
+        return self._replace(seconds=frames * self.seconds, seconds_per_megapixel=frames * self.seconds_per_megapixel)
 
 
 COSTS: dict[tuple[MethodName, FeaturesName | None], dict[Quality, Cost]] = {
@@ -101,8 +106,12 @@ def select_backend(
     features: FeaturesName | None = None,
     variants: int = 1,
     regions: int = 1,
+    frames: int = 1,
 ) -> Backend:
     """Select the backend for a painting.
+
+    A clip needs the time of one of its segments: a painter whose time is over leaves the rest to the next one. It goes
+    to the queue if that is possible, since an endpoint has an hour for a job.
 
     Args:
         method: Method.
@@ -112,16 +121,17 @@ def select_backend(
         features: Perceptual encoder, if not the method's default.
         variants: Number of paintings, made one after the other.
         regions: Number of regions with styles of their own: most methods paint one after the other.
+        frames: Number of frames of a clip; 1 for a picture.
 
     Raises:
         ProblemError: `invalid-option`, with the largest size allowed for the other options, if no painter can do it, or
             the most variants if that is what takes too long.
     """
-    cost = _in_regions(_cost(method, features, quality), regions)
+    cost = _in_regions(_cost(method, features, quality), regions).times(min(frames, SEGMENT_FRAMES))
     seconds = variants * _seconds(cost, size)
     fits_once = _fits(cost, size, stage)
     if fits_once and (stage.seconds is None or seconds <= stage.seconds):
-        return "gpu" if stage.gpu and seconds > GPU_PAYS_AFTER else "queue"
+        return "gpu" if stage.gpu and frames == 1 and seconds > GPU_PAYS_AFTER else "queue"
     if stage.gpu:
         return "gpu"
     if fits_once and stage.seconds is not None:
@@ -131,6 +141,7 @@ def select_backend(
     largest = _largest(cost, size, stage)
     way = f"method {method} and quality {quality}" + (f" and features {features}" if features else "")
     way += f" and {regions} regions" if regions > 1 else ""
+    way += " for a clip" if frames > 1 else ""
     allowed = f"{SMALLEST} to {largest} pixels with {way}" if largest else "another method or quality"
     detail = f"size is {size}; the painters here have time and memory for {allowed}"
     raise failure("invalid-option", detail, field="size", allowed=allowed)

@@ -9,6 +9,8 @@ from typing import Annotated
 from pydantic import AliasGenerator, BeforeValidator, Field, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from stylizer.clips.info import VIDEOS, clip_format
+from stylizer.clips.limits import DEFAULT_CLIP_LIMITS, ClipLimits
 from stylizer.images.limits import DEFAULT_LIMITS, Limits
 
 
@@ -35,6 +37,12 @@ class Settings(BaseSettings):
         max_pixels: Maximum image size, width x height.
         max_aspect_ratio: Maximum ratio of the longer to the shorter side.
         min_side: Minimum length of the shorter side, pixels.
+        max_clip_bytes: Maximum file size of a video, bytes. For an animated picture `max_bytes` holds.
+        max_clip_frames: Maximum number of frames of a clip.
+        max_clip_seconds: Maximum playing time of a video, seconds.
+        max_clip_pixels: Maximum number of pixels of all frames of a clip together.
+        max_clip_size: Maximum size of a painted clip: its long side, pixels.
+        video_painters: Whether the painters read and check videos if this process cannot, for lack of PyAV.
         upload_ttl: How long an uploaded file can be used.
         result_ttl: How long a finished job keeps its files.
         record_ttl: How long an expired job's record stays listed after its files are deleted.
@@ -69,6 +77,12 @@ class Settings(BaseSettings):
     max_pixels: PositiveInt = DEFAULT_LIMITS.max_pixels
     max_aspect_ratio: float = Field(default=DEFAULT_LIMITS.max_aspect_ratio, ge=1)
     min_side: PositiveInt = DEFAULT_LIMITS.min_side
+    max_clip_bytes: PositiveInt = 64 * 2**20
+    max_clip_frames: PositiveInt = DEFAULT_CLIP_LIMITS.max_frames
+    max_clip_seconds: PositiveFloat = DEFAULT_CLIP_LIMITS.max_seconds
+    max_clip_pixels: PositiveInt = DEFAULT_CLIP_LIMITS.max_pixels
+    max_clip_size: PositiveInt = DEFAULT_CLIP_LIMITS.max_size
+    video_painters: bool = False
     upload_ttl: Lifetime = timedelta(hours=24)
     result_ttl: Lifetime = timedelta(hours=24)
     record_ttl: Lifetime = timedelta(days=30)
@@ -86,6 +100,30 @@ class Settings(BaseSettings):
     fetch_timeout: PositiveFloat = 20.0
     webhook_attempts: PositiveInt = 8
     webhook_timeout: PositiveFloat = 10.0
+
+    def max_file_bytes(self, field: str, head: bytes) -> int:
+        """Return the maximum size in bytes of a file sent in a field, by its first 64 bytes."""
+        is_video = field == "content" and clip_format(head) in VIDEOS
+        return self.max_clip_bytes if is_video else self.max_bytes
+
+    def max_bytes_of(self, media_type: str) -> int:
+        """Return the maximum file size of a media type, bytes."""
+        return self.max_clip_bytes if media_type.startswith("video/") else self.max_bytes
+
+    @property
+    def clip_limits(self) -> ClipLimits:
+        """Return the limits on clips, as the core expects them."""
+        return ClipLimits(
+            max_bytes=max(self.max_bytes, self.max_clip_bytes),
+            max_frames=self.max_clip_frames,
+            max_seconds=self.max_clip_seconds,
+            max_frame_pixels=min(self.max_pixels, DEFAULT_CLIP_LIMITS.max_frame_pixels),
+            max_pixels=self.max_clip_pixels,
+            max_painted_pixels=self.max_clip_frames * self.max_clip_size**2,
+            max_size=self.max_clip_size,
+            min_side=self.min_side,
+            max_aspect_ratio=self.max_aspect_ratio,
+        )
 
     @property
     def picture_limits(self) -> Limits:

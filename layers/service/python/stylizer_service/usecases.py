@@ -15,6 +15,7 @@ from pathlib import Path
 from stylizer import capabilities
 from stylizer_service import cursors, presenters
 from stylizer_service.catalog import BuiltinStyle, Catalog
+from stylizer_service.clip_jobs import check_picture_format, clip_job
 from stylizer_service.files import SentFile, suffix
 from stylizer_service.inputs import Inputs, fingerprint, upload_key
 from stylizer_service.jobs.cleanup import discard
@@ -34,7 +35,7 @@ from stylizer_service.models import (
 )
 from stylizer_service.outbound.addresses import check_address
 from stylizer_service.ports import Ports
-from stylizer_service.probe import Probe
+from stylizer_service.probe import Probe, ProbedClip
 from stylizer_service.problems import ProblemError, as_problems, expired, failure, invalid, not_found, problem
 from stylizer_service.records import (
     IdempotencyRecord,
@@ -78,11 +79,12 @@ class Service:
             expires_at=now + self.settings.upload_ttl,
         )
         self.ports.uploads.put(record)
+        max_bytes = self.settings.max_bytes_of(media_type)
         form_expires_at = now + self.settings.url_ttl
         form = self.ports.blobs.upload_form(
             upload_key(record.id),
             media_type=media_type,
-            max_bytes=self.settings.max_bytes,
+            max_bytes=max_bytes,
             expires_at=form_expires_at,
         )
         return Upload(
@@ -90,7 +92,7 @@ class Service:
             media_type=media_type,
             url=form.url,
             fields=form.fields,
-            max_bytes=self.settings.max_bytes,
+            max_bytes=max_bytes,
             expires_at=form_expires_at,
         )
 
@@ -221,7 +223,10 @@ class Service:
         self._check_queue()
         self.ports.intake.job(job)
         try:
-            self._inputs.take_for_job(request, job, {file.name: file for file in files})
+            content = self._inputs.take_for_job(request, job, {file.name: file for file in files})
+            if isinstance(content, ProbedClip) or (content is None and request.wants_clip):
+                job = clip_job(job, request, content.info if content else None, self.settings)
+                self.ports.intake.job(job)
         except BaseException:
             discard(self.ports, job.folder)
             raise
@@ -314,7 +319,7 @@ class Service:
             owner=owner,
             status="queued",
             method=request.method,
-            options=request.options,
+            options=request.options.model_copy(update={"animate": False}),
             content=request.photo,
             styles=tuple(request.blend),
             mask=request.mask,
@@ -384,6 +389,7 @@ class Service:
 
 
 def _validate_for_method(request: StylizationRequest) -> None:
+    check_picture_format(request)
     with as_problems():
         capabilities.validate(
             request.method,

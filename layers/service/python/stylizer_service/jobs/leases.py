@@ -33,6 +33,8 @@ class VariantFacts(TypedDict):
         width: Width, pixels.
         height: Height, pixels.
         features: The perceptual encoder used, if the method has one.
+        frames: Number of frames of a clip.
+        duration: Playing time of a clip, seconds.
         seed: Seed, if it is not the one in the job's options.
         style_scale: Style scale, if it is not the one in the job's options.
     """
@@ -41,6 +43,8 @@ class VariantFacts(TypedDict):
     width: int
     height: int
     features: NotRequired[str | None]
+    frames: NotRequired[int]
+    duration: NotRequired[float]
     seed: NotRequired[int]
     style_scale: NotRequired[float]
 
@@ -163,6 +167,8 @@ class Lease:
             # In a networked store a write can succeed with its response lost, and its retry then fails.
             if not self._has_won():
                 raise
+        if self.job.segments:
+            discard(self._ports, self.job.segments_folder)
 
     def add_variant(self, image: bytes, **facts: Unpack[VariantFacts]) -> None:
         """Store a variant that others will follow; see `succeed`. The next painter need not paint it again."""
@@ -170,6 +176,35 @@ class Lease:
         self._write(results=results, progress=len(results) / self.job.variants, lease_expires_at=self._deadline())
         self.job = replace(self.job, results=results)
         self._began = self._ports.clock.now()
+
+    def add_segment(self, segment: bytes, *, progress: float) -> None:
+        """Store the next segment of a clip. The next painter need not paint it again.
+
+        A clip takes many times as long as a picture, so only deaths without a segment in between count as attempts.
+
+        Args:
+            segment: The file of the segment.
+            progress: Progress after it, 0-1.
+        """
+        token = self.job.lease_token or ""
+        self._ports.blobs.put(self.job.segment_key(len(self.job.segments), token), segment, "application/octet-stream")
+        # Its own token in the list, not only in the condition: the segment of a painter that lost the job is ignored.
+        segments = (*self.job.segments, token)
+        self._write(segments=segments, attempt=1, progress=progress, lease_expires_at=self._deadline())
+        self.job = replace(self.job, segments=segments, attempt=1)
+
+    def segment(self, index: int) -> bytes | None:
+        """Return a stored segment of a clip, or None if its file is gone."""
+        try:
+            with self._ports.blobs.open(self.job.segment_key(index, self.job.segments[index])) as file:
+                return file.read()
+        except FileNotFoundError:
+            return None
+
+    def drop_segments(self) -> None:
+        """Forget all segments, because one is unusable: they are painted again."""
+        self._write(segments=(), lease_expires_at=self._deadline())
+        self.job = replace(self.job, segments=())
 
     def _put_result(self, image: bytes, **facts: Unpack[VariantFacts]) -> ResultRecord:
         job, now = self.job, self._ports.clock.now()
@@ -190,6 +225,8 @@ class Lease:
                 painting=round((now - (self._began or started_at)).total_seconds(), 3),
             ),
             features=facts.get("features"),
+            frames=facts.get("frames"),
+            duration=facts.get("duration"),
             seed=facts.get("seed"),
             style_scale=facts.get("style_scale"),
             preview_key=self._put_preview(facts["preview"], f"preview{number}.jpg"),
@@ -215,6 +252,8 @@ class Lease:
         job = self._ports.jobs.get(self.job.id)
         if job is None or not replace(job, lease_token=self.job.lease_token).has_painted:
             discard(self._ports, self.job.work_folder)
+        if job is None or job.status not in ("queued", "running"):
+            discard(self._ports, self.job.segments_folder)
 
     def _has_won(self) -> bool:
         job = self._ports.jobs.get(self.job.id)

@@ -12,7 +12,7 @@ from pathlib import Path
 from stylizer_service.ports import StorageFull, Unavailable
 from stylizer_service.serialization import Value
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 _SCHEMA = """
 CREATE TABLE jobs (
@@ -41,7 +41,9 @@ CREATE TABLE jobs (
     notify_at TEXT,
     notify_attempts INTEGER NOT NULL DEFAULT 0,
     variants INTEGER NOT NULL DEFAULT 1,
-    results TEXT NOT NULL DEFAULT '[]'
+    results TEXT NOT NULL DEFAULT '[]',
+    frames INTEGER,
+    segments TEXT NOT NULL DEFAULT '[]'
 ) STRICT;
 CREATE INDEX jobs_by_owner ON jobs (owner, created_at, id);
 CREATE INDEX jobs_by_status ON jobs (status, created_at, id);
@@ -89,6 +91,10 @@ _MIGRATIONS = {
     3: """
 ALTER TABLE jobs ADD COLUMN variants INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE jobs ADD COLUMN results TEXT NOT NULL DEFAULT '[]';
+""",
+    4: """
+ALTER TABLE jobs ADD COLUMN frames INTEGER;
+ALTER TABLE jobs ADD COLUMN segments TEXT NOT NULL DEFAULT '[]';
 """,
 }
 """Statements that bring a database of that version to the next one."""

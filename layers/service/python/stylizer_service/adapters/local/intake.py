@@ -7,21 +7,26 @@ from contextlib import AbstractContextManager
 from stylizer_service.adapters.local.database import Database
 from stylizer_service.adapters.local.quota import Quota
 from stylizer_service.adapters.local.settings import LocalSettings
-from stylizer_service.models import PaintingOptions
 from stylizer_service.problems import failure
 from stylizer_service.records import Job
 
 LOCAL_OWNER = "local"
 """Owner of all resources when API keys are off: a single local caller without per-key quotas."""
 
+_VIDEO, _ANIMATION = 0.25, 3.0  # approximate bytes per pixel of a clip, with its segments
 _LOSSLESS = 4  # approximate bytes per pixel; lossy formats take less than one
 _UPLOADS = "SELECT count(*) FROM uploads WHERE owner = ?"
 _STYLES = "SELECT count(*) FROM styles WHERE owner = ?"
 _WAITING = "SELECT count(*) FROM jobs WHERE owner = ? AND status = 'queued'"
 _PROMISED = """
 SELECT coalesce(sum(
-    variants * json_extract(options, '$.size') * json_extract(options, '$.size')
-    * CASE WHEN json_extract(options, '$.format') IN ('png', 'tiff') THEN ? ELSE 1 END
+    variants * coalesce(frames, 1) * json_extract(options, '$.size') * json_extract(options, '$.size')
+    * CASE
+        WHEN frames IS NOT NULL AND json_extract(options, '$.format') = 'mp4' THEN ?
+        WHEN frames IS NOT NULL THEN ?
+        WHEN json_extract(options, '$.format') IN ('png', 'tiff') THEN ?
+        ELSE 1
+    END
 ), 0) FROM jobs WHERE status IN ('queued', 'running')
 """
 
@@ -66,7 +71,7 @@ class LocalIntake:
         most = self._settings.key_queue_limit
         detail = "too many of your stylizations are waiting; try again later"
         self._check(_WAITING, job.owner, most, "queue-full", detail, f"at most {most} waiting")
-        self._quota.check(promised=self._promised() + job.variants * _painting_bytes(job.options))
+        self._quota.check(promised=self._promised() + _bytes_of(job))
 
     def _check(self, statement: str, owner: str, most: int, code: str, detail: str, allowed: str) -> None:
         """Raise the problem if the statement counts `most` or more for the owner."""
@@ -75,10 +80,13 @@ class LocalIntake:
             raise failure(code, detail, allowed=allowed)
 
     def _promised(self) -> int:
-        row = self._database.one(_PROMISED, [_LOSSLESS])
+        row = self._database.one(_PROMISED, [_VIDEO, _ANIMATION, _LOSSLESS])
         return int(row[0]) if row else 0
 
 
-def _painting_bytes(options: PaintingOptions) -> int:
-    """Return the approximate upper bound of a painting's file size, bytes; most are smaller."""
-    return options.size**2 * (_LOSSLESS if options.format in ("png", "tiff") else 1)
+def _bytes_of(job: Job) -> int:
+    """Return the approximate upper bound of what a job will store, bytes; most store less."""
+    options = job.options
+    if job.frames is not None:
+        return int(job.frames * options.size**2 * (_VIDEO if options.format == "mp4" else _ANIMATION))
+    return job.variants * options.size**2 * (_LOSSLESS if options.format in ("png", "tiff") else 1)

@@ -1,0 +1,101 @@
+"""Progress of a painting: reports to the store, and the reasons to stop."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from PIL import Image
+
+from stylizer.images import encode
+from stylizer_service.jobs.leases import Lease, LeaseLost
+from stylizer_service.ports import Unavailable
+
+PREVIEW_SIDE = 320
+_REPORT_EVERY = 0.5  # seconds
+_WITHOUT_PREVIEW = 5.0  # seconds without previews after a store has failed
+_PREVIEW_SHARE = 0.1  # maximum share of a painting's time
+
+log = logging.getLogger(__name__)
+
+
+class Interrupted(Exception):
+    """The painter is shutting down; another one has to paint the job."""
+
+
+class DeadlineExceeded(Exception):
+    """The painter's time limit for one painting has passed."""
+
+
+class Progress(Protocol):
+    """What the core reports: of a picture, or of a segment of a clip."""
+
+    @property
+    def fraction(self) -> float:
+        """Progress, 0-1."""
+
+    def preview(self) -> Image.Image:
+        """Return an image of the current state."""
+
+
+class Reporter:
+    """Progress callback of the core: report progress periodically, and stop a painting that was canceled.
+
+    However often the core reports and however slow previews are, cancellation is noticed within about half a second or
+    one step, whichever is longer.
+    """
+
+    def __init__(
+        self, lease: Lease, lost: threading.Event, should_stop: Callable[[], bool], is_late: Callable[[], bool]
+    ):
+        self._lease = lease
+        self._lost = lost
+        self._should_stop = should_stop
+        self._is_late = is_late
+        self._next_report = 0.0
+        self._next_preview = 0.0
+        self._done, self._total, self._share = 0, 1, 1
+
+    def begin(self, done: int, total: int, *, share: int = 1) -> None:
+        """Report what follows as `share` parts of `total`, after `done` of them."""
+        self._done, self._total, self._share = done, total, share
+
+    def __call__(self, progress: Progress) -> None:
+        """Report progress if that is due.
+
+        Raises:
+            LeaseLost: The job was canceled, or claimed by another painter.
+            Interrupted: The painter is shutting down.
+            DeadlineExceeded: The painter's time is over.
+        """
+        if self._lost.is_set():
+            raise LeaseLost(self._lease.job.id)
+        if self._should_stop():
+            raise Interrupted
+        if self._is_late():
+            raise DeadlineExceeded
+        began = time.monotonic()
+        if began < self._next_report:
+            return
+        preview = small_jpeg(progress.preview()) if began >= self._next_preview else None
+        try:
+            self._lease.report((self._done + self._share * progress.fraction) / self._total, preview)
+        except Unavailable as error:  # Progress is cosmetic: the store may be back before the end.
+            log.warning("could not tell how far %s is: %s", self._lease.job.id, error)
+            self._next_preview = time.monotonic() + _WITHOUT_PREVIEW  # a preview may be what does not fit
+            preview = None
+        ended = time.monotonic()
+        self._next_report = ended + _REPORT_EVERY
+        if preview is not None:
+            # Limits previews to their share of the time, however large the image or slow the disk.
+            self._next_preview = ended + (ended - began) / _PREVIEW_SHARE
+
+
+def small_jpeg(image: Image.Image) -> bytes:
+    """Return a preview: a JPEG of at most 320 pixels a side."""
+    small = image.copy()
+    small.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
+    return encode(small, format="jpeg", quality=80)

@@ -1,0 +1,64 @@
+"""Validation of clips by their headers, so that an unusable clip is rejected on arrival.
+
+As for photos, the painter has the final say, with the same problem types.
+"""
+
+from __future__ import annotations
+
+import atexit
+from dataclasses import asdict
+
+from stylizer.clips.info import ClipInfo
+from stylizer.images.limits import noun
+from stylizer_service.ports import Unavailable
+from stylizer_service.problems import failure
+from stylizer_service.sandbox.sandbox import (
+    Crashed,
+    ResourceLimits,
+    Sandbox,
+    SandboxError,
+    SandboxUnavailable,
+    WallClockTimeout,
+)
+from stylizer_service.settings import Settings
+
+CPU_SECONDS = 10
+"""CPU limit for reading the headers of one clip, seconds. A video of 64 MiB takes half a second."""
+_SECONDS = 30
+_OVERHEAD = 512 * 2**20  # FFmpeg's buffers and threads, and one frame
+_SANDBOX = Sandbox("stylizer_service.clip_headers:examine", at_once=2)
+atexit.register(_SANDBOX.close)
+
+
+def probe_clip(data: bytes, settings: Settings, *, field: str) -> ClipInfo | None:
+    """Validate a clip.
+
+    Args:
+        data: The whole file: an animated picture, a still one, which is a clip of one frame, or a video.
+        settings: Limits.
+        field: The request field, for errors.
+
+    Returns:
+        What its headers say; None for a video that only the painters can read.
+
+    Raises:
+        ProblemError: With the type that the painter's rejection would have.
+        Unavailable: The sandbox is unavailable.
+    """
+    request = {"limits": asdict(settings.clip_limits), "field": field}
+    memory = 4 * len(data) + 16 * settings.clip_limits.max_frame_pixels + _OVERHEAD
+    try:
+        found, _ = _SANDBOX.run(request, data, ResourceLimits(memory=memory, cpu_seconds=CPU_SECONDS, seconds=_SECONDS))
+    except (SandboxUnavailable, WallClockTimeout) as error:
+        raise Unavailable("clips cannot be read here for the moment") from error
+    except Crashed as error:
+        detail = f"{noun(field)} is broken or cut short"
+        raise failure("corrupt-image", detail, field=field, allowed="a whole clip") from error
+    except SandboxError as error:
+        detail = f"{noun(field)} takes more time or memory to open than a clip may"
+        raise failure("unusable-image", detail, field=field) from error
+    if found.get("code") == "missing-video-support" and settings.video_painters:
+        return None
+    if "code" in found:
+        raise failure(found["code"], found["detail"], field=field, allowed=found["allowed"])
+    return ClipInfo.from_json(found["info"])
