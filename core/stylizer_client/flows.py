@@ -57,7 +57,8 @@ class Options(TypedDict, total=False):
     quality: Literal["draft", "standard", "high"]
     features: Literal["compact", "vgg19"] | None
     seed: int
-    format: Literal["jpeg", "png", "webp", "avif", "tiff"]
+    animate: bool
+    format: Literal["jpeg", "png", "webp", "avif", "tiff", "gif", "mp4"]
     format_quality: int
     variants: int
     content_url: str

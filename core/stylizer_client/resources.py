@@ -72,7 +72,10 @@ class Seconds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """A finished painting: its size in pixels and bytes, its SHA-256, and a link that expires within minutes."""
+    """A finished painting: its size in pixels and bytes, its SHA-256, and a link that expires within minutes.
+
+    Of a clip also the number of frames, and the playing time in seconds.
+    """
 
     width: int
     height: int
@@ -82,6 +85,8 @@ class Result:
     url: str
     seconds: Seconds
     features: str | None = None
+    frames: int | None = None
+    duration: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +115,7 @@ class Stylization:
         finished_at: When the job ended.
         expires_at: When the result expires.
         variants: Number of paintings asked for.
+        frames: Number of frames of a clip; None of a picture.
         result: The painting, or the first of several, once the job has succeeded.
         results: The paintings finished so far.
         error: Members of the problem, once the job has failed.
@@ -131,6 +137,7 @@ class Stylization:
     webhook: str | None = None
     preview: str | None = None
     variants: int = 1
+    frames: int | None = None
     result: Result | None = None
     results: tuple[Variant, ...] = ()
     error: Mapping[str, Any] | None = None

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 from cloud.fault_proxy import Answer, Carry, break_off, fault_proxy, lose, refuse
+from disk_clips import read_frames, video
 from PIL import Image, ImageChops
 from waiting import PATIENCE
 
@@ -76,6 +77,21 @@ def test_async_client_paints_several_jobs_concurrently(address: str, painting: P
     for path in paths:
         with Image.open(path) as painted:
             assert painted.size == (64, 48)
+
+
+def test_clip_is_uploaded_by_its_kind_and_painted(client: Client, painting: Painting, folder: Path) -> None:
+    (folder / "ball.webm").write_bytes(video(3, kind="webm"))
+    assert client.upload(folder / "ball.webm").media_type == "video/webm"
+    seen: list[Stylization] = []
+    with painting():
+        job = client.stylize(folder / "ball.webm", "woodcut", format="gif", method="feedforward", size=64)
+        done = client.wait(job, on_progress=seen.append, timeout=PATIENCE)
+    path = client.download(done, folder / "painted.gif")
+
+    assert done.result is not None
+    assert (done.frames, done.result.frames, done.result.media_type) == (3, 3, "image/gif")
+    assert done.result.duration == pytest.approx(0.25, abs=0.01)
+    assert len(read_frames(path.read_bytes())) == 3
 
 
 def test_stylize_uploads_own_styles_masks_and_blends(client: Client, folder: Path) -> None:
