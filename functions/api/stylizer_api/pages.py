@@ -75,6 +75,7 @@ def _policy(ports: Ports) -> str:
             "script-src 'self'",
             "style-src 'self'",
             "img-src 'self' blob:",
+            "media-src blob:",
             " ".join(["connect-src 'self'", *_file_origins(ports)]),
             "form-action 'none'",
             "base-uri 'none'",

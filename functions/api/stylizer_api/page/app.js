@@ -2,7 +2,7 @@
 
 import { ApiError, blobUrl, imageUrl, isAbort } from "./api.js";
 import { loadCatalog } from "./catalog.js";
-import { masks, options, restore } from "./controls.js";
+import { adaptToFile, masks, options, restore } from "./controls.js";
 import { $ } from "./dom.js";
 import { clearErrors, showProblem, hideNotice, showNotice } from "./errors.js";
 import { markCurrent, record, showPage, stylesOf } from "./history.js";
@@ -52,6 +52,7 @@ async function usePhoto(file) {
   setProgress(undefined);
   setCaption(file.name);
   setBusy(false);
+  adaptToFile(file.type);
   await stage.showPhoto(file);
 }
 
@@ -135,7 +136,8 @@ async function showResult(job, signal) {
   const address = await blobUrl(job.links.image);
   signal.throwIfAborted();
   if (!photo?.file) stage.setShape(job.result.width, job.result.height);
-  if (!(await stage.showPainting(address, signal))) await showPreview(job, signal); // few browsers display TIFF
+  const show = job.result.media_type.startsWith("video/") ? stage.showPaintedVideo : stage.showPainting;
+  if (!(await show(address, signal))) await showPreview(job, signal); // few browsers display TIFF
   signal.throwIfAborted();
   leaveBusy("done", facts(job));
   const suffix = job.options.format === "jpeg" ? "jpg" : job.options.format;
@@ -149,9 +151,10 @@ function leaveBusy(state, text) {
 }
 
 function facts(job) {
-  const { width, height, bytes, seconds } = job.result;
+  const { width, height, bytes, seconds, frames } = job.result;
   const size = bytes < 1e6 ? `${Math.round(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
-  return [stylesOf(job), `${width} × ${height}`, size, `${seconds.painting.toFixed(1)} s`].join(" · ");
+  const count = frames === null ? [] : [`${frames} frame${frames === 1 ? "" : "s"}`];
+  return [stylesOf(job), `${width} × ${height}`, ...count, size, `${seconds.painting.toFixed(1)} s`].join(" · ");
 }
 
 async function stop() {

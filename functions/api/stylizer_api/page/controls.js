@@ -20,7 +20,36 @@ export function options() {
     ...(features && { features }),
     seed: Number(data.get("seed")),
     format: data.get("format"),
+    ...(!$("animate-control").hidden && { animate: $("animate").checked }),
   };
+}
+
+const ANIMATIONS = { "image/gif": "gif", "image/webp": "webp", "image/apng": "png" };
+
+/** Adapt the controls to the kind of a new photo or clip: videos are always painted whole, animations if wanted. */
+export function adaptToFile(type) {
+  const isVideo = type.startsWith("video/");
+  const animation = ANIMATIONS[type];
+  $("animate-control").hidden = !isVideo && !animation;
+  $("animate").checked = isVideo || type === "image/gif";
+  $("animate").disabled = isVideo;
+  clipFormat = animation ?? "mp4";
+  adaptFormats({ reset: true });
+  limitSize();
+}
+
+let clipFormat = "mp4"; // of the clip, for its painting
+
+const isClip = () => !$("animate-control").hidden && $("animate").checked;
+
+/** Offer the formats of clips or of pictures; choose another if the chosen one is not among them. */
+function adaptFormats({ reset = false } = {}) {
+  for (const option of $("format").options) {
+    option.disabled = isClip() ? !["gif", "webp", "png", "mp4"].includes(option.value) : "clip" in option.dataset;
+  }
+  const isAllowed = !$("format").selectedOptions[0]?.disabled;
+  if (isClip() && (reset || !isAllowed)) $("format").value = clipFormat;
+  else if (!isAllowed) $("format").value = "jpeg";
 }
 
 /** Collect the chosen masks that the method supports, as [field, file]. */
@@ -41,6 +70,8 @@ export function restore(job) {
     }
     element.value = value;
   }
+  $("animate-control").hidden = !job.options.animate;
+  $("animate").checked = Boolean(job.options.animate);
   $("stroke").value = Math.log2(job.options.style_scale);
   requestedSize = job.options.size;
   updateControls();
@@ -57,6 +88,7 @@ function updateControls() {
   if (colors.value === "histogram" && panel.querySelector('[name="preserve_color"][value="histogram"]').disabled) colors.value = "none";
   $("vgg19-note").hidden = $("features").value !== "vgg19";
   limitSize();
+  adaptFormats();
   $("strength-out").textContent = `${Math.round($("strength").value * 100)} %`;
   $("stroke-out").textContent = `${Number((2 ** $("stroke").value).toFixed(2))} ×`;
 }
@@ -64,6 +96,7 @@ function updateControls() {
 function limitSize() {
   const limits = [panel.querySelector('[name="method"]:checked')];
   if (!$("features").disabled) limits.push($("features").selectedOptions[0]);
+  if (isClip()) limits.push($("animate"));
   const largest = Math.min(...limits.map((choice) => Number(choice.dataset.largest)));
   for (const size of $("size").options) size.disabled = Number(size.value) > largest;
   $("size").value = Math.min(requestedSize, largest);

@@ -38,7 +38,8 @@ export function reportJob(job) {
   const percent = Math.round(job.progress * 100);
   const shown = percent ? ` ${percent} %` : ""; // a method of one step reports none
   setProgress(job.progress || null);
-  setCaption(job.status === "queued" ? "Queued …" : `Painting …${shown}`);
+  const frame = job.frames > 1 ? ` frame ${Math.min(job.frames, Math.floor(job.progress * job.frames) + 1)} of ${job.frames}` : "";
+  setCaption(job.status === "queued" ? "Queued …" : `Painting${frame} …${shown}`);
   document.title = percent ? `${percent} % · ${TITLE}` : TITLE;
   if (Math.floor(percent / 25) <= quarter) return;
   quarter = Math.floor(percent / 25);

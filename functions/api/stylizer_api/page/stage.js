@@ -8,6 +8,9 @@ const photo = $("photo");
 const painting = $("painting");
 const wipe = $("wipe");
 
+const photoVideo = $("photo-video");
+const paintingVideo = $("painting-video");
+
 let photoUrl = null;
 
 /** Scroll the picture into view, on phones. */
@@ -31,14 +34,20 @@ export async function showPhoto(file) {
   clearPainting();
   forgetPhoto();
   photoUrl = URL.createObjectURL(file);
-  photo.src = photoUrl;
   setState("photo");
   try {
-    await photo.decode();
-    setShape(photo.naturalWidth, photo.naturalHeight);
+    if (file.type.startsWith("video/")) {
+      await play(photoVideo, photoUrl);
+      setShape(photoVideo.videoWidth, photoVideo.videoHeight);
+    } else {
+      photo.src = photoUrl;
+      await photo.decode();
+      setShape(photo.naturalWidth, photo.naturalHeight);
+    }
   } catch {
     // HEIC and TIFF are supported by the painter, but not by most browsers.
     photo.removeAttribute("src");
+    unload(photoVideo);
     setShape(3, 2);
     $("photo-unseen").textContent = `This browser cannot display “${file.name}”, but it may still be painted.`;
     $("photo-unseen").hidden = false;
@@ -51,12 +60,47 @@ export function forgetPhoto() {
   if (photoUrl) URL.revokeObjectURL(photoUrl);
   photoUrl = null;
   photo.removeAttribute("src");
+  unload(photoVideo);
   $("photo-unseen").hidden = true;
   document.dispatchEvent(new CustomEvent("photo-shown"));
 }
 
 export function clearPainting() {
   painting.removeAttribute("src");
+  unload(paintingVideo);
+}
+
+/** Load a video, and show it once its first frame is there. Rejects if it cannot be played. */
+function play(video, address) {
+  return new Promise((resolve, reject) => {
+    video.onloadeddata = () => {
+      video.hidden = false;
+      resolve();
+    };
+    video.onerror = () => reject(new Error("The video cannot be played."));
+    video.src = address;
+  });
+}
+
+function unload(video) {
+  video.onloadeddata = video.onerror = null;
+  video.hidden = true;
+  video.removeAttribute("src");
+  video.load();
+}
+
+/** Show a painted video, in step with the clip; false if it cannot be played. Throws if the signal was aborted. */
+export async function showPaintedVideo(address, signal) {
+  try {
+    await play(paintingVideo, address);
+  } catch {
+    unload(paintingVideo);
+    return false;
+  }
+  signal.throwIfAborted();
+  painting.removeAttribute("src");
+  if (!photoVideo.hidden) photoVideo.currentTime = paintingVideo.currentTime;
+  return true;
 }
 
 /** Show a painting once decoded, without flicker; false if it cannot be decoded. Throws if the signal was aborted. */
@@ -69,9 +113,10 @@ export async function showPainting(address, signal) {
     return false;
   }
   signal.throwIfAborted();
+  unload(paintingVideo);
   URL.revokeObjectURL(painting.src); // no effect unless it is a blob URL
   painting.src = next.src;
-  if (!photo.naturalWidth) setShape(next.naturalWidth, next.naturalHeight);
+  if (!photo.naturalWidth && photoVideo.hidden) setShape(next.naturalWidth, next.naturalHeight);
   return true;
 }
 
