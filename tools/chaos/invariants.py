@@ -159,5 +159,8 @@ def _painted_in_peace(job_request: JobRequest) -> bytes:
     fields = job_request.fields
     options = stylizer.Options(size=fields["size"], quality=fields["quality"], seed=fields["seed"])
     method = fields.get("method", stylizer.DEFAULT_METHOD)
+    if job_request.kind == "clip":
+        clip = io.BytesIO(job_request.photo)
+        return stylizer.stylize_clip(clip, fields["style"], method=method, options=options, format="gif").data
     painting = stylizer.stylize(io.BytesIO(job_request.photo), fields["style"], method=method, options=options)
     return painting.encode(fields["format"], 90)

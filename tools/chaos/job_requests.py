@@ -11,11 +11,12 @@ from typing import Any, Literal
 from pictures import encoded
 from PIL import Image, ImageDraw
 
-Kind = Literal["paint", "slow", "broken", "cancel", "again"]
-"""Painted; painted by a slow method; fails due to its image; canceled after a moment; submitted twice."""
+Kind = Literal["paint", "slow", "clip", "broken", "cancel", "again"]
+"""Painted; painted by a slow method; a clip; fails due to its image; canceled after a moment; submitted twice."""
 
-_KINDS: tuple[Kind, ...] = ("paint", "slow", "broken", "cancel", "again")
-_WEIGHTS = (55, 15, 8, 12, 10)
+_KINDS: tuple[Kind, ...] = ("paint", "slow", "clip", "broken", "cancel", "again")
+_WEIGHTS = (50, 14, 6, 8, 12, 10)
+_CLIP_FRAMES = 40  # three segments
 _SHAPES = ((96, 72), (64, 64), (48, 96))
 _STYLES = ("woodcut", "mosaic", "stained-glass", "starry-night")
 _FORMATS = ("jpeg", "png", "webp")
@@ -65,18 +66,26 @@ def _job_request(chance: random.Random, number: int, kind: Kind, webhook: str | 
     }
     if kind == "slow":
         fields |= {"method": chance.choice(("texture", "optimization")), "size": 64}
+    if kind == "clip":
+        fields |= {"method": "feedforward", "size": 64, "format": "gif", "animate": True}
     if webhook and number % 3 == 0:
         fields["webhook"] = f"{webhook}&number={number}"
-    photo = _broken_photo(shape) if kind == "broken" else _photo(chance, shape)
+    photo = _broken_photo(shape) if kind == "broken" else encoded(_photo(chance, shape))
+    if kind == "clip":
+        photo = _clip([_photo(chance, shape) for _ in range(_CLIP_FRAMES)])
     return JobRequest(number, kind, photo, shape, chance.random() < 0.4, fields)
 
 
-def _photo(chance: random.Random, shape: tuple[int, int]) -> bytes:
+def _clip(frames: list[Image.Image]) -> bytes:
+    return encoded(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=80, loop=0)
+
+
+def _photo(chance: random.Random, shape: tuple[int, int]) -> Image.Image:
     image = Image.linear_gradient("L").resize(shape).convert("RGB")
     x, y = chance.randrange(shape[0] // 2), chance.randrange(shape[1] // 2)
     color = tuple(chance.randrange(256) for _ in range(3))
     ImageDraw.Draw(image).ellipse((x, y, x + shape[0] // 2, y + shape[1] // 2), fill=color)
-    return encoded(image)
+    return image
 
 
 def _broken_photo(shape: tuple[int, int]) -> bytes:
