@@ -175,7 +175,12 @@ def paint(
     if to is not None and output is not None:
         raise OptionError("both -o and --to say where to write; give one of them", field="output")
     if len(photos) == 1 and to is None:
-        clip = None if service is not None else plan_clip(photos[0], request, output, format, force)
+        clip = plan_clip(photos[0], request, output, format, force)
+        if clip is not None and service is not None:
+            from stylizer_cli.api_clips import paint_clip_by_api  # imports httpx, which only --api needs
+
+            paint_clip_by_api(clip, service, quiet=quiet)
+            return
         if clip is not None:
             paint_clip(clip, quiet=quiet)
             return
