@@ -26,13 +26,16 @@ def test_database_of_another_version_is_refused(tmp_path: Path, version: int) ->
         Database(path)
 
 
-def test_database_of_version_3_is_migrated(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("version", "added"), [(3, ("variants", "results", "frames", "segments")), (4, ("frames", "segments"))]
+)
+def test_older_database_is_migrated(tmp_path: Path, version: int, added: tuple[str, ...]) -> None:
     path = tmp_path / "stylizer.db"
     with closing(Database(path)) as database:
         expected = [column["name"] for column in database.all("PRAGMA table_info(jobs)")]
-        for column in ("variants", "results"):
+        for column in added:
             database.run(f"ALTER TABLE jobs DROP COLUMN {column}")
-        database.run("PRAGMA user_version = 3")
+        database.run(f"PRAGMA user_version = {version}")
 
     with closing(Database(path)) as database:
         assert [column["name"] for column in database.all("PRAGMA table_info(jobs)")] == expected
