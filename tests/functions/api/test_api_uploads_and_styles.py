@@ -48,7 +48,7 @@ def test_an_upload_over_the_limit_is_refused_and_leaves_nothing(client: httpx.Cl
 def test_an_upload_far_over_the_limit_gets_its_answer_too(client: httpx.Client, form: dict[str, str]) -> None:
     answer = send(client, form, bytes(30_000_000))
 
-    assert (answer.status_code, answer.json()["type"]) == (413, "/problems/too-large")
+    assert (answer.status_code, answer.json()["type"]) == (413, "/problems/image-too-large")
 
 
 @pytest.mark.parametrize(

@@ -89,8 +89,12 @@ class Probe:
         if length == 0:
             detail = f"{noun(field)} is empty: it has 0 bytes"
             raise failure("empty-image", detail, field=field, allowed="at least 1 byte")
-        most = self._limits.max_file_bytes(field, file.read(64))
-        file.seek(0)
+        try:
+            head = file.read(64)
+            file.seek(0)
+        except OSError as error:
+            raise Unavailable(f"{noun(field)} cannot be read here for the moment") from error
+        most = self._limits.max_file_bytes(field, head)
         if length > most:
             allowed = f"at most {most:,} bytes"
             detail = f"{noun(field)} has {length:,} bytes; allowed are {allowed}"
