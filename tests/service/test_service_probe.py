@@ -210,15 +210,16 @@ def test_picture_that_exceeds_cpu_or_crashes_names_its_field(picture: Picture, m
     assert (crashing.code, crashing.field) == ("corrupt-image", "mask")
 
 
-def test_picture_of_too_many_parts_is_refused_before_parsing(picture: Picture, looks: list[bytes]) -> None:
-    whole = picture(60, 40, "JPEG")
+def test_picture_of_too_many_parts_is_refused_before_parsing(picture: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, examined = picture(60, 40, "JPEG"), []
+    monkeypatch.setattr(Sandbox, "run", lambda _, request, data, limits: examined.append(data))
 
     problem = probe(whole[:2] + b"\xff\xfe\0\2" * 1_001 + whole[2:])
 
     assert isinstance(problem, Problem)
     assert (problem.code, problem.field) == ("corrupt-image", "content")
     assert "more than 1,000 segments" in problem.detail
-    assert looks == []
+    assert examined == []
 
 
 def test_a_file_that_cannot_be_read_now_is_not_called_broken(picture: Picture) -> None:
