@@ -15,6 +15,7 @@ from stylizer_cli.jobs import OnEnd, Painted, PaintJob
 from stylizer_cli.resume_files import ApiRequest, InputPicture, ResumeFile, idempotency_key, local_picture
 from stylizer_cli.screen import Bars, ProgressCallback
 from stylizer_cli.service import Service
+from stylizer_cli.sources import is_url
 from stylizer_cli.targets import write
 from stylizer_client import (
     AsyncClient,
@@ -107,7 +108,7 @@ def _cancel_on_interrupt() -> None:
 async def _check_styles(client: AsyncClient, names: Iterable[str]) -> None:
     """Raise the UnknownStyle that local painting would raise, before anything is uploaded."""
     for name in names:
-        if local_picture(name) is not None:
+        if is_url(name) or local_picture(name) is not None:
             continue
         try:
             await client.style(name)

@@ -13,8 +13,10 @@ from stylizer.images.encoding import check_quality
 from stylizer.options import DEFAULT_FORMAT_QUALITY, Format
 from stylizer.output import SUFFIXES, write_atomically
 from stylizer_cli.jobs import PaintRequest
+from stylizer_cli.runner import read_styles
 from stylizer_cli.screen import print_note, print_output, progress_bars
-from stylizer_cli.targets import STANDARD_STREAM, check_writable
+from stylizer_cli.sources import STANDARD_STREAM, file_name
+from stylizer_cli.targets import check_writable
 
 CLIP_SUFFIXES: dict[str, ClipFormat] = {
     ".gif": "gif",
@@ -53,7 +55,7 @@ def plan_clip(
         if wanted is not None and f".{wanted}" not in CLIP_SUFFIXES and name not in VIDEOS:
             return None
         suffix = f".{wanted or default_format(name)}"
-        path /= "-".join([Path(source).stem, *(Path(style).stem for style in request.names)]) + suffix
+        path /= "-".join([Path(source).stem, *(Path(file_name(style)).stem for style in request.names)]) + suffix
     suffix = path.suffix.lower()
     if suffix not in CLIP_SUFFIXES:
         if suffix in SUFFIXES and name not in VIDEOS:
@@ -110,7 +112,7 @@ def paint_clip(job: ClipJob, *, quiet: bool) -> None:
     with progress_bars(quiet=quiet) as bars, bars.bar("painting") as on_progress:
         clip = stylize_clip(
             job.source,
-            request.styles,
+            read_styles(request),
             method=request.method,
             options=request.options,
             mask=request.mask,

@@ -21,7 +21,8 @@ from stylizer_cli.jobs import Painted, PaintJob, PaintRequest, StyleChoice
 from stylizer_cli.runner import run_jobs
 from stylizer_cli.screen import print_note, print_output
 from stylizer_cli.service import Service, resolve_service
-from stylizer_cli.targets import STANDARD_STREAM, Target, choose_target, write
+from stylizer_cli.sources import STANDARD_STREAM, is_url
+from stylizer_cli.targets import Target, choose_target, write
 
 EXAMPLES = """\
 \b
@@ -77,6 +78,8 @@ def compare(
     """Paint PHOTO by all methods and at several strengths, and write one contact sheet."""
     if photo == STANDARD_STREAM:
         raise OptionError("photo is -, which can be read only once; give a file", field="photo")
+    if any(is_url(source) for source in (photo, *style)):
+        raise OptionError("compare takes files, not URLs; download the picture first", field="photo")
     options = Options(size=size, style_scale=style_scale, preserve_color=preserve_color, quality=quality, seed=seed)
     for name in method:
         check_choice("method", name, METHOD_NAMES)

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from stylizer.errors import OptionError, StylizerError
 from stylizer.options import Format, MethodName, Options, check_weight
+from stylizer_cli.service import check_client
+from stylizer_cli.sources import STANDARD_STREAM, check_url, file_name, is_url
 from stylizer_cli.targets import (
-    STANDARD_STREAM,
     Target,
     check_writable,
     choose_quality,
@@ -50,7 +51,7 @@ class PaintJob:
     """A photo to paint.
 
     Attributes:
-        photo: Path, or - for stdin.
+        photo: Path, URL, or - for stdin.
         request: How to paint it.
         target: Where to write the painting; for several variants, their common name.
         name: Label of the progress bar.
@@ -109,13 +110,9 @@ def parse_style(text: str) -> StyleChoice:
         OptionError: The weight is not above 0.
     """
     name, _, mask = text.rpartition("@")
-    if not (name and mask) or Path(text).exists() or (_is_url(text) and not Path(mask).exists()):
+    if not (name and mask) or Path(text).exists() or (is_url(text) and not Path(mask).exists()):
         return StyleChoice(*_split_weight(text))
     return StyleChoice(*_split_weight(name), mask)
-
-
-def _is_url(text: str) -> bool:
-    return text.startswith(("http://", "https://"))
 
 
 def _split_weight(text: str) -> tuple[str, float]:
@@ -126,8 +123,16 @@ def _split_weight(text: str) -> tuple[str, float]:
         weight = float(number)
     except ValueError:
         return text, 1.0
+    if is_url(text) and _ends_in_parameter(name):
+        return text, 1.0
     check_weight(weight)
     return name, weight
+
+
+def _ends_in_parameter(url: str) -> bool:
+    """Whether "=N" after this URL is the value of its last query parameter."""
+    _, question, query = url.partition("?")
+    return bool(question) and "=" not in query.rpartition("&")[2]
 
 
 def plan_single(photo: str, request: PaintRequest, output: str | None, wanted: Format | None, force: bool) -> PaintJob:
@@ -170,6 +175,14 @@ def plan_batch(
         if target.path in jobs:
             detail = f"{jobs[target.path].photo!r} and {photo!r} would both become {str(target.path)!r}"
             raise OptionError(detail, field="photo", allowed="photos of different names")
-        jobs[target.path] = PaintJob(photo, request, target, Path(photo).name)
+        jobs[target.path] = PaintJob(photo, request, target, file_name(photo))
         choose_quality(request.format_quality, target.format)
     return list(jobs.values())
+
+
+def check_urls(photos: Sequence[str], request: PaintRequest) -> None:
+    """Raise an OptionError for a URL that cannot be fetched: not https, or without httpx."""
+    for field, source in [*(("photo", photo) for photo in photos), *(("style", style) for style in request.names)]:
+        if is_url(source):
+            check_url(source, field)
+            check_client(field, f"{field} is a URL")

@@ -17,7 +17,7 @@ from stylizer_cli import style_commands
 from stylizer_cli.clips import paint_clip, plan_clip
 from stylizer_cli.comparing import EXAMPLES as COMPARE_EXAMPLES
 from stylizer_cli.comparing import compare
-from stylizer_cli.jobs import PaintRequest, parse_style, plan_batch, plan_single
+from stylizer_cli.jobs import PaintRequest, check_urls, parse_style, plan_batch, plan_single
 from stylizer_cli.reporters import DONE, FAILED, INTERRUPTED, USAGE, BatchReporter, SingleReporter, exit_code
 from stylizer_cli.runner import run_jobs
 from stylizer_cli.screen import (
@@ -45,6 +45,7 @@ Examples
   curl -s https://example.org/cat.jpg | stylizer paint - -s mosaic -o - > out.jpg
   stylizer paint holiday/*.jpg --style mosaic --to painted
   stylizer paint waves.mp4 --style great-wave --size 512 -o painted.mp4
+  stylizer paint https://example.org/cat.jpg --style mosaic
   stylizer paint cat.jpg --style mosaic --api https://art.example.com
 
 \b
@@ -171,6 +172,7 @@ def paint(
         format_quality=format_quality,
     )
     check_variants(variants)
+    check_urls(photos, request)
     service = resolve_service(api, key, jobs)
     if to is not None and output is not None:
         raise OptionError("both -o and --to say where to write; give one of them", field="output")

@@ -47,7 +47,7 @@ Photos = Annotated[
     list[str],
     typer.Argument(
         metavar="PHOTO...",
-        help=f"{_PHOTO}, or one animated GIF, WebP or PNG, or an MP4 or WebM video; - reads stdin.",
+        help=f"{_PHOTO}, or its https URL, or one animated GIF, WebP or PNG, or an MP4 or WebM video; - reads stdin.",
         show_default=False,
     ),
 ]
@@ -57,10 +57,10 @@ Styles = Annotated[
     typer.Option(
         "--style",
         "-s",
-        metavar="STYLE|FILE[=WEIGHT][@MASK]",
-        help="A style (see [bold]stylizer styles[/]) or any picture. Repeat it to blend; =WEIGHT is relative, 1 by "
-        "default. @MASK is a picture of the photo's shape: this style paints where it is white, and styles without a "
-        "mask paint the rest.",
+        metavar="STYLE|FILE|URL[=WEIGHT][@MASK]",
+        help="A style (see [bold]stylizer styles[/]), or any picture or its https URL. Repeat it to blend; =WEIGHT is "
+        "relative, 1 by default. @MASK is a picture of the photo's shape: this style paints where it is white, and "
+        "styles without a mask paint the rest.",
         autocompletion=lambda: [*catalog(), *user_styles()],
         show_default=False,
         **_PAINTING,

@@ -16,7 +16,7 @@ from stylizer.images.limits import Limits, noun
 from stylizer.images.reading import open_header
 from stylizer.output import write_atomically
 from stylizer_cli.jobs import PaintJob
-from stylizer_cli.targets import STANDARD_STREAM
+from stylizer_cli.sources import STANDARD_STREAM, is_url
 
 _NO_LIMITS = Limits(max_bytes=2**40, max_pixels=2**60)  # the service checks its own limits
 ApiRequest = dict[str, Any]
@@ -65,7 +65,8 @@ class ResumeFile:
         request, target = job.request, job.target.path
         self.path = target.with_name(f".{target.name}.resume") if target is not None and job.is_resumable else None
         self._job = job
-        sources = {"content": job.photo, "mask": request.mask, "content_mask": request.content_mask}
+        photo = None if is_url(job.photo) else job.photo
+        sources = {"content": photo, "mask": request.mask, "content_mask": request.content_mask}
         sources |= {f"style {name}": file for name in request.names if (file := local_picture(name)) is not None}
         sources |= {f"styles[{index}].mask": style.mask for index, style in enumerate(request.styles)}
         self.pictures = {
@@ -85,6 +86,7 @@ class ResumeFile:
                 for index, (name, weight, mask) in enumerate(request.styles)
             ],
             **{field: ids[field] for field in ("content", "mask", "content_mask") if field in ids},
+            **({"content_url": self._job.photo} if is_url(self._job.photo) else {}),
             **dataclasses.asdict(request.options),
             "method": request.method,
             **({"variants": request.variants} if request.variants > 1 else {}),

@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from functools import cache
 
 from stylizer.compute import configure_process
-from stylizer.errors import StylizerError
+from stylizer.errors import StylizerError, UnreadableImage
 from stylizer.progress import Progress
-from stylizer_cli.jobs import OnEnd, Painted, PaintJob
+from stylizer_cli.jobs import OnEnd, Painted, PaintJob, PaintRequest
 from stylizer_cli.screen import Bars, ProgressCallback, progress_bars
 from stylizer_cli.service import Service
-from stylizer_cli.targets import STANDARD_STREAM, write
+from stylizer_cli.sources import STANDARD_STREAM, is_url
+from stylizer_cli.targets import write
 
 _configure_once = cache(configure_process)
 
@@ -59,7 +60,8 @@ def _paint(job: PaintJob, on_progress: ProgressCallback) -> Painted:
     from stylizer import stylize, variants  # imports torch, which takes seconds: only after all checks without it
 
     request, targets = job.request, job.targets
-    photo: str | bytes = sys.stdin.buffer.read() if job.photo == STANDARD_STREAM else job.photo
+    photo = _read_photo(job.photo)
+    styles = read_styles(request)
     seconds = 0.0
 
     def report(progress: Progress) -> None:
@@ -68,7 +70,7 @@ def _paint(job: PaintJob, on_progress: ProgressCallback) -> Painted:
     for done, options in enumerate(variants(request.options, request.variants, method=request.method)):
         painting = stylize(
             photo,
-            request.styles,
+            styles,
             method=request.method,
             options=options,
             mask=request.mask,
@@ -78,3 +80,30 @@ def _paint(job: PaintJob, on_progress: ProgressCallback) -> Painted:
         write(targets[done], painting.encode(job.target.format, quality=job.quality))
         seconds += painting.seconds
     return Painted(*painting.image.size, seconds, painting.features)
+
+
+def _read_photo(source: str) -> str | bytes:
+    """Return what `stylize` accepts: the path of a file, or the bytes from stdin or a URL."""
+    if is_url(source):
+        from stylizer_cli.downloads import download  # imports httpx
+
+        return download(source, "content")
+    if source != STANDARD_STREAM:
+        return source
+    try:
+        return sys.stdin.buffer.read()
+    except OSError as error:
+        raise UnreadableImage(f"the photo cannot be read: {error.strerror}", field="content") from error
+
+
+def read_styles(request: PaintRequest) -> list[tuple[str | bytes, float, str | None]]:
+    """Return the styles as `stylize` accepts them; downloads those given by URL."""
+    return [(_read_style(style.name), style.weight, style.mask) for style in request.styles]
+
+
+def _read_style(name: str) -> str | bytes:
+    if is_url(name):
+        from stylizer_cli.downloads import download_style  # imports httpx
+
+        return download_style(name)
+    return name

@@ -37,7 +37,7 @@ def resolve_service(api: str | None, key: str | None, jobs: int | None = None) -
     if jobs is not None and not (isinstance(jobs, int) and low <= jobs <= high):
         allowed = f"a whole number from {low} to {high}"
         raise OptionError(f"jobs is {jobs!r}; it must be {allowed}", field="jobs", allowed=allowed)
-    _check_client()
+    check_client("api", "api is given")
     # Read here rather than by typer: a key in the environment without --api is no error.
     key = key or os.environ.get(KEY_VARIABLE)
     if key and not re.fullmatch(r"[!-~]+", key):  # a secret, so the message leaves it out
@@ -46,8 +46,8 @@ def resolve_service(api: str | None, key: str | None, jobs: int | None = None) -
     return Service(api, key, jobs or DEFAULT_JOBS)
 
 
-def _check_client() -> None:
-    """Raise an OptionError unless the extra `client` is installed."""
+def check_client(field: str, given: str) -> None:
+    """Raise an OptionError unless the extra `client`, which `given` requires, is installed."""
     if find_spec("httpx") is None:
-        detail = "api is given, but the client is not installed: install image-stylizer[client]"
-        raise OptionError(detail, field="api")
+        detail = f"{given}, but the client is not installed: install image-stylizer[client]"
+        raise OptionError(detail, field=field)

@@ -11,9 +11,7 @@ from stylizer.errors import OptionError
 from stylizer.images.encoding import check_quality
 from stylizer.options import DEFAULT_FORMAT_QUALITY, FORMATS, LOSSY, Format, check_choice
 from stylizer.output import SUFFIXES, format_from_suffix, write_atomically
-
-STANDARD_STREAM = "-"
-"""File name that stands for stdin or stdout."""
+from stylizer_cli.sources import STANDARD_STREAM, file_name
 
 
 class Target(NamedTuple):
@@ -27,7 +25,7 @@ def choose_target(photo: str, styles: list[str], output: str | None, wanted: For
     """Choose path and format of a painting, and check that it can be written.
 
     Args:
-        photo: Path, or - for stdin.
+        photo: Path, URL, or - for stdin.
         styles: Names of the styles, for the default file name.
         output: A file, a folder, - for stdout, or None for the working folder.
         wanted: Format, if given.
@@ -45,6 +43,8 @@ def choose_target(photo: str, styles: list[str], output: str | None, wanted: For
     if output is None or Path(output).is_dir():
         if photo == STANDARD_STREAM:
             raise OptionError("the photo from stdin has no name: give one with -o FILE", field="output")
+        if not file_name(photo):
+            raise OptionError("the photo at this URL has no name: give one with -o FILE", field="output")
         path = Path(output or "") / _default_name(photo, styles, wanted)
     else:
         path = Path(output)
@@ -58,10 +58,11 @@ def choose_target(photo: str, styles: list[str], output: str | None, wanted: For
 
 def _default_name(photo: str, styles: list[str], wanted: Format | None) -> str:
     """Return "cat-woodcut.png" for "cat.png" in woodcut; formats we cannot write, such as HEIC, become JPEG."""
-    suffix = Path(photo).suffix if Path(photo).suffix.lower() in SUFFIXES else ".jpg"
+    name = Path(file_name(photo))
+    suffix = name.suffix if name.suffix.lower() in SUFFIXES else ".jpg"
     if wanted is not None and SUFFIXES[suffix.lower()] != wanted:
         suffix = next(suffix for suffix, name in SUFFIXES.items() if name == wanted)
-    return "-".join([Path(photo).stem, *(Path(style).stem for style in styles)]) + suffix
+    return "-".join([name.stem, *(Path(file_name(style)).stem for style in styles)]) + suffix
 
 
 def numbered(target: Target, number: int) -> Target:

@@ -10,6 +10,7 @@ from stylizer import images, variants
 from stylizer.output import write_atomically
 from stylizer_cli.contact_sheet import Block, Cell, compose
 from stylizer_cli.jobs import PaintJob
+from stylizer_cli.sources import file_name
 
 CELL = 512  # pixels a side, at most
 
@@ -27,7 +28,8 @@ def write_sheet(job: PaintJob) -> None:
     ]
     width, height = (max(each) for each in zip(*(cell.picture.size for cell in cells), strict=True))
     rows = [cells[start : start + 2] for start in range(0, len(cells), 2)]
-    sheet = compose([Block(f"{Path(job.photo).name} in {' + '.join(request.names)}", rows)], (width, height))
+    title = f"{file_name(job.photo)} in {' + '.join(map(file_name, request.names))}"
+    sheet = compose([Block(title, rows)], (width, height))
     write_atomically(job.sheet, images.encode(sheet, format="jpeg"))
 
 

@@ -1,4 +1,4 @@
-"""HTTPS server of a webhook receiver."""
+"""HTTPS server of a webhook receiver, or of a host with pictures."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def stranger(authority: trustme.CA) -> Iterator[Receiver]:
             pass  # a client that hangs up, on purpose
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(HOST).configure_cert(context)
+    authority.issue_cert(HOST, "127.0.0.1").configure_cert(context)
     with Server(("127.0.0.1", 0), Handler) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         receiver = Receiver(f"https://{HOST}:{server.server_port}/painted?by=us", authority, threading.Event())
