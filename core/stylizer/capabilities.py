@@ -12,7 +12,16 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from stylizer.errors import OptionError
-from stylizer.options import PRESERVE_COLOR, SIZE_RANGE, STYLE_SCALE_RANGE, FeaturesName, MethodName, PreserveColor
+from stylizer.options import (
+    ORIGINAL,
+    PRESERVE_COLOR,
+    SIZE_RANGE,
+    STYLE_SCALE_RANGE,
+    FeaturesName,
+    MethodName,
+    PreserveColor,
+    Size,
+)
 
 
 class SizeLimits(NamedTuple):
@@ -60,21 +69,23 @@ STROKE_METHODS: tuple[MethodName, ...] = tuple(name for name, its in METHODS.ite
 def validate(
     method: MethodName,
     *,
-    size: int,
+    size: Size,
     style_scale: float,
     preserve_color: PreserveColor,
     features: FeaturesName | None,
     has_content_mask: bool,
+    photo_size: tuple[int, int] | None = None,
 ) -> FeaturesName | None:
     """Check options that are within their own ranges against the limits of a method.
 
     Args:
         method: A key of `METHODS`.
-        size: Long side of the output, pixels.
+        size: Long side of the output, pixels, or "original".
         style_scale: Scale of the style relative to the output.
         preserve_color: How the photo's colors are kept.
         features: Perceptual features; None for the method's default.
         has_content_mask: Whether a `content_mask` is given.
+        photo_size: (width, height) of the upright photo; None if unknown, and then "original" counts as supported.
 
     Returns:
         The features to use; None for a method that uses none.
@@ -92,11 +103,12 @@ def validate(
         raise OptionError(detail, field="features", allowed=allowed)
     limits = sizes[features]
     combination = f"method {method}" if len(sizes) == 1 else f"method {method} and features {features}"
-    if size > limits.size:
+    side = None if size == ORIGINAL and photo_size is None else long_side(size, photo_size or (0, 0))
+    if side is not None and not SIZE_RANGE[0] <= side <= limits.size:
         within = f"{SIZE_RANGE[0]} to {limits.size} pixels with {combination}"
-        raise OptionError(f"size is {size}; it must be {within}", field="size", allowed=within)
-    if round(size * style_scale) > limits.style_size:
-        within = f"at most {limits.style_size / size:g} at size {size} with {combination}"
+        raise OptionError(f"size is {describe_size(size, photo_size)}; it must be {within}", field="size", allowed=within)
+    if side is not None and round(side * style_scale) > limits.style_size:
+        within = f"at most {limits.style_size / side:g} at size {side} with {combination}"
         raise OptionError(f"style_scale is {style_scale:g}; allowed is {within}", field="style_scale", allowed=within)
     if style_scale != 1 and not METHODS[method].has_strokes:
         detail = f"style_scale is {style_scale:g}, and method {method} paints no strokes; leave it out, or give 1"
@@ -110,6 +122,24 @@ def validate(
         detail = f"content_mask cannot be honored by method {method}; leave it out, or choose method {able}"
         raise OptionError(detail, field="content_mask", allowed="nothing with this method")
     return features
+
+
+def size_limits(method: MethodName, features: FeaturesName | None) -> SizeLimits:
+    """Return the largest sizes of a method with `features`, None for its default."""
+    sizes = METHODS[method].sizes
+    return sizes[features or next(iter(sizes))]
+
+
+def long_side(size: Size, photo_size: tuple[int, int]) -> int:
+    """Return the long side of the output in pixels, for an upright photo of `photo_size`, (width, height)."""
+    return max(photo_size) if size == ORIGINAL else size
+
+
+def describe_size(size: Size, photo_size: tuple[int, int] | None) -> str:
+    """Describe a size in an error; "original" with the size of the photo, (width, height), if it is known."""
+    if size != ORIGINAL or photo_size is None:
+        return str(size)
+    return f"{ORIGINAL}, and the photo is {photo_size[0]} x {photo_size[1]} pixels"
 
 
 def long_side_to(size: int, width: int, height: int) -> tuple[int, int]:

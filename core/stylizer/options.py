@@ -13,6 +13,8 @@ MethodName = Literal["neighbor", "feedforward", "optimization", "texture", "colo
 FeaturesName = Literal["compact", "vgg19"]
 PreserveColor = Literal["none", "luminance", "histogram"]
 Quality = Literal["draft", "standard", "high"]
+Size = int | Literal["original"]
+"""Long side of a painting in pixels, or that of the photo."""
 Format = Literal["jpeg", "png", "webp", "avif", "tiff"]
 """File format of a painting."""
 
@@ -23,6 +25,7 @@ PRESERVE_COLOR: tuple[PreserveColor, ...] = get_args(PreserveColor)
 QUALITIES: tuple[Quality, ...] = get_args(Quality)
 
 SIZE_RANGE = (64, 8192)
+ORIGINAL: Literal["original"] = "original"
 STRENGTH_RANGE: tuple[float, float] = (0, 1)
 STYLE_SCALE_RANGE: tuple[float, float] = (0.25, 4)
 SEED_RANGE = (0, 2**32 - 1)
@@ -43,8 +46,8 @@ class Options:
     """Options of one painting, validated on creation.
 
     Attributes:
-        size: Long side of the output in pixels, 64-8192; the short side follows the photo. Never changed silently: a
-            method that cannot paint that size raises an error.
+        size: Long side of the output in pixels, 64-8192; the short side follows the photo. "original" is the size of
+            the photo itself. Never changed silently: a method that cannot paint that size raises an error.
         strength: 0 returns the photo, 1 the full painting; continuous in between.
         style_scale: Size of the style's strokes relative to the output, 0.25-4; at 1 the style image is resized to the
             size of the output. Method color paints no strokes and takes 1 only.
@@ -62,7 +65,7 @@ class Options:
         OptionError: A value has the wrong type or is out of range; `field` and `allowed` give the details.
     """
 
-    size: int = 1024
+    size: Size = 1024
     strength: float = 1.0
     style_scale: float = 1.0
     preserve_color: PreserveColor = "none"
@@ -71,7 +74,8 @@ class Options:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _check_integer("size", self.size, SIZE_RANGE, "pixels")
+        if self.size != ORIGINAL:
+            _check_integer("size", self.size, SIZE_RANGE, "pixels", f", or {ORIGINAL}")
         _check_number("strength", self.strength, STRENGTH_RANGE)
         _check_number("style_scale", self.style_scale, STYLE_SCALE_RANGE)
         check_choice("preserve_color", self.preserve_color, PRESERVE_COLOR)
@@ -105,8 +109,8 @@ def _check_number(field: str, value: object, limits: tuple[float, float], allowe
         raise OptionError(f"{field} is {value!r}; it must be {allowed}", field=field, allowed=allowed)
 
 
-def _check_integer(field: str, value: object, limits: tuple[int, int], unit: str = "") -> None:
+def _check_integer(field: str, value: object, limits: tuple[int, int], unit: str = "", more: str = "") -> None:
     low, high = limits
-    allowed = f"a whole number from {low} to {high}{' ' + unit if unit else ''}"
+    allowed = f"a whole number from {low} to {high}{' ' + unit if unit else ''}{more}"
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise OptionError(f"{field} is {value!r}; it must be {allowed}", field=field, allowed=allowed)

@@ -133,7 +133,7 @@ def stylize(
         decoder: Decoder of the input pictures; by default in this process. Services pass a sandboxed one.
 
     Returns:
-        The painting; its long side is exactly `options.size`.
+        The painting; its long side is exactly `options.size`, or the photo's.
 
     Raises:
         OptionError: An option is out of range or not supported by the method.
@@ -164,7 +164,7 @@ def paint_picture(
         if not compute.is_out_of_memory(error):
             raise
     # Raised outside the handler: the original error keeps the tensors of the painting alive.
-    allowed = f"a size below {options.size}"
+    allowed = "a size below that of the photo" if options.size == "original" else f"a size below {options.size}"
     detail = f"size is {options.size}, and such a painting takes more memory than there is; try {allowed}"
     raise OutOfMemory(detail, field="size", allowed=allowed)
 
@@ -185,7 +185,8 @@ def _stylize(
     check_choice("method", method, METHOD_NAMES)
     weighted = _weighted_styles(style)
     module = methods.load(method)
-    features = capabilities.validate(
+    validate = partial(
+        capabilities.validate,
         method,
         size=options.size,
         style_scale=options.style_scale,
@@ -193,11 +194,14 @@ def _stylize(
         features=options.features,
         has_content_mask=content_mask is not None,
     )
+    features = validate()
     device = compute.device()
 
     picture = decoder.decode(content, limits=limits, field="content")
     height, width = picture.rgb.shape[:2]
-    out_size = capabilities.validate_output_pixels(options.size, (width, height), limits.max_pixels)
+    validate(photo_size=(width, height))
+    side = capabilities.long_side(options.size, (width, height))
+    out_size = capabilities.validate_output_pixels(side, (width, height), limits.max_pixels)
     with (
         compute.independent_of_caller(),
         torch.inference_mode(),
@@ -213,7 +217,7 @@ def _stylize(
             method,
             methods.Task(
                 photo=photo,
-                styles=tuple(_load_styles(_normalize_weights(weighted), photo, options, limits, module, decoder)),
+                styles=tuple(_load_styles(_normalize_weights(weighted), photo, side, options, limits, module, decoder)),
                 options=options,
                 mask=opacity,
                 content_mask=load_mask(content_mask, "content_mask"),
@@ -294,14 +298,15 @@ def _load_rgb(picture: Picture, size: tuple[int, int], device: torch.device) -> 
 def _load_styles(
     weighted: Sequence[tuple[ImageSource, float]],
     photo: Tensor,
+    size: int,
     options: Options,
     limits: Limits,
     method: methods.Method,
     decoder: Decoder,
 ) -> Iterator[methods.StyleInput]:
-    """Yield the styles at the requested scale, recolored to the photo's palette for preserve_color "histogram"."""
-    side = max(16, round(min(options.size, method.MAX_STYLE_SIDE) * options.style_scale))
-    max_upscaled_side = max(16, round(min(options.size, method.MAX_UPSCALED_STYLE_SIDE) * options.style_scale))
+    """Yield the styles for an output of long side `size`, in the photo's palette for preserve_color "histogram"."""
+    side = max(16, round(min(size, method.MAX_STYLE_SIDE) * options.style_scale))
+    max_upscaled_side = max(16, round(min(size, method.MAX_UPSCALED_STYLE_SIDE) * options.style_scale))
     photo_palette = color.Palette.from_image(photo[0]) if options.preserve_color == "histogram" else None
     for source, share in weighted:
         file, known = _resolve_style(source)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain, islice, repeat
 
-from stylizer.capabilities import METHODS
-from stylizer.options import DEFAULT_METHOD, SEED_RANGE, STYLE_SCALE_RANGE, MethodName, Options, check_variants
+from stylizer.capabilities import METHODS, size_limits
+from stylizer.options import DEFAULT_METHOD, ORIGINAL, SEED_RANGE, STYLE_SCALE_RANGE, MethodName, Options, check_variants
 
 STEP = 1.5
 """Ratio of neighboring style scales: below about 1.3 paintings of the same photo are hard to tell apart."""
@@ -44,8 +44,8 @@ def _style_scales(options: Options, method: MethodName) -> Iterator[float]:
     if not METHODS[method].has_strokes:
         return
     smallest, largest = STYLE_SCALE_RANGE
-    limits = METHODS[method].sizes.get(options.features) or next(iter(METHODS[method].sizes.values()))
-    largest = min(largest, limits.style_size / options.size)
+    limits = size_limits(method, options.features)
+    largest = min(largest, limits.style_size / (limits.size if options.size == ORIGINAL else options.size))
     for power in range(1, 8):  # 1.5^7 exceeds the ratio of the range
         for scale in (options.style_scale / STEP**power, options.style_scale * STEP**power):
             if smallest <= round(scale, 3) <= largest:

@@ -67,11 +67,11 @@ Styles = Annotated[
     ),
 ]
 Size = Annotated[
-    int,
+    options.Size,
     typer.Option(
         help=f"Long side of the painting, {_between(options.SIZE_RANGE)} pixels; up to 2048 by methods "
-        "optimization and texture.",
-        **number(int),
+        "optimization and texture. [bold]original[/] is that of the photo.",
+        **(number(int) | {"metavar": "N|original"}),
         **_PAINTING,
     ),
 ]

@@ -50,7 +50,7 @@ class Options(TypedDict, total=False):
     """Options of a painting; `/docs` of the service has their ranges and defaults."""
 
     method: Literal["neighbor", "feedforward", "optimization", "texture", "color"]
-    size: int
+    size: int | Literal["original"]
     strength: float
     style_scale: float
     preserve_color: Literal["none", "luminance", "histogram"]

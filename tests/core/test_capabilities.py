@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -65,6 +66,46 @@ def test_validate_beyond_limits_names_field_and_allowed(
 )
 def test_validate_at_limits_returns_features(method: MethodName, options: dict[str, Any], features: object) -> None:
     assert check(method, options) == features
+
+
+@pytest.mark.parametrize(
+    ("method", "photo_size", "style_scale", "field", "detail"),
+    [
+        ("texture", (2100, 300), 1.0, "size", "size is original, and the photo is 2100 x 300 pixels; it must be 64 to"),
+        ("neighbor", (50, 40), 1.0, "size", "size is original, and the photo is 50 x 40 pixels; it must be 64 to 8192"),
+        ("texture", (300, 2000), 3.0, "style_scale", "allowed is at most 2.048 at size 2000"),
+    ],
+)
+def test_original_size_beyond_limits_names_photo_and_limit(
+    method: MethodName, photo_size: tuple[int, int], style_scale: float, field: str, detail: str
+) -> None:
+    options = {"size": "original", "style_scale": style_scale}
+    assert check(method, options) == check(method, {})  # as long as the photo is unknown
+
+    with pytest.raises(OptionError, match=detail) as caught:
+        check(method, options | {"photo_size": photo_size})
+
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize("method", METHOD_NAMES)
+def test_original_size_paints_as_the_photos_size_does(method: MethodName) -> None:
+    generator = np.random.default_rng(0)
+    photo, style = (Image.fromarray(generator.integers(0, 256, (70, 90, 3), np.uint8)) for _ in range(2))
+
+    original, named = (
+        stylize(photo, style, method=method, options=Options(size=size, quality="draft")) for size in ("original", 90)
+    )
+
+    assert original.image.size == (90, 70)
+    assert original.image.tobytes() == named.image.tobytes()
+    assert original.options.size == "original"
+
+
+def test_original_size_is_refused_with_the_photos_own() -> None:
+    photo = Image.new("RGB", (30, 20))
+    with pytest.raises(OptionError, match="the photo is 30 x 20 pixels"):
+        stylize(photo, photo, options=Options(size="original"))
 
 
 def test_stylize_refuses_options_before_reading_the_photo() -> None:

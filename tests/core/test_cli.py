@@ -161,7 +161,7 @@ def test_paint_applies_every_option(run: Run, folder: Path) -> None:
     [
         (["--strength", "1.5"], "strength is 1.5; it must be a number from 0 to 1"),
         (["--strength", "lots"], "strength is 'lots'; it must be a number from 0 to 1"),
-        (["--size", "12"], "size is 12; it must be a whole number from 64 to 8192 pixels"),
+        (["--size", "12"], "size is 12; it must be a whole number from 64 to 8192 pixels, or original"),
         (["--seed", "1.5"], "seed is '1.5'; it must be a whole number from 0 to 4294967295"),
         (["--quality", "best"], "quality is 'best'; it must be one of draft, standard, high"),
         (

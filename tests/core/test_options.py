@@ -22,9 +22,9 @@ from stylizer.options import Options, check_weight
             "strength", 10**400, f"strength is {10**400}; it must be a number from 0 to 1", id="beyond floats"
         ),
         ("style_scale", math.inf, "style_scale is inf; it must be a number from 0.25 to 4"),
-        ("size", 63, "size is 63; it must be a whole number from 64 to 8192 pixels"),
-        ("size", 8193, "size is 8193; it must be a whole number from 64 to 8192 pixels"),
-        ("size", 512.0, "size is 512.0; it must be a whole number from 64 to 8192 pixels"),
+        ("size", 63, "size is 63; it must be a whole number from 64 to 8192 pixels, or original"),
+        ("size", 8193, "size is 8193; it must be a whole number from 64 to 8192 pixels, or original"),
+        ("size", 512.0, "size is 512.0; it must be a whole number from 64 to 8192 pixels, or original"),
         ("seed", -1, "seed is -1; it must be a whole number from 0 to 4294967295"),
         ("seed", 2**32, "seed is 4294967296; it must be a whole number from 0 to 4294967295"),
         ("quality", "best", "quality is 'best'; it must be one of draft, standard, high"),

@@ -216,6 +216,62 @@ def test_what_the_method_cannot_honor_is_refused(
     assert (problem.code, problem.field, problem.allowed) == ("invalid-option", field, allowed)
 
 
+def test_original_size_is_checked_once_the_photo_is_known(service: Service, picture: Picture, refusal: Refusal) -> None:
+    large, small = (store_upload(service, picture(*shape)) for shape in ((2100, 200), (96, 64)))
+    request = StylizationRequest(content=large, style="ink", method="texture", size="original")
+
+    problem = refusal(service.create_stylization, "ann", request)
+
+    assert (problem.code, problem.field) == ("invalid-option", "size")
+    assert problem.detail == (
+        "size is original, and the photo is 2100 x 200 pixels; it must be 64 to 2048 pixels with method texture"
+    )
+    accepted, _ = service.create_stylization("ann", request.model_copy(update={"content": small}))
+    assert accepted.options.size == "original"
+
+
+def test_original_size_is_routed_by_the_photos_size(service: Service, picture: Picture, refusal: Refusal) -> None:
+    service.settings = service.settings.model_copy(update={"painter_seconds": 60})
+    small, large = (store_upload(service, picture(*shape)) for shape in ((96, 64), (2000, 1500)))
+    request = StylizationRequest(content=small, style="ink", method="optimization", size="original")
+
+    service.create_stylization("ann", request)
+    problem = refusal(service.create_stylization, "ann", request.model_copy(update={"content": large}))
+
+    assert (problem.code, problem.field) == ("invalid-option", "size")
+    limit = "the painters here have time and memory for 64 to "
+    assert problem.detail.startswith(f"size is original, and the photo is 2000 x 1500 pixels; {limit}")
+
+
+def test_original_size_of_a_photo_by_url_is_routed_by_the_largest(service: Service, refusal: Refusal) -> None:
+    service.settings = service.settings.model_copy(update={"painter_seconds": 60, "url_inputs": True})
+    url = "https://pictures.example/cat.jpg"
+    request = StylizationRequest(content_url=url, style="ink", method="optimization", size="original")
+
+    problem = refusal(service.create_stylization, "ann", request)
+    accepted, _ = service.create_stylization("ann", request.model_copy(update={"method": "color"}))
+
+    assert (problem.code, problem.field) == ("invalid-option", "size")
+    assert problem.detail.startswith("size is original, which is up to 2048 pixels for a photo that is yet to be fetched")
+    assert accepted.options.size == "original"
+
+
+def test_variants_beyond_the_time_for_original_size_name_the_photo(
+    service: Service, picture: Picture, refusal: Refusal
+) -> None:
+    service.settings = service.settings.model_copy(update={"painter_seconds": 60})
+    request = StylizationRequest(
+        content=store_upload(service, picture(300, 200)), style="ink", method="optimization", size="original", variants=4
+    )
+
+    problem = refusal(service.create_stylization, "ann", request)
+
+    assert (problem.code, problem.field) == ("invalid-option", "variants")
+    assert problem.detail.startswith(
+        "variants is 4 and size is original, and the photo is 300 x 200 pixels; the painters here have time for 1 to 1 at"
+    )
+
+
 def test_a_mask_must_have_the_shape_of_the_upright_photo(service: Service, picture: Picture, refusal: Refusal) -> None:
     sideways = Image.Exif()
     sideways[0x0112] = 6

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from stylizer.capabilities import long_side_to
+from stylizer.capabilities import describe_size, long_side, long_side_to
 from stylizer.clips.info import VIDEOS, ClipFormat, ClipInfo
 from stylizer.errors import ClipTooLong, CorruptImage, OptionError
 from stylizer.images.limits import Limits, check_dimensions, dimensions
+from stylizer.options import Size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,23 +88,26 @@ def check_clip(info: ClipInfo, limits: ClipLimits, field: str) -> None:
 
 
 def check_output(
-    info: ClipInfo, size: int, limits: ClipLimits = DEFAULT_CLIP_LIMITS, name: ClipFormat = "mp4"
+    info: ClipInfo, size: Size, limits: ClipLimits = DEFAULT_CLIP_LIMITS, name: ClipFormat = "mp4"
 ) -> tuple[int, int]:
     """Return (width, height) of the painting of a clip.
 
     Args:
         info: The clip.
-        size: Long side of the painting, pixels.
+        size: Long side of the painting, pixels, or "original".
         limits: Limits on the painting.
         name: Format of the painting.
 
     Raises:
         OptionError: It would be larger than allowed; the error names the largest size that is not.
     """
-    out_size = long_side_to(size, info.width, info.height)
+    shape = info.width, info.height
+    side = long_side(size, shape)
+    out_size = long_side_to(side, info.width, info.height)
     most = limits.max_painted_pixels if name == "mp4" else limits.max_animation_pixels
-    largest = min(limits.max_size, math.floor(size * math.sqrt(most / (info.frames * math.prod(out_size)))))
-    if size > largest:
+    largest = min(limits.max_size, math.floor(side * math.sqrt(most / (info.frames * math.prod(out_size)))))
+    if side > largest:
         allowed = f"at most {largest} pixels for a clip of {info.frames:,} frames as {name}"
-        raise OptionError(f"size is {size}; allowed is {allowed}", field="size", allowed=allowed)
+        detail = f"size is {describe_size(size, shape)}; allowed is {allowed}"
+        raise OptionError(detail, field="size", allowed=allowed)
     return out_size

@@ -18,7 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from stylizer import compute, images
-from stylizer.capabilities import long_side_to
+from stylizer.capabilities import long_side, long_side_to
 from stylizer.clips.frames import (
     Frame,
     FrameReader,
@@ -297,7 +297,7 @@ class _ClipPainter:
         self._data, self._info, self._style, self._method, self._options = data, info, style, method, options
         self._name, self._quality, self._limits, self._reader = name, quality, limits, reader
         self._decoder = _StillDecoder(decoder, info)
-        self._size = long_side_to(options.size, info.width, info.height)
+        self._size = long_side_to(long_side(options.size, (info.width, info.height)), info.width, info.height)
         if name == "mp4" and min(self._size) < 2:
             raise OptionError(f"size is {options.size}; mp4 needs 2 pixels a side", field="size")
         self._mask, self._content_mask = mask, content_mask

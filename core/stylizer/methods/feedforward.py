@@ -226,7 +226,8 @@ def _working_scale(task: Task) -> float:
 
 def _scaled_task(task: Task, scale: float) -> Task:
     """Scale the photo and its mask, and the styles unless `MAX_STYLE_SIDE` caps them at both scales."""
-    before, after = (min(MAX_STYLE_SIDE, size) for size in (task.options.size, task.options.size * scale))
+    side = max(spatial_size(task.photo))
+    before, after = (min(MAX_STYLE_SIDE, size) for size in (side, side * scale))
     styles = task.styles
     if after != before:
         change = after / before

@@ -70,9 +70,9 @@ PROBLEMS: dict[str, tuple[str, ...]] = {
 _DETAILS: dict[str, tuple[str, str | None, str | list[str] | None]] = {
     "malformed-json": ("the body is not valid JSON: Expecting value: line 1 column 10 (char 9)", None, "JSON"),
     "invalid-request": (
-        "size is 10; it must be a whole number from 64 to 8192",
+        "size is 10; it must be a whole number from 64 to 8192, or original",
         "size",
-        "a whole number from 64 to 8192",
+        "a whole number from 64 to 8192, or original",
     ),
     "unsupported-media-type": ("the body is text/plain", "Content-Type", ["application/json"]),
     "too-large": ("the body is too long", None, "at most 262144 bytes"),

@@ -44,11 +44,19 @@ _PROPERTIES: dict[str, dict[str, JsonValue]] = request_schema()["properties"]
 def without_null(schema: dict[str, JsonValue]) -> dict[str, JsonValue]:
     """Return a schema without its null alternative, keeping everything else."""
     choices = schema.get("anyOf")
-    if not isinstance(choices, list):
+    if not isinstance(choices, list) or {"type": "null"} not in choices:
         return schema
     (choice,) = (each for each in choices if isinstance(each, dict) and each.get("type") != "null")
     rest = {name: value for name, value in schema.items() if name not in ("anyOf", "default")}
     return {**choice, **rest}
+
+
+def _one_type(schema: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return a schema with its first alternative only: generators of clients cannot express a choice in a form."""
+    choices = schema.get("anyOf")
+    if not isinstance(choices, list) or not isinstance(choices[0], dict):
+        return schema
+    return {**choices[0], **{name: value for name, value in schema.items() if name != "anyOf"}}
 
 
 def _form_schema() -> JsonValue:
@@ -67,7 +75,7 @@ def _form_schema() -> JsonValue:
         "description": "A weighted blend, or a style for each region, written as JSON. Give this or `style`.",
         "examples": ['[{"style": "woodcut", "weight": 2}, {"style": "mosaic"}]'],
     }
-    properties = {name: without_null(schema) for name, schema in _PROPERTIES.items()} | own
+    properties = {name: _one_type(without_null(schema)) for name, schema in _PROPERTIES.items()} | own
     return cast(JsonValue, {"type": "object", "properties": properties})
 
 

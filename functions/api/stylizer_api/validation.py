@@ -82,6 +82,9 @@ def _allowed(schema: Schema, openapi: Schema) -> str | list[str] | None:
     """Return what a schema allows: its choices, or a short description."""
     if "enum" in schema or "const" in schema:
         return [str(choice) for choice in schema.get("enum", [schema.get("const")])]
+    if "anyOf" in schema:
+        alternatives = (_allowed(choice, openapi) for choice in schema["anyOf"])
+        return ", or ".join(" or ".join(each) if isinstance(each, list) else str(each) for each in alternatives)
     match schema.get("type"):
         case "integer":
             return f"a whole number{_range(schema)}"

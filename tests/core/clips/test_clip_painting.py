@@ -270,6 +270,16 @@ def test_exception_from_progress_cancels() -> None:
         stylize_clip(png(panned(3, STEP)), "woodcut", method="feedforward", options=OPTIONS, on_progress=cancel)
 
 
+def test_original_size_paints_clip_as_large_as_its_frames() -> None:
+    data = png(panned(2, STEP))
+    original, named = (
+        stylize_clip(data, "woodcut", method="feedforward", options=Options(size=size, quality="draft"))
+        for size in ("original", max(SIDE))
+    )
+    assert original.size == SIDE
+    assert original.data == named.data
+
+
 def test_size_above_the_limit_is_an_option_error() -> None:
     with pytest.raises(OptionError) as caught:
         stylize_clip(png(panned(2, STEP)), "woodcut", options=Options(size=2048))

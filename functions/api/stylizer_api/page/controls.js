@@ -4,7 +4,7 @@ import { $ } from "./dom.js";
 
 const panel = $("panel");
 const methods = panel.elements.method;
-let requestedSize = Number($("size").value); // restored when the method allows it
+let requestedSize = $("size").value; // restored when the method allows it
 
 /** Collect all options except photo, styles and masks. */
 export function options() {
@@ -12,7 +12,7 @@ export function options() {
   const features = data.get("features");
   return {
     method: data.get("method"),
-    size: Number(data.get("size")),
+    size: data.get("size") === "original" ? "original" : Number(data.get("size")),
     strength: Number(data.get("strength")),
     style_scale: $("stroke").disabled ? 1 : 2 ** Number($("stroke").value),
     preserve_color: data.get("preserve_color"),
@@ -99,10 +99,10 @@ function limitSize() {
   if (isClip()) limits.push($("animate"));
   const largest = Math.min(...limits.map((choice) => Number(choice.dataset.largest)));
   for (const size of $("size").options) size.disabled = Number(size.value) > largest;
-  $("size").value = Math.min(requestedSize, largest);
+  $("size").value = requestedSize === "original" ? "original" : Math.min(requestedSize, largest);
   $("size-note").textContent = $("size").querySelector(":disabled") ? `up to ${largest} px` : "";
 }
 
-$("size").addEventListener("input", () => (requestedSize = Number($("size").value)));
+$("size").addEventListener("input", () => (requestedSize = $("size").value));
 panel.addEventListener("input", updateControls);
 updateControls();

@@ -10,7 +10,7 @@ from stylizer.options import FORMATS
 from stylizer_service.models import StylizationRequest
 from stylizer_service.problems import as_problems, failure
 from stylizer_service.records import Job
-from stylizer_service.routing import Capacity, select_backend
+from stylizer_service.routing import Capacity, select_backend, size_to_route
 from stylizer_service.settings import Settings
 
 
@@ -22,7 +22,7 @@ def check_picture_format(request: StylizationRequest) -> None:
 
 
 def clip_job(job: Job, request: StylizationRequest, info: ClipInfo | None, settings: Settings) -> Job:
-    """Return the job with what follows from its content being a clip: format, number of frames and backend.
+    """Return the job with what follows from its content being a clip: format, size, number of frames and backend.
 
     Args:
         job: The job, not stored yet.
@@ -41,16 +41,20 @@ def clip_job(job: Job, request: StylizationRequest, info: ClipInfo | None, setti
     if info:
         with as_problems():
             check_output(info, request.size, settings.clip_limits, name)
+    size, description = size_to_route(request, (info.width, info.height) if info else None, settings.clip_limits.max_size)
     way = select_backend(
         request.method,
-        request.size,
+        size,
         request.quality,
         Capacity.of(settings),
         features=request.features,
         regions=request.region_count,
         frames=frames or settings.max_clip_frames,
+        size_description=description,
     )
-    options = job.options.model_copy(update={"animate": True, "format": name})
+    # As a number, "original" is what the disk must hold; the largest size times the frames would be refused.
+    known = {"size": size} if info else {}
+    options = job.options.model_copy(update={"animate": True, "format": name} | known)
     return replace(job, options=options, frames=frames, way=way)
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-from stylizer.capabilities import validate_output_pixels
+from stylizer.capabilities import long_side, validate_output_pixels
 from stylizer_service.catalog import Catalog
 from stylizer_service.files import SentFile
 from stylizer_service.models import STYLE_ID, UPLOAD_ID, StylizationRequest, is_url, style_mask_field
@@ -54,10 +54,10 @@ class Inputs:
         """
         # None if it is fetched from its URL, and checked, by the painter.
         content = self._take_content(request, job, sent) if request.content is not None else None
-        shape = _shape(content)
-        if isinstance(content, ProbedImage):
+        shape = shape_of(content)
+        if shape and isinstance(content, ProbedImage):
             with as_problems():
-                validate_output_pixels(request.size, (content.width, content.height), self._probe.max_pixels)
+                validate_output_pixels(long_side(request.size, shape), shape, self._probe.max_pixels)
         masks = [(name, getattr(request, name), name) for name in ("mask", "content_mask")]
         masks += [(style_mask_key(index), mask, style_mask_field(index)) for index, mask in request.style_masks()]
         for name, source, field in masks:
@@ -160,7 +160,7 @@ def fingerprint(request: StylizationRequest) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def _shape(content: ProbedImage | ProbedClip | None) -> tuple[int, int] | None:
+def shape_of(content: ProbedImage | ProbedClip | None) -> tuple[int, int] | None:
     """Return (width, height), or None of what only the painters can read."""
     found = content.info if isinstance(content, ProbedClip) else content
     return (found.width, found.height) if found else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Generic, Literal, Self, TypeVar, get_args
 
@@ -12,8 +13,11 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetPydanticSchema,
+    PlainSerializer,
     StringConstraints,
     ValidatorFunctionWrapHandler,
+    WithJsonSchema,
     WrapValidator,
     model_validator,
 )
@@ -25,6 +29,7 @@ from stylizer.options import (
     FORMAT_QUALITY_RANGE,
     FORMATS,
     MAX_STYLES,
+    ORIGINAL,
     SEED_RANGE,
     SIZE_RANGE,
     STRENGTH_RANGE,
@@ -36,6 +41,7 @@ from stylizer.options import (
     Options,
     PreserveColor,
     Quality,
+    Size,
 )
 from stylizer_service.files import SentFile
 from stylizer_service.problems import Problem
@@ -118,6 +124,28 @@ def is_url(name: str) -> bool:
     return name == ERASED_URL or "://" in name
 
 
+def _original_or_number(value: object, validate: Callable[[object], int]) -> Size:
+    return ORIGINAL if value == ORIGINAL else validate(value)
+
+
+_PixelSize = Annotated[int, Field(ge=SIZE_RANGE[0], le=SIZE_RANGE[1])]
+# One validator instead of a union's two, whose errors would name the branches in the field.
+_SizeOption = Annotated[
+    Size,
+    GetPydanticSchema(lambda _, handler: handler(_PixelSize)),
+    WrapValidator(_original_or_number),
+    PlainSerializer(lambda size: size),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": SIZE_RANGE[0], "maximum": SIZE_RANGE[1]},
+                {"type": "string", "const": ORIGINAL},
+            ]
+        }
+    ),
+]
+
+
 class StyleWeight(BaseModel):
     """One of several styles, with its weight and its region."""
 
@@ -143,12 +171,10 @@ class PaintingOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    size: int = Field(
+    size: _SizeOption = Field(
         default=_DEFAULTS.size,
-        ge=SIZE_RANGE[0],
-        le=SIZE_RANGE[1],
         description="Long side of the painting, pixels: up to 8192 with methods neighbor, feedforward and color, up to "
-        "2048 with the others.",
+        '2048 with the others; or "original" for the size of the photo itself, within the same limits.',
     )
     strength: float = Field(
         default=_DEFAULTS.strength,

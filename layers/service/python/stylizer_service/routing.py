@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from stylizer.clips.segments import SEGMENT_FRAMES
-from stylizer.options import FeaturesName, MethodName, Quality
-from stylizer_service.models import Backend
+from stylizer.capabilities import describe_size, size_limits
+from stylizer.options import ORIGINAL, SIZE_RANGE, FeaturesName, MethodName, Quality
+from stylizer_service.models import Backend, StylizationRequest
 from stylizer_service.problems import failure
 from stylizer_service.settings import Settings
 
@@ -107,6 +108,7 @@ def select_backend(
     variants: int = 1,
     regions: int = 1,
     frames: int = 1,
+    size_description: str | None = None,
 ) -> Backend:
     """Select the backend for a painting.
 
@@ -122,6 +124,7 @@ def select_backend(
         variants: Number of paintings, made one after the other.
         regions: Number of regions with styles of their own: most methods paint one after the other.
         frames: Number of frames of a clip; 1 for a picture.
+        size_description: How the refusal states a size that the request does not give in pixels.
 
     Raises:
         ProblemError: `invalid-option`, with the largest size allowed for the other options, if no painter can do it, or
@@ -136,15 +139,35 @@ def select_backend(
         return "gpu"
     if fits_once and stage.seconds is not None:
         allowed = f"1 to {math.floor(stage.seconds / _seconds(cost, size))} at size {size} with quality {quality}"
-        detail = f"variants is {variants}; the painters here have time for {allowed}"
+        given = f" and size is {size_description}" if size_description else ""
+        detail = f"variants is {variants}{given}; the painters here have time for {allowed}"
         raise failure("invalid-option", detail, field="variants", allowed=allowed)
     largest = _largest(cost, size, stage)
     way = f"method {method} and quality {quality}" + (f" and features {features}" if features else "")
     way += f" and {regions} regions" if regions > 1 else ""
     way += " for a clip" if frames > 1 else ""
     allowed = f"{SMALLEST} to {largest} pixels with {way}" if largest else "another method or quality"
-    detail = f"size is {size}; the painters here have time and memory for {allowed}"
+    detail = f"size is {size_description or size}; the painters here have time and memory for {allowed}"
     raise failure("invalid-option", detail, field="size", allowed=allowed)
+
+
+def size_to_route(
+    request: StylizationRequest, photo_size: tuple[int, int] | None, most: int = SIZE_RANGE[1]
+) -> tuple[int, str | None]:
+    """Return the `size` and `size_description` of `select_backend` for a request.
+
+    Args:
+        request: The request.
+        photo_size: (width, height) of the upright photo; None if only the painter gets to know it, and then size
+            "original" counts as the largest one of the method.
+        most: Largest size that is allowed with every method.
+    """
+    if request.size != ORIGINAL:
+        return request.size, None
+    if photo_size is not None:
+        return max(photo_size), describe_size(ORIGINAL, photo_size)
+    size = min(most, size_limits(request.method, request.features).size)
+    return size, f"{ORIGINAL}, which is up to {size} pixels for a photo that is yet to be read"
 
 
 def _cost(method: MethodName, features: FeaturesName | None, quality: Quality) -> Cost:

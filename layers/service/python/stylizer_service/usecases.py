@@ -13,17 +13,19 @@ from datetime import datetime
 from pathlib import Path
 
 from stylizer import capabilities
+from stylizer.options import ORIGINAL
 from stylizer_service import cursors, presenters
 from stylizer_service.catalog import BuiltinStyle, Catalog
 from stylizer_service.clip_jobs import check_picture_format, clip_job
 from stylizer_service.files import SentFile, suffix
-from stylizer_service.inputs import Inputs, fingerprint, upload_key
+from stylizer_service.inputs import Inputs, fingerprint, shape_of, upload_key
 from stylizer_service.jobs.cleanup import discard
 from stylizer_service.jobs.erasure import erase_job, erase_style, erase_upload
 from stylizer_service.jobs.finish import end
 from stylizer_service.jobs.retention import sweep
 from stylizer_service.models import (
     STYLE_ID,
+    Backend,
     MediaType,
     Page,
     Status,
@@ -45,7 +47,7 @@ from stylizer_service.records import (
     UploadRecord,
     is_final,
 )
-from stylizer_service.routing import Capacity, select_backend
+from stylizer_service.routing import Capacity, select_backend, size_to_route
 from stylizer_service.settings import Settings
 from stylizer_service.webhooks.delivery import check_webhook, webhook_secret
 
@@ -210,23 +212,20 @@ class Service:
         _validate_for_method(request)
         check_webhook(self.ports, request.webhook)
         self._check_urls(request)
-        way = select_backend(
-            request.method,
-            request.size,
-            request.quality,
-            Capacity.of(self.settings),
-            features=request.features,
-            variants=request.variants,
-            regions=request.region_count,
-        )
-        job = replace(job, way=way)
+        if request.size != ORIGINAL or request.content is None:
+            job = replace(job, way=self._select_backend(request))
         self._check_queue()
         self.ports.intake.job(job)
         try:
             content = self._inputs.take_for_job(request, job, {file.name: file for file in files})
+            shape = shape_of(content)
+            if shape and request.size == ORIGINAL:
+                _validate_for_method(request, shape)
             if isinstance(content, ProbedClip) or (content is None and request.wants_clip):
                 job = clip_job(job, request, content.info if content else None, self.settings)
                 self.ports.intake.job(job)
+            elif shape and request.size == ORIGINAL:
+                job = replace(job, way=self._select_backend(request, shape))
         except BaseException:
             discard(self.ports, job.folder)
             raise
@@ -237,6 +236,19 @@ class Service:
             return self._replay(known, request), False
         self.ports.dispatcher.send(job)
         return self._view(job), True
+
+    def _select_backend(self, request: StylizationRequest, photo_size: tuple[int, int] | None = None) -> Backend:
+        size, description = size_to_route(request, photo_size)
+        return select_backend(
+            request.method,
+            size,
+            request.quality,
+            Capacity.of(self.settings),
+            features=request.features,
+            variants=request.variants,
+            regions=request.region_count,
+            size_description=description,
+        )
 
     def get_stylization(self, owner: str, job_id: str) -> Stylization:
         """Return a stylization."""
@@ -388,7 +400,7 @@ class Service:
         return presenters.link(self.ports, self.settings, key, filename=filename)
 
 
-def _validate_for_method(request: StylizationRequest) -> None:
+def _validate_for_method(request: StylizationRequest, photo_size: tuple[int, int] | None = None) -> None:
     check_picture_format(request)
     with as_problems():
         capabilities.validate(
@@ -398,6 +410,7 @@ def _validate_for_method(request: StylizationRequest) -> None:
             preserve_color=request.preserve_color,
             features=request.features,
             has_content_mask=request.content_mask is not None,
+            photo_size=photo_size,
         )
 
 

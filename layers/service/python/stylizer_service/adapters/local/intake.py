@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 
+from stylizer.options import SIZE_RANGE
 from stylizer_service.adapters.local.database import Database
 from stylizer_service.adapters.local.quota import Quota
 from stylizer_service.adapters.local.settings import LocalSettings
@@ -20,7 +21,11 @@ _STYLES = "SELECT count(*) FROM styles WHERE owner = ?"
 _WAITING = "SELECT count(*) FROM jobs WHERE owner = ? AND status = 'queued'"
 _PROMISED = """
 SELECT coalesce(sum(
-    variants * coalesce(frames, 1) * json_extract(options, '$.size') * json_extract(options, '$.size')
+    variants * coalesce(frames, 1)
+    * CASE json_extract(options, '$.size')
+        WHEN 'original' THEN ?
+        ELSE json_extract(options, '$.size') * json_extract(options, '$.size')
+    END
     * CASE
         WHEN frames IS NOT NULL AND json_extract(options, '$.format') = 'mp4' THEN ?
         WHEN frames IS NOT NULL THEN ?
@@ -80,13 +85,14 @@ class LocalIntake:
             raise failure(code, detail, allowed=allowed)
 
     def _promised(self) -> int:
-        row = self._database.one(_PROMISED, [_VIDEO, _ANIMATION, _LOSSLESS])
+        row = self._database.one(_PROMISED, [SIZE_RANGE[1] ** 2, _VIDEO, _ANIMATION, _LOSSLESS])
         return int(row[0]) if row else 0
 
 
 def _bytes_of(job: Job) -> int:
     """Return the approximate upper bound of what a job will store, bytes; most store less."""
     options = job.options
+    side = SIZE_RANGE[1] if options.size == "original" else options.size  # before the photo is read
     if job.frames is not None:
-        return int(job.frames * options.size**2 * (_VIDEO if options.format == "mp4" else _ANIMATION))
-    return job.variants * options.size**2 * (_LOSSLESS if options.format in ("png", "tiff") else 1)
+        return int(job.frames * side**2 * (_VIDEO if options.format == "mp4" else _ANIMATION))
+    return job.variants * side**2 * (_LOSSLESS if options.format in ("png", "tiff") else 1)
