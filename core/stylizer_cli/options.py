@@ -67,7 +67,7 @@ Styles = Annotated[
     ),
 ]
 Size = Annotated[
-    options.Size,
+    int,  # or "original": typer supports no unions
     typer.Option(
         help=f"Long side of the painting, {_between(options.SIZE_RANGE)} pixels; up to 2048 by methods "
         "optimization and texture. [bold]original[/] is that of the photo.",
