@@ -106,7 +106,9 @@ def validate(
     side = None if size == ORIGINAL and photo_size is None else long_side(size, photo_size or (0, 0))
     if side is not None and not SIZE_RANGE[0] <= side <= limits.size:
         within = f"{SIZE_RANGE[0]} to {limits.size} pixels with {combination}"
-        raise OptionError(f"size is {describe_size(size, photo_size)}; it must be {within}", field="size", allowed=within)
+        raise OptionError(
+            f"size is {describe_size(size, photo_size)}; it must be {within}", field="size", allowed=within
+        )
     if side is not None and round(side * style_scale) > limits.style_size:
         within = f"at most {limits.style_size / side:g} at size {side} with {combination}"
         raise OptionError(f"style_scale is {style_scale:g}; allowed is {within}", field="style_scale", allowed=within)

@@ -7,7 +7,15 @@ from dataclasses import replace
 from itertools import chain, islice, repeat
 
 from stylizer.capabilities import METHODS, size_limits
-from stylizer.options import DEFAULT_METHOD, ORIGINAL, SEED_RANGE, STYLE_SCALE_RANGE, MethodName, Options, check_variants
+from stylizer.options import (
+    DEFAULT_METHOD,
+    ORIGINAL,
+    SEED_RANGE,
+    STYLE_SCALE_RANGE,
+    MethodName,
+    Options,
+    check_variants,
+)
 
 STEP = 1.5
 """Ratio of neighboring style scales: below about 1.3 paintings of the same photo are hard to tell apart."""

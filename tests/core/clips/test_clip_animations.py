@@ -147,7 +147,9 @@ def test_size_beyond_the_limits_names_the_largest_possible() -> None:
     with pytest.raises(OptionError, match="at most 843 pixels for a clip of 750 frames as gif"):
         check_output(info, 1000, name="gif")
     assert check_output(info, 843, name="gif")
-    with pytest.raises(OptionError, match=f"size is original, and the photo is {info.width} x {info.height} pixels; allo"):
+    with pytest.raises(
+        OptionError, match=f"size is original, and the photo is {info.width} x {info.height} pixels; allo"
+    ):
         check_output(info, "original")
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import trustme
 from cloud.receiver import Receiver, file_answer, stranger
+from pictures import encoded
+from PIL import Image
 
 from stylizer_painter.painting import Outcome, paint_job
 from stylizer_service.adapters.local import Local, open_local
@@ -71,17 +73,22 @@ def test_blend_may_have_a_url(site: Receiver, ask: Callable[..., str], paint: Pa
 
 
 def test_original_size_is_checked_once_the_photo_is_fetched(
-    local: Local, site: Receiver, ask: Callable[..., str], paint: Paint, picture: Callable[..., bytes]
+    local: Local, site: Receiver, ask: Callable[..., str], paint: Paint, photo: bytes
 ) -> None:
-    site.answers = [file_answer(picture(96, 64)), file_answer(picture(2100, 200))]
+    site.answers = [file_answer(photo), file_answer(encoded(Image.new("RGB", (2100, 200)), "PNG"))]
     accepted, refused = (ask(size="original", method="texture") for _ in range(2))
 
     assert paint(accepted, fetcher=site.fetcher()) == "succeeded"
     assert paint(refused, fetcher=site.fetcher()) == "failed"
 
-    result, error = (local.service.get_stylization("ann", accepted).result, local.service.get_stylization("ann", refused).error)
-    assert result is not None and (result.width, result.height) == (96, 64)
-    assert error is not None and (error.code, error.field) == ("invalid-option", "size")
+    result, error = (
+        local.service.get_stylization("ann", accepted).result,
+        local.service.get_stylization("ann", refused).error,
+    )
+    assert result is not None
+    assert (result.width, result.height) == (96, 64)
+    assert error is not None
+    assert (error.code, error.field) == ("invalid-option", "size")
     assert error.detail == (
         "size is original, and the photo is 2100 x 200 pixels; it must be 64 to 2048 pixels with method texture"
     )
