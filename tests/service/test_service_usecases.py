@@ -244,7 +244,7 @@ def test_original_size_is_routed_by_the_photos_size(service: Service, picture: P
 
 
 def test_original_size_of_a_photo_by_url_is_routed_by_the_largest(service: Service, refusal: Refusal) -> None:
-    service.settings = service.settings.model_copy(update={"painter_seconds": 60, "url_inputs": True})
+    service.settings = service.settings.model_copy(update={"painter_seconds": 300, "url_inputs": True})
     url = "https://pictures.example/cat.jpg"
     request = StylizationRequest(content_url=url, style="ink", method="optimization", size="original")
 
@@ -253,7 +253,7 @@ def test_original_size_of_a_photo_by_url_is_routed_by_the_largest(service: Servi
 
     assert (problem.code, problem.field) == ("invalid-option", "size")
     assert problem.detail.startswith(
-        "size is original, which is up to 2048 pixels for a photo that is yet to be fetched"
+        "size is original, which is up to 2048 pixels for a photo that is yet to be read; the painters here have time"
     )
     assert accepted.options.size == "original"
 

@@ -41,7 +41,9 @@ def clip_job(job: Job, request: StylizationRequest, info: ClipInfo | None, setti
     if info:
         with as_problems():
             check_output(info, request.size, settings.clip_limits, name)
-    size, description = size_to_route(request, (info.width, info.height) if info else None, settings.clip_limits.max_size)
+    size, description = size_to_route(
+        request, (info.width, info.height) if info else None, settings.clip_limits.max_size
+    )
     way = select_backend(
         request.method,
         size,

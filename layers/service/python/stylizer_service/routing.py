@@ -10,8 +10,8 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from stylizer.clips.segments import SEGMENT_FRAMES
 from stylizer.capabilities import describe_size, size_limits
+from stylizer.clips.segments import SEGMENT_FRAMES
 from stylizer.options import ORIGINAL, SIZE_RANGE, FeaturesName, MethodName, Quality
 from stylizer_service.models import Backend, StylizationRequest
 from stylizer_service.problems import failure
