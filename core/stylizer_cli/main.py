@@ -131,7 +131,7 @@ def _stylizer(version: _ShowVersion = False) -> None:
 def paint(
     photos: given.Photos,
     style: given.Styles,
-    size: given.Size = _DEFAULTS.size,
+    size: given.Size = _DEFAULTS.size,  # type: ignore[assignment] # see given.Size
     quality: given.Quality = _DEFAULTS.quality,
     strength: given.Strength = _DEFAULTS.strength,
     style_scale: given.StyleScale = _DEFAULTS.style_scale,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 import stylizer
+from stylizer.capabilities import long_side
 from stylizer.images import encode
 from stylizer.options import Format
 from stylizer_painter.local_worker import main
@@ -30,7 +31,8 @@ class Painting:
 
 
 def stylize(*_: object, options: stylizer.Options, on_progress: stylizer.OnProgress, **__: object) -> Painting:
-    image = Image.new("RGB", (options.size, options.size), "teal")
+    side = long_side(options.size, (64, 64))
+    image = Image.new("RGB", (side, side), "teal")
     on_progress(stylizer.Progress(1, 2, image.copy))
     if options.seed == KILL_THE_PAINTER:
         os.kill(os.getpid(), signal.SIGKILL)
