@@ -15,6 +15,7 @@ import { setCaption, setProgress, reportEnd, reportJob, reportStart, reportUploa
 import * as stage from "./stage.js";
 import { chooseStyles, chosenStyles } from "./styles.js";
 import { upload } from "./upload.js";
+import { listVariants } from "./variants.js";
 
 let photo = null; // {name, file, upload: id | null}; file is null if only the service has the photo
 let current = null; // id of the displayed job
@@ -132,16 +133,20 @@ async function finish(job, signal) {
   if (job.status === "expired") showNotice("This painting has expired. Paint it again to restore it.");
 }
 
-async function showResult(job, signal) {
-  const address = await blobUrl(job.links.image);
+/** Show the painting of an ended job, by its number if it has several. */
+async function showResult(job, signal, number = 1) {
+  const result = job.results[number - 1];
+  const address = await blobUrl(number === 1 ? job.links.image : `${job.links.image}?variant=${number}`);
   signal.throwIfAborted();
-  if (!photo?.file) stage.setShape(job.result.width, job.result.height);
-  const show = job.result.media_type.startsWith("video/") ? stage.showPaintedVideo : stage.showPainting;
+  if (!photo?.file) stage.setShape(result.width, result.height);
+  const show = result.media_type.startsWith("video/") ? stage.showPaintedVideo : stage.showPainting;
   if (!(await show(address, signal))) await showPreview(job, signal); // few browsers display TIFF
   signal.throwIfAborted();
-  leaveBusy("done", facts(job));
+  leaveBusy("done", facts(job, result));
   const suffix = job.options.format === "jpeg" ? "jpg" : job.options.format;
-  stage.offerDownload(address, `painting-${job.styles[0].style}.${suffix}`);
+  const variant = job.results.length > 1 ? `-${number}` : "";
+  stage.offerDownload(address, `painting-${job.styles[0].style}${variant}.${suffix}`);
+  listVariants(job, number, (other) => showResult(job, signal, other).catch((error) => end(error, signal)));
 }
 
 function leaveBusy(state, text) {
@@ -150,8 +155,7 @@ function leaveBusy(state, text) {
   stage.setState(state);
 }
 
-function facts(job) {
-  const { width, height, bytes, seconds, frames } = job.result;
+function facts(job, { width, height, bytes, seconds, frames }) {
   const size = bytes < 1e6 ? `${Math.round(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
   const count = frames === null ? [] : [`${frames} frame${frames === 1 ? "" : "s"}`];
   return [stylesOf(job), `${width} × ${height}`, ...count, size, `${seconds.painting.toFixed(1)} s`].join(" · ");

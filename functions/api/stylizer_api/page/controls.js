@@ -20,6 +20,7 @@ export function options() {
     ...(features && { features }),
     seed: Number(data.get("seed")),
     format: data.get("format"),
+    ...(!isClip() && { variants: Number(data.get("variants")) }),
     ...(!$("animate-control").hidden && { animate: $("animate").checked }),
   };
 }
@@ -42,8 +43,9 @@ let clipFormat = "mp4"; // of the clip, for its painting
 
 const isClip = () => !$("animate-control").hidden && $("animate").checked;
 
-/** Offer the formats of clips or of pictures; choose another if the chosen one is not among them. */
+/** Offer the formats of clips, or those of pictures and variants; choose another if the chosen one is not among them. */
 function adaptFormats({ reset = false } = {}) {
+  $("variants-control").hidden = isClip();
   for (const option of $("format").options) {
     option.disabled = isClip() ? !["gif", "webp", "png", "mp4"].includes(option.value) : "clip" in option.dataset;
   }
@@ -62,7 +64,7 @@ export function masks() {
 /** Set the controls to the options of a job. */
 export function restore(job) {
   const features = job.options.features ?? $("features").options[0].value;
-  for (const [name, value] of Object.entries({ ...job.options, features, method: job.method })) {
+  for (const [name, value] of Object.entries({ ...job.options, features, method: job.method, variants: job.variants })) {
     const element = panel.elements[name];
     if (!element) continue;
     if (element instanceof HTMLSelectElement && ![...element.options].some((o) => o.value === String(value))) {

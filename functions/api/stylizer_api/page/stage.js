@@ -23,7 +23,7 @@ export function setState(state) {
   $("change").hidden = state === "empty" || state === "painting";
   $("views").hidden = state !== "done" || !photoUrl;
   stage.dataset.view = photoUrl ? currentView() : "alone";
-  if (state !== "done") $("download").hidden = true;
+  if (state !== "done") $("download").hidden = $("variants").hidden = true;
   document.dispatchEvent(new CustomEvent("stage"));
 }
 
