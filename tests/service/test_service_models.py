@@ -30,7 +30,7 @@ CONTENT = "upl_" + "a" * 26
         ("features", "vgg16"),
         ("seed", -1),
         ("seed", 2**32),
-        ("format", "gif"),
+        ("format", "bmp"),
         ("format_quality", 0),
         ("style", ""),
         ("no_such_field", 1),

@@ -69,6 +69,7 @@ _QUEUED = Stylization(
     webhook=None,
     preview=None,
     variants=1,
+    frames=None,
     result=None,
     results=[],
     error=None,
@@ -91,6 +92,8 @@ _RESULT = Result(
     url=f"/v1/files/jobs/{_JOB_ID}/5be1c2d3a4f60718/result.jpg?expires=1795342530&signature=…",
     seconds=Seconds(queued=0.2, painting=2.05),
     features="compact",
+    frames=None,
+    duration=None,
 )
 _DONE = _RUNNING.model_copy(
     update={

@@ -433,8 +433,8 @@ class Result(BaseModel):
     url: str = Field(description="A signed link to the file, valid for a short while.")
     seconds: Seconds
     features: str | None = Field(description="The perceptual features used; null for a method that uses none.")
-    frames: int | None = Field(default=None, description="Number of frames of a clip; null for a picture.")
-    duration: float | None = Field(default=None, description="Playing time of a clip, seconds; null for a picture.")
+    frames: int | None = Field(description="Number of frames of a clip; null for a picture.")
+    duration: float | None = Field(description="Playing time of a clip, seconds; null for a picture.")
 
 
 class Variant(Result):
@@ -477,7 +477,7 @@ class Stylization(BaseModel):
     variants: int = Field(description="How many paintings were asked for.")
     result: Result | None = Field(description="The painting, the first of `results`; null until all have been painted.")
     frames: int | None = Field(
-        default=None, description="Number of frames of a clip; null of a picture, and of a clip until it is painted."
+        description="Number of frames of a clip; null of a picture, and of a clip until it is painted."
     )
     results: list[Variant] = Field(description="The variants that have been painted so far, the first one first.")
     error: Problem | None
