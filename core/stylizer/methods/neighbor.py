@@ -118,7 +118,7 @@ def paint(task: Task) -> Tensor:
         return task.photo
     if task.options.quality == "draft":
         painting = CoarseToFineSynthesis(resize_task(task, scale_size(spatial_size(task.photo), 0.5))).run()
-        return _upsample_like(painting, task.photo).clamp_(0, 1)
+        return upsample_like(painting, task.photo).clamp_(0, 1)
     if task.options.quality == "high":
         from stylizer.methods.neighbor_high import paint_in_larger_forms  # deferred: most paintings do not need it
 
@@ -134,7 +134,7 @@ def plan_levels(height: int, width: int) -> list[Level]:
     return [Level(size, depth) for depth, size in enumerate(pyramid.level_sizes(height, width, count), -above)][::-1]
 
 
-def _upsample_like(picture: Tensor, like: Tensor) -> Tensor:
+def upsample_like(picture: Tensor, like: Tensor) -> Tensor:
     """Upsample `picture` (1, 3, h, w) to the size of `like`."""
     size = (like.shape[2], like.shape[3])
     return picture if picture.shape[2:] == size else functional.interpolate(picture, size, mode="bicubic")

@@ -13,11 +13,10 @@ from functools import partial
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from stylizer.methods import PreviewFn, ReportFn, StyleInput, Task
 from stylizer.methods.by_region import region_tasks
-from stylizer.methods.neighbor import CoarseToFineSynthesis
+from stylizer.methods.neighbor import CoarseToFineSynthesis, upsample_like
 from stylizer.methods.optimization import RepaintLevel, repaint, repaint_units
 from stylizer.methods.scaling import resize_task
 from stylizer.synthesis.photo_guide import PhotoGuide
@@ -56,9 +55,7 @@ def paint_in_larger_forms(task: Task) -> Tensor:
     for region, (part, share) in enumerate(_regions(small, size)):
         report = _reporter(task, total, synthesis_units + units * region, painting)
         change += share * repaint(replace(part, photo=photo, report=report), start, keep, PLAN)
-    if size != spatial_size(painting):
-        change = functional.interpolate(change, spatial_size(painting), mode="bicubic")
-    return synthesis.match_palette(painting.add_(change).clamp_(0, 1))
+    return synthesis.match_palette(painting.add_(upsample_like(change, painting)).clamp_(0, 1))
 
 
 def _reporter(task: Task, total: int, before: int, painting: Tensor) -> ReportFn:
