@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageDraw
 
 
@@ -61,3 +63,9 @@ def bomb(side: int = 30_000, depth: int = 1, color: int = 0, planes: int = 1) ->
     row = bytes(1 + (side * depth * planes + 7) // 8)
     packed = b"".join(squeeze.compress(row) for _ in range(side)) + squeeze.flush()
     return png((side, side), depth, color, packed)
+
+
+def pixels(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.int16]]:
+    """The values of a picture's file, signed so that they can be subtracted."""
+    with Image.open(path) as image:
+        return np.asarray(image).astype(np.int16)

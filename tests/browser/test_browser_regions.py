@@ -87,7 +87,7 @@ def test_undo_redo_erase_and_clear_change_the_regions(open_page: OpenPage, photo
     assert _alpha(page, 0.2, 0.5) > 100
 
 
-def test_a_photo_too_large_for_a_canvas_is_an_error_at_the_styles(open_page: OpenPage, photo: Path) -> None:
+def test_photo_too_large_for_a_canvas_is_an_error_at_the_styles(open_page: OpenPage, photo: Path) -> None:
     page = open_page()
     _open_regions(page, photo)
     _drag(page, (0.1, 0.5), (0.9, 0.5))

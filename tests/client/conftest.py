@@ -13,6 +13,7 @@ import uvicorn
 from pictures import disk_photo
 from PIL import Image
 
+from stylizer_cli.main import run as run_command
 from stylizer_client import Client
 from stylizer_painter.painting import paint_job
 from stylizer_server.app_factory import create_local_app
@@ -20,6 +21,7 @@ from stylizer_service.adapters.local import Local, open_local
 from stylizer_service.settings import Settings
 
 MAX_BYTES = 200_000
+Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="session")
@@ -101,3 +103,18 @@ def folder(tmp_path: Path, photo: bytes) -> Path:
     mask.save(tmp_path / "left.png")
     (tmp_path / "text.jpg").write_text("I am no photo")
     return tmp_path
+
+
+@pytest.fixture
+def run(folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run the command line in a folder with pictures: exit code, stdout, stderr."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("STYLIZER_STYLES", str(folder / "own"))
+    for name in ("STYLIZER_API", "STYLIZER_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        code = run_command(list(arguments))
+        return (code, *capfd.readouterr())
+
+    return call

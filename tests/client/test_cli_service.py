@@ -16,35 +16,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cloud.fault_proxy import Answer, Carry, fault_proxy, lose, refuse
+from pictures import pixels
 from PIL import Image
 from waiting import PATIENCE, wait_for
 
-from stylizer_cli.main import run as run_command
 from stylizer_client import Client
 
 SMALL = ("--size", "64", "--quality", "draft")
 Painting = Callable[[], AbstractContextManager[None]]
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run the command line in a folder with pictures: exit code, stdout, stderr."""
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("STYLIZER_STYLES", str(folder / "own"))
-    for name in ("STYLIZER_API", "STYLIZER_KEY"):
-        monkeypatch.delenv(name, raising=False)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        code = run_command(list(arguments))
-        return (code, *capfd.readouterr())
-
-    return call
-
-
-def pixels(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.int16]]:
-    with Image.open(path) as image:
-        return np.asarray(image).astype(np.int16)
 
 
 def test_paint_by_api_matches_local_painting(run: Run, address: str, painting: Painting, folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -35,18 +36,10 @@ def site(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture
-def run(folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run `stylizer paint` in a folder with pictures: exit code, stdout, stderr."""
-    monkeypatch.chdir(folder)
+def paint(run: Run) -> Run:
+    """Run `stylizer paint` in a folder with pictures, no style downloaded yet: exit code, stdout, stderr."""
     downloads.download_style.cache_clear()
-    for name in ("STYLIZER_API", "STYLIZER_KEY"):
-        monkeypatch.delenv(name, raising=False)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        code = run_command(["paint", *arguments])
-        return (code, *capfd.readouterr())
-
-    return call
+    return partial(run, "paint")
 
 
 def redirect(location: str) -> Answer:
@@ -57,18 +50,18 @@ def undeclared(handler: BaseHTTPRequestHandler) -> None:
     handler.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 2000)
 
 
-def test_photo_and_style_by_url_paint_as_files_do(run: Run, site: Receiver, folder: Path, photo: bytes) -> None:
+def test_photo_and_style_by_url_paint_as_files_do(paint: Run, site: Receiver, folder: Path, photo: bytes) -> None:
     style = (folder / "left.png").read_bytes()
     site.answers = [redirect("/moved"), file_answer(photo), file_answer(style)]
-    assert run("cat.jpg", "--style", "left.png", *FAST, "-o", "file.png")[0] == 0
+    assert paint("cat.jpg", "--style", "left.png", *FAST, "-o", "file.png")[0] == 0
 
-    code, stdout, stderr = run(f"{site.url}/a%20cat.jpg?x=1", "--style", f"{site.url}/left.png", *FAST, "--to", "out")
+    code, stdout, stderr = paint(f"{site.url}/a%20cat.jpg?x=1", "--style", f"{site.url}/left.png", *FAST, "--to", "out")
     assert (code, "painted 1" in stderr) == (0, True), stderr
     assert stdout.split("\n")[0] == "out/a cat-left.jpg"
     assert [heard.path for heard in site.heard] == ["/a%20cat.jpg?x=1", "/moved", "/left.png"]
 
     site.answers = [file_answer(photo)]
-    assert run(f"{site.url}/cat.jpg", "--style", f"{site.url}/left.png", *FAST, "-o", "url.png")[0] == 0
+    assert paint(f"{site.url}/cat.jpg", "--style", f"{site.url}/left.png", *FAST, "-o", "url.png")[0] == 0
     assert (folder / "url.png").read_bytes() == (folder / "file.png").read_bytes()
     assert site.answers == [], "the style was not downloaded again"
 
@@ -87,18 +80,18 @@ def test_photo_and_style_by_url_paint_as_files_do(run: Run, site: Receiver, fold
     ids=["404", "html", "declared", "undeclared", "http", "loop", "text"],
 )
 def test_failed_download_names_the_reason(
-    run: Run, site: Receiver, monkeypatch: pytest.MonkeyPatch, answers: list[Answer], words: str
+    paint: Run, site: Receiver, monkeypatch: pytest.MonkeyPatch, answers: list[Answer], words: str
 ) -> None:
     monkeypatch.setattr(downloads, "MAX_BYTES", 1000)
     site.answers = list(answers)
 
-    code, _, stderr = run(f"{site.url}/cat.jpg?key=secret", "--style", "woodcut", *FAST, "-o", "out.jpg")
+    code, _, stderr = paint(f"{site.url}/cat.jpg?key=secret", "--style", "woodcut", *FAST, "-o", "out.jpg")
     assert (code, words in stderr, "secret" in stderr) == (1, True, False), stderr
     assert not Path("out.jpg").exists()
 
 
 def test_slow_download_ends_after_the_total_time(
-    run: Run, site: Receiver, monkeypatch: pytest.MonkeyPatch, photo: bytes
+    paint: Run, site: Receiver, monkeypatch: pytest.MonkeyPatch, photo: bytes
 ) -> None:
     monkeypatch.setattr(downloads, "TIMEOUT", 0.5)
 
@@ -108,14 +101,14 @@ def test_slow_download_ends_after_the_total_time(
             handler.wfile.write(photo[:1])
 
     site.answers = [drip]
-    code, _, stderr = run(f"{site.url}/cat.jpg", "--style", "woodcut", *FAST)
+    code, _, stderr = paint(f"{site.url}/cat.jpg", "--style", "woodcut", *FAST)
     assert (code, "was not sent within 0.5 s" in stderr) == (1, True), stderr
 
 
-def test_unknown_certificate_is_refused(run: Run, site: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_certificate_is_refused(paint: Run, site: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
 
-    code, _, stderr = run(f"{site.url}/cat.jpg", "--style", "woodcut", *FAST)
+    code, _, stderr = paint(f"{site.url}/cat.jpg", "--style", "woodcut", *FAST)
     assert (code, "CERTIFICATE_VERIFY_FAILED" in stderr, site.heard) == (1, True, [])
 
 
@@ -134,28 +127,28 @@ def test_unknown_certificate_is_refused(run: Run, site: Receiver, monkeypatch: p
         (("https://example.com/", "--style", "woodcut"), "the photo at this URL has no name"),
     ],
 )
-def test_unusable_url_exits_with_code_2(run: Run, arguments: tuple[str, ...], words: str) -> None:
-    code, _, stderr = run(*arguments)
+def test_unusable_url_exits_with_code_2(paint: Run, arguments: tuple[str, ...], words: str) -> None:
+    code, _, stderr = paint(*arguments)
 
     assert (code, words in stderr) == (2, True), stderr
 
 
-def test_url_without_httpx_names_the_extra(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_url_without_httpx_names_the_extra(paint: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stylizer_cli.service.find_spec", lambda _: None)
 
-    code, _, stderr = run("https://example.com/cat.jpg", "--style", "woodcut")
+    code, _, stderr = paint("https://example.com/cat.jpg", "--style", "woodcut")
     assert (code, "photo is a URL, but" in stderr, "image-stylizer[client]" in stderr) == (2, True, True)
 
 
-def test_urls_are_passed_on_to_the_service(run: Run, address: str, local: Local, client: Client) -> None:
+def test_urls_are_passed_on_to_the_service(paint: Run, address: str, local: Local, client: Client) -> None:
     photo, quilt = "https://example.com/cat.jpg", "https://example.com/quilt.jpg"
-    code, _, stderr = run(photo, "--style", quilt, "--api", address)
+    code, _, stderr = paint(photo, "--style", quilt, "--api", address)
     assert (code, "content_url" in stderr) == (2, True), stderr
 
     local.service.settings = local.service.settings.model_copy(update={"url_inputs": True})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("stylizer_client.AsyncClient.wait", disconnected)
-        assert run(photo, "--style", quilt, "--api", address)[0] == 1
+        assert paint(photo, "--style", quilt, "--api", address)[0] == 1
     [job] = client.jobs()
     assert (job.content, [entry.style for entry in job.styles]) == (photo, [quilt])
 

@@ -8,34 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from pictures import pixels
 
-from stylizer_cli.main import run as run_command
 from stylizer_client import Client, Conflict
 
 SMALL = ("--size", "64", "--quality", "draft")
 FILES = ["out-1.png", "out-2.png", "out-3.png", "out-sheet.jpg"]
 Painting = Callable[[], AbstractContextManager[None]]
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run the command line in a folder with pictures: exit code, stdout, stderr."""
-    monkeypatch.chdir(folder)
-    for name in ("STYLIZER_API", "STYLIZER_KEY"):
-        monkeypatch.delenv(name, raising=False)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        code = run_command(list(arguments))
-        return (code, *capfd.readouterr())
-
-    return call
-
-
-def pixels(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.int16]]:
-    with Image.open(path) as image:
-        return np.asarray(image).astype(np.int16)
 
 
 def test_variants_by_api_match_local_ones(run: Run, address: str, painting: Painting, folder: Path) -> None:

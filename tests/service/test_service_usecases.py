@@ -243,7 +243,7 @@ def test_original_size_is_routed_by_the_photos_size(service: Service, picture: P
     assert problem.detail.startswith(f"size is original, and the photo is 2000 x 1500 pixels; {limit}")
 
 
-def test_original_size_of_a_photo_by_url_is_routed_by_the_largest(service: Service, refusal: Refusal) -> None:
+def test_original_size_of_a_url_is_routed_by_the_largest_size(service: Service, refusal: Refusal) -> None:
     service.settings = service.settings.model_copy(update={"painter_seconds": 300, "url_inputs": True})
     url = "https://pictures.example/cat.jpg"
     request = StylizationRequest(content_url=url, style="ink", method="optimization", size="original")
@@ -258,7 +258,7 @@ def test_original_size_of_a_photo_by_url_is_routed_by_the_largest(service: Servi
     assert accepted.options.size == "original"
 
 
-def test_variants_beyond_the_time_for_original_size_name_the_photo(
+def test_variants_too_slow_at_original_size_name_the_photo(
     service: Service, picture: Picture, refusal: Refusal
 ) -> None:
     service.settings = service.settings.model_copy(update={"painter_seconds": 60})
