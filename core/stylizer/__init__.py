@@ -42,7 +42,8 @@ from stylizer.variations import variants
 
 if TYPE_CHECKING:
     from stylizer.clips.painting import Clip, stylize_clip
-    from stylizer.painting import Painting, WeightedStyle, stylize
+    from stylizer.painting import Painting, stylize
+    from stylizer.style_inputs import WeightedStyle
 
 __all__ = [
     "DEFAULT_METHOD",

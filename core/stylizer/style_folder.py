@@ -18,7 +18,7 @@ from stylizer.errors import OptionError
 from stylizer.features.statistics import Statistics
 from stylizer.feedforward.style_statistics import StyleStatistics
 from stylizer.images import DEFAULT_LIMITS, ImageSource, Limits, decode
-from stylizer.painting import load_style
+from stylizer.style_inputs import load_style
 from stylizer.style_transfer_loss import reflect_pad
 from stylizer.styles import STATISTICS_FILE, STATISTICS_SIDE, Style
 from stylizer.tensors import CPU

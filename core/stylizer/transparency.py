@@ -40,6 +40,15 @@ def resize_picture(picture: Picture, size: tuple[int, int]) -> Image.Image:
     return Image.fromarray(np.rint(colors).astype(np.uint8))
 
 
+def composite_on_white(rgb: npt.NDArray[np.uint8], alpha: npt.NDArray[np.uint8] | None) -> npt.NDArray[np.uint8]:
+    """Composite colors (h, w, 3) with their alpha (h, w), 0-255, on white."""
+    if alpha is None:
+        return rgb
+    paper = Image.new("RGB", rgb.shape[1::-1], "white")
+    paper.paste(Image.fromarray(rgb), mask=Image.fromarray(alpha))
+    return np.asarray(paper)
+
+
 def _resample_weighted(
     rgb: npt.NDArray[np.uint8], alpha: npt.NDArray[np.uint8], size: tuple[int, int]
 ) -> tuple[Floats, Floats]:

@@ -27,7 +27,7 @@ from stylizer import (
 from stylizer.capabilities import STROKE_METHODS
 from stylizer.images import DEFAULT_LIMITS
 from stylizer.options import MethodName
-from stylizer.painting import load_style
+from stylizer.style_inputs import load_style
 
 Pixels = NDArray[np.float64]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
@@ -41,8 +41,11 @@ from stylizer.images import DEFAULT_LIMITS, Decoder, ImageSource, Limits, Pictur
 from stylizer.images.encoding import check_quality
 from stylizer.options import DEFAULT_FORMAT_QUALITY, DEFAULT_METHOD, MethodName, Options, check_choice
 from stylizer.output import write_atomically
-from stylizer.painting import WeightedStyles, paint_picture
+from stylizer.painting import StylizeArguments, paint_picture
+from stylizer.progress import Progress
+from stylizer.style_inputs import WeightedStyles
 from stylizer.synthesis.temporal import TemporalHints
+from stylizer.transparency import composite_on_white
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -138,9 +141,8 @@ def stylize_clip(
     data = load(content, clip_limits)
     info = probe(data, limits=clip_limits)
     name = default_format(info.format) if format is None else format
-    painter = _ClipPainter(
-        data, info, style, method, options, mask, content_mask, name, format_quality, limits, decoder, reader
-    )
+    args = StylizeArguments(data, style, method, options, mask, content_mask, limits, None, decoder)
+    painter = _ClipPainter(data, args, info, name, format_quality, reader)
     size = check_output(info, options.size, clip_limits, name)
     state: bytes | None = None
     parts: list[bytes] = []
@@ -196,20 +198,9 @@ def paint_segment(
         InvalidState: `state` is damaged or of another segment; as for `stylize_clip` otherwise.
     """
     check_output(info, options.size, clip_limits, format)
-    painter = _ClipPainter(
-        load(source, clip_limits),
-        info,
-        style,
-        method,
-        options,
-        mask,
-        content_mask,
-        format,
-        format_quality,
-        limits,
-        decoder,
-        reader,
-    )
+    data = load(source, clip_limits)
+    args = StylizeArguments(data, style, method, options, mask, content_mask, limits, None, decoder)
+    painter = _ClipPainter(data, args, info, format, format_quality, reader)
     return painter.paint(segment, state, Reporter(on_progress, 0, segment.stop - segment.start))
 
 
@@ -273,34 +264,39 @@ def _key(source: ImageSource) -> object:
 
 
 class _ClipPainter:
-    """Painter of the segments of one clip."""
+    """Painter of the segments of one clip.
+
+    Args:
+        data: The clip.
+        args: The arguments of `stylize` for all frames.
+        info: The clip's description.
+        name: Format of the result.
+        quality: 1-100, for MP4.
+        reader: Decoder of frames.
+
+    Raises:
+        OptionError, MissingVideoSupport: The format, quality or size is not possible.
+    """
 
     def __init__(
         self,
         data: bytes,
+        args: StylizeArguments,
         info: ClipInfo,
-        style: ImageSource | WeightedStyles,
-        method: MethodName,
-        options: Options,
-        mask: ImageSource | None,
-        content_mask: ImageSource | None,
         name: ClipFormat,
         quality: int,
-        limits: Limits,
-        decoder: Decoder,
         reader: FrameReader,
-    ) -> None:
+    ):
         check_choice("format", name, CLIP_FORMATS)
         check_quality(quality)
         if name == "mp4":
             load_av()
-        self._data, self._info, self._style, self._method, self._options = data, info, style, method, options
-        self._name, self._quality, self._limits, self._reader = name, quality, limits, reader
-        self._decoder = _StillDecoder(decoder, info)
-        self._size = long_side_to(long_side(options.size, (info.width, info.height)), info.width, info.height)
+        self._args = replace(args, decoder=_StillDecoder(args.decoder, info))
+        self._data, self._info, self._name, self._quality, self._reader = data, info, name, quality, reader
+        size = args.options.size
+        self._size = long_side_to(long_side(size, (info.width, info.height)), info.width, info.height)
         if name == "mp4" and min(self._size) < 2:
-            raise OptionError(f"size is {options.size}; mp4 needs 2 pixels a side", field="size")
-        self._mask, self._content_mask = mask, content_mask
+            raise OptionError(f"size is {size}; mp4 needs 2 pixels a side", field="size")
 
     def paint(self, segment: Segment, state: bytes | None, reporter: Reporter) -> PaintedSegment:
         """Paint a segment."""
@@ -330,32 +326,25 @@ class _ClipPainter:
         """Paint a frame; return it, and whether any of it was painted."""
 
         def paint(hints: TemporalHints) -> Tensor:
-            painting = paint_picture(
-                rgb,
-                self._style,
-                self._method,
-                self._options,
-                self._mask,
-                self._content_mask,
-                self._limits,
-                lambda progress: reporter.frame_progress(number, progress),
-                self._decoder,
-                hints,
-            )
+            def on_progress(progress: Progress) -> None:
+                reporter.frame_progress(number, progress)
+
+            painting = paint_picture(replace(self._args, content=rgb, on_progress=on_progress, hints=hints))
             return _to_bytes(np.asarray(painting.image))
 
         with compute.independent_of_caller(), torch.inference_mode():
-            if self._options.strength == 0:
+            if self._args.options.strength == 0:
                 return _to_array(paint(TemporalHints())), True
             moved, is_painted = stabilizer.paint(_to_bytes(rgb), paint)
             return self._outside_mask(_to_array(moved), rgb), is_painted
 
     def _outside_mask(self, painting: Bytes, rgb: Bytes) -> Bytes:
         """Show the current frame where the mask keeps the photo: what is moved along there is an earlier one."""
-        if self._mask is None:
+        args = self._args
+        if args.mask is None:
             return painting
         shape = painting.shape[0], painting.shape[1]
-        mask = self._decoder.decode_mask(self._mask, shape=shape, limits=self._limits, field="mask")
+        mask = args.decoder.decode_mask(args.mask, shape=shape, limits=args.limits, field="mask")
         share = np.minimum(1, mask.astype(np.float32) / 127)[..., None]
         shown: Bytes = np.rint(rgb + share * (painting.astype(np.float32) - rgb)).astype(np.uint8)
         return shown
@@ -363,20 +352,12 @@ class _ClipPainter:
     def _encode(self, frames: list[Frame]) -> bytes:
         if self._name != "mp4":
             return pack_frames(frames)
-        return encode_h264((_on_white(frame) for frame in frames), self._quality)
+        return encode_h264((composite_on_white(frame.rgb, frame.alpha) for frame in frames), self._quality)
 
     def _identity(self, frame: int) -> str:
         """Return what a state before the frame `frame` belongs to."""
-        parts: tuple[Any, ...] = self._method, self._options, self._size, self._name, self._info
+        parts: tuple[Any, ...] = self._args.method, self._args.options, self._size, self._name, self._info
         return f"frame {frame} of painting {blake2b(repr(parts).encode(), digest_size=8).hexdigest()}"
-
-
-def _on_white(frame: Frame) -> Bytes:
-    if frame.alpha is None:
-        return frame.rgb
-    paper = Image.new("RGB", frame.rgb.shape[1::-1], "white")
-    paper.paste(Image.fromarray(frame.rgb), mask=Image.fromarray(frame.alpha))
-    return np.asarray(paper)
 
 
 def _to_bytes(rgb: Bytes) -> Tensor:

@@ -184,7 +184,7 @@ def test_a_built_in_style_is_painted_by_its_stored_look_alone(monkeypatch: pytes
     def refuse(*_: object) -> Tensor:
         raise AssertionError
 
-    monkeypatch.setattr("stylizer.painting.load_style", refuse)
+    monkeypatch.setattr("stylizer.style_inputs.load_style", refuse)
     # Not the same: when it was stored it was looked at with its mirror image around it.
     assert np.abs(np.asarray(painted("mosaic"), float) - np.asarray(looked_at, float)).mean() < 5
     with pytest.raises(AssertionError):  # at another scale it has to be looked at

@@ -113,7 +113,7 @@ def test_stored_palette_serves_instead_of_the_picture(monkeypatch: pytest.Monkey
     def refuse(*_: object) -> Tensor:
         raise AssertionError
 
-    monkeypatch.setattr("stylizer.painting.load_style", refuse)
+    monkeypatch.setattr("stylizer.style_inputs.load_style", refuse)
     assert _unlikeness(painted(), stored) < 0.6 * _unlikeness(_without_step(monkeypatch, painted), stored)
 
 
