@@ -23,6 +23,14 @@ def slope(width: int = 48, height: int = 32, format: str = "PNG", **settings: ob
     return encoded(Image.linear_gradient("L").resize((width, height)).convert("RGB"), format, **settings)
 
 
+def write_style(folder: Path, name: str, color: str = "black") -> None:
+    """Write a style of one color into a folder of styles."""
+    (folder / name).mkdir(parents=True, exist_ok=True)
+    facts = {"title": f"In {name}", "artist": "no one", "year": "2026", "license": "MIT", "description": "One color."}
+    (folder / name / "style.toml").write_text("".join(f'{key} = "{value}"\n' for key, value in facts.items()))
+    Image.new("RGB", (32, 32), color).save(folder / name / "swatch.webp")
+
+
 def disk_photo() -> bytes:
     """A small picture with something in it: a disk before a slope of light, 96 x 72."""
     image = Image.linear_gradient("L").resize((96, 72)).convert("RGB")

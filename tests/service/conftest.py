@@ -11,8 +11,7 @@ from typing import Literal
 import pytest
 from clocks import SteppedClock
 from cloud.moto_server import serving_moto
-from pictures import slope
-from PIL import Image
+from pictures import slope, write_style
 from uploads import store_upload
 
 from stylizer_service.adapters.aws import open_aws
@@ -40,10 +39,7 @@ def clock() -> SteppedClock:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     for name, color in (("ink", "black"), ("oil", "orange")):
-        folder = tmp_path / "styles" / name
-        folder.mkdir(parents=True)
-        (folder / "style.toml").write_text(f'title = "In {name}"\nartist = "no one"\nyear = 2026\nlicense = "MIT"\n')
-        Image.new("RGB", (32, 32), color).save(folder / "swatch.webp")
+        write_style(tmp_path / "styles", name, color)
     return Settings(data_dir=tmp_path / "data", styles_dir=tmp_path / "styles", queue_limit=20)
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 from clocks import SteppedClock
+from pictures import write_style
 from PIL import Image
 from uploads import sent_file, store_upload
 
-from stylizer_service.catalog import Catalog
+from stylizer import styles
 from stylizer_service.jobs.leases import claim
 from stylizer_service.models import Page, StylizationRequest, new_id
 from stylizer_service.ports import Unavailable
@@ -112,10 +113,9 @@ def test_style_pages_follow_catalog_order_without_gaps(
     service: Service, picture: Picture, tmp_path: Path, limit: int
 ) -> None:
     for name in ("ink", "oil", "wax", "chalk"):
-        (tmp_path / "ranked" / name).mkdir(parents=True)
-        (tmp_path / "ranked" / name / "style.toml").write_text("")
+        write_style(tmp_path / "ranked", name)
     (tmp_path / "ranked" / "order.toml").write_text('order = ["wax", "gone", "ink"]')
-    service.catalog = Catalog(tmp_path / "ranked")
+    service.catalog = styles.load(tmp_path / "ranked")
     own = service.create_style("ann", store_upload(service, picture()), "mine").id
 
     ids: list[str] = []
@@ -127,10 +127,9 @@ def test_style_pages_follow_catalog_order_without_gaps(
     assert ids == ["wax", "ink", "chalk", "oil", own]
 
 
-def test_cursor_at_a_style_that_is_gone_is_refused(service: Service, refusal: Refusal, tmp_path: Path) -> None:
+def test_cursor_at_a_style_that_is_gone_is_refused(service: Service, refusal: Refusal) -> None:
     cursor = service.list_styles("ann", limit=1).next_cursor
-    (tmp_path / "empty").mkdir()
-    service.catalog = Catalog(tmp_path / "empty")
+    service.catalog = {}
     problem = refusal(service.list_styles, "ann", cursor=cursor)
     assert (problem.code, problem.field) == ("invalid-request", "cursor")
 
@@ -157,7 +156,7 @@ def test_a_built_in_style_shows_its_facts_and_its_swatch(service: Service) -> No
     style = service.get_style("ann", "ink")
 
     assert (style.title, style.artist, style.year, style.license) == ("In ink", "no one", "2026", "MIT")
-    assert (style.description, style.own) == (None, False)
+    assert (style.description, style.own) == ("One color.", False)
     assert service.style_image("ann", "ink") == service.catalog["ink"].swatch
 
 

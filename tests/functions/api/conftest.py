@@ -15,7 +15,7 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from pictures import slope
+from pictures import slope, write_style
 from waiting import PATIENCE
 
 from stylizer_server.app_factory import create_local_app
@@ -77,10 +77,7 @@ def settings_in() -> Callable[[Path], Settings]:
 
     def made(folder: Path) -> Settings:
         for name in ("ink", "oil"):
-            style = folder / "styles" / name
-            style.mkdir(parents=True)
-            (style / "style.toml").write_text(f'title = "In {name}"\n')
-            (style / "swatch.webp").write_bytes(slope(format="WEBP"))
+            write_style(folder / "styles", name)
         data_dir, styles_dir = folder / "data", folder / "styles"
         return Settings(data_dir=data_dir, styles_dir=styles_dir, max_bytes=MAX_BYTES, max_wait=5)
 

@@ -12,8 +12,7 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
-from pictures import slope
-from PIL import Image
+from pictures import slope, write_style
 from waiting import PATIENCE
 
 from stylizer_server.app_factory import create_local_app
@@ -65,10 +64,7 @@ def serve(tmp_path: Path) -> Callable[..., object]:
         uvicorn_options: dict[str, Any] | None = None,
         **changes: object,
     ) -> Iterator[RunningServer]:
-        style = tmp_path / "styles" / "ink"
-        style.mkdir(parents=True, exist_ok=True)
-        (style / "style.toml").write_text('title = "In ink"\n')
-        Image.new("RGB", (32, 32)).save(style / "swatch.webp")
+        write_style(tmp_path / "styles", "ink")
         places = {"data_dir": tmp_path / "data", "styles_dir": tmp_path / "styles"}
         settings = LocalSettings.model_validate({**places, **changes})
         with (

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from stylizer.capabilities import long_side, validate_output_pixels
-from stylizer_service.catalog import Catalog
 from stylizer_service.files import SentFile
 from stylizer_service.models import STYLE_ID, UPLOAD_ID, StylizationRequest, is_url, style_mask_field
 from stylizer_service.ports import Ports
@@ -34,7 +33,7 @@ class Inputs:
     form is valid, and the copy cannot.
     """
 
-    def __init__(self, ports: Ports, catalog: Catalog, probe: Probe):
+    def __init__(self, ports: Ports, catalog: Collection[str], probe: Probe):
         self._ports = ports
         self._catalog = catalog
         self._probe = probe

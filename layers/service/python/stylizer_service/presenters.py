@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from stylizer_service.catalog import BuiltinStyle
+from stylizer import styles
 from stylizer_service.files import suffix
 from stylizer_service.models import (
     Result,
@@ -28,7 +28,7 @@ def file_name(job: Job, number: int = 1) -> str:
     return f"{job.id}{variant}.{suffix(job.options.format)}"
 
 
-def builtin_style(style: BuiltinStyle) -> Style:
+def builtin_style(style: styles.Style) -> Style:
     """Return the resource of a built-in style."""
     return Style(
         id=style.id,

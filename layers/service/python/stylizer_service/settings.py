@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,7 @@ from typing import Annotated
 from pydantic import AliasGenerator, BeforeValidator, Field, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from stylizer import styles
 from stylizer.clips.info import VIDEOS, clip_format
 from stylizer.clips.limits import DEFAULT_CLIP_LIMITS, ClipLimits
 from stylizer.images.limits import DEFAULT_LIMITS, Limits
@@ -100,6 +102,21 @@ class Settings(BaseSettings):
     fetch_timeout: PositiveFloat = 20.0
     webhook_attempts: PositiveInt = 8
     webhook_timeout: PositiveFloat = 10.0
+
+    def load_styles(self) -> Mapping[str, styles.Style]:
+        """Read the built-in styles by id, in catalog order.
+
+        Raises:
+            FileNotFoundError: There are none in `styles_dir`, or in the core if that is not set.
+            ValueError: A style is incomplete or invalid.
+        """
+        found = styles.load(self.styles_dir) if self.styles_dir else styles.catalog()
+        if not found:
+            place = self.styles_dir or "the installed core"
+            raise FileNotFoundError(
+                f"there are no styles in {place}; set STYLIZER_STYLES_DIR to the folder of the styles"
+            )
+        return found
 
     def max_file_bytes(self, field: str, head: bytes) -> int:
         """Return the maximum size in bytes of a file sent in a field, by its first 64 bytes."""

@@ -7,15 +7,14 @@ copy, so nearly free). What was validated is what gets painted, whatever happens
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from stylizer import capabilities
+from stylizer import capabilities, styles
 from stylizer.options import ORIGINAL
 from stylizer_service import cursors, presenters
-from stylizer_service.catalog import BuiltinStyle, Catalog
 from stylizer_service.clip_jobs import check_picture_format, clip_job
 from stylizer_service.files import SentFile, suffix
 from stylizer_service.inputs import Inputs, fingerprint, shape_of, upload_key
@@ -61,7 +60,7 @@ class Service:
     `ProblemError`.
     """
 
-    def __init__(self, ports: Ports, catalog: Catalog, settings: Settings):
+    def __init__(self, ports: Ports, catalog: Mapping[str, styles.Style], settings: Settings):
         self.ports = ports
         self.catalog = catalog
         self.settings = settings
@@ -145,14 +144,13 @@ class Service:
         items += [presenters.own_style(record) for record in own]
         return Page(items=items, next_cursor=cursors.encode("own", following) if following else None)
 
-    def _built_in_after(self, place: str) -> list[BuiltinStyle]:
+    def _built_in_after(self, place: str) -> list[styles.Style]:
         """Return the built-in styles after the given id, or all of them if it is empty."""
-        if not place:
-            return list(self.catalog.values())
-        try:
-            return self.catalog.after(place)
-        except KeyError:  # a cursor of another list, or of a version with other styles
-            raise cursors.refused() from None
+        names = list(self.catalog)
+        if place and place not in self.catalog:  # a cursor of another list, or of a version with other styles
+            raise cursors.refused()
+        first = names.index(place) + 1 if place else 0
+        return [self.catalog[name] for name in names[first:]]
 
     def get_style(self, owner: str, style_id: str) -> Style:
         """Return a style, built-in or the caller's own."""

@@ -13,7 +13,6 @@ from stylizer_service.adapters.aws.secrets import WebhookKey
 from stylizer_service.adapters.aws.settings import ApiSettings, AwsSettings, WithUploads
 from stylizer_service.adapters.aws.stores import DynamoJobs, DynamoStyles, DynamoUploads
 from stylizer_service.adapters.aws.table import Table
-from stylizer_service.catalog import Catalog, installed_styles
 from stylizer_service.clock import SystemClock
 from stylizer_service.ports import Clock, Ports
 from stylizer_service.usecases import Service
@@ -59,4 +58,4 @@ def open_aws(settings: ApiSettings, clock: Clock | None = None, clients: Clients
         clock: Time source; defaults to the system clock.
         clients: AWS clients; created if not given.
     """
-    return Service(open_ports(settings, clock, clients), Catalog(settings.styles_dir or installed_styles()), settings)
+    return Service(open_ports(settings, clock, clients), settings.load_styles(), settings)

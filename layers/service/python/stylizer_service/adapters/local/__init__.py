@@ -15,7 +15,6 @@ from stylizer_service.adapters.local.quota import Quota
 from stylizer_service.adapters.local.settings import LocalSettings
 from stylizer_service.adapters.local.signing import Signer, load_secret
 from stylizer_service.adapters.local.stores import SqliteJobs, SqliteStyles, SqliteUploads
-from stylizer_service.catalog import Catalog, installed_styles
 from stylizer_service.clock import SystemClock
 from stylizer_service.ports import Clock, NoLimits, Ports
 from stylizer_service.settings import Settings
@@ -50,7 +49,7 @@ def open_local(settings: Settings, clock: Clock | None = None, *, limits: LocalS
     clock = clock or SystemClock()
     folder = settings.data_dir
     folder.mkdir(parents=True, exist_ok=True)
-    catalog = Catalog(settings.styles_dir or installed_styles())
+    catalog = settings.load_styles()
     secret = load_secret(folder / "secret")
     blobs = LocalBlobs(folder, Signer(secret), clock)
     database = Database(folder / "stylizer.db")
