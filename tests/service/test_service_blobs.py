@@ -32,17 +32,6 @@ def test_a_file_comes_back_as_it_was_whatever_part_is_read_first(blobs: Blobs) -
         assert file.read() == data
 
 
-def test_nothing_lies_before_the_start_of_a_file(blobs: Blobs) -> None:
-    blobs.put("jobs/a/content", b"0123456789", "image/png")
-
-    with blobs.open("jobs/a/content") as file:
-        assert file.read(3) == b"012"
-        for offset, whence in ((-1, os.SEEK_SET), (-4, os.SEEK_CUR), (-11, os.SEEK_END)):
-            with pytest.raises(OSError, match=r"before the start|Invalid argument"):
-                file.seek(offset, whence)
-        assert file.read() == b"3456789", "it is read on from where it was"
-
-
 def test_an_empty_file_is_a_file(blobs: Blobs) -> None:
     blobs.put("jobs/a/content", b"", "image/png")
 

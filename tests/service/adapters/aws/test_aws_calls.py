@@ -53,7 +53,7 @@ def send(client: httpx.Client, files: Mapping[str, bytes], **headers: str) -> di
 def test_form_with_a_photo_takes_one_put_and_four_calls(
     client: httpx.Client, clients: Clients, aws: Service, picture: Picture
 ) -> None:
-    photo = picture(400, 300, "TIFF")  # larger than a first block of a ranged read
+    photo = picture(400, 300, "TIFF")
     with calls_of(clients) as calls:
         job = send(client, {"content": photo})
 

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, BinaryIO
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
 from stylizer_service.adapters.aws.errors import code_of
-from stylizer_service.adapters.aws.reader import open_object
 from stylizer_service.files import media_type_of
-from stylizer_service.ports import Clock, UploadForm
+from stylizer_service.ports import Clock, Unavailable, UploadForm
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _UPLOADS = "uploads/"
 _ABSENT = ("NoSuchKey", "404", "NotFound")
+_TRIES = 3
 
 
 class S3Blobs:
@@ -45,9 +47,22 @@ class S3Blobs:
         return len(data)
 
     def open(self, key: str) -> BinaryIO:
-        """Open a file for reading with ranged requests. Reads raise OSError once the object has been replaced."""
-        with _absence_of(key):
-            return open_object(self._client, self._bucket(key), key)
+        """Fetch a file into memory; signed forms and the painters bound its length.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            Unavailable: S3 broke off every answer.
+        """
+        for attempt in range(1, _TRIES + 1):
+            with _absence_of(key):
+                answer = self._client.get_object(Bucket=self._bucket(key), Key=key)
+            try:
+                return io.BytesIO(answer["Body"].read())
+            except (HTTPClientError, IncompleteReadError) as error:
+                # botocore retries requests, but not a streamed body that is cut off.
+                broken = error
+            time.sleep(0.1 * attempt)
+        raise Unavailable(f"S3 broke off {_TRIES} answers about {key}") from broken
 
     def size(self, key: str) -> int | None:
         """Return the length in bytes, or None if there is no such file."""
