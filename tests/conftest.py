@@ -11,7 +11,9 @@ from typing import Any
 
 import httpx
 import pytest
+import trustme
 from cloud.gateway import Gateway, Handler, event_loop, serving_gateway
+from cloud.receiver import Receiver, stranger
 
 # Where the tests are started in the background (nohup), they and their processes ignore SIGINT: those that are to be
 # interrupted would never notice.
@@ -47,6 +49,19 @@ def behind_gateway() -> Iterator[Callable[..., httpx.Client]]:
 
     with event_loop():
         yield client
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    """Certificate authority of the HTTPS servers of tests."""
+    return trustme.CA()
+
+
+@pytest.fixture
+def site(authority: trustme.CA) -> Iterator[Receiver]:
+    """HTTPS server that gives the answers which a test sets."""
+    with stranger(authority) as site:
+        yield site
 
 
 @pytest.fixture

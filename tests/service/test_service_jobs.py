@@ -6,8 +6,10 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from job_records import make_job
 
 from stylizer_service.models import PaintingOptions, Seconds, StyleWeight, new_id
 from stylizer_service.ports import BadCursor, Jobs
@@ -23,22 +25,13 @@ def jobs(service: Service) -> Jobs:
 
 @pytest.fixture
 def new_job(service: Service) -> Callable[..., Job]:
-    def made(owner: str = "ann", **fields: object) -> Job:
-        now = service.ports.clock.now()
-        values: dict[str, object] = {
-            "id": new_id("stz"),
-            "owner": owner,
-            "status": "queued",
-            "method": "texture",
+    def made(owner: str = "ann", **fields: Any) -> Job:
+        values: dict[str, Any] = {
             "options": PaintingOptions(size=256, strength=0.5),
-            "content": new_id("upl"),
             "styles": (StyleWeight(style="ink", weight=2), StyleWeight(style="oil", weight=1)),
-            "mask": None,
             "content_mask": new_id("upl"),
-            "created_at": now,
-            "expires_at": now + timedelta(hours=1),
         }
-        return Job(**(values | fields))  # type: ignore[arg-type]
+        return make_job(service.ports.clock.now(), owner=owner, **(values | fields))
 
     return made
 

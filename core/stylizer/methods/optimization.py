@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from itertools import accumulate
 from typing import NamedTuple, TypeVar
@@ -71,23 +72,17 @@ def paint(task: Task) -> Tensor:
     if task.options.strength == 0 or nothing_to_paint:
         task.report(1, 1, lambda: task.photo)
         return task.photo
-    # The caller may be in inference mode, whose tensors do not support autograd.
-    with torch.inference_mode(False), torch.enable_grad():
-        network = features.load(task.options.features or DEFAULT_FEATURES, task.photo.device)
-        inputs = _LevelInputs(task, network)
-        return inputs.crop(_paint_coarse_to_fine(task, inputs, network))
+    with _level_inputs(task) as inputs:
+        return inputs.crop(_paint_coarse_to_fine(task, inputs))
 
 
-def _paint_coarse_to_fine(task: Task, inputs: _LevelInputs, network: features.Features) -> Tensor:
+def _paint_coarse_to_fine(task: Task, inputs: _LevelInputs) -> Tensor:
     levels = count_levels(max(task.photo.shape[2:]))
     on_step = _ProgressTracker(task, _per_level(STEPS[task.options.quality], levels))
     image = _initial_image(inputs.photo(levels - 1), list(inputs.style_pictures(levels - 1)), task)
     for level in reversed(range(levels)):
-        photo = inputs.photo(level)
-        loss = StyleTransferLoss(
-            network, photo, inputs.styles(level), strength=task.options.strength, mask=inputs.mask(level)
-        )
-        optimizer = LBFGS(resize(image[0], spatial_size(photo))[None])
+        loss = inputs.loss(level)
+        optimizer = LBFGS(resize(image[0], spatial_size(inputs.photo(level)))[None])
         for step in _descend(optimizer, loss, on_step.steps[level]):
             on_step(level, step, partial(_preview, optimizer, inputs))
         image = optimizer.image
@@ -99,13 +94,9 @@ def refine(task: Task, image: Tensor, steps: int) -> Tensor:
 
     With preserve_color "luminance" the change is in lightness only.
     """
-    with torch.inference_mode(False), torch.enable_grad():
-        network = features.load(task.options.features or DEFAULT_FEATURES, task.photo.device)
-        inputs = _LevelInputs(task, network)
+    with _level_inputs(task) as inputs:
         start = inputs.prepare(image)
-        loss = StyleTransferLoss(
-            network, inputs.photo(0), inputs.styles(0), strength=task.options.strength, mask=inputs.mask(0)
-        )
+        loss = inputs.loss(0)
         optimizer = LBFGS(start.clone())
         for step in _descend(optimizer, loss, steps):
             task.report(step, steps, partial(_preview, optimizer, inputs))
@@ -123,9 +114,7 @@ def repaint(task: Task, painting: Tensor, keep: Tensor, plan: Sequence[RepaintLe
         keep: Where to keep the painting, (1, 1, H, W) in [0, 1].
         plan: The levels, coarse to fine; the last applies to all finer ones.
     """
-    with torch.inference_mode(False), torch.enable_grad():
-        network = features.load(task.options.features or DEFAULT_FEATURES, task.photo.device)
-        inputs = _LevelInputs(task, network)
+    with _level_inputs(task) as inputs:
         painting, keep = inputs.prepare(painting), inputs.pad_to_minimum(keep)
         levels = count_levels(max(task.photo.shape[2:]))
         plans = _per_level(plan, levels)
@@ -138,14 +127,7 @@ def repaint(task: Task, painting: Tensor, keep: Tensor, plan: Sequence[RepaintLe
                 inputs.at_level(painting, level),
                 kept * inputs.at_level(keep, level),
             )
-            loss = StyleTransferLoss(
-                network,
-                photo,
-                inputs.styles(level),
-                strength=task.options.strength,
-                mask=inputs.mask(level),
-                content_weight=content_weight,
-            )
+            loss = inputs.loss(level, content_weight)
             optimizer = LBFGS((start + noise).clamp(0, 1))
             for step in _descend(optimizer, loss, steps):
                 on_step(level, step, partial(_preview, optimizer, inputs))
@@ -156,6 +138,13 @@ def repaint(task: Task, painting: Tensor, keep: Tensor, plan: Sequence[RepaintLe
 def repaint_units(long_side: int, plan: Sequence[RepaintLevel]) -> int:
     """Return the units of progress that `repaint` reports for a picture with this long side, pixels."""
     return _units([level.steps for level in _per_level(plan, count_levels(long_side))])[-1]
+
+
+@contextmanager
+def _level_inputs(task: Task) -> Iterator[_LevelInputs]:
+    """Prepare the inputs, and enable autograd: the caller may be in inference mode, whose tensors do not support it."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield _LevelInputs(task, features.load(task.options.features or DEFAULT_FEATURES, task.photo.device))
 
 
 def _descend(optimizer: LBFGS, loss: StyleTransferLoss, steps: int) -> Iterator[int]:
@@ -196,6 +185,7 @@ class _LevelInputs:
 
     def __init__(self, task: Task, network: features.Features) -> None:
         """Prepare the inputs: padded to the coarsest stride of `network`, and gray for preserve_color "luminance"."""
+        self._network, self._strength = network, task.options.strength
         self._min_side = network.strides[-1]
         # Only lightness is used then, so only lightness is compared (arXiv 1611.07865, section 5.2).
         self._gray = task.options.preserve_color == "luminance"
@@ -226,6 +216,17 @@ class _LevelInputs:
     def mask(self, level: int) -> Tensor | None:
         """Return the mask at `level`, (1, 1, h, w)."""
         return None if self._mask is None else self.at_level(self._mask, level)
+
+    def loss(self, level: int, content_weight: float = CONTENT_WEIGHT) -> StyleTransferLoss:
+        """Return the objective at `level`; `content_weight` is relative to 1 for the style loss."""
+        return StyleTransferLoss(
+            self._network,
+            self.photo(level),
+            self.styles(level),
+            strength=self._strength,
+            mask=self.mask(level),
+            content_weight=content_weight,
+        )
 
     def crop(self, image: Tensor) -> Tensor:
         """Crop the padding off `image`, of any level."""

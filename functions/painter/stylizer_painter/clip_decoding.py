@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -17,15 +16,8 @@ from stylizer.clips.frames import Frame, probe, read_frames
 from stylizer.clips.info import ClipInfo
 from stylizer.clips.limits import ClipLimits
 from stylizer.clips.video import join_h264
-from stylizer_service.ports import Unavailable
-from stylizer_service.sandbox.sandbox import (
-    CpuTimeLimitExceeded,
-    Crashed,
-    ResourceLimits,
-    Sandbox,
-    SandboxError,
-    SandboxUnavailable,
-)
+from stylizer_painter.sandbox_errors import as_answer, run
+from stylizer_service.sandbox.sandbox import ResourceLimits, Sandbox
 
 with suppress(ImportError):
     import av  # noqa: F401 - loaded before forking
@@ -38,15 +30,13 @@ of 9 megapixels."""
 _BYTES_A_PIXEL = 64  # of one frame: the reference frames of a video decoder, and its conversion to RGB
 _OVERHEAD = 512 * 2**20
 
-log = logging.getLogger(__name__)
-
 
 def work(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], Any]:
     """Run one operation in the fork; return its answer and body, or the error."""
     try:
         return _OPERATIONS[request["operation"]](request, data)
     except errors.StylizerError as error:
-        return {"code": error.code, "detail": error.detail, "allowed": error.allowed, "field": error.field}, b""
+        return as_answer(error)
 
 
 def _probe(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], Any]:
@@ -115,30 +105,7 @@ class SandboxedClips:
     def _run(self, request: dict[str, Any], data: bytes, frame_pixels: int, body: int) -> tuple[Any, bytearray]:
         memory = _BYTES_A_PIXEL * frame_pixels + 3 * body + 4 * len(data) + _OVERHEAD
         limits = ResourceLimits(memory=memory, cpu_seconds=CPU_SECONDS, seconds=SECONDS, body=body)
-        try:
-            answer, found = self._sandbox.run(request, data, limits)
-        except SandboxUnavailable as error:
-            raise Unavailable("clips cannot be decoded here for the moment") from error
-        except SandboxError as error:
-            raise _refusal(error) from error
-        if "code" in answer:
-            kind = _error_class(answer["code"])
-            raise kind(answer["detail"], field=answer["field"] or "content", allowed=answer["allowed"])
-        return answer, found
-
-
-def _error_class(code: str) -> type[errors.StylizerError]:
-    kinds = [*errors.StylizerError.__subclasses__(), *errors.ImageError.__subclasses__()]
-    return next((kind for kind in kinds if kind.code == code), errors.ImageError)
-
-
-def _refusal(error: SandboxError) -> errors.ImageError:
-    """Return the user-facing error for a clip whose decoder failed in the sandbox."""
-    log.warning("a decoder did not survive the clip: %s: %s", type(error).__name__, error)
-    if isinstance(error, Crashed):
-        return errors.CorruptImage("the clip is broken: its decoder crashed", field="content")
-    what = "time" if isinstance(error, CpuTimeLimitExceeded) else "memory"
-    return errors.ImageError(f"the clip takes more {what} to decode than it may", field="content")
+        return run(self._sandbox, request, data, limits, what="the clip", field="content")
 
 
 SANDBOXED_CLIPS = SandboxedClips()

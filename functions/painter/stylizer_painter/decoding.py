@@ -7,7 +7,6 @@ has never loaded torch, the stores or their credentials.
 from __future__ import annotations
 
 import atexit
-import logging
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
@@ -19,15 +18,8 @@ from stylizer import errors, images
 from stylizer.images import ImageSource, Limits, Picture
 from stylizer.images.limits import noun
 from stylizer.images.sources import in_memory, read
-from stylizer_service.ports import Unavailable
-from stylizer_service.sandbox.sandbox import (
-    CpuTimeLimitExceeded,
-    Crashed,
-    ResourceLimits,
-    Sandbox,
-    SandboxError,
-    SandboxUnavailable,
-)
+from stylizer_painter.sandbox_errors import as_answer, run
+from stylizer_service.sandbox.sandbox import ResourceLimits, Sandbox
 
 with suppress(ImportError):
     import pillow_heif  # noqa: F401 - loaded before forking: each HEIC is the first of its own fork
@@ -38,11 +30,6 @@ CPU_SECONDS = 20
 """CPU time limit. The slowest accepted image, an AVIF of 50 megapixels with alpha, needs 3 s."""
 _BYTES_A_PIXEL = 40  # at most 24 are needed, by TIFF with 32 bits per sample; AVIF with alpha needs 18, JPEG 10
 _OVERHEAD = 256 * 2**20  # thread stacks, tables, profiles
-
-_KINDS: list[type[errors.ImageError]] = [errors.ImageError, *errors.ImageError.__subclasses__()]
-_ERRORS = {kind.code: kind for kind in _KINDS}
-
-log = logging.getLogger(__name__)
 
 
 def resource_limits(limits: Limits) -> ResourceLimits:
@@ -60,7 +47,7 @@ def work(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], Any]:
             return {"shape": mask.shape}, mask
         picture = images.decode(data, limits=limits, field=field)
     except errors.ImageError as error:
-        return {"code": error.code, "detail": error.detail, "allowed": error.allowed}, b""
+        return as_answer(error)
     rgb, alpha = picture.rgb, picture.alpha
     planes = rgb if alpha is None else np.concatenate([rgb.ravel(), alpha.ravel()])
     return {"shape": rgb.shape[:2], "has_alpha": alpha is not None, "format": picture.format}, planes
@@ -106,26 +93,7 @@ class SandboxedDecoder:
     ) -> tuple[dict[str, Any], bytearray]:
         data = read(source, limits, field)
         request = {"limits": asdict(limits), "field": field, "shape": shape}
-        try:
-            answer, body = self._guard.run(request, data, resource_limits(limits))
-        except SandboxUnavailable as error:
-            raise Unavailable("pictures cannot be decoded here for the moment") from error
-        except SandboxError as error:
-            raise _refusal(error, field) from error
-        if "code" in answer:
-            kind = _ERRORS[answer["code"]]
-            raise kind(answer["detail"], field=field, allowed=answer["allowed"])
-        return answer, body
-
-
-def _refusal(error: SandboxError, field: str) -> errors.ImageError:
-    """Return the user-facing error for an image whose decoder failed in the sandbox."""
-    log.warning("a decoder did not survive %s: %s: %s", noun(field), type(error).__name__, error)
-    if isinstance(error, Crashed):
-        return errors.CorruptImage(f"{noun(field)} is broken: its decoder stopped in the midst of it", field=field)
-    what = "time" if isinstance(error, CpuTimeLimitExceeded) else "memory"
-    allowed = f"a picture that takes no more than {SECONDS} s to decode" if what == "time" else None
-    return errors.ImageError(f"{noun(field)} takes more {what} to decode than it may", field=field, allowed=allowed)
+        return run(self._guard, request, data, resource_limits(limits), what=noun(field), field=field)
 
 
 SANDBOXED = SandboxedDecoder()

@@ -70,7 +70,7 @@ def test_a_picture_in_memory_needs_no_fork(guarded: SandboxedDecoder) -> None:
 @pytest.mark.parametrize(
     ("conduct", "error", "words"),
     [
-        ("crash", CorruptImage, "the mask is broken: its decoder stopped in the midst of it"),
+        ("crash", CorruptImage, "the mask is broken: its decoder crashed"),
         ("fill the memory", ImageError, "the mask takes more memory to decode than it may"),
         ("loop in C", ImageError, "the mask takes more time to decode than it may"),
     ],

@@ -7,8 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-import trustme
-from cloud.receiver import Receiver, file_answer, stranger
+from cloud.receiver import Receiver, file_answer
 from pictures import encoded
 from PIL import Image
 
@@ -25,17 +24,6 @@ SECRET = "X-Signature=secret"
 def local(tmp_path: Path) -> Iterator[Local]:
     with closing(open_local(Settings(data_dir=tmp_path / "data", url_inputs=True))) as local:
         yield local
-
-
-@pytest.fixture(scope="session")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def site(authority: trustme.CA) -> Iterator[Receiver]:
-    with stranger(authority) as site:
-        yield site
 
 
 @pytest.fixture

@@ -7,16 +7,16 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+from job_records import make_job
 from waiting import PATIENCE, wait_for
 
 from stylizer_server.webhook_worker import WebhookWorker
 from stylizer_service.adapters.local import Local, open_local
 from stylizer_service.adapters.local.stores import SqliteJobs
-from stylizer_service.models import PaintingOptions, StyleWeight, new_id
 from stylizer_service.ports import Ports
 from stylizer_service.records import Job
 from stylizer_service.settings import Settings
@@ -39,8 +39,7 @@ class RecordingSender:
 
 @pytest.fixture
 def local(tmp_path: Path) -> Iterator[Local]:
-    (tmp_path / "styles").mkdir()
-    with closing(open_local(Settings(data_dir=tmp_path / "data", styles_dir=tmp_path / "styles"))) as local:
+    with closing(open_local(Settings(data_dir=tmp_path / "data"))) as local:
         yield local
 
 
@@ -52,22 +51,7 @@ def ports(local: Local) -> Ports:
 def ended_job(ports: Ports, webhook: str = "https://hooks.example/painted") -> str:
     """Store an ended job with a due webhook."""
     now = ports.clock.now()
-    job = Job(
-        id=new_id("stz"),
-        owner="local",
-        status="canceled",
-        method="neighbor",
-        options=PaintingOptions(),
-        content=new_id("upl"),
-        styles=(StyleWeight(style="ink"),),
-        mask=None,
-        content_mask=None,
-        created_at=now,
-        expires_at=now + timedelta(days=1),
-        finished_at=now,
-        webhook=webhook,
-        notify_at=now,
-    )
+    job = make_job(now, owner="local", status="canceled", finished_at=now, webhook=webhook, notify_at=now)
     ports.jobs.create(job, None, now)
     return job.id
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from ipaddress import ip_address
 
 import pytest
-import trustme
-from cloud.receiver import Receiver, file_answer, stranger
+from cloud.receiver import Receiver, file_answer
 
 from stylizer_service.outbound.addresses import Address, is_public
 from stylizer_service.outbound.fetch import HttpsFetcher
@@ -19,17 +18,6 @@ Refusal = Callable[..., Problem]
 PICTURE = b"\xff\xd8 a picture"
 SOON = 0.3
 """Seconds after which a fetcher gives up on an answer that never ends."""
-
-
-@pytest.fixture(scope="session")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def site(authority: trustme.CA) -> Iterator[Receiver]:
-    with stranger(authority) as site:
-        yield site
 
 
 def redirect(location: str, status: int = 302) -> Callable[[BaseHTTPRequestHandler], None]:

@@ -3,37 +3,24 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from cloud.fault_proxy import Line, break_off, refuse
+from job_records import make_job
 
 from stylizer_service.adapters.aws import open_ports
 from stylizer_service.adapters.aws.clients import Clients
 from stylizer_service.adapters.aws.secrets import WebhookKey
 from stylizer_service.adapters.aws.settings import ApiSettings
-from stylizer_service.models import Backend, PaintingOptions, StyleWeight, new_id
+from stylizer_service.models import Backend
 from stylizer_service.records import Job
 from stylizer_service.usecases import Service
 
 
 def job(way: Backend) -> Job:
-    now = datetime.now(UTC)
-    return Job(
-        id=new_id("stz"),
-        owner="ann",
-        status="queued",
-        method="optimization",
-        options=PaintingOptions(),
-        content=new_id("upl"),
-        styles=(StyleWeight(style="ink"),),
-        mask=None,
-        content_mask=None,
-        created_at=now,
-        expires_at=now + timedelta(days=1),
-        way=way,
-    )
+    return make_job(datetime.now(UTC), method="optimization", way=way)
 
 
 def bodies(clients: Clients, url: str) -> list[Any]:

@@ -12,13 +12,14 @@ import pytest
 from botocore.exceptions import ClientError
 from clocks import SteppedClock
 from cloud.fault_proxy import THROTTLED, Carry, Line, break_off, lose, refuse
+from job_records import make_job
 
 from stylizer_service import cursors
 from stylizer_service.adapters.aws.clients import Clients
 from stylizer_service.adapters.aws.schema import INDEXES, KEY, TTL, table_schema
 from stylizer_service.adapters.aws.settings import ApiSettings
 from stylizer_service.jobs.leases import claim
-from stylizer_service.models import PaintingOptions, StyleWeight, new_id
+from stylizer_service.models import new_id
 from stylizer_service.ports import BadCursor, Clock, Jobs, Unavailable
 from stylizer_service.records import IdempotencyRecord, Job, Precondition, StyleRecord, UploadRecord
 from stylizer_service.usecases import Service
@@ -35,23 +36,7 @@ def jobs(service: Service) -> Jobs:
 
 @pytest.fixture
 def new_job(clock: Clock) -> NewJob:
-    def made(**fields: Any) -> Job:
-        values: dict[str, Any] = {
-            "id": new_id("stz"),
-            "owner": "ann",
-            "status": "queued",
-            "method": "texture",
-            "options": PaintingOptions(),
-            "content": new_id("upl"),
-            "styles": (StyleWeight(style="ink"),),
-            "mask": None,
-            "content_mask": None,
-            "created_at": clock.now(),
-            "expires_at": clock.now() + timedelta(hours=1),
-        }
-        return Job(**(values | fields))
-
-    return made
+    return lambda **fields: make_job(clock.now(), **fields)
 
 
 @pytest.fixture
