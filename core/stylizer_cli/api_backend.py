@@ -144,7 +144,7 @@ class _ApiPainter:
         assert done.result is not None  # since it has succeeded
         result = done.result
         seconds = sum(each.seconds.painting for each in done.results or (result,))
-        return Painted(result.width, result.height, seconds, result.features)
+        return Painted(result.width, result.height, seconds, result.features, result.frames)
 
     async def _resume(self, resume_file: ResumeFile) -> Stylization | None:
         """Return the stylization created by an earlier command; None if it cannot succeed any more."""

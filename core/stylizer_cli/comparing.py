@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby, product, repeat
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, NamedTuple, cast
 
 import typer
 from PIL import Image
 
 from stylizer import capabilities, images, styles
 from stylizer.errors import OptionError, StylizerError
-from stylizer.options import METHOD_NAMES, MethodName, Options, check_choice
+from stylizer.options import METHOD_NAMES, Format, MethodName, Options, check_choice
 from stylizer_cli import options as given
 from stylizer_cli.contact_sheet import Block, Cell, compose
 from stylizer_cli.jobs import Painted, PaintJob, PaintRequest, StyleChoice
@@ -98,7 +98,7 @@ def compare(
             Cell(f"{variant.name}, {seconds[file]:.1f} s", _load_picture(file))
             for variant, file in zip(variants, files, strict=True)
         ]
-    write(target, images.encode(_compose_sheet(photo, variants, cells), format=target.format))
+    write(target, images.encode(_compose_sheet(photo, variants, cells), format=cast(Format, target.format)))
     if not quiet:
         if target.path is not None:
             print_output(target.path)

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from stylizer.clips.info import LOSSY_CLIPS
 from stylizer.errors import OptionError, StylizerError
-from stylizer.options import Format, MethodName, Options, check_weight
+from stylizer.options import LOSSY, Format, MethodName, Options, check_weight
+from stylizer_cli.clips import choose_clip_target
 from stylizer_cli.service import check_client
 from stylizer_cli.sources import STANDARD_STREAM, check_url, file_name, is_url
 from stylizer_cli.targets import (
@@ -48,7 +50,7 @@ class PaintRequest:
 
 @dataclass(frozen=True, slots=True)
 class PaintJob:
-    """A photo to paint.
+    """A photo or clip to paint.
 
     Attributes:
         photo: Path, URL, or - for stdin.
@@ -56,6 +58,7 @@ class PaintJob:
         target: Where to write the painting; for several variants, their common name.
         name: Label of the progress bar.
         is_resumable: Whether repeating the command after an interruption resumes the job.
+        animate: Whether `photo` is a clip, of which every frame is painted.
     """
 
     photo: str
@@ -63,6 +66,7 @@ class PaintJob:
     target: Target
     name: str = "painting"
     is_resumable: bool = True
+    animate: bool = False
 
     @property
     def targets(self) -> list[Target]:
@@ -87,16 +91,18 @@ class PaintJob:
     @property
     def quality(self) -> int:
         """Encoder quality, 1-100."""
-        return choose_quality(self.request.format_quality, self.target.format)
+        lossy = LOSSY_CLIPS if self.animate else LOSSY
+        return choose_quality(self.request.format_quality, self.target.format, lossy)
 
 
 class Painted(NamedTuple):
-    """Outcome of a job: size in pixels, painting time in seconds, features used."""
+    """Outcome of a job: size in pixels, painting time in seconds, features used, and number of frames of a clip."""
 
     width: int
     height: int
     seconds: float
     features: str | None
+    frames: int | None = None
 
 
 OnEnd = Callable[[PaintJob, Painted | StylizerError], None]
@@ -141,6 +147,9 @@ def plan_single(photo: str, request: PaintRequest, output: str | None, wanted: F
     Raises:
         OptionError: It cannot be written there.
     """
+    clip = choose_clip_target(photo, request, output, wanted, force)
+    if clip is not None:
+        return PaintJob(photo, request, clip, animate=True)
     has_variants = request.variants > 1
     if has_variants and output == STANDARD_STREAM:
         detail = f"variants is {request.variants}, and stdout takes one painting; give a file or a folder with -o"
@@ -170,13 +179,14 @@ def plan_batch(
     Path(folder).mkdir(parents=True, exist_ok=True)
     jobs: dict[Path, PaintJob] = {}
     for photo in dict.fromkeys(photos):
-        target = choose_target(photo, request.names, folder, wanted, force=True)
+        clip = choose_clip_target(photo, request, folder, wanted, force=True)
+        target = clip or choose_target(photo, request.names, folder, wanted, force=True)
         assert target.path is not None  # only stdout has none
         if target.path in jobs:
             detail = f"{jobs[target.path].photo!r} and {photo!r} would both become {str(target.path)!r}"
             raise OptionError(detail, field="photo", allowed="photos of different names")
-        jobs[target.path] = PaintJob(photo, request, target, file_name(photo))
-        choose_quality(request.format_quality, target.format)
+        jobs[target.path] = PaintJob(photo, request, target, file_name(photo), animate=clip is not None)
+        jobs[target.path].quality  # noqa: B018 - checks it
     return list(jobs.values())
 
 

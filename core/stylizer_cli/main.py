@@ -14,7 +14,6 @@ from stylizer.errors import Canceled, OptionError, StylizerError
 from stylizer.options import DEFAULT_METHOD, Options, check_choice, check_variants
 from stylizer_cli import options as given
 from stylizer_cli import style_commands
-from stylizer_cli.clips import paint_clip, plan_clip
 from stylizer_cli.comparing import EXAMPLES as COMPARE_EXAMPLES
 from stylizer_cli.comparing import compare
 from stylizer_cli.jobs import PaintRequest, check_urls, parse_style, plan_batch, plan_single
@@ -45,13 +44,15 @@ Examples
   curl -s https://example.org/cat.jpg | stylizer paint - -s mosaic -o - > out.jpg
   stylizer paint holiday/*.jpg --style mosaic --to painted
   stylizer paint waves.mp4 --style great-wave --size 512 -o painted.mp4
+  stylizer paint holiday/* --style great-wave --size 512 --to painted
   stylizer paint https://example.org/cat.jpg --style mosaic
   stylizer paint cat.jpg --style mosaic --api https://art.example.com
 
 \b
-Many photos
-  A failed photo does not stop the others. Existing paintings are skipped: repeat
-  the command to resume it after an interruption.
+Many photos and clips
+  A failed one does not stop the others. Existing paintings are skipped: repeat
+  the command to resume it after an interruption. With --api, the service goes on
+  painting meanwhile.
 
 \b
 Exit codes
@@ -177,15 +178,6 @@ def paint(
     if to is not None and output is not None:
         raise OptionError("both -o and --to say where to write; give one of them", field="output")
     if len(photos) == 1 and to is None:
-        clip = plan_clip(photos[0], request, output, format, force)
-        if clip is not None and service is not None:
-            from stylizer_cli.api_clips import paint_clip_by_api  # imports httpx, which only --api needs
-
-            paint_clip_by_api(clip, service, quiet=quiet)
-            return
-        if clip is not None:
-            paint_clip(clip, quiet=quiet)
-            return
         job = plan_single(photos[0], request, output, format, force)
         with _resume_hint(service is not None and job.target.path is not None):
             run_jobs([job], service, SingleReporter(quiet=quiet), quiet=quiet)

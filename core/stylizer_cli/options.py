@@ -47,7 +47,7 @@ Photos = Annotated[
     list[str],
     typer.Argument(
         metavar="PHOTO...",
-        help=f"{_PHOTO}, or its https URL, or one animated GIF, WebP or PNG, or an MP4 or WebM video; - reads stdin.",
+        help=f"{_PHOTO}, or its https URL, or an animated GIF, WebP or PNG, or an MP4 or WebM video; - reads stdin.",
         show_default=False,
     ),
 ]

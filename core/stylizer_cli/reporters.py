@@ -34,6 +34,7 @@ class SingleReporter:
             print_output(path)
         by = f" ({end.features} features)" if end.features else ""
         count = f"{job.request.variants} times " if job.request.variants > 1 else ""
+        count = f"{end.frames} frames of " if end.frames else count
         print_note(f"painted {count}{end.width} x {end.height} pixels in {end.seconds:.1f} s{by}")
 
 

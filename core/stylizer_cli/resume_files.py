@@ -29,6 +29,7 @@ class InputPicture:
     Args:
         source: Path, or - for stdin.
         field: Input it belongs to.
+        is_clip: Whether it is an animated picture or a video, which only the service checks.
 
     Attributes:
         name: File name.
@@ -38,14 +39,15 @@ class InputPicture:
         ImageError: The file cannot be read, or is not a picture.
     """
 
-    def __init__(self, source: str, field: str):
+    def __init__(self, source: str, field: str, *, is_clip: bool = False):
         self.name = source
         try:
             self.content = sys.stdin.buffer.read() if source == STANDARD_STREAM else Path(source).read_bytes()
         except OSError as error:
             detail = f"{noun(field)} {source!r} cannot be read: {error.strerror}"
             raise UnreadableImage(detail, field=field) from error
-        open_header(self.content, _NO_LIMITS, field)
+        if not is_clip:
+            open_header(self.content, _NO_LIMITS, field)
 
     @cached_property
     def sha256(self) -> str:
@@ -70,7 +72,7 @@ class ResumeFile:
         sources |= {f"style {name}": file for name in request.names if (file := local_picture(name)) is not None}
         sources |= {f"styles[{index}].mask": style.mask for index, style in enumerate(request.styles)}
         self.pictures = {
-            field: InputPicture(source, field.partition(" ")[0])
+            field: InputPicture(source, field.partition(" ")[0], is_clip=job.animate and field == "content")
             for field, source in sources.items()
             if source is not None
         }
@@ -90,6 +92,7 @@ class ResumeFile:
             **dataclasses.asdict(request.options),
             "method": request.method,
             **({"variants": request.variants} if request.variants > 1 else {}),
+            **({"animate": True} if self._job.animate else {}),
             "format": self._job.target.format,
             "format_quality": self._job.quality,
         }

@@ -5,9 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from functools import cache
+from typing import cast
 
+from stylizer.clips.info import ClipFormat
+from stylizer.clips.progress import ClipProgress
 from stylizer.compute import configure_process
 from stylizer.errors import StylizerError, UnreadableImage
+from stylizer.options import Format
 from stylizer.progress import Progress
 from stylizer_cli.jobs import OnEnd, Painted, PaintJob, PaintRequest
 from stylizer_cli.screen import Bars, ProgressCallback, progress_bars
@@ -49,7 +53,7 @@ def _run_locally(jobs: Iterable[PaintJob], bars: Bars, on_end: OnEnd) -> None:
         end: Painted | StylizerError
         with bars.bar(job.name) as on_progress:
             try:
-                end = _paint(job, on_progress)
+                end = (_paint_clip if job.animate else _paint)(job, on_progress)
             except StylizerError as error:
                 end = error
         on_end(job, end)
@@ -77,9 +81,33 @@ def _paint(job: PaintJob, on_progress: ProgressCallback) -> Painted:
             content_mask=request.content_mask,
             on_progress=report,
         )
-        write(targets[done], painting.encode(job.target.format, quality=job.quality))
+        write(targets[done], painting.encode(cast(Format, job.target.format), quality=job.quality))
         seconds += painting.seconds
     return Painted(*painting.image.size, seconds, painting.features)
+
+
+def _paint_clip(job: PaintJob, on_progress: ProgressCallback) -> Painted:
+    _configure_once()
+    from stylizer import stylize_clip  # imports torch
+
+    request = job.request
+
+    def report(progress: ClipProgress) -> None:
+        on_progress(round(1000 * progress.fraction), 1000)
+
+    clip = stylize_clip(
+        job.photo,
+        read_styles(request),
+        method=request.method,
+        options=request.options,
+        mask=request.mask,
+        content_mask=request.content_mask,
+        format=cast(ClipFormat, job.target.format),
+        format_quality=job.quality,
+        on_progress=report,
+    )
+    write(job.target, clip.data)
+    return Painted(*clip.size, clip.seconds, None, clip.info.frames)
 
 
 def _read_photo(source: str) -> str | bytes:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from stylizer.clips.info import ClipFormat
 from stylizer.errors import OptionError
 from stylizer.images.encoding import check_quality
 from stylizer.options import DEFAULT_FORMAT_QUALITY, FORMATS, LOSSY, Format, check_choice
@@ -18,7 +20,7 @@ class Target(NamedTuple):
     """Path (None for stdout) and format."""
 
     path: Path | None
-    format: Format
+    format: Format | ClipFormat
 
 
 def choose_target(photo: str, styles: list[str], output: str | None, wanted: Format | None, force: bool) -> Target:
@@ -62,7 +64,12 @@ def _default_name(photo: str, styles: list[str], wanted: Format | None) -> str:
     suffix = name.suffix if name.suffix.lower() in SUFFIXES else ".jpg"
     if wanted is not None and SUFFIXES[suffix.lower()] != wanted:
         suffix = next(suffix for suffix, name in SUFFIXES.items() if name == wanted)
-    return "-".join([name.stem, *(Path(file_name(style)).stem for style in styles)]) + suffix
+    return default_stem(photo, styles) + suffix
+
+
+def default_stem(source: str, styles: list[str]) -> str:
+    """Return "cat-woodcut" for "cat.png" in woodcut."""
+    return "-".join(Path(file_name(name)).stem for name in (source, *styles))
 
 
 def numbered(target: Target, number: int) -> Target:
@@ -87,18 +94,18 @@ def check_writable(path: Path, force: bool) -> None:
         raise OptionError(f"output {str(path)!r} {problem}", field="output")
 
 
-def choose_quality(quality: int | None, name: Format) -> int:
+def choose_quality(quality: int | None, name: str, lossy: Sequence[str] = LOSSY) -> int:
     """Return the given encoder quality, 1-100, or the default.
 
     Raises:
-        OptionError: The quality is out of range, or the format is lossless.
+        OptionError: The quality is out of range, or the format takes none.
     """
     if quality is None:
         return DEFAULT_FORMAT_QUALITY
-    if name not in LOSSY:
-        allowed = ", ".join(LOSSY)
-        detail = f"format_quality is {quality}, but {name} is lossless; it goes with {allowed}"
-        raise OptionError(detail, field="format_quality", allowed=LOSSY)
+    if name not in lossy:
+        allowed = ", ".join(lossy)
+        detail = f"format_quality is {quality}, but {name} has none; it goes with {allowed}"
+        raise OptionError(detail, field="format_quality", allowed=lossy)
     check_quality(quality)
     return quality
 

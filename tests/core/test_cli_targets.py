@@ -88,5 +88,5 @@ def test_choose_target_refuses_a_terminal() -> None:
 def test_choose_quality_is_refused_for_lossless_formats() -> None:
     assert choose_quality(None, "png") == 90
     assert choose_quality(7, "avif") == 7
-    with pytest.raises(OptionError, match="png is lossless; it goes with jpeg, webp, avif"):
+    with pytest.raises(OptionError, match="png has none; it goes with jpeg, webp, avif"):
         choose_quality(90, "png")

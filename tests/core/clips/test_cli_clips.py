@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from clip_files import animation, panned, video
+from disk_clips import long_gif
 from PIL import Image
 
 from stylizer.clips import probe
@@ -68,6 +69,25 @@ def test_broken_video_exits_with_code_1(folder: Path, capfd: pytest.CaptureFixtu
     (folder / "broken.mp4").write_bytes((folder / "clip.mp4").read_bytes()[:500])
     assert cli.run(["paint", "broken.mp4", *FAST]) == 1
     assert "the clip is broken" in capfd.readouterr().err
+
+
+def test_photos_and_clips_are_painted_together(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    Image.fromarray(panned(1, (0, 0))[0]).save(folder / "still.png")
+    (folder / "broken.webm").write_bytes(video(panned(2, (1, 0)), form="webm", codec="libvpx-vp9")[:300])
+    assert cli.run(["paint", "clip.mp4", "still.png", "clip.gif", "broken.webm", *FAST, "--to", "out"]) == 1
+    out, err = capfd.readouterr()
+    assert out.split() == ["out/clip-woodcut.mp4", "out/still-woodcut.png", "out/clip-woodcut.gif"]
+    assert "error: broken.webm: the clip is broken" in err
+    assert err.endswith("painted 3, failed 1\n")
+    assert [probe(folder / line).frames for line in out.split()] == [3, 1, 3]
+
+
+def test_clip_beyond_the_limits_fails_alone_in_a_batch(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (folder / "long.gif").write_bytes(long_gif(2_000))
+    assert cli.run(["paint", "long.gif", "clip.gif", *FAST, "--to", "out"]) == 1
+    out, err = capfd.readouterr()
+    assert out == "out/clip-woodcut.gif\n"
+    assert "long.gif: the clip has more than 1,800 frames" in err
 
 
 def test_interrupted_clip_leaves_no_file(folder: Path) -> None:
