@@ -324,9 +324,13 @@ class _ClipPainter:
 
     def _paint_frame(self, rgb: Bytes, stabilizer: Stabilizer, reporter: Reporter, number: int) -> tuple[Bytes, bool]:
         """Paint a frame; return it, and whether any of it was painted."""
+        before = stabilizer.state
 
         def paint(hints: TemporalHints) -> Tensor:
             def on_progress(progress: Progress) -> None:
+                if before is not None:  # half-painted frames between finished ones would flicker
+                    finished = before.layer.painting
+                    progress = replace(progress, preview=lambda: Image.fromarray(_to_array(finished)))
                 reporter.frame_progress(number, progress)
 
             painting = paint_picture(replace(self._args, content=rgb, on_progress=on_progress, hints=hints))

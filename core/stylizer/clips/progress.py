@@ -20,7 +20,8 @@ class ClipProgress:
         frame: Finished frames, 0 <= frame <= frames.
         frames: All frames of the call.
         fraction: Finished fraction of the work, 0-1, within frames too.
-        preview: Render the current frame. Costs nothing unless called; valid only inside the callback.
+        preview: Render the last finished frame, or the current state of the first one. Costs nothing unless called;
+            valid only inside the callback.
     """
 
     frame: int

@@ -247,18 +247,19 @@ def test_video_becomes_a_gif() -> None:
 
 def test_progress_counts_frames_and_shows_them() -> None:
     reports: list[ClipProgress] = []
-    sizes = set()
+    previews: dict[int, set[bytes]] = {}
 
     def on_progress(progress: ClipProgress) -> None:
         reports.append(progress)
-        sizes.add(progress.preview().size)
+        assert progress.preview().size == (96, 72)
+        previews.setdefault(progress.frame, set()).add(progress.preview().tobytes())
 
     stylize_clip(png(panned(3, STEP)), "woodcut", method="feedforward", options=OPTIONS, on_progress=on_progress)
     fractions = [report.fraction for report in reports]
     assert fractions == sorted(fractions)
     assert (reports[-1].frame, reports[-1].frames, reports[-1].fraction) == (3, 3, 1.0)
     assert {report.frame for report in reports} == {0, 1, 2, 3}
-    assert sizes == {(96, 72)}
+    assert [len(previews[frame]) for frame in (1, 2, 3)] == [1, 1, 1], "only finished frames are shown"
 
 
 def test_exception_from_progress_cancels() -> None:
