@@ -286,6 +286,7 @@ def _evidence(world: _World, ledger: Ledger, faults: _Faults) -> Evidence:
         results={job_id: results(job_id) for job_id in ledger.accepted.values()},
         moments=[moment for _, moment in world.line.finished],
         recoveries=faults.overs,
+        segments=world.line.segments,
     )
 
 

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+from disk_clips import read_frames
 from PIL import Image
 
 import stylizer
@@ -35,12 +38,14 @@ class Evidence:
         results: Keys of the stored results, by job id.
         moments: When paintings were finished.
         recoveries: End time of each fault.
+        segments: Every list of segments that was recorded for a job, in order: the lease that painted each.
     """
 
     finished: Mapping[str, int]
     results: Mapping[str, Sequence[str]]
     moments: Sequence[datetime]
     recoveries: Sequence[datetime]
+    segments: Sequence[tuple[str, Sequence[str]]]
 
     def longest_recovery(self) -> float:
         """Maximum seconds from the end of a fault to the next finished painting."""
@@ -76,6 +81,7 @@ def judge(
     figures.promise("painted twice to the end", _twice(ends, evidence))
     figures.promise("ended for no good reason", _strange_ends(job_requests, ends))
     figures.promise("results that are not what they should be", _bad_results(job_requests, ends, client))
+    _judge_clips(figures, evidence)
     figures.promise("answers that must never be", ledger.refused)  # includes those from downloading results
     figures.add("answers of the API by status (0: none)", dict(sorted(ledger.statuses.items())))
     figures.add("longest recovery, s", evidence.longest_recovery())
@@ -90,6 +96,20 @@ def _twice(ends: Mapping[int, dict[str, Any]], evidence: Evidence) -> list[str]:
         if times != wanted or (wanted and len(keys) != 1):
             found.append(f"{job['id']} is {job['status']}, was finished {times} times, and has {', '.join(keys)}")
     return found
+
+
+def _judge_clips(figures: Figures, evidence: Evidence) -> None:
+    """Check that the list of segments of each clip only grew, so that none was painted again once it was stored."""
+    stored: dict[str, Sequence[str]] = {}
+    again = []
+    for job_id, segments in evidence.segments:
+        before = stored.get(job_id, ())
+        if len(segments) != len(before) + 1 or list(segments[:-1]) != list(before):
+            again.append(f"{job_id} had the segments {before}, then {segments}")
+        stored[job_id] = segments
+    figures.add("segments stored", sum(map(len, stored.values())))
+    figures.add("clips continued by another painter", sum(len(set(segments)) > 1 for segments in stored.values()))
+    figures.promise("segments painted again after they were stored", again)
 
 
 def _strange_ends(job_requests: Sequence[JobRequest], ends: Mapping[int, dict[str, Any]]) -> list[str]:
@@ -128,6 +148,8 @@ def _bad_results(job_requests: Sequence[JobRequest], ends: Mapping[int, dict[str
         file = client.image(job["id"])
         peaceful = _painted_in_peace(job_request) if index % every == 0 else None
         wrong = "is not there" if file is None else _wrong(file, job_request, job, peaceful)
+        if file is not None and job_request.kind == "clip":
+            wrong = wrong or _wrong_frames(file, job_request)
         if wrong:
             found.append(f"{job['id']} {wrong}")
     return found
@@ -141,7 +163,23 @@ def _wrong(file: bytes, job_request: JobRequest, job: Mapping[str, Any], peacefu
     return "is not what is painted in peace" if peaceful not in (None, file) else None
 
 
+def _wrong_frames(file: bytes, job_request: JobRequest) -> str | None:
+    """Return what is wrong unless each frame of the clip is in the painting once and in order."""
+    clip, painting = (_deviations(read_frames(data), job_request.shape) for data in (job_request.photo, file))
+    shown = (painting @ clip.T).argmax(axis=1).tolist()
+    return None if shown == [*range(len(clip))] else f"shows the frames {shown}"
+
+
+def _deviations(frames: Sequence[Image.Image], shape: tuple[int, int]) -> npt.NDArray[np.float64]:
+    """Return each frame's difference from the mean frame as a unit vector, (frames, pixels)."""
+    pixels = np.stack([np.asarray(frame.convert("L").resize(shape), np.float64).ravel() for frame in frames])
+    pixels -= pixels.mean(axis=0)
+    return np.asarray(pixels / np.linalg.norm(pixels, axis=1, keepdims=True))
+
+
 def _shape(file: bytes) -> tuple[int, int, str | None]:
+    if file[4:8] == b"ftyp":
+        return (*read_frames(file)[0].size, "MP4")
     with Image.open(io.BytesIO(file)) as image:
         image.load()
         return (*image.size, image.format)
@@ -150,17 +188,17 @@ def _shape(file: bytes) -> tuple[int, int, str | None]:
 def _expected_shape(job_request: JobRequest, job: Mapping[str, Any]) -> tuple[int, int, str | None]:
     """Return the expected width, height and format; zeros if the job reports another size."""
     scale = job_request.fields["size"] / max(job_request.shape)
-    width, height = (max(1, round(side * scale)) for side in job_request.shape)
+    even = 2 if job_request.fields["format"] == "mp4" else 1
+    width, height = (max(1, round(side * scale)) // even * even for side in job_request.shape)
     told = (job["result"]["width"], job["result"]["height"])
     return (width, height, job_request.fields["format"].upper()) if told == (width, height) else (0, 0, None)
 
 
 def _painted_in_peace(job_request: JobRequest) -> bytes:
     fields = job_request.fields
-    options = stylizer.Options(size=fields["size"], quality=fields["quality"], seed=fields["seed"])
+    chosen = {name: fields[name] for name in ("size", "quality", "seed", "strength") if name in fields}
     method = fields.get("method", stylizer.DEFAULT_METHOD)
+    photo, style, options = io.BytesIO(job_request.photo), fields["style"], stylizer.Options(**chosen)
     if job_request.kind == "clip":
-        clip = io.BytesIO(job_request.photo)
-        return stylizer.stylize_clip(clip, fields["style"], method=method, options=options, format="gif").data
-    painting = stylizer.stylize(io.BytesIO(job_request.photo), fields["style"], method=method, options=options)
-    return painting.encode(fields["format"], 90)
+        return stylizer.stylize_clip(photo, style, method=method, options=options, format=fields["format"]).data
+    return stylizer.stylize(photo, style, method=method, options=options).encode(fields["format"], 90)

@@ -15,8 +15,9 @@ Kind = Literal["paint", "slow", "clip", "broken", "cancel", "again"]
 """Painted; painted by a slow method; a clip; fails due to its image; canceled after a moment; submitted twice."""
 
 _KINDS: tuple[Kind, ...] = ("paint", "slow", "clip", "broken", "cancel", "again")
-_WEIGHTS = (50, 14, 6, 8, 12, 10)
+_WEIGHTS = (46, 12, 12, 8, 12, 10)
 _CLIP_FRAMES = 40  # three segments
+_CLIP_FORMATS = ("gif", "mp4")
 _SHAPES = ((96, 72), (64, 64), (48, 96))
 _STYLES = ("woodcut", "mosaic", "stained-glass", "starry-night")
 _FORMATS = ("jpeg", "png", "webp")
@@ -67,17 +68,25 @@ def _job_request(chance: random.Random, number: int, kind: Kind, webhook: str | 
     if kind == "slow":
         fields |= {"method": chance.choice(("texture", "optimization")), "size": 64}
     if kind == "clip":
-        fields |= {"method": "feedforward", "size": 64, "format": "gif", "animate": True}
+        # A strength at which the painting still shows which frame it is of.
+        fields |= {"method": "feedforward", "size": 64, "format": chance.choice(_CLIP_FORMATS), "strength": 0.5}
+        fields["animate"] = True
     if webhook and number % 3 == 0:
         fields["webhook"] = f"{webhook}&number={number}"
     photo = _broken_photo(shape) if kind == "broken" else encoded(_photo(chance, shape))
     if kind == "clip":
-        photo = _clip([_photo(chance, shape) for _ in range(_CLIP_FRAMES)])
+        photo = _clip([_checkers(chance, shape) for _ in range(_CLIP_FRAMES)])
     return JobRequest(number, kind, photo, shape, chance.random() < 0.4, fields)
 
 
 def _clip(frames: list[Image.Image]) -> bytes:
     return encoded(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=80, loop=0)
+
+
+def _checkers(chance: random.Random, shape: tuple[int, int]) -> Image.Image:
+    """Return random squares, by which a frame is told from all others even when it is painted."""
+    squares = Image.frombytes("L", (6, 6), bytes(chance.choice((40, 215)) for _ in range(36)))
+    return squares.resize(shape, Image.Resampling.NEAREST).convert("RGB")
 
 
 def _photo(chance: random.Random, shape: tuple[int, int]) -> Image.Image:

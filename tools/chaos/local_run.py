@@ -153,6 +153,7 @@ def _evidence(machine: Machine, ledger: Ledger, faults: _Faults) -> Evidence:
         results={job_id: machine.results(job_id) for job_id in ledger.accepted.values()},
         moments=[moment for _, moment in finished],
         recoveries=faults.overs,
+        segments=machine.segments(),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import resource
@@ -25,8 +26,12 @@ _AUDIT = """
 CREATE TABLE IF NOT EXISTS chaos_ends (job TEXT, status TEXT, at TEXT);
 CREATE TRIGGER IF NOT EXISTS chaos_end AFTER UPDATE OF status ON jobs WHEN NEW.status <> OLD.status
 BEGIN INSERT INTO chaos_ends VALUES (NEW.id, NEW.status, strftime('%Y-%m-%dT%H:%M:%f+00:00')); END;
+CREATE TABLE IF NOT EXISTS chaos_segments (job TEXT, segments TEXT);
+CREATE TRIGGER IF NOT EXISTS chaos_segment AFTER UPDATE OF segments ON jobs WHEN NEW.segments <> OLD.segments
+BEGIN INSERT INTO chaos_segments VALUES (NEW.id, NEW.segments); END;
 """
-"""Trigger that records status changes in the same transaction, independently of what the service reports."""
+"""Triggers that record changes of status and of segments in the same transaction, independently of what the service
+reports."""
 
 
 class Disk(Protocol):
@@ -183,6 +188,11 @@ class Machine:
         """Return the recorded transitions of jobs to succeeded, duplicates included, and their times."""
         rows = self._rows("SELECT job, at FROM chaos_ends WHERE status = 'succeeded' ORDER BY at")
         return [(job, datetime.fromisoformat(at)) for job, at in rows]
+
+    def segments(self) -> list[tuple[str, list[str]]]:
+        """Return every list of segments that was recorded for a job, in order."""
+        rows = self._rows("SELECT job, segments FROM chaos_segments ORDER BY rowid")
+        return [(job, json.loads(segments)) for job, segments in rows]
 
     def results(self, job_id: str) -> list[str]:
         """Return the result files stored for a job."""

@@ -27,6 +27,7 @@ class NetworkFaults(Line):
         is_rough: Whether faults are enabled.
         wrongs: Number of faults by kind, such as "s3 refused".
         finished: Recorded transitions of jobs to succeeded, duplicates included, and their times.
+        segments: Every list of segments that was recorded for a job, in order.
     """
 
     def __init__(self, address: str, target: str, chance: random.Random):
@@ -34,6 +35,7 @@ class NetworkFaults(Line):
         self.is_rough = False
         self.wrongs: Counter[str] = Counter()
         self.finished: list[tuple[str, datetime]] = []
+        self.segments: list[tuple[str, list[str]]] = []
         self._chance = chance
         self._storm: str | None = None
         self._lock = threading.Lock()
@@ -83,9 +85,14 @@ class NetworkFaults(Line):
             return
         asked = json.loads(request.body)
         changed = {name: place for place, name in asked["ExpressionAttributeNames"].items() if place.startswith("#c")}
-        place = changed.get("status", "").replace("#", ":")
-        if asked["ExpressionAttributeValues"].get(place) == {"S": "succeeded"}:
-            self.finished.append((asked["Key"]["pk"]["S"], datetime.now(UTC)))
+        values = {
+            name: asked["ExpressionAttributeValues"].get(place.replace("#", ":")) for name, place in changed.items()
+        }
+        job_id = asked["Key"]["pk"]["S"]
+        if values.get("status") == {"S": "succeeded"}:
+            self.finished.append((job_id, datetime.now(UTC)))
+        if values.get("segments"):
+            self.segments.append((job_id, json.loads(values["segments"]["S"])))
 
 
 def _service(request: Request) -> str:
