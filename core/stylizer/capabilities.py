@@ -137,11 +137,11 @@ def long_side(size: Size, photo_size: tuple[int, int]) -> int:
     return max(photo_size) if size == ORIGINAL else size
 
 
-def describe_size(size: Size, photo_size: tuple[int, int] | None) -> str:
+def describe_size(size: Size, photo_size: tuple[int, int] | None, subject: str = "the photo") -> str:
     """Describe a size in an error; "original" with the size of the photo, (width, height), if it is known."""
     if size != ORIGINAL or photo_size is None:
         return str(size)
-    return f"{ORIGINAL}, and the photo is {photo_size[0]} x {photo_size[1]} pixels"
+    return f"{ORIGINAL}, and {subject} is {photo_size[0]} x {photo_size[1]} pixels"
 
 
 def long_side_to(size: int, width: int, height: int) -> tuple[int, int]:

@@ -49,6 +49,7 @@ class ClipLimits:
             max_pixels=self.max_frame_pixels,
             max_aspect_ratio=self.max_aspect_ratio,
             min_side=self.min_side,
+            subject="the clip",
         )
 
 
@@ -108,6 +109,6 @@ def check_output(
     largest = min(limits.max_size, math.floor(side * math.sqrt(most / (info.frames * math.prod(out_size)))))
     if side > largest:
         allowed = f"at most {largest} pixels for a clip of {info.frames:,} frames as {name}"
-        detail = f"size is {describe_size(size, shape)}; allowed is {allowed}"
+        detail = f"size is {describe_size(size, shape, 'the clip')}; allowed is {allowed}"
         raise OptionError(detail, field="size", allowed=allowed)
     return out_size

@@ -70,18 +70,19 @@ def read(source: bytes | str | os.PathLike[str] | BinaryIO, limits: Limits, fiel
         data = bytes(source)
         size = f"{len(data):,} bytes"
     else:
-        data = _read_file(source, limits.max_bytes + 1, field)
+        data = _read_file(source, limits, field)
         size = f"more than {limits.max_bytes:,} bytes"
     if not data:
-        raise EmptyImage(f"{noun(field)} is empty: it has 0 bytes", field=field, allowed="at least 1 byte")
+        raise EmptyImage(f"{noun(field, limits)} is empty: it has 0 bytes", field=field, allowed="at least 1 byte")
     if len(data) > limits.max_bytes:
         allowed = f"at most {limits.max_bytes:,} bytes"
-        raise ImageTooLarge(f"{noun(field)} has {size}; allowed are {allowed}", field=field, allowed=allowed)
+        raise ImageTooLarge(f"{noun(field, limits)} has {size}; allowed are {allowed}", field=field, allowed=allowed)
     return data
 
 
-def _read_file(source: str | os.PathLike[str] | BinaryIO, most: int, field: str) -> bytes:
-    """Read at most `most` bytes, so that an endless file cannot exhaust memory."""
+def _read_file(source: str | os.PathLike[str] | BinaryIO, limits: Limits, field: str) -> bytes:
+    """Read at most one byte more than allowed, so that an endless file cannot exhaust memory."""
+    most = limits.max_bytes + 1
     try:
         if isinstance(source, str | os.PathLike):
             with open(source, "rb") as file:  # noqa: PTH123 - Path() would not take every PathLike
@@ -90,7 +91,7 @@ def _read_file(source: str | os.PathLike[str] | BinaryIO, most: int, field: str)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         which = f" {os.fspath(source)!r}" if isinstance(source, str | os.PathLike) else ""
-        raise UnreadableImage(f"{noun(field)}{which} cannot be read: {reason}", field=field) from error
+        raise UnreadableImage(f"{noun(field, limits)}{which} cannot be read: {reason}", field=field) from error
 
 
 def _read_up_to(file: BinaryIO, most: int) -> bytes:

@@ -148,7 +148,7 @@ def test_size_beyond_the_limits_names_the_largest_possible() -> None:
         check_output(info, 1000, name="gif")
     assert check_output(info, 843, name="gif")
     with pytest.raises(
-        OptionError, match=f"size is original, and the photo is {info.width} x {info.height} pixels; allo"
+        OptionError, match=f"size is original, and the clip is {info.width} x {info.height} pixels; allo"
     ):
         check_output(info, "original")
 

@@ -9,7 +9,6 @@ import atexit
 from dataclasses import asdict
 
 from stylizer.clips.info import ClipInfo
-from stylizer.images.limits import noun
 from stylizer_service.ports import Unavailable
 from stylizer_service.problems import failure
 from stylizer_service.sandbox.sandbox import (
@@ -52,10 +51,10 @@ def probe_clip(data: bytes, settings: Settings, *, field: str) -> ClipInfo | Non
     except (SandboxUnavailable, WallClockTimeout) as error:
         raise Unavailable("clips cannot be read here for the moment") from error
     except Crashed as error:
-        detail = f"{noun(field)} is broken or cut short"
+        detail = "the clip is broken or cut short"
         raise failure("corrupt-image", detail, field=field, allowed="a whole clip") from error
     except SandboxError as error:
-        detail = f"{noun(field)} takes more time or memory to open than a clip may"
+        detail = "the clip takes more time or memory to open than a clip may"
         raise failure("unusable-image", detail, field=field) from error
     if found.get("code") == "missing-video-support" and settings.video_painters:
         return None
