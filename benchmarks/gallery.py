@@ -1,16 +1,18 @@
 """Paint the pictures of README.md and docs/quality.md from four free photos and built-in styles.
 
-    python -m benchmarks.gallery FOLDER
+    python -m benchmarks.gallery FOLDER [--clip]
 
 FOLDER holds the photos: chelsea.png, astronaut.png and coffee.png from scikit-image's samples, china.jpg from
-scikit-learn's. Their licenses are named beside the pictures.
+scikit-learn's. Their licenses are named beside the pictures. --clip paints the animated one of README.md only.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
@@ -39,14 +41,22 @@ METHODS: dict[str, tuple[MethodName, Quality]] = {
 COMPARED = {"chelsea.png": "great-wave", "astronaut.png": "composition-vii", "china.jpg": "starry-night"}
 COMPARED_CELL = (300, 300)
 CAPTION = 22  # height in pixels
+CLIP_PHOTO, CLIP_STYLE, CLIP_CELL = "chelsea.png", "starry-night", (320, 240)
+CLIP_FRAMES = 15  # played forth and back
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Paint, and write both pictures."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gallery", description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path, help="folder of the four photos")
-    folder = parser.parse_args(argv).folder
+    parser.add_argument("--clip", action="store_true", help="paint the clip, and not the pictures")
+    given = parser.parse_args(argv)
+    folder = given.folder
     configure_process()
+    if given.clip:
+        frames = [sheet([pair], CLIP_CELL) for pair in clip_frames(folder)]
+        _save_clip([*frames, *frames[-2:0:-1]], PICTURES / "clip.webp", quality=60, method=6)
+        return
     sheet(gallery_rows(folder), GALLERY_CELL).save(PICTURES / "gallery.webp", quality=82, method=6)
     columns = ["photo", "style", *METHODS]
     sheet(method_rows(folder), COMPARED_CELL, columns).save(PICTURES / "methods.webp", quality=82, method=6)
@@ -79,6 +89,30 @@ def method_rows(folder: Path) -> list[list[Image.Image]]:
     ]
 
 
+def clip_frames(folder: Path) -> list[list[Image.Image]]:
+    """Return the frames of a camera that moves towards the photo's subject, each with its painting."""
+    from stylizer import Options, stylize_clip  # after `configure_process`: it imports torch
+
+    width, height = CLIP_CELL
+    photo = _open(folder / CLIP_PHOTO)
+    scale = min(photo.width / width, photo.height / height)
+    frames = []
+    for index in range(CLIP_FRAMES):
+        way = index / (CLIP_FRAMES - 1)
+        zoom = scale * (1 - 0.25 * way)  # pixels of the photo in one of the frame
+        left, top = (
+            (0.25 + 0.1 * way) * (photo.width - zoom * width),
+            (0.5 - 0.2 * way) * (photo.height - zoom * height),
+        )
+        box = (left, top, left + zoom * width, top + zoom * height)
+        frames.append(photo.resize(CLIP_CELL, Image.Resampling.LANCZOS, box))
+    buffer = io.BytesIO()
+    _save_clip(frames, buffer, lossless=True)
+    clip = stylize_clip(buffer.getvalue(), CLIP_STYLE, options=Options(size=width), format="png")
+    with Image.open(io.BytesIO(clip.data)) as painted:
+        return [[frame, _frame(painted, index)] for index, frame in enumerate(frames)]
+
+
 def sheet(rows: list[list[Image.Image]], cell: tuple[int, int], captions: Sequence[str] = ()) -> Image.Image:
     """Return the pictures in rows, each cropped to `cell` (width, height), under the captions of their columns."""
     width, height = cell
@@ -99,6 +133,15 @@ def _paint(photo: Path, style: str, method: MethodName, quality: Quality) -> Ima
     from stylizer import Options, stylize  # after `configure_process`: it imports torch
 
     return stylize(photo, style, method=method, options=Options(size=SIZE, quality=quality)).image
+
+
+def _frame(clip: Image.Image, index: int) -> Image.Image:
+    clip.seek(index)
+    return clip.convert("RGB")
+
+
+def _save_clip(frames: list[Image.Image], target: Path | io.BytesIO, **settings: Any) -> None:
+    frames[0].save(target, "webp", save_all=True, append_images=frames[1:], duration=90, loop=0, **settings)
 
 
 def _open(path: Path) -> Image.Image:
