@@ -27,7 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 code |= _on_small_disk(Path(folder), options)
                 continue
             run = _local(options, Path(folder)) if name == "local" else _aws(Path(folder))
-            figures = run(jobs=options.jobs, seconds=60 * options.minutes, seed=options.seed, log=options.log)
+            figures = run(
+                jobs=options.jobs, seconds=60 * options.minutes, pause=options.pause, seed=options.seed, log=options.log
+            )
             sys.stdout.write(f"{figures.text()}\n\n")
             code |= bool(figures.broken)
     return code
@@ -54,6 +56,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--minutes", type=float, default=1.0, help="how long there are faults, in each run (default: %(default)s)"
     )
+    parser.add_argument(
+        "--pause",
+        type=float,
+        default=2.5,
+        help="most seconds between two faults; more for a busy machine (%(default)s)",
+    )
     parser.add_argument("--seed", type=int, default=1, help="where jobs and faults come from (default: %(default)s)")
     parser.add_argument("--log", type=Path, help="file for what the processes of the run say")
     parser.add_argument(
@@ -68,7 +76,7 @@ def _on_small_disk(folder: Path, options: argparse.Namespace) -> int:
     inside = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
     tried = subprocess.run([*inside, mount], capture_output=True, check=False) if shutil.which("unshare") else None
     is_allowed = tried is not None and tried.returncode == 0
-    values = {name: getattr(options, name) for name in ("jobs", "minutes", "seed", "log")}
+    values = {name: getattr(options, name) for name in ("jobs", "minutes", "pause", "seed", "log")}
     given = [f"--{name}={value}" for name, value in values.items() if value is not None]
     again = [sys.executable, "-m", "tools.chaos", "--local", *given, f"--disk={folder if is_allowed else 'none'}"]
     command = [*inside, f'{mount} && exec "$@"', "sh", *again] if is_allowed else again

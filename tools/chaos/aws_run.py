@@ -47,26 +47,27 @@ _KEY = "key-of-ann"
 _SETTLE = "stylizer_reconciler.lambda_handler"
 
 
-def run(folder: Path, *, jobs: int, seconds: float, seed: int, log: Path | None) -> Figures:
+def run(folder: Path, *, jobs: int, seconds: float, pause: float, seed: int, log: Path | None) -> Figures:
     """Run the test; return its figures.
 
     Args:
         folder: Working folder of the processes.
         jobs: Number of jobs.
         seconds: Maximum duration of the faults.
+        pause: Most seconds between two faults.
         seed: Seed of the job requests and faults.
         log: Log file of the functions.
     """
     said = log or folder / "functions.log"
     with said.open("w") as file, redirect_stdout(file), redirect_stderr(file):
         with ExitStack() as everything:
-            figures = _run(everything, folder, jobs, seconds, seed)
+            figures = _run(everything, folder, jobs, seconds, pause, seed)
         for painters in folder.rglob("*r.log"):
             file.write(painters.read_text())
         return figures
 
 
-def _run(everything: ExitStack, folder: Path, jobs: int, seconds: float, seed: int) -> Figures:
+def _run(everything: ExitStack, folder: Path, jobs: int, seconds: float, pause: float, seed: int) -> Figures:
     chance = random.Random(seed)
     moto = everything.enter_context(serving_moto())
     line = everything.enter_context(carrying(moto, partial(NetworkFaults, chance=random.Random(f"line-{seed}"))))
@@ -81,7 +82,7 @@ def _run(everything: ExitStack, folder: Path, jobs: int, seconds: float, seed: i
     line.is_rough = True
     pool.start()
     began = time.monotonic()
-    faults = _Faults(world, chance, longest_pause=min(2.5, seconds / 10))
+    faults = _Faults(world, chance, longest_pause=min(pause, seconds / 10))
     faults.happen(until=began + seconds, while_=pool.is_asking)
     pool.join()
     line.is_rough = False

@@ -29,13 +29,14 @@ _ASKING_SECONDS = 12.0
 """Minimum duration of the load: about as long as one fault of each kind takes."""
 
 
-def run(disk: Disk, *, jobs: int, seconds: float, seed: int, log: Path | None) -> Figures:
+def run(disk: Disk, *, jobs: int, seconds: float, pause: float, seed: int, log: Path | None) -> Figures:
     """Run the test; return its figures.
 
     Args:
         disk: Where the data folder is created.
         jobs: Number of jobs.
         seconds: Maximum duration of the faults.
+        pause: Most seconds between two faults.
         seed: Seed of the job requests and faults.
         log: Log file for the server and painter.
     """
@@ -55,7 +56,7 @@ def run(disk: Disk, *, jobs: int, seconds: float, seed: int, log: Path | None) -
             asking = max(0.7 * seconds, _ASKING_SECONDS)
             pool = ClientPool([client() for _ in range(_CLIENTS)], job_requests, seconds=asking, seed=seed)
             pool.start()
-            faults = _Faults(machine, chance, longest_pause=min(2.5, seconds / 10))
+            faults = _Faults(machine, chance, longest_pause=min(pause, seconds / 10))
             faults.happen(until=time.monotonic() + seconds, while_=pool.is_asking)
             pool.join()
             pool.watch(sorted(ledger.accepted))
