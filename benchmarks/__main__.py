@@ -66,6 +66,9 @@ def main() -> None:
     if _is_whole(arguments) and not record.busy:
         record.busy = {name: list(seconds) for name, seconds in _figures("busy_machine").items()}
         record.save(arguments.out)
+    if _is_whole(arguments) and not record.clips:
+        record.clips = {name: (a, b, c, d) for name, (a, b, c, d) in _figures("clips").items()}
+        record.save(arguments.out)
     print(f"{arguments.out} has it all")
 
 

@@ -8,6 +8,8 @@ from statistics import fmean
 from benchmarks.api_cold_start import KINDS
 from benchmarks.busy_machine import BUSY
 from benchmarks.busy_machine import SIZE as BUSY_SIZE
+from benchmarks.clips import FRAMES, HEADS, rows
+from benchmarks.clips import SIZE as CLIP_SIZE
 from benchmarks.distances import COMPACT, TEACHERS
 from benchmarks.figures import TEXTBOOK_NAMES, Figures, markdown_table, number, prose
 from benchmarks.plan import SIZES
@@ -189,3 +191,18 @@ def busy(figures: Figures) -> Iterator[str]:
     """)
     heads = ("threads wait by:", *(f"{count} busy" for count in BUSY))
     yield markdown_table(heads, [(name, *map(number, seconds)) for name, seconds in measured.items()])
+
+
+def clips(figures: Figures) -> Iterator[str]:
+    """Stability and time of painted clips."""
+    measured = figures.record.clips
+    if not measured:
+        return
+    yield "## Clips"
+    yield prose(f"""
+        Mean difference of successive frames, of 255, after moving the earlier one by the known motion of the camera, of
+        clips of {FRAMES} frames with sensor noise, {CLIP_SIZE} pixels wide (`python -m benchmarks.clips`). The ratio is
+        how many times less it is in a clip than in frames painted one by one. Seconds are of warm paintings.
+        [motion.md](motion.md) tells how.
+    """)
+    yield markdown_table(HEADS, rows(measured))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.figures import TEXTBOOK_NAMES, Figures
 from benchmarks.growth_sections import growth, thousand
-from benchmarks.measured_sections import api, busy, machine, paintings, quality, textbooks
+from benchmarks.measured_sections import api, busy, clips, machine, paintings, quality, textbooks
 from benchmarks.plot import Panel, Series, draw
 from benchmarks.record import Record
 from stylizer.capabilities import STROKE_METHODS
@@ -34,7 +34,7 @@ def main() -> None:
 def page(figures: Figures, before: str = "") -> str:
     """Return the page in Markdown: all measured and derived figures, then the handwritten text of `before`."""
     sections: Sequence[Callable[[Figures], Iterator[str]]] = (
-        *(machine, paintings, textbooks, quality, busy, api),
+        *(machine, paintings, textbooks, quality, busy, clips, api),
         *(growth, thousand),
     )
     blocks = [block for section in sections for block in section(figures)]

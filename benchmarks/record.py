@@ -47,6 +47,7 @@ class Record:
         photo: Name, width and height of the photo.
         entries: In order of measurement.
         busy: By OpenMP setting, seconds of a painting beside 0, 1 and 2 busy processes; empty until measured.
+        clips: By clip and method, see `benchmarks.clips`; empty until measured.
         api: By kind of first response, seconds and MiB of the API's cold start; empty until measured.
     """
 
@@ -56,6 +57,7 @@ class Record:
     entries: list[Entry] = field(default_factory=list)
     api: dict[str, tuple[float, float]] = field(default_factory=dict)
     busy: dict[str, list[float]] = field(default_factory=dict)
+    clips: dict[str, tuple[float, float, float, float]] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
         """Write the whole record atomically; an interrupted run leaves the old file or the new one."""
