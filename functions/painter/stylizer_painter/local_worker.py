@@ -99,7 +99,7 @@ def _work(local: Local, should_stop: Callable[[], bool]) -> None:
             if has_lost_jobs:
                 _take_back(local, counts=counts)
             has_lost_jobs = counts = False
-            has_painted = _paint_next(local, should_stop)
+            has_painted = paint_next(local, should_stop)
         except Unavailable as error:
             log.warning("%s; trying again in %g s", error, pause)
             _wait(pause, should_stop)
@@ -117,13 +117,22 @@ def _take_back(local: Local, *, counts: bool) -> None:
         log.info("found %d unfinished painting(s)", with_expired_lease)
 
 
-def _paint_next(local: Local, should_stop: Callable[[], bool]) -> bool:
-    """Paint the next job; return False if there is none."""
-    job_id = local.queue.receive()
+def paint_next(local: Local, should_stop: Callable[[], bool], *, pictures_only: bool = False) -> bool:
+    """Paint the next job; return False if there is none.
+
+    A clip, which takes long, gives way to one waiting picture after each of its segments.
+    """
+    job_id = local.queue.receive(pictures_only=pictures_only)
     if job_id is None:
         return False
     log.info("%s: taken", job_id)
-    outcome = paint_job(local.service.ports, local.service.settings, job_id, should_stop=should_stop)
+
+    def give_way() -> None:
+        if not should_stop():
+            paint_next(local, should_stop, pictures_only=True)
+
+    ports, settings = local.service.ports, local.service.settings
+    outcome = paint_job(ports, settings, job_id, should_stop=should_stop, give_way=give_way)
     log.info("%s: %s", job_id, outcome)
     trim_malloc()
     return True

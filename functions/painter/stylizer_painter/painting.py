@@ -37,6 +37,7 @@ def paint_job(
     should_stop: Callable[[], bool] = lambda: False,
     is_late: Callable[[], bool] = lambda: False,
     fetcher: Fetcher | None = None,
+    give_way: Callable[[], None] | None = None,
 ) -> Outcome:
     """Claim a job, paint it and finish it. Idempotent: safe to call for any job, at any time, any number of times.
 
@@ -48,6 +49,7 @@ def paint_job(
         is_late: Polled at the same times; once true, one attempt is used up, and the job is released, or fails as too
             slow if that was the last.
         fetcher: Downloads pictures given by URL; None for the default.
+        give_way: Called between the segments of a clip, to paint another job.
 
     Raises:
         Unavailable: A store is unavailable. The job is unchanged, or looks like one whose painter has died.
@@ -60,7 +62,8 @@ def paint_job(
         return "nothing"
     try:
         with _kept_alive(lease, settings.lease_seconds / 3) as lost:
-            reporter = Reporter(lease, lost, should_stop, is_late)
+            between = give_way if lease.job.options.animate else None
+            reporter = Reporter(lease, lost, should_stop, is_late, between)
             return _paint_and_end(ports, settings, lease, reporter, fetcher)
     except LeaseLost:
         lease.abandon()

@@ -49,18 +49,26 @@ class Reporter:
     """
 
     def __init__(
-        self, lease: Lease, lost: threading.Event, should_stop: Callable[[], bool], is_late: Callable[[], bool]
+        self,
+        lease: Lease,
+        lost: threading.Event,
+        should_stop: Callable[[], bool],
+        is_late: Callable[[], bool],
+        give_way: Callable[[], None] | None = None,
     ):
         self._lease = lease
         self._lost = lost
         self._should_stop = should_stop
         self._is_late = is_late
+        self._give_way = give_way
         self._next_report = 0.0
         self._next_preview = 0.0
         self._done, self._total, self._share = 0, 1, 1
 
     def begin(self, done: int, total: int, *, share: int = 1) -> None:
-        """Report what follows as `share` parts of `total`, after `done` of them."""
+        """Report what follows as `share` parts of `total`, after `done` of them; before it, give way to other jobs."""
+        if done and self._give_way is not None:
+            self._give_way()
         self._done, self._total, self._share = done, total, share
 
     def __call__(self, progress: Progress) -> None:

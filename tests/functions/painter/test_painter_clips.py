@@ -9,6 +9,7 @@ import pytest
 from disk_clips import gif, read_frames, video
 
 from stylizer import clips
+from stylizer_painter.local_worker import paint_next
 from stylizer_painter.painting import Outcome
 from stylizer_service.adapters.local import Local
 from stylizer_service.inputs import upload_key
@@ -160,3 +161,20 @@ def test_truncated_clip_stores_no_job(local: Local, submit_clip: Submit, cut: fl
 
     assert (refused.value.problem.code, refused.value.problem.field) == ("corrupt-image", "content")
     assert not list((local.service.settings.data_dir / "blobs" / "jobs").glob("*/*"))
+
+
+def test_local_painter_gives_way_to_pictures_between_segments(
+    local: Local, submit_clip: Submit, submit: Submit
+) -> None:
+    clip, photo = submit_clip(gif(40), animate=True), submit(method="feedforward")
+    other_clip = submit_clip(gif(2), animate=True)
+
+    assert paint_next(local, lambda: False)
+
+    clip_end, photo_end, other_end = (
+        local.service.get_stylization("ann", job_id).finished_at for job_id in (clip, photo, other_clip)
+    )
+    assert clip_end is not None
+    assert photo_end is not None
+    assert photo_end < clip_end
+    assert other_end is None

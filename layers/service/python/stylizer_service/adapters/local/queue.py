@@ -27,12 +27,12 @@ class LocalQueue:
         """Return "sent": every stored job is in the queue."""
         return "sent"
 
-    def receive(self) -> str | None:
-        """Return the id of the oldest job that can be claimed now, or None."""
+    def receive(self, *, pictures_only: bool = False) -> str | None:
+        """Return the id of the oldest job that can be claimed now, or None; with `pictures_only`, no clip."""
         row = self._database.one(
-            "SELECT id FROM jobs WHERE status = 'queued' OR (status = 'running' AND lease_expires_at <= ?)"
-            " ORDER BY created_at, id LIMIT 1",
-            [format_timestamp(self._clock.now())],
+            "SELECT id FROM jobs WHERE (status = 'queued' OR (status = 'running' AND lease_expires_at <= ?))"
+            " AND (frames IS NULL OR NOT ?) ORDER BY created_at, id LIMIT 1",
+            [format_timestamp(self._clock.now()), pictures_only],
         )
         return str(row["id"]) if row else None
 
