@@ -28,13 +28,13 @@ NOISE = 1.5  # standard deviation of the sensor noise, of 255
 METHODS: tuple[MethodName, ...] = ("neighbor", "feedforward", "color")
 STEPS: dict[str, tuple[float, float]] = {"still": (0, 0), "pan": (3.2, 0.8)}
 """Pixels that the camera of each clip moves in one frame, horizontally and vertically."""
-HEADS = ("clip:", "method:", "frame by frame", "as a clip", "ratio", "s a frame, one by one", "s a frame, as a clip")
+HEADS = ("clip:", "method:", "frame by frame", "as a clip", "ratio", "CPU s, one by one", "CPU s, as a clip")
 ZOOM = 1.2  # size of the photo relative to the frames that are cut from it
 BORDER = 8  # pixels at the edges that are not compared
 
 Floats = npt.NDArray[np.float32]
 Measured = tuple[float, float, float, float]
-"""Warped difference, of 255, of frames painted one by one and as a clip; seconds a frame of both."""
+"""Warped difference, of 255, of frames painted one by one and as a clip; processor seconds a frame of both."""
 
 
 def measure() -> dict[str, Measured]:
@@ -59,11 +59,11 @@ def _measure(method: MethodName, step: tuple[float, float]) -> Measured:
     frames = _frames(step)
     options = Options(size=SIZE)
     stylize(frames[0], STYLE, method=method, options=options)  # reads the style and the networks
-    began = time.perf_counter()
+    began = time.process_time()
     alone = [stylize(frame, STYLE, method=method, options=options).image for frame in frames]
-    between = time.perf_counter()
+    between = time.process_time()
     clip = stylize_clip(_webp(frames), STYLE, method=method, options=options, format="png")
-    ended = time.perf_counter()
+    ended = time.process_time()
     return (
         warped_difference(alone, step),
         warped_difference(_read(clip.data), step),

@@ -202,7 +202,7 @@ def clips(figures: Figures) -> Iterator[str]:
     yield prose(f"""
         Mean difference of successive frames, of 255, after moving the earlier one by the known motion of the camera, of
         clips of {FRAMES} frames with sensor noise, {CLIP_SIZE} pixels wide (`python -m benchmarks.clips`). The ratio is
-        how many times less it is in a clip than in frames painted one by one. Seconds are of warm paintings.
-        [motion.md](motion.md) tells how.
+        how many times less it is in a clip than in frames painted one by one. Seconds are those of the processor for
+        one frame, of all cores together. [motion.md](motion.md) tells how.
     """)
     yield markdown_table(HEADS, rows(measured))

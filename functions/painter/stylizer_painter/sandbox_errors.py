@@ -16,7 +16,11 @@ from stylizer_service.sandbox.sandbox import (
     SandboxUnavailable,
 )
 
-_KINDS = [errors.ImageError, *errors.ImageError.__subclasses__(), *errors.StylizerError.__subclasses__()]
+_KINDS: list[type[errors.StylizerError]] = [
+    errors.ImageError,
+    *errors.ImageError.__subclasses__(),
+    *errors.StylizerError.__subclasses__(),
+]
 _BY_CODE = {kind.code: kind for kind in reversed(_KINDS)}
 
 log = logging.getLogger(__name__)
