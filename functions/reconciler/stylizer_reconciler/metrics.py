@@ -43,5 +43,5 @@ def count_endpoint_failure() -> None:
 
 def count_webhook(outcome: Delivery) -> None:
     """Count the outcome of a webhook delivery, if one was due."""
-    if outcome != "nothing":
+    if outcome != "skipped":
         put("Webhooks", 1, outcome=outcome)

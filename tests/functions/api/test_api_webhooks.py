@@ -30,7 +30,7 @@ def test_webhook_verifies_with_the_secret_and_equals_get(
     client.post(f"/v1/stylizations/{job_id}/cancel")
     sender = Sender()
     service = local.service
-    assert deliver(service.ports, service.settings, job_id, sender) == "told"
+    assert deliver(service.ports, service.settings, job_id, sender) == "delivered"
 
     answer = client.get("/v1/webhook-secret")
     [(url, headers, body)] = sender.sent

@@ -48,7 +48,7 @@ def canceled(service: Service, accept: Callable[..., str]) -> str:
     return service.cancel_stylization("ann", accept()).id
 
 
-def told(service: Service, job_id: str, sender: Sender) -> str:
+def attempt(service: Service, job_id: str, sender: Sender) -> str:
     return deliver(service.ports, service.settings, job_id, sender)
 
 
@@ -90,11 +90,11 @@ def test_webhook_is_delivered_once_and_equals_get(
         "failed": lambda: fail(service, job_id),
         "canceled": lambda: service.cancel_stylization("ann", job_id),
     }
-    assert told(service, job_id, receiver.sender()) == "nothing"
+    assert attempt(service, job_id, receiver.sender()) == "skipped"
     ends[end]()
 
     assert with_pending_webhook(service) == [job_id]
-    assert [told(service, job_id, receiver.sender()) for _ in range(2)] == ["told", "nothing"]
+    assert [attempt(service, job_id, receiver.sender()) for _ in range(2)] == ["delivered", "skipped"]
 
     [heard] = receiver.heard
     event = Webhook(service.webhook_secret("ann")).verify(heard.body, heard.headers)
@@ -110,7 +110,7 @@ def test_webhook_is_delivered_once_and_equals_get(
 def test_only_the_owners_secret_and_the_untouched_message_verify(
     service: Service, canceled: str, receiver: Receiver
 ) -> None:
-    assert told(service, canceled, receiver.sender()) == "told"
+    assert attempt(service, canceled, receiver.sender()) == "delivered"
     [heard] = receiver.heard
     own, others = (service.webhook_secret(owner) for owner in ("ann", "bob"))
 
@@ -130,7 +130,7 @@ def test_job_without_a_webhook_is_skipped(service: Service, order: Order, receiv
     quiet = service.create_stylization("ann", order())[0].id
     service.cancel_stylization("ann", quiet)
 
-    assert [told(service, job_id, receiver.sender()) for job_id in (quiet, "stz_unknown")] == ["nothing"] * 2
+    assert [attempt(service, job_id, receiver.sender()) for job_id in (quiet, "stz_unknown")] == ["skipped"] * 2
     assert (receiver.heard, with_pending_webhook(service)) == ([], [])
 
 
@@ -142,17 +142,17 @@ def test_failed_delivery_is_retried_until_it_succeeds(
 
     outcomes = []
     for _ in range(3):
-        outcomes += [told(service, canceled, sender), told(service, canceled, sender)]
+        outcomes += [attempt(service, canceled, sender), attempt(service, canceled, sender)]
         clock.advance(hours=1)
     # No address at all.
     unresolvable = receiver.sender(resolve=lambda *_: [])
-    outcomes += [told(service, canceled, unresolvable)]
+    outcomes += [attempt(service, canceled, unresolvable)]
     clock.advance(hours=1)
-    outcomes += [told(service, canceled, sender)]
+    outcomes += [attempt(service, canceled, sender)]
     clock.advance(hours=5)
-    outcomes += [told(service, canceled, sender)]
+    outcomes += [attempt(service, canceled, sender)]
 
-    assert outcomes == ["later", "nothing"] * 3 + ["later", "told", "nothing"]
+    assert outcomes == ["retrying", "skipped"] * 3 + ["retrying", "delivered", "skipped"]
     assert len(receiver.heard) == 4
     assert {heard.headers["webhook-id"] for heard in receiver.heard} == {canceled}
     stamps = [int(heard.headers["webhook-timestamp"]) for heard in receiver.heard]
@@ -167,12 +167,12 @@ def test_of_deliverers_at_the_same_time_one_sends(service: Service, canceled: st
 
     def together(_: int) -> str:
         barrier.wait()
-        return told(service, canceled, sender)
+        return attempt(service, canceled, sender)
 
     with ThreadPoolExecutor(deliverers) as pool:
         outcomes = list(pool.map(together, range(deliverers)))
 
-    assert sorted(outcomes) == ["nothing"] * (deliverers - 1) + ["told"]
+    assert sorted(outcomes) == ["skipped"] * (deliverers - 1) + ["delivered"]
     assert len(receiver.heard) == 1
 
 
@@ -197,11 +197,11 @@ def test_a_deliverer_killed_at_its_try_leaves_it_to_the_next(
     service: Service, canceled: str, receiver: Receiver, clock: SteppedClock, heard_before: bool
 ) -> None:
     with pytest.raises(Killed):
-        told(service, canceled, Dying(receiver.sender() if heard_before else None))
+        attempt(service, canceled, Dying(receiver.sender() if heard_before else None))
 
-    assert told(service, canceled, receiver.sender()) == "nothing"
+    assert attempt(service, canceled, receiver.sender()) == "skipped"
     clock.advance(minutes=1)
-    assert told(service, canceled, receiver.sender()) == "told"
+    assert attempt(service, canceled, receiver.sender()) == "delivered"
     assert [heard.headers["webhook-id"] for heard in receiver.heard] == [canceled] * (1 + heard_before)
 
 
@@ -224,14 +224,14 @@ def test_retry_delays_grow_from_seconds_to_hours_until_abandoned(
             pauses.append((due - service.ports.clock.now()).total_seconds())
             clock.advance(seconds=pauses[-1])
 
-    assert outcomes == ["later"] * 7 + ["given-up"]
+    assert outcomes == ["retrying"] * 7 + ["abandoned"]
     assert {job_id for job_id, _ in woken} == {canceled}
     assert [delay for _, delay in woken] == pytest.approx(pauses)
     least = [service.settings.webhook_timeout + pause for pause in (5, 30, 120, 600, 1800, 3600, 10800)]
     assert all(low <= pause <= 1.2 * low for low, pause in zip(least, pauses, strict=True))
     assert f"{canceled}: given up after 8 tries: it was answered with status 503" in caplog.text
     assert (with_pending_webhook(service), len(receiver.heard)) == ([], 8)
-    assert told(service, canceled, receiver.sender()) == "nothing"
+    assert attempt(service, canceled, receiver.sender()) == "skipped"
 
 
 def test_a_receiver_that_says_it_is_gone_is_not_asked_again(
@@ -239,9 +239,9 @@ def test_a_receiver_that_says_it_is_gone_is_not_asked_again(
 ) -> None:
     receiver.answers = [410]
 
-    assert told(service, canceled, receiver.sender()) == "given-up"
+    assert attempt(service, canceled, receiver.sender()) == "abandoned"
     clock.advance(days=1)
-    assert told(service, canceled, receiver.sender()) == "nothing"
+    assert attempt(service, canceled, receiver.sender()) == "skipped"
     assert (with_pending_webhook(service), len(receiver.heard)) == ([], 1)
 
 
@@ -250,10 +250,10 @@ def test_a_deliverer_killed_at_every_try_does_not_go_on_forever(
 ) -> None:
     for _ in range(service.settings.webhook_attempts):
         with pytest.raises(Killed):
-            told(service, canceled, Dying(None))
+            attempt(service, canceled, Dying(None))
         clock.advance(hours=4)
 
-    assert told(service, canceled, receiver.sender()) == "given-up"
+    assert attempt(service, canceled, receiver.sender()) == "abandoned"
     assert (with_pending_webhook(service), receiver.heard) == ([], [])
 
 
@@ -267,26 +267,26 @@ def test_delivery_after_expiry_reports_the_expired_painting(
     finish(unswept)
     clock.advance(days=1)
 
-    assert [told(service, job_id, receiver.sender()) for job_id in (swept, unswept)] == ["told"] * 2
+    assert [attempt(service, job_id, receiver.sender()) for job_id in (swept, unswept)] == ["delivered"] * 2
     events = [json.loads(heard.body) for heard in receiver.heard]
     assert [(event["type"], event["data"]["result"]) for event in events] == [("stylization.expired", None)] * 2
 
 
-@pytest.mark.parametrize(("behind", "outcome"), [(0.5, "told"), (1.0, "told"), (1.5, "nothing")])
+@pytest.mark.parametrize(("behind", "outcome"), [(0.5, "delivered"), (1.0, "delivered"), (1.5, "skipped")])
 def test_a_try_whose_clock_is_a_moment_behind_is_not_too_early(
     service: Service, canceled: str, receiver: Receiver, clock: SteppedClock, behind: float, outcome: str
 ) -> None:
     clock.advance(seconds=-behind)
 
-    assert told(service, canceled, receiver.sender()) == outcome
-    assert len(receiver.heard) == (outcome == "told")
+    assert attempt(service, canceled, receiver.sender()) == outcome
+    assert len(receiver.heard) == (outcome == "delivered")
 
 
 def test_name_that_turns_private_before_delivery_is_skipped(
     service: Service, canceled: str, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    assert told(service, canceled, receiver.sender(is_allowed=lambda _: False)) == "later"
+    assert attempt(service, canceled, receiver.sender(is_allowed=lambda _: False)) == "retrying"
     assert receiver.heard == []
     assert "127.0.0.1, which is not public" in caplog.text
 
@@ -319,7 +319,7 @@ def test_webhook_is_delivered_once_the_missing_key_is_back(service: Service, can
         deliver(replace(service.ports, webhook_key=None), service.settings, canceled, receiver.sender())
     assert (receiver.heard, with_pending_webhook(service)) == ([], [canceled])
 
-    assert told(service, canceled, receiver.sender()) == "told"
+    assert attempt(service, canceled, receiver.sender()) == "delivered"
 
 
 def test_owner_secret_outlives_the_process_and_is_unique(local: Local, settings: Settings) -> None:

@@ -29,10 +29,10 @@ from stylizer_service.settings import Settings
 
 log = logging.getLogger(__name__)
 
-Delivery = Literal["told", "later", "given-up", "nothing"]
-"""Outcome: delivered, to be retried, abandoned, or nothing due."""
+Delivery = Literal["delivered", "retrying", "abandoned", "skipped"]
+"""Outcome of a delivery; "skipped": none was due."""
 
-_TOLD_OF = (*FINAL, "expired")  # undelivered ends are still sent after expiry
+_REPORTED = (*FINAL, "expired")  # undelivered ends are still sent after expiry
 _PAUSES = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 10800.0)
 """Seconds between the end of an attempt and the next; the last value repeats."""
 _JITTER = 0.2
@@ -97,22 +97,22 @@ def deliver(ports: Ports, settings: Settings, job_id: str, sender: Sender) -> De
     job = ports.jobs.get(job_id)
     now = ports.clock.now()
     if job is None or job.webhook is None or job.notify_at is None or job.notify_at > now + _SKEW:
-        return "nothing"
+        return "skipped"
     if ports.webhook_key is None:
         raise RuntimeError(f"{job_id} has a webhook, and there is no key to sign it with")
     key = _owner_key(ports.webhook_key(), job.owner)
     if job.notify_attempts >= settings.webhook_attempts:
-        return _give_up(ports, job, "the last try was broken off")
+        return _abandon(ports, job, "the last try was broken off")
     pause = settings.webhook_timeout + _pause(job.notify_attempts)
     claimed = ports.jobs.update(
         job_id,
-        Precondition(statuses=_TOLD_OF, notify_at=job.notify_at),
+        Precondition(statuses=_REPORTED, notify_at=job.notify_at),
         # Counted from the latest possible end of this attempt, so that the next never runs concurrently.
         notify_at=now + timedelta(seconds=pause),
         notify_attempts=job.notify_attempts + 1,
     )
     if claimed is None:
-        return "nothing"
+        return "skipped"
     try:
         status = _post(ports, settings, claimed, key, sender)
     except NotSent as error:
@@ -122,13 +122,13 @@ def deliver(ports: Ports, settings: Settings, job_id: str, sender: Sender) -> De
         reason = f"it was answered with status {status}"
     if status in range(200, 300):
         # Even if another attempt has been claimed meanwhile: the webhook has been delivered.
-        ports.jobs.update(job_id, Precondition(statuses=_TOLD_OF), notify_at=None)
-        return "told"
+        ports.jobs.update(job_id, Precondition(statuses=_REPORTED), notify_at=None)
+        return "delivered"
     if status == _GONE or claimed.notify_attempts >= settings.webhook_attempts:
-        return _give_up(ports, claimed, reason)
+        return _abandon(ports, claimed, reason)
     log.info("webhook of %s: %s; next try in %.0f s", job_id, reason, pause)
     wake(ports, job_id, delay=pause)
-    return "later"
+    return "retrying"
 
 
 def _post(ports: Ports, settings: Settings, job: Job, key: bytes, sender: Sender) -> int:
@@ -147,10 +147,10 @@ def _post(ports: Ports, settings: Settings, job: Job, key: bytes, sender: Sender
     return sender.post(job.webhook or "", headers, body)
 
 
-def _give_up(ports: Ports, job: Job, reason: str) -> Delivery:
-    ports.jobs.update(job.id, Precondition(statuses=_TOLD_OF, notify_at=job.notify_at), notify_at=None)
+def _abandon(ports: Ports, job: Job, reason: str) -> Delivery:
+    ports.jobs.update(job.id, Precondition(statuses=_REPORTED, notify_at=job.notify_at), notify_at=None)
     log.warning("webhook of %s: given up after %d tries: %s", job.id, job.notify_attempts, reason)
-    return "given-up"
+    return "abandoned"
 
 
 def _pause(attempts: int) -> float:
