@@ -98,7 +98,7 @@ def told(tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture
     reconciler_metrics.count_failure("painting-failed")
     reconciler_metrics.count_dead_letter()
     reconciler_metrics.count_endpoint_failure()
-    reconciler_metrics.count_webhook("told")
+    reconciler_metrics.count_webhook("delivered")
     ask_the_api()
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
     directives = [directive for line in lines for directive in line["_aws"]["CloudWatchMetrics"]]

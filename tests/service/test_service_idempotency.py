@@ -8,8 +8,9 @@ import pytest
 from clocks import SteppedClock
 from uploads import sent_file, store_upload
 
-from stylizer_service.models import Stylization, StylizationRequest
+from stylizer_service.models import StylizationRequest
 from stylizer_service.problems import Problem
+from stylizer_service.resources import Stylization
 from stylizer_service.usecases import Service
 
 Picture = Callable[..., bytes]

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from job_records import make_job
 
-from stylizer_service.models import PaintingOptions, Seconds, StyleWeight, new_id
+from stylizer_service.models import PaintingOptions, StyleWeight, new_id
 from stylizer_service.ports import BadCursor, Jobs
 from stylizer_service.problems import problem
 from stylizer_service.records import IdempotencyRecord, Job, Precondition, ResultRecord, UploadRecord
+from stylizer_service.resources import Seconds
 from stylizer_service.usecases import Service
 
 

@@ -13,9 +13,10 @@ from uploads import sent_file, store_upload
 
 from stylizer import styles
 from stylizer_service.jobs.leases import claim
-from stylizer_service.models import Page, StylizationRequest, new_id
+from stylizer_service.models import StylizationRequest, new_id
 from stylizer_service.ports import Unavailable
 from stylizer_service.problems import Problem
+from stylizer_service.resources import Page
 from stylizer_service.usecases import Service
 
 Picture = Callable[..., bytes]

@@ -11,7 +11,7 @@ from fastapi import Depends, Request
 from pydantic import BaseModel
 from starlette.types import Scope
 
-from stylizer_service.models import Page, Style, Stylization, Upload
+from stylizer_service.resources import Page, Style, Stylization, Upload
 
 R = TypeVar("R", bound=BaseModel)
 

@@ -7,14 +7,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from stylizer_service.models import (
+from stylizer_service.models import PaintingOptions, StyleWeight
+from stylizer_service.resources import (
     Page,
-    PaintingOptions,
     Result,
     Seconds,
     Style,
     StyleLinks,
-    StyleWeight,
     Stylization,
     StylizationLinks,
     Upload,

@@ -12,10 +12,11 @@ from clocks import SteppedClock
 
 from stylizer_service.jobs import reconcile
 from stylizer_service.jobs.leases import Lease, claim
-from stylizer_service.models import Stylization, StylizationRequest
+from stylizer_service.models import StylizationRequest
 from stylizer_service.ports import Trace, Unavailable
 from stylizer_service.problems import problem
 from stylizer_service.records import Job
+from stylizer_service.resources import Stylization
 from stylizer_service.usecases import Service
 
 Order = Callable[..., StylizationRequest]

@@ -11,7 +11,8 @@ from fastapi.responses import RedirectResponse
 from stylizer_api.context import OwnerDep, PageQuery, ServiceDep, json_only
 from stylizer_api.files import BINARY, content_tag, send_file
 from stylizer_api.links import Mounted
-from stylizer_service.models import Page, Style, StyleRequest
+from stylizer_service.models import StyleRequest
+from stylizer_service.resources import Page, Style
 
 router = APIRouter(prefix="/v1/styles", tags=["Styles"])
 

@@ -15,7 +15,8 @@ from stylizer_api.files import BINARY
 from stylizer_api.links import Mounted, RootPath
 from stylizer_api.prefer_header import wait_seconds
 from stylizer_api.request_body import BODY, read_request
-from stylizer_service.models import FINAL, MAX_VARIANTS, RESULT_MEDIA_TYPES, Page, Status, Stylization
+from stylizer_service.models import FINAL, MAX_VARIANTS, RESULT_MEDIA_TYPES, Status
+from stylizer_service.resources import Page, Stylization
 
 router = APIRouter(prefix="/v1/stylizations", tags=["Stylizations"])
 

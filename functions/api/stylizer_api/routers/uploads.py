@@ -6,7 +6,8 @@ from fastapi import APIRouter, Depends, status
 
 from stylizer_api.context import OwnerDep, ServiceDep, json_only
 from stylizer_api.links import Mounted
-from stylizer_service.models import Upload, UploadRequest
+from stylizer_service.models import UploadRequest
+from stylizer_service.resources import Upload
 
 router = APIRouter(prefix="/v1/uploads", tags=["Uploads"])
 

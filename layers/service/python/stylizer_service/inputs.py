@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Collection, Mapping
 
 from stylizer.capabilities import long_side, validate_output_pixels
@@ -136,27 +134,6 @@ class Inputs:
                 allowed=list(self._catalog),
             )
         self._ports.blobs.copy(own.key, job.input_key(name))
-
-
-def fingerprint(request: StylizationRequest) -> str:
-    """Return a hash of the request: all values, including defaults. Sent files go in by their content's digest.
-
-    Options that are None are left out, so that a new optional field does not change existing fingerprints.
-    """
-    facts = request.options.model_dump(exclude_none=True) | {
-        "method": request.method,
-        "content": request.photo,
-        "mask": request.mask,
-        "content_mask": request.content_mask,
-        "styles": [[entry.style, entry.weight] for entry in request.blend],
-    }
-    if masks := request.style_masks():
-        facts["style_masks"] = [[index, mask] for index, mask in masks]
-    if request.variants != 1:
-        facts["variants"] = request.variants
-    if request.webhook is not None:
-        facts["webhook"] = request.webhook
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def shape_of(content: ProbedImage | ProbedClip | None) -> tuple[int, int] | None:

@@ -7,18 +7,11 @@ from datetime import datetime
 
 from stylizer import styles
 from stylizer_service.files import suffix
-from stylizer_service.models import (
-    Result,
-    Status,
-    Style,
-    StyleLinks,
-    Stylization,
-    StylizationLinks,
-    Variant,
-)
+from stylizer_service.models import Status
 from stylizer_service.ports import Ports
 from stylizer_service.problems import failure
 from stylizer_service.records import Job, ResultRecord, StyleRecord, is_final
+from stylizer_service.resources import Result, Style, StyleLinks, Stylization, StylizationLinks, Variant
 from stylizer_service.settings import Settings
 
 

@@ -10,18 +10,9 @@ from datetime import datetime
 from typing import TypedDict
 
 from stylizer.options import MethodName
-from stylizer_service.models import (
-    ERASED_URL,
-    FINAL,
-    Backend,
-    MediaType,
-    PaintingOptions,
-    Seconds,
-    Status,
-    StyleWeight,
-    is_url,
-)
+from stylizer_service.models import ERASED_URL, FINAL, Backend, MediaType, PaintingOptions, Status, StyleWeight, is_url
 from stylizer_service.problems import Problem
+from stylizer_service.resources import Seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

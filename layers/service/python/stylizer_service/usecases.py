@@ -6,7 +6,6 @@ copy, so nearly free). What was validated is what gets painted, whatever happens
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -17,23 +16,13 @@ from stylizer.options import ORIGINAL
 from stylizer_service import cursors, presenters
 from stylizer_service.clip_jobs import check_picture_format, clip_job
 from stylizer_service.files import SentFile, suffix
-from stylizer_service.inputs import Inputs, fingerprint, shape_of, upload_key
+from stylizer_service.idempotency import check_same_request, new_record
+from stylizer_service.inputs import Inputs, shape_of, upload_key
 from stylizer_service.jobs.cleanup import discard
 from stylizer_service.jobs.erasure import erase_job, erase_style, erase_upload
 from stylizer_service.jobs.finish import end
 from stylizer_service.jobs.retention import sweep
-from stylizer_service.models import (
-    STYLE_ID,
-    Backend,
-    MediaType,
-    Page,
-    Status,
-    Style,
-    Stylization,
-    StylizationRequest,
-    Upload,
-    new_id,
-)
+from stylizer_service.models import STYLE_ID, Backend, MediaType, Status, StylizationRequest, new_id
 from stylizer_service.outbound.addresses import check_address
 from stylizer_service.ports import Ports
 from stylizer_service.probe import Probe, ProbedClip
@@ -46,11 +35,10 @@ from stylizer_service.records import (
     UploadRecord,
     is_final,
 )
+from stylizer_service.resources import Page, Style, Stylization, Upload
 from stylizer_service.routing import Capacity, select_backend, size_to_route
 from stylizer_service.settings import Settings
 from stylizer_service.webhooks.delivery import check_webhook, webhook_secret
-
-_KEY = re.compile(r"[!-~]{1,255}")
 
 
 class Service:
@@ -202,7 +190,7 @@ class Service:
         job = self._new_job(owner, request, now)
         key = None
         if idempotency_key is not None:
-            key = self._new_key(idempotency_key, request, job)
+            key = new_record(idempotency_key, request, job, self.settings.key_ttl)
             known = self.ports.jobs.find_key(owner, idempotency_key, now)
             if known:
                 return self._replay(known, request), False
@@ -340,25 +328,8 @@ class Service:
             expires_at=now + self.settings.result_ttl,
         )
 
-    def _new_key(self, key: str, request: StylizationRequest, job: Job) -> IdempotencyRecord:
-        if not _KEY.fullmatch(key):
-            allowed = "1 to 255 visible ASCII characters"
-            raise invalid("Idempotency-Key", "the Idempotency-Key cannot be used", allowed)
-        return IdempotencyRecord(
-            owner=job.owner,
-            key=key,
-            fingerprint=fingerprint(request),
-            job_id=job.id,
-            expires_at=job.created_at + self.settings.key_ttl,
-        )
-
     def _replay(self, known: IdempotencyRecord, request: StylizationRequest) -> Stylization:
-        if known.fingerprint != fingerprint(request):
-            raise failure(
-                "idempotency-mismatch",
-                "this Idempotency-Key was used for another request; use a new key for a new request",
-                field="Idempotency-Key",
-            )
+        check_same_request(known, request)
         job = self._job(known.owner, known.job_id)
         if job.status == "queued" and self.ports.dispatcher.trace(job) != "no-backend":
             # The process that stored the job may have died before sending it; sending twice is harmless.

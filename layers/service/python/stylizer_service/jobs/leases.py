@@ -18,10 +18,11 @@ from typing import NotRequired, TypedDict, Unpack
 from stylizer_service.files import suffix
 from stylizer_service.jobs.cleanup import discard, discard_unfinished
 from stylizer_service.jobs.finish import End, end
-from stylizer_service.models import RESULT_MEDIA_TYPES, Seconds
+from stylizer_service.models import RESULT_MEDIA_TYPES
 from stylizer_service.ports import Ports
 from stylizer_service.problems import Problem, problem
 from stylizer_service.records import Job, JobChanges, Precondition, ResultRecord
+from stylizer_service.resources import Seconds
 from stylizer_service.settings import Settings
 
 

@@ -20,11 +20,12 @@ from pydantic import BaseModel, Field
 
 from stylizer_service import presenters
 from stylizer_service.jobs.finish import wake
-from stylizer_service.models import FINAL, Stylization
+from stylizer_service.models import FINAL
 from stylizer_service.outbound.addresses import check_address
 from stylizer_service.ports import Ports
 from stylizer_service.problems import failure, invalid
 from stylizer_service.records import Job, Precondition
+from stylizer_service.resources import Stylization
 from stylizer_service.settings import Settings
 
 log = logging.getLogger(__name__)
