@@ -52,6 +52,7 @@ CORE_MODULES = (
     "errors.py",
     "images/__init__.py",
     "images/complexity.py",
+    "images/jpeg_reduction.py",
     "images/limits.py",
     "images/signatures.py",
     "options.py",

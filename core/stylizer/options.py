@@ -17,12 +17,14 @@ Size = int | Literal["original"]
 """Long side of a painting in pixels, or that of the photo."""
 Format = Literal["jpeg", "png", "webp", "avif", "tiff"]
 """File format of a painting."""
+KeepMetadata = Literal["none", "exif", "exif+gps"]
 
 DEFAULT_METHOD: MethodName = "neighbor"
 METHOD_NAMES: tuple[MethodName, ...] = get_args(MethodName)
 FEATURES: tuple[FeaturesName, ...] = get_args(FeaturesName)
 PRESERVE_COLOR: tuple[PreserveColor, ...] = get_args(PreserveColor)
 QUALITIES: tuple[Quality, ...] = get_args(Quality)
+KEEP_METADATA: tuple[KeepMetadata, ...] = get_args(KeepMetadata)
 
 SIZE_RANGE = (64, 8192)
 ORIGINAL: Literal["original"] = "original"
@@ -60,6 +62,9 @@ class Options:
             selects the method's default. A method that uses none raises an error.
         seed: 0 to 2^32 - 1. The same inputs, options and seed give the same pixels on the same machine. (On a GPU, the
             results of method optimization may differ slightly.)
+        keep_metadata: What the file keeps of the photo's metadata: "none"; "exif" for the camera, lens, exposure,
+            times, author, copyright and resolution; or "exif+gps" for the place as well. Clips take "none" only. See
+            `stylizer.images.metadata`.
 
     Raises:
         OptionError: A value has the wrong type or is out of range; `field` and `allowed` give the details.
@@ -72,6 +77,7 @@ class Options:
     quality: Quality = "standard"
     features: FeaturesName | None = None
     seed: int = 0
+    keep_metadata: KeepMetadata = "none"
 
     def __post_init__(self) -> None:
         if self.size != ORIGINAL:
@@ -83,12 +89,20 @@ class Options:
         if self.features is not None:
             check_choice("features", self.features, FEATURES)
         _check_integer("seed", self.seed, SEED_RANGE)
+        check_choice("keep_metadata", self.keep_metadata, KEEP_METADATA)
 
 
 def check_choice(field: str, value: object, choices: tuple[str, ...]) -> None:
     """Raise an OptionError that lists the choices unless `value` is one of them."""
     if value not in choices:
         raise OptionError(f"{field} is {value!r}; it must be one of {', '.join(choices)}", field=field, allowed=choices)
+
+
+def check_clip_metadata(keep_metadata: KeepMetadata) -> None:
+    """Raise OptionError unless `keep_metadata` is what a clip supports: "none"."""
+    if keep_metadata != "none":
+        detail = f"keep_metadata is {keep_metadata}; a clip keeps no metadata"
+        raise OptionError(detail, field="keep_metadata", allowed="none for a clip")
 
 
 def check_variants(value: object) -> None:

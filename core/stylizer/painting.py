@@ -18,6 +18,7 @@ from torch import Tensor
 from stylizer import capabilities, color, compute, images, methods
 from stylizer.errors import OutOfMemory
 from stylizer.images import DEFAULT_LIMITS, Decoder, ImageSource, Limits, encode
+from stylizer.images.metadata import Metadata
 from stylizer.options import (
     DEFAULT_FORMAT_QUALITY,
     DEFAULT_METHOD,
@@ -49,6 +50,7 @@ class Painting:
         options: The options used.
         seconds: Wall-clock time of the call.
         features: The perceptual features used; None for a method that uses none.
+        metadata: What `options.keep_metadata` keeps of the photo's metadata, for `encode`; None if there is none.
     """
 
     image: Image.Image
@@ -56,6 +58,7 @@ class Painting:
     options: Options
     seconds: float
     features: FeaturesName | None
+    metadata: Metadata | None = None
 
     def encode(self, format: Format = "jpeg", quality: int = DEFAULT_FORMAT_QUALITY) -> bytes:  # noqa: A002 - as everywhere
         """Encode the painting as a file; `quality` (1-100) applies to lossy formats.
@@ -63,7 +66,7 @@ class Painting:
         Raises:
             OptionError: The format is unknown, or the quality is out of range.
         """
-        return encode(self.image, format=format, quality=quality)
+        return encode(self.image, format=format, quality=quality, metadata=self.metadata)
 
     def save(self, path: str | os.PathLike[str], quality: int = DEFAULT_FORMAT_QUALITY) -> None:
         """Write the painting to a file, in the format of its suffix.
@@ -166,8 +169,14 @@ def _stylize(args: StylizeArguments) -> Painting:
     features = validate()
     device = compute.device()
 
-    picture = decoder.decode(args.content, limits=limits, field="content")
-    height, width = picture.rgb.shape[:2]
+    picture = decoder.decode(
+        args.content,
+        limits=limits,
+        field="content",
+        painted_size=options.size,
+        keep_metadata=options.keep_metadata,
+    )
+    width, height = picture.source_size
     validate(photo_size=(width, height))
     side = capabilities.long_side(options.size, (width, height))
     out_size = capabilities.validate_output_pixels(side, (width, height), limits.max_pixels)
@@ -198,7 +207,7 @@ def _stylize(args: StylizeArguments) -> Painting:
         image = finisher(painted)
     if picture.alpha is not None:
         image.putalpha(Image.fromarray(picture.alpha).resize(out_size, Image.Resampling.LANCZOS))
-    return Painting(image, args.method, options, time.perf_counter() - started, features)
+    return Painting(image, args.method, options, time.perf_counter() - started, features, picture.metadata)
 
 
 def _load_regions(

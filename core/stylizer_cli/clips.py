@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from stylizer.clips.info import LOSSY_CLIPS, VIDEOS, ClipFormat, InputFormat, clip_format, default_format
 from stylizer.errors import ImageError, OptionError
-from stylizer.options import FORMATS, Format, check_choice
+from stylizer.options import FORMATS, Format, check_choice, check_clip_metadata
 from stylizer.output import SUFFIXES
 from stylizer_cli.sources import STANDARD_STREAM
 from stylizer_cli.targets import Target, check_writable, choose_quality, default_stem
@@ -57,6 +57,7 @@ def choose_clip_target(
     if request.variants > 1:
         detail = f"variants is {request.variants}, and {source!r} is a clip, which has 1"
         raise OptionError(detail, field="variants", allowed="1 for a clip")
+    check_clip_metadata(request.options.keep_metadata)
     choose_quality(request.format_quality, form, LOSSY_CLIPS)
     check_writable(path, force)
     return Target(path, form)

@@ -148,6 +148,7 @@ def paint(
     force: given.Force = False,
     format: given.Format = None,  # noqa: A002 - the name of the option
     format_quality: given.FormatQuality = None,
+    keep_metadata: given.KeepMetadata = _DEFAULTS.keep_metadata,
     quiet: given.Quiet = False,
     api: given.Api = None,
     key: given.Key = None,
@@ -162,6 +163,7 @@ def paint(
         quality=quality,
         features=features,
         seed=seed,
+        keep_metadata=keep_metadata,
     )
     request = PaintRequest(
         styles=[parse_style(text) for text in style],

@@ -209,6 +209,15 @@ FormatQuality = Annotated[
         **_OUTPUT,
     ),
 ]
+KeepMetadata = Annotated[
+    options.KeepMetadata,
+    typer.Option(
+        help="What to keep of the photo's metadata: [bold]exif[/] is camera, exposure, times, author, copyright and "
+        "resolution, without thumbnail and serial numbers; [bold]exif+gps[/] the place as well.",
+        **choice(options.KEEP_METADATA),
+        **_OUTPUT,
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.", **_OUTPUT)]
 _API: dict[str, Any] = {
     "metavar": "URL",

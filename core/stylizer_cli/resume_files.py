@@ -14,6 +14,7 @@ from stylizer import styles
 from stylizer.errors import UnreadableImage
 from stylizer.images.limits import Limits, noun
 from stylizer.images.reading import open_header
+from stylizer.options import Options
 from stylizer.output import write_atomically
 from stylizer_cli.jobs import PaintJob
 from stylizer_cli.sources import STANDARD_STREAM, is_url
@@ -89,7 +90,7 @@ class ResumeFile:
             ],
             **{field: ids[field] for field in ("content", "mask", "content_mask") if field in ids},
             **({"content_url": self._job.photo} if is_url(self._job.photo) else {}),
-            **dataclasses.asdict(request.options),
+            **option_values(request.options),
             "method": request.method,
             **({"variants": request.variants} if request.variants > 1 else {}),
             **({"animate": True} if self._job.animate else {}),
@@ -114,6 +115,14 @@ class ResumeFile:
         """Delete the file."""
         if self.path is not None:
             self.path.unlink(missing_ok=True)
+
+
+def option_values(options: Options) -> dict[str, Any]:
+    """Return options as the API takes them. What came later is left out by default, for services that lack it."""
+    values = dataclasses.asdict(options)
+    if options.keep_metadata == "none":
+        del values["keep_metadata"]
+    return values
 
 
 def local_picture(style: str) -> str | None:

@@ -60,6 +60,7 @@ class Options(TypedDict, total=False):
     animate: bool
     format: Literal["jpeg", "png", "webp", "avif", "tiff", "gif", "mp4"]
     format_quality: int
+    keep_metadata: Literal["none", "exif", "exif+gps"]
     variants: int
     content_url: str
     style_url: str

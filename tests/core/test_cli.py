@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from camera_exif import camera_exif
 from PIL import Image
 
 from stylizer.images import decode
@@ -156,6 +157,17 @@ def test_paint_applies_every_option(run: Run, folder: Path) -> None:
         assert other.shape != without.shape or (other != without).any(), arguments
 
 
+def test_paint_keeps_the_metadata_that_is_asked_for(run: Run, folder: Path) -> None:
+    with Image.open(folder / "cat.png") as photo:
+        photo.save("cat.jpg", exif=camera_exif(dpi=300))
+
+    for keep, tags in (("none", set()), ("exif", {"image", "exif"}), ("exif+gps", {"image", "exif", "gps"})):
+        output = ("-o", f"{keep}.jpg", "--keep-metadata", keep)
+        assert run("paint", "cat.jpg", "-s", "woodcut", *SMALL, *output)[0] == 0
+        metadata = decode(folder / f"{keep}.jpg", keep_metadata="exif+gps").metadata
+        assert (set() if metadata is None else set(metadata.tags)) == tags
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -163,6 +175,7 @@ def test_paint_applies_every_option(run: Run, folder: Path) -> None:
         (["--strength", "lots"], "strength is 'lots'; it must be a number from 0 to 1"),
         (["--size", "12"], "size is 12; it must be a whole number from 64 to 8192 pixels, or original"),
         (["--seed", "1.5"], "seed is '1.5'; it must be a whole number from 0 to 4294967295"),
+        (["--keep-metadata", "gps"], "keep_metadata is 'gps'; it must be one of none, exif, exif+gps"),
         (["--quality", "best"], "quality is 'best'; it must be one of draft, standard, high"),
         (
             ["--method", "magic"],

@@ -29,6 +29,7 @@ from stylizer.options import Options, check_weight
         ("seed", 2**32, "seed is 4294967296; it must be a whole number from 0 to 4294967295"),
         ("quality", "best", "quality is 'best'; it must be one of draft, standard, high"),
         ("features", "vgg16", "features is 'vgg16'; it must be one of compact, vgg19"),
+        ("keep_metadata", "gps", "keep_metadata is 'gps'; it must be one of none, exif, exif+gps"),
         (
             "preserve_color",
             None,

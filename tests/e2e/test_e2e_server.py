@@ -19,10 +19,13 @@ from typing import Any, TypeVar
 
 import httpx
 import pytest
+from camera_exif import camera_exif
 from disk_clips import gif
 from pictures import bomb, disk_photo, encoded
 from PIL import Image, ImageChops
 from waiting import PATIENCE, wait_for
+
+from stylizer.images import decode
 
 SMALL = {"size": "64", "quality": "draft"}
 LONG = {"size": "448", "quality": "standard", "method": "texture"}
@@ -148,6 +151,21 @@ def test_one_form_gives_a_finished_painting(server: Server, photo: bytes) -> Non
     assert len(painting.convert("RGB").getcolors(64 * 48) or []) > 20  # not one flat color
     preview = server.client.get(job["preview"], follow_redirects=True)
     assert preview.headers["content-type"] == "image/jpeg"
+
+
+def test_server_paints_colors_only_and_keeps_metadata(server: Server, photo: bytes) -> None:
+    with Image.open(io.BytesIO(photo)) as image:
+        content = encoded(image, exif=camera_exif(dpi=300))
+    fields = {"method": "color", "format": "png", "keep_metadata": "exif+gps", "variants": "2"}
+    job = server.wait_until_ended(server.accept(content, **fields))
+
+    assert (job["status"], job["method"], job["options"]["keep_metadata"]) == ("succeeded", "color", "exif+gps")
+    for result in job["results"]:
+        metadata = decode(server.client.get(result["url"]).content, keep_metadata="exif+gps").metadata
+        assert metadata is not None
+        assert set(metadata.tags) == {"image", "exif", "gps"}
+    original = Image.open(io.BytesIO(photo)).convert("RGB").resize((64, 48))
+    assert ImageChops.difference(server.image(job["id"]).convert("RGB"), original).getbbox() is not None
 
 
 def test_server_paints_by_optimization_with_shipped_features(server: Server, photo: bytes) -> None:

@@ -84,8 +84,20 @@ def test_variable_frame_rate_is_accepted(service: Service) -> None:
         (slope(), {"animate": False, "format": "gif"}, "invalid-option", "format"),
         (gif(6), {"animate": True, "variants": 2}, "invalid-option", "variants"),
         (gif(6), {"animate": True, "size": 2048}, "invalid-option", "size"),
+        (gif(6), {"animate": True, "keep_metadata": "exif"}, "invalid-option", "keep_metadata"),
     ],
-    ids=["10001 frames", "no frames", "truncated", "jpeg", "tiny", "as jpeg", "still as gif", "variants", "large"],
+    ids=[
+        "10001 frames",
+        "no frames",
+        "truncated",
+        "jpeg",
+        "tiny",
+        "as jpeg",
+        "still as gif",
+        "variants",
+        "large",
+        "exif",
+    ],
 )
 def test_bad_clip_names_the_field(
     service: Service, refusal: Refusal, content: bytes, fields: dict[str, Any], code: str, field: str

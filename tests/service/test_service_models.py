@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from stylizer_service.idempotency import fingerprint
 from stylizer_service.models import StylizationRequest, new_id
 
 CONTENT = "upl_" + "a" * 26
@@ -32,6 +33,7 @@ CONTENT = "upl_" + "a" * 26
         ("seed", 2**32),
         ("format", "bmp"),
         ("format_quality", 0),
+        ("keep_metadata", "gps"),
         ("style", ""),
         ("no_such_field", 1),
     ],
@@ -73,3 +75,13 @@ def test_ids_cannot_be_guessed_and_say_what_they_name() -> None:
     assert {(name[:4], len(name)) for name in ids} == {("stz_", 30)}
     # Each place of the random part takes nearly every letter.
     assert all(len({name[place] for name in ids}) > 25 for place in range(4, 30))
+
+
+def test_fingerprint_stays_that_of_before_keep_metadata() -> None:
+    request = {"content": CONTENT, "style": "woodcut", "size": 768}
+    keys = [
+        fingerprint(StylizationRequest.model_validate(request | {"keep_metadata": keep}))
+        for keep in ("none", "exif", "exif+gps")
+    ]
+    assert keys[0] == "1cf2a2dfdabcbe55c7727daf015895697c67468b121123129c9864a41f4af083"
+    assert len(set(keys)) == 3

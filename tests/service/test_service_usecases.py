@@ -178,6 +178,7 @@ def test_options_left_out_take_their_defaults_and_are_echoed(service: Service, o
         "animate": False,
         "format": "jpeg",
         "format_quality": 90,
+        "keep_metadata": "none",
     }
     assert (job.status, job.progress, job.method) == ("queued", 0, "neighbor")
     assert [(entry.style, entry.weight) for entry in job.styles] == [("ink", 1.0)]

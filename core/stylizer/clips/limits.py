@@ -47,6 +47,7 @@ class ClipLimits:
         return Limits(
             max_bytes=self.max_bytes,
             max_pixels=self.max_frame_pixels,
+            max_jpeg_pixels=self.max_frame_pixels,
             max_aspect_ratio=self.max_aspect_ratio,
             min_side=self.min_side,
             subject="the clip",

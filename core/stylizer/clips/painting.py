@@ -39,7 +39,16 @@ from stylizer.clips.video import encode_h264, join_h264, load_av
 from stylizer.errors import OptionError
 from stylizer.images import DEFAULT_LIMITS, Decoder, ImageSource, Limits, Picture
 from stylizer.images.encoding import check_quality
-from stylizer.options import DEFAULT_FORMAT_QUALITY, DEFAULT_METHOD, MethodName, Options, check_choice
+from stylizer.options import (
+    DEFAULT_FORMAT_QUALITY,
+    DEFAULT_METHOD,
+    KeepMetadata,
+    MethodName,
+    Options,
+    Size,
+    check_choice,
+    check_clip_metadata,
+)
 from stylizer.output import write_atomically
 from stylizer.painting import StylizeArguments, paint_picture
 from stylizer.progress import Progress
@@ -242,7 +251,15 @@ class _StillDecoder:
         self._pictures: dict[object, tuple[object, Picture]] = {}
         self._masks: dict[object, tuple[object, Bytes]] = {}
 
-    def decode(self, source: ImageSource, *, limits: Limits, field: str) -> Picture:
+    def decode(
+        self,
+        source: ImageSource,
+        *,
+        limits: Limits,
+        field: str,
+        painted_size: Size | None = None,  # noqa: ARG002 - frames are not reduced
+        keep_metadata: KeepMetadata = "none",  # noqa: ARG002 - clips keep none
+    ) -> Picture:
         if field == "content" and isinstance(source, np.ndarray):
             return Picture(source.astype(np.uint8, copy=False), None, "memory")
         key = _key(source)
@@ -289,6 +306,7 @@ class _ClipPainter:
     ):
         check_choice("format", name, CLIP_FORMATS)
         check_quality(quality)
+        check_clip_metadata(args.options.keep_metadata)
         if name == "mp4":
             load_av()
         self._args = replace(args, decoder=_StillDecoder(args.decoder, info))

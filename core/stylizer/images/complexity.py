@@ -66,7 +66,7 @@ _TO_NEXT_OF_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 
 def _check_jpeg(data: bytes) -> None:
     stray, counts = 0, Counter[str]()
-    for marker, before, at in _markers(data):
+    for marker, before, at in jpeg_markers(data):
         stray += before
         counts["segments"] += 1
         counts["scans"] += marker == _SCAN
@@ -77,7 +77,7 @@ def _check_jpeg(data: bytes) -> None:
         _check(counts["segments"], _MOST_SEGMENTS, "segments")
 
 
-def _markers(data: bytes) -> Iterator[tuple[int, int, int]]:
+def jpeg_markers(data: bytes) -> Iterator[tuple[int, int, int]]:
     """Yield the markers of a JPEG up to EOI, with the stray bytes before each and its segment's offset.
 
     Data after EOI is not part of the image, such as the video of a motion photo.

@@ -9,11 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from stylizer.errors import MaskMismatch
+from stylizer.images.jpeg_reduction import check_photo
 from stylizer.images.limits import DEFAULT_LIMITS, Limits, check_dimensions, check_pixels, dimensions, noun
+from stylizer.images.metadata import Metadata, read_metadata
 from stylizer.images.pillow_settings import default_pillow_settings
 from stylizer.images.pixels import to_srgb
 from stylizer.images.reading import open_header, translated_errors
 from stylizer.images.sources import ImageSource
+from stylizer.options import KeepMetadata, Size
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,18 +27,35 @@ class Picture:
         rgb: (height, width, 3), 0-255, not premultiplied by alpha.
         alpha: (height, width), 0 transparent to 255 opaque; None if fully opaque.
         format: Format of the source: "jpeg", "png", "webp", "avif", "tiff", "gif", "heic", or "memory".
+        metadata: What was asked for of the source's metadata; None if there is none.
+        reduced_from: (width, height) of the upright source if it was decoded at reduced size; None otherwise.
     """
 
     rgb: npt.NDArray[np.uint8]
     alpha: npt.NDArray[np.uint8] | None
     format: str
+    metadata: Metadata | None = None
+    reduced_from: tuple[int, int] | None = None
+
+    @property
+    def source_size(self) -> tuple[int, int]:
+        """(width, height) of the upright source."""
+        height, width = self.rgb.shape[:2]
+        return self.reduced_from or (width, height)
 
 
 class Decoder(Protocol):
     """Image decoder. The functions of this module implement it in the calling process."""
 
-    def decode(self, source: ImageSource, *, limits: Limits, field: str) -> Picture:  # noqa: D102
-        ...
+    def decode(  # noqa: D102
+        self,
+        source: ImageSource,
+        *,
+        limits: Limits,
+        field: str,
+        painted_size: Size | None = None,
+        keep_metadata: KeepMetadata = "none",
+    ) -> Picture: ...
 
     def decode_mask(  # noqa: D102
         self, source: ImageSource, *, shape: tuple[int, int], limits: Limits, field: str
@@ -43,7 +63,14 @@ class Decoder(Protocol):
 
 
 @default_pillow_settings()
-def decode(source: ImageSource, *, limits: Limits = DEFAULT_LIMITS, field: str = "content") -> Picture:
+def decode(
+    source: ImageSource,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    field: str = "content",
+    painted_size: Size | None = None,
+    keep_metadata: KeepMetadata = "none",
+) -> Picture:
     """Decode an image of any accepted format: upright, in sRGB, 8 bits per channel, with separate alpha.
 
     Of an animation, the first frame is decoded. 16-bit gray is scaled. Floating-point and 32-bit values have no
@@ -54,21 +81,28 @@ def decode(source: ImageSource, *, limits: Limits = DEFAULT_LIMITS, field: str =
         source: JPEG, PNG, WebP, AVIF, TIFF, GIF or HEIC.
         limits: Size limits.
         field: The input it came in, for the error message.
+        painted_size: Size of the painting, if the image is the photo: a JPEG of more than `max_pixels` is then decoded
+            at reduced size (`jpeg_reduction`). Other images are never reduced.
+        keep_metadata: What to read of the metadata. Malformed metadata counts as missing.
 
     Raises:
         ImageError: One subclass for each possible defect.
     """
     opened = open_header(source, limits, field)
-    check_dimensions(opened.size, limits, field)
+    divisor = check_photo(opened.size, limits, field, jpeg=opened.jpeg, painted_size=painted_size)
     with translated_errors(limits, field):
+        reduced_from = opened.reduce(divisor) if divisor > 1 else None
         unpacked, name = opened.unpack(), opened.format
+        metadata = None if keep_metadata == "none" else read_metadata(opened.exif(), opened.dpi, keep_metadata)
         del opened  # frees the unpacked pixels: 50 megapixels take 200 MB in each form
         # A HEIC header can promise another size than its data turns out to have.
         check_dimensions(unpacked.color.size, limits, field)
         image, alpha = to_srgb(unpacked.color, unpacked.profile, unpacked.colorimetry), unpacked.alpha
         del unpacked
+        if reduced_from is not None and (image.width < image.height) != (reduced_from[0] < reduced_from[1]):
+            reduced_from = reduced_from[::-1]  # EXIF turned it
         opaque = alpha is None or alpha.getextrema() == (255, 255)
-        return Picture(np.asarray(image), None if opaque else np.asarray(alpha), name)
+        return Picture(np.asarray(image), None if opaque else np.asarray(alpha), name, metadata, reduced_from)
 
 
 @default_pillow_settings()

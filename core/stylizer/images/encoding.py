@@ -7,21 +7,31 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, TiffImagePlugin
+from PIL.ExifTags import IFD
 
 from stylizer.errors import OptionError
+from stylizer.images import tiff
 from stylizer.images.limits import dimensions
+from stylizer.images.metadata import Metadata, to_exif
 from stylizer.options import DEFAULT_FORMAT_QUALITY, FORMAT_QUALITY_RANGE, FORMATS, Format, check_choice
 
 _LONGEST_SIDE: dict[Format, int] = {"jpeg": 65_500, "webp": 16_383, "avif": 65_536}
 
 
-def encode(image: Image.Image, *, format: Format, quality: int = DEFAULT_FORMAT_QUALITY) -> bytes:  # noqa: A002 - what all call it
-    """Encode an image. Writes pixels only: no metadata, and no profile, which by convention means sRGB.
+def encode(
+    image: Image.Image,
+    *,
+    format: Format,  # noqa: A002 - what all call it
+    quality: int = DEFAULT_FORMAT_QUALITY,
+    metadata: Metadata | None = None,
+) -> bytes:
+    """Encode an image. Writes no profile, which by convention means sRGB, and no metadata but that which is given.
 
     Args:
         image: In sRGB, with or without alpha. JPEG has no alpha channel: there the image is composited onto white.
         format: One of `FORMATS`.
         quality: 1-100 for JPEG, WebP and AVIF; ignored for PNG and TIFF, which are lossless.
+        metadata: Metadata to write as EXIF, and its resolution in the format's own way as well, if it has one.
 
     Raises:
         OptionError: Unknown format, quality out of range, or dimensions too large for the format.
@@ -35,8 +45,30 @@ def encode(image: Image.Image, *, format: Format, quality: int = DEFAULT_FORMAT_
         raise OptionError(detail, field="format", allowed=allowed)
     buffer = io.BytesIO()
     bare = _pixels_alone(image, keep_alpha=format != "jpeg")
-    bare.save(buffer, format, **_encoder_settings(format, quality))
-    return buffer.getvalue()
+    settings = _encoder_settings(format, quality)
+    exif = to_exif(metadata, image.size) if metadata else None
+    if exif is not None and format == "tiff":
+        settings["tiffinfo"] |= dict(exif)
+    elif exif is not None:
+        settings["exif"] = exif
+        if metadata and metadata.dpi and format in ("jpeg", "png"):
+            settings["dpi"] = metadata.dpi
+    bare.save(buffer, format, **settings)
+    return _with_exif(buffer.getvalue(), exif) if exif is not None and format == "tiff" else buffer.getvalue()
+
+
+def _with_exif(data: bytes, exif: Image.Exif) -> bytes:
+    """Add the subdirectories of EXIF to a TIFF file: Pillow cannot write them to a compressed one."""
+    file = tiff.read(data)
+    assert file is not None  # it has just been written
+    prefix = b"II" if file.order == "<" else b"MM"
+    for pointer in (IFD.Exif, IFD.GPSInfo):
+        if values := exif.get_ifd(pointer):
+            directory = TiffImagePlugin.ImageFileDirectory_v2(prefix=prefix, group=pointer)
+            for tag, value in values.items():
+                directory[tag] = value
+            file.add_directory(pointer, directory.tobytes)
+    return tiff.with_directory(file, file.tags)
 
 
 def check_quality(quality: int) -> None:

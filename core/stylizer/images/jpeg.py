@@ -1,7 +1,8 @@
 """Normalization of JPEG files: keep only the segments that make up the image, and complete a missing end.
 
-Pillow reads every segment before the first scan, and rejects the file for a short one. libjpeg skips such segments
-(ITU-T T.81, annex B); so does this module, which keeps those needed for decoding, color and orientation.
+Pillow reads every segment before the first scan, and rejects the file for a short one or for broken EXIF. libjpeg skips
+such segments (ITU-T T.81, annex B); so does this module, which keeps those needed for decoding and color, and separates
+EXIF.
 """
 
 from __future__ import annotations
@@ -9,21 +10,23 @@ from __future__ import annotations
 import hashlib
 import io
 import struct
+from typing import NamedTuple
 
 from PIL import JpegImagePlugin
 
 from stylizer.images.signatures import NotDecoded
 
+_EXIF = b"Exif\0\0"
 _END, _SCAN = 0xD9, 0xDA
 _ALONE = {0x00, 0x01, *range(0xD0, 0xD9)}  # markers without a length
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _LOSSLESS = {0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF}  # or hierarchical
 _PROGRESSIVE = {0xC2, 0xCA}
+_MOST_AT_FULL_SIZE = 50_000_000
 _TABLES = {0xC4, 0xCC, 0xDB, 0xDD}
 # Application segments that are kept: prefix and minimum length.
 _KEPT = (
     (0xE0, b"JFIF\0", 12),
-    (0xE1, b"Exif\0\0", 14),
     (0xE1, b"http://ns.adobe.com/xap/1.0/\0", 30),
     (0xE2, b"ICC_PROFILE\0", 15),
     (0xEE, b"Adobe", 12),
@@ -36,14 +39,21 @@ _FILLINGS = tuple(
 )
 
 
-def reduce(data: bytes) -> bytes:
-    """Return a JPEG file with only the image's segments, and with an EOI.
+class Jpeg(NamedTuple):
+    """A JPEG file with only the image's segments, and with an EOI; and its EXIF block, empty if there is none."""
+
+    data: bytes
+    exif: bytes
+
+
+def reduce(data: bytes) -> Jpeg:
+    """Split a JPEG file into its image and its EXIF.
 
     Raises:
         NotDecoded: 12 bits per sample, lossless or hierarchical.
         ValueError: The file is truncated within the image.
     """
-    parts, at = [b"\xff\xd8"], 2
+    parts, exif, at = [b"\xff\xd8"], b"", 2
     while 0 <= (at := data.find(b"\xff", at)) < len(data) - 1:  # stray bytes between segments are skipped
         marker = data[at + 1]
         if marker == 0xFF:  # padding
@@ -58,11 +68,13 @@ def reduce(data: bytes) -> bytes:
         if marker == _SCAN:
             parts.append(data[at:])
             whole = b"".join(parts)
-            return whole if data.find(b"\xff\xd9", at) >= 0 else _with_end(whole)
-        if _is_needed(marker, data[at + 4 : end]):
+            return Jpeg(whole if data.find(b"\xff\xd9", at) >= 0 else _with_end(whole), exif)
+        if marker == 0xE1 and data.startswith(_EXIF, at + 4):
+            exif += data[at + 4 + len(_EXIF) * bool(exif) : end]  # a long one comes in pieces
+        elif _is_needed(marker, data[at + 4 : end]):
             parts.append(data[at:end])
         at = end
-    return data  # no image in it, which Pillow reports better
+    return Jpeg(data, exif)  # no image in it, which Pillow reports better
 
 
 def _is_needed(marker: int, body: bytes) -> bool:
@@ -94,6 +106,8 @@ def _with_end(data: bytes) -> bytes:
 def _pixels(data: bytes) -> bytes:
     """Return a digest of the pixels."""
     with JpegImagePlugin.JpegImageFile(io.BytesIO(data)) as image:
+        if image.width * image.height > _MOST_AT_FULL_SIZE:
+            image.draft(None, (image.width // 2, image.height // 2))
         image.load()
         return hashlib.sha256(image.tobytes()).digest()
 

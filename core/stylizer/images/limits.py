@@ -14,6 +14,8 @@ class Limits:
     Attributes:
         max_bytes: Size of the encoded file.
         max_pixels: Width times height.
+        max_jpeg_pixels: The same for a JPEG photo that is decoded at reduced size, since it exceeds `max_pixels`; see
+            `jpeg_reduction`.
         max_aspect_ratio: Long side over short side.
         min_side: Length of the short side in pixels.
         subject: How errors refer to the image; by default by its field.
@@ -21,6 +23,7 @@ class Limits:
 
     max_bytes: int = 32 * 2**20
     max_pixels: int = 50_000_000
+    max_jpeg_pixels: int = 400_000_000
     max_aspect_ratio: float = 16
     min_side: int = 16
     subject: str | None = None
@@ -68,10 +71,11 @@ def check_dimensions(size: tuple[int, int], limits: Limits, field: str) -> None:
         raise ExtremeAspectRatio(detail, field=field, allowed=allowed)
 
 
-def check_pixels(size: tuple[int, int], limits: Limits, field: str) -> None:
-    """Raise TooManyPixels if (width, height) exceeds the limit."""
+def check_pixels(size: tuple[int, int], limits: Limits, field: str, exception: str = "") -> None:
+    """Raise TooManyPixels if (width, height) exceeds the limit; `exception` completes what is allowed."""
     width, height = size
     if width * height > limits.max_pixels:
-        allowed, subject = f"at most {limits.max_pixels / 1e6:g} megapixels", noun(field, limits)
+        allowed = f"at most {limits.max_pixels / 1e6:g} megapixels{exception}"
+        subject = noun(field, limits)
         detail = f"{subject} is {dimensions(size)} = {width * height / 1e6:,.1f} megapixels; allowed are {allowed}"
         raise TooManyPixels(detail, field=field, allowed=allowed)

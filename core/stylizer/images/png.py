@@ -32,7 +32,8 @@ class Png:
         icc_profile: As embedded; may be invalid.
         color: Color space if there is no usable profile; None for sRGB.
         overrides_profile: Whether `color` takes precedence over the profile (cICP).
-        metadata: Possible sources of the orientation, by Pillow's names.
+        metadata: EXIF and XMP, by Pillow's names.
+        dpi: Horizontal and vertical resolution in pixels per inch; None if unknown.
         transparent: Sample values of the one transparent color, gray (1) or RGB (3), of `depth` bits.
         depth: Bits per sample.
         canvas: (width, height) of the canvas and (x, y) of this image on it; None if it covers the canvas.
@@ -43,6 +44,7 @@ class Png:
     color: Colorimetry | None = None
     overrides_profile: bool = False
     metadata: dict[str | tuple[int, int], bytes | str] = field(default_factory=dict)
+    dpi: tuple[float, float] | None = None
     transparent: tuple[int, ...] | None = None
     depth: int = 8
     canvas: tuple[tuple[int, int], tuple[int, int]] | None = None
@@ -84,6 +86,7 @@ def reduce(data: bytes) -> Png:
         at = next((at for at, part in enumerate(critical) if part[4:8] == b"IEND"), len(critical))
         critical[at:at] = frame.pixels
     png.data = b"".join(critical)
+    png.dpi = _dpi(ancillary.get(b"pHYs", b""))
     _set_color(png, ancillary)
     return png
 
@@ -145,8 +148,8 @@ class _FirstFrame:
 def _collect(
     name: bytes, body: bytes, ancillary: dict[bytes, bytes], metadata: dict[str | tuple[int, int], bytes | str]
 ) -> None:
-    """Keep the first chunk of each name, and those text chunks that may hold the orientation."""
-    if name in (b"tRNS", b"iCCP", b"cICP", b"sRGB", b"gAMA", b"cHRM"):
+    """Keep the first chunk of each name, and those text chunks that may hold EXIF or XMP."""
+    if name in (b"tRNS", b"iCCP", b"cICP", b"sRGB", b"gAMA", b"cHRM", b"pHYs"):
         ancillary.setdefault(name, body)
     elif name == b"eXIf":
         metadata.setdefault("exif", b"Exif\0\0" + body)
@@ -157,6 +160,14 @@ def _collect(
         unpacked = text if name == b"tEXt" else _inflate(text[1:])
         if unpacked is not None and len(unpacked) <= _MAX_UNPACKED:
             metadata.setdefault("Raw profile type exif", unpacked.decode("latin-1"))
+
+
+def _dpi(density: bytes) -> tuple[float, float] | None:
+    """Return the resolution of a pHYs chunk in pixels per inch; None if it gives an aspect ratio only."""
+    if len(density) != 9 or density[8] != 1:
+        return None
+    across, down = struct.unpack_from(">II", density)
+    return across * 0.0254, down * 0.0254
 
 
 def _inflate(data: bytes) -> bytes | None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 from PIL import (
@@ -59,11 +61,19 @@ class Opened:
         format: In lower case, such as "jpeg"; "memory" for an in-memory image.
         size: (width, height) before orientation is applied.
         unpack: Decodes the pixels.
+        exif: Returns the EXIF block, which may be invalid, or a TIFF file; None if there is none.
+        dpi: Resolution in pixels per inch, stated outside of EXIF.
+        jpeg: The file, if it is a JPEG.
+        reduce: Makes `unpack` decode at 1/2, 1/4 or 1/8 of the size, and returns `size`; for a JPEG only.
     """
 
     format: str
     size: tuple[int, int]
     unpack: Callable[[], Unpacked]
+    exif: Callable[[], bytes | None] = lambda: None
+    dpi: tuple[float, float] | None = None
+    jpeg: bytes | None = None
+    reduce: Callable[[int], tuple[int, int]] = lambda _: (0, 0)
 
 
 def open_header(source: ImageSource, limits: Limits, field: str) -> Opened:
@@ -75,7 +85,7 @@ def open_header(source: ImageSource, limits: Limits, field: str) -> Opened:
     """
     image = in_memory(source, field)
     if image is not None:
-        return Opened((image.format or "memory").lower(), image.size, lambda: _unpack(image))
+        return _opened(image, (image.format or "memory").lower())
     data = read(source, limits, field)  # type: ignore[arg-type]  # in_memory has handled pixels
     with translated_errors(limits, field):
         name = identify(data)
@@ -134,14 +144,45 @@ def _unpack(image: Image.Image) -> Unpacked:
     return Unpacked(color, alpha, profile).upright(orientation)
 
 
+def _opened(image: Image.Image, name: str) -> Opened:
+    """Return an image that needs no format-specific handling."""
+    return Opened(name, image.size, lambda: _unpack(image), partial(_exif_block, image), _density(image.info))
+
+
+def _exif_block(image: Image.Image) -> bytes | None:
+    """Return the EXIF block of an image; None if there is none."""
+    if isinstance(exif := image.info.get("exif"), bytes):
+        return exif
+    with suppress(Exception):  # other places: text of a PNG, tags of a TIFF
+        return Image.Image.getexif(image).tobytes()
+    return None
+
+
+def _density(info: Mapping[Any, Any]) -> tuple[float, float] | None:
+    """Return the resolution of a JFIF header in pixels per inch; that of EXIF, and Pillow's default, do not count."""
+    factor = {1: 1.0, 2: 2.54}.get(info.get("jfif_unit", 0))
+    if factor is None or "jfif_density" not in info:
+        return None
+    across, down = info["jfif_density"]
+    return across * factor, down * factor
+
+
 def _open_jpeg(data: bytes) -> Opened:
-    image = JpegImagePlugin.JpegImageFile(io.BytesIO(jpeg.reduce(data)))
-    return Opened("jpeg", image.size, lambda: _unpack(image))
+    parts = jpeg.reduce(data)
+    image = JpegImagePlugin.JpegImageFile(io.BytesIO(parts.data))
+    if parts.exif:
+        image.info["exif"] = parts.exif
+
+    def reduce(divisor: int) -> tuple[int, int]:
+        width, height = image.size
+        image.draft(None, (width // divisor, height // divisor))
+        return width, height
+
+    return replace(_opened(image, "jpeg"), jpeg=parts.data, reduce=reduce)
 
 
 def _open_webp(data: bytes) -> Opened:
-    image = WebPImagePlugin.WebPImageFile(io.BytesIO(data))
-    return Opened("webp", image.size, lambda: _unpack(image))
+    return _opened(WebPImagePlugin.WebPImageFile(io.BytesIO(data)), "webp")
 
 
 def _open_png(data: bytes) -> Opened:
@@ -162,7 +203,11 @@ def _open_png(data: bytes) -> Opened:
         profile = None if parts.overrides_profile else parts.icc_profile
         return Unpacked(color, alpha, profile, parts.color).upright(orientation)
 
-    return Opened("png", size, unpack)
+    def exif() -> bytes | None:
+        image.info |= parts.metadata
+        return _exif_block(image)
+
+    return Opened("png", size, unpack, exif, parts.dpi)
 
 
 def _alpha_of_color(image: Image.Image, parts: png.Png) -> Image.Image:
@@ -233,7 +278,7 @@ def _open_avif(data: bytes) -> Opened:
         color, alpha = split_alpha(shown)
         return Unpacked(color, alpha, profile, properties.color).upright(orientation)
 
-    return Opened("avif", size, unpack)
+    return Opened("avif", size, unpack, partial(_exif_block, image))
 
 
 class _NoHeic(Exception):
@@ -253,14 +298,14 @@ def _open_heic(data: bytes) -> Opened:
         unpacked = _unpack(image)
         return Unpacked(unpacked.color, unpacked.alpha, unpacked.profile, properties.color)
 
-    return Opened("heic", image.size, unpack)
+    return Opened("heic", image.size, unpack, partial(_exif_block, image))
 
 
 def _open_tiff(data: bytes) -> Opened:
     file = tiff.read(data)
     if file is None:
         image = TiffImagePlugin.TiffImageFile(io.BytesIO(data))
-        return Opened("tiff", image.size, lambda: _unpack(image))
+        return Opened("tiff", image.size, lambda: _unpack(image), lambda: data)
     width, height = file.number(tiff.WIDTH, 0), file.number(tiff.HEIGHT, 0)
     profile = file.tags.get(tiff.ICC_PROFILE)
     if tiff.is_unpacked_here(file):
@@ -270,12 +315,12 @@ def _open_tiff(data: bytes) -> Opened:
             unpacked = Unpacked(color, alpha, profile.data if profile and color.mode != "LAB" else None)
             return unpacked.upright(file.number(tiff.ORIENTATION, 1))
 
-        return Opened("tiff", (width, height), unpack)
+        return Opened("tiff", (width, height), unpack, lambda: data)
     try:
         image = TiffImagePlugin.TiffImageFile(io.BytesIO(tiff.for_pillow(file)))
     except (SyntaxError, KeyError) as error:
         raise NotDecoded(tiff.describe(file)) from error
-    return Opened("tiff", image.size, lambda: _unpack(image))
+    return Opened("tiff", image.size, lambda: _unpack(image), lambda: data)
 
 
 # A 20-byte box with version and flags 0; width and height follow.

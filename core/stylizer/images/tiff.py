@@ -8,7 +8,9 @@ samples' bytes as a gray image, so that Pillow and libtiff decompress them; `tif
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from stylizer.images.signatures import RAW_PHOTO, NotDecoded
@@ -92,6 +94,12 @@ class Tiff:
         """Type of the first extra sample: 0 for no alpha, 1 for premultiplied, 2 for straight alpha."""
         return self.number(EXTRA_SAMPLES, 0) if self.samples > self.color_samples else 0
 
+    def add_directory(self, pointer: int, encode: Callable[[int], bytes]) -> None:
+        """Append a directory to the file, and a tag that points to it; `encode` returns it for its offset."""
+        self.data += bytes(len(self.data) % 2)
+        self.tags[pointer] = _tag(self.order, 4, [len(self.data)])
+        self.data += encode(len(self.data))
+
 
 def read(data: bytes) -> Tiff | None:
     """Read the first directory; None if there is none.
@@ -99,8 +107,7 @@ def read(data: bytes) -> Tiff | None:
     Raises:
         NotDecoded: A camera raw file.
     """
-    order = "<" if data.startswith(b"II") else ">"
-    is_big = data[2:4] in (b"+\0", b"\0+")
+    order, is_big = _layout(data)
     try:
         (at,) = struct.unpack_from(f"{order}Q" if is_big else f"{order}I", data, 8 if is_big else 4)
         first, _ = _directory(data, order, is_big, at)
@@ -110,7 +117,31 @@ def read(data: bytes) -> Tiff | None:
     return first if first.numbers(WIDTH) and first.numbers(HEIGHT) else None
 
 
-def _directory(data: bytes, order: str, is_big: bool, at: int) -> tuple[Tiff, int]:
+def read_directories(data: bytes, pointers: Sequence[int], max_value_bytes: int) -> list[Tiff]:
+    """Read the first directory and those that its tags `pointers` lead to.
+
+    Values of more than `max_value_bytes` are left out. A directory that is missing or unreadable is empty.
+    """
+    order, is_big = _layout(data)
+    directories = [Tiff(data, order) for _ in range(1 + len(pointers))]
+    try:
+        (at,) = struct.unpack_from(f"{order}Q" if is_big else f"{order}I", data, 8 if is_big else 4)
+        directories[0], _ = _directory(data, order, is_big, at, max_value_bytes)
+    except (struct.error, OverflowError):
+        return directories
+    for index, pointer in enumerate(pointers, start=1):
+        with suppress(struct.error, OverflowError):
+            if at := directories[0].number(pointer, 0):
+                directories[index], _ = _directory(data, order, is_big, at, max_value_bytes)
+    return directories
+
+
+def _layout(data: bytes) -> tuple[str, bool]:
+    """Return the byte order, and whether the file is a BigTIFF."""
+    return "<" if data.startswith(b"II") else ">", data[2:4] in (b"+\0", b"\0+")
+
+
+def _directory(data: bytes, order: str, is_big: bool, at: int, max_value_bytes: int = sys.maxsize) -> tuple[Tiff, int]:
     """Read one directory, skipping unreadable tags; return it with the offset of the next."""
     number, entry, inline = (f"{order}Q", f"{order}HHQ", 8) if is_big else (f"{order}H", f"{order}HHI", 4)
     offset = f"{order}Q" if is_big else f"{order}I"
@@ -123,7 +154,7 @@ def _directory(data: bytes, order: str, is_big: bool, at: int) -> tuple[Tiff, in
         length = _SIZES.get(kind, 0) * values
         start = at if length <= inline else struct.unpack_from(offset, data, at)[0]
         at += inline
-        if length and start + length <= len(data):
+        if length and start + length <= len(data) and length <= max_value_bytes:
             found.tags.setdefault(tag, Tag(kind, values, data[start : start + length]))
     following = struct.unpack_from(offset, data, at)[0] if len(data) >= at + struct.calcsize(offset) else 0
     return found, following
@@ -164,7 +195,7 @@ def for_pillow(tiff: Tiff) -> bytes:
     colors = tiff.numbers(COLOR_MAP)
     if colors and max(colors) < 256:
         tags[COLOR_MAP] = _tag(tiff.order, 3, [257 * value for value in colors])
-    return _with_directory(tiff, tags)
+    return with_directory(tiff, tags)
 
 
 def is_unpacked_here(tiff: Tiff) -> bool:
@@ -241,7 +272,7 @@ def byte_planes(tiff: Tiff) -> Iterator[tuple[bytes, int]]:
             tags[TILE_HEIGHT] = long([tiff.number(TILE_HEIGHT, 0)])
         else:
             tags[ROWS_PER_STRIP] = long([min(tiff.number(ROWS_PER_STRIP, 2**31), tiff.number(HEIGHT, 0))])
-        yield _with_directory(tiff, tags), together
+        yield with_directory(tiff, tags), together
 
 
 def row_pixels(tiff: Tiff) -> int:
@@ -258,7 +289,7 @@ def _tag(order: str, kind: int, values: list[int]) -> Tag:
     return Tag(kind, len(values), struct.pack(f"{order}{len(values)}{_INTEGERS[kind]}", *values))
 
 
-def _with_directory(tiff: Tiff, tags: dict[int, Tag]) -> bytes:
+def with_directory(tiff: Tiff, tags: dict[int, Tag]) -> bytes:
     """Return the file with a directory of these tags appended, and a header that points to it."""
     order = tiff.order
     padding = bytes(-len(tiff.data) % 2)

@@ -16,8 +16,11 @@ import numpy.typing as npt
 
 from stylizer import errors, images
 from stylizer.images import ImageSource, Limits, Picture
+from stylizer.images.jpeg_reduction import MULTISCAN_SHARE
 from stylizer.images.limits import noun
+from stylizer.images.metadata import Metadata
 from stylizer.images.sources import in_memory, read
+from stylizer.options import KeepMetadata, Size
 from stylizer_painter.sandbox_errors import as_answer, run
 from stylizer_service.sandbox.sandbox import ResourceLimits, Sandbox
 
@@ -29,12 +32,19 @@ SECONDS = 120
 CPU_SECONDS = 20
 """CPU time limit. The slowest accepted image, an AVIF of 50 megapixels with alpha, needs 3 s."""
 _BYTES_A_PIXEL = 40  # at most 24 are needed, by TIFF with 32 bits per sample; AVIF with alpha needs 18, JPEG 10
+_JPEG_BYTES_A_PIXEL = 10
+_COEFFICIENT_BYTES_A_PIXEL = 8  # of a JPEG of several scans: two a sample, of four components
 _OVERHEAD = 256 * 2**20  # thread stacks, tables, profiles
 
 
 def resource_limits(limits: Limits) -> ResourceLimits:
     """Return the resource limits for decoding an image within `limits`."""
-    memory = _BYTES_A_PIXEL * limits.max_pixels + 3 * limits.max_bytes + _OVERHEAD
+    several_scans = limits.max_jpeg_pixels // MULTISCAN_SHARE
+    pixels = max(
+        _BYTES_A_PIXEL * limits.max_pixels,
+        _JPEG_BYTES_A_PIXEL * limits.max_pixels + _COEFFICIENT_BYTES_A_PIXEL * several_scans,
+    )
+    memory = pixels + 3 * limits.max_bytes + _OVERHEAD
     return ResourceLimits(memory=memory, cpu_seconds=CPU_SECONDS, seconds=SECONDS, body=4 * limits.max_pixels)
 
 
@@ -42,15 +52,17 @@ def work(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], Any]:
     """Decode in the fork; return the image's metadata and pixels, or the error."""
     limits, field = Limits(**request["limits"]), request["field"]
     try:
-        if request["shape"] is not None:
+        if "shape" in request:
             mask = images.decode_mask(data, shape=tuple(request["shape"]), limits=limits, field=field)
             return {"shape": mask.shape}, mask
-        picture = images.decode(data, limits=limits, field=field)
+        picture = images.decode(data, limits=limits, field=field, **request["options"])
     except errors.ImageError as error:
         return as_answer(error)
     rgb, alpha = picture.rgb, picture.alpha
     planes = rgb if alpha is None else np.concatenate([rgb.ravel(), alpha.ravel()])
-    return {"shape": rgb.shape[:2], "has_alpha": alpha is not None, "format": picture.format}, planes
+    answer = {"shape": rgb.shape[:2], "has_alpha": alpha is not None, "format": picture.format}
+    answer["metadata"] = picture.metadata and picture.metadata.to_json()
+    return answer | {"reduced_from": picture.reduced_from}, planes
 
 
 class SandboxedDecoder:
@@ -67,17 +79,31 @@ class SandboxedDecoder:
         """Stop the sandbox server."""
         self._guard.close()
 
-    def decode(self, source: ImageSource, *, limits: Limits, field: str) -> Picture:
+    def decode(
+        self,
+        source: ImageSource,
+        *,
+        limits: Limits,
+        field: str,
+        painted_size: Size | None = None,
+        keep_metadata: KeepMetadata = "none",
+    ) -> Picture:
         """Decode an image; see `stylizer.images.decode`."""
         if in_memory(source, field) is not None:
-            return images.decode(source, limits=limits, field=field)
-        answer, planes = self._run(source, None, limits, field)
+            return images.decode(
+                source, limits=limits, field=field, painted_size=painted_size, keep_metadata=keep_metadata
+            )
+        options = {"painted_size": painted_size, "keep_metadata": keep_metadata}
+        answer, planes = self._run(source, limits, field, options=options)
         height, width = answer["shape"]
         rgb = np.frombuffer(planes, np.uint8, 3 * height * width).reshape(height, width, 3)
         alpha = None
         if answer["has_alpha"]:
             alpha = np.frombuffer(planes, np.uint8, height * width, rgb.size).reshape(height, width)
-        return Picture(rgb, alpha, str(answer["format"]))
+        # Checked once more against the whitelist: the fork may have been taken over.
+        metadata = Metadata.from_json(answer["metadata"]) if answer["metadata"] else None
+        full = answer["reduced_from"]
+        return Picture(rgb, alpha, str(answer["format"]), metadata, (int(full[0]), int(full[1])) if full else None)
 
     def decode_mask(
         self, source: ImageSource, *, shape: tuple[int, int], limits: Limits, field: str
@@ -85,14 +111,12 @@ class SandboxedDecoder:
         """Decode a mask; see `stylizer.images.decode_mask`."""
         if in_memory(source, field) is not None:
             return images.decode_mask(source, shape=shape, limits=limits, field=field)
-        _, plane = self._run(source, shape, limits, field)
+        _, plane = self._run(source, limits, field, shape=shape)
         return np.frombuffer(plane, np.uint8).reshape(shape)
 
-    def _run(
-        self, source: Any, shape: tuple[int, int] | None, limits: Limits, field: str
-    ) -> tuple[dict[str, Any], bytearray]:
+    def _run(self, source: Any, limits: Limits, field: str, **more: object) -> tuple[dict[str, Any], bytearray]:
         data = read(source, limits, field)
-        request = {"limits": asdict(limits), "field": field, "shape": shape}
+        request = {"limits": asdict(limits), "field": field, **more}
         return run(self._guard, request, data, resource_limits(limits), what=noun(field), field=field)
 
 

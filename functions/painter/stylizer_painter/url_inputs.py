@@ -30,7 +30,8 @@ def fetch_inputs(ports: Ports, settings: Settings, lease: Lease, fetcher: Fetche
             continue
         data = (fetcher or _default_fetcher(settings.fetch_timeout, settings.max_bytes)).fetch(url, field=field)
         probe = Probe(settings)
-        image = probe.check(probe.read(io.BytesIO(data), field=field), field=field)
+        size = lease.job.options.size if name == "content" else None
+        image = probe.check(probe.read(io.BytesIO(data), field=field), field=field, painted_size=size)
         lease.renew()
         ports.blobs.put(key, data, image.media_type)
 

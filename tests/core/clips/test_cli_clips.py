@@ -54,6 +54,7 @@ def test_gif_to_jpeg_paints_the_first_frame(folder: Path) -> None:
         (("clip.gif", "--format-quality", "50"), "gif has none"),
         (("clip.mp4", "-o", "out.mp4", "--format", "webp"), "format is webp"),
         (("clip.mp4", "--size", "2000"), "at most 1080"),
+        (("clip.gif", "--keep-metadata", "exif"), "a clip keeps no metadata"),
     ],
 )
 def test_invalid_usage_of_a_clip_is_one_line(

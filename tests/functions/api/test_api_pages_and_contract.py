@@ -94,7 +94,13 @@ def test_nothing_outside_the_page_folder_is_served(client: httpx.Client) -> None
 def test_health_tells_version_queue_and_painter(client: httpx.Client) -> None:
     health = client.get("/healthz").json()
 
-    assert health == {"status": "ok", "version": health["version"], "queued": 0, "worker_alive": None}
+    assert health == {
+        "status": "ok",
+        "version": health["version"],
+        "queued": 0,
+        "worker_alive": None,
+        "url_inputs": False,
+    }
     assert re.fullmatch(r"\d+\.\d+\.\d+", health["version"])
 
 

@@ -10,6 +10,8 @@ from contextlib import closing
 
 import numpy as np
 import pytest
+from camera_exif import camera_exif
+from pictures import slope
 from PIL import Image
 from waiting import PATIENCE
 
@@ -58,6 +60,16 @@ def test_a_refusal_is_the_cores_own_in_every_word(guarded: SandboxedDecoder) -> 
         assert vars(refused.value) == vars(direct.value)
     with pytest.raises(MaskMismatch, match="the photo it is for has 9 x 9"):
         guarded.decode_mask(whole, shape=(9, 9), limits=LIMITS, field="mask")
+
+
+def test_metadata_is_the_cores_own(guarded: SandboxedDecoder) -> None:
+    data = slope(format="JPEG", exif=camera_exif(dpi=300))
+
+    metadata = guarded.decode(data, limits=LIMITS, field="content", keep_metadata="exif+gps").metadata
+
+    assert metadata is not None
+    assert metadata == images.decode(data, keep_metadata="exif+gps").metadata
+    assert guarded.decode(data, limits=LIMITS, field="content").metadata is None
 
 
 def test_a_picture_in_memory_needs_no_fork(guarded: SandboxedDecoder) -> None:

@@ -7,10 +7,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from camera_exif import camera_exif
 from cloud.receiver import Receiver, file_answer
-from pictures import encoded
+from pictures import encoded, slope
 from PIL import Image
 
+from stylizer.images import decode
 from stylizer_painter.painting import Outcome, paint_job
 from stylizer_service.adapters.local import Local, open_local
 from stylizer_service.models import ERASED_URL, StylizationRequest
@@ -50,6 +52,22 @@ def test_photo_and_style_are_fetched_and_painted(
     assert (job.content, job.styles[0].style) == (f"{site.url}&{SECRET}", site.url)
     with local.blobs.open(f"jobs/{job_id}/content") as stored:
         assert stored.read() == photo
+
+
+def test_metadata_of_a_fetched_photo_is_kept(
+    local: Local, site: Receiver, ask: Callable[..., str], paint: Paint
+) -> None:
+    site.answers = [file_answer(slope(format="JPEG", exif=camera_exif()))]
+    job_id = ask(keep_metadata="exif")
+    assert paint(job_id, fetcher=site.fetcher()) == "succeeded"
+
+    job = local.service.ports.jobs.get(job_id)
+    assert job is not None
+    assert job.result is not None
+    with local.blobs.open(job.result.key) as file:
+        metadata = decode(file.read(), keep_metadata="exif+gps").metadata
+    assert metadata is not None
+    assert set(metadata.tags) == {"image", "exif"}
 
 
 def test_blend_may_have_a_url(site: Receiver, ask: Callable[..., str], paint: Paint, photo: bytes) -> None:

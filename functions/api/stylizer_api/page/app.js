@@ -10,6 +10,7 @@ import { createJob, cancel, hasEnded, watch } from "./jobs.js";
 import { cachedPhoto, cachePhoto } from "./photo-cache.js";
 import "./own-style.js";
 import { choosePhoto, onPhotoInput } from "./photo.js";
+import { nameOfUrl, onPhotoUrl, showRefusedUrl } from "./photo-url.js";
 import { withMasks } from "./regions.js";
 import { setCaption, setProgress, reportEnd, reportJob, reportStart, reportUpload } from "./progress.js";
 import * as stage from "./stage.js";
@@ -17,7 +18,8 @@ import { chooseStyles, chosenStyles } from "./styles.js";
 import { upload } from "./upload.js";
 import { listVariants } from "./variants.js";
 
-let photo = null; // {name, file, upload: id | null}; file is null if only the service has the photo
+// {name, file, upload: id | null, url}; `file` is null if only the service has the photo, `url` undefined unless by URL
+let photo = null;
 let current = null; // id of the displayed job
 let display = new AbortController(); // aborted when something else is displayed
 
@@ -57,13 +59,27 @@ async function usePhoto(file) {
   await stage.showPhoto(file);
 }
 
+function usePhotoUrl(address) {
+  if (isBusy() && !current) return; // another photo is being uploaded
+  takeStage(null);
+  photo = { name: nameOfUrl(address), file: null, upload: null, url: address };
+  history.replaceState(null, "", location.pathname);
+  setProgress(undefined);
+  setCaption(photo.name);
+  setBusy(false);
+  adaptToFile("");
+  stage.showRemotePhoto(photo.name);
+}
+
+const canShowPhoto = () => Boolean(photo?.file || photo?.url);
+
 async function paint() {
   const signal = takeStage(null);
   const request = { styles: chosenStyles(), ...options() };
-  if (photo.file) stage.clearPainting(); // without a local photo, keep showing the earlier painting
+  if (canShowPhoto()) stage.clearPainting(); // without a local photo, keep showing the earlier painting
   stage.setState("painting");
   stage.scrollIntoView();
-  reportStart();
+  reportStart(!photo.url);
   setBusy(true);
   try {
     const job = await createJob({ ...request, ...(await uploads(request.styles, signal)) });
@@ -81,11 +97,12 @@ async function paint() {
 
 /** Upload photo and masks, unless uploaded before; returns the upload ids by field, and the styles with theirs. */
 async function uploads(styles, signal) {
-  if (!photo.upload) {
+  if (!photo.upload && !photo.url) {
     photo.upload = await upload(photo.file, { field: "content", onProgress: reportUpload, signal });
     await cachePhoto(photo.upload, photo.file); // before the job exists, for a reload of the page
   }
-  const ids = { content: photo.upload, styles: await withMasks(styles, signal) };
+  const content = photo.url ? { content_url: photo.url } : { content: photo.upload };
+  const ids = { ...content, styles: await withMasks(styles, signal) };
   for (const [field, file] of masks()) ids[field] = await upload(file, { field, signal });
   return ids;
 }
@@ -94,8 +111,14 @@ function end(error, signal) {
   if (!isAbort(error) && !(error instanceof ApiError)) throw error;
   if (signal !== display.signal) return; // something else is displayed
   if (photo?.file && error.problem?.field === "content") photo.upload = null; // the next attempt uploads it again
-  leaveBusy(photo?.file ? "photo" : "empty", isAbort(error) ? "Stopped." : (photo?.name ?? ""));
-  if (!isAbort(error)) showProblem(error.problem);
+  leaveBusy(canShowPhoto() ? "photo" : "empty", isAbort(error) ? "Stopped." : (photo?.name ?? ""));
+  if (!isAbort(error)) report(error.problem);
+}
+
+/** Show a problem; for a refused URL, open its dialog again. */
+function report(problem) {
+  if (problem.field === "content_url" && photo?.url) showRefusedUrl(problem, photo.url);
+  else showProblem(problem);
 }
 
 /** Poll a job until it ends. `onFirst` receives its first state. */
@@ -128,8 +151,8 @@ async function finish(job, signal) {
   record(job);
   if (job.status === "succeeded") return showResult(job, signal);
   stage.clearPainting();
-  leaveBusy(photo?.file ? "photo" : "empty", job.status === "canceled" ? "Stopped." : (photo?.name ?? ""));
-  if (job.status === "failed") showProblem(job.error);
+  leaveBusy(canShowPhoto() ? "photo" : "empty", job.status === "canceled" ? "Stopped." : (photo?.name ?? ""));
+  if (job.status === "failed") report(job.error);
   if (job.status === "expired") showNotice("This painting has expired. Paint it again to restore it.");
 }
 
@@ -190,7 +213,11 @@ async function open(id) {
 }
 
 async function loadPhotoOf(job, signal) {
-  if (photo?.upload === job.content) return;
+  if (job.content === (photo?.url ?? photo?.upload)) return;
+  if (URL.canParse(job.content) && job.content.startsWith("https://")) {
+    photo = { name: nameOfUrl(job.content), file: null, upload: null, url: job.content };
+    return stage.showRemotePhoto(photo.name);
+  }
   const file = await cachedPhoto(job.content);
   signal.throwIfAborted();
   // A photo that was sent in the form of its job is no upload: it cannot be painted again without the file.
@@ -204,6 +231,7 @@ async function loadPhotoOf(job, signal) {
 const jobInUrl = () => /^#(stz_\w+)$/.exec(location.hash)?.[1];
 
 onPhotoInput(usePhoto);
+onPhotoUrl(usePhotoUrl).catch(() => {}); // whether URLs are allowed is not known: they are not offered
 $("panel").addEventListener("submit", (event) => {
   event.preventDefault();
   if (isBusy()) return;

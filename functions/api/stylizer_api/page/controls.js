@@ -20,6 +20,7 @@ export function options() {
     ...(features && { features }),
     seed: Number(data.get("seed")),
     format: data.get("format"),
+    ...(!isClip() && { keep_metadata: data.get("keep_metadata") }),
     ...(!isClip() && { variants: Number(data.get("variants")) }),
     ...(!$("animate-control").hidden && { animate: $("animate").checked }),
   };
@@ -45,7 +46,7 @@ const isClip = () => !$("animate-control").hidden && $("animate").checked;
 
 /** Offer the formats of clips, or those of pictures and variants; choose another if the chosen one is not among them. */
 function adaptFormats({ reset = false } = {}) {
-  $("variants-control").hidden = isClip();
+  $("variants-control").hidden = $("keep-metadata-control").hidden = isClip();
   for (const option of $("format").options) {
     option.disabled = isClip() ? !["gif", "webp", "png", "mp4"].includes(option.value) : "clip" in option.dataset;
   }

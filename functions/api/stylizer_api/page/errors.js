@@ -47,7 +47,7 @@ function fieldsetOf(field) {
 }
 
 // Labels of API fields on this page.
-const NAMES = { content_mask: "content mask", preserve_color: "colors", seed: "variation", style_scale: "stroke size" };
+const NAMES = { content_mask: "content mask", content_url: "the address", keep_metadata: "keep metadata", preserve_color: "colors", seed: "variation", style_scale: "stroke size" };
 
 function sentence(problem) {
   const given = problem.detail || problem.title || "Something went wrong";

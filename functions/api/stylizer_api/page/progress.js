@@ -26,11 +26,11 @@ export function reportUpload(fraction) {
   setProgress(fraction < 1 ? fraction : null);
 }
 
-export function reportStart() {
+export function reportStart(isUpload) {
   quarter = 0;
   setProgress(null);
-  setCaption("Uploading the photo …");
-  announce("Uploading the photo.");
+  setCaption(isUpload ? "Uploading the photo …" : "Asking for the photo …");
+  announce(isUpload ? "Uploading the photo." : "Asking for the photo.");
 }
 
 /** Report the state of a job that has not ended. */

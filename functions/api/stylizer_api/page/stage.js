@@ -20,7 +20,7 @@ export const scrollIntoView = () => stage.scrollIntoView({ block: "nearest" });
 export function setState(state) {
   stage.dataset.state = state;
   pictures.hidden = state === "empty";
-  $("change").hidden = state === "empty" || state === "painting";
+  $("change").hidden = $("url-change").hidden = state === "empty" || state === "painting";
   $("views").hidden = state !== "done" || !photoUrl;
   stage.dataset.view = photoUrl ? currentView() : "alone";
   if (state !== "done") $("download").hidden = $("variants").hidden = true;
@@ -48,11 +48,23 @@ export async function showPhoto(file) {
     // HEIC and TIFF are supported by the painter, but not by most browsers.
     photo.removeAttribute("src");
     unload(photoVideo);
-    setShape(3, 2);
-    $("photo-unseen").textContent = `This browser cannot display “${file.name}”, but it may still be painted.`;
-    $("photo-unseen").hidden = false;
+    showUnseen(`This browser cannot display “${file.name}”, but it may still be painted.`);
   }
   document.dispatchEvent(new CustomEvent("photo-shown"));
+}
+
+/** Show a photo that only the service can see. */
+export function showRemotePhoto(name) {
+  clearPainting();
+  forgetPhoto();
+  setState("photo");
+  showUnseen(`${name} is fetched when you paint.`);
+}
+
+function showUnseen(text) {
+  setShape(3, 2);
+  $("photo-unseen").textContent = text;
+  $("photo-unseen").hidden = false;
 }
 
 /** Remove the photo, as for an earlier painting whose photo is not cached. */

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from stylizer.clips.info import CLIP_FORMATS, ClipFormat, ClipInfo, default_format
 from stylizer.clips.limits import check_output
-from stylizer.options import FORMATS
+from stylizer.options import FORMATS, check_clip_metadata
 from stylizer_service.models import StylizationRequest
 from stylizer_service.problems import as_problems, failure
 from stylizer_service.records import Job
@@ -36,6 +36,8 @@ def clip_job(job: Job, request: StylizationRequest, info: ClipInfo | None, setti
     if request.variants > 1:
         detail = f"variants is {request.variants}; a clip is painted once"
         raise failure("invalid-option", detail, field="variants", allowed="1 for a clip")
+    with as_problems():
+        check_clip_metadata(request.keep_metadata)
     name = _format(request, info)
     frames = info.frames if info else None
     if info:

@@ -133,6 +133,7 @@ def _open_jpeg(data: bytes) -> Image.Image:
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _PNG_XMP, _PNG_EXIF = b"XML:com.adobe.xmp\0\0", b"Raw profile type exif\0"
 _MOST_UNPACKED = 2**20
+_MOST_AT_HALF_SIZE = 50_000_000
 
 
 def _open_png(data: bytes) -> Image.Image:
@@ -247,7 +248,7 @@ def _jpeg_has_end(data: bytes) -> bool:
 
 
 def _lacks_only_its_end(data: bytes) -> bool:
-    """Decode at half size with two different tails: the results differ if image data is missing."""
+    """Decode at reduced size with two different tails: the results differ if image data is missing."""
     if not _has_all_scans(data):
         return False
     filling = b"\x5a\xa5\x33\xc7" * 60
@@ -256,7 +257,8 @@ def _lacks_only_its_end(data: bytes) -> bool:
     for behind in (b"", filling + restarts):
         try:
             image = JpegImagePlugin.JpegImageFile(io.BytesIO(data + behind + b"\xff\xd9"))
-            image.draft(None, (max(1, image.width // 2), max(1, image.height // 2)))
+            divisor = 8 if image.width * image.height > _MOST_AT_HALF_SIZE else 2
+            image.draft(None, (max(1, image.width // divisor), max(1, image.height // divisor)))
             image.load()
         except MemoryError:
             raise

@@ -43,7 +43,8 @@ def _fingerprint(request: StylizationRequest) -> str:
 
     Options that are None are left out, so that a new optional field does not change existing fingerprints.
     """
-    facts = request.options.model_dump(exclude_none=True) | {
+    new_defaults = {"keep_metadata"} if request.keep_metadata == "none" else set()
+    facts = request.options.model_dump(exclude_none=True, exclude=new_defaults) | {
         "method": request.method,
         "content": request.photo,
         "mask": request.mask,

@@ -96,9 +96,9 @@ class Inputs:
         file = sent.get(request.content or "")
         if file is None:
             copy = self._copy_upload(job.owner, request.content or "", key, field="content")
-            return self._probe.check_content(copy, animate=request.wants_clip)
+            return self._probe.check_content(copy, animate=request.wants_clip, size=request.size)
         data = self._probe.read(file.file, field="content")
-        content = self._probe.check_content(data, animate=request.wants_clip)
+        content = self._probe.check_content(data, animate=request.wants_clip, size=request.size)
         self._store(data, key, content.media_type)
         return content
 

@@ -36,6 +36,7 @@ from stylizer.options import (
     VARIANTS_RANGE,
     FeaturesName,
     Format,
+    KeepMetadata,
     MethodName,
     Options,
     PreserveColor,
@@ -221,6 +222,12 @@ class PaintingOptions(BaseModel):
         ge=FORMAT_QUALITY_RANGE[0],
         le=FORMAT_QUALITY_RANGE[1],
         description="Encoder quality of jpeg, webp, avif and mp4; png and tiff lose nothing.",
+    )
+    keep_metadata: KeepMetadata = Field(
+        default=_DEFAULTS.keep_metadata,
+        description='What the file keeps of the metadata of the photo: "exif" is camera, lens, exposure, times, '
+        'author, copyright and resolution, never a thumbnail or a serial number; "exif+gps" the place as well. Clips '
+        "keep none.",
     )
 
 

@@ -15,8 +15,10 @@ from typing import Any, BinaryIO
 
 from stylizer.clips.info import VIDEOS, ClipInfo, InputFormat, clip_format
 from stylizer.images.complexity import check_complexity
-from stylizer.images.limits import check_dimensions, check_pixels, noun
+from stylizer.images.jpeg_reduction import check_photo
+from stylizer.images.limits import check_pixels, noun
 from stylizer.images.signatures import NotDecoded, identify
+from stylizer.options import Size
 from stylizer_service.clip_probe import probe_clip
 from stylizer_service.models import IMAGE_MEDIA_TYPES, MEDIA_TYPES, MediaType
 from stylizer_service.ports import Unavailable
@@ -104,25 +106,29 @@ class Probe:
         except OSError as error:  # not the image's fault: the disk failed, or the file was deleted
             raise Unavailable(f"{noun(field)} cannot be read here for the moment") from error
 
-    def check_content(self, data: bytes, *, animate: bool | None) -> ProbedImage | ProbedClip:
-        """Validate what is painted: a clip if `animate` is true, or it is a video and `animate` is not false."""
+    def check_content(self, data: bytes, *, animate: bool | None, size: Size) -> ProbedImage | ProbedClip:
+        """Validate what is painted: a clip if `animate` is true, or it is a video and `animate` is not false.
+
+        `size` is that of the painting.
+        """
         name = clip_format(data[:64])
         is_video = name in VIDEOS
         if is_video and animate is False:
             detail = "the clip is a video, which is painted with every frame; animate is false"
             raise failure("invalid-option", detail, field="animate", allowed="true for a video")
         if not is_video and not animate:
-            return self.check(data, field="content")
+            return self.check(data, field="content", painted_size=size)
         info = probe_clip(data, self._limits, field="content")
         return ProbedClip(info, _CLIP_TYPES[name or "mp4"])
 
-    def check(self, data: bytes, *, field: str) -> ProbedImage:
+    def check(self, data: bytes, *, field: str, painted_size: Size | None = None) -> ProbedImage:
         """Validate an image.
 
         Args:
             data: The whole file, as `read` returns it.
             field: The request field, for errors. For masks only bytes and pixels are limited, because their shape must
                 match the photo's.
+            painted_size: Size of the painting, if the image is the photo.
 
         Raises:
             ProblemError: With the type that the painter's rejection would have.
@@ -142,8 +148,12 @@ class Probe:
             raise _corrupt(field)
         width, height = found["size"]
         with as_problems():
-            check = check_pixels if field.endswith("mask") else check_dimensions
-            check((width, height), self._limits.picture_limits, field)
+            if field.endswith("mask"):
+                check_pixels((width, height), self._limits.picture_limits, field)
+            else:
+                jpeg = data if name == "jpeg" else None
+                limits = self._limits.picture_limits
+                check_photo((width, height), limits, field, jpeg=jpeg, painted_size=painted_size)
         if not found["whole"]:
             raise _corrupt(field)
         return ProbedImage(width, height, media_type)

@@ -37,6 +37,7 @@ class Settings(BaseSettings):
         styles_dir: Folder of the built-in styles; None for the one inside the installed core.
         max_bytes: Maximum file size, bytes.
         max_pixels: Maximum image size, width x height.
+        max_jpeg_pixels: The same of a JPEG photo, which is decoded at reduced size above `max_pixels`.
         max_aspect_ratio: Maximum ratio of the longer to the shorter side.
         min_side: Minimum length of the shorter side, pixels.
         max_clip_bytes: Maximum file size of a video, bytes. For an animated picture `max_bytes` holds.
@@ -77,6 +78,7 @@ class Settings(BaseSettings):
     styles_dir: Path | None = None
     max_bytes: PositiveInt = DEFAULT_LIMITS.max_bytes
     max_pixels: PositiveInt = DEFAULT_LIMITS.max_pixels
+    max_jpeg_pixels: PositiveInt = DEFAULT_LIMITS.max_jpeg_pixels
     max_aspect_ratio: float = Field(default=DEFAULT_LIMITS.max_aspect_ratio, ge=1)
     min_side: PositiveInt = DEFAULT_LIMITS.min_side
     max_clip_bytes: PositiveInt = 64 * 2**20
@@ -148,6 +150,7 @@ class Settings(BaseSettings):
         return Limits(
             max_bytes=self.max_bytes,
             max_pixels=self.max_pixels,
+            max_jpeg_pixels=self.max_jpeg_pixels,
             max_aspect_ratio=self.max_aspect_ratio,
             min_side=self.min_side,
         )
