@@ -24,13 +24,13 @@ def new_record(key: str, request: StylizationRequest, job: Job, ttl: timedelta) 
         allowed = "1 to 255 visible ASCII characters"
         raise invalid("Idempotency-Key", "the Idempotency-Key cannot be used", allowed)
     return IdempotencyRecord(
-        owner=job.owner, key=key, fingerprint=_fingerprint(request), job_id=job.id, expires_at=job.created_at + ttl
+        owner=job.owner, key=key, fingerprint=fingerprint(request), job_id=job.id, expires_at=job.created_at + ttl
     )
 
 
 def check_same_request(known: IdempotencyRecord, request: StylizationRequest) -> None:
     """Raise a ProblemError if a known key was used for another request."""
-    if known.fingerprint != _fingerprint(request):
+    if known.fingerprint != fingerprint(request):
         raise failure(
             "idempotency-mismatch",
             "this Idempotency-Key was used for another request; use a new key for a new request",
@@ -38,7 +38,7 @@ def check_same_request(known: IdempotencyRecord, request: StylizationRequest) ->
         )
 
 
-def _fingerprint(request: StylizationRequest) -> str:
+def fingerprint(request: StylizationRequest) -> str:
     """Return a hash of the request: all values, including defaults. Sent files go in by their content's digest.
 
     Options that are None are left out, so that a new optional field does not change existing fingerprints.
