@@ -3,7 +3,7 @@
 For each cell of the photo the most similar cell of the style is searched and its pixels are pasted, coarse to fine, as
 in Elad & Milanfar, "Style Transfer via Texture Synthesis", IEEE TIP 2017 (arXiv 1609.03057); similarity is measured on
 the features of a network, as in Kolkin et al., "Neural Neighbor Style Transfer", 2022 (arXiv 2203.13215, section 3).
-Steps of a pass, in order:
+A coarse painting, made by optimization (`neighbor_optimization`), gives it forms larger than a patch. Steps of a pass:
 
 - search (`most_similar`): one matrix product over all cells, less a cost for the color distance from the photo (in the
   style's palette) and for hubs, keys similar to everything;
@@ -12,9 +12,9 @@ Steps of a pass, in order:
 - voting (`merge_patches`): overlapping patches are merged by reweighted least squares (Kwatra et al. 2005);
 - fusion with the photo, weighted by the content mask (Elad & Milanfar, section III-C).
 
-The result is finished by a small network that blends the patches, and by palette transfer; quality "high" is in
-`neighbor_high`. Above `BASE_SIDE` there is no search: matches are upsampled and refined tile by tile, and the
-style is read at its full resolution, so that large paintings show its detail instead of an upsampled blur.
+The result is finished by a small network that blends the patches, and by palette transfer. Above `BASE_SIDE` there is
+no search: matches are upsampled and refined tile by tile, and the style is read at its full resolution, so that large
+paintings show its detail instead of an upsampled blur.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ from stylizer.color import Palette
 from stylizer.compute import autocast_dtype, trim_malloc
 from stylizer.feedforward.finisher import TILE as FINISHER_TILE
 from stylizer.feedforward.finisher import finish
-from stylizer.methods import MemoryPolicy, Task
+from stylizer.methods import MemoryPolicy, PreviewFn, Task
+from stylizer.methods.neighbor_optimization import PLANS, paint_coarse, refine_painting
 from stylizer.methods.scaling import resize_task
 from stylizer.options import SIZE_RANGE
 from stylizer.synthesis import pyramid
@@ -54,21 +55,22 @@ BASE_SIDE = 512  # approximate long side in pixels up to which the whole style i
 MAX_UPSCALED_STYLE_SIDE = round(BASE_SIDE * math.sqrt(2))  # the longest side that is about `BASE_SIDE`
 MEMORY_POLICY = MemoryPolicy(min_pixels=4 * 2**20, block_bytes=64 * 2**20)
 
-COARSEST_SIDE = 64  # approximate long side of the coarsest level, in pixels
 TILE = 768  # side of the tiles of refined levels, in pixels
-CONTENT_WEIGHTS = (0.4, 0.6, 0.4, 0.1)  # weight of the photo where the mask is 1, from `BASE_SIDE` down, by halves
+CONTENT_WEIGHTS = (0.4, 0.6)  # weight of the photo where the mask is 1: at `BASE_SIDE`, at half of it
 FINE_CONTENT_WEIGHT = 0.5  # the same above `BASE_SIDE`
 QUERY_PHOTO_SHARE = 0.75  # share of the photo in the query; the rest is the current painting
 QUERY_DETAIL_GAIN = 0.9  # amount of the photo's finest detail added to the upsampled painting
 DITHER = 2.0  # noise on the query in flat areas below `BASE_SIDE`, relative to the style's detail
+COARSE_PAINTING_WEIGHT = 0.3  # minimum weight of the guide at the first level above the coarse painting
 COHERENCE_BONUS, SWEEPS, REFINEMENT_SWEEPS = 0.25, 6, 3  # arguments of `propagate_matches`
-PASSES = (1, 2, 2, 3)  # per level: `BASE_SIDE`, half of it and so on; the last applies to all below
+PASSES = (1, 2)  # at `BASE_SIDE`, at half of it
 ROUNDS, REFINEMENT_ROUNDS = 3, 2  # rounds of the robust aggregation
 # Cells around a tile that influence its pixels: a sweep reaches one cell, a round the three cells of a patch.
 HALO = REFINEMENT_SWEEPS + 3 * REFINEMENT_ROUNDS + 1
 TILES_BETWEEN_TRIMS = 4
 MIN_BONUS_SHARE = 0.4  # minimum share of `SEED_BONUS`, reached where the content mask is high
 SEED_SPACINGS, SEED_BONUS = (16, 8, 4), 0.7  # arguments of `spread_seeds`
+PASS_UNITS = 10  # units of progress of a pass or a tile, relative to a step of the coarse painting
 PALETTE_AMOUNT = 0.8  # amount of palette transfer at strength 1
 MAX_PHOTO_WEIGHT = 1e6  # weight of the photo as the strength approaches 0
 
@@ -119,17 +121,13 @@ def paint(task: Task) -> Tensor:
     if task.options.quality == "draft":
         painting = CoarseToFineSynthesis(resize_task(task, scale_size(spatial_size(task.photo), 0.5))).run()
         return upsample_like(painting, task.photo).clamp_(0, 1)
-    if task.options.quality == "high":
-        from stylizer.methods.neighbor_high import paint_in_larger_forms  # deferred: most paintings do not need it
-
-        return paint_in_larger_forms(task)
     return CoarseToFineSynthesis(task).run()
 
 
-def plan_levels(height: int, width: int) -> list[Level]:
-    """Return the levels, coarse to fine: from a long side of about `COARSEST_SIDE` by doublings to the output size."""
+def plan_levels(height: int, width: int, coarse_side: int) -> list[Level]:
+    """Return the levels, coarse to fine: from a long side of about twice `coarse_side` by doublings to the output."""
     side = max(height, width)
-    count = 1 + max(0, round(math.log2(side / COARSEST_SIDE)))
+    count = 1 + max(0, round(math.log2(side / (2 * coarse_side))))
     above = max(0, round(math.log2(side / BASE_SIDE)))
     return [Level(size, depth) for depth, size in enumerate(pyramid.level_sizes(height, width, count), -above)][::-1]
 
@@ -145,14 +143,19 @@ class CoarseToFineSynthesis:
 
     Args:
         task: The task.
-        levels: How many of the finest levels to synthesize; 0 for all. `training.drafts` uses fewer.
+        levels: How many of the finest levels to synthesize, without a coarse painting (for `training.drafts`); by
+            default all above the coarse painting.
     """
 
-    def __init__(self, task: Task, *, levels: int = 0) -> None:
+    def __init__(self, task: Task, *, levels: int | None = None) -> None:
+        self._task = task
         self._photo, self._options, self._report = task.photo, task.options, task.report
         self._hints = task.hints
         self._generator = torch.Generator().manual_seed(task.options.seed)
-        self._levels = plan_levels(task.photo.shape[2], task.photo.shape[3])[-levels:]
+        self._coarse = levels is None
+        self._plan = PLANS[task.options.quality]
+        planned = plan_levels(task.photo.shape[2], task.photo.shape[3], self._plan.coarse_side)
+        self._levels = planned[-(levels or len(planned)) :]
         self._base = next(level.size for level in reversed(self._levels) if level.depth >= 0)
         self._shares = [style.share for style in task.styles]
         self._styles = [ScaledStyle(style.picture) for style in task.styles]
@@ -168,16 +171,19 @@ class CoarseToFineSynthesis:
                 self.photo_guide, transfers=self._hints.steady_all("guide", self.photo_guide.transfers)
             )
         self._done, self._current = 0, task.photo
-        self._total = sum(len(_level_tiles(level)) * self._passes(level) for level in self._levels)
-        self._total += len(list(tiles(self._levels[-1].size, FINISHER_TILE)))
+        passes = sum(len(_level_tiles(level)) * self._passes(level) for level in self._levels)
+        passes += len(list(tiles(self._levels[-1].size, FINISHER_TILE)))
+        self._total = PASS_UNITS * passes + len(self._groups) * (
+            self._plan.coarse_units * self._coarse + self._plan.refinement_units
+        )
 
     def run(self) -> Tensor:
         """Synthesize, finish and recolor the painting: (1, 3, H, W)."""
-        return self.match_palette(self.finish())
-
-    def finish(self) -> Tensor:
-        """Synthesize and finish the painting, before the palette: (1, 3, H, W)."""
-        return finish(self.draft(), self.guide, self._options.strength, on_tile=self.report_step)
+        painting = finish(self.draft(), self.guide, self._options.strength, on_tile=self._report_step)
+        if self._plan.refinement_steps:
+            units = len(self._groups) * self._plan.refinement_units
+            painting = refine_painting(self._with_report(units), self.photo_guide, as_floats(painting))
+        return self._match_palette(painting)
 
     def guide(self, tile: Tile) -> tuple[Tensor, Tensor]:
         """Return the recolored photo (1, 3, h, w) and the content mask (1, 1, h, w) over the context of `tile`."""
@@ -187,6 +193,10 @@ class CoarseToFineSynthesis:
 
     def draft(self) -> Tensor:
         """Synthesize the merged patches, before finish and palette: (1, 3, H, W), float in [0, 1] or uint8."""
+        if self._coarse:
+            units = len(self._groups) * self._plan.coarse_units
+            self.photo_guide = paint_coarse(self._with_report(units), self.photo_guide)
+            self._done += units
         state: LevelResult | None = None
         for level in self._levels:
             photo = resize(self._photo[0], level.size)[None]
@@ -228,7 +238,7 @@ class CoarseToFineSynthesis:
             finished = merged[:, :, : tile.bottom, : tile.right]
             if self._hints is not None:
                 finished = self._hints.blend_prior(finished)
-            self.report_step(finished)
+            self._report_step(finished)
             painting = tile.extract(finished)
         return LevelResult(finished, banks, matches, owner, statistics)
 
@@ -277,7 +287,7 @@ class CoarseToFineSynthesis:
             tile.view(painting).copy_(as_bytes(area.crop_to_tile(merged)))
             for grid, whole in zip((*tile_matches, tile_owner), (*matches, owner), strict=True):
                 area.store(grid, whole)
-            self.report_step(painting)
+            self._report_step(painting)
             if number % TILES_BETWEEN_TRIMS == 0:
                 trim_malloc()
         return LevelResult(painting, banks, matches, owner, previous.statistics)
@@ -330,14 +340,14 @@ class CoarseToFineSynthesis:
 
     def _photo_weight(self, level: Level, tile: Tile) -> Tensor:
         """Return the weight of the photo relative to the patches, over the context of `tile`: (1, 1, h, w)."""
-        content = (
-            FINE_CONTENT_WEIGHT if level.depth < 0 else CONTENT_WEIGHTS[min(level.depth, len(CONTENT_WEIGHTS) - 1)]
-        )
-        strength, mask = self._options.strength, tile.resample(self.photo_guide.mask, level.size)
+        content = FINE_CONTENT_WEIGHT if level.depth < 0 else CONTENT_WEIGHTS[level.depth]
+        strength, weight = self._options.strength, content * tile.resample(self.photo_guide.mask, level.size)
+        if self._coarse and level is self._levels[0]:
+            weight = weight.clamp(min=COARSE_PAINTING_WEIGHT)
         # The weight of the photo grows without bound as the strength goes to 0, where the result is the photo itself.
-        return min(MAX_PHOTO_WEIGHT, (1 - strength) / strength) + content * mask
+        return min(MAX_PHOTO_WEIGHT, (1 - strength) / strength) + weight
 
-    def match_palette(self, painting: Tensor) -> Tensor:
+    def _match_palette(self, painting: Tensor) -> Tensor:
         """Transfer the palette of the styles, region by region, to `painting`, in place."""
         amount = PALETTE_AMOUNT * self._options.strength
         transfers = estimate_transfers(resize(painting[0], self._base), self._palettes, amount, self._regions)
@@ -349,13 +359,22 @@ class CoarseToFineSynthesis:
         return painting
 
     def _passes(self, level: Level) -> int:
-        return 1 if level.depth < 0 else PASSES[min(level.depth, len(PASSES) - 1)]
+        return 1 if level.depth < 0 else PASSES[level.depth]
 
-    def report_step(self, painting: Tensor) -> None:
+    def _report_step(self, painting: Tensor) -> None:
         """Report one more unit of work, with `painting` as the preview."""
-        self._done += 1
+        self._done += PASS_UNITS
         self._current = painting
         self._report_again()
+
+    def _with_report(self, units: int) -> Task:
+        """Return the task with a callback for a step of `units` units of work."""
+        done = self._done
+
+        def report(step: int, of: int, current: PreviewFn) -> None:
+            self._report(done + max(1, units * step // of), self._total, current)
+
+        return replace(self._task, report=report)
 
     def _report_again(self) -> None:
         """Repeat the last report within a long unit of work, so that it can be canceled."""

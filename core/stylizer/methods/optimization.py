@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import accumulate
-from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -48,20 +47,6 @@ STEPS = {
 }
 
 
-class RepaintLevel(NamedTuple):
-    """How `repaint` paints one level.
-
-    Attributes:
-        steps: Maximum number of steps.
-        kept: Share of the given painting in the image that the level starts from, where it is to be kept, 0-1.
-        content_weight: Weight of the content loss, relative to 1 for the style loss.
-    """
-
-    steps: int
-    kept: float
-    content_weight: float = CONTENT_WEIGHT
-
-
 def paint(task: Task) -> Tensor:
     """Paint `task.photo` in `task.styles`: (1, 3, H, W).
 
@@ -72,72 +57,52 @@ def paint(task: Task) -> Tensor:
     if task.options.strength == 0 or nothing_to_paint:
         task.report(1, 1, lambda: task.photo)
         return task.photo
+    return paint_with_steps(task, STEPS[task.options.quality])
+
+
+def paint_with_steps(
+    task: Task, steps: Sequence[int], content_weight: float = CONTENT_WEIGHT, initial: Tensor | None = None
+) -> Tensor:
+    """Paint `task` with a number of steps for each level: (1, 3, H, W).
+
+    Args:
+        task: The task; its quality is not used.
+        steps: Maximum number of steps at each level, coarse to fine; the last applies to all finer levels.
+        content_weight: Weight of the content loss, relative to 1 for the style loss.
+        initial: Image to start from, (1, 3, H, W) in [0, 1], instead of the photo in the styles' palette.
+
+    Raises:
+        MissingWeights: The weights of the requested features are not installed.
+    """
     with _level_inputs(task) as inputs:
-        return inputs.crop(_paint_coarse_to_fine(task, inputs))
+        levels = count_levels(max(task.photo.shape[2:]))
+        on_step = _ProgressTracker(task, _per_level(steps, levels))
+        if initial is None:
+            image = _initial_image(inputs.photo(levels - 1), list(inputs.style_pictures(levels - 1)), task)
+        else:
+            image = inputs.prepare(initial)
+        for level in reversed(range(levels)):
+            loss = inputs.loss(level, content_weight)
+            optimizer = LBFGS(resize(image[0], spatial_size(inputs.photo(level)))[None])
+            for step in _descend(optimizer, loss, on_step.steps[level]):
+                on_step(level, step, partial(_preview, optimizer, inputs))
+            image = optimizer.image
+        return inputs.crop(image)
 
 
-def _paint_coarse_to_fine(task: Task, inputs: _LevelInputs) -> Tensor:
-    levels = count_levels(max(task.photo.shape[2:]))
-    on_step = _ProgressTracker(task, _per_level(STEPS[task.options.quality], levels))
-    image = _initial_image(inputs.photo(levels - 1), list(inputs.style_pictures(levels - 1)), task)
-    for level in reversed(range(levels)):
-        loss = inputs.loss(level)
-        optimizer = LBFGS(resize(image[0], spatial_size(inputs.photo(level)))[None])
-        for step in _descend(optimizer, loss, on_step.steps[level]):
-            on_step(level, step, partial(_preview, optimizer, inputs))
-        image = optimizer.image
-    return image
-
-
-def refine(task: Task, image: Tensor, steps: int) -> Tensor:
+def refine(task: Task, image: Tensor, steps: int, content_weight: float = CONTENT_WEIGHT) -> Tensor:
     """Return the change of `image` (1, 3, H, W), a nearly finished painting, by `steps` steps at the output size.
 
+    `content_weight` is relative to 1 for the style loss.
     With preserve_color "luminance" the change is in lightness only.
     """
     with _level_inputs(task) as inputs:
         start = inputs.prepare(image)
-        loss = inputs.loss(0)
+        loss = inputs.loss(0, content_weight)
         optimizer = LBFGS(start.clone())
         for step in _descend(optimizer, loss, steps):
             task.report(step, steps, partial(_preview, optimizer, inputs))
         return inputs.crop(optimizer.image - start)
-
-
-def repaint(task: Task, painting: Tensor, keep: Tensor, plan: Sequence[RepaintLevel]) -> Tensor:
-    """Return the change of `painting` (1, 3, H, W) by painting it again coarse to fine, which adds larger forms.
-
-    Each level starts from the coarser one, or from `task.photo`, with a share of `painting` mixed in.
-
-    Args:
-        task: The task; its photo should have the colors of the style, since the content loss sees color.
-        painting: A painting of the photo.
-        keep: Where to keep the painting, (1, 1, H, W) in [0, 1].
-        plan: The levels, coarse to fine; the last applies to all finer ones.
-    """
-    with _level_inputs(task) as inputs:
-        painting, keep = inputs.prepare(painting), inputs.pad_to_minimum(keep)
-        levels = count_levels(max(task.photo.shape[2:]))
-        plans = _per_level(plan, levels)
-        on_step = _ProgressTracker(task, [level.steps for level in plans])
-        image, noise = inputs.photo(levels - 1), _noise(inputs.photo(levels - 1), task)
-        for level in reversed(range(levels)):
-            photo, (steps, kept, content_weight) = inputs.photo(level), plans[level]
-            start = torch.lerp(
-                resize(image[0], spatial_size(photo))[None],
-                inputs.at_level(painting, level),
-                kept * inputs.at_level(keep, level),
-            )
-            loss = inputs.loss(level, content_weight)
-            optimizer = LBFGS((start + noise).clamp(0, 1))
-            for step in _descend(optimizer, loss, steps):
-                on_step(level, step, partial(_preview, optimizer, inputs))
-            image, noise = optimizer.image, torch.zeros((), device=photo.device)
-        return inputs.crop(image - painting)
-
-
-def repaint_units(long_side: int, plan: Sequence[RepaintLevel]) -> int:
-    """Return the units of progress that `repaint` reports for a picture with this long side, pixels."""
-    return _units([level.steps for level in _per_level(plan, count_levels(long_side))])[-1]
 
 
 @contextmanager
@@ -170,14 +135,9 @@ def _initial_image(photo: Tensor, styles: Sequence[tuple[Tensor, float]], task: 
     """Return the photo in the styles' palette, with a little noise that breaks the symmetry of flat areas."""
     palette = Palette.mix([(style[0], share) for style, share in styles])
     recolored = match_distribution(photo[0], palette, task.options.strength)
-    return (recolored + _noise(photo, task)).clamp(0, 1)
-
-
-def _noise(photo: Tensor, task: Task) -> Tensor:
-    """Return the noise of the initial image, of the shape of `photo`."""
     generator = torch.Generator().manual_seed(task.options.seed)
     noise = torch.randn(photo.shape, generator=generator, dtype=torch.float32).to(photo.device)
-    return task.options.strength * NOISE * noise
+    return (recolored + task.options.strength * NOISE * noise).clamp(0, 1)
 
 
 class _LevelInputs:
@@ -255,12 +215,9 @@ class _LevelInputs:
         return resize(image[0], (height, width))[None].contiguous(memory_format=torch.channels_last)
 
 
-T = TypeVar("T")
-
-
-def _per_level(plan: Sequence[T], levels: int) -> list[T]:
-    """Return the entry of each level, finest first, of a plan that begins with the coarsest."""
-    return [plan[min(levels - 1 - level, len(plan) - 1)] for level in range(levels)]
+def _per_level(steps: Sequence[int], levels: int) -> list[int]:
+    """Return the steps of each level, finest first, of `steps` that begin with the coarsest."""
+    return [steps[min(levels - 1 - level, len(steps) - 1)] for level in range(levels)]
 
 
 def _units(steps: Sequence[int]) -> list[int]:

@@ -1,9 +1,12 @@
-"""Guide image of the search and the fusion: the photo in the style's palette, with local contrast preserved."""
+"""Guide image of the search and the fusion: the photo in the style's palette, with local contrast preserved.
+
+Where the content mask is low, a coarse painting can take the photo's place, with forms larger than a patch.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -11,13 +14,14 @@ from torch.nn import functional
 
 from stylizer.color import Palette, PaletteTransfer, from_oklab, to_oklab
 from stylizer.regions import Regions, mix
-from stylizer.synthesis.pyramid import size_within
+from stylizer.synthesis.pyramid import resize, size_within
 from stylizer.tensors import as_floats
 from stylizer.tiles import Tile
 
 CONTRAST = 0.8  # share of the local contrast lost to the palette that is restored
 CONTRAST_CELLS = 24  # pooling cells along the long side: the size of a neighborhood
 MASK_GAIN = 1.3  # of the content mask, before it is clamped to 1
+DETAIL_GAIN = 1.5  # of the content mask, for the share of the photo's detail that is added to a coarse painting
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,12 +36,18 @@ class PhotoGuide:
         transfers: Transfer of the photo's colors to the palette, of each region.
         correction: Added to the Oklab lightness of the recolored photo, (1, 1, h, w).
         regions: Where which transfer applies; None if there is only one.
+        coarse: Coarse painting and the recolored photo at the same resolution, (2, 3, h, w) in [0, 1].
+        freedom: How much of the photo's detail the coarse painting loses where the content mask is 0, 0-1.
+        photo_range: Content mask up to which the coarse painting is the guide, and from which on the photo.
     """
 
     mask: Tensor
     transfers: tuple[PaletteTransfer, ...]
     correction: Tensor
     regions: Regions | None = None
+    coarse: Tensor | None = None
+    freedom: float = 1.0
+    photo_range: tuple[float, float] = (0.0, 1.0)
 
     @classmethod
     def estimate(
@@ -67,7 +77,31 @@ class PhotoGuide:
         else:
             recolored = to_oklab(mix(pixels, self.transfers, self.regions.over(tile, size)))
         recolored[:1] += tile.resample(self.correction, size)[0]
-        return from_oklab(recolored)[None]
+        guide = from_oklab(recolored)[None]
+        return guide if self.coarse is None else self._with_coarse(self.coarse, guide, tile, size)
+
+    def with_coarse(
+        self, painting: Tensor, photo: Tensor, *, freedom: float, photo_range: tuple[float, float]
+    ) -> PhotoGuide:
+        """Return this guide with a coarse painting.
+
+        Args:
+            painting: (1, 3, h, w) in [0, 1].
+            photo: The recolored photo at the same size.
+            freedom: As the attribute.
+            photo_range: As the attribute.
+        """
+        size = (self.mask.shape[2], self.mask.shape[3])
+        coarse = torch.stack([resize(picture[0], size) for picture in (painting, photo)])
+        return replace(self, coarse=coarse, freedom=freedom, photo_range=photo_range)
+
+    def _with_coarse(self, coarse: Tensor, guide: Tensor, tile: Tile, size: tuple[int, int]) -> Tensor:
+        painting, smooth, mask = (tile.resample(x, size).float() for x in (coarse[:1], coarse[1:], self.mask))
+        guide = guide.float()  # the finisher runs in half precision
+        detail = 1 - self.freedom * (1 - (DETAIL_GAIN * mask).clamp(max=1))
+        low, high = self.photo_range
+        photo_share = ((mask - low) / (high - low)).clamp(0, 1)
+        return torch.lerp(painting + detail * (guide - smooth), guide, photo_share).clamp_(0, 1)
 
 
 def estimate_transfers(

@@ -1,4 +1,4 @@
-"""Quality "high" of `neighbor`: larger forms around the content."""
+"""The coarse painting of `neighbor`: forms larger than a patch, around the content."""
 
 from __future__ import annotations
 
@@ -11,18 +11,11 @@ from torch import Tensor
 from stylizer import Options, features
 from stylizer.features.statistics import Statistics
 from stylizer.losses import style_loss, style_scales
-from stylizer.methods import PreviewFn, StyleInput, Task, neighbor, neighbor_high
-from stylizer.methods.optimization import repaint_units
+from stylizer.methods import PreviewFn, StyleInput, Task, neighbor, neighbor_optimization
 from stylizer.regions import RegionMasks
 from stylizer.synthesis.pyramid import resize
 
 Paint = Callable[..., Tensor]
-
-
-@pytest.fixture(autouse=True)
-def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = [level._replace(steps=max(3, level.steps // 5)) for level in neighbor_high.PLAN]
-    monkeypatch.setattr(neighbor_high, "PLAN", plan)
 
 
 def style_distance(painting: Tensor, style: Tensor) -> float:
@@ -38,23 +31,40 @@ def mask_of(value: float, photo: Tensor) -> Tensor:
     return torch.full((1, 1, *photo.shape[2:]), value)
 
 
-def test_high_quality_comes_nearer_to_the_style(painted: Paint, cat: Tensor, swirls: Tensor) -> None:
+@pytest.fixture
+def without_coarse(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Switch off the coarse painting."""
+
+    def switch() -> None:
+        monkeypatch.setattr(neighbor, "paint_coarse", lambda _task, guide: guide)
+
+    return switch
+
+
+def test_coarse_painting_comes_nearer_to_the_style(
+    painted: Paint, cat: Tensor, swirls: Tensor, without_coarse: Callable[[], None]
+) -> None:
+    mask = mask_of(0.0, cat)  # nothing is kept as it is in the photo
     distance = {
-        quality: style_distance(painted(cat, (swirls, 1.0), quality=quality), swirls)
+        quality: style_distance(painted(cat, (swirls, 1.0), content_mask=mask, quality=quality), swirls)
         for quality in ("standard", "high")
     }
-    assert distance["high"] < 0.8 * distance["standard"]
+    without_coarse()
+    patches_only = style_distance(painted(cat, (swirls, 1.0), content_mask=mask), swirls)
+    assert distance["high"] < distance["standard"] < 0.9 * patches_only
 
 
-def test_white_content_mask_keeps_the_assembled_painting(painted: Paint, cat: Tensor, swirls: Tensor) -> None:
-    off = {}
-    for value in (0.0, 1.0):
-        mask = mask_of(value, cat)
-        standard, high = (
-            painted(cat, (swirls, 1.0), content_mask=mask, quality=quality) for quality in ("standard", "high")
-        )
-        off[value] = (standard - high).abs().mean().item()
-    assert off[1.0] < 0.75 * off[0.0]
+def test_white_content_mask_keeps_the_photo_as_the_guide(
+    painted: Paint, cat: Tensor, swirls: Tensor, without_coarse: Callable[[], None]
+) -> None:
+    masks = [mask_of(value, cat) for value in (0.0, 1.0)]
+    with_coarse = [painted(cat, (swirls, 1.0), content_mask=mask) for mask in masks]
+    without_coarse()
+    off = [
+        (painted(cat, (swirls, 1.0), content_mask=mask) - painting).abs().mean().item()
+        for mask, painting in zip(masks, with_coarse, strict=True)
+    ]
+    assert off[1] < 0.5 * off[0]
 
 
 def test_progress_never_falls_and_ends_at_its_total(cat: Tensor, swirls: Tensor) -> None:
@@ -73,26 +83,13 @@ def test_progress_never_falls_and_ends_at_its_total(cat: Tensor, swirls: Tensor)
     assert steps[0] >= 1
     assert {total for _, total in reports} == {steps[-1]}
     assert all(preview.isfinite().all() for preview in previews)
-    assert len(reports) > repaint_units(128, neighbor_high.PLAN) // 2
+    assert len(reports) > sum(neighbor_optimization.PLANS["high"].coarse_steps) // 2
 
 
 @pytest.mark.parametrize("strength", [0.001, 0.05])
 def test_little_strength_stays_near_the_photo(painted: Paint, cat: Tensor, swirls: Tensor, strength: float) -> None:
     off = (painted(cat, (swirls, 1.0), quality="high", strength=strength) - cat).abs().mean()
     assert off < 0.02 + 0.5 * strength
-
-
-def test_copy_is_repainted_above_the_maximum_side(
-    painted: Paint, cat: Tensor, swirls: Tensor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = painted(cat, (swirls, 1.0), quality="high")
-    standard = painted(cat, (swirls, 1.0))
-    monkeypatch.setattr(neighbor_high, "MAX_SIDE", 64)
-    reduced = painted(cat, (swirls, 1.0), quality="high")
-    assert reduced.shape == whole.shape
-    assert (reduced - standard).abs().mean() > 0.01
-    coarse = [resize(picture[0], (16, 16)) for picture in (whole, reduced, standard)]
-    assert (coarse[0] - coarse[1]).abs().mean() < 0.1
 
 
 def test_each_region_comes_nearer_to_its_own_style(cat: Tensor, swirls: Tensor, woodcut: Tensor) -> None:

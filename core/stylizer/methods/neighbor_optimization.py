@@ -1,0 +1,126 @@
+"""Steps of `neighbor` that are done by optimization: the coarse painting, and the refinement at quality "high".
+
+A painting made of patches alone has the style's strokes, but no swirl in a sky and no row of tiles. Optimization at
+small sizes (Gatys et al. 2016) paints such forms, at a small part of its usual cost. It dissolves faces, which come
+back at finer levels: there the guide is the photo where the content mask is high (`PhotoGuide.with_coarse`). A few
+steps on the finished painting join what the patches have cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from stylizer.methods import PreviewFn, StyleInput, Task
+from stylizer.methods.by_region import region_tasks
+from stylizer.methods.optimization import paint_with_steps, refine
+from stylizer.methods.scaling import resize_task
+from stylizer.options import Quality
+from stylizer.synthesis.photo_guide import PhotoGuide
+from stylizer.synthesis.pyramid import resize, size_within
+from stylizer.tensors import spatial_size
+from stylizer.tiles import STRIDE, tiles
+
+
+class Plan(NamedTuple):
+    """Settings of a quality, chosen by eye on 24 pairs.
+
+    Attributes:
+        coarse_side: Long side in pixels of the coarse painting, at most that of the output.
+        coarse_steps: Steps of the coarse painting, at levels of about 128 and 256 pixels.
+        content_weight: Weight of the content loss.
+        photo_range: As in `PhotoGuide`.
+        refinement_steps: Steps on the finished painting.
+    """
+
+    coarse_side: int
+    coarse_steps: tuple[int, ...]
+    content_weight: float
+    photo_range: tuple[float, float]
+    refinement_steps: int = 0
+
+    @property
+    def coarse_units(self) -> int:
+        """Cost of the coarse painting of a region, in steps at its first level."""
+        return sum(count << 2 * level for level, count in enumerate(self.coarse_steps))
+
+    @property
+    def refinement_units(self) -> int:
+        """Cost of the refinement of a region, in the same unit."""
+        return 16 * self.refinement_steps
+
+
+PLANS: dict[Quality, Plan] = {
+    "draft": Plan(128, (20,), 0.3, (0.2, 0.6)),
+    "standard": Plan(128, (40,), 0.3, (0.2, 0.6)),
+    "high": Plan(256, (100, 30), 0.15, (0.4, 0.85), refinement_steps=12),
+}
+REFINED_SIDE = 512  # long side in pixels above which a reduced copy is refined
+PRIOR_STEPS = 0.25  # share of the steps when the painting of the frame before is the start
+REGION_UNITS = 1000  # units of progress of a region, within a step
+
+
+def paint_coarse(task: Task, guide: PhotoGuide) -> PhotoGuide:
+    """Paint a reduced copy of `task`, and return `guide` with it.
+
+    The photo is compared in the style's palette, so that none of its colors remain.
+    """
+    plan = PLANS[task.options.quality]
+    small = _reduced(task, guide, plan.coarse_side)
+    steps, initial = plan.coarse_steps, None
+    if task.hints is not None and task.hints.prior is not None:
+        steps = tuple(round(PRIOR_STEPS * count) for count in steps)
+        initial = task.hints.blend_prior(small.photo)
+    painting = _by_region(small, lambda part: paint_with_steps(part, steps, plan.content_weight, initial))
+    return guide.with_coarse(painting, small.photo, freedom=task.options.strength, photo_range=plan.photo_range)
+
+
+def refine_painting(task: Task, guide: PhotoGuide, painting: Tensor) -> Tensor:
+    """Return a refined `painting` (1, 3, H, W), in [0, 1]; above `REFINED_SIDE` by the change of a reduced copy."""
+    plan = PLANS[task.options.quality]
+    small = _reduced(task, guide, REFINED_SIDE)
+    start = resize(painting[0], spatial_size(small.photo))[None]
+    change = _by_region(small, lambda part: refine(part, start, plan.refinement_steps, plan.content_weight))
+    if change.shape != painting.shape:
+        change = functional.interpolate(change, spatial_size(painting), mode="bicubic")
+    return (painting + change).clamp_(0, 1)
+
+
+def _by_region(task: Task, paint: Callable[[Task], Tensor]) -> Tensor:
+    """Return the result of `paint` for each region, blended by the regions' shares: (1, 3, H, W)."""
+    if task.regions is None:
+        return paint(task)
+    shares = task.regions.at(spatial_size(task.photo))
+    blend = torch.zeros_like(task.photo)
+    for region, (part, share) in enumerate(zip(region_tasks(task), shares, strict=True)):
+        blend += share * paint(replace(part, report=partial(_report, task, region)))
+    return blend
+
+
+def _report(task: Task, region: int, step: int, total: int, current: PreviewFn) -> None:
+    done = round(REGION_UNITS * (region + step / total))
+    task.report(done, REGION_UNITS * len(task.groups()), current)
+
+
+def _reduced(task: Task, guide: PhotoGuide, side: int) -> Task:
+    """Return `task` with a long side of at most `side` pixels, its photo recolored by `guide`, its styles reduced."""
+    size = size_within(spatial_size(task.photo), side)
+    scale = max(size) / max(spatial_size(task.photo))
+    style_side = max(size) * task.options.style_scale
+    styles = tuple(style.at_scale(scale, partial(_picture_within, style, style_side)) for style in task.styles)
+    # Patches are matched in color; the caller takes the lightness of the finished painting.
+    small = replace(resize_task(task, size), styles=styles, options=replace(task.options, preserve_color="none"))
+    (tile,) = tiles(size, STRIDE * -(-max(size) // STRIDE))
+    return replace(small, photo=tile.crop(guide.recolor_tile(small.photo, tile)).clamp(0, 1))
+
+
+def _picture_within(style: StyleInput, side: float) -> Tensor:
+    """Return the picture of a style reduced to a long side of at most `side` pixels, (1, 3, h, w)."""
+    picture = style.picture
+    return resize(picture[0], size_within(spatial_size(picture), side))[None]
