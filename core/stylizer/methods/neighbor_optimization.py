@@ -82,14 +82,14 @@ def paint_coarse(task: Task, guide: PhotoGuide) -> PhotoGuide:
 
 
 def refine_painting(task: Task, guide: PhotoGuide, painting: Tensor) -> Tensor:
-    """Return a refined `painting` (1, 3, H, W), in [0, 1]; above `REFINED_SIDE` by the change of a reduced copy."""
+    """Refine `painting` (1, 3, H, W), in [0, 1], in place; above `REFINED_SIDE` by the change of a reduced copy."""
     plan = PLANS[task.options.quality]
     small = _reduced(task, guide, REFINED_SIDE)
     start = resize(painting[0], spatial_size(small.photo))[None]
     change = _by_region(small, lambda part: refine(part, start, plan.refinement_steps, plan.content_weight))
     if change.shape != painting.shape:
         change = functional.interpolate(change, spatial_size(painting), mode="bicubic")
-    return (painting + change).clamp_(0, 1)
+    return painting.add_(change).clamp_(0, 1)
 
 
 def _by_region(task: Task, paint: Callable[[Task], Tensor]) -> Tensor:

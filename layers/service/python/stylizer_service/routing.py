@@ -45,9 +45,9 @@ class Cost(NamedTuple):
 COSTS: dict[tuple[MethodName, FeaturesName | None], dict[Quality, Cost]] = {
     # Budgets of the method, to be replaced by `make bench` measurements.
     ("neighbor", "compact"): {
-        "draft": Cost(0.6, 1.0, 1300, 70),
-        "standard": Cost(1.0, 3.0, 1300, 70),
-        "high": Cost(14, 4, 1900, 45),  # optimizes a copy of at most 1,024 pixels
+        "draft": Cost(1.0, 1.0, 1300, 70),
+        "standard": Cost(1.8, 3.0, 1300, 70),
+        "high": Cost(10, 4, 1900, 45),  # optimizes copies of at most 512 pixels
     },
     ("feedforward", "compact"): {
         "draft": Cost(0.2, 0.3, 1300, 50),
