@@ -32,8 +32,9 @@ SIDE = 128
 def small_levels(monkeypatch: pytest.MonkeyPatch) -> None:
     """Search up to 64 pixels and refine above, by tiles of 64, in float32."""
     for quality, plan in PLANS.items():
-        steps = {"coarse_steps": (4,), "refinement_steps": 3 if plan.refinement_steps else 0}
-        monkeypatch.setitem(PLANS, quality, plan._replace(coarse_side=16, **steps))
+        refinement_steps = min(3, plan.refinement_steps)
+        small = plan._replace(coarse_side=16, coarse_steps=(4,), refinement_steps=refinement_steps)
+        monkeypatch.setitem(PLANS, quality, small)
     monkeypatch.setattr(neighbor, "BASE_SIDE", 64)
     monkeypatch.setattr(neighbor, "TILE", 64)
     monkeypatch.setattr(bank_cache, "_cache", OrderedDict())  # without banks in bfloat16
@@ -243,7 +244,7 @@ def test_the_second_painting_in_a_style_makes_no_bank(
     painted(cat, (swirls, 1.0))
     first = len(made)
     painted(cat.flip(3), (swirls.clone(), 1.0), seed=3)
-    assert len(made) == first == len(plan_levels(*cat.shape[2:], PLANS["standard"].coarse_side))
+    assert len(made) == first == len(plan_levels(cat.shape[2], cat.shape[3], PLANS["standard"].coarse_side))
     painted(cat, (swirls, 1.0), style_scale=0.5)
     assert len(made) > first
 
