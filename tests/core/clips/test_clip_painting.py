@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
 from clip_files import SIDE, animation, panned, video
 from PIL import Image
 
@@ -23,8 +24,10 @@ from stylizer.clips import (
     read_frames,
 )
 from stylizer.clips.frames import unpack_frames
+from stylizer.clips.stabilizer import Stabilizer
 from stylizer.errors import InvalidState, MaskMismatch, OptionError, UnknownStyle
 from stylizer.options import MethodName
+from stylizer.synthesis.temporal import TemporalHints
 
 Bytes = npt.NDArray[np.uint8]
 OPTIONS = Options(size=96)
@@ -119,6 +122,28 @@ def test_new_scene_is_painted_from_scratch() -> None:
     other = panned(1, (0, 0), seed=5)[0]
     together, _ = painted([*panned(2, (0, 0)), other])
     assert_about_equal(together[2], painted_alone([other])[0])
+
+
+def test_uncovered_part_has_the_tone_of_the_paint_around_it() -> None:
+    ground = panned(1, (0, 0))[0] // 2 + 40
+    frames = []
+    for left in (30, 60):
+        frame = ground.copy()
+        frame[30:42, left : left + 12] = 255
+        frames.append(torch.from_numpy(frame).permute(2, 0, 1)[None])
+    stabilizer = Stabilizer()
+    stabilizer.paint(frames[0], lambda _: frames[0])
+
+    def paint_in_another_tone(hints: TemporalHints) -> torch.Tensor:
+        assert hints.prior is not None
+        assert hints.validity is not None
+        fresh = torch.lerp(frames[1] / 255 + 0.15, hints.prior, hints.validity)  # what is kept stays
+        return (255 * fresh).clamp(0, 255).to(torch.uint8)
+
+    painting, _ = stabilizer.paint(frames[1], paint_in_another_tone)
+
+    uncovered = (painting.float() - frames[1])[..., 30:42, 30:42]
+    assert float(uncovered.abs().mean()) < 10
 
 
 @pytest.mark.parametrize("method", ["texture", "optimization"])
