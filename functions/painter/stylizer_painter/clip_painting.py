@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import logging
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -69,6 +70,7 @@ class _ClipPainting:
         self._format: clips.ClipFormat = job.options.format  # type: ignore[assignment] # checked when it was accepted
         self._options = stylizer.Options(**job.options.model_dump(exclude=NOT_OF_THE_CORE))
         self._size = clips.check_output(info, self._options.size, settings.clip_limits, self._format)
+        self._seconds: dict[int, float] = {}
         self._plan = clips.plan_segments(info, frames=SEGMENT_FRAMES)
 
     def run(self) -> None:
@@ -89,6 +91,7 @@ class _ClipPainting:
             frames=self._info.frames,
             duration=round(self._info.seconds, 3),
             features=self._features(),
+            seconds=sum(self._seconds.values()),  # complete once all are read to be joined
         )
 
     def _paint_rest(self, last: StoredSegment | None) -> StoredSegment:
@@ -116,11 +119,14 @@ class _ClipPainting:
         file = self._lease.segment(index)
         if file is None:
             raise InvalidSegment(f"the file of segment {index} is gone")
-        return StoredSegment.unpack(file, *self._plan[index])
+        segment = StoredSegment.unpack(file, *self._plan[index])
+        self._seconds[segment.start] = segment.seconds
+        return segment
 
     def _paint(self, segment: clips.Segment, previous: StoredSegment | None) -> StoredSegment:
         job, inputs = self._lease.job, self._inputs
         self._reporter.begin(segment.start, self._info.frames, share=segment.stop - segment.start)
+        began = time.monotonic()
         for file in (inputs.mask, inputs.content_mask, *(part for style in inputs.styles for part in style)):
             if isinstance(file, io.IOBase):
                 file.seek(0)  # it was read for the segment before
@@ -142,7 +148,8 @@ class _ClipPainting:
             decoder=SANDBOXED,
             reader=SANDBOXED_CLIPS.read,
         )
-        return StoredSegment(*segment, painted.data, painted.state, small_jpeg(painted.preview))
+        preview, seconds = small_jpeg(painted.preview), time.monotonic() - began
+        return StoredSegment(*segment, painted.data, painted.state, preview, seconds)
 
     def _join(self) -> bytes:
         quality = self._lease.job.options.format_quality

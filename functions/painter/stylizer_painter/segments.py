@@ -8,7 +8,7 @@ import struct
 from typing import NamedTuple
 
 _LENGTH = struct.Struct(">I")
-_MAGIC = b"stylizer segment 1\n"
+_MAGIC = b"stylizer segment 2\n"
 _DIGEST = hashlib.sha256().digest_size
 
 
@@ -25,6 +25,7 @@ class StoredSegment(NamedTuple):
         data: The painted frames; see `stylizer.clips.PaintedSegment`.
         state: What the next segment needs.
         preview: A small JPEG of its last frame.
+        seconds: How long painting it took.
     """
 
     start: int
@@ -32,11 +33,13 @@ class StoredSegment(NamedTuple):
     data: bytes
     state: bytes
     preview: bytes
+    seconds: float
 
     def pack(self) -> bytes:
         """Return the segment as one file, with a digest."""
         parts = (self.data, self.state, self.preview)
-        head = json.dumps({"frames": (self.start, self.stop), "lengths": [len(part) for part in parts]}).encode()
+        lengths = [len(part) for part in parts]
+        head = json.dumps({"frames": (self.start, self.stop), "seconds": self.seconds, "lengths": lengths}).encode()
         body = b"".join((_LENGTH.pack(len(head)), head, *parts))
         return _MAGIC + hashlib.sha256(body).digest() + body
 
@@ -60,4 +63,5 @@ class StoredSegment(NamedTuple):
         for size in head["lengths"]:
             parts.append(file[at : at + size])
             at += size
-        return cls(start, stop, *parts)
+        data, state, preview = parts
+        return cls(start, stop, data, state, preview, head["seconds"])

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from disk_clips import gif, read_frames, video
 
 from stylizer import clips
+from stylizer_painter import clip_painting
 from stylizer_painter.local_worker import paint_next
 from stylizer_painter.painting import Outcome
 from stylizer_service.adapters.local import Local
@@ -89,6 +92,8 @@ def test_painter_after_a_dead_one_repeats_no_segment(
         return paint_segment(source, info, segment, *rest, **options)
 
     monkeypatch.setattr(clips, "paint_segment", dying)
+    clock = count(step=100)
+    monkeypatch.setattr(clip_painting, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     with pytest.raises(SystemExit):
         paint(interrupted)
     local.queue.expire_all_leases(counts=True)
@@ -96,6 +101,9 @@ def test_painter_after_a_dead_one_repeats_no_segment(
     assert paint(interrupted) == "succeeded"
     assert starts == [0, 16, 16, 32]
     assert result_of(local, interrupted) == result_of(local, whole)
+    result = local.service.get_stylization("ann", interrupted).result
+    assert result is not None
+    assert result.seconds.painting == 300, "100 for each segment, of the dead painter too"
     assert not list((local.service.settings.data_dir / "blobs").rglob("segments/*"))
 
 

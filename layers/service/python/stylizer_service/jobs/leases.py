@@ -38,6 +38,7 @@ class VariantFacts(TypedDict):
         duration: Playing time of a clip, seconds.
         seed: Seed, if it is not the one in the job's options.
         style_scale: Style scale, if it is not the one in the job's options.
+        seconds: How long painting took, if earlier painters did a part of it.
     """
 
     preview: bytes
@@ -48,6 +49,7 @@ class VariantFacts(TypedDict):
     duration: NotRequired[float]
     seed: NotRequired[int]
     style_scale: NotRequired[float]
+    seconds: NotRequired[float]
 
 
 class LeaseLost(Exception):
@@ -214,6 +216,7 @@ class Lease:
         key = f"{job.work_folder}result{number}.{suffix(job.options.format)}"
         self._ports.blobs.put(key, image, media_type)
         started_at = job.started_at or now
+        painting = facts.get("seconds", (now - (self._began or started_at)).total_seconds())
         return ResultRecord(
             key=key,
             width=facts["width"],
@@ -223,7 +226,7 @@ class Lease:
             sha256=hashlib.sha256(image).hexdigest(),
             seconds=Seconds(
                 queued=round((started_at - job.created_at).total_seconds(), 3),
-                painting=round((now - (self._began or started_at)).total_seconds(), 3),
+                painting=round(painting, 3),
             ),
             features=facts.get("features"),
             frames=facts.get("frames"),
