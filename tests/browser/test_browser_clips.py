@@ -32,9 +32,11 @@ def test_gif_is_painted_and_shown_animated(open_page: OpenPage, tmp_path: Path) 
     (tmp_path / "ball.gif").write_bytes(gif(4))
 
     paint_clip(page, tmp_path / "ball.gif")
+    before = page.locator("#photo").get_attribute("src")
 
     expect_state(page, "done")
     expect(page.locator("#caption")).to_have_text(re.compile(r"^Woodcut · 512 . 341 · 4 frames · "))
+    assert page.locator("#photo").get_attribute("src") != before, "both animations start at once"
     expect(page.get_by_role("img", name="The painting")).to_be_visible()
     name, data = saved(page, tmp_path)
     assert name == "painting-woodcut.gif"

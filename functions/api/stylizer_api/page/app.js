@@ -163,7 +163,8 @@ async function showResult(job, signal, number = 1) {
   signal.throwIfAborted();
   if (!photo?.file) stage.setShape(result.width, result.height);
   const show = result.media_type.startsWith("video/") ? stage.showPaintedVideo : stage.showPainting;
-  if (!(await show(address, signal))) await showPreview(job, signal); // few browsers display TIFF
+  const animatedPhoto = result.frames > 1 ? photo?.file : null;
+  if (!(await show(address, signal, animatedPhoto))) await showPreview(job, signal); // few browsers display TIFF
   signal.throwIfAborted();
   leaveBusy("done", facts(job, result));
   const suffix = job.options.format === "jpeg" ? "jpg" : job.options.format;

@@ -115,16 +115,25 @@ export async function showPaintedVideo(address, signal) {
   return true;
 }
 
-/** Show a painting once decoded, without flicker; false if it cannot be decoded. Throws if the signal was aborted. */
-export async function showPainting(address, signal) {
+/**
+ * Show a painting once decoded, without flicker; false if it cannot be decoded. Throws if the signal was aborted.
+ * Given the file of an animated photo, start it again, so that both run in step.
+ */
+export async function showPainting(address, signal, animatedPhoto = null) {
   const next = new Image();
   next.src = address;
+  const again = animatedPhoto && photo.naturalWidth ? new Image() : null;
+  if (again) again.src = URL.createObjectURL(animatedPhoto);
   try {
-    await next.decode();
+    await Promise.all([next.decode(), again?.decode()]);
   } catch {
     return false;
   }
   signal.throwIfAborted();
+  if (again) {
+    URL.revokeObjectURL(photoUrl);
+    photo.src = photoUrl = again.src;
+  }
   unload(paintingVideo);
   URL.revokeObjectURL(painting.src); // no effect unless it is a blob URL
   painting.src = next.src;
