@@ -41,7 +41,7 @@ _CLIENTS = 4
 _FEW = 50
 """Number of jobs that one queue painter can handle."""
 _GATEWAYS = 3
-_CALM_SECONDS = 300.0
+_CALM_SECONDS = 900.0
 _ASKING_SECONDS = 8.0
 _KEY = "key-of-ann"
 _SETTLE = "stylizer_reconciler.lambda_handler"

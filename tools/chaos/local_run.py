@@ -24,7 +24,7 @@ from tools.chaos.machine import Disk, Machine
 _CLIENTS = 4
 _HELD_SECONDS = 6.0  # longer than the timeout of a write
 _FULL_SECONDS = 3.0
-_CALM_SECONDS = 300.0
+_CALM_SECONDS = 900.0
 _ASKING_SECONDS = 12.0
 """Minimum duration of the load: about as long as one fault of each kind takes."""
 
