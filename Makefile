@@ -71,6 +71,7 @@ bench: .venv/.dev ## measure every method beside textbook yardsticks, and write 
 
 fuzz: .venv/.dev ## feed decoders with bombs, lies and a few thousand broken pictures [FUZZ="--inputs 6000 --seconds 270 --seed 1"]
 	PYTHONPATH=tests $(BIN)/python -m tools.fuzz $(FUZZ)
+	PYTHONPATH=tests $(BIN)/python -m tools.fuzz.clips $(FUZZ)
 
 load: .venv/.dev ## real clients against a real server, stage by stage: requests a second, p50, p99, and what was refused
 	PYTHONPATH=tests $(BIN)/python -m tools.load

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain, islice
 
 from stylizer.images import Limits
-from tools.fuzz import corpus
+from tools.fuzz import clips, corpus
 from tools.fuzz.corpus import WEAPONS, Input
 from tools.fuzz.report import Report, feed
 from tools.fuzz.targets import Targets
@@ -38,6 +38,15 @@ def test_every_input_is_answered_or_refused() -> None:
         assert report.defects == []
         assert report.count > 250
         assert targets.keeper_figures()[1] == before[1]
+
+
+def test_every_clip_is_painted_or_refused() -> None:
+    figures = clips.Figures()
+    for name, data in islice(clips.inputs(1), 20):
+        clips.feed(name, data, figures)
+
+    assert figures.defects == []
+    assert all(counts["accepted"] >= 6 for counts in figures.verdicts.values()), figures.verdicts
 
 
 def test_decoding_the_same_files_repeatedly_does_not_leak() -> None:

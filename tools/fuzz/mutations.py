@@ -17,10 +17,15 @@ def mutated(seed: int, index: int) -> tuple[str, bytes]:
     """Return input `index` of the run with this seed: the name of the original image, and the bytes."""
     rng = random.Random(f"{seed}:{index}")
     name = rng.choice(seeds.NAMES)
-    data = bytearray(seeds.make(name))
+    return name, changed(rng, seeds.make(name))
+
+
+def changed(rng: random.Random, original: bytes) -> bytes:
+    """Return a file with a few random changes."""
+    data = bytearray(original)
     for _ in range(rng.choice((1, 1, 2, 3, 6))):
         rng.choice(_CHANGES)(rng, data)
-    return name, bytes(data[:_LONGEST])
+    return bytes(data[:_LONGEST])
 
 
 def _place(rng: random.Random, data: bytearray) -> int:

@@ -13,7 +13,11 @@ import heifs
 import numpy as np
 import pictures
 import tiffs
+from camera_exif import camera_exif
 from PIL import Image, ImageCms
+
+from stylizer.images import encode
+from stylizer.images.metadata import Metadata, read_metadata
 
 SIZE = (48, 40)
 
@@ -102,6 +106,10 @@ def _exif() -> bytes:
     return exif.tobytes()
 
 
+def _metadata() -> Metadata | None:
+    return read_metadata(camera_exif(dpi=300).tobytes(), None, "exif+gps")
+
+
 def _srgb() -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -172,6 +180,7 @@ _SEEDS: dict[str, Callable[[tuple[int, int]], bytes]] = {
     "jpeg progressive": lambda size: save(
         pixels(size), "JPEG", progressive=True, subsampling=0, exif=_exif(), icc_profile=_srgb(), comment="a comment"
     ),
+    "jpeg exif": lambda size: save(pixels(size), "JPEG", exif=camera_exif(dpi=300)),
     "jpeg cmyk": _by_pillow("CMYK", "JPEG"),
     "jpeg gray": _by_pillow("L", "JPEG", progressive=True),
     "png rgb": lambda size: save(pixels(size), "PNG", exif=_exif(), icc_profile=_srgb()),
@@ -192,6 +201,7 @@ _SEEDS: dict[str, Callable[[tuple[int, int]], bytes]] = {
     "avif rgba": _by_pillow("RGBA", "AVIF", speed=10, subsampling="4:4:4"),
     "avif gray": _by_pillow("L", "AVIF", speed=10, subsampling="4:0:0"),
     "avif animated": _animated("AVIF", speed=10),
+    "tiff exif": lambda size: encode(pixels(size), format="tiff", metadata=_metadata()),
     "tiff raw": _by_pillow("RGB", "TIFF"),
     "tiff bilevel fax": _by_pillow("1", "TIFF", compression="group4"),
     "tiff bilevel": _by_pillow("1", "TIFF", compression="group3"),

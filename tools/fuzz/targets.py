@@ -32,6 +32,7 @@ from stylizer_service.settings import Settings
 _LIBRARY_SECONDS = 30
 _LOOKS = 20
 ACCEPTED = "accepted"
+_OPTIONS: dict[str, Any] = {"painted_size": 64, "keep_metadata": "exif+gps"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,8 @@ class Targets:
 
     def _feed_probe(self, data: bytes) -> Outcome:
         try:
-            found = self._probe.check(self._probe.read(io.BytesIO(data), field="content"), field="content")
+            file = self._probe.read(io.BytesIO(data), field="content")
+            found = self._probe.check(file, field="content", painted_size=_OPTIONS["painted_size"])
         except ProblemError as error:
             outcome = _ended(error.__cause__)
             return outcome or Outcome(error.problem.code)
@@ -143,14 +145,14 @@ class Targets:
 
     def keeper_figures(self) -> tuple[float, int]:
         """Return memory (MiB) and open files of the sandbox server; 0 where the system does not report them."""
-        request = {"limits": asdict(self._limits), "field": "content", "shape": None}
+        request = {"limits": asdict(self._limits), "field": "content", "options": _OPTIONS}
         answer, _ = self._guard.run(request, b"x", decoding.resource_limits(self._limits))
         return _memory("VmRSS", answer["zygote"]) / 2**10, min(_open_files(answer["zygote"]) for _ in range(_LOOKS))
 
     def growth(self, files: list[bytes], rounds: int = 4) -> float:
         """Return the growth in MiB, after the first round, of a process that decodes the same files repeatedly."""
         data = b"".join(len(file).to_bytes(4, "big") + file for file in files)
-        request = {"limits": asdict(self._limits), "field": "content", "shape": None, "rounds": rounds}
+        request = {"limits": asdict(self._limits), "field": "content", "options": _OPTIONS, "rounds": rounds}
         resource_limits = replace(decoding.resource_limits(self._limits), cpu_seconds=200, seconds=400)
         with closing(Sandbox("tools.fuzz.targets:repeated")) as sandbox:
             after, _ = sandbox.run(request, data, resource_limits)
@@ -163,7 +165,7 @@ class Targets:
         return outcome
 
     def _decode(self, data: bytes, resource_limits: ResourceLimits) -> Outcome:
-        request = {"limits": asdict(self._limits), "field": "content", "shape": None}
+        request = {"limits": asdict(self._limits), "field": "content", "options": _OPTIONS}
         try:
             answer, _ = self._guard.run(request, data, resource_limits)
         except SandboxError as error:
@@ -173,7 +175,7 @@ class Targets:
         if "code" in answer:
             return Outcome(answer["code"], peak=answer["peak"])
         height, width = answer["shape"]
-        return Outcome(ACCEPTED, (width, height), peak=answer["peak"])
+        return Outcome(ACCEPTED, tuple(answer["reduced_from"] or (width, height)), peak=answer["peak"])
 
 
 def _ended(error: BaseException | None) -> Outcome | None:
