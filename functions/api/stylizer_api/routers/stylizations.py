@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request, Response, status
+from fastapi import APIRouter, Depends, Header, Query, Request, Response, status
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 
 from stylizer_api.context import AppContext, Context, OwnerDep, PageQuery, ServiceDep
 from stylizer_api.files import BINARY
-from stylizer_api.links import Mounted, RootPath
+from stylizer_api.links import Mounted
 from stylizer_api.prefer_header import wait_seconds
 from stylizer_api.request_body import BODY, read_request
 from stylizer_service.models import FINAL, MAX_VARIANTS, RESULT_MEDIA_TYPES, Status
@@ -36,6 +37,26 @@ VariantQuery = Annotated[
     int | None,
     Query(ge=1, le=MAX_VARIANTS, description="Which of `results`, from 1; each is there once painted."),
 ]
+
+
+class VariantFiles:
+    """The files of a stylization, or of one of its variants."""
+
+    def __init__(
+        self,
+        owner: OwnerDep,
+        mount: Mounted,
+        id: str,  # noqa: A002
+        variant: VariantQuery = None,
+    ) -> None:
+        self._mount, self._named = mount, (owner, id, variant)
+
+    def redirect(self, url_of: Callable[[str, str, int | None], str]) -> Response:
+        """Redirect to the signed URL that `url_of` returns."""
+        return RedirectResponse(self._mount.link(url_of(*self._named)), status.HTTP_303_SEE_OTHER)
+
+
+VariantFilesDep = Annotated[VariantFiles, Depends()]
 
 
 @router.post(
@@ -155,15 +176,9 @@ async def get_stylization(
         303: {"description": "Where the file is, for a short while. `curl -L` follows."},
     },
 )
-def get_stylization_image(
-    owner: OwnerDep,
-    service: ServiceDep,
-    mount: Mounted,
-    id: str,  # noqa: A002
-    variant: VariantQuery = None,
-) -> Response:
+def get_stylization_image(files: VariantFilesDep, service: ServiceDep) -> Response:
     """Leads to the file: 409 as long as there is none, 410 when it has expired."""
-    return _redirect(mount, service.image_url(owner, id, variant))
+    return files.redirect(service.image_url)
 
 
 @router.get(
@@ -176,19 +191,9 @@ def get_stylization_image(
         303: {"description": "Where a small picture of the present state is, for a short while."},
     },
 )
-def get_stylization_preview(
-    owner: OwnerDep,
-    service: ServiceDep,
-    mount: Mounted,
-    id: str,  # noqa: A002
-    variant: VariantQuery = None,
-) -> Response:
+def get_stylization_preview(files: VariantFilesDep, service: ServiceDep) -> Response:
     """Leads to a small picture: 404 as long as there is none."""
-    return _redirect(mount, service.preview_url(owner, id, variant))
-
-
-def _redirect(mount: RootPath, url: str) -> Response:
-    return RedirectResponse(mount.link(url), status.HTTP_303_SEE_OTHER)
+    return files.redirect(service.preview_url)
 
 
 @router.post("/{id}/cancel", summary="Cancel a stylization")
