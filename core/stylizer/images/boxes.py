@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NamedTuple
 
-from stylizer.images.colorimetry import Colorimetry
+from PIL import AvifImagePlugin, Image
 
 _MOST_BOXES = 20_000
 
@@ -28,13 +29,13 @@ class Properties:
     """Properties of the primary item.
 
     Attributes:
-        color: Color space from nclx; None for sRGB.
+        nclx: Color primaries and transfer characteristics by ITU-T H.273, of each nclx box.
         has_profile: Whether an ICC profile describes its colors.
         size: (width, height) as coded.
         crop: (left, top, right, bottom), from clap; None for no crop.
     """
 
-    color: Colorimetry | None = None
+    nclx: list[tuple[int, int]] = field(default_factory=list)
     has_profile: bool = False
     size: tuple[int, int] | None = None
     crop: tuple[int, int, int, int] | None = None
@@ -67,8 +68,7 @@ def read_properties(data: bytes) -> Properties:
                 elif box.type == b"colr" and body[:4] == b"nclx":
                     primaries, transfer, _, flags = struct.unpack_from(">HHHB", body, 4)
                     del flags  # the range describes YCbCr, which the decoder has already converted
-                    with suppress(ValueError):
-                        found.color = Colorimetry.by_codes(primaries, transfer)
+                    found.nclx.append((primaries, transfer))
                 elif box.type == b"colr":
                     found.has_profile |= body[:4] in (b"prof", b"rICC")
             if clap is not None and found.size is not None:
@@ -86,6 +86,24 @@ def _crop(size: tuple[int, int], numbers: tuple[int, ...]) -> tuple[int, int, in
         return None
     first, second, third, fourth = (round(edge) for edge in edges)
     return (first, second, third, fourth) if (first, second) < (third, fourth) else None
+
+
+def open_avif(data: bytes) -> tuple[Image.Image, Properties]:
+    """Open an AVIF file, without decoding pixels; with its properties, whose `crop` is one of this image."""
+    properties = read_properties(data)
+    if data[8:12] != b"avis":
+        data = data[:8] + b"avif" + data[12:]  # libavif requires the brand, which early encoders omitted
+    try:
+        image = AvifImagePlugin.AvifImageFile(io.BytesIO(data))
+    except Exception:
+        mended = with_alpha_size(data)
+        if mended is None:
+            raise
+        image = AvifImagePlugin.AvifImageFile(io.BytesIO(mended))
+    image.info.pop("xmp", None)  # only irot and imir rotate a HEIF image, and the plugin maps them to EXIF
+    if properties.size != image.size:
+        properties.crop = None
+    return image, properties
 
 
 def with_alpha_size(data: bytes) -> bytes | None:

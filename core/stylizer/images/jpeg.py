@@ -95,7 +95,7 @@ def _with_end(data: bytes) -> bytes:
     Decoders make up missing data. If none is missing, the pixels do not depend on the bytes after the data.
     """
     data = data.rstrip(b"\xff")
-    if not _has_all_scans(data):
+    if not has_all_scans(data):
         raise ValueError("its end is missing")
     pictures = [_pixels(data + filling + b"\xff\xd9") for filling in (b"", *_FILLINGS)]
     if any(picture != pictures[0] for picture in pictures):
@@ -112,7 +112,7 @@ def _pixels(data: bytes) -> bytes:
         return hashlib.sha256(image.tobytes()).digest()
 
 
-def _has_all_scans(data: bytes) -> bool:
+def has_all_scans(data: bytes) -> bool:
     """Return whether every component has its coefficients in full precision.
 
     A sequential component comes in one scan; a progressive one has scans for spectral bands and for single bits (T.81,

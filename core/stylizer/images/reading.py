@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from PIL import (
-    AvifImagePlugin,
     GifImagePlugin,
     Image,
     JpegImagePlugin,
@@ -257,18 +256,8 @@ def _open_gif(data: bytes) -> Opened:
 
 
 def _open_avif(data: bytes) -> Opened:
-    if data[8:12] != b"avis":
-        data = data[:8] + b"avif" + data[12:]  # libavif requires the brand, which early encoders omitted
-    try:
-        image = AvifImagePlugin.AvifImageFile(io.BytesIO(data))
-    except Exception:
-        mended = boxes.with_alpha_size(data)
-        if mended is None:
-            raise
-        image = AvifImagePlugin.AvifImageFile(io.BytesIO(mended))
-    image.info.pop("xmp", None)  # only irot and imir rotate a HEIF image, and the plugin maps them to EXIF
-    properties = boxes.read_properties(data)
-    crop = properties.crop if properties.size == image.size else None
+    image, properties = boxes.open_avif(data)
+    crop = properties.crop
     size = image.size if crop is None else (crop[2] - crop[0], crop[3] - crop[1])
 
     def unpack() -> Unpacked:
@@ -276,9 +265,17 @@ def _open_avif(data: bytes) -> Opened:
         orientation, profile = orientation_of(image), image.info.get("icc_profile")
         shown = image if crop is None else image.crop(crop)
         color, alpha = split_alpha(shown)
-        return Unpacked(color, alpha, profile, properties.color).upright(orientation)
+        return Unpacked(color, alpha, profile, _nclx_colorimetry(properties)).upright(orientation)
 
     return Opened("avif", size, unpack, partial(_exif_block, image))
+
+
+def _nclx_colorimetry(properties: boxes.Properties) -> Colorimetry | None:
+    """Return the color space of the last usable nclx box; None for sRGB."""
+    for primaries, transfer in reversed(properties.nclx):
+        with suppress(ValueError):
+            return Colorimetry.by_codes(primaries, transfer)
+    return None
 
 
 class _NoHeic(Exception):
@@ -296,7 +293,7 @@ def _open_heic(data: bytes) -> Opened:
 
     def unpack() -> Unpacked:
         unpacked = _unpack(image)
-        return Unpacked(unpacked.color, unpacked.alpha, unpacked.profile, properties.color)
+        return Unpacked(unpacked.color, unpacked.alpha, unpacked.profile, _nclx_colorimetry(properties))
 
     return Opened("heic", image.size, unpack, partial(_exif_block, image))
 

@@ -101,8 +101,8 @@ class Tiff:
         self.data += encode(len(self.data))
 
 
-def read(data: bytes) -> Tiff | None:
-    """Read the first directory; None if there is none.
+def read(data: bytes, max_value_bytes: int = sys.maxsize) -> Tiff | None:
+    """Read the first directory; None if there is none. Values of more than `max_value_bytes` are left out.
 
     Raises:
         NotDecoded: A camera raw file.
@@ -110,8 +110,8 @@ def read(data: bytes) -> Tiff | None:
     order, is_big = _layout(data)
     try:
         (at,) = struct.unpack_from(f"{order}Q" if is_big else f"{order}I", data, 8 if is_big else 4)
-        first, _ = _directory(data, order, is_big, at)
-        _check_raw(data, order, is_big, at)
+        first, _ = _directory(data, order, is_big, at, max_value_bytes)
+        _check_raw(data, order, is_big, at, max_value_bytes)
     except (struct.error, OverflowError):
         return None
     return first if first.numbers(WIDTH) and first.numbers(HEIGHT) else None
@@ -160,7 +160,7 @@ def _directory(data: bytes, order: str, is_big: bool, at: int, max_value_bytes: 
     return found, following
 
 
-def _check_raw(data: bytes, order: str, is_big: bool, at: int) -> None:
+def _check_raw(data: bytes, order: str, is_big: bool, at: int, max_value_bytes: int) -> None:
     """Raise NotDecoded if any directory holds sensor data: in a raw file, the first one is a preview."""
     seen: set[int] = set()
     waiting, make = [at], ""
@@ -170,7 +170,7 @@ def _check_raw(data: bytes, order: str, is_big: bool, at: int) -> None:
             continue
         seen.add(at)
         try:
-            found, following = _directory(data, order, is_big, at)
+            found, following = _directory(data, order, is_big, at, max_value_bytes)
         except (struct.error, OverflowError):
             continue
         waiting += [following, *found.numbers(SUB_DIRECTORIES)[:_MOST_DIRECTORIES]]

@@ -1,8 +1,8 @@
 """Image header inspection with the decoders' libraries; run by `probe`, in sandbox workers only.
 
 No pixels are decoded, except for a JPEG without an end marker, but opening a file is attack surface enough: false
-lengths, a million segments, tables as long as the file. Separate from the core's reader because this layer ships
-without the core.
+lengths, a million segments, tables as long as the file. TIFF and HEIF are read by the core's modules; JPEG, PNG and
+WebP are not, because the core copies or decodes more of them than a header needs.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from PIL import AvifImagePlugin, GifImagePlugin, Image, JpegImagePlugin
+from PIL import GifImagePlugin, Image, JpegImagePlugin
 from pillow_heif import as_plugin
 
-from stylizer_service import header_heif, header_tiff
+from stylizer.images import boxes, jpeg, tiff
+from stylizer.images.signatures import NotDecoded
 
 _ORIENTATION = 0x0112
 _SIDEWAYS = (5, 6, 7, 8)
@@ -26,11 +27,8 @@ _WITHOUT_LENGTH = {0x00, 0x01, *range(0xD0, 0xD9)}
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 # Box header: length 20, type, version and flags 0; width and height follow.
+_MAX_TAG_BYTES = 4096  # longer values of a TIFF are those of its pixels
 _ISPE = b"\0\0\0\x14ispe\0\0\0\0"
-
-
-class _Raw(Exception):
-    """The file is a camera raw; its first image is a preview."""
 
 
 def examine(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
@@ -54,8 +52,8 @@ def examine(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes
         return {"size": size, "whole": _is_whole(media_type, data)}, b""
     except MemoryError:
         raise
-    except _Raw:
-        return {"size": None, "whole": True, "unsupported": header_tiff.RAW_PHOTO}, b""
+    except NotDecoded as error:
+        return {"size": None, "whole": True, "unsupported": str(error)}, b""
     except Exception:  # Decoders raise almost any exception type.
         return {"size": None, "whole": False}, b""
 
@@ -73,10 +71,11 @@ def _promised_sizes(media_type: str, data: bytes) -> Iterator[tuple[int, int]]:
 
 def _upright_size(media_type: str, data: bytes) -> tuple[int, int]:
     if media_type == "image/tiff":
-        size, orientation, is_raw = header_tiff.read(data)
-        if is_raw:
-            raise _Raw
-        return size[::-1] if orientation in _SIDEWAYS else size
+        file = tiff.read(data, _MAX_TAG_BYTES)
+        if file is None:
+            raise ValueError("no directory with a size")
+        size = file.number(tiff.WIDTH, 0), file.number(tiff.HEIGHT, 0)
+        return size[::-1] if file.number(tiff.ORIENTATION, 1) in _SIDEWAYS else size
     image = _OPENERS[media_type](data)
     width, height = image.size
     try:
@@ -99,18 +98,9 @@ class _Header(Image.Image):
 
 
 def _open_avif(data: bytes) -> Image.Image:
-    properties, lacks_size = header_heif.read(data)
-    if data[8:12] != b"avis":
-        data = data[:8] + b"avif" + data[12:]  # libavif requires this brand, which early encoders left out
-    try:
-        image = AvifImagePlugin.AvifImageFile(io.BytesIO(data))
-    except Exception:
-        if not lacks_size:
-            raise
-        width, height = header_heif.shown_size(properties, struct.unpack_from(">II", properties[b"ispe"], 4))
-        return _Header((height, width) if header_heif.is_sideways(properties) else (width, height), {})
-    metadata = {key: value for key, value in image.info.items() if key != "xmp"}  # not applied to HEIF
-    return _Header(header_heif.shown_size(properties, image.size), metadata)
+    image, properties = boxes.open_avif(data)
+    left, top, right, bottom = properties.crop or (0, 0, *image.size)
+    return _Header((right - left, bottom - top), image.info)
 
 
 def _open_jpeg(data: bytes) -> Image.Image:
@@ -224,8 +214,8 @@ def _is_whole(media_type: str, data: bytes) -> bool:
     return True
 
 
-def _jpeg_segments(data: bytes, *, to_end: bool = False) -> Iterator[tuple[int, int, int]]:
-    """Yield marker, start and end of each segment's contents, up to the first scan or to the end of the file."""
+def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield marker, start and end of each segment's contents, up to the first scan."""
     at = 2
     while 0 <= (at := data.find(b"\xff", at)) < len(data) - 1:  # decoders skip stray bytes between segments
         marker = data[at + 1]
@@ -236,7 +226,7 @@ def _jpeg_segments(data: bytes, *, to_end: bool = False) -> Iterator[tuple[int, 
         else:
             end = at + 2 + max(2, int.from_bytes(data[at + 2 : at + 4], "big"))
             yield marker, at + 4, end
-            if marker == 0xDA and not to_end:
+            if marker == 0xDA:
                 return
             at = end
 
@@ -249,7 +239,7 @@ def _jpeg_has_end(data: bytes) -> bool:
 
 def _lacks_only_its_end(data: bytes) -> bool:
     """Decode at reduced size with two different tails: the results differ if image data is missing."""
-    if not _has_all_scans(data):
+    if not jpeg.has_all_scans(data):
         return False
     filling = b"\x5a\xa5\x33\xc7" * 60
     restarts = b"".join(b"\xff" + bytes([0xD0 + n % 8]) + filling for n in range(16))
@@ -266,23 +256,6 @@ def _lacks_only_its_end(data: bytes) -> bool:
             return True
         found.add(hashlib.sha256(image.tobytes()).digest())
     return len(found) == 1
-
-
-def _has_all_scans(data: bytes) -> bool:
-    """Return whether scans cover all coefficients of each component at full precision (T.81, G.1.1.1)."""
-    lacking: dict[int, set[int]] = {}
-    is_progressive = False
-    for marker, start, end in _jpeg_segments(data, to_end=True):
-        body = data[start:end]
-        if marker in _FRAMES and len(body) >= 6:
-            is_progressive = marker in (0xC2, 0xCA)
-            lacking = {body[6 + 3 * n]: set(range(64)) for n in range(min(body[5], (len(body) - 6) // 3))}
-        elif marker == 0xDA and body and len(body) >= 4 + 2 * body[0]:
-            first, last, bits = body[1 + 2 * body[0] : 4 + 2 * body[0]]
-            if not is_progressive or bits & 15 == 0:
-                for n in range(body[0]):
-                    lacking.get(body[1 + 2 * n], set()).difference_update(range(first, last + 1))
-    return bool(lacking) and not any(lacking.values())
 
 
 def _png_chunks_fit(data: bytes) -> bool:
