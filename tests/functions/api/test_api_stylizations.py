@@ -44,6 +44,7 @@ def test_form_with_a_photo_is_accepted_with_location(client: httpx.Client, photo
         "animate": False,
         "format": "jpeg",
         "format_quality": 90,
+        "keep_metadata": "none",
     }
 
 
