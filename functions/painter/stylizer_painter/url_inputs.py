@@ -28,12 +28,18 @@ def fetch_inputs(ports: Ports, settings: Settings, lease: Lease, fetcher: Fetche
         key = lease.job.input_key(name)
         if ports.blobs.size(key) is not None:
             continue
-        data = (fetcher or _default_fetcher(settings.fetch_timeout, settings.max_bytes)).fetch(url, field=field)
+        is_clip = name == "content" and bool(lease.job.options.animate)
+        max_bytes = settings.max_clip_bytes if is_clip else settings.max_bytes
+        data = (fetcher or _default_fetcher(settings.fetch_timeout, max_bytes)).fetch(url, field=field)
         probe = Probe(settings)
-        size = lease.job.options.size if name == "content" else None
-        image = probe.check(probe.read(io.BytesIO(data), field=field), field=field, painted_size=size)
+        read = probe.read(io.BytesIO(data), field=field)
+        size = lease.job.options.size
+        if name == "content":
+            media_type = probe.check_content(read, animate=is_clip, size=size, field=field).media_type
+        else:
+            media_type = probe.check(read, field=field).media_type
         lease.renew()
-        ports.blobs.put(key, data, image.media_type)
+        ports.blobs.put(key, data, media_type)
 
 
 @cache

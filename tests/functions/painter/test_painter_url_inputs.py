@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from camera_exif import camera_exif
 from cloud.receiver import Receiver, file_answer
+from disk_clips import gif, video
 from pictures import encoded, slope
 from PIL import Image
 
@@ -68,6 +69,29 @@ def test_metadata_of_a_fetched_photo_is_kept(
         metadata = decode(file.read(), keep_metadata="exif+gps").metadata
     assert metadata is not None
     assert set(metadata.tags) == {"image", "exif"}
+
+
+@pytest.mark.parametrize("clip", [gif(3), video(3)], ids=["gif", "mp4"])
+def test_clip_is_fetched_and_painted(
+    local: Local, site: Receiver, ask: Callable[..., str], paint: Paint, clip: bytes
+) -> None:
+    site.answers = [file_answer(clip)]
+    job_id = ask(animate=True, method="feedforward")
+    assert paint(job_id, fetcher=site.fetcher()) == "succeeded"
+
+    result = local.service.get_stylization("ann", job_id).result
+    assert result is not None
+    assert (result.media_type, result.frames) == ("video/mp4", 3)
+
+
+def test_video_by_url_needs_animate(local: Local, site: Receiver, ask: Callable[..., str], paint: Paint) -> None:
+    site.answers = [file_answer(video(3))]
+    job_id = ask()
+    assert paint(job_id, fetcher=site.fetcher()) == "failed"
+
+    error = local.service.get_stylization("ann", job_id).error
+    assert error is not None
+    assert (error.code, error.field, error.allowed) == ("invalid-option", "animate", "true for a video")
 
 
 def test_blend_may_have_a_url(site: Receiver, ask: Callable[..., str], paint: Paint, photo: bytes) -> None:

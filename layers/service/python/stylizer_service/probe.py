@@ -106,10 +106,19 @@ class Probe:
         except OSError as error:  # not the image's fault: the disk failed, or the file was deleted
             raise Unavailable(f"{noun(field)} cannot be read here for the moment") from error
 
-    def check_content(self, data: bytes, *, animate: bool | None, size: Size) -> ProbedImage | ProbedClip:
+    def check_content(
+        self, data: bytes, *, animate: bool | None, size: Size, field: str = "content"
+    ) -> ProbedImage | ProbedClip:
         """Validate what is painted: a clip if `animate` is true, or it is a video and `animate` is not false.
 
-        `size` is that of the painting.
+        Args:
+            data: The whole file.
+            animate: Whether every frame is to be painted; None for what is usual for the content.
+            size: Size of the painting.
+            field: The request field, for errors.
+
+        Raises:
+            ProblemError, Unavailable: As from `check`.
         """
         name = clip_format(data[:64])
         is_video = name in VIDEOS
@@ -117,8 +126,8 @@ class Probe:
             detail = "the clip is a video, which is painted with every frame; animate is false"
             raise failure("invalid-option", detail, field="animate", allowed="true for a video")
         if not is_video and not animate:
-            return self.check(data, field="content", painted_size=size)
-        info = probe_clip(data, self._limits, field="content")
+            return self.check(data, field=field, painted_size=size)
+        info = probe_clip(data, self._limits, field=field)
         return ProbedClip(info, _CLIP_TYPES[name or "mp4"])
 
     def check(self, data: bytes, *, field: str, painted_size: Size | None = None) -> ProbedImage:

@@ -122,7 +122,7 @@ class Settings(BaseSettings):
 
     def max_file_bytes(self, field: str, head: bytes) -> int:
         """Return the maximum size in bytes of a file sent in a field, by its first 64 bytes."""
-        is_video = field == "content" and clip_format(head) in VIDEOS
+        is_video = field in ("content", "content_url") and clip_format(head) in VIDEOS
         return self.max_clip_bytes if is_video else self.max_bytes
 
     def max_bytes_of(self, media_type: str) -> int:
