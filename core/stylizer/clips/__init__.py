@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from stylizer.clips.info import CLIP_FORMATS, MEDIA_TYPES, ClipFormat, ClipInfo, clip_format, default_format
 from stylizer.clips.limits import DEFAULT_CLIP_LIMITS, ClipLimits, check_output
 from stylizer.clips.progress import ClipProgress, OnClipProgress
-from stylizer.clips.segments import Segment, plan_segments
+from stylizer.clips.segments import Segment, plan_chunk, plan_chunks, plan_segments
 
 if TYPE_CHECKING:
     from stylizer.clips.frames import Frame, FrameReader, probe, read_frames
@@ -50,6 +50,8 @@ __all__ = [
     "default_format",
     "join_segments",
     "paint_segment",
+    "plan_chunk",
+    "plan_chunks",
     "plan_segments",
     "probe",
     "read_frames",

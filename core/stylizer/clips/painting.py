@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
@@ -32,8 +33,8 @@ from stylizer.clips.frames import (
 from stylizer.clips.info import CLIP_FORMATS, ClipFormat, ClipInfo, default_format
 from stylizer.clips.limits import DEFAULT_CLIP_LIMITS, ClipLimits, check_output
 from stylizer.clips.progress import OnClipProgress, Reporter
-from stylizer.clips.segments import ANCHOR_INTERVAL, Segment, plan_segments
-from stylizer.clips.stabilizer import Stabilizer
+from stylizer.clips.segments import ANCHOR_INTERVAL, BLEND_FRAMES, Segment, plan_segments
+from stylizer.clips.stabilizer import SceneState, Stabilizer, blend_into
 from stylizer.clips.state import dump_state, load_state
 from stylizer.clips.video import encode_h264, join_h264, load_av
 from stylizer.errors import OptionError
@@ -171,6 +172,8 @@ def paint_segment(
     style: ImageSource | WeightedStyles,
     *,
     state: bytes | None,
+    after: int | None = None,
+    following: bytes | None = None,
     method: MethodName = DEFAULT_METHOD,
     options: Options = Options(),  # noqa: B008 - immutable
     mask: ImageSource | None = None,
@@ -190,6 +193,10 @@ def paint_segment(
         info: Its description by `probe`.
         segment: What to paint.
         state: State of the segment before; None for the first one.
+        after: Frame after those that `state` is of; by default the segment's first. Less for the key frame of a chunk,
+            which is painted after that of the chunk before.
+        following: State of the key frame that follows the segment, if it was painted before: the last `BLEND_FRAMES`
+            frames are blended into it.
         style: As for `stylize_clip`, like all that follows, and the same for all segments of a clip.
         method: Likewise.
         options: Likewise.
@@ -210,7 +217,8 @@ def paint_segment(
     data = load(source, clip_limits)
     args = StylizeArguments(data, style, method, options, mask, content_mask, limits, None, decoder)
     painter = _ClipPainter(data, args, info, format, format_quality, reader)
-    return painter.paint(segment, state, Reporter(on_progress, 0, segment.stop - segment.start))
+    reporter = Reporter(on_progress, 0, segment.stop - segment.start)
+    return painter.paint(segment, state, reporter, after=after, following=following)
 
 
 def join_segments(
@@ -316,22 +324,36 @@ class _ClipPainter:
         if name == "mp4" and min(self._size) < 2:
             raise OptionError(f"size is {size}; mp4 needs 2 pixels a side", field="size")
 
-    def paint(self, segment: Segment, state: bytes | None, reporter: Reporter) -> PaintedSegment:
-        """Paint a segment."""
-        if segment.start % ANCHOR_INTERVAL or not 0 <= segment.start < segment.stop <= self._info.frames:
+    def paint(
+        self,
+        segment: Segment,
+        state: bytes | None,
+        reporter: Reporter,
+        *,
+        after: int | None = None,
+        following: bytes | None = None,
+    ) -> PaintedSegment:
+        """Paint a segment; see `paint_segment`."""
+        # A key frame begins an anchor interval, and so does the frame after it.
+        if segment.start % ANCHOR_INTERVAL > 1 or not 0 <= segment.start < segment.stop <= self._info.frames:
             raise ValueError(f"{segment} is not a segment of this clip")
-        before = None if state is None else load_state(state, self._identity(segment.start))
+        before = None if state is None else load_state(state, self._identity(segment.start if after is None else after))
         if segment.start and state is None:
             raise ValueError("a segment after the first one needs the state of the one before")
+        goal = None if following is None else load_state(following, self._identity(segment.stop + 1))
         stabilizer = Stabilizer(before, segment.start)
         frames: list[Frame] = []
+        latest: deque[tuple[Bytes, Bytes]] = deque(maxlen=BLEND_FRAMES)  # frames and their paintings without the mask
         painted = 0
         for frame in self._reader(self._data, self._info, segment.start, segment.stop, self._size):
             number = len(frames)
-            rgb, is_painted = self._paint_frame(frame.rgb, stabilizer, reporter, number)
+            painting, is_painted = self._paint_frame(frame.rgb, stabilizer, reporter, number)
             painted += is_painted
-            frames.append(Frame(rgb, frame.alpha))
+            latest.append((frame.rgb, painting))
+            frames.append(Frame(self._outside_mask(painting, frame.rgb), frame.alpha))
             reporter.frame_done(number, frames[-1].image)
+        if goal is not None:
+            frames[-len(latest) :] = self._blend(goal, list(latest), frames[-len(latest) :])
         return PaintedSegment(
             self._encode(frames),
             dump_state(stabilizer.state, self._identity(segment.stop)),
@@ -340,8 +362,18 @@ class _ClipPainter:
             frames[-1].image(),
         )
 
+    def _blend(self, goal: SceneState, latest: list[tuple[Bytes, Bytes]], frames: list[Frame]) -> list[Frame]:
+        """Blend the last frames into the key frame that follows."""
+        with compute.independent_of_caller(), torch.inference_mode():
+            seen, paintings = ([_to_bytes(pair[part]) for pair in latest] for part in (0, 1))
+            blended = [_to_array(painting) for painting in blend_into(goal, seen, paintings)]
+        return [
+            Frame(self._outside_mask(painting, rgb), frame.alpha)
+            for painting, (rgb, _), frame in zip(blended, latest, frames, strict=True)
+        ]
+
     def _paint_frame(self, rgb: Bytes, stabilizer: Stabilizer, reporter: Reporter, number: int) -> tuple[Bytes, bool]:
-        """Paint a frame; return it, and whether any of it was painted."""
+        """Paint a frame, whatever the mask; return it, and whether any of it was painted."""
         before = stabilizer.state
 
         def paint(hints: TemporalHints) -> Tensor:
@@ -358,7 +390,7 @@ class _ClipPainter:
             if self._args.options.strength == 0:
                 return _to_array(paint(TemporalHints())), True
             moved, is_painted = stabilizer.paint(_to_bytes(rgb), paint)
-            return self._outside_mask(_to_array(moved), rgb), is_painted
+            return _to_array(moved), is_painted
 
     def _outside_mask(self, painting: Bytes, rgb: Bytes) -> Bytes:
         """Show the current frame where the mask keeps the photo: what is moved along there is an earlier one."""

@@ -10,7 +10,7 @@ renewed every `ANCHOR_INTERVAL` frames, so it is resampled once in so many frame
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -103,7 +103,7 @@ class Stabilizer:
             frame: sRGB, uint8 (1, 3, H, W).
             paint: Paints the frame as a whole.
         """
-        seen = as_bytes(resize(as_floats(frame)[0], size_within((frame.shape[2], frame.shape[3]), MOTION_SIDE))[None])
+        seen = _seen(frame)
         state = self._state
         is_painted = True
         if state is None or self._anchor is None:
@@ -157,6 +157,40 @@ class Stabilizer:
             layer = state.layer
         self._state = SceneState(layer, matches, tables, since.half())
         return is_painted
+
+
+def blend_into(goal: SceneState, frames: Sequence[Tensor], paintings: Sequence[Tensor]) -> list[Tensor]:
+    """Blend paintings into the one of the frame that follows, the last painting the most.
+
+    Args:
+        goal: State after the frame that follows.
+        frames: The frames, uint8 (1, 3, H, W).
+        paintings: Their paintings, likewise.
+
+    Returns:
+        The blended paintings: where a thing is in the goal too, the goal's paint of it, moved back, fades in.
+    """
+    blended: list[Tensor] = []
+    after, motion = as_floats(goal.layer.seen), None
+    for number in reversed(range(len(frames))):
+        now = as_floats(_seen(frames[number]))
+        step = estimate_motion(after, now)
+        if motion is not None:
+            start = compose(step.displacement, motion.displacement)
+            step = estimate_motion(as_floats(goal.layer.seen), now, start)
+        after, motion = now, step
+        moved = _Moved.along(goal.layer, motion, now)
+        painting = paintings[number]
+        size = (painting.shape[2], painting.shape[3])
+        share = functional.interpolate(moved.validity, size, mode="bilinear", align_corners=False)
+        share *= (number + 1) / (len(frames) + 1)
+        blended.append(as_bytes(torch.lerp(as_floats(painting), moved.painting, share)))
+    return blended[::-1]
+
+
+def _seen(frame: Tensor) -> Tensor:
+    """Reduce a frame to the size at which motion is estimated."""
+    return as_bytes(resize(as_floats(frame)[0], size_within((frame.shape[2], frame.shape[3]), MOTION_SIDE))[None])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

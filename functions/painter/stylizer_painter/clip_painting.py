@@ -2,6 +2,9 @@
 
 Each finished segment is stored with the state that the next one goes on from, so that no painter repeats what an
 earlier one has finished: neither after a crash nor when a painter's time is over.
+
+Where `Settings.clip_chunk_frames` is set, a longer clip is painted in chunks (`stylizer_service.jobs.chunks`): the
+segments of its job are key frames, and those of a chunk the frames between two of them.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 import io
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -24,6 +27,7 @@ from stylizer_painter.reporting import Reporter, small_jpeg
 from stylizer_painter.segments import InvalidSegment, StoredSegment
 from stylizer_service.jobs.leases import Lease
 from stylizer_service.ports import Unavailable
+from stylizer_service.records import Job
 from stylizer_service.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -42,12 +46,22 @@ class Inputs:
     content_mask: BinaryIO | None
 
 
-def paint_clip(lease: Lease, settings: Settings, inputs: Inputs, reporter: Reporter) -> None:
-    """Paint every segment of a clip that no earlier painter has finished, join them, and end the job."""
+def paint_clip(lease: Lease, settings: Settings, inputs: Inputs, reporter: Reporter) -> bool:
+    """Paint every segment of a job that no earlier painter has finished, and end the job.
+
+    Returns:
+        False if the job is a clip that now waits for its chunks.
+    """
     content = inputs.content.read()
     info = SANDBOXED_CLIPS.probe(content, settings.clip_limits)
-    clip = _ClipPainting(lease, settings, inputs, reporter, content, info)
-    clip.run()
+    painting = _ClipPainting(lease, settings, inputs, reporter, content, info)
+    if lease.job.clip:
+        painting.paint_chunk()
+        return True
+    if painting.has_chunks():
+        return painting.paint_in_chunks()
+    painting.paint_whole()
+    return True
 
 
 class _ClipPainting:
@@ -71,20 +85,65 @@ class _ClipPainting:
         self._options = stylizer.Options(**job.options.model_dump(exclude=NOT_OF_THE_CORE))
         self._size = clips.check_output(info, self._options.size, settings.clip_limits, self._format)
         self._seconds: dict[int, float] = {}
-        self._plan = clips.plan_segments(info, frames=SEGMENT_FRAMES)
 
-    def run(self) -> None:
-        try:
-            last = self._paint_rest(self._last_stored())
-        except InvalidState as error:  # stored by another version of this program
-            log.warning("%s: %s", self._lease.job.id, error)
-            self._lease.drop_segments()
-            last = self._paint_rest(None)
+    def paint_whole(self) -> None:
+        """Paint and join the clip."""
+        plan = clips.plan_segments(self._info, frames=SEGMENT_FRAMES)
+        last = self._paint_plan(plan, total=self._info.frames)
+        self._succeed(lambda: (self._stored(self._lease.job, plan, index).data for index in range(len(plan))), last)
+
+    def has_chunks(self) -> bool:
+        """Return whether the clip is painted in chunks."""
+        job, frames = self._lease.job, self._settings.clip_chunk_frames
+        if job.borders or job.segments or frames is None:  # an earlier painter has begun
+            return bool(job.borders)
+        return job.way == "queue" and self._info.frames > frames
+
+    def paint_in_chunks(self) -> bool:
+        """Paint the key frames and send the chunks; join them and return True if all are painted."""
+        lease = self._lease
+        if not lease.job.borders:
+            chunks = clips.plan_chunks(self._info, self._settings.clip_chunk_frames or self._info.frames)
+            lease.begin_chunks((*(chunk.start for chunk in chunks), self._info.frames))
+        keys = _key_frames(lease.job)
+        # A chunk needs its own key frame and the next one.
+        self._paint_plan(keys, total=self._info.frames, on_stored=lambda count: lease.send_chunks(count - 1))
+        lease.send_chunks(len(keys))
+        chunk_jobs = lease.painted_chunks()
+        if chunk_jobs is None:
+            lease.wait_for_chunks()
+            return False
+        plans = [clips.plan_chunk(clips.Segment(*chunk.borders)) for chunk in chunk_jobs]
+
+        def frames() -> Iterator[bytes]:
+            for number, (chunk, plan) in enumerate(zip(chunk_jobs, plans, strict=True)):
+                yield self._stored(lease.job, keys, number).data
+                for index in range(len(plan)):
+                    yield self._stored(chunk, plan, index).data
+
+        self._succeed(frames, self._stored(chunk_jobs[-1], plans[-1], len(plans[-1]) - 1))
+        return True
+
+    def paint_chunk(self) -> None:
+        """Paint the frames of a chunk after its key frame; the last ones are blended into the next key frame."""
+        clip = self._lease.clip()
+        keys = _key_frames(clip)
+        start, stop = self._lease.job.borders
+        number = clip.borders.index(start)
+        self._paint_plan(
+            clips.plan_chunk(clips.Segment(start, stop)),
+            total=stop - start,
+            key=self._stored(clip, keys, number),
+            following=self._stored(clip, keys, number + 1).state if number + 1 < len(keys) else None,
+        )
+        self._lease.finish_chunk()
+
+    def _succeed(self, frames: Callable[[], Iterator[bytes]], last: StoredSegment) -> None:
         width, height = self._size
         if self._format == "mp4":
             width, height = width // 2 * 2, height // 2 * 2  # as it is encoded
         self._lease.succeed(
-            self._join(),
+            self._join(frames()),
             preview=last.preview,
             width=width,
             height=height,
@@ -94,38 +153,68 @@ class _ClipPainting:
             seconds=sum(self._seconds.values()),  # complete once all are read to be joined
         )
 
-    def _paint_rest(self, last: StoredSegment | None) -> StoredSegment:
-        """Paint and store the segments after `last`, the last stored one, if any; return the last of all."""
-        for segment in self._plan[len(self._lease.job.segments) :]:
-            last = self._paint(segment, last)
-            self._lease.add_segment(last.pack(), progress=segment.stop / self._info.frames)
-        assert last is not None  # a clip has one frame at least
+    def _paint_plan(
+        self,
+        plan: list[clips.Segment],
+        *,
+        total: int,
+        key: StoredSegment | None = None,
+        following: bytes | None = None,
+        on_stored: Callable[[int], None] = lambda _: None,
+    ) -> StoredSegment:
+        """Paint and store the segments that no earlier painter has stored; return the last of all.
+
+        Args:
+            plan: All segments of the job.
+            total: Frames of the job.
+            key: The key frame before the first segment, of a chunk.
+            following: State of the key frame after the last segment, of a chunk.
+            on_stored: Called after each segment that is painted, with the number of stored ones.
+        """
+        last = self._last_stored(plan)
+        done = sum(stop - start for start, stop in plan[: len(self._lease.job.segments)]) + (key is not None)
+        for number in range(len(self._lease.job.segments), len(plan)):
+            segment = plan[number]
+            share = segment.stop - segment.start
+            self._reporter.begin(done, total, share=share)
+            done += share
+            is_last = number + 1 == len(plan)
+            try:
+                last = self._paint(segment, last or key, following if is_last else None)
+            except InvalidState as error:  # stored by another version of this program
+                if number == 0:
+                    raise
+                log.warning("%s: %s", self._lease.job.id, error)
+                self._lease.drop_segments()
+                return self._paint_plan(plan, total=total, key=key, following=following, on_stored=on_stored)
+            self._lease.add_segment(last.pack(), progress=done / total)
+            on_stored(number + 1)
+        assert last is not None  # a plan has one segment at least
         return last
 
-    def _last_stored(self) -> StoredSegment | None:
+    def _last_stored(self, plan: list[clips.Segment]) -> StoredSegment | None:
         """Return the last segment that is stored, if any. If it is unusable, all are painted again."""
         count = len(self._lease.job.segments)
         if count == 0:
             return None
         try:
-            if count <= len(self._plan):
-                return self._stored(count - 1)
+            if count <= len(plan):
+                return self._stored(self._lease.job, plan, count - 1)
         except InvalidSegment as error:
             log.warning("%s: %s", self._lease.job.id, error)
         self._lease.drop_segments()
         return None
 
-    def _stored(self, index: int) -> StoredSegment:
-        file = self._lease.segment(index)
+    def _stored(self, job: Job, plan: list[clips.Segment], index: int) -> StoredSegment:
+        file = self._lease.segment(index, job)
         if file is None:
             raise InvalidSegment(f"the file of segment {index} is gone")
-        segment = StoredSegment.unpack(file, *self._plan[index])
+        segment = StoredSegment.unpack(file, *plan[index])
         self._seconds[segment.start] = segment.seconds
         return segment
 
-    def _paint(self, segment: clips.Segment, previous: StoredSegment | None) -> StoredSegment:
+    def _paint(self, segment: clips.Segment, previous: StoredSegment | None, following: bytes | None) -> StoredSegment:
         job, inputs = self._lease.job, self._inputs
-        self._reporter.begin(segment.start, self._info.frames, share=segment.stop - segment.start)
         began = time.monotonic()
         for file in (inputs.mask, inputs.content_mask, *(part for style in inputs.styles for part in style)):
             if isinstance(file, io.IOBase):
@@ -136,6 +225,8 @@ class _ClipPainting:
             segment,
             inputs.styles,
             state=previous.state if previous else None,
+            after=previous.stop if previous else None,
+            following=following,
             method=job.method,
             options=self._options,
             mask=inputs.mask,
@@ -151,20 +242,18 @@ class _ClipPainting:
         preview, seconds = small_jpeg(painted.preview), time.monotonic() - began
         return StoredSegment(*segment, painted.data, painted.state, preview, seconds)
 
-    def _join(self) -> bytes:
+    def _join(self, frames: Iterator[bytes]) -> bytes:
         quality = self._lease.job.options.format_quality
         try:
             if self._format == "mp4":
                 # In the sandbox, because it copies the audio track of the untrusted clip.
-                return SANDBOXED_CLIPS.join(list(self._frames()), self._info, self._content)
-            return clips.join_segments(self._frames(), self._info, format=self._format, format_quality=quality)
+                return SANDBOXED_CLIPS.join(list(frames), self._info, self._content)
+            return clips.join_segments(frames, self._info, format=self._format, format_quality=quality)
         except InvalidSegment as error:
+            if self._lease.job.borders:
+                raise
             self._lease.drop_segments()
             raise Unavailable(f"{self._lease.job.id}: {error}; it is painted again") from error
-
-    def _frames(self) -> Iterator[bytes]:
-        for index in range(len(self._plan)):
-            yield self._stored(index).data
 
     def _features(self) -> str | None:
         options = self._options
@@ -176,3 +265,7 @@ class _ClipPainting:
             preserve_color=options.preserve_color,
             has_content_mask=False,
         )
+
+
+def _key_frames(clip: Job) -> list[clips.Segment]:
+    return [clips.Segment(start, start + 1) for start in clip.borders[:-1]]

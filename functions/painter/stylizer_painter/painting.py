@@ -23,8 +23,9 @@ from stylizer_service.problems import Problem, ProblemError, from_error, problem
 from stylizer_service.records import Job, style_mask_key
 from stylizer_service.settings import Settings
 
-Outcome = Literal["succeeded", "failed", "released", "lost", "nothing"]
-"""Outcome of a delivery. "lost": canceled, or leased to another painter; "nothing": nothing to do."""
+Outcome = Literal["succeeded", "divided", "failed", "released", "lost", "nothing"]
+"""Outcome of a delivery. "divided": a clip waits for its chunks; "lost": canceled, or leased to another painter;
+"nothing": nothing to do."""
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +79,8 @@ def _paint_and_end(
         fetch_inputs(ports, settings, lease, fetcher)
         if options.animate:
             with _open_inputs(ports, lease.job) as inputs:
-                paint_clip(lease, settings, inputs, reporter)
+                if not paint_clip(lease, settings, inputs, reporter):
+                    return "divided"
         else:
             _paint_variants(ports, settings, lease, reporter)
     except (LeaseLost, Unavailable):

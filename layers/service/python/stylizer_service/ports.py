@@ -10,7 +10,7 @@ Rules for every adapter, enforced by the contract tests:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -75,6 +75,9 @@ class Jobs(Protocol):
 
     def get(self, job_id: str) -> Job | None:
         """Return the job, or None."""
+
+    def read(self, job_ids: Sequence[str]) -> list[Job]:
+        """Return those of the jobs that exist, in the order of the ids."""
 
     def page(
         self, owner: str, *, limit: int, cursor: str | None, status: Status | None

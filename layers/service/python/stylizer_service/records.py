@@ -82,7 +82,10 @@ class Job:
         results: The variants painted so far. They survive the death of their painter: the next one paints the rest.
         frames: Number of frames of a clip; None for a picture, or if only the painters can read the clip.
         segments: For each painted segment of a clip, the token of the lease that painted it. Segments survive the death
-            of their painter: the next one paints the rest.
+            of their painter: the next one paints the rest. Of a clip in chunks, its key frames.
+        borders: Of a clip in chunks (`jobs.chunks`), the first frame of each, and the number of frames; of a chunk its
+            first frame and the one after its last. Empty for other jobs.
+        clip: Of a chunk, the id of the job that it is a part of.
         way: Backend that the job is dispatched to.
         webhook: URL to notify when the job has ended.
         notify_at: When the next delivery attempt is due; None if there is nothing to deliver, or not any more.
@@ -113,6 +116,8 @@ class Job:
     results: tuple[ResultRecord, ...] = ()
     frames: int | None = None
     segments: tuple[str, ...] = ()
+    borders: tuple[int, ...] = ()
+    clip: str | None = None
     way: Backend = "queue"
     webhook: str | None = None
     notify_at: datetime | None = None
@@ -147,13 +152,18 @@ class Job:
         """Folder of the painted segments of a clip."""
         return f"{self.folder}segments/"
 
+    @property
+    def chunks_folder(self) -> str:
+        """Folder of the chunks of a clip, which has the folder of each."""
+        return f"jobs/{self.clip or self.id}/chunks/"
+
     def segment_key(self, index: int, token: str) -> str:
         """Return the key of a segment of a clip, painted under the lease with that token."""
         return f"{self.segments_folder}{index:05}-{token}"
 
     def input_key(self, name: str) -> str:
         """Return the key of an input: "content", "mask", "content_mask", "style-<index>" or a style's mask."""
-        return f"{self.folder}{name}"
+        return f"jobs/{self.clip or self.id}/{name}"
 
 
 class JobChanges(TypedDict, total=False):
@@ -173,6 +183,7 @@ class JobChanges(TypedDict, total=False):
     result: ResultRecord | None
     results: tuple[ResultRecord, ...]
     segments: tuple[str, ...]
+    borders: tuple[int, ...]
     error: Problem | None
     notify_at: datetime | None
     notify_attempts: int
@@ -187,12 +198,14 @@ class Precondition:
         token: The job is held by this lease.
         lease_expired_by: The job's lease has expired by this time.
         notify_at: The next webhook attempt is due at exactly this time.
+        progress_below: The job's progress is less than this.
     """
 
     statuses: tuple[Status, ...]
     token: str | None = None
     lease_expired_by: datetime | None = None
     notify_at: datetime | None = None
+    progress_below: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from stylizer import styles
 from stylizer.clips.info import VIDEOS, clip_format
 from stylizer.clips.limits import DEFAULT_CLIP_LIMITS, ClipLimits
+from stylizer.clips.segments import SEGMENT_FRAMES
 from stylizer.images.limits import DEFAULT_LIMITS, Limits
 
 
@@ -45,6 +46,8 @@ class Settings(BaseSettings):
         max_clip_seconds: Maximum playing time of a video, seconds.
         max_clip_pixels: Maximum number of pixels of all frames of a clip together.
         max_clip_size: Maximum size of a painted clip: its long side, pixels.
+        clip_chunk_frames: Frames of a chunk of a clip, about; longer clips are painted in chunks by several of the
+            queue's painters at once. Unset: every clip is painted by one painter after the other.
         video_painters: Whether the painters read and check videos if this process cannot, for lack of PyAV.
         upload_ttl: How long an uploaded file can be used.
         result_ttl: How long a finished job keeps its files.
@@ -86,6 +89,7 @@ class Settings(BaseSettings):
     max_clip_seconds: PositiveFloat = DEFAULT_CLIP_LIMITS.max_seconds
     max_clip_pixels: PositiveInt = DEFAULT_CLIP_LIMITS.max_pixels
     max_clip_size: PositiveInt = DEFAULT_CLIP_LIMITS.max_size
+    clip_chunk_frames: int | None = Field(default=None, ge=SEGMENT_FRAMES)
     video_painters: bool = False
     upload_ttl: Lifetime = timedelta(hours=24)
     result_ttl: Lifetime = timedelta(hours=24)

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import NotRequired, TypedDict, Unpack
 
 from stylizer_service.files import suffix
+from stylizer_service.jobs import chunks
 from stylizer_service.jobs.cleanup import discard, discard_unfinished
 from stylizer_service.jobs.finish import End, end
 from stylizer_service.models import RESULT_MEDIA_TYPES
@@ -74,6 +75,11 @@ def claim(ports: Ports, settings: Settings, job_id: str) -> Lease | None:
     when = claimable_when(job, now) if job else None
     if job is None or when is None:
         return None
+    if job.clip and not chunks.is_wanted(ports, job):
+        chunks.cancel_chunk(ports, settings, job)
+        return None
+    if chunks.is_waiting(job) and not chunks.is_complete(ports, settings, job):
+        return None
     if job.status == "running" and job.attempt >= settings.max_attempts:
         if fail_exhausted(ports, settings, job, when, painter_died(job)):
             raise GivenUp(job_id)
@@ -82,9 +88,9 @@ def claim(ports: Ports, settings: Settings, job_id: str) -> Lease | None:
         job_id,
         when,
         status="running",
-        started_at=now,
-        progress=len(job.results) / job.variants,
-        preview_key=None,
+        started_at=job.started_at if chunks.is_waiting(job) else now,
+        progress=job.progress if job.segments else len(job.results) / job.variants,
+        preview_key=job.preview_key if job.borders else None,
         attempt=job.attempt + 1,
         lease_token=secrets.token_hex(8),
         lease_expires_at=now + timedelta(seconds=settings.lease_seconds),
@@ -147,12 +153,16 @@ class Lease:
     def renew(self) -> None:
         """Send a heartbeat: extend the lease."""
         self._write(lease_expires_at=self._deadline())
+        if self.job.clip:
+            chunks.report_progress(self._ports, self._ports.jobs.get(self.job.id) or self.job)
 
     def report(self, progress: float, preview: bytes | None = None) -> None:
         """Report progress, 0-1, with an optional small JPEG preview. Renews the lease."""
         changes: JobChanges = {"progress": progress, "lease_expires_at": self._deadline()}
         if preview is not None:
-            changes["preview_key"] = self._put_preview(preview)
+            # The painters of a clip in chunks share one preview.
+            folder = self.job.chunks_folder if self.job.borders else ""
+            changes["preview_key"] = self._put_preview(preview, folder=folder)
         self._write(**changes)
 
     def succeed(self, image: bytes, **facts: Unpack[VariantFacts]) -> None:
@@ -172,6 +182,8 @@ class Lease:
                 raise
         if self.job.segments:
             discard(self._ports, self.job.segments_folder)
+        if self.job.borders:
+            discard(self._ports, self.job.chunks_folder)
 
     def add_variant(self, image: bytes, **facts: Unpack[VariantFacts]) -> None:
         """Store a variant that others will follow; see `succeed`. The next painter need not paint it again."""
@@ -195,14 +207,58 @@ class Lease:
         segments = (*self.job.segments, token)
         self._write(segments=segments, attempt=1, progress=progress, lease_expires_at=self._deadline())
         self.job = replace(self.job, segments=segments, attempt=1)
+        if self.job.clip:
+            chunks.report_progress(self._ports, self._ports.jobs.get(self.job.id) or self.job)
 
-    def segment(self, index: int) -> bytes | None:
-        """Return a stored segment of a clip, or None if its file is gone."""
+    def segment(self, index: int, job: Job | None = None) -> bytes | None:
+        """Return a stored segment of a clip, or None if its file is gone.
+
+        Args:
+            index: Number of the segment.
+            job: The job that has it; None for that of the lease.
+        """
+        job = job or self.job
         try:
-            with self._ports.blobs.open(self.job.segment_key(index, self.job.segments[index])) as file:
+            with self._ports.blobs.open(job.segment_key(index, job.segments[index])) as file:
                 return file.read()
         except FileNotFoundError:
             return None
+
+    def begin_chunks(self, borders: tuple[int, ...]) -> None:
+        """Divide a clip into chunks, of which `add_segment` takes the key frames."""
+        self._write(borders=borders, lease_expires_at=self._deadline())
+        self.job = replace(self.job, borders=borders)
+
+    def send_chunks(self, count: int) -> None:
+        """Create and send those of the first `count` chunks of a clip that do not exist."""
+        chunks.send_chunks(self._ports, self._settings, self.job, count)
+
+    def painted_chunks(self) -> list[Job] | None:
+        """Return the chunks of a clip if all are painted, else None."""
+        found = chunks.chunks_of(self._ports, self.job)
+        return found if chunks.are_painted(self.job, found) else None
+
+    def wait_for_chunks(self) -> None:
+        """Give up the lease until all chunks of the clip are painted."""
+        if not chunks.wait(self._ports, self._settings, self.job):
+            raise LeaseLost(self.job.id)
+
+    def clip(self) -> Job:
+        """Return the clip of a chunk."""
+        clip = self._ports.jobs.get(self.job.clip or "")
+        if clip is None:
+            raise LeaseLost(self.job.id)
+        return clip
+
+    def finish_chunk(self) -> None:
+        """End a chunk whose segments are all painted."""
+        try:
+            self._end("succeeded", progress=1.0)
+        except LeaseLost:
+            job = self._ports.jobs.get(self.job.id)  # as for `succeed`
+            if job is None or job.status != "succeeded":
+                raise
+        chunks.on_chunk_done(self._ports, self._settings, self.job)
 
     def drop_segments(self) -> None:
         """Forget all segments, because one is unusable: they are painted again."""
@@ -256,15 +312,18 @@ class Lease:
         job = self._ports.jobs.get(self.job.id)
         if job is None or not replace(job, lease_token=self.job.lease_token).has_painted:
             discard(self._ports, self.job.work_folder)
-        if job is None or job.status not in ("queued", "running"):
+        if self.job.clip:
+            if not chunks.is_wanted(self._ports, self.job):
+                chunks.cancel_chunk(self._ports, self._settings, self.job)
+        elif job is None or job.status not in ("queued", "running"):
             discard(self._ports, self.job.segments_folder)
 
     def _has_won(self) -> bool:
         job = self._ports.jobs.get(self.job.id)
         return job is not None and job.result is not None and replace(job, lease_token=self.job.lease_token).has_painted
 
-    def _put_preview(self, preview: bytes, name: str = "preview.jpg") -> str:
-        key = f"{self.job.work_folder}{name}"
+    def _put_preview(self, preview: bytes, name: str = "preview.jpg", folder: str = "") -> str:
+        key = f"{folder or self.job.work_folder}{name}"
         self._ports.blobs.put(key, preview, "image/jpeg")
         return key
 
@@ -274,6 +333,8 @@ class Lease:
 
     def _write(self, **changes: Unpack[JobChanges]) -> None:
         if self._ports.jobs.update(self.job.id, self._when, **changes) is None:
+            raise LeaseLost(self.job.id)
+        if self.job.clip and not chunks.is_wanted(self._ports, self.job):
             raise LeaseLost(self.job.id)
 
     def _deadline(self) -> datetime:

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
+from stylizer_service.jobs import chunks
 from stylizer_service.jobs.cleanup import discard_unfinished
 from stylizer_service.jobs.finish import wake
 from stylizer_service.jobs.leases import claimable_when, fail_exhausted, painter_died, requeued
@@ -51,6 +52,8 @@ def resume(ports: Ports, settings: Settings, job: Job) -> bool:
     when = claimable_when(job, now)
     if when is None or job.status != "running":
         return False
+    if chunks.is_waiting(job):
+        return _resume_waiting(ports, settings, job, when)
     if job.attempt >= settings.max_attempts or job.expires_at <= now:
         return fail_exhausted(ports, settings, job, when, painter_died(job))
     if ports.dispatcher.trace(job) == "no-backend":
@@ -61,6 +64,16 @@ def resume(ports: Ports, settings: Settings, job: Job) -> bool:
         return False
     discard_unfinished(ports, job)
     return True
+
+
+def _resume_waiting(ports: Ports, settings: Settings, clip: Job, when: Precondition) -> bool:
+    """Send a clip whose chunks are all painted, or fail it if its lifetime is exhausted."""
+    if clip.expires_at <= ports.clock.now():
+        return fail_exhausted(ports, settings, clip, when, _not_painted(settings))
+    is_complete = chunks.is_complete(ports, settings, clip)
+    if is_complete:
+        ports.dispatcher.send(clip)
+    return is_complete
 
 
 def send_again(ports: Ports, settings: Settings, job_id: str) -> bool:
@@ -82,6 +95,7 @@ def rescue(ports: Ports, settings: Settings) -> list[str]:
     """Find and reconcile every stuck job.
 
     - Running with an expired lease: requeued, or failed if attempts are exhausted.
+    - A clip whose chunks are all painted, but whose message was lost: sent.
     - Stored but never enqueued, because the process died in between: sent.
     - Sent to an endpoint that has been replaced: sent to the new one.
     - Waiting for an endpoint that no longer exists: failed.
@@ -96,8 +110,7 @@ def rescue(ports: Ports, settings: Settings) -> list[str]:
     """
     now = ports.clock.now()
     failures: list[Exception] = []
-    hours = settings.result_ttl.total_seconds() / 3600
-    late = problem("not-painted", f"no painter came to it in {hours:g} hours")
+    late = _not_painted(settings)
 
     def send(job: Job) -> bool:
         if job.way == "queue":
@@ -128,6 +141,11 @@ def rescue(ports: Ports, settings: Settings) -> list[str]:
     if failures:
         raise failures[0]
     return found
+
+
+def _not_painted(settings: Settings) -> Problem:
+    hours = settings.result_ttl.total_seconds() / 3600
+    return problem("not-painted", f"no painter came to it in {hours:g} hours")
 
 
 def _reconcile_each(jobs: Iterable[Job], reconcile: Callable[[Job], bool], failures: list[Exception]) -> list[str]:

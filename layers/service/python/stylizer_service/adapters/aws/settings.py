@@ -7,6 +7,7 @@ from typing import Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
+from stylizer.clips.segments import SEGMENT_FRAMES
 from stylizer_service.settings import Lifetime, Settings
 
 
@@ -19,6 +20,7 @@ class AwsSettings(Settings):
         queue_url: URL of the painters' queue.
         webhook_queue_url: URL of the webhook queue.
         endpoint_name: SageMaker endpoint with a GPU, if the stage has one.
+        clip_chunk_frames: As in `Settings`. A Lambda paints that many frames of 1,080 pixels by `neighbor` in its time.
         url_ttl: Validity of signed links and upload forms; at most seven days, S3's maximum.
     """
 
@@ -27,6 +29,7 @@ class AwsSettings(Settings):
     queue_url: str = Field(min_length=1)
     webhook_queue_url: str = Field(min_length=1)
     endpoint_name: str | None = None
+    clip_chunk_frames: int | None = Field(default=48, ge=SEGMENT_FRAMES)
     url_ttl: Lifetime = Field(default=timedelta(minutes=15), gt=timedelta(0), le=timedelta(days=7))
 
     @model_validator(mode="after")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Unpack
 
@@ -53,6 +53,10 @@ class DynamoJobs:
     def get(self, job_id: str) -> Job | None:
         """Return the job, or None."""
         return _get(self._table, Job, "stz", job_id)
+
+    def read(self, job_ids: Sequence[str]) -> list[Job]:
+        """Return those of the jobs that exist."""
+        return [from_row(Job, row) for row in self._table.read(job_ids)]
 
     def page(
         self, owner: str, *, limit: int, cursor: str | None, status: Status | None
@@ -226,6 +230,8 @@ def _condition(when: Precondition) -> ConditionBase:
         condition &= Attr("lease_expires_at").lte(format_timestamp(when.lease_expired_by))
     if when.notify_at is not None:
         condition &= Attr("notify_at").eq(format_timestamp(when.notify_at))
+    if when.progress_below is not None:
+        condition &= Attr("progress").lt(when.progress_below)
     return condition
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from stylizer_service.ports import StorageFull, Unavailable
 from stylizer_service.serialization import Value
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 _SCHEMA = """
 CREATE TABLE jobs (
@@ -43,7 +43,9 @@ CREATE TABLE jobs (
     variants INTEGER NOT NULL DEFAULT 1,
     results TEXT NOT NULL DEFAULT '[]',
     frames INTEGER,
-    segments TEXT NOT NULL DEFAULT '[]'
+    segments TEXT NOT NULL DEFAULT '[]',
+    borders TEXT NOT NULL DEFAULT '[]',
+    clip TEXT
 ) STRICT;
 CREATE INDEX jobs_by_owner ON jobs (owner, created_at, id);
 CREATE INDEX jobs_by_status ON jobs (status, created_at, id);
@@ -95,6 +97,10 @@ ALTER TABLE jobs ADD COLUMN results TEXT NOT NULL DEFAULT '[]';
     4: """
 ALTER TABLE jobs ADD COLUMN frames INTEGER;
 ALTER TABLE jobs ADD COLUMN segments TEXT NOT NULL DEFAULT '[]';
+""",
+    5: """
+ALTER TABLE jobs ADD COLUMN borders TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE jobs ADD COLUMN clip TEXT;
 """,
 }
 """Statements that bring a database of that version to the next one."""

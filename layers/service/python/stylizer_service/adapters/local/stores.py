@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Unpack
 
@@ -35,6 +35,10 @@ class SqliteJobs:
     def get(self, job_id: str) -> Job | None:
         """Return the job, or None."""
         return _read(Job, self._database.one("SELECT * FROM jobs WHERE id = ?", [job_id]))
+
+    def read(self, job_ids: Sequence[str]) -> list[Job]:
+        """Return those of the jobs that exist."""
+        return [job for job in map(self.get, job_ids) if job is not None]
 
     def page(
         self, owner: str, *, limit: int, cursor: str | None, status: Status | None
@@ -165,6 +169,9 @@ def _condition(when: Precondition) -> tuple[str, list[Value]]:
     if when.notify_at is not None:
         parts.append("notify_at = ?")
         values.append(format_timestamp(when.notify_at))
+    if when.progress_below is not None:
+        parts.append("progress < ?")
+        values.append(when.progress_below)
     return " AND ".join(parts), values
 
 

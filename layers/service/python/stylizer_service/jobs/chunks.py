@@ -1,0 +1,159 @@
+"""Clips in chunks, painted in parallel. A chunk is a job of its own, whose owner is the job of the clip.
+
+    clip:   queued ──claim──> running: key frames ──> running, waiting ──claim──> running: joined ──> succeeded
+    chunk:                       └──> queued ──claim──> running ──> succeeded ──┘
+
+The painter of the clip paints the first frame of each chunk, its key frame, one after the other. A chunk is created and
+sent as soon as its own key frame and the next one are painted, so that chunks depend on nothing but key frames. It has
+lease, attempts, message and dead letter like any job. The chunk that completes the clip has it claimed once more, and
+joined. If that message is lost, or its sender dies, `reconcile.resume` finds the clip, whose lease has expired.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from stylizer_service.jobs.cleanup import discard
+from stylizer_service.jobs.finish import end
+from stylizer_service.ports import Ports
+from stylizer_service.records import Job, Precondition, is_final, without_style_urls, without_url
+from stylizer_service.settings import Settings
+
+_WAITING = "waiting"  # lease token of a clip whose chunks are painted
+_LOOK_AGAIN_AFTER = timedelta(minutes=1)
+
+
+def is_waiting(job: Job) -> bool:
+    """Return whether a job is a clip that waits for its chunks."""
+    return job.status == "running" and job.lease_token == _WAITING
+
+
+def chunks_of(ports: Ports, clip: Job) -> list[Job]:
+    """Return the chunks of a clip that have been created, in order."""
+    return ports.jobs.read([_chunk_id(clip, start) for start in clip.borders[:-1]])
+
+
+def send_chunks(ports: Ports, settings: Settings, clip: Job, count: int) -> None:
+    """Create and send those of the first `count` chunks of a clip that do not exist. Called by its painter only."""
+    known = {chunk.id for chunk in chunks_of(ports, clip)}
+    now = ports.clock.now()
+    for start, stop in zip(clip.borders[:count], clip.borders[1:], strict=False):
+        if (chunk_id := _chunk_id(clip, start)) in known:
+            continue
+        chunk = replace(
+            clip,
+            id=chunk_id,
+            owner=clip.id,
+            clip=clip.id,
+            status="queued",
+            content=without_url(clip.content),
+            styles=without_style_urls(clip.styles),
+            created_at=now,
+            expires_at=now + settings.result_ttl,
+            started_at=None,
+            progress=0.0,
+            preview_key=None,
+            attempt=0,
+            lease_token=None,
+            lease_expires_at=None,
+            frames=stop - start,
+            segments=(),
+            borders=(start, stop),
+            webhook=None,
+        )
+        try:
+            ports.jobs.create(chunk, None, now)
+        except FileExistsError:  # by an earlier painter, which is not as dead as it seemed
+            continue
+        ports.dispatcher.send(chunk)
+
+
+def wait(ports: Ports, settings: Settings, clip: Job) -> bool:
+    """Have a clip wait for its chunks, which have all been sent.
+
+    Args:
+        ports: The ports.
+        settings: Lifetimes.
+        clip: The clip, leased to the caller.
+
+    Returns:
+        False if the lease is lost.
+    """
+    when = Precondition(statuses=("running",), token=clip.lease_token)
+    until = ports.clock.now() + _LOOK_AGAIN_AFTER
+    waiting = ports.jobs.update(clip.id, when, lease_token=_WAITING, lease_expires_at=until, attempt=0)
+    if waiting is not None:
+        _finish_if_complete(ports, settings, waiting)  # the last chunk may have been faster
+    return waiting is not None
+
+
+def on_chunk_done(ports: Ports, settings: Settings, chunk: Job) -> None:
+    """Have the clip joined if this was its last chunk."""
+    clip = ports.jobs.get(chunk.clip or "")
+    if clip is not None and is_waiting(clip):
+        _finish_if_complete(ports, settings, clip)
+
+
+def _finish_if_complete(ports: Ports, settings: Settings, clip: Job) -> None:
+    if is_complete(ports, settings, clip):
+        ports.jobs.update(clip.id, _when_waiting(), lease_expires_at=ports.clock.now())  # free to be claimed
+        ports.dispatcher.send(clip)
+
+
+def is_complete(ports: Ports, settings: Settings, clip: Job) -> bool:
+    """Return whether every chunk of a waiting clip is painted.
+
+    Otherwise the clip is failed if one of them has failed, and is looked at again later if that is due.
+    """
+    chunks = chunks_of(ports, clip)
+    failed = next((chunk for chunk in chunks if chunk.status == "failed"), None)
+    if failed is not None:
+        end(ports, settings, clip, _when_waiting(), "failed", error=failed.error)
+        return False
+    if are_painted(clip, chunks):
+        return True
+    now = ports.clock.now()
+    due = replace(_when_waiting(), lease_expired_by=now)
+    ports.jobs.update(clip.id, due, lease_expires_at=now + _LOOK_AGAIN_AFTER)
+    return False
+
+
+def are_painted(clip: Job, chunks: list[Job]) -> bool:
+    """Return whether these are all chunks of a clip, and all painted."""
+    return len(chunks) == len(clip.borders) - 1 and all(chunk.status == "succeeded" for chunk in chunks)
+
+
+def is_wanted(ports: Ports, chunk: Job) -> bool:
+    """Return whether the clip of a chunk has not ended."""
+    clip = ports.jobs.get(chunk.clip or "")
+    return clip is not None and not is_final(clip) and clip.status != "expired"
+
+
+def cancel_chunk(ports: Ports, settings: Settings, chunk: Job) -> None:
+    """End a chunk whose clip has ended, and delete what chunks have painted."""
+    end(ports, settings, chunk, Precondition(statuses=("queued", "running")), "canceled")
+    discard(ports, chunk.chunks_folder)
+    discard(ports, f"jobs/{chunk.clip}/segments/")
+
+
+def report_progress(ports: Ports, chunk: Job) -> None:
+    """Tell a clip how many of its frames are painted, and show the latest."""
+    clip = ports.jobs.get(chunk.clip or "")
+    if clip is None or not clip.borders:
+        return
+    frames = len(clip.segments)  # key frames
+    for part in chunks_of(ports, clip):
+        frames += max(0, round(part.progress * (part.frames or 0)) - 1)
+    progress = min(frames / clip.borders[-1], 0.999)
+    when = Precondition(statuses=("running",), progress_below=progress)
+    latest = {"preview_key": chunk.preview_key} if chunk.preview_key else {}
+    ports.jobs.update(clip.id, when, progress=progress, **latest)  # type: ignore[typeddict-item]
+
+
+def _chunk_id(clip: Job, start: int) -> str:
+    return f"{clip.id}/chunks/{start:05}"
+
+
+def _when_waiting() -> Precondition:
+    return Precondition(statuses=("running",), token=_WAITING)
