@@ -147,8 +147,7 @@ def report_progress(ports: Ports, chunk: Job) -> None:
         frames += max(0, round(part.progress * (part.frames or 0)) - 1)
     progress = min(frames / clip.borders[-1], 0.999)
     when = Precondition(statuses=("running",), progress_below=progress)
-    latest = {"preview_key": chunk.preview_key} if chunk.preview_key else {}
-    ports.jobs.update(clip.id, when, progress=progress, **latest)  # type: ignore[typeddict-item]
+    ports.jobs.update(clip.id, when, progress=progress, preview_key=chunk.preview_key or clip.preview_key)
 
 
 def _chunk_id(clip: Job, start: int) -> str:
