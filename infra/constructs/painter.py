@@ -99,7 +99,11 @@ def _image(settings: StageSettings) -> lambda_.DockerImageCode:
 
 def _permissions(storage: Storage, jobs: Jobs) -> list[iam.PolicyStatement]:
     return [
-        allow("dynamodb:GetItem", "dynamodb:UpdateItem", on=[jobs.table.table_arn]),
+        # It creates the chunks of clips, and reads them.
+        allow(
+            *("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+            on=[jobs.table.table_arn],
+        ),
         allow(*("s3:DeleteObject", "s3:GetObject", "s3:PutObject"), on=[storage.results.arn_for_objects(f"{JOBS}*")]),
         allow("s3:ListBucket", on=[storage.results.bucket_arn]),
         # Lambda polls the queue with the role of the function; the function requeues jobs it has no time for.

@@ -20,6 +20,7 @@ from cloud.event_source import LambdaContext, QueueSource, notice
 from cloud.receiver import stranger
 from cloud.roles import Deployment
 from cloud.stage import PAST, Stage
+from disk_clips import gif
 
 from infra.app import make_app
 from infra.settings import stage_settings
@@ -142,7 +143,7 @@ def use_the_api(world: World, photo: bytes) -> list[str]:
 
 
 def use_the_painter(world: World, jobs: list[str]) -> None:
-    """Hand a job back, paint, one after a painter that died, and fail at a message."""
+    """Hand a job back, paint, one after a painter that died, fail at a message, and paint a clip in chunks."""
     source = QueueSource(world.stage.sqs, world.stage.paint_queue, world.painter.handler, seconds=1)
     assert source.deliver() is True  # too late to paint it: it is sent again
     leave(world.stage, jobs[1])
@@ -152,6 +153,9 @@ def use_the_painter(world: World, jobs: list[str]) -> None:
         job = world.job(job_id)
         assert job["status"] == "succeeded", job
         assert world.image(job_id).size == (64, 48)
+    clip = world.accept(world.upload(gif(56), "image/gif"), method="color", animate=True)
+    assert world.painter.drain() == [True] * 4  # key frames, two chunks, and both joined
+    assert world.job(clip)["status"] == "succeeded"
 
 
 def use_the_endpoint(world: World, job_id: str) -> None:
