@@ -11,6 +11,7 @@ from typing import Final
 
 from infra.settings import StageSettings, read_context, stage_settings
 from stylizer.options import MethodName, Quality
+from stylizer_service.adapters.aws.settings import PainterSettings
 from stylizer_service.problems import ProblemError
 from stylizer_service.routing import SLOWER, Capacity, select_backend
 
@@ -19,6 +20,8 @@ LAMBDA_GB_SECOND: Final = 0.0000133334
 """arm64; aws.amazon.com/lambda/pricing"""
 LAMBDA_REQUEST: Final = 0.20 / 1e6
 """Same page."""
+CHUNK_FRAMES: Final[int] = PainterSettings.model_fields["clip_chunk_frames"].default
+"""Frames of a clip that one painter paints at most, about."""
 GPU_HOUR: Final = 1.41
 """One ml.g5.xlarge; aws.amazon.com/sagemaker/ai/pricing"""
 
@@ -78,6 +81,38 @@ def lambda_usd(measured: float, memory: int, *, cold: float) -> float:
         cold: Fraction of paintings that incur a cold start, 0 to 1.
     """
     return (lambda_seconds(measured) + PAINTER_START * cold) * memory / 1024 * LAMBDA_GB_SECOND + LAMBDA_REQUEST
+
+
+def clip_painters(frames: int) -> int:
+    """Return how many times a painter is called for a clip: key frames, each chunk, and the joining of them."""
+    chunks = math.ceil(frames / CHUNK_FRAMES)
+    return chunks + 2 if chunks > 1 else 1
+
+
+def clip_usd(measured: float, frames: int, memory: int) -> float:
+    """Return the cost of a clip if every painter has a cold start.
+
+    Args:
+        measured: Warm seconds of a frame on this machine.
+        frames: Number of frames.
+        memory: Memory of a painter in MiB.
+    """
+    painters = clip_painters(frames)
+    seconds = SLOWER * measured * frames + (STORES + PAINTER_START) * painters
+    return seconds * memory / 1024 * LAMBDA_GB_SECOND + painters * LAMBDA_REQUEST
+
+
+def clip_seconds(measured: float, frames: int, concurrency: int) -> float:
+    """Return about how long a clip takes with so many painters that do nothing else.
+
+    A chunk can begin when its key frame and the next one are painted; chunks then take turns at the painters.
+    """
+    chunks = clip_painters(frames) - 2
+    if chunks < 1:
+        return PAINTER_START + STORES + SLOWER * measured * frames
+    chunk = PAINTER_START + STORES + SLOWER * measured * frames / chunks
+    keys = PAINTER_START + STORES + SLOWER * measured * chunks
+    return max(keys + chunk, math.ceil(chunks / concurrency) * chunk) + PAINTER_START + STORES
 
 
 def gpu_seconds(measured: float) -> float:

@@ -50,6 +50,18 @@ def test_lambda_cost_of_1000_paintings_matches_operations_md() -> None:
     assert (round(cold, 2), round(100 * warm)) == (0.33, 12)
 
 
+def test_cost_and_time_of_clips_match_operations_md() -> None:
+    short, long = costs.clip_usd(0.3, 120, 3008), costs.clip_usd(2.0, 1800, 3008)
+    assert f"= {short:.3f} USD" in OPERATIONS
+    assert f"1,800 frames: {long:.1f} USD, in {costs.clip_seconds(2.0, 1800, 50) / 60:.0f} minutes" in OPERATIONS
+    assert f"chunks of {costs.CHUNK_FRAMES} frames" in OPERATIONS
+
+
+def test_clip_within_a_chunk_takes_one_painter() -> None:
+    assert [costs.clip_painters(frames) for frames in (1, 48, 49, 97)] == [1, 1, 4, 5]
+    assert costs.clip_seconds(1, 48, 5) == costs.PAINTER_START + costs.STORES + SLOWER * 48
+
+
 def test_endpoint_cost_is_its_start_and_gpu_seconds() -> None:
     assert costs.gpu_usd(35.7 * costs.GPU_FASTER, 100) == pytest.approx(1.41 * (0.5 + 1))
 

@@ -99,3 +99,15 @@ def test_the_unmasked_styles_are_one_region() -> None:
     for masks, count in (([None], 1), ([None, None], 1), ([upload], 1), ([None, None, upload], 2), ([upload] * 4, 4)):
         styles = [StyleWeight(style="ink", mask=mask) for mask in masks]
         assert StylizationRequest(content=upload, styles=styles).region_count == count
+
+
+def test_clip_needs_time_and_memory_of_one_segment() -> None:
+    stage = Capacity(seconds=870, memory=3008)
+    for frames in (16, 1800):
+        assert select_backend("neighbor", 1080, "standard", stage, frames=frames) == "queue"
+        with pytest.raises(ProblemError) as caught:
+            select_backend("optimization", 1080, "standard", stage, frames=frames)
+        assert "for a clip" in caught.value.problem.detail
+    assert select_backend("neighbor", 1080, "standard", Capacity(memory=1400)) == "queue"
+    with pytest.raises(ProblemError):
+        select_backend("neighbor", 1080, "standard", Capacity(memory=1400), frames=16)

@@ -26,6 +26,11 @@ GPU_PAYS_AFTER = 120.0
 REGION_MEMORY = 12
 """MiB per megapixel of each region: its mask and its share, as floats, and patches or a composite."""
 
+CLIP_MEMORY = 250
+"""MiB of a clip beside its frames: the file, in painter and decoder, and the video decoder."""
+FRAME_MEMORY = 10
+"""MiB per megapixel of each frame of a segment: as decoded, here and in the decoder, and as painted."""
+
 SMALLEST = 64  # smallest size the API accepts, pixels
 
 
@@ -37,9 +42,14 @@ class Cost(NamedTuple):
     memory: float
     memory_per_megapixel: float
 
-    def times(self, frames: int) -> Cost:
-        """Return the cost of so many paintings, one after the other."""
-        return self._replace(seconds=frames * self.seconds, seconds_per_megapixel=frames * self.seconds_per_megapixel)
+    def of_segment(self, frames: int) -> Cost:
+        """Return the cost of painting so many frames of a clip one after the other, and keeping them all."""
+        return Cost(
+            frames * self.seconds,
+            frames * self.seconds_per_megapixel,
+            self.memory + CLIP_MEMORY,
+            self.memory_per_megapixel + frames * FRAME_MEMORY,
+        )
 
 
 COSTS: dict[tuple[MethodName, FeaturesName | None], dict[Quality, Cost]] = {
@@ -112,8 +122,8 @@ def select_backend(
 ) -> Backend:
     """Select the backend for a painting.
 
-    A clip needs the time of one of its segments: a painter whose time is over leaves the rest to the next one. It goes
-    to the queue if that is possible, since an endpoint has an hour for a job.
+    A clip needs the time and memory of one of its segments, in chunks or not: a painter whose time is over leaves the
+    rest to the next one. It goes to the queue if that is possible, where several paint it, since an endpoint has one.
 
     Args:
         method: Method.
@@ -130,7 +140,9 @@ def select_backend(
         ProblemError: `invalid-option`, with the largest size allowed for the other options, if no painter can do it, or
             the most variants if that is what takes too long.
     """
-    cost = _in_regions(_cost(method, features, quality), regions).times(min(frames, SEGMENT_FRAMES))
+    cost = _in_regions(_cost(method, features, quality), regions)
+    if frames > 1:
+        cost = cost.of_segment(min(frames, SEGMENT_FRAMES))
     seconds = variants * _seconds(cost, size)
     fits_once = _fits(cost, size, stage)
     if fits_once and (stage.seconds is None or seconds <= stage.seconds):

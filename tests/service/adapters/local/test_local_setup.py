@@ -26,7 +26,12 @@ def test_database_of_another_version_is_refused(tmp_path: Path, version: int) ->
 
 
 @pytest.mark.parametrize(
-    ("version", "added"), [(3, ("variants", "results", "frames", "segments")), (4, ("frames", "segments"))]
+    ("version", "added"),
+    [
+        (3, ("variants", "results", "frames", "segments", "borders", "clip")),
+        (4, ("frames", "segments", "borders", "clip")),
+        (5, ("borders", "clip")),
+    ],
 )
 def test_older_database_is_migrated(tmp_path: Path, version: int, added: tuple[str, ...]) -> None:
     path = tmp_path / "stylizer.db"
