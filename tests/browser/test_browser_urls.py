@@ -93,6 +93,26 @@ def test_photo_by_url_is_restored_and_replaced(open_page: OpenPage, fetching_ser
     expect_state(page, "done")
 
 
+def test_style_by_url_is_sent_and_restored(open_page: OpenPage, fetching_server: str, photo: Path) -> None:
+    page = open_page(fetching_server, **PHONE)
+    choose_photo(page, photo)
+    choose(page)
+    page.get_by_role("button", name="Style by URL").click()
+    style_dialog = page.get_by_role("dialog", name="Style by URL")
+    style_dialog.get_by_label("Address of the picture").fill("https://photos.invalid/quilt.jpg")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("radio", name="quilt.jpg from photos.invalid")).to_be_checked()
+    assert_accessible(page)
+    with page.expect_response(re.compile("/v1/stylizations$")) as sent:
+        press_paint(page)
+    assert sent.value.json()["styles"][0]["style"] == "https://photos.invalid/quilt.jpg"
+
+    alert = page.get_by_role("group", name="Style").get_by_role("alert")
+    expect(alert).to_contain_text("The address of the style is at a host that cannot be reached")
+    page.reload()
+    expect(page.get_by_role("radio", name="quilt.jpg from photos.invalid")).to_be_checked()
+
+
 def test_page_offers_no_url_where_none_is_allowed(open_page: OpenPage, photo: Path) -> None:
     page = open_page()
     choose_photo(page, photo)

@@ -1,7 +1,8 @@
 // Main module: one painting, from the photo to the download.
 
 import { ApiError, blobUrl, imageUrl, isAbort } from "./api.js";
-import { loadCatalog } from "./catalog.js";
+import { onPhotoUrl, showRefusedUrl } from "./by-url.js";
+import { loadCatalog, nameOfUrl, urlStyle } from "./catalog.js";
 import { adaptToFile, masks, options, restore } from "./controls.js";
 import { $ } from "./dom.js";
 import { clearErrors, showProblem, hideNotice, showNotice } from "./errors.js";
@@ -10,7 +11,6 @@ import { createJob, cancel, hasEnded, watch } from "./jobs.js";
 import { cachedPhoto, cachePhoto } from "./photo-cache.js";
 import "./own-style.js";
 import { choosePhoto, onPhotoInput } from "./photo.js";
-import { nameOfUrl, onPhotoUrl, showRefusedUrl } from "./photo-url.js";
 import { withMasks } from "./regions.js";
 import { setCaption, setProgress, reportEnd, reportJob, reportStart, reportUpload } from "./progress.js";
 import * as stage from "./stage.js";
@@ -169,7 +169,8 @@ async function showResult(job, signal, number = 1) {
   leaveBusy("done", facts(job, result));
   const suffix = job.options.format === "jpeg" ? "jpg" : job.options.format;
   const variant = job.results.length > 1 ? `-${number}` : "";
-  stage.offerDownload(address, `painting-${job.styles[0].style}${variant}.${suffix}`);
+  const style = urlStyle(job.styles[0].style) ? "by-url" : job.styles[0].style;
+  stage.offerDownload(address, `painting-${style}${variant}.${suffix}`);
   listVariants(job, number, (other) => showResult(job, signal, other).catch((error) => end(error, signal)));
 }
 

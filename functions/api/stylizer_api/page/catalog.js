@@ -26,11 +26,25 @@ export async function loadCatalog() {
 
 /** Add a new style of the user at the front. */
 export function addToCatalog(style) {
+  if (byId.has(style.id)) return;
   remember(style);
   $("tiles").prepend(tile(style));
   toggleSearch();
   $("find").value = "";
   filterStyles();
+}
+
+/** A style that is a picture at a URL, which only the service loads; null for another id. */
+export function urlStyle(id) {
+  if (!id.startsWith("https://") || !URL.canParse(id)) return null;
+  return { id, title: nameOfUrl(id), artist: null, year: null, own: true, links: null };
+}
+
+/** Name to show for a URL: the last part of its path, and the host. */
+export function nameOfUrl(address) {
+  const { pathname, hostname } = new URL(address);
+  const file = pathname.split("/").pop();
+  return file ? `${file} from ${hostname}` : hostname;
 }
 
 export const styleOf = (id) => byId.get(id);
@@ -44,8 +58,9 @@ export const attribution = (style) => (style.own ? "Your own" : [style.artist, s
 export function showSwatch(image, id) {
   const style = byId.get(id);
   image.dataset.style = id;
+  if (!style?.links) image.removeAttribute("src");
   // The image may show another style by the time the URL is resolved.
-  style?.picture.then((address) => image.dataset.style === id && (image.src = address), () => {});
+  style?.picture?.then((address) => image.dataset.style === id && (image.src = address), () => {});
 }
 
 /** Scroll the grid, but not the page, to a style. */
@@ -56,7 +71,7 @@ export function scrollToStyle(id) {
 }
 
 function remember(style) {
-  byId.set(style.id, { ...style, picture: imageUrl(style.links.image) });
+  byId.set(style.id, { ...style, picture: style.links && imageUrl(style.links.image) });
 }
 
 function tile(style) {
@@ -65,6 +80,7 @@ function tile(style) {
   const radio = element("input", { type: "radio", name: "style", value: style.id });
   const title = element("span", { className: "tile-title", textContent: style.title });
   const label = element("label", { className: "tile" }, radio, element("span", { className: "swatch" }, picture), title);
+  label.classList.toggle("remote", !style.links);
   label.title = [style.title, attribution(style)].filter(Boolean).join(" · ");
   return label;
 }

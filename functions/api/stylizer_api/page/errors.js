@@ -41,13 +41,13 @@ export function hideNotice() {
 }
 
 function fieldsetOf(field) {
-  const name = field?.startsWith("styles") ? "style" : field;
+  const name = field?.startsWith("styles") || field === "style_url" ? "style" : field;
   const open = document.querySelector("dialog[open]") ?? document;
   return name ? open.querySelector(`[data-field="${CSS.escape(name)}"]`) : null;
 }
 
 // Labels of API fields on this page.
-const NAMES = { content_mask: "content mask", content_url: "the address", keep_metadata: "keep metadata", preserve_color: "colors", seed: "variation", style_scale: "stroke size" };
+const NAMES = { content_mask: "content mask", content_url: "the address", style_url: "the address of the style", keep_metadata: "keep metadata", preserve_color: "colors", seed: "variation", style_scale: "stroke size" };
 
 function sentence(problem) {
   const given = problem.detail || problem.title || "Something went wrong";

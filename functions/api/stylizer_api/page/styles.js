@@ -1,6 +1,6 @@
 // Choice of styles: one, a blend of two, or one for each region.
 
-import { showSwatch, attribution, scrollToStyle, styleOf, titleOf } from "./catalog.js";
+import { addToCatalog, attribution, scrollToStyle, showSwatch, styleOf, titleOf, urlStyle } from "./catalog.js";
 import { $, element } from "./dom.js";
 import { activeRegion, isPerRegion, keepsRest, paintedRegions, regionCount, restoreRegions, setPerRegion, showRegions } from "./regions.js";
 
@@ -25,6 +25,7 @@ export function chosenStyles() {
 
 /** Choose the styles of a job, as far as they still exist. */
 export function chooseStyles(wanted) {
+  for (const style of wanted.map((entry) => urlStyle(entry.style))) if (style) addToCatalog(style);
   const known = wanted.filter((entry) => styleOf(entry.style));
   if (!known.length) return;
   const [first, second] = known;
