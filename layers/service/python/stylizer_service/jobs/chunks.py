@@ -11,14 +11,17 @@ joined. If that message is lost, or its sender dies, `reconcile.resume` finds th
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from datetime import timedelta
 
 from stylizer_service.jobs.cleanup import discard
 from stylizer_service.jobs.finish import end
-from stylizer_service.ports import Ports
+from stylizer_service.ports import Ports, Unavailable
 from stylizer_service.records import Job, Precondition, is_final, without_style_urls, without_url
 from stylizer_service.settings import Settings
+
+log = logging.getLogger(__name__)
 
 _WAITING = "waiting"  # lease token of a clip whose chunks are painted
 _LOOK_AGAIN_AFTER = timedelta(minutes=1)
@@ -137,17 +140,21 @@ def cancel_chunk(ports: Ports, settings: Settings, chunk: Job) -> None:
     discard(ports, f"jobs/{chunk.clip}/segments/")
 
 
-def report_progress(ports: Ports, chunk: Job) -> None:
-    """Tell a clip how many of its frames are painted, and show the latest."""
-    clip = ports.jobs.get(chunk.clip or "")
-    if clip is None or not clip.borders:
-        return
-    frames = len(clip.segments)  # key frames
-    for part in chunks_of(ports, clip):
-        frames += max(0, round(part.progress * (part.frames or 0)) - 1)
-    progress = min(frames / clip.borders[-1], 0.999)
-    when = Precondition(statuses=("running",), progress_below=progress)
-    ports.jobs.update(clip.id, when, progress=progress, preview_key=chunk.preview_key or clip.preview_key)
+def report_progress(ports: Ports, chunk_id: str) -> None:
+    """Tell a clip how many of its frames are painted, and show the latest. If a store is unavailable, do nothing."""
+    try:
+        chunk = ports.jobs.get(chunk_id)
+        clip = ports.jobs.get(chunk.clip or "") if chunk else None
+        if chunk is None or clip is None:
+            return
+        frames = len(clip.segments)  # key frames
+        for part in chunks_of(ports, clip):
+            frames += max(0, round(part.progress * (part.frames or 0)) - 1)
+        progress = min(frames / clip.borders[-1], 0.999)
+        when = Precondition(statuses=("running",), progress_below=progress)
+        ports.jobs.update(clip.id, when, progress=progress, preview_key=chunk.preview_key or clip.preview_key)
+    except Unavailable as error:
+        log.warning("could not tell how far the clip of %s is: %s", chunk_id, error)
 
 
 def _chunk_id(clip: Job, start: int) -> str:

@@ -154,7 +154,7 @@ class Lease:
         """Send a heartbeat: extend the lease."""
         self._write(lease_expires_at=self._deadline())
         if self.job.clip:
-            chunks.report_progress(self._ports, self._ports.jobs.get(self.job.id) or self.job)
+            chunks.report_progress(self._ports, self.job.id)
 
     def report(self, progress: float, preview: bytes | None = None) -> None:
         """Report progress, 0-1, with an optional small JPEG preview. Renews the lease."""
@@ -208,7 +208,7 @@ class Lease:
         self._write(segments=segments, attempt=1, progress=progress, lease_expires_at=self._deadline())
         self.job = replace(self.job, segments=segments, attempt=1)
         if self.job.clip:
-            chunks.report_progress(self._ports, self._ports.jobs.get(self.job.id) or self.job)
+            chunks.report_progress(self._ports, self.job.id)
 
     def segment(self, index: int, job: Job | None = None) -> bytes | None:
         """Return a stored segment of a clip, or None if its file is gone.
