@@ -35,9 +35,8 @@ MOTION_SIDE = 320  # long side in pixels at which motion is estimated
 SAME_UP_TO, OTHER_FROM = 0.03, 0.07  # difference of a frame from the painted one: same thing, another thing
 MARGIN = 2  # pixels at the motion's size by which what is painted is widened
 MIN_SHARE = 0.0005  # share of the frame below which nothing is painted
-TONE_SIDE = 64  # long side in pixels at which the tone of the paint is compared
-TONE_COLOR, TONE_REACH = 0.05, 10.0  # deviations in color, and in pixels at that size, up to which it is the same
-TONE_BLUR = 2.0  # deviation in pixels at that size, by which tone is told from strokes
+TONE_SIDE, TONE_SIGMA = 96, 3.0  # long side and standard deviation, pixels, at which the tone is compared
+TONE_FADE = 0.02  # share of kept paint around a pixel below which its tone is less and less adapted
 CUT_SHARE = 0.6  # share of the frame that is new from which a new scene begins
 
 PaintFn = Callable[[TemporalHints], Tensor]
@@ -144,7 +143,7 @@ class Stabilizer:
             size = (painting.shape[2], painting.shape[3])
             share = functional.interpolate(validity, size, mode="bilinear", align_corners=False)
             hints = TemporalHints(painting, share, since, matches, tables)
-            fresh = _with_tone_of(painting, as_floats(paint(hints)), share, now)
+            fresh = _with_tone_of(painting, as_floats(paint(hints)), share)
             painting = torch.lerp(fresh, painting, share)
             painted = torch.lerp(now, painted, validity)
             if hints.new_matches:
@@ -217,35 +216,24 @@ class _Moved:
         return cls(painting, painted, validity)
 
 
-def _with_tone_of(moved: Tensor, fresh: Tensor, share: Tensor, now: Tensor) -> Tensor:
-    """Return a fresh painting in the tone that the kept paint has where the frame shows the same.
+def _with_tone_of(moved: Tensor, fresh: Tensor, share: Tensor) -> Tensor:
+    """Return a fresh painting in the tone that the paint around it has, so that new parts show no seams.
 
-    A thing may be painted in another tone than many frames ago, so what is uncovered would stand out from its
-    surroundings. The tone of each part is predicted from the paint near it that belongs to the same color of the frame
-    (joint bilateral filtering: Petschnigg et al., SIGGRAPH 2004). What the paint knows nothing of stays as it is.
+    The same thing may be painted in another color than many frames ago. As in Perez et al., "Poisson Image Editing",
+    SIGGRAPH 2003, the difference at the border is continued inwards; here by normalized convolution.
 
     Args:
         moved: The paint that is kept, (1, 3, H, W) in [0, 1].
         fresh: The painting of the whole frame, likewise.
         share: Where the paint is kept, (1, 1, H, W) in [0, 1].
-        now: The frame, (1, 3, h, w) in [0, 1].
     """
     size = (fresh.shape[2], fresh.shape[3])
-    height, width = size_within(size, TONE_SIDE)
-    kept, paint, own, color = (
-        functional.interpolate(picture, (height, width), mode="area") for picture in (share, moved, fresh, now)
-    )
-    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    place = torch.stack((rows, columns))[None] / TONE_REACH
-    features = torch.cat((color / TONE_COLOR, place), 1).flatten(2)[0].T
-    weights = torch.exp(-0.5 * torch.cdist(features, features).square()) * kept.flatten()
-    total = weights.sum(1)
-    known = (total / (total + 1)).view(1, 1, height, width)
-    predicted = (weights @ paint.flatten(2)[0].T / (total + 1e-6)[:, None]).T.view(1, 3, height, width)
-    # Only the tone: strokes are left alone.
-    change = gaussian_blur((known * (predicted - own))[0], TONE_BLUR) / (gaussian_blur(known[0], TONE_BLUR) + 1e-3)
-    shift = functional.interpolate(known * change[None], size, mode="bilinear", align_corners=False)
-    return (fresh + shift).clamp_(0, 1)
+    small = size_within(size, TONE_SIDE)
+    kept = functional.interpolate(share, small, mode="area")
+    change = functional.interpolate((moved - fresh) * share, small, mode="area")
+    weight = gaussian_blur(kept[0], TONE_SIGMA)[None]
+    change = gaussian_blur(change[0], TONE_SIGMA)[None] / (weight + TONE_FADE)
+    return (fresh + functional.interpolate(change, size, mode="bilinear", align_corners=False)).clamp_(0, 1)
 
 
 def _lay_over(moved: list[_Moved]) -> tuple[Tensor, Tensor]:
