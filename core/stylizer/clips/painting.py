@@ -20,6 +20,7 @@ from torch import Tensor
 
 from stylizer import compute, images
 from stylizer.capabilities import long_side, long_side_to
+from stylizer.clips.caching_decoder import CachingDecoder
 from stylizer.clips.frames import (
     Frame,
     FrameReader,
@@ -38,15 +39,13 @@ from stylizer.clips.stabilizer import SceneState, Stabilizer, blend_into
 from stylizer.clips.state import dump_state, load_state
 from stylizer.clips.video import encode_h264, join_h264, load_av
 from stylizer.errors import OptionError
-from stylizer.images import DEFAULT_LIMITS, Decoder, ImageSource, Limits, Picture
+from stylizer.images import DEFAULT_LIMITS, Decoder, ImageSource, Limits
 from stylizer.images.encoding import check_quality
 from stylizer.options import (
     DEFAULT_FORMAT_QUALITY,
     DEFAULT_METHOD,
-    KeepMetadata,
     MethodName,
     Options,
-    Size,
     check_choice,
     check_clip_metadata,
 )
@@ -247,47 +246,6 @@ def join_segments(
     return encode_animation(frames, info, format, format_quality)
 
 
-class _StillDecoder:
-    """Decoder that decodes styles and masks once for all frames, and takes the frame itself as it is.
-
-    Masks are given at the size of the clip's frames, and asked for at the size of the painting.
-    """
-
-    def __init__(self, decoder: Decoder, info: ClipInfo) -> None:
-        self._decoder, self._shape = decoder, (info.height, info.width)
-        # Each with its source, which is kept, so that no other object gets its id.
-        self._pictures: dict[object, tuple[object, Picture]] = {}
-        self._masks: dict[object, tuple[object, Bytes]] = {}
-
-    def decode(
-        self,
-        source: ImageSource,
-        *,
-        limits: Limits,
-        field: str,
-        painted_size: Size | None = None,  # noqa: ARG002 - frames are not reduced
-        keep_metadata: KeepMetadata = "none",  # noqa: ARG002 - clips keep none
-    ) -> Picture:
-        if field == "content" and isinstance(source, np.ndarray):
-            return Picture(source.astype(np.uint8, copy=False), None, "memory")
-        key = _key(source)
-        if key not in self._pictures:
-            self._pictures[key] = source, self._decoder.decode(source, limits=limits, field=field)
-        return self._pictures[key][1]
-
-    def decode_mask(self, source: ImageSource, *, shape: tuple[int, int], limits: Limits, field: str) -> Bytes:
-        key = _key(source)
-        if key not in self._masks:
-            mask = self._decoder.decode_mask(source, shape=self._shape, limits=limits, field=field)
-            resized = Image.fromarray(mask).resize(shape[::-1], Image.Resampling.BILINEAR)
-            self._masks[key] = source, np.asarray(resized)
-        return self._masks[key][1]
-
-
-def _key(source: ImageSource) -> object:
-    return os.fspath(source) if isinstance(source, str | os.PathLike) else id(source)
-
-
 class _ClipPainter:
     """Painter of the segments of one clip.
 
@@ -317,7 +275,7 @@ class _ClipPainter:
         check_clip_metadata(args.options.keep_metadata)
         if name == "mp4":
             load_av()
-        self._args = replace(args, decoder=_StillDecoder(args.decoder, info))
+        self._args = replace(args, decoder=CachingDecoder(args.decoder, info))
         self._data, self._info, self._name, self._quality, self._reader = data, info, name, quality, reader
         size = args.options.size
         self._size = long_side_to(long_side(size, (info.width, info.height)), info.width, info.height)
