@@ -1,19 +1,22 @@
-"""`python -m tools.fuzz.clips`: feed the header check and the decoder of clips with mutated animations and videos."""
+"""`python -m tools.fuzz.clips`: feed header check, decoder and library with mutated animations and videos."""
 
 from __future__ import annotations
 
 import argparse
+import logging
 import random
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 
 from disk_clips import gif, variable_video, video
 
-from stylizer.clips.info import clip_format
+from stylizer.clips.frames import FrameReader, probe, read_frames
+from stylizer.clips.info import ClipInfo, clip_format
 from stylizer.clips.limits import ClipLimits
 from stylizer.errors import StylizerError
 from stylizer_painter.clip_decoding import SANDBOXED_CLIPS
@@ -28,6 +31,7 @@ _SEEDS: dict[str, Callable[[], bytes]] = {
     **{name: lambda name=name: video(6, (64, 48), kind=name) for name in ("mp4", "webm")},  # type: ignore[misc]
     "mp4 variable": lambda: variable_video([40, 200, 40, 120], (64, 48)),
 }
+TARGETS = ("header-check", "decoder", "library")
 _SECONDS = 60.0  # for one input
 _LIMITS = ClipLimits(max_frame_pixels=500_000, max_frames=200)
 
@@ -42,14 +46,14 @@ class Figures:
         slowest: Longest time in seconds, and the input.
     """
 
-    verdicts: dict[str, Counter[str]] = field(default_factory=lambda: {"header check": Counter(), "decoder": Counter()})
+    verdicts: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     defects: list[str] = field(default_factory=list)
     slowest: tuple[float, str] = (0.0, "")
 
     @property
     def count(self) -> int:
         """Number of inputs."""
-        return self.verdicts["header check"].total()
+        return max((counts.total() for counts in self.verdicts.values()), default=0)
 
 
 @cache
@@ -69,14 +73,16 @@ def inputs(seed: int) -> Iterator[tuple[str, bytes]]:
         index += 1
 
 
-def feed(name: str, data: bytes, figures: Figures) -> None:
-    """Feed one input to both targets."""
+def feed(name: str, data: bytes, figures: Figures, targets: Iterable[str] = TARGETS) -> None:
+    """Feed one input to the targets, some of `TARGETS`; the library runs in this process."""
     settings = Settings(max_pixels=_LIMITS.max_frame_pixels, max_clip_frames=_LIMITS.max_frames)
-    targets: dict[str, Callable[[], object]] = {
-        "header check": lambda: probe_clip(data, settings, field="content"),
-        "decoder": lambda: _decode(data),
+    runs: dict[str, Callable[[], object]] = {
+        "header-check": lambda: probe_clip(data, settings, field="content"),
+        "decoder": lambda: _decode(data, SANDBOXED_CLIPS.probe(data, _LIMITS), SANDBOXED_CLIPS.read),
+        "library": lambda: _decode(data, probe(data, limits=_LIMITS), read_frames),
     }
-    for target, run in targets.items():
+    for target in targets:
+        run = runs[target]
         began = time.monotonic()
         try:
             run()
@@ -97,9 +103,8 @@ def feed(name: str, data: bytes, figures: Figures) -> None:
         figures.verdicts[target][verdict] += 1
 
 
-def _decode(data: bytes) -> None:
-    info = SANDBOXED_CLIPS.probe(data, _LIMITS)
-    frames = list(SANDBOXED_CLIPS.read(data, info, 0, min(16, info.frames), (48, 40)))
+def _decode(data: bytes, info: ClipInfo, read: FrameReader) -> None:
+    frames = list(read(data, info, 0, min(16, info.frames), (48, 40)))
     if clip_format(data[:64]) != info.format or not frames:
         raise AssertionError(f"{len(frames)} of {info.frames} frames of {info.format}")
 
@@ -110,12 +115,15 @@ def main() -> int:
     parser.add_argument("--inputs", type=int, default=2000, help="how many to try at most (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=270, help="when to stop trying more (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of the mutations (default: %(default)s)")
+    parser.add_argument("--target", choices=TARGETS, action="append", help="repeatable (default: all)")
     options = parser.parse_args()
+    logging.disable(logging.WARNING)  # each contained crash, which the figures count
+    warnings.simplefilter("ignore")
     began, figures = time.monotonic(), Figures()
     for name, data in inputs(options.seed):
         if figures.count >= options.inputs or time.monotonic() - began > options.seconds:
             break
-        feed(name, data, figures)
+        feed(name, data, figures, options.target or TARGETS)
     lines = [f"{figures.count} inputs in {time.monotonic() - began:.0f} s"]
     lines += [f"{target}: {dict(counts.most_common())}" for target, counts in figures.verdicts.items()]
     lines += [f"longest time: {figures.slowest[0]:.1f} s ({figures.slowest[1]})"]

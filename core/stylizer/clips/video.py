@@ -26,6 +26,7 @@ from stylizer.images.limits import check_dimensions
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
+    from av.video.codeccontext import VideoCodecContext
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
@@ -303,6 +304,7 @@ def _open_container(data: bytes) -> InputContainer:
                 "codec_whitelist": _DECODERS,
                 "enable_drefs": "0",
             },
+            metadata_errors="replace",
             io_open=_refuse_to_open,
         ),
     )
@@ -323,7 +325,8 @@ def _opened(data: bytes, field: str) -> Iterator[tuple[InputContainer, VideoStre
             if not container.streams.video:
                 raise UnsupportedImage("the clip has no video track", field=field)
             stream = container.streams.video[0]
-            codec = stream.codec_context.codec.canonical_name
+            context = cast("VideoCodecContext | None", stream.codec_context)  # None if FFmpeg does not know the codec
+            codec = context.codec.canonical_name if context else "an unknown codec"
             if codec not in CODECS:
                 allowed = ", ".join(CODECS)
                 raise UnsupportedImage(

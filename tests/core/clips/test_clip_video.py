@@ -136,6 +136,19 @@ def test_other_codecs_are_unsupported() -> None:
     assert "h264" in (caught.value.allowed or "")
 
 
+def test_codec_that_ffmpeg_does_not_know_is_unsupported() -> None:
+    data = video(panned(3, (2, 0)))
+    assert b"avc1" in data[200:]
+    with pytest.raises(UnsupportedImage, match="coded by an unknown codec"):
+        probe(data[:200] + data[200:].replace(b"avc1", b"zzzz"))
+
+
+def test_metadata_that_is_no_text_never_costs_the_clip() -> None:
+    data = video(panned(3, (2, 0)))
+    assert b"VideoHandler" in data
+    assert probe(data.replace(b"VideoHandler", b"\xff\xfe\xfdeoHandler")).frames == 3
+
+
 def test_video_without_pyav_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     data = video(panned(3, (2, 0)))
     monkeypatch.setitem(sys.modules, "av", None)
