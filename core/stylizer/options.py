@@ -61,7 +61,7 @@ class Options:
             "vgg19" is torchvision's network, whose weights must be downloaded once (`stylizer fetch vgg19`). None
             selects the method's default. A method that uses none raises an error.
         seed: 0 to 2^32 - 1. The same inputs, options and seed give the same pixels on the same machine. (On a GPU, the
-            results of method optimization may differ slightly.)
+            results of methods neighbor and optimization may differ slightly.)
         keep_metadata: What the file keeps of the photo's metadata: "none"; "exif" for the camera, lens, exposure,
             times, author, copyright and resolution; or "exif+gps" for the place as well. Clips take "none" only. See
             `stylizer.images.metadata`.

@@ -19,7 +19,7 @@ PHOTO = Image.linear_gradient("L").resize((96, 64)).convert("RGB")
 def test_every_control_that_a_method_honors_has_a_row(method: MethodName) -> None:
     rows = [row.control for row in controls.rows(method, PHOTO)]
     masks = ["mask", "content_mask"] if method in ("neighbor", "texture") else ["mask"]
-    not_to_be_seen = {"size", "seed", "features"}
+    not_to_be_seen = {"size", "seed", "features", "keep_metadata"}
     options = {field.name for field in fields(Options)} - not_to_be_seen
     assert sorted(rows) == sorted([*options, *masks, "styles"])
 

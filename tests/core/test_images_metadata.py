@@ -185,3 +185,22 @@ def test_json_with_other_values_than_allowed_gives_nothing(tags: dict[str, dict[
 
     assert not any(metadata.tags.values())
     assert metadata.dpi is None
+
+
+@pytest.mark.parametrize(
+    ("tag", "value"),
+    [
+        (GPS.GPSAltitude, [[-120, 10]]),
+        (GPS.GPSAltitudeRef, [300]),
+        (GPS.GPSDifferential, [70_000]),
+    ],
+)
+def test_values_that_exif_cannot_hold_are_left_out(tag: int, value: list[object]) -> None:
+    metadata = Metadata({"gps": {tag: value, GPS.GPSLatitudeRef: "N"}})  # type: ignore[dict-item]
+
+    written = to_exif(metadata, SIZE)
+
+    reread = Image.Exif()
+    reread.load(written.tobytes())
+    assert reread.get_ifd(IFD.GPSInfo)[GPS.GPSLatitudeRef] == "N"
+    assert tag not in reread.get_ifd(IFD.GPSInfo)

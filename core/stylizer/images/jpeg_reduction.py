@@ -47,6 +47,7 @@ def check_photo(
         check_dimensions(size, limits, field)
         return 1
     largest = limits.max_jpeg_pixels // (MULTISCAN_SHARE if _has_several_scans(jpeg) else 1)
+    largest = min(largest, limits.max_pixels * DIVISORS[-1] ** 2)
     check_dimensions(size, replace(limits, max_pixels=max(limits.max_pixels, largest)), field)
     for divisor in DIVISORS:
         reduced = -(-width // divisor), -(-height // divisor)

@@ -152,13 +152,24 @@ def to_exif(metadata: Metadata, size: tuple[int, int]) -> Image.Exif:
         exif[tag] = value.encode() if isinstance(value, str) else _numbers(value)
     exif.get_ifd(IFD.Exif).update(
         {Base.ExifVersion: b"0300", Base.ColorSpace: 1, Base.ExifImageWidth: size[0], Base.ExifImageHeight: size[1]}
-        | {tag: _numbers(value) for tag, value in metadata.tags.get("exif", {}).items()}
+        | _encodable(IFD.Exif, metadata.tags.get("exif", {}))
     )
     if place := metadata.tags.get("gps"):
-        exif.get_ifd(IFD.GPSInfo).update(
-            {GPS.GPSVersionID: b"\2\4\0\0"} | {tag: _numbers(value) for tag, value in place.items()}
-        )
+        exif.get_ifd(IFD.GPSInfo).update({GPS.GPSVersionID: b"\2\4\0\0"} | _encodable(IFD.GPSInfo, place))
     return exif
+
+
+def _encodable(directory: IFD, values: Mapping[int, Value]) -> dict[int, Any]:
+    """Return the values as Pillow takes them, without those that do not fit the type which EXIF gives their tag."""
+    encodable = {}
+    for tag, value in values.items():
+        trial = Image.Exif()
+        trial.get_ifd(directory)[tag] = encodable[tag] = _numbers(value)
+        try:
+            trial.tobytes()
+        except (struct.error, ValueError, TypeError, OverflowError):
+            del encodable[tag]
+    return encodable
 
 
 def _numbers(value: Value) -> Any:

@@ -77,7 +77,7 @@ def paint_coarse(task: Task, guide: PhotoGuide) -> PhotoGuide:
     if task.hints is not None and task.hints.prior is not None:
         steps = tuple(round(PRIOR_STEPS * count) for count in steps)
         initial = task.hints.blend_prior(small.photo)
-    painting = _by_region(small, lambda part: paint_with_steps(part, steps, plan.content_weight, initial))
+    painting = _by_region(small, small.photo, lambda part: paint_with_steps(part, steps, plan.content_weight, initial))
     return guide.with_coarse(painting, small.photo, freedom=task.options.strength, photo_range=plan.photo_range)
 
 
@@ -86,20 +86,25 @@ def refine_painting(task: Task, guide: PhotoGuide, painting: Tensor) -> Tensor:
     plan = PLANS[task.options.quality]
     small = _reduced(task, guide, REFINED_SIDE)
     start = resize(painting[0], spatial_size(small.photo))[None]
-    change = _by_region(small, lambda part: refine(part, start, plan.refinement_steps, plan.content_weight))
+    none = torch.zeros_like(start)
+    change = _by_region(small, none, lambda part: refine(part, start, plan.refinement_steps, plan.content_weight))
     if change.shape != painting.shape:
         change = functional.interpolate(change, spatial_size(painting), mode="bicubic")
     return painting.add_(change).clamp_(0, 1)
 
 
-def _by_region(task: Task, paint: Callable[[Task], Tensor]) -> Tensor:
-    """Return the result of `paint` for each region, blended by the regions' shares: (1, 3, H, W)."""
+def _by_region(task: Task, unpainted: Tensor, paint: Callable[[Task], Tensor]) -> Tensor:
+    """Return the result of `paint` for each region, blended by the regions' shares: (1, 3, H, W).
+
+    Of a region that the mask hides, it is `unpainted`.
+    """
     if task.regions is None:
         return paint(task)
     shares = task.regions.at(spatial_size(task.photo))
     blend = torch.zeros_like(task.photo)
     for region, (part, share) in enumerate(zip(region_tasks(task), shares, strict=True)):
-        blend += share * paint(replace(part, report=partial(_report, task, region)))
+        is_hidden = part.mask is not None and not part.mask.any()
+        blend += share * (unpainted if is_hidden else paint(replace(part, report=partial(_report, task, region))))
     return blend
 
 

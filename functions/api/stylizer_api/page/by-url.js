@@ -60,5 +60,5 @@ $("url-form").addEventListener("submit", (event) => {
     return showProblem({ field: "content_url", detail: `Enter an https address, such as ${field.placeholder}` });
   }
   dialog.close();
-  use(address);
+  use(new URL(address).href);
 });

@@ -158,7 +158,10 @@ class Lease:
 
     def report(self, progress: float, preview: bytes | None = None) -> None:
         """Report progress, 0-1, with an optional small JPEG preview. Renews the lease."""
-        changes: JobChanges = {"progress": progress, "lease_expires_at": self._deadline()}
+        changes: JobChanges = {"lease_expires_at": self._deadline()}
+        if not self.job.borders or self.job.clip:
+            changes["progress"] = progress
+        # else: key frames count little, and the painters of the chunks report the progress of the clip.
         if preview is not None:
             # The painters of a clip in chunks share one preview.
             folder = self.job.chunks_folder if self.job.borders else ""

@@ -31,7 +31,7 @@ class LocalQueue:
         """Return the id of the oldest job that can be claimed now, or None; with `pictures_only`, no clip."""
         row = self._database.one(
             "SELECT id FROM jobs WHERE (status = 'queued' OR (status = 'running' AND lease_expires_at <= ?))"
-            " AND (frames IS NULL OR NOT ?) ORDER BY created_at, id LIMIT 1",
+            " AND (coalesce(json_extract(options, '$.animate'), 0) = 0 OR NOT ?) ORDER BY created_at, id LIMIT 1",
             [format_timestamp(self._clock.now()), pictures_only],
         )
         return str(row["id"]) if row else None
