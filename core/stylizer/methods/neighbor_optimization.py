@@ -57,8 +57,8 @@ class Plan(NamedTuple):
 
 
 PLANS: dict[Quality, Plan] = {
-    "draft": Plan(128, (20,), 0.3, (0.2, 0.6)),
-    "standard": Plan(128, (40,), 0.3, (0.2, 0.6)),
+    "draft": Plan(128, (12,), 0.3, (0.2, 0.6)),
+    "standard": Plan(128, (20,), 0.3, (0.2, 0.6)),
     "high": Plan(256, (100, 30), 0.15, (0.4, 0.85), refinement_steps=12),
 }
 REFINED_SIDE = 512  # long side in pixels above which a reduced copy is refined
