@@ -139,7 +139,7 @@ def test_progress_rises_to_its_total_with_a_preview_each_step(method: MethodName
 
     painting = stylize(_photo(), _stripes(), method=method, options=_small(method), on_progress=watch)
     steps = [step for step, _, _ in seen]
-    assert steps == sorted(steps)  # a step is reported again where the next one takes long
+    assert steps == sorted(set(steps))
     assert steps[0] > 0
     assert {total for _, total, _ in seen} == {steps[-1]}
     for _, _, preview in seen:

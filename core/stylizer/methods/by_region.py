@@ -75,7 +75,10 @@ class _Composite:
         return shares[self._count] / shares[: self._count + 1].sum(0).clamp(min=1e-6)
 
 
+def report_region(task: Task, region: int, step: int, total: int, current: PreviewFn) -> None:
+    """Report `step` of `total` of one of the regions of `task` as progress of all of them."""
+    task.report(round(STEPS * (region + step / total)), STEPS * len(task.groups()), current)
+
+
 def _report(task: Task, painting: _Composite, region: int, step: int, total: int, current: PreviewFn) -> None:
-    assert task.regions is not None
-    done = round(STEPS * (region + step / total))
-    task.report(done, STEPS * len(task.regions.groups), lambda: painting.preview(current()))
+    report_region(task, region, step, total, lambda: painting.preview(current()))

@@ -33,7 +33,7 @@ from stylizer.feedforward.finisher import TILE as FINISHER_TILE
 from stylizer.feedforward.finisher import finish
 from stylizer.methods import MemoryPolicy, PreviewFn, Task
 from stylizer.methods.neighbor_optimization import PLANS, paint_coarse, refine_painting
-from stylizer.methods.scaling import resize_task
+from stylizer.methods.scaling import resize_task, upsample_like
 from stylizer.options import SIZE_RANGE
 from stylizer.synthesis import pyramid
 from stylizer.synthesis.bank_cache import ScaledStyle
@@ -132,12 +132,6 @@ def plan_levels(height: int, width: int, coarse_side: int) -> list[Level]:
     return [Level(size, depth) for depth, size in enumerate(pyramid.level_sizes(height, width, count), -above)][::-1]
 
 
-def upsample_like(picture: Tensor, like: Tensor) -> Tensor:
-    """Upsample `picture` (1, 3, h, w) to the size of `like`."""
-    size = (like.shape[2], like.shape[3])
-    return picture if picture.shape[2:] == size else functional.interpolate(picture, size, mode="bicubic")
-
-
 class CoarseToFineSynthesis:
     """Coarse-to-fine synthesis of one painting.
 
@@ -170,7 +164,8 @@ class CoarseToFineSynthesis:
             self.photo_guide = replace(
                 self.photo_guide, transfers=self._hints.steady_all("guide", self.photo_guide.transfers)
             )
-        self._done, self._current = 0, task.photo
+        self._done = 0
+        self._current: Tensor | None = None  # painting of the last pass
         passes = sum(len(_level_tiles(level)) * self._passes(level) for level in self._levels)
         passes += len(list(tiles(self._levels[-1].size, FINISHER_TILE)))
         self._total = PASS_UNITS * passes + len(self._groups) * (
@@ -379,7 +374,7 @@ class CoarseToFineSynthesis:
     def _report_again(self) -> None:
         """Repeat the last report within a long unit of work, so that it can be canceled."""
         painting = self._current
-        if self._done:
+        if painting is not None:
             self._report(self._done, self._total, lambda: as_floats(painting))
 
 

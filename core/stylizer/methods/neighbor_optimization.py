@@ -15,12 +15,11 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from stylizer.methods import PreviewFn, StyleInput, Task
-from stylizer.methods.by_region import region_tasks
+from stylizer.methods import StyleInput, Task
+from stylizer.methods.by_region import region_tasks, report_region
 from stylizer.methods.optimization import paint_with_steps, refine
-from stylizer.methods.scaling import resize_task
+from stylizer.methods.scaling import resize_task, upsample_like
 from stylizer.options import Quality
 from stylizer.synthesis.photo_guide import PhotoGuide
 from stylizer.synthesis.pyramid import resize, size_within
@@ -63,7 +62,6 @@ PLANS: dict[Quality, Plan] = {
 }
 REFINED_SIDE = 512  # long side in pixels above which a reduced copy is refined
 PRIOR_STEPS = 0.25  # share of the steps when the painting of the frame before is the start
-REGION_UNITS = 1000  # units of progress of a region, within a step
 
 
 def paint_coarse(task: Task, guide: PhotoGuide) -> PhotoGuide:
@@ -88,9 +86,7 @@ def refine_painting(task: Task, guide: PhotoGuide, painting: Tensor) -> Tensor:
     start = resize(painting[0], spatial_size(small.photo))[None]
     none = torch.zeros_like(start)
     change = _by_region(small, none, lambda part: refine(part, start, plan.refinement_steps, plan.content_weight))
-    if change.shape != painting.shape:
-        change = functional.interpolate(change, spatial_size(painting), mode="bicubic")
-    return painting.add_(change).clamp_(0, 1)
+    return painting.add_(upsample_like(change, painting)).clamp_(0, 1)
 
 
 def _by_region(task: Task, unpainted: Tensor, paint: Callable[[Task], Tensor]) -> Tensor:
@@ -104,13 +100,8 @@ def _by_region(task: Task, unpainted: Tensor, paint: Callable[[Task], Tensor]) -
     blend = torch.zeros_like(task.photo)
     for region, (part, share) in enumerate(zip(region_tasks(task), shares, strict=True)):
         is_hidden = part.mask is not None and not part.mask.any()
-        blend += share * (unpainted if is_hidden else paint(replace(part, report=partial(_report, task, region))))
+        blend += share * (unpainted if is_hidden else paint(replace(part, report=partial(report_region, task, region))))
     return blend
-
-
-def _report(task: Task, region: int, step: int, total: int, current: PreviewFn) -> None:
-    done = round(REGION_UNITS * (region + step / total))
-    task.report(done, REGION_UNITS * len(task.groups()), current)
 
 
 def _reduced(task: Task, guide: PhotoGuide, side: int) -> Task:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from torch import Tensor
+from torch.nn import functional
 
 from stylizer.methods import Task
 from stylizer.synthesis.pyramid import resize
+from stylizer.tensors import spatial_size
 
 
 def resize_task(task: Task, size: tuple[int, int]) -> Task:
@@ -22,3 +24,9 @@ def resize_task(task: Task, size: tuple[int, int]) -> Task:
         mask=None if task.mask is None else at_size(task.mask),
         content_mask=None if task.content_mask is None else at_size(task.content_mask),
     )
+
+
+def upsample_like(picture: Tensor, like: Tensor) -> Tensor:
+    """Upsample `picture` (1, 3, h, w) to the size of `like`."""
+    size = spatial_size(like)
+    return picture if spatial_size(picture) == size else functional.interpolate(picture, size, mode="bicubic")
