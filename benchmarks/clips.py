@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from benchmarks.figures import markdown_table, number
 from benchmarks.plan import PHOTO, STYLE
@@ -113,11 +113,7 @@ def _webp(frames: Sequence[Image.Image]) -> bytes:
 
 def _read(data: bytes) -> list[Image.Image]:
     with Image.open(io.BytesIO(data)) as image:
-        frames = []
-        for index in range(getattr(image, "n_frames", 1)):
-            image.seek(index)
-            frames.append(image.convert("RGB"))
-        return frames
+        return [frame.convert("RGB") for frame in ImageSequence.Iterator(image)]
 
 
 def main() -> None:

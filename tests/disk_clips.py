@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageSequence
 
 
 def clip_frames(count: int, size: tuple[int, int] = (96, 64)) -> list[Image.Image]:
@@ -52,11 +52,7 @@ def read_frames(data: bytes) -> list[Image.Image]:
         with av.open(io.BytesIO(data), "r") as container:
             return [Image.fromarray(frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
     with Image.open(io.BytesIO(data)) as image:
-        frames = []
-        for index in range(getattr(image, "n_frames", 1)):
-            image.seek(index)
-            frames.append(image.convert("RGB"))
-        return frames
+        return [frame.convert("RGB") for frame in ImageSequence.Iterator(image)]
 
 
 def long_gif(count: int) -> bytes:

@@ -108,7 +108,7 @@ def test_other_limits_hold_for_the_whole_photo() -> None:
         decode(photo((5000, 100)), limits=LIMITS, painted_size=64)
 
 
-def test_photo_without_its_end_is_read_if_nothing_else_is_missing() -> None:
+def test_photo_that_lacks_only_its_end_marker_is_read() -> None:
     data = photo()
     whole = decode(data, limits=LIMITS, painted_size=64)
     np.testing.assert_array_equal(decode(data[:-2], limits=LIMITS, painted_size=64).rgb, whole.rgb)

@@ -84,7 +84,7 @@ def _clip(frames: list[Image.Image]) -> bytes:
 
 
 def _checkers(chance: random.Random, shape: tuple[int, int]) -> Image.Image:
-    """Return random squares, by which a frame is told from all others even when it is painted."""
+    """Return random squares, which distinguish a frame from all others even when it is painted."""
     squares = Image.frombytes("L", (6, 6), bytes(chance.choice((40, 215)) for _ in range(36)))
     return squares.resize(shape, Image.Resampling.NEAREST).convert("RGB")
 
