@@ -11,6 +11,7 @@ from browser.steps import (
     DESKTOP,
     PHONE,
     OpenPage,
+    Served,
     choose,
     choose_photo,
     drop_photo,
@@ -22,7 +23,7 @@ from browser.steps import (
     style,
 )
 from PIL import Image
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 
 @pytest.mark.parametrize(("device", "way"), [(PHONE, "camera"), (DESKTOP, "drop")], ids=["phone", "desktop"])
@@ -103,6 +104,22 @@ def test_stopped_upload_is_sent_again(open_page: OpenPage, photo: Path) -> None:
     expect(page.get_by_role("alert")).to_have_count(0)
     page.unroute_all()
     press_paint(page)
+    expect_state(page, "done")
+
+
+def test_photo_submitted_before_styles_load_is_painted(open_page: OpenPage, served: Served, photo: Path) -> None:
+    page = open_page("about:blank")
+    held: list[Route] = []
+    page.route("**/v1/styles?*", lambda route: held.append(route))
+    page.goto(served.address)
+    choose_photo(page, photo)
+    choose(page)
+
+    press_paint(page)
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    while held:
+        held.pop().continue_()
+
     expect_state(page, "done")
 
 

@@ -75,13 +75,15 @@ const canShowPhoto = () => Boolean(photo?.file || photo?.url);
 
 async function paint() {
   const signal = takeStage(null);
-  const request = { styles: chosenStyles(), ...options() };
   if (canShowPhoto()) stage.clearPainting(); // without a local photo, keep showing the earlier painting
   stage.setState("painting");
   stage.scrollIntoView();
   reportStart(!photo.url);
   setBusy(true);
   try {
+    await catalogLoaded; // a photo may be chosen, and painted, before there are styles
+    signal.throwIfAborted();
+    const request = { styles: chosenStyles(), ...options() };
     const job = await createJob({ ...request, ...(await uploads(request.styles, signal)) });
     if (signal.aborted) await cancel(job.id); // stopped while the request was pending
     signal.throwIfAborted();
@@ -254,11 +256,11 @@ addEventListener("beforeunload", (event) => {
   if (isBusy() && !current) event.preventDefault(); // still uploading: nothing is stored yet
 });
 setBusy(false);
+const catalogLoaded = loadCatalog().then((first) => first && chooseStyles([{ style: first, weight: 1 }]));
 try {
-  const first = await loadCatalog();
-  if (first) chooseStyles([{ style: first, weight: 1 }]);
+  await catalogLoaded;
   await showPage();
-  if (jobInUrl()) await open(jobInUrl());
+  if (jobInUrl() && jobInUrl() !== current) await open(jobInUrl());
 } catch (error) {
   if (!(error instanceof ApiError)) throw error;
   showProblem(error.problem);
