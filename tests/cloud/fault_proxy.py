@@ -58,6 +58,11 @@ class Line:
         """Have `wrong` answer the next requests whose name starts with `request`."""
         self._wrongs += [(request, wrong)] * times
 
+    def reset(self) -> None:
+        """Forget what has been seen and what was to go wrong."""
+        self.seen.clear()
+        self._wrongs.clear()
+
     def answer(self, request: Request, carry: Carry) -> Answer | None:
         """What comes back for a request, None if nothing does."""
         self.seen.append(request)

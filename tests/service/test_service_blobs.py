@@ -6,9 +6,12 @@ import io
 import os
 
 import pytest
+from adapters import on_both
 
 from stylizer_service.ports import Blobs
 from stylizer_service.usecases import Service
+
+pytestmark = on_both
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from adapters import on_both
 from disk_clips import gif, long_gif, variable_video, video
 from pictures import slope
 from uploads import store_upload
@@ -170,6 +171,7 @@ def test_segment_is_recorded_with_the_lease_that_painted_it(service: Service) ->
     assert stored.progress == 0.4
 
 
+@on_both
 def test_segments_survive_their_painter(service: Service) -> None:
     job = accept(service, gif(40), animate=True)
     first = claim(service.ports, service.settings, job.id)
@@ -204,9 +206,3 @@ def test_segments_go_with_their_job(service: Service, clock: Any, end: str) -> N
         service.sweep()
 
     assert service.ports.blobs.size(key) is None
-
-
-def test_picture_has_no_segments(service: Service) -> None:
-    job = accept(service, slope())
-
-    assert (job.segments, job.frames, job.options.animate) == ((), None, False)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from adapters import on_both
 from clocks import SteppedClock
 from uploads import sent_file, store_upload
 
+from stylizer_service.idempotency import fingerprint
 from stylizer_service.models import StylizationRequest
 from stylizer_service.problems import Problem
 from stylizer_service.resources import Stylization
@@ -26,10 +28,11 @@ def order(order: Order) -> Order:
     return lambda **fields: order(**{"content": photo} | fields)
 
 
+@on_both
 def test_the_same_request_under_the_same_key_is_one_job(service: Service, order: Order) -> None:
     request = order()
     # A default spelled out is the default, and one style is a blend of one.
-    again = order(style=None, styles=[{"style": "ink", "weight": 1}], size=1024)
+    again = order(style=None, styles=[{"style": "ink", "weight": 1}], size=1024, method="neighbor")
 
     job, created = service.create_stylization("ann", request, "key-1")
     replayed, created_again = service.create_stylization("ann", again, "key-1")
@@ -39,43 +42,36 @@ def test_the_same_request_under_the_same_key_is_one_job(service: Service, order:
     assert [item.id for item in service.list_stylizations("ann").items] == [job.id]
 
 
-def test_naming_the_default_method_replays_the_job(service: Service, order: Order) -> None:
-    job, _ = service.create_stylization("ann", order(), "key-1")
-
-    assert job.method == "neighbor"
-    assert service.create_stylization("ann", order(method="neighbor"), "key-1") == (job, False)
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        {"size": 512},
-        {"method": "feedforward"},
-        {"style": "oil"},
-        {"seed": 1},
-        {"method": "optimization"},
-        {"webhook": "https://example.com/painted"},
-    ],
-)
 def test_another_request_under_the_same_key_is_refused(
-    service: Service, order: Order, refusal: Refusal, other: dict[str, object]
-) -> None:
-    service.create_stylization("ann", order(), "key")
-
-    problem = refusal(service.create_stylization, "ann", order(**other), "key")
-
-    assert (problem.code, problem.status, problem.field) == ("idempotency-mismatch", 422, "Idempotency-Key")
-
-
-def test_another_photo_under_the_same_key_is_refused(
     service: Service, order: Order, picture: Picture, refusal: Refusal
 ) -> None:
+    service.settings = service.settings.model_copy(update={"url_inputs": True})
     service.create_stylization("ann", order(), "key")
-    photo = store_upload(service, picture(33, 33))
+    mask = store_upload(service, picture())
+    others: tuple[dict[str, object], ...] = (
+        {"size": 512},
+        {"method": "optimization"},
+        {"style": "oil"},
+        {"style": None, "styles": [{"style": "ink", "mask": mask}]},
+        {"seed": 1},
+        {"variants": 2},
+        {"webhook": "https://example.com/painted"},
+        {"content": store_upload(service, picture(33, 33))},
+        {"content": None, "content_url": "https://example.com/cat.jpg"},
+    )
+    for other in others:
+        problem = refusal(service.create_stylization, "ann", order(**other), "key")
+        assert (problem.code, problem.status, problem.field) == ("idempotency-mismatch", 422, "Idempotency-Key"), other
 
-    problem = refusal(service.create_stylization, "ann", order(content=photo), "key")
 
-    assert problem.code == "idempotency-mismatch"
+def test_fingerprint_stays_that_of_before_keep_metadata() -> None:
+    request = {"content": "upl_" + "a" * 26, "style": "woodcut", "size": 768}
+    keys = [
+        fingerprint(StylizationRequest.model_validate(request | {"keep_metadata": keep}))
+        for keep in ("none", "exif", "exif+gps")
+    ]
+    assert keys[0] == "1cf2a2dfdabcbe55c7727daf015895697c67468b121123129c9864a41f4af083"
+    assert len(set(keys)) == 3
 
 
 def test_sent_files_are_compared_by_content(service: Service, picture: Picture, refusal: Refusal) -> None:
@@ -106,16 +102,14 @@ def test_a_key_is_its_owners_and_free_again_after_a_day(
 
 
 def test_a_key_answers_even_when_the_queue_is_full(service: Service, order: Order) -> None:
+    service.settings = service.settings.model_copy(update={"queue_limit": 1})
     job, _ = service.create_stylization("ann", order(), "key")
-    for _ in range(service.settings.queue_limit - 1):
-        service.create_stylization("ann", order())
 
     assert service.create_stylization("ann", order(), "key") == (job, False)
 
 
-@pytest.mark.parametrize("key", ["", "a b", "ü", "x" * 256, "line\n"])
-def test_a_key_is_1_to_255_visible_characters(service: Service, order: Order, refusal: Refusal, key: str) -> None:
-    problem = refusal(service.create_stylization, "ann", order(), key)
-
-    assert (problem.field, problem.allowed) == ("Idempotency-Key", "1 to 255 visible ASCII characters")
+def test_a_key_is_1_to_255_visible_characters(service: Service, order: Order, refusal: Refusal) -> None:
+    for key in ("", "a b", "ü", "x" * 256, "line\n"):
+        problem = refusal(service.create_stylization, "ann", order(), key)
+        assert (problem.field, problem.allowed) == ("Idempotency-Key", "1 to 255 visible ASCII characters")
     assert service.create_stylization("ann", order(), "!" * 255)[1]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from adapters import on_both
 from clocks import SteppedClock
 from uploads import sent_file, store_upload
 
@@ -18,6 +19,8 @@ from stylizer_service.models import StylizationRequest
 from stylizer_service.problems import Problem
 from stylizer_service.settings import Settings
 from stylizer_service.usecases import Service
+
+pytestmark = on_both
 
 MARK = b"S3CRET"
 Picture = Callable[..., bytes]

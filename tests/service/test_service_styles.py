@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
+from adapters import on_both
 from clocks import SteppedClock
 from pictures import write_style
 from uploads import store_upload
@@ -23,9 +23,13 @@ Finish = Callable[[str], None]
 PhotoOf = Callable[[str], str]
 
 
-def test_styles_list_built_in_by_id_then_own_newest_first(
-    service: Service, picture: Picture, clock: SteppedClock
+def test_styles_list_catalog_in_order_then_own_newest_first(
+    service: Service, picture: Picture, clock: SteppedClock, tmp_path: Path
 ) -> None:
+    for name in ("ink", "oil", "wax", "chalk"):
+        write_style(tmp_path / "ranked", name)
+    (tmp_path / "ranked" / "order.toml").write_text('order = ["wax", "gone", "ink"]')
+    service.catalog = styles.load(tmp_path / "ranked")
     for title in ("first", "second", "third"):
         upload = store_upload(service, picture())
         service.create_style("ann", upload, title)
@@ -39,28 +43,9 @@ def test_styles_list_built_in_by_id_then_own_newest_first(
             assert len(got.items) <= limit
             titles += [style.title for style in got.items]
             page = Page(items=[], next_cursor=got.next_cursor)
-        assert titles == ["In ink", "In oil", "third", "second", "first"]
-    assert [style.id for style in service.list_styles("ben").items] == ["ink", "oil"]
-    assert service.list_styles("ben", limit=2).next_cursor is None
-
-
-@pytest.mark.parametrize("limit", [1, 2, 3, 50])
-def test_style_pages_follow_catalog_order_without_gaps(
-    service: Service, picture: Picture, tmp_path: Path, limit: int
-) -> None:
-    for name in ("ink", "oil", "wax", "chalk"):
-        write_style(tmp_path / "ranked", name)
-    (tmp_path / "ranked" / "order.toml").write_text('order = ["wax", "gone", "ink"]')
-    service.catalog = styles.load(tmp_path / "ranked")
-    own = service.create_style("ann", store_upload(service, picture()), "mine").id
-
-    ids: list[str] = []
-    cursor = None
-    while not ids or cursor:
-        page = service.list_styles("ann", limit=limit, cursor=cursor)
-        ids += [style.id for style in page.items]
-        cursor = page.next_cursor
-    assert ids == ["wax", "ink", "chalk", "oil", own]
+        assert titles == ["In wax", "In ink", "In chalk", "In oil", "third", "second", "first"]
+    assert [style.id for style in service.list_styles("ben").items] == ["wax", "ink", "chalk", "oil"]
+    assert service.list_styles("ben", limit=4).next_cursor is None
 
 
 def test_cursor_at_a_style_that_is_gone_is_refused(service: Service, refusal: Refusal) -> None:
@@ -70,6 +55,7 @@ def test_cursor_at_a_style_that_is_gone_is_refused(service: Service, refusal: Re
     assert (problem.code, problem.field) == ("invalid-request", "cursor")
 
 
+@on_both
 def test_own_style_is_usable_and_outlives_its_upload(
     service: Service, order: Order, picture: Picture, clock: SteppedClock
 ) -> None:

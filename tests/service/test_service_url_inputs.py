@@ -35,17 +35,7 @@ def test_url_is_shown_to_the_owner_and_replayed(fetching: Service) -> None:
     assert (job.content, [entry.style for entry in job.styles]) == (PHOTO, ["https://example.com/quilt.png"])
 
 
-def test_idempotency_key_covers_the_url(fetching: Service, refusal: Refusal) -> None:
-    fetching.create_stylization("ann", ask(), "key")
-
-    other = ask(content_url="https://example.com/dog.jpg")
-    assert refusal(fetching.create_stylization, "ann", other, "key").code == "idempotency-mismatch"
-
-
-@pytest.mark.parametrize("setting", [None, False])
-def test_service_without_url_inputs_refuses_by_name(service: Service, refusal: Refusal, setting: bool | None) -> None:
-    service.settings = service.settings.model_copy(update={"url_inputs": setting})
-
+def test_service_without_url_inputs_refuses_by_name(service: Service, refusal: Refusal) -> None:
     refused = refusal(service.create_stylization, "ann", ask())
     assert (refused.code, refused.field) == ("invalid-request", "content_url")
     assert "does not fetch pictures" in refused.detail
@@ -53,18 +43,7 @@ def test_service_without_url_inputs_refuses_by_name(service: Service, refusal: R
 
 
 @pytest.mark.parametrize(
-    "url",
-    [
-        "http://example.com/cat.jpg",
-        "https://169.254.169.254/latest/meta-data",
-        "https://localhost/cat.jpg",
-        "https://[::ffff:127.0.0.1]/cat.jpg",
-        "https://2130706433/cat.jpg",
-        "https://0x7f000001/cat.jpg",
-        "https://me:secret@example.com/cat.jpg",
-        "https://example.com/cat.jpg#top",
-        "file:///etc/passwd",
-    ],
+    "url", ["http://example.com/a?token=secret", "https://169.254.169.254/latest", "https://me:word@example.com/"]
 )
 def test_url_of_no_public_https_address_is_refused(fetching: Service, refusal: Refusal, url: str) -> None:
     ways: dict[str, dict[str, object]] = {
@@ -75,11 +54,7 @@ def test_url_of_no_public_https_address_is_refused(fetching: Service, refusal: R
     for field, fields in ways.items():
         refused = refusal(fetching.create_stylization, "ann", ask(**fields))
         assert (refused.code, refused.field) == ("invalid-request", field)
-
-
-def test_refusal_does_not_repeat_the_query(fetching: Service, refusal: Refusal) -> None:
-    refused = refusal(fetching.create_stylization, "ann", ask(content_url="http://example.com/a?token=secret"))
-    assert "secret" not in refused.detail
+        assert "secret" not in refused.detail
 
 
 @pytest.mark.parametrize(

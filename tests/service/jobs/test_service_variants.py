@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from adapters import on_both
 from clocks import SteppedClock
 
 from stylizer_service.jobs.leases import Lease, LeaseLost, claim
@@ -36,6 +37,7 @@ def stored(service: Service, lease: Lease) -> list[int | None]:
     return [service.ports.blobs.size(result.key) for result in lease.job.results]
 
 
+@on_both
 def test_variants_appear_one_by_one_and_end_together(service: Service, job_id: str) -> None:
     lease = take(service, job_id)
     add(lease, 1)
@@ -149,24 +151,3 @@ def test_single_job_has_one_result(service: Service, order: Order, finish: Calla
     assert (only.seed, only.style_scale) == (3, 2.0)
     assert done.result is not None
     assert only.model_dump(include=set(type(done.result).model_fields)) == done.result.model_dump()
-
-
-def test_idempotency_key_covers_variants(service: Service, order: Order, refusal: Callable[..., Problem]) -> None:
-    request = order(variants=2)
-    first, _ = service.create_stylization("ann", request, "key")
-
-    assert service.create_stylization("ann", request, "key")[0].id == first.id
-    more = request.model_copy(update={"variants": 3})
-    assert refusal(service.create_stylization, "ann", more, "key").code == "idempotency-mismatch"
-
-
-def test_variants_beyond_painter_time_are_refused(
-    service: Service, order: Order, refusal: Callable[..., Problem], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    limited = service.settings.model_copy(update={"painter_seconds": 30.0})
-    monkeypatch.setattr(service, "settings", limited)
-    service.create_stylization("ann", order(variants=1, size=1024))
-    refused = refusal(service.create_stylization, "ann", order(variants=4, size=1024))
-
-    assert (refused.code, refused.field) == ("invalid-option", "variants")
-    assert refused.allowed == "1 to 1 at size 1024 with quality standard"

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any, Protocol
 
 import pytest
+from adapters import on_both
 from clocks import SteppedClock
 from standardwebhooks import Webhook, WebhookVerificationError
 
@@ -160,6 +161,7 @@ def test_failed_delivery_is_retried_until_it_succeeds(
     assert with_pending_webhook(service) == []
 
 
+@on_both
 def test_of_deliverers_at_the_same_time_one_sends(service: Service, canceled: str, receiver: Receiver) -> None:
     deliverers = 8
     barrier = threading.Barrier(deliverers)
@@ -280,26 +282,6 @@ def test_a_try_whose_clock_is_a_moment_behind_is_not_too_early(
 
     assert attempt(service, canceled, receiver.sender()) == outcome
     assert len(receiver.heard) == (outcome == "delivered")
-
-
-def test_name_that_turns_private_before_delivery_is_skipped(
-    service: Service, canceled: str, receiver: Receiver, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level("INFO")
-    assert attempt(service, canceled, receiver.sender(is_allowed=lambda _: False)) == "retrying"
-    assert receiver.heard == []
-    assert "127.0.0.1, which is not public" in caplog.text
-
-
-@pytest.mark.parametrize("url", ["http://example.com/", "https://localhost/", "https://10.0.0.1/"])
-def test_forbidden_webhook_is_refused_before_anything_is_stored(
-    service: Service, order: Order, refusal: Refusal, url: str
-) -> None:
-    problem = refusal(service.create_stylization, "ann", order(webhook=url))
-
-    assert (problem.status, problem.field) == (422, "webhook")
-    assert url in problem.detail
-    assert service.list_stylizations("ann").items == []
 
 
 def test_without_a_key_webhooks_are_refused_and_nothing_else_is(

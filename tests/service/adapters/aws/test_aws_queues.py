@@ -23,6 +23,10 @@ def job(way: Backend) -> Job:
     return make_job(datetime.now(UTC), method="optimization", way=way)
 
 
+def with_gpu(settings: ApiSettings, endpoint: str) -> ApiSettings:
+    return settings.model_copy(update={"endpoint_name": endpoint, "gpu": True})
+
+
 def bodies(clients: Clients, url: str) -> list[Any]:
     answer = clients.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=0)
     return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
@@ -39,12 +43,8 @@ def test_a_job_for_the_queue_is_a_message_that_names_it(
     assert service.ports.dispatcher.depth() == 0
 
 
-def test_truncated_queue_response_is_retried(
-    line: Line, aws_environment: dict[str, str], aws_settings: ApiSettings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in {**aws_environment, "AWS_ENDPOINT_URL": line.address}.items():
-        monkeypatch.setenv(name, value)
-    ports = open_ports(aws_settings)
+def test_truncated_queue_response_is_retried(line: Line, line_clients: Clients, aws_settings: ApiSettings) -> None:
+    ports = open_ports(aws_settings, clients=line_clients)
     ports.dispatcher.send(job("queue"))
     line.go_wrong("GetQueueAttributes", break_off)
 
@@ -61,11 +61,9 @@ def test_a_message_that_has_to_wait_counts_as_waiting(
 
 
 def test_a_job_for_the_gpu_is_an_invocation_whose_input_names_it(
-    line: Line, aws_environment: dict[str, str], aws_settings: ApiSettings, monkeypatch: pytest.MonkeyPatch
+    line: Line, line_clients: Clients, aws_settings: ApiSettings
 ) -> None:
-    for name, value in {**aws_environment, "AWS_ENDPOINT_URL": line.address}.items():
-        monkeypatch.setenv(name, value)
-    ports = open_ports(aws_settings.model_copy(update={"endpoint_name": "stylizer-gpu", "gpu": True}))
+    ports = open_ports(with_gpu(aws_settings, "stylizer-gpu"), clients=line_clients)
     waiting = job("gpu")
     # Moto takes invocations of endpoints that it knows, and does nothing with them.
     line.go_wrong("POST /endpoints/", refuse(202, b'{"InferenceId": "x"}'))
@@ -84,12 +82,10 @@ def test_a_job_for_the_gpu_is_an_invocation_whose_input_names_it(
 
 
 def test_job_sent_to_a_replaced_endpoint_counts_as_unsent(
-    line: Line, aws_environment: dict[str, str], aws_settings: ApiSettings, monkeypatch: pytest.MonkeyPatch
+    line: Line, line_clients: Clients, aws_settings: ApiSettings
 ) -> None:
-    for name, value in {**aws_environment, "AWS_ENDPOINT_URL": line.address}.items():
-        monkeypatch.setenv(name, value)
     old, new = (
-        open_ports(aws_settings.model_copy(update={"endpoint_name": name, "gpu": True})).dispatcher
+        open_ports(with_gpu(aws_settings, name), clients=line_clients).dispatcher
         for name in ("painter-g5-xlarge", "painter-g6-xlarge")
     )
     waiting = job("gpu")
@@ -97,7 +93,7 @@ def test_job_sent_to_a_replaced_endpoint_counts_as_unsent(
     line.go_wrong("POST /endpoints/", refuse(202, b'{"InferenceId": "x"}'))
     old.send(waiting)
     assert (old.trace(waiting), new.trace(waiting)) == ("sent", "unsent")
-    without = open_ports(aws_settings).dispatcher
+    without = open_ports(aws_settings, clients=line_clients).dispatcher
     assert (without.trace(waiting), without.trace(job("queue"))) == ("no-backend", "sent")
 
 
@@ -106,12 +102,11 @@ def test_gpu_job_without_a_gpu_is_an_explicit_error(service: Service) -> None:
         service.ports.dispatcher.send(job("gpu"))
 
 
-@pytest.mark.parametrize(("delay", "seconds"), [(0.0, 0), (-5.0, 0), (0.2, 1), (899.5, 900), (3600.0, 900)])
-def test_wake_up_is_delayed_up_to_the_maximum(service: Service, line: Line, delay: float, seconds: int) -> None:
-    service.ports.notifier.send("stz_x", delay=delay)
-
-    sent = json.loads(line.seen[-1].body)
-    assert (json.loads(sent["MessageBody"]), sent["DelaySeconds"]) == ({"job_id": "stz_x"}, seconds)
+def test_wake_up_is_delayed_up_to_the_maximum(service: Service, line: Line) -> None:
+    for delay, seconds in ((0.0, 0), (-5.0, 0), (0.2, 1), (899.5, 900), (3600.0, 900)):
+        service.ports.notifier.send("stz_x", delay=delay)
+        sent = json.loads(line.seen[-1].body)
+        assert (json.loads(sent["MessageBody"]), sent["DelaySeconds"]) == ({"job_id": "stz_x"}, seconds)
 
 
 def test_the_secret_is_fetched_once(service: Service, line: Line, clients: Clients, aws_settings: ApiSettings) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -16,7 +15,7 @@ from job_records import make_job
 
 from stylizer_service import cursors
 from stylizer_service.adapters.aws.clients import Clients
-from stylizer_service.adapters.aws.schema import INDEXES, KEY, TTL, table_schema
+from stylizer_service.adapters.aws.schema import INDEXES, KEY, TTL
 from stylizer_service.adapters.aws.settings import ApiSettings
 from stylizer_service.jobs.leases import claim
 from stylizer_service.models import new_id
@@ -152,12 +151,10 @@ def test_a_transaction_that_cannot_be_is_an_error(
     new_job: NewJob,
     clock: Clock,
     line: Line,
-    monkeypatch: pytest.MonkeyPatch,
     reason: str,
     tries: int,
     error: type[Exception],
 ) -> None:
-    monkeypatch.setattr(time, "sleep", lambda _: None)
     job = new_job()
     line.go_wrong("TransactWriteItems", canceled_transaction("None", reason), times=99)
 
@@ -178,25 +175,12 @@ def test_forbidden_write_is_not_a_failed_precondition(jobs: Jobs, stored: Job, l
     assert (len(line.seen), jobs.get(stored.id)) == (2, stored), "and no one asks twice"
 
 
-def test_a_key_that_was_taken_leaves_no_job(jobs: Jobs, new_job: NewJob, clock: Clock) -> None:
-    first, second = new_job(), new_job()
-    jobs.create(first, key_for(first, clock), clock.now())
-
-    known = jobs.create(second, key_for(second, clock), clock.now())
-
-    assert known == key_for(first, clock)
-    assert jobs.get(second.id) is None
-
-
 def test_a_job_is_never_written_over_another(jobs: Jobs, stored: Job, clock: Clock) -> None:
     with pytest.raises(FileExistsError, match=stored.id):
         jobs.create(stored, None, clock.now())
 
 
-def test_truncated_response_is_retried_and_not_a_missing_job(
-    service: Service, stored: Job, line: Line, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(time, "sleep", lambda _: None)
+def test_truncated_response_is_retried_and_not_a_missing_job(service: Service, stored: Job, line: Line) -> None:
     jobs = service.ports.jobs
     line.go_wrong("GetItem", break_off, times=3)
     assert jobs.get(stored.id) == stored
@@ -216,10 +200,7 @@ def test_truncated_response_is_retried_and_not_a_missing_job(
 # Throttling
 
 
-def test_throttled_table_is_retried_and_then_named(
-    jobs: Jobs, stored: Job, line: Line, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(time, "sleep", lambda _: None)
+def test_throttled_table_is_retried_and_then_named(jobs: Jobs, stored: Job, line: Line) -> None:
     line.go_wrong("GetItem", TOO_MUCH)
     assert jobs.get(stored.id) == stored
 
@@ -228,8 +209,7 @@ def test_throttled_table_is_retried_and_then_named(
         jobs.get(stored.id)
 
 
-def test_a_table_that_cannot_be_reached_is_named(jobs: Jobs, line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(time, "sleep", lambda _: None)
+def test_a_table_that_cannot_be_reached_is_named(jobs: Jobs, line: Line) -> None:
     line.go_wrong("GetItem", lose, times=99)
 
     with pytest.raises(Unavailable, match="Connection was closed"):
@@ -261,10 +241,7 @@ def test_a_page_reads_again_what_was_left_unread(jobs: Jobs, new_job: NewJob, cl
     assert line.count("BatchGetItem") == 2
 
 
-def test_keys_that_stay_unread_are_an_error(
-    jobs: Jobs, stored: Job, line: Line, aws_settings: ApiSettings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(time, "sleep", lambda _: None)
+def test_keys_that_stay_unread_are_an_error(jobs: Jobs, stored: Job, line: Line, aws_settings: ApiSettings) -> None:
     nothing = {"Responses": {}, "UnprocessedKeys": {aws_settings.table: {"Keys": [{KEY: {"S": stored.id}}]}}}
     line.go_wrong("BatchGetItem", refuse(200, json.dumps(nothing).encode()), times=99)
 
@@ -367,15 +344,3 @@ def test_who_is_to_be_told_is_listed_only_so_long(jobs: Jobs, stored: Job, clock
 
     jobs.update(stored.id, ended, notify_at=None)
     assert {"notify_list", "notify_at"} & set(item(stored.id)) == set()
-
-
-def test_the_table_is_what_its_description_says(clients: Clients, aws_settings: ApiSettings) -> None:
-    made = clients.dynamodb.describe_table(TableName=aws_settings.table)["Table"]
-
-    assert made["KeySchema"] == [{"AttributeName": "pk", "KeyType": "HASH"}]
-    assert {
-        index["IndexName"]: tuple(key["AttributeName"] for key in index["KeySchema"])
-        for index in made["GlobalSecondaryIndexes"]
-    } == INDEXES
-    assert {index["Projection"]["ProjectionType"] for index in made["GlobalSecondaryIndexes"]} == {"KEYS_ONLY"}
-    assert table_schema("t")["BillingMode"] == "PAY_PER_REQUEST"
