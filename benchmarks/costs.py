@@ -1,6 +1,6 @@
 """Cost estimates of paintings on AWS, computed from the measured times.
 
-Prices and assumptions are defined only here; docs/operations.md repeats them (a test checks that they match).
+Prices and assumptions are defined only here; docs/costs.md repeats them (a test checks that they match).
 """
 
 from __future__ import annotations

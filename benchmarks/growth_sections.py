@@ -76,7 +76,7 @@ def thousand(figures: Figures) -> Iterator[str]:
     yield prose("""
         By formula from the warm seconds `s` above; no Lambda and no GPU has been measured. Prices are list
         prices of us-east-1 in USD as last known from 2025. They stand, with what is assumed, in
-        `benchmarks/costs.py`; [operations.md](operations.md#costs) has the same, the pages they are from, and
+        `benchmarks/costs.py`; [costs.md](costs.md) has the same, the pages they are from, and
         what a service costs besides painting. **They change: check them.**
     """)
     yield f"""```

@@ -23,7 +23,7 @@ from infra.table import INDEXES
 
 _CREATE_FAILED = (
     "The first create failed, and CloudFormation has taken back what it had made. Mend what its events name, and "
-    "run the same command again: it deletes the failed stack and starts over. docs/operations.md tells more"
+    "run the same command again: it deletes the failed stack and starts over. docs/deployment.md tells more"
 )
 
 
@@ -78,7 +78,7 @@ def _check_quotas(settings: StageSettings, environment: Environment) -> None:
         _say(f"quotas are not checked: {error}")
         return
     if shortages:
-        advice = "SKIP_QUOTAS=1 deploys all the same; docs/operations.md tells how to raise them"
+        advice = "SKIP_QUOTAS=1 deploys all the same; docs/deployment.md tells how to raise them"
         raise NotReady("\n  ".join(["the account is not allowed what the stage needs:", *shortages, advice]))
 
 

@@ -57,7 +57,7 @@ def check_torch_index(settings: StageSettings) -> None:
     """Raise NotReady unless an index of torch's CPU builds is configured."""
     if settings.pip_extra_index_url is None:
         advice = f"make deploy STAGE={settings.stage} TORCH_CPU_INDEX=https://…, or pip_extra_index_url in cdk.json"
-        raise NotReady(f"where torch's CPU builds are is not said: {advice}. docs/operations.md tells where to find it")
+        raise NotReady(f"where torch's CPU builds are is not said: {advice}. docs/deployment.md tells where to find it")
 
 
 def find_docker() -> str:

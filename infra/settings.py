@@ -44,7 +44,7 @@ class StageSettings(BaseModel):
         architecture: Of all Lambda functions, and so of the machine that builds the painter's image fastest.
         pip_extra_index_url: Where the painter's image finds the CPU build of torch, which the default index lacks. A
             stage that names none takes TORCH_CPU_INDEX of the environment, else what cdk.json names for all stages.
-            Without it the image is not built; see docs/operations.md.
+            Without it the image is not built; see docs/deployment.md.
         vgg19: Whether the images of the painters bring the weights of VGG-19, for `features: vgg19`.
         api_memory: Of the API's function, MiB; 1,769 are one processor.
         api_concurrency: Keep so many executions for the API, and let it have no more; None shares the account's.

@@ -9,7 +9,7 @@ from benchmarks import costs
 from benchmarks.growth import fit, seconds_until_done
 from stylizer_service.routing import SLOWER
 
-OPERATIONS = (Path(__file__).parents[2] / "docs" / "operations.md").read_text().replace("\u00d7", "*")
+GUIDE = (Path(__file__).parents[2] / "docs" / "costs.md").read_text().replace("\u00d7", "*")
 
 
 def test_a_power_law_is_found_in_its_own_points() -> None:
@@ -35,26 +35,26 @@ def test_jobs_wait_in_line_for_painters(jobs: int, painters: int, seconds: float
     assert seconds_until_done(jobs, painters, start=6, each=2) == seconds
 
 
-def test_prices_and_assumptions_are_those_of_operations_md() -> None:
-    prices = dict(re.findall(r"^\| ([^|]+?) \| ([\d.]+) \|", OPERATIONS, re.MULTILINE))
+def test_prices_and_assumptions_are_those_of_costs_md() -> None:
+    prices = dict(re.findall(r"^\| ([^|]+?) \| ([\d.]+) \|", GUIDE, re.MULTILINE))
     assert float(prices["Lambda, arm64, a GB-second (`x86_64`: 0.0000166667)"]) == costs.LAMBDA_GB_SECOND
     assert float(prices["Lambda, a million requests"]) == pytest.approx(costs.LAMBDA_REQUEST * 1e6)
     assert float(prices["SageMaker, ml.g5.xlarge, an hour"]) == costs.GPU_HOUR
-    assert f"s = {SLOWER:g} * 0.55 + {costs.STORES:g}" in OPERATIONS
-    assert f"(2.5 + {costs.PAINTER_START:g} c) * 2.94 * 0.0000133334 + 0.0000002" in OPERATIONS
-    assert f"({costs.GPU_IDLE_HOURS:g} + hours of painting)" in OPERATIONS
+    assert f"s = {SLOWER:g} * 0.39 + {costs.STORES:g}" in GUIDE
+    assert f"(1.86 + {costs.PAINTER_START:g} c) * 2.94 * 0.0000133334 + 0.0000002" in GUIDE
+    assert f"({costs.GPU_IDLE_HOURS:g} + hours of painting)" in GUIDE
 
 
-def test_lambda_cost_of_1000_paintings_matches_operations_md() -> None:
-    cold, warm = (1000 * costs.lambda_usd(0.55, 3008, cold=share) for share in (1, 0.1))
-    assert (round(cold, 2), round(100 * warm)) == (0.33, 12)
+def test_lambda_cost_of_1000_paintings_matches_costs_md() -> None:
+    cold, warm = (1000 * costs.lambda_usd(0.39, 3008, cold=share) for share in (1, 0.1))
+    assert (round(cold, 2), round(100 * warm)) == (0.31, 10)
 
 
-def test_cost_and_time_of_clips_match_operations_md() -> None:
+def test_cost_and_time_of_clips_match_costs_md() -> None:
     short, long = costs.clip_usd(0.3, 120, 3008), costs.clip_usd(2.0, 1800, 3008)
-    assert f"= {short:.3f} USD" in OPERATIONS
-    assert f"1,800 frames: {long:.1f} USD, in {costs.clip_seconds(2.0, 1800, 50) / 60:.0f} minutes" in OPERATIONS
-    assert f"chunks of {costs.CHUNK_FRAMES} frames" in OPERATIONS
+    assert f"= {short:.3f} USD" in GUIDE
+    assert f"1,800 frames: {long:.1f} USD, in {costs.clip_seconds(2.0, 1800, 50) / 60:.0f} minutes" in GUIDE
+    assert f"chunks of {costs.CHUNK_FRAMES} frames" in GUIDE
 
 
 def test_clip_within_a_chunk_takes_one_painter() -> None:

@@ -1,4 +1,4 @@
-"""Every `aws` command of docs/operations.md exists with its options, by the service models of botocore."""
+"""Every `aws` command of the operator guides exists with its options, by the service models of botocore."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import botocore.session
 import pytest
 from botocore import xform_name
 
-GUIDE = (Path(__file__).parents[2] / "docs/operations.md").read_text()
+DOCS = Path(__file__).parents[2] / "docs"
+GUIDE = "\n".join((DOCS / name).read_text() for name in ("deployment.md", "operations.md"))
 GLOBAL_OPTIONS = {"output", "query"}
 RENAMED_OPTIONS = {("sns", "subscribe", "notification-endpoint"): "endpoint"}
 """Options that the AWS CLI gives another name than the API, since it has a global --endpoint-url."""

@@ -72,7 +72,7 @@ def dashboard(everything: Synthesized) -> dict[str, Any]:
 
 @pytest.fixture
 def guide() -> str:
-    return (ROOT / GUIDE).read_text()
+    return "\n".join((ROOT / page).read_text() for page in (GUIDE, "docs/deployment.md"))
 
 
 @pytest.fixture
@@ -322,7 +322,7 @@ def test_make_targets_of_the_guide_exist(guide: str) -> None:
 
 def test_guide_lists_every_stack_output(everything: Synthesized, guide: str) -> None:
     outputs = {name for name in everything.template["Outputs"] if not name.startswith("Gateway")}  # the CDK adds one
-    table = guide.partition("| output | is |")[2].partition("\n\n")[0]
+    table = guide.partition("| output | value |")[2].partition("\n\n")[0]
     named = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
     assert set(re.findall(r"`(\w+)`", " ".join(named))) == outputs
     asked = set(re.findall(r"\$\(output (\w+)\)", guide))
@@ -344,8 +344,14 @@ def test_guide_queries_use_logged_fields(guide: str, monkeypatch: pytest.MonkeyP
 
 
 def test_guide_sizes_match_routing(guide: str) -> None:
-    rows = re.findall(r"^\| (\w+)(?: \((\w+)\))? \| (\w+) \| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \|$", guide, flags=re.M)
-    written = {(m, f or None, q): [int(size.replace(",", "")) for size in sizes] for m, f, q, *sizes in rows}
+    rows = re.findall(
+        r"^\| (\w+)(?: \((\w+)\))? \| ([a-z, ]+) \| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \|$", guide, flags=re.M
+    )
+    written = {
+        (method, features or None, quality): [int(size.replace(",", "")) for size in sizes]
+        for method, features, qualities, *sizes in rows
+        for quality in qualities.split(", ")
+    }
     reckoned = {
         (method, features, quality): [
             *(largest(method, features, quality, memory) for memory in (3008, 8192)),

@@ -118,7 +118,7 @@ def test_each_image_refuses_the_torch_of_the_other() -> None:
         if not passes:
             assert "--build-arg TORCH" in result.stderr
             assert "PIP_EXTRA_INDEX_URL" in result.stderr
-            assert "docs/operations.md" in result.stderr
+            assert "docs/deployment.md" in result.stderr
 
 
 def test_endpoint_starts_and_stops_as_sagemaker_does(
