@@ -24,6 +24,8 @@ from stylizer_service.jobs.leases import claim
 from stylizer_service.settings import Settings
 
 MAX_BYTES = 100_000
+_CONTRACT: dict[str, Any] = {}
+"""Of every app here, made once: to make it takes longer than most tests."""
 
 
 def hold_to_contract(answer: httpx.Response, contract: dict[str, Any]) -> None:
@@ -63,7 +65,9 @@ def serving(app: FastAPI) -> Iterator[httpx.Client]:
         thread.start()
         try:
             address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            hooks = {"response": [lambda answer: hold_to_contract(answer, app.openapi())]}
+            contract = _CONTRACT or app.openapi()
+            _CONTRACT.update(contract)
+            hooks = {"response": [lambda answer: hold_to_contract(answer, contract)]}
             with httpx.Client(base_url=address, timeout=PATIENCE, event_hooks=hooks) as client:
                 yield client
         finally:

@@ -35,11 +35,6 @@ def ann(behind_gateway: Behind, handler: Handler) -> httpx.Client:
 
 
 @pytest.fixture
-def bob(behind_gateway: Behind, handler: Handler) -> httpx.Client:
-    return behind_gateway(handler, "secret-of-bob", keys=KEYS)
-
-
-@pytest.fixture
 def anonymous(behind_gateway: Behind, handler: Handler) -> httpx.Client:
     return behind_gateway(handler, keys=KEYS)
 
@@ -77,29 +72,6 @@ def test_no_header_makes_a_caller_someone_else(ann: httpx.Client, anonymous: htt
     job = paint(ann, photo)
     for name in ("X-Api-Key", "X-Api-Key-Id", "X-Amzn-Api-Key-Id", "apiKeyId", "Authorization", "X-Owner"):
         assert anonymous.get(f"/v1/stylizations/{job['id']}", headers={name: "ann"}).status_code == 403
-
-
-def test_what_belongs_to_another_caller_is_not_there(
-    ann: httpx.Client, bob: httpx.Client, local: Local, photo: bytes, finish: Finish
-) -> None:
-    job = paint(ann, photo)
-    finish(job["id"])
-    upload = store_upload(local.service, photo, "ann")
-    style = ann.post("/v1/styles", json={"upload": upload, "title": "Mine"}).json()["id"]
-
-    for path in (f"stylizations/{job['id']}", f"styles/{style}"):
-        for end in ("", "/image"):
-            assert ann.get(f"/v1/{path}{end}").status_code in (200, 303)
-            assert bob.get(f"/v1/{path}{end}").status_code == 404
-    assert bob.get(f"/v1/stylizations/{job['id']}/preview").status_code == 404
-    assert bob.post(f"/v1/stylizations/{job['id']}/cancel").status_code == 404
-    assert bob.post("/v1/styles", json={"upload": upload, "title": "Mine"}).status_code == 404
-    assert bob.post("/v1/stylizations", json={"content": upload, "style": "ink"}).status_code == 404
-    for field in ({"style": upload}, {"style": style}):
-        refused = bob.post("/v1/stylizations", files={"content": ("a", photo)}, data=field)
-        assert (refused.status_code, refused.json()["field"]) in ((404, "style"), (422, "style"))
-    assert bob.get("/v1/stylizations").json()["items"] == []
-    assert {entry["id"] for entry in bob.get("/v1/styles").json()["items"]} == {"ink", "oil"}
 
 
 # Bodies

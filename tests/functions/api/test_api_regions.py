@@ -60,9 +60,3 @@ def test_form_has_no_mask_for_a_fifth_style(client: httpx.Client, photo: bytes) 
 def test_unreadable_form_mask_names_its_field(client: httpx.Client, photo: bytes) -> None:
     problem = _post(client, {"content": photo, "styles[1].mask": b"text"}, styles=STYLES).json()
     assert (problem["type"], problem["field"]) == ("/problems/unsupported-image", "styles[1].mask")
-
-
-def test_json_mask_must_be_an_upload_id(client: httpx.Client) -> None:
-    body = {"content": "upl_" + "a" * 26, "styles": [{"style": "ink", "mask": "sky.png"}]}
-    problem = client.post("/v1/stylizations", json=body).json()
-    assert problem["field"] == "styles[0].mask"

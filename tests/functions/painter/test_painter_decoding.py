@@ -33,7 +33,11 @@ def guarded() -> Iterator[SandboxedDecoder]:
         yield decoder
 
 
-@pytest.mark.parametrize("name", seeds.NAMES)
+KINDS = ["jpeg exif", "png rgba", "png palette", "webp lossy", "avif rgba", "tiff gray16", "tiff cmyk", "gif animated"]
+"""Each format, with and without alpha: what comes back differs in no more."""
+
+
+@pytest.mark.parametrize("name", [*KINDS, "heic rgba"])
 def test_every_kind_of_picture_comes_back_as_the_core_decodes_it(guarded: SandboxedDecoder, name: str) -> None:
     data = seeds.make(name)
     direct = images.decode(data)

@@ -34,7 +34,7 @@ def ask(local: Local, site: Receiver) -> Callable[..., str]:
     """Ask for a small painting of the photo at the site: ask(**other fields). Gives the id of the job."""
 
     def asked(**fields: object) -> str:
-        request = {"content_url": f"{site.url}&{SECRET}", "style": "woodcut", "size": 64, "quality": "draft"} | fields
+        request = {"content_url": f"{site.url}&{SECRET}", "style": "woodcut", "size": 64, "method": "color"} | fields
         return local.service.create_stylization("ann", StylizationRequest.model_validate(request))[0].id
 
     return asked
@@ -76,7 +76,7 @@ def test_clip_is_fetched_and_painted(
     local: Local, site: Receiver, ask: Callable[..., str], paint: Paint, clip: bytes
 ) -> None:
     site.answers = [file_answer(clip)]
-    job_id = ask(animate=True, method="feedforward")
+    job_id = ask(animate=True)
     assert paint(job_id, fetcher=site.fetcher()) == "succeeded"
 
     result = local.service.get_stylization("ann", job_id).result

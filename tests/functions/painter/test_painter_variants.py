@@ -20,7 +20,7 @@ Core = Callable[[Callable[..., object]], None]
 
 def test_variants_are_those_of_the_library(local: Local, submit: Submit, paint: Paint, photo: bytes) -> None:
     options = {"size": 64, "quality": "draft", "seed": 3}
-    job_id = submit(style="woodcut", variants=3, format="png", **options)
+    job_id = submit(style="woodcut", variants=2, format="png", **options)
 
     assert paint(job_id) == "succeeded"
 
@@ -32,10 +32,10 @@ def test_variants_are_those_of_the_library(local: Local, submit: Submit, paint: 
             found.append(image.convert("RGB").tobytes())
     expected = [
         stylizer.stylize(photo, "woodcut", options=each).image.tobytes()
-        for each in stylizer.variants(stylizer.Options(size=64, quality="draft", seed=3), 3)
+        for each in stylizer.variants(stylizer.Options(size=64, quality="draft", seed=3), 2)
     ]
     assert found == expected
-    assert len(set(found)) == 3
+    assert len(set(found)) == 2
 
 
 def test_painter_after_a_dead_one_paints_only_the_rest(local: Local, submit: Submit, paint: Paint, core: Core) -> None:

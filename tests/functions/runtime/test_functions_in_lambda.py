@@ -162,12 +162,9 @@ def test_the_api_answers_and_takes_work(
     assert json.loads(message["Body"]) == {"job_id": answer.json()["id"]}
 
 
-@pytest.mark.parametrize("name", ["painter", "api", "reconciler"])
-def test_missing_setting_is_reported_before_any_event(
-    name: str, start_image: Start, start_zip: Start, function_environment: dict[str, str]
-) -> None:
+def test_missing_setting_is_reported_before_any_event(start_zip: Start, function_environment: dict[str, str]) -> None:
     environment = {key: value for key, value in function_environment.items() if key != "STYLIZER_TABLE"}
-    with start_image(environment) if name == "painter" else start_zip(name, environment) as function:
+    with start_zip("reconciler", environment) as function:
         report = function.report()
     assert report.kind == "init"
     assert "STYLIZER_TABLE" in report.body["errorMessage"]

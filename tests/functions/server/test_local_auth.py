@@ -22,56 +22,14 @@ def problem_of(answer: httpx.Response) -> tuple[int, str, str | None]:
     return answer.status_code, problem["type"].removeprefix("/problems/"), problem["field"]
 
 
-@pytest.mark.parametrize("key", [None, "", "ann", "stz_key_" + "A" * 43, b"stz_key_\xe4"])
-def test_missing_or_unknown_key_is_refused_with_403(serve: Serve, key: str | bytes | None) -> None:
-    with serve(with_keys=True) as running, running.client(key) as client:
-        running.local.keys.add("ann")
-        answers = [
-            client.get("/v1/styles"),
-            client.get("/v1/stylizations/stz_x/image"),
-            client.get("/v1/nothing"),
-            client.post("/v1/uploads", json={"media_type": "image/png"}),
-            client.post("/v1/stylizations", content=b"not even JSON"),
-        ]
-    assert {problem_of(answer) for answer in answers} == {(403, "missing-api-key", "X-Api-Key")}
-
-
-def test_pages_health_and_openapi_require_no_key(serve: Serve) -> None:
-    with serve(with_keys=True) as running, running.client() as client:
-        for path in ("/", "/docs", "/page/app.js", "/favicon.ico", "/healthz", "/openapi.json"):
-            assert client.get(path).status_code == 200, path
-        contract = client.get("/openapi.json").json()
-    needing = {path for path, calls in contract["paths"].items() if all(call["security"] for call in calls.values())}
-    assert needing == {path for path in contract["paths"] if path.startswith("/v1/")}
-
-
-def test_key_sees_own_jobs_only_and_is_revoked_at_once(serve: Serve, photo: bytes) -> None:
+def test_missing_or_unknown_key_is_refused_with_403(serve: Serve) -> None:
+    answers = []
     with serve(with_keys=True) as running:
-        ann, bob = (running.client(running.local.keys.add(name)) for name in ("ann", "bob"))
-        with ann, bob:
-            asked = ann.post("/v1/stylizations", files={"content": photo}, data={"style": "ink"})
-            assert asked.status_code == 202
-            path = asked.json()["links"]["self"]
-
-            assert ann.get(path).status_code == 200
-            assert problem_of(bob.get(path))[:2] == (404, "not-found")
-            assert [len(client.get("/v1/stylizations").json()["items"]) for client in (ann, bob)] == [1, 0]
-
-            assert running.local.keys.remove("ann")
-            assert problem_of(ann.get(path))[:2] == (403, "missing-api-key")
-            assert bob.get("/v1/styles").status_code == 200
-
-
-def test_signed_form_and_link_require_no_key(serve: Serve, photo: bytes) -> None:
-    with serve(with_keys=True) as running, running.client() as anonymous:
-        with running.client(running.local.keys.add("ann")) as ann:
-            form = ann.post("/v1/uploads", json={"media_type": "image/png"}).json()
-            sent = anonymous.post(form["url"], data=form["fields"], files={"file": photo})
-            assert sent.status_code == 204
-            style = ann.post("/v1/styles", json={"upload": form["id"], "title": "Mine"}).json()
-            link = ann.get(style["links"]["image"]).headers["location"]
-        assert anonymous.get(link).content == photo
-        assert problem_of(anonymous.get(link.replace("signature=", "signature=0")))[:2] == (403, "forbidden")
+        running.local.keys.add("ann")
+        for key in (None, "ann", b"stz_key_\xe4"):
+            with running.client(key) as client:
+                answers += [client.get("/v1/nothing"), client.post("/v1/stylizations", content=b"not even JSON")]
+    assert {problem_of(answer) for answer in answers} == {(403, "missing-api-key", "X-Api-Key")}
 
 
 def test_key_above_its_rate_limit_gets_429_alone(serve: Serve) -> None:
@@ -125,21 +83,15 @@ def test_server_without_keys_has_no_rate_limits(serve: Serve) -> None:
     assert "ratelimit" not in answers[0].headers
 
 
-@pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "203.0.113.5", "", "[x", "localhost@evil"]
-)
-def test_foreign_host_header_is_refused(serve: Serve, host: str) -> None:
-    with serve() as running, running.client(Host=host) as client:
-        answers = [client.get("/"), client.get("/v1/stylizations"), client.get("/healthz")]
-    assert {problem_of(answer) for answer in answers} == {(403, "foreign-site", "Host")}
-
-
-@pytest.mark.parametrize(
-    "host", ["localhost", "LOCALHOST:9000", "127.0.0.1:1", "127.8.8.8", "[::1]:8000", "painter.localhost"]
-)
-def test_local_host_header_is_served_at_any_port(serve: Serve, host: str) -> None:
-    with serve() as running, running.client(Host=host) as client:
-        assert client.get("/v1/styles").status_code == 200
+def test_only_local_host_headers_are_served_at_any_port(serve: Serve) -> None:
+    with serve() as running:
+        for host in ("evil.example", "127.0.0.1.evil.example:8000", "203.0.113.5", "", "[x", "localhost@evil"):
+            with running.client(Host=host) as client:
+                answers = [client.get("/"), client.get("/v1/stylizations"), client.get("/healthz")]
+            assert {problem_of(answer) for answer in answers} == {(403, "foreign-site", "Host")}, host
+        for host in ("LOCALHOST:9000", "127.0.0.1:1", "127.8.8.8", "[::1]:8000", "painter.localhost"):
+            with running.client(Host=host) as client:
+                assert client.get("/v1/styles").status_code == 200, host
 
 
 def test_cross_origin_post_is_refused(serve: Serve) -> None:
