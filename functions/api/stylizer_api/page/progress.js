@@ -29,8 +29,8 @@ export function reportUpload(fraction) {
 export function reportStart(isUpload) {
   quarter = 0;
   setProgress(null);
-  setCaption(isUpload ? "Uploading the photo …" : "Asking for the photo …");
-  announce(isUpload ? "Uploading the photo." : "Asking for the photo.");
+  setCaption(isUpload ? "Uploading the photo …" : "Starting …");
+  announce(isUpload ? "Uploading the photo." : "Starting.");
 }
 
 /** Report the state of a job that has not ended. */
