@@ -10,6 +10,7 @@ from pictures import chunk
 
 from stylizer.errors import CorruptImage, TooManyPixels
 from stylizer.images import decode
+from stylizer.images.complexity import check_complexity
 from tools.fuzz import seeds
 from tools.fuzz.chunks import segment
 from tools.fuzz.corpus import WEAPONS
@@ -71,3 +72,8 @@ def test_pictures_with_many_legitimate_parts_are_read() -> None:
 def test_a_header_that_was_looked_at_is_the_one_that_counts() -> None:
     with pytest.raises(TooManyPixels):
         decode(WEAPONS["png a second header that fits"]())
+
+
+def test_jpeg_of_megabytes_without_a_marker_is_walked_once() -> None:
+    # Once quadratic: 40 KB took half a minute, and these would take days.
+    check_complexity(b"\xff\xd8" + bytes(4 * 2**20), "jpeg", "content")

@@ -52,6 +52,15 @@ def test_reduced_photo_is_upright(orientation: int) -> None:
     assert np.abs(picture.rgb.astype(np.int16) - np.asarray(small)).mean() < 3
 
 
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_near_square_reduced_photo_has_its_upright_source_size(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[Base.Orientation] = orientation  # both sides become 200 pixels
+    expected = (399, 400) if orientation == 1 else (400, 399)
+
+    assert decode(photo((399, 400), exif=exif), limits=LIMITS, painted_size=64).source_size == expected
+
+
 @pytest.mark.parametrize("settings", [{"progressive": True}, {"optimize": True}, {"subsampling": 2}])
 def test_kinds_of_jpeg_are_reduced(settings: dict[str, Any]) -> None:
     assert decode(photo(**settings), limits=LIMITS, painted_size=301).rgb.shape == (201, 301, 3)

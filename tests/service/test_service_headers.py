@@ -8,15 +8,15 @@ import pytest
 from pictures import chunk, png, slope
 from PIL import Image
 
-from stylizer.images import decode
+from stylizer.images import decode, header
 from stylizer_service import headers
 from tools.fuzz import seeds
 
 NOTHING = {"size": None, "whole": False}
 
 
-def examine(media_type: str, data: bytes, max_pixels: int = 10**6) -> dict[str, object]:
-    answer, body = headers.examine({"media_type": f"image/{media_type}", "max_pixels": max_pixels}, data)
+def examine(name: str, data: bytes, max_pixels: int = 10**6) -> dict[str, object]:
+    answer, body = headers.examine({"format": name, "max_pixels": max_pixels}, data)
     assert body == b""
     return answer
 
@@ -99,7 +99,7 @@ def test_too_little_memory_is_not_taken_for_a_broken_picture(monkeypatch: pytest
         raise MemoryError
 
     if where == "the file":
-        monkeypatch.setitem(headers._OPENERS, "image/png", fail)
+        monkeypatch.setitem(header._READERS, "png", fail)
     else:
         monkeypatch.setattr(Image.Image, "getexif", fail)
     with pytest.raises(MemoryError):

@@ -60,7 +60,7 @@ def test_png_size_is_read_wherever_its_metadata_stands(picture: Picture, monkeyp
     decoded: list[object] = []
     monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", decoded.append)
 
-    found = [headers.examine({"media_type": "image/png", "max_pixels": 10**6}, file)[0] for file in (data, turned)]
+    found = [headers.examine({"format": "png", "max_pixels": 10**6}, file)[0] for file in (data, turned)]
 
     assert found == [{"size": (60, 40), "whole": True}, {"size": (40, 60), "whole": True}]
     assert not decoded

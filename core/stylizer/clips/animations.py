@@ -14,7 +14,9 @@ from math import lcm
 from stylizer.clips.info import ClipInfo, InputFormat, clip_format
 from stylizer.clips.limits import DEFAULT_CLIP_LIMITS, ClipLimits, check_clip, check_frame_count
 from stylizer.errors import CorruptImage, UnsupportedImage
+from stylizer.images.complexity import palette_bytes
 from stylizer.images.limits import Limits, check_dimensions
+from stylizer.images.webp import chunk_size
 
 MAX_BLOCKS = 2**20  # of a file; walking them takes about a second
 DEFAULT_MS = 100  # browsers show frames of up to 10 ms for as long
@@ -42,7 +44,7 @@ def probe_animation(data: bytes, limits: ClipLimits = DEFAULT_CLIP_LIMITS, field
         info = _READERS[name](data, limits, field)
     except (struct.error, IndexError) as error:
         raise CorruptImage("the clip is broken: it is truncated", field=field) from error
-    except _Broken as error:
+    except (_Broken, ValueError) as error:
         raise CorruptImage(f"the clip is broken: {error}", field=field) from error
     check_clip(info, limits, field)
     return info
@@ -61,7 +63,7 @@ def _info(name: InputFormat, size: tuple[int, int], durations: list[Fraction], l
 def _probe_gif(data: bytes, limits: ClipLimits, field: str) -> ClipInfo:
     width, height, flags = struct.unpack_from("<HHB", data, 6)
     _check_size(width, height, limits, field)
-    at, loop, delay, durations = 13 + _palette(flags), 1, 0, list[Fraction]()
+    at, loop, delay, durations = 13 + palette_bytes(flags), 1, 0, list[Fraction]()
     for _ in range(MAX_BLOCKS):
         kind = data[at]
         if kind == 0x3B:
@@ -74,7 +76,7 @@ def _probe_gif(data: bytes, limits: ClipLimits, field: str) -> ClipInfo:
                 (times,) = struct.unpack_from("<H", data, at + 14)
                 loop = times + 1 if times else 0  # the file counts the repetitions after the first
         elif kind == 0x2C:
-            at += 10 + _palette(data[at + 9]) + 1  # descriptor, palette, code size
+            at += 10 + palette_bytes(data[at + 9]) + 1  # descriptor, palette, code size
             durations.append(Fraction(delay, 100))
             delay = 0
             check_frame_count(len(durations), limits, field)
@@ -88,10 +90,6 @@ def _probe_gif(data: bytes, limits: ClipLimits, field: str) -> ClipInfo:
     raise _Broken(f"it is made of more than {MAX_BLOCKS:,} blocks")
 
 
-def _palette(flags: int) -> int:
-    return 3 << (flags & 7) + 1 if flags & 0x80 else 0
-
-
 def _probe_webp(data: bytes, limits: ClipLimits, field: str) -> ClipInfo:
     size: tuple[int, int] | None = None
     animated, loop, durations = False, 0, list[Fraction]()
@@ -102,10 +100,7 @@ def _probe_webp(data: bytes, limits: ClipLimits, field: str) -> ClipInfo:
         name, length = struct.unpack_from("<4sI", data, at)
         if name == b"VP8X":
             animated = bool(data[at + 8] & 2)
-            size = (
-                1 + int.from_bytes(data[at + 12 : at + 15], "little"),
-                1 + int.from_bytes(data[at + 15 : at + 18], "little"),
-            )
+            size = chunk_size(name, data, at + 8)
             _check_size(*size, limits, field)
         elif name == b"ANIM":
             (loop,) = struct.unpack_from("<H", data, at + 12)
@@ -115,22 +110,11 @@ def _probe_webp(data: bytes, limits: ClipLimits, field: str) -> ClipInfo:
             durations.append(Fraction(int.from_bytes(data[at + 20 : at + 23], "little"), 1000))
             check_frame_count(len(durations), limits, field)
         elif name in (b"VP8 ", b"VP8L") and not animated:
-            still = _still_size(data, at + 8) if name == b"VP8 " else _lossless_size(data, at + 8)
-            return _info("webp", size or still, [Fraction(1, 10)], 1)
+            return _info("webp", size or chunk_size(name, data, at + 8), [Fraction(1, 10)], 1)
         at += 8 + length + length % 2
     if size is None:
         raise _Broken("it has no header")
     return _info("webp", size, durations, loop)
-
-
-def _still_size(data: bytes, at: int) -> tuple[int, int]:
-    width, height = struct.unpack_from("<HH", data, at + 6)
-    return width & 0x3FFF, height & 0x3FFF
-
-
-def _lossless_size(data: bytes, at: int) -> tuple[int, int]:
-    (bits,) = struct.unpack_from("<I", data, at + 1)
-    return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
 
 
 def _probe_png(data: bytes, limits: ClipLimits, field: str) -> ClipInfo:

@@ -13,6 +13,8 @@ from typing import NamedTuple
 from PIL import AvifImagePlugin, Image
 
 _MOST_BOXES = 20_000
+# A 20-byte box with version and flags 0; width and height follow.
+_ISPE = b"\0\0\0\x14ispe\0\0\0\0"
 
 
 class Box(NamedTuple):
@@ -30,13 +32,11 @@ class Properties:
 
     Attributes:
         nclx: Color primaries and transfer characteristics by ITU-T H.273, of each nclx box.
-        has_profile: Whether an ICC profile describes its colors.
         size: (width, height) as coded.
         crop: (left, top, right, bottom), from clap; None for no crop.
     """
 
     nclx: list[tuple[int, int]] = field(default_factory=list)
-    has_profile: bool = False
     size: tuple[int, int] | None = None
     crop: tuple[int, int, int, int] | None = None
 
@@ -69,8 +69,6 @@ def read_properties(data: bytes) -> Properties:
                     primaries, transfer, _, flags = struct.unpack_from(">HHHB", body, 4)
                     del flags  # the range describes YCbCr, which the decoder has already converted
                     found.nclx.append((primaries, transfer))
-                elif box.type == b"colr":
-                    found.has_profile |= body[:4] in (b"prof", b"rICC")
             if clap is not None and found.size is not None:
                 found.crop = _crop(found.size, struct.unpack(">8i", clap[:32]))
     return found
@@ -86,6 +84,16 @@ def _crop(size: tuple[int, int], numbers: tuple[int, ...]) -> tuple[int, int, in
         return None
     first, second, third, fourth = (round(edge) for edge in edges)
     return (first, second, third, fourth) if (first, second) < (third, fourth) else None
+
+
+def promised_sizes(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield (width, height) of each ispe box; libraries report a huge one only as broken, without the reason."""
+    at = data.find(_ISPE)
+    while at >= 0:
+        sides = data[at + len(_ISPE) : at + len(_ISPE) + 8]
+        if len(sides) == 8:
+            yield struct.unpack(">II", sides)
+        at = data.find(_ISPE, at + 1)
 
 
 def open_avif(data: bytes) -> tuple[Image.Image, Properties]:

@@ -7,12 +7,12 @@ second.
 
 from __future__ import annotations
 
-import re
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterator
 
 from stylizer.errors import CorruptImage
+from stylizer.images.jpeg_segments import APP1, EXIF, SCAN, segments
 from stylizer.images.limits import noun
 
 # Real images have far fewer: a JPEG of the largest accepted size has 512 full segments, a tiled phone photo some
@@ -57,40 +57,17 @@ def _check(count: int, most: int, what: str) -> None:
         raise _TooMany(f"more than {most:,} {what}")
 
 
-_END, _SCAN = 0xD9, 0xDA
-_ALONE = {0x00, 0x01, *range(0xD0, 0xD9)}  # markers without a length
-_TO_MARKER = re.compile(rb"[^\xff]*\xff+", re.DOTALL)
-# In scan data, FF is followed by 0 or by a restart marker.
-_TO_NEXT_OF_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
-
-
 def _check_jpeg(data: bytes) -> None:
     stray, counts = 0, Counter[str]()
-    for marker, before, at in jpeg_markers(data):
-        stray += before
+    for segment in segments(data):
+        stray += segment.stray
         counts["segments"] += 1
-        counts["scans"] += marker == _SCAN
-        counts["pieces of EXIF"] += marker == 0xE1 and data.startswith(b"Exif\0\0", at + 2)
+        counts["scans"] += segment.marker == SCAN
+        counts["pieces of EXIF"] += segment.marker == APP1 and data.startswith(EXIF, segment.body)
         _check(stray, _MOST_STRAY_BYTES, "bytes between its segments")
         _check(counts["pieces of EXIF"], _MOST_EXIF, "pieces of EXIF")
         _check(counts["scans"], _MOST_SCANS, "scans")
         _check(counts["segments"], _MOST_SEGMENTS, "segments")
-
-
-def jpeg_markers(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Yield the markers of a JPEG up to EOI, with the stray bytes before each and its segment's offset.
-
-    Data after EOI is not part of the image, such as the video of a motion photo.
-    """
-    at, in_scans = 2, False
-    while found := (_TO_NEXT_OF_SCAN if in_scans else _TO_MARKER).search(data, at):
-        start = found.end() if in_scans else found.end() + 1
-        marker = data[start - 1]
-        yield marker, 0 if in_scans else start - at - 2, start
-        if marker == _END:
-            return
-        in_scans |= marker == _SCAN
-        at = start if marker in _ALONE else start + max(2, *struct.unpack_from(">H", data, start))
 
 
 def _check_png(data: bytes) -> None:
@@ -110,7 +87,7 @@ def _check_png(data: bytes) -> None:
 
 def _check_gif(data: bytes) -> None:
     """Count the blocks before the first image; later ones are never read."""
-    at = 13 + _palette(data[10])
+    at = 13 + palette_bytes(data[10])
     blocks = 0
     while data[at] == 0x21:
         at += 2
@@ -122,7 +99,8 @@ def _check_gif(data: bytes) -> None:
             _check(blocks, _MOST_BLOCKS, "blocks")
 
 
-def _palette(flags: int) -> int:
+def palette_bytes(flags: int) -> int:
+    """Return the length of a GIF's color table by the flags before it."""
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 

@@ -99,8 +99,6 @@ def decode(
         check_dimensions(unpacked.color.size, limits, field)
         image, alpha = to_srgb(unpacked.color, unpacked.profile, unpacked.colorimetry), unpacked.alpha
         del unpacked
-        if reduced_from is not None and (image.width < image.height) != (reduced_from[0] < reduced_from[1]):
-            reduced_from = reduced_from[::-1]  # EXIF turned it
         opaque = alpha is None or alpha.getextrema() == (255, 255)
         return Picture(np.asarray(image), None if opaque else np.asarray(alpha), name, metadata, reduced_from)
 

@@ -9,16 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from stylizer.errors import TooManyPixels
-from stylizer.images.complexity import jpeg_markers
+from stylizer.images.jpeg_segments import FRAMES, PROGRESSIVE_FRAMES, SCAN, segments
 from stylizer.images.limits import Limits, check_dimensions, check_pixels, dimensions, noun
 from stylizer.options import ORIGINAL, Size
 
 DIVISORS = (2, 4, 8)
 MULTISCAN_SHARE = 2
 """A JPEG of several scans may have 1/2 of `Limits.max_jpeg_pixels`."""
-_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
-_PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
-_SCAN = 0xDA
 
 
 def check_photo(
@@ -64,11 +61,11 @@ def check_photo(
 def _has_several_scans(data: bytes) -> bool:
     """Whether a decoder has to keep all coefficients: a progressive JPEG, or one whose first scan lacks a component."""
     components = 0
-    for marker, _, at in jpeg_markers(data):
-        if marker in _PROGRESSIVE:
+    for marker, _, _, body, _ in segments(data):
+        if marker in PROGRESSIVE_FRAMES:
             return True
-        if marker in _FRAMES:
-            components = data[at + 7] if len(data) > at + 7 else 0
-        if marker == _SCAN:
-            return len(data) > at + 2 and data[at + 2] < components
+        if marker in FRAMES:
+            components = data[body + 5] if len(data) > body + 5 else 0
+        if marker == SCAN:
+            return len(data) > body and data[body] < components
     return False

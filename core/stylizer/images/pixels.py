@@ -6,7 +6,7 @@ import io
 from contextlib import suppress
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, TiffImagePlugin
+from PIL import Image, ImageCms, TiffImagePlugin
 
 from stylizer.images.colorimetry import Colorimetry
 
@@ -21,13 +21,6 @@ _TURNS = {
 }
 # Pillow's mode for the color space signature of an ICC profile.
 _PROFILE_MODES = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK", "Lab": "LAB"}
-
-
-def orientation_of(image: Image.Image) -> object:
-    """Return the EXIF orientation; None if missing or unreadable."""
-    with suppress(Exception):
-        return Image.Image.getexif(image).get(ExifTags.Base.Orientation)
-    return None
 
 
 def turned(image: Image.Image, orientation: object) -> Image.Image:

@@ -7,19 +7,14 @@ third edition, W3C 2025, section 11.3), those with a wrong checksum or contents 
 from __future__ import annotations
 
 import struct
-import zlib
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from stylizer.images.colorimetry import Colorimetry
+from stylizer.images.png_chunks import SIGNATURE, chunk, chunks, collect_metadata, inflate, is_intact
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_MAX_UNPACKED = 8 * 2**20  # maximum inflated size in bytes of a profile or an EXIF block
 _MOST_NUMBERS = 100_000
 _GRAY, _RGB = 0, 2
-_XMP = b"XML:com.adobe.xmp"
-_RAW_EXIF = b"Raw profile type exif"
 _SRGB_GAMMA, _SRGB_CHROMATICITIES = 45455, (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
 
 
@@ -63,8 +58,9 @@ def reduce(data: bytes) -> Png:
         elif name[0] & 0x20 == 0:
             header = data[start + 8 : end - 4] if name == b"IHDR" else header
             critical.append(view[start:end])
-        elif end <= len(data) and zlib.crc32(view[start + 4 : end - 4]) == int.from_bytes(data[end - 4 : end], "big"):
-            _collect(name, data[start + 8 : end - 4], ancillary, png.metadata)
+        elif is_intact(data, start, end):
+            ancillary.setdefault(name, data[start + 8 : end - 4])
+            collect_metadata(png.metadata, name, data[start + 8 : end - 4])
     if len(header) != 13:
         png.data = data
         return png
@@ -89,22 +85,6 @@ def reduce(data: bytes) -> Png:
     png.dpi = _dpi(ancillary.get(b"pHYs", b""))
     _set_color(png, ancillary)
     return png
-
-
-def chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Yield each chunk up to IEND: name, start and end offset, which may lie beyond the file."""
-    at = len(SIGNATURE)
-    while at + 8 <= len(data):
-        length, name = struct.unpack_from(">I4s", data, at)
-        yield name, at, at + 12 + length
-        if name == b"IEND":
-            return
-        at += 12 + length
-
-
-def chunk(name: bytes, body: bytes) -> bytes:
-    """Return a chunk with its length and checksum."""
-    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(body, zlib.crc32(name)))
 
 
 class _FirstFrame:
@@ -145,38 +125,12 @@ class _FirstFrame:
         return ((width, height), (x, y)) if fits else None
 
 
-def _collect(
-    name: bytes, body: bytes, ancillary: dict[bytes, bytes], metadata: dict[str | tuple[int, int], bytes | str]
-) -> None:
-    """Keep the first chunk of each name, and those text chunks that may hold EXIF or XMP."""
-    if name in (b"tRNS", b"iCCP", b"cICP", b"sRGB", b"gAMA", b"cHRM", b"pHYs"):
-        ancillary.setdefault(name, body)
-    elif name == b"eXIf":
-        metadata.setdefault("exif", b"Exif\0\0" + body)
-    elif name == b"iTXt" and body.startswith(_XMP + b"\0\0"):
-        metadata.setdefault("xmp", body[len(_XMP) + 3 :].split(b"\0", 2)[-1])
-    elif name in (b"tEXt", b"zTXt") and body.startswith(_RAW_EXIF + b"\0"):
-        text = body[len(_RAW_EXIF) + 1 :]
-        unpacked = text if name == b"tEXt" else _inflate(text[1:])
-        if unpacked is not None and len(unpacked) <= _MAX_UNPACKED:
-            metadata.setdefault("Raw profile type exif", unpacked.decode("latin-1"))
-
-
 def _dpi(density: bytes) -> tuple[float, float] | None:
     """Return the resolution of a pHYs chunk in pixels per inch; None if it gives an aspect ratio only."""
     if len(density) != 9 or density[8] != 1:
         return None
     across, down = struct.unpack_from(">II", density)
     return across * 0.0254, down * 0.0254
-
-
-def _inflate(data: bytes) -> bytes | None:
-    """Inflate a zlib stream; None if it is broken, truncated or larger than allowed."""
-    stream = zlib.decompressobj()
-    with suppress(zlib.error):
-        unpacked = stream.decompress(data, _MAX_UNPACKED)
-        return unpacked if stream.eof else None
-    return None
 
 
 def _set_color(png: Png, ancillary: dict[bytes, bytes]) -> None:
@@ -190,7 +144,7 @@ def _set_color(png: Png, ancillary: dict[bytes, bytes]) -> None:
     profile = ancillary.get(b"iCCP")
     if profile is not None:
         _, _, packed = profile.partition(b"\0")
-        png.icc_profile = _inflate(packed[1:])
+        png.icc_profile = inflate(packed[1:])
     if b"sRGB" in ancillary:
         return
     gamma = int.from_bytes(ancillary.get(b"gAMA", b"")[:4], "big")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -24,8 +23,9 @@ from stylizer.errors import CorruptImage, ImageError, TooManyPixels, Unsupported
 from stylizer.images import boxes, jpeg, png, tiff, tiff_samples
 from stylizer.images.colorimetry import Colorimetry
 from stylizer.images.complexity import check_complexity
+from stylizer.images.header import orientation_of, upright
 from stylizer.images.limits import Limits, check_pixels, noun
-from stylizer.images.pixels import orientation_of, split_alpha, turned
+from stylizer.images.pixels import split_alpha, turned
 from stylizer.images.signatures import NotDecoded, identify
 from stylizer.images.sources import ImageSource, in_memory, read
 
@@ -63,7 +63,7 @@ class Opened:
         exif: Returns the EXIF block, which may be invalid, or a TIFF file; None if there is none.
         dpi: Resolution in pixels per inch, stated outside of EXIF.
         jpeg: The file, if it is a JPEG.
-        reduce: Makes `unpack` decode at 1/2, 1/4 or 1/8 of the size, and returns `size`; for a JPEG only.
+        reduce: Makes `unpack` decode at 1/2, 1/4 or 1/8 of the size, and returns the upright `size`; for a JPEG only.
     """
 
     format: str
@@ -90,18 +90,9 @@ def open_header(source: ImageSource, limits: Limits, field: str) -> Opened:
         name = identify(data)
         check_complexity(data, name, field)
         if name in ("avif", "heic"):
-            _check_promised_sizes(data, limits, field)
+            for size in boxes.promised_sizes(data):
+                check_pixels(size, limits, field)
         return _OPENERS[name](data)
-
-
-def _check_promised_sizes(data: bytes, limits: Limits, field: str) -> None:
-    """Check every "ispe" box; the libraries report a huge one only as broken, without the reason."""
-    at = data.find(_ISPE)
-    while at >= 0:
-        width_and_height = data[at + len(_ISPE) : at + len(_ISPE) + 8]
-        if len(width_and_height) == 8:
-            check_pixels(struct.unpack(">II", width_and_height), limits, field)
-        at = data.find(_ISPE, at + 1)
 
 
 @contextmanager
@@ -175,7 +166,7 @@ def _open_jpeg(data: bytes) -> Opened:
     def reduce(divisor: int) -> tuple[int, int]:
         width, height = image.size
         image.draft(None, (width // divisor, height // divisor))
-        return width, height
+        return upright((width, height), orientation_of(image))
 
     return replace(_opened(image, "jpeg"), jpeg=parts.data, reduce=reduce)
 
@@ -320,8 +311,6 @@ def _open_tiff(data: bytes) -> Opened:
     return Opened("tiff", image.size, lambda: _unpack(image), lambda: data)
 
 
-# A 20-byte box with version and flags 0; width and height follow.
-_ISPE = b"\0\0\0\x14ispe\0\0\0\0"
 _OPENERS: dict[str, Callable[[bytes], Opened]] = {
     "jpeg": _open_jpeg,
     "png": _open_png,

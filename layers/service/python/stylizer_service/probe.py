@@ -147,10 +147,9 @@ class Probe:
             name = identify(data)
         except NotDecoded as error:
             raise _unsupported(field, str(error)) from error
-        media_type = _BY_FORMAT[name]
         with as_problems():
             check_complexity(data, name, field)
-        found = self._examine(media_type, data, field)
+        found = self._examine(name, data, field)
         if "unsupported" in found:
             raise _unsupported(field, found["unsupported"])
         if found["size"] is None:
@@ -165,12 +164,12 @@ class Probe:
                 check_photo((width, height), limits, field, jpeg=jpeg, painted_size=painted_size)
         if not found["whole"]:
             raise _corrupt(field)
-        return ProbedImage(width, height, media_type)
+        return ProbedImage(width, height, _BY_FORMAT[name])
 
-    def _examine(self, media_type: MediaType, data: bytes, field: str) -> dict[str, Any]:
+    def _examine(self, name: str, data: bytes, field: str) -> dict[str, Any]:
         # Libraries copy a file once or twice and unpack profiles and text; no pixel buffers are allocated yet.
         memory = 4 * self._limits.max_bytes + _OVERHEAD
-        request = {"media_type": media_type, "max_pixels": self._limits.max_pixels}
+        request = {"format": name, "max_pixels": self._limits.max_pixels}
         try:
             found, _ = _SANDBOX.run(
                 request, data, ResourceLimits(memory=memory, cpu_seconds=CPU_SECONDS, seconds=_SECONDS)
