@@ -34,16 +34,16 @@ help: ## list the targets
 run: .venv/.run ## start the local service and its page
 	$(BIN)/stylizer-server --host $(HOST) --port $(PORT)
 
-chromium: .venv/.dev ## provide Chromium for the tests of the page: the system's, its package, or Playwright's download
+chromium: .venv/.dev ## find or install Chromium for tests/browser
 	@$(BIN)/python -m tools.chromium
 
 test: .venv/.dev chromium ## run every test [PYTHON=python3.13]
 	$(BIN)/python -m pytest
 
-test-isa: .venv/.dev ## run the numerical tests by the kernels of other processors, as far as this one has them
+test-isa: .venv/.dev ## run the numerical tests with the instruction sets of other CPUs, as far as this one has them
 	@failed=; for kernels in ONEDNN_MAX_CPU_ISA=AVX2 ONEDNN_MAX_CPU_ISA=AVX512_CORE ONEDNN_MAX_CPU_ISA=AVX512_CORE_BF16 ONEDNN_MAX_CPU_ISA=AVX512_CORE_AMX ATEN_CPU_CAPABILITY=avx2; do echo "== $$kernels"; env $$kernels $(BIN)/python -m pytest $(NUMERICAL) || failed="$$failed $$kernels"; done; test -z "$$failed" || { echo "failed with$$failed" >&2; exit 1; }
 
-coverage: .venv/.dev chromium ## run every test and tell which branches they take; fails where it is too few
+coverage: .venv/.dev chromium ## run every test with branch coverage; fails below 95 % of the core or the service layer
 	@mkdir -p build/coverage
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m coverage run -m pytest
@@ -52,34 +52,34 @@ coverage: .venv/.dev chromium ## run every test and tell which branches they tak
 	$(BIN)/python -m coverage report --show-missing --skip-covered
 	@PYTHONPATH=tests $(BIN)/python -m branches build/coverage/report.json
 
-chaos: .venv/.dev ## kill, fill up, hold and garble everything under a few hundred jobs, and count what is lost
+chaos: .venv/.dev ## inject faults while a few hundred jobs run, and count lost and repeated ones
 	PYTHONPATH=tests $(BIN)/python -m tools.chaos $(CHAOS)
 
-lint: .venv/.dev ## ruff, codespell and mypy, strict, over source and tests
+lint: .venv/.dev ## check source and tests with ruff, codespell and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 	$(BIN)/mypy
 
-format: .venv/.dev ## let ruff rewrite what it can
+format: .venv/.dev ## apply ruff's fixes and format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .venv/.dev ## measure every method beside textbook yardsticks, and write docs/benchmarks.md [TEACHERS=dir BENCH=--resume]
+bench: .venv/.dev ## measure every method and textbook baselines, and write docs/benchmarks.md [TEACHERS=dir BENCH=--resume]
 	$(BIN)/python -m benchmarks $(BY_TEACHERS) $(BENCH)
 	$(BIN)/python -m benchmarks.page
 
-fuzz: .venv/.dev ## feed decoders with bombs, lies and a few thousand broken pictures [FUZZ="--inputs 6000 --seconds 270 --seed 1"]
+fuzz: .venv/.dev ## fuzz the decoders with thousands of malformed pictures and clips [FUZZ="--inputs 6000 --seconds 270 --seed 1"]
 	PYTHONPATH=tests $(BIN)/python -m tools.fuzz $(FUZZ)
 	PYTHONPATH=tests $(BIN)/python -m tools.fuzz.clips $(FUZZ)
 
-load: .venv/.dev ## real clients against a real server, stage by stage: requests a second, p50, p99, and what was refused
+load: .venv/.dev ## load test a server: requests per second, p50, p99, rejections
 	PYTHONPATH=tests $(BIN)/python -m tools.load
 
 contract: .venv/.dev ## regenerate docs/openapi.json
 	$(BIN)/python -m stylizer_api.contract_file docs/openapi.json
 
-lock: .venv/.dev ## pin and hash what is deployed [TORCH_CPU_INDEX=https://... for torch's CPU build]
+lock: .venv/.dev ## pin and hash the deployed packages [TORCH_CPU_INDEX=https://... for torch's CPU build]
 	@rm -rf build/locks && mkdir -p build/locks
 	@printf '%s\n' numpy rich safetensors torch typer > build/locks/core-only.txt # the layer ships without the core
 	$(call lock,layer,pyproject.toml --extra layer --excludes build/locks/core-only.txt)
@@ -99,7 +99,7 @@ endif
 audit: .venv/.dev ## ask OSV for known vulnerabilities in every locked or pinned version; fails if it cannot be asked
 	$(BIN)/pip-audit --strict --disable-pip --no-deps --progress-spinner off --vulnerability-service osv --timeout 15 --desc off $(AUDIT_FLAGS) $(patsubst %,--requirement %,$(filter-out locks/torch-cpu.txt,$(wildcard locks/*.txt)) constraints.txt)
 
-licenses: .venv/.dev ## list the license of everything that is deployed; fails if one is not in [tool.pip-licenses]
+licenses: .venv/.dev ## list the licenses of deployed packages; fails if one is not in [tool.pip-licenses]
 	$(BIN)/pip-licenses --packages $(shell grep -ohE '^[A-Za-z0-9._-]+' locks/layer.txt locks/painter.txt locks/torch-cpu.txt | sort -u)
 
 sbom: .venv/.dev ## write a CycloneDX bill of materials of each deployable into build/sbom
@@ -108,7 +108,7 @@ sbom: .venv/.dev ## write a CycloneDX bill of materials of each deployable into 
 	$(call sbom,painter-lambda,painter torch-cpu)
 	$(call sbom,painter-sagemaker,painter torch-cuda)
 
-swatches: .venv/.dev ## repaint the built-in styles
+swatches: .venv/.dev ## redraw the swatches of the styles generated by code
 	$(BIN)/python -m swatches
 
 train-encoder: .venv/.training ## distill the compact encoder from CONTENT=dir, STYLE=dir [TEACHERS=dir MINUTES=100 OUT=dir]
@@ -122,12 +122,12 @@ train-decoder: .venv/.training ## train the feed-forward decoder; also needs EVA
 	$(BIN)/python -m training.feedforward --content "$(CONTENT)" --style "$(STYLE)" $(BY_TEACHERS) --minutes $(MINUTES) --out "$(or $(OUT),build/decoder)"
 	$(BIN)/python -m training.choose --run "$(or $(OUT),build/decoder)" --content "$(EVAL_CONTENT)" --style "$(EVAL_STYLE)" $(BY_TEACHERS)
 
-train-finisher: .venv/.training ## train the finisher of drafts; TEACHERS=dir must hold the compressed VGG-19
+train-finisher: .venv/.training ## train the finisher of drafts; TEACHERS=dir must contain the compressed VGG-19
 	@test -d "$(CONTENT)" -a -d "$(STYLE)" -a -d "$(TEACHERS)" || { echo "name three folders: make train-finisher CONTENT=photographs STYLE=artworks TEACHERS=weights" >&2; exit 1; }
 	$(BIN)/python -m training.drafts --content "$(CONTENT)" --style "$(STYLE)" --out "$(or $(OUT),build/finisher)/drafts"
 	$(BIN)/python -m training.finisher --drafts "$(or $(OUT),build/finisher)/drafts" --teachers "$(TEACHERS)" --minutes $(MINUTES) --out "$(or $(OUT),build/finisher)"
 
-quality: .venv/.training ## style and content distance of every method over CONTENT=dir, STYLE=dir [TEACHERS=dir]
+quality: .venv/.training ## measure style and content distance of every method over CONTENT=dir, STYLE=dir [TEACHERS=dir]
 	@test -d "$(CONTENT)" -a -d "$(STYLE)" || { echo "name two folders of pictures: make quality CONTENT=photographs STYLE=artworks" >&2; exit 1; }
 	$(BIN)/python -m training.quality --content "$(CONTENT)" --style "$(STYLE)" $(BY_TEACHERS)
 
@@ -135,23 +135,23 @@ synth: .venv/.infra ## write the CloudFormation template of STAGE=dev into cdk.o
 	rm -rf cdk.out
 	STAGE="$(STAGE)" $(BIN)/python -m infra.app
 
-diff: .venv/.infra ## say what a deploy of STAGE=dev would change
+diff: .venv/.infra ## show what a deploy of STAGE=dev would change
 	@$(BIN)/python -m infra.preflight "$(STAGE)"
 	$(CDK) diff -c stage="$(STAGE)" $(CDK_FLAGS)
 
-deploy: .venv/.infra ## put STAGE=dev into the AWS account that you are logged in to, or bring it up to date
+deploy: .venv/.infra ## create or update STAGE=dev in the current AWS account
 	@$(BIN)/python -m infra.deploy "$(STAGE)" --cdk="$(CDK)" $(if $(SKIP_QUOTAS),--skip-quotas) --flags="$(CDK_FLAGS)"
 
-destroy: .venv/.infra ## take STAGE=dev out of the account again
+destroy: .venv/.infra ## delete STAGE=dev
 	@$(BIN)/python -m infra.preflight "$(STAGE)"
 	$(CDK) destroy -c stage="$(STAGE)" $(CDK_FLAGS)
 
-clean: ## remove the virtual environment and every cache
+clean: ## delete the virtual environment, build outputs and caches
 	rm -rf .venv build cdk.out dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python: $(if $(OTHER),other-python)
-	@test -n "$(CHOSEN)" || { echo "Python 3.11 or newer with venv is needed, and $(or $(PYTHON),none) was found wanting: name one with 'make PYTHON=/path/to/python3 ...'" >&2; exit 1; }
+	@test -n "$(CHOSEN)" || { echo "Python 3.11 or newer with venv is needed, and $(or $(PYTHON),no other) does not qualify: name one with 'make PYTHON=/path/to/python3 ...'" >&2; exit 1; }
 	$(CHOSEN) -m venv --clear .venv
 
 .venv/.run: .venv/bin/python pyproject.toml constraints.txt tools/install.py
