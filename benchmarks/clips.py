@@ -2,7 +2,7 @@
 
 Paints a clip of a camera that stands still and one that pans, cut from the photo of the documentation with sensor
 noise. Compares successive frames after moving the earlier one by the known motion: the warped difference. Its
-yardstick is the same of frames that are painted one by one.
+baseline is the same of frames that are painted one by one.
 """
 
 from __future__ import annotations

@@ -21,9 +21,8 @@ def growth(figures: Figures) -> Iterator[str]:
     yield "## How cost grows"
     yield "![Seconds and memory of a painting against its pixels, both logarithmic](pictures/benchmarks.svg)"
     yield prose("""
-        **With pixels.** `seconds = c * megapixels^a`, the straight line through the logarithms of what was
-        measured (least squares; `standard`, warm). An `a` of 1 is a cost that grows as the picture does; what a
-        painting takes at any size, however small, lowers it.
+        **With pixels.** `seconds = c * megapixels^a`, fitted to the logarithms of the measurements by least squares
+        (`standard`, warm). With `a` = 1, cost is proportional to pixels; a fixed cost per painting lowers it.
     """)
     rows: list[tuple[str, ...]] = []
     for method in STROKE_METHODS:
@@ -47,13 +46,12 @@ def _jobs(figures: Figures) -> Iterator[str]:
     if not painted:
         return
     yield prose(f"""
-        **With jobs.** A painter paints one job after another. So `n` jobs that come at once are done after
-        `start + ⌈n / p⌉ * s` seconds, with `p` painters and `s` the warm seconds of one painting: it grows
-        linearly, and twice the painters halve it. On this machine `p` is 1, which has all cores to itself, and
-        `start` is cold less warm. On Lambda `p` is the stage's `painter_concurrency`, `s` is {SLOWER:g} times
-        as much and {costs.STORES:g} s more, and `start` is {costs.PAINTER_START:g} s: those lines are reckoned
-        with the assumptions below, not measured. Seconds until the last of `n` jobs is done, `standard`,
-        {JOBS_SIZE:,} pixels:
+        **With jobs.** A painter paints one job after another. So `n` simultaneous jobs are done after `start + ⌈n / p⌉
+        * s` seconds, with `p` painters and `s` the warm seconds of one painting. On this machine `p` is 1, with all
+        cores, and `start` is cold minus warm. On Lambda `p` is the stage's `painter_concurrency`, `s` is {SLOWER:g}
+        times as much and {costs.STORES:g} s more, and `start` is {costs.PAINTER_START:g} s: those rows are calculated
+        with the assumptions below, not measured. Seconds until the last of `n` jobs is done, `standard`, {JOBS_SIZE:,}
+        pixels:
     """)
     rows = [row for entry in painted for row in _rows_of_jobs(entry)]
     yield markdown_table(("method:", "where:", *(f"n = {n:,}" for n in JOBS)), rows)
@@ -74,10 +72,10 @@ def thousand(figures: Figures) -> Iterator[str]:
     """Cost of a thousand paintings."""
     yield "## What a thousand paintings cost"
     yield prose("""
-        By formula from the warm seconds `s` above; no Lambda and no GPU has been measured. Prices are list
-        prices of us-east-1 in USD as last known from 2025. They stand, with what is assumed, in
-        `benchmarks/costs.py`; [costs.md](costs.md) has the same, the pages they are from, and
-        what a service costs besides painting. **They change: check them.**
+        By formula from the warm seconds `s` above; no Lambda and no GPU has been measured. Prices are list prices of
+        us-east-1 in USD as last known from 2025. `benchmarks/costs.py` has them with the assumptions;
+        [costs.md](costs.md) has their sources and the cost of a service besides painting. **Prices change: check
+        them.**
     """)
     yield f"""```
 Lambda, one painting   ({SLOWER:g} * s + {costs.STORES:g} + {costs.PAINTER_START:g} * c) * memory / 1024 * \
@@ -96,28 +94,25 @@ GPU, n paintings       ({costs.GPU_IDLE_HOURS:g} + n * (s / f + {costs.STORES:g}
 
 def _assumptions() -> Iterator[str]:
     yield f"""
-        - **{SLOWER:g}**: how many times as long a Lambda may take as this machine, as
-        `stylizer_service/routing.py` has it: a guess on the safe side. {costs.STORES:g} are seconds for the
-        stores.
+        - **{SLOWER:g}**: slowdown of a Lambda relative to this machine, a cautious guess
+        (`stylizer_service/routing.py`). {costs.STORES:g} s are for the stores.
     """
     yield f"""
-        - **c**: the share of paintings that are a cold start of the painter, which takes {costs.PAINTER_START:g} s. *In
-        one go*: once for each painter of the stage. *One by one*: every time.
+        - **c**: the share of cold starts, which take {costs.PAINTER_START:g} s. *In one go*: one for each painter of
+        the stage. *One by one*: every painting.
     """
     yield """
-        - *GPU pays from* so many paintings in one go on: n at which the second formula is less than n times the
-        first without cold starts; never, where a painting costs more on it even then.
+        - *GPU pays from*: the smallest n for which the second formula is less than n times the first without cold
+        starts.
     """
     yield """
-        - **memory**: of the painters of the smallest stage in `cdk.json` whose queue takes such a job, MiB;
-        where none does, there is no figure. More memory brings more processors, which is not counted in its
-        favor.
+        - **memory**: MiB of the painters of the smallest stage in `cdk.json` that accepts the job. The processors that
+        come with more memory are not taken into account.
     """
     yield f"""
-        - **f = {costs.GPU_FASTER:g}**: how many times as fast as this machine the GPU of the endpoint is
-        (ml.g5.xlarge). **An assumption behind which stands no measurement**: put your own in.
-        {costs.GPU_IDLE_HOURS:g} are the hours that an endpoint runs each time it wakes, beside painting:
-        {costs.GPU_IDLE_HOURS * costs.GPU_HOUR:.2f} USD.
+        - **f = {costs.GPU_FASTER:g}**: speed of the endpoint's GPU (ml.g5.xlarge) relative to this machine, **an
+        assumption, not measured**. Each time it wakes, the endpoint runs {costs.GPU_IDLE_HOURS:g} hours besides
+        painting: {costs.GPU_IDLE_HOURS * costs.GPU_HOUR:.2f} USD.
     """
 
 

@@ -26,10 +26,8 @@ def machine(figures: Figures) -> Iterator[str]:
     here = record.machine
     yield "# Benchmarks"
     yield prose("""
-        How long the three methods take, how much memory, how good their paintings are, and what that costs.
-        `make bench` measures it and writes this page down to the mark at its end; what stands above the mark is
-        not to be edited by hand. [methods.md](methods.md) tells what the methods do, with measurements of its
-        own from earlier days.
+        Time, memory, quality and cost of the methods with strokes. `make bench` measures them and generates this page
+        down to the mark near its end; edit only below it. [methods.md](methods.md) describes the methods.
     """)
     teachers = " TEACHERS=dir" if any(entry.job.teachers for entry in entries) else ""
     minutes = sum(entry.seconds for entry in entries) / 60
@@ -54,9 +52,9 @@ def machine(figures: Figures) -> Iterator[str]:
     if fmean(others) > QUIET:
         verdict = "**the machine was busy, and the seconds here are longer than on a quiet one**"
     yield prose(f"""
-        The load average was {min(loads):.1f} to {max(loads):.1f} during the run, of which the measurement
-        itself is up to {here.cores}. Others had {fmean(others):.0%} of the processors' time on average, and
-        {max(others):.0%} at most: {verdict}.
+        The load average was {min(loads):.1f} to {max(loads):.1f} during the run, of which the benchmark itself is up to
+        {here.cores}. Other processes had {fmean(others):.0%} of the CPU time on average, and {max(others):.0%} at most:
+        {verdict}.
     """)
 
 
@@ -64,11 +62,10 @@ def paintings(figures: Figures) -> Iterator[str]:
     """Time and memory of every painting."""
     yield "## Seconds and memory"
     yield prose("""
-        Every line is a process of its own. *Cold* is from the start of the process to the end of its first
-        painting, and the most memory held until then. *Warm* is the second painting, from the photo's file to
-        the finished picture; *in method* are the seconds of it without reading the photo and the style; *peak*
-        is the most memory held in all. What took less than five seconds was done three times, and the least
-        seconds and the most memory count. Sizes are long sides in pixels.
+        Each row is a separate process. *Cold* is from process start to the end of the first painting, with peak memory
+        until then. *Warm* is the second painting, from the photo's file to the finished picture; *in method* excludes
+        reading photo and style; *peak* is peak memory overall. Runs below five seconds were repeated three times;
+        minimum time and maximum memory count. Sizes are long sides in pixels.
     """)
     heads = ("method:", "size", "quality:", "cold s", "cold MiB", "warm s", "in method s", "peak MiB")
     rows = []
@@ -101,13 +98,12 @@ def textbooks(figures: Figures) -> Iterator[str]:
     """Each method beside its textbook baseline."""
     yield "## Beside the textbook"
     yield prose("""
-        The yardsticks are programs as the papers and their usual copies have them, in float32, with random
-        weights, which changes nothing of their cost. *Johnson's network* (Johnson et al. 2016) knows one style;
-        either is from file to JPEG. *Gatys's loop* (Gatys et al. 2016) is VGG-19 up to relu5_1 and L-BFGS for
-        1,000 iterations at full size, reckoned from its first ten. *Plain patch search* compares raw patches,
-        every pair, beside all searches of one `texture` painting: one pass was measured, and is counted as
-        often as there are passes. Ours is `standard`, warm. What is marked ≈ was not measured: it is the
-        yardstick's power law (below) gone on.
+        The baselines are implemented as in the papers, in float32, with random weights, which do not affect cost.
+        *Johnson's network* (Johnson et al. 2016) has one fixed style; both are measured from file to JPEG. *Gatys's
+        loop* (Gatys et al. 2016) is VGG-19 up to relu5_1 and L-BFGS for 1,000 iterations at full size, extrapolated
+        from the first ten. *Plain patch search* compares all pairs of raw patches, for all searches of one `texture`
+        painting: one pass was measured and multiplied by the number of passes. Ours is `standard`, warm. Values marked
+        ≈ are extrapolated by the baseline's power law (below).
     """)
     rows = []
     for method in STROKE_METHODS:
@@ -119,7 +115,7 @@ def textbooks(figures: Figures) -> Iterator[str]:
             times = (number(seconds), about + number(textbook_seconds), about + number(ratio))
             memory = (number(mebibytes), about + number(textbook_mebibytes))
             rows.append((name, TEXTBOOK_NAMES[method], f"{row.size:,}", *times, *memory))
-    heads = ("ours:", "yardstick:", "size", "ours s", "yardstick s", "times as long", "ours MiB", "yardstick MiB")
+    heads = ("ours:", "baseline:", "size", "ours s", "baseline s", "times as long", "ours MiB", "baseline MiB")
     yield markdown_table(heads, rows)
 
 
@@ -133,11 +129,10 @@ def quality(figures: Figures) -> Iterator[str]:
     learned_from = f"*{TEACHERS}* are the networks from which it learned." if TEACHERS in judges else ""
     yield "## Quality"
     yield prose(f"""
-        How far `standard` paintings are from their style (mean and covariance of features; 0 is the style
-        itself) and from their photo (normalized features; 0 is the photo, about 2 another one), looked at with
-        a long side of 512 pixels. The *{COMPACT}* ships, and the methods paint by it, so it flatters them,
-        `optimization` most. {learned_from} The yardsticks above have random weights and paint nothing worth a
-        look; instead the photo itself stands here, and the photo in no more than the style's colors.
+        How far `standard` paintings are from their style (mean and covariance of features; 0 is the style itself) and
+        from their photo (normalized features; 0 is the photo, about 2 another one), at a long side of 512 pixels. The
+        *{COMPACT}* ships, and the methods use it, so it favors them, `optimization` most. {learned_from} The baselines
+        above have random weights and are not compared; the photo itself is, and the photo in the style's colors.
         [methods.md](methods.md) has distances over more photos and artworks.
     """)
     heads = [f"{which}, by {judge}" for judge in judges for which in ("style", "content")]
@@ -165,16 +160,16 @@ def api(figures: Figures) -> Iterator[str]:
         return
     yield "## Cold start of the API"
     yield prose("""
-        From the start of Python to the first answer of the API's function, with AWS played by moto on the same
-        machine: the least of ten starts (`python -m benchmarks.api_cold_start`). The yardstick is FastAPI,
-        Mangum and three clients of boto3 with one empty route.
+        From the start of Python to the first response of the API's function, with AWS simulated by moto on the same
+        machine; minimum of ten starts (`python -m benchmarks.api_cold_start`). The baseline is FastAPI, Mangum and
+        three boto3 clients with one empty route.
     """)
     plain, light = starts["bare"]
     rows = [
         (KINDS[kind], f"{seconds:.2f}", f"{seconds / plain:.2f}", f"{mebibytes:.0f}", f"{mebibytes / light:.2f}")
         for kind, (seconds, mebibytes) in starts.items()
     ]
-    yield markdown_table(("first answer:", "seconds", "times the yardstick", "MiB", "times the yardstick"), rows)
+    yield markdown_table(("first answer:", "seconds", "times the baseline", "MiB", "times the baseline"), rows)
 
 
 def busy(figures: Figures) -> Iterator[str]:
@@ -202,7 +197,7 @@ def clips(figures: Figures) -> Iterator[str]:
     yield prose(f"""
         Mean difference of successive frames, of 255, after moving the earlier one by the known motion of the camera, of
         clips of {FRAMES} frames with sensor noise, {CLIP_SIZE} pixels wide (`python -m benchmarks.clips`). The ratio is
-        how many times less it is in a clip than in frames painted one by one. Seconds are those of the processor for
-        one frame, of all cores together. [motion.md](motion.md) tells how.
+        that of frames painted one by one to the clip. Seconds are CPU time per frame over all cores.
+        [motion.md](motion.md) describes the method.
     """)
     yield markdown_table(HEADS, rows(measured))

@@ -45,7 +45,7 @@ def plot(figures: Figures) -> str:
     """Plot time and memory against pixels: the methods, and in the same color, dashed, their textbook baselines."""
     panels = []
     for title, unit, value in (
-        ("Time", "seconds a painting, standard, warm; dashed: yardsticks", "seconds"),
+        ("Time", "seconds a painting, standard, warm; dashed: baselines", "seconds"),
         ("Memory", "MiB at the peak, by long side in pixels", "mebibytes"),
     ):
         lines = []
