@@ -66,11 +66,11 @@ def test_no_path_parameter_leads_out_of_where_it_belongs(deployment: Deployment)
         for escape in ESCAPES if "{" in template else ():
             before_it, _, after_it = re.split(r"({\w+})", template)
             path = before_it + escape + after_it
-            for query in ("", "?expires=9999999999&filename=x&signature=" + "0" * 64):
-                answer = clean(deployment.call(method, path + query))
-                assert answer.status in range(400, 500), (path, answer.status)
-                assert b"root:" not in answer.body
-                json.loads(answer.body)
+            query = "?expires=9999999999&filename=x&signature=" + "0" * 64 if "/files/" in template else ""
+            answer = clean(deployment.call(method, path + query))
+            assert answer.status in range(400, 500), (path, answer.status)
+            assert b"root:" not in answer.body
+            json.loads(answer.body)
     assert new_lines(deployment, before)
 
 
@@ -145,14 +145,10 @@ def test_request_text_injects_neither_header_nor_log_line(deployment: Deployment
     assert new_lines(deployment, before)
 
 
-@pytest.mark.parametrize(
-    "given", ["short", "x" * 129, "with space here", "esc\x1b[31mape!", "semi;colon=1", "ünïcödé-id"]
-)
-def test_a_request_id_that_could_be_more_than_one_is_replaced(local_deployment: Deployment, given: str) -> None:
-    said = local_deployment.call("GET", "/healthz", headers=[("X-Request-Id", given)]).header("x-request-id")
-
-    assert said is not None
-    assert re.fullmatch(r"[0-9a-f]{24}", said)
+def test_a_request_id_that_could_be_more_than_one_is_replaced(local_deployment: Deployment) -> None:
+    for given in ("short", "x" * 129, "with space here", "esc\x1b[31mape!", "semi;colon=1", "ünïcödé-id"):
+        said = local_deployment.call("GET", "/healthz", headers=[("X-Request-Id", given)]).header("x-request-id")
+        assert re.fullmatch(r"[0-9a-f]{24}", str(said)), given
 
 
 def test_path_of_a_failed_request_cannot_forge_a_log_line(caplog: pytest.LogCaptureFixture) -> None:
