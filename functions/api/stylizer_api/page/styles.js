@@ -91,7 +91,7 @@ function show() {
 
 function describe(style) {
   const title = element("strong", { textContent: style?.title ?? "" });
-  const facts = style ? [attribution(style), style.description, style.license] : [];
+  const facts = style ? [attribution(style), style.description?.replace(/\.$/, ""), style.license] : [];
   $("about").replaceChildren(title, ...facts.filter(Boolean).map((fact) => ` · ${fact}`));
 }
 
