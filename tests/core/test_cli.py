@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -61,8 +62,7 @@ def test_paint_prints_path_and_seconds(folder: Path) -> None:
     done = process("paint", "cat.png", "--style", "woodcut", *SMALL, "-o", "painted.jpg")
     assert done.returncode == 0, done.stderr
     assert done.stdout == b"painted.jpg\n"
-    assert done.stderr.startswith(b"painted 64 x 43 pixels in ")
-    assert done.stderr.count(b"\n") == 1, "no progress bar without a terminal"
+    assert re.fullmatch(rb"painted 64 x 43 pixels in [0-9.]+ s \(compact features\)\n", done.stderr), "no progress bar"
     assert set(folder.iterdir()) - before == {folder / "painted.jpg"}
     assert decode(folder / "painted.jpg").rgb.shape == (43, 64, 3)
 
@@ -72,13 +72,6 @@ def test_paint_prints_undecodable_file_names_as_raw_bytes(folder: Path, monkeypa
     (folder / "cat.png").rename(folder / os.fsdecode(b"caf\xe9.png"))
     done = process("paint", os.fsdecode(b"caf\xe9.png"), "--style", "woodcut", *SMALL)
     assert (done.returncode, done.stdout) == (0, b"caf\xe9-woodcut.png\n"), done.stderr
-
-
-@pytest.mark.parametrize(("method", "ending"), [("neighbor", " s (compact features)\n"), ("texture", " s\n")])
-def test_paint_prints_features_of_the_method(run: Run, method: str, ending: str) -> None:
-    code, _, stderr = run("paint", "cat.png", "-s", "woodcut", *SMALL, "--method", method, "-o", "a.png")
-    assert code == 0, stderr
-    assert stderr.endswith(ending)
 
 
 def test_paint_from_stdin_writes_to_stdout(folder: Path) -> None:
@@ -91,10 +84,10 @@ def test_paint_from_stdin_writes_to_stdout(folder: Path) -> None:
 
 def test_paint_to_stdout_prints_no_path(folder: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     before = set(folder.iterdir())
-    assert cli.run(["paint", "cat.png", "--style", "woodcut", *SMALL, "-o", "-"]) == 0
+    assert cli.run(["paint", "cat.png", "--style", "woodcut", "--method", "color", *SMALL, "-o", "-"]) == 0
     painting, notes = capfdbinary.readouterr()
     assert (decode(painting).format, decode(painting).rgb.shape) == ("jpeg", (43, 64, 3))
-    assert (notes.startswith(b"painted 64 x 43 pixels in "), notes.count(b"\n")) == (True, 1)
+    assert re.fullmatch(rb"painted 64 x 43 pixels in [0-9.]+ s\n", notes)
     assert set(folder.iterdir()) == before
 
 
@@ -171,23 +164,18 @@ def test_paint_keeps_the_metadata_that_is_asked_for(run: Run, folder: Path) -> N
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--strength", "1.5"], "strength is 1.5; it must be a number from 0 to 1"),
         (["--strength", "lots"], "strength is 'lots'; it must be a number from 0 to 1"),
         (["--size", "12"], "size is 12; it must be a whole number from 64 to 8192 pixels, or original"),
-        (["--seed", "1.5"], "seed is '1.5'; it must be a whole number from 0 to 4294967295"),
         (["--keep-metadata", "gps"], "keep_metadata is 'gps'; it must be one of none, exif, exif+gps"),
-        (["--quality", "best"], "quality is 'best'; it must be one of draft, standard, high"),
         (
             ["--method", "magic"],
             "method is 'magic'; it must be one of neighbor, feedforward, optimization, texture, color",
         ),
-        (["--features", "magic"], "features is 'magic'; it must be one of compact, vgg19"),
         (["--features", "vgg19"], "features is 'vgg19', which method neighbor cannot use; allowed is compact"),
         (
             ["--method", "feedforward", "--content-mask", "left.png"],
             "content_mask cannot be honored by method feedforward; leave it out, or choose method neighbor or texture",
         ),
-        (["--method", "texture", "--size", "2049"], "size is 2049; it must be 64 to 2048 pixels with method texture"),
         (["--format-quality", "0"], "format_quality is 0; it must be a whole number from 1 to 100"),
         (["--format", "bmp"], "format is 'bmp'; it must be one of jpeg, png, webp, avif, tiff"),
         (["--style", "wodcut"], "woodcut"),
@@ -241,7 +229,7 @@ def test_existing_output_is_replaced_only_with_force(run: Run, folder: Path) -> 
 
 
 def test_quiet_prints_only_errors(run: Run) -> None:
-    common = ("--style", "woodcut", *SMALL, "--quiet")
+    common = ("--style", "woodcut", "--method", "color", *SMALL, "--quiet")
     many = ("cat.png", "left.png", "--to", "out")
     for arguments in (("cat.png", "-o", "one.jpg"), many, many):  # the last time all exist
         assert run("paint", *arguments, *common) == (0, "", "")
@@ -328,12 +316,14 @@ def test_version_is_printed(run: Run) -> None:
     assert run("--version") == (0, f"stylizer {version('image-stylizer')}\n", "")
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [["--help"], ["paint", "--help"], ["fetch", "--help"], ["styles"], ["paint", "cat.png"], ["fetch", "compact"]],
-)
-def test_commands_that_do_not_paint_do_not_import_torch(arguments: list[str]) -> None:
-    code = f"import sys\nfrom stylizer_cli.main import run\nrun({arguments})\nassert 'torch' not in sys.modules"
+def test_commands_that_do_not_paint_do_not_import_torch() -> None:
+    code = """
+import sys
+from stylizer_cli.main import run
+for command in ("--help", "paint --help", "fetch --help", "styles", "paint cat.png", "fetch compact"):
+    run(command.split())
+    assert "torch" not in sys.modules, command
+"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
 

@@ -10,7 +10,7 @@ import pytest
 from pictures import disk_photo
 
 STYLIZER = f"{sys.executable} -m stylizer_cli"
-PAINT = f"{STYLIZER} paint cat.jpg -s woodcut --size 64 --quality draft"
+PAINT = f"{STYLIZER} paint cat.jpg -s woodcut --method color --size 64"
 
 
 def shell(command: str, folder: Path) -> subprocess.CompletedProcess[bytes]:
@@ -38,11 +38,10 @@ def test_paint_from_closed_stdin_exits_with_code_1(tmp_path: Path) -> None:
     assert b"the photo cannot be read" in done.stderr
 
 
-@pytest.mark.parametrize("stream", ["2>&-", "2>/dev/full", "<&- 2>&-"])
-def test_unwritable_stderr_changes_no_exit_code(stream: str, tmp_path: Path) -> None:
-    assert shell(f"{PAINT} -o a.jpg {stream}", tmp_path).returncode == 0
+def test_unwritable_stderr_changes_no_exit_code(tmp_path: Path) -> None:
+    assert shell(f"{PAINT} -o a.jpg 2>/dev/full", tmp_path).returncode == 0
     assert (tmp_path / "a.jpg").stat().st_size > 0
-    assert shell(f"{STYLIZER} paint missing.jpg -s woodcut {stream}", tmp_path).returncode == 1
+    assert shell(f"{STYLIZER} paint missing.jpg -s woodcut 2>&-", tmp_path).returncode == 1
 
 
 def test_all_streams_closed_writes_painting_and_exits_with_1(tmp_path: Path) -> None:

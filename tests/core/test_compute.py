@@ -12,7 +12,6 @@ from PIL import Image
 
 from stylizer import Canceled, OptionError, Options, Progress, stylize
 from stylizer.compute import autocast_dtype, device
-from stylizer.cores import available_cores
 
 
 def _output(script: str, **variables: str) -> list[str]:
@@ -39,11 +38,6 @@ assert "torch" not in sys.modules
 print(os.environ.get("GOMP_SPINCOUNT"), os.environ.get("OMP_WAIT_POLICY"))
 """
     assert _output(script, **given) == expected
-
-
-def test_threads_of_a_configured_process_are_the_cores_at_hand() -> None:
-    script = "from stylizer import compute as c; c.configure_process(); import torch; print(torch.get_num_threads())"
-    assert _output(script) == [str(available_cores())]
 
 
 def test_threads_of_a_configured_process_follow_omp_num_threads() -> None:
@@ -115,7 +109,6 @@ def test_gpu_uses_bfloat16_only_without_emulation(
     [
         (0, None, "cpu"),
         (0, "", "cpu"),
-        (0, "cpu", "cpu"),
         (2, None, "cuda"),
         (2, "cpu", "cpu"),
         (2, "cuda", "cuda"),
@@ -133,7 +126,6 @@ def test_gpu_is_the_default_device_unless_the_variable_is_set(
     ("gpus", "wanted", "allowed"),
     [
         (0, "gpu", ["cpu"]),
-        (0, "cuda", ["cpu"]),
         (0, "cuda:0", ["cpu"]),
         (2, "cuda:2", ["cpu", "cuda", "cuda:0", "cuda:1"]),
         (1, "cuda:-1", ["cpu", "cuda", "cuda:0"]),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -206,31 +205,6 @@ def test_the_rarer_ways_of_painting_lead_to_the_same_too(device: torch.device, m
             np.asarray(_paint(on, method, masks, **options).image, np.float64) for on in (torch.device("cpu"), device)
         )
         assert np.abs(here - there).mean() <= TOLERANCE[device.type]
-
-
-def _forgetful(make: Callable[..., Tensor], *args: Any, **kwargs: Any) -> Tensor:
-    return make(*args, **kwargs | {"device": "cpu"})
-
-
-@pytest.mark.parametrize(
-    ("method", "factory"),
-    [
-        ("feedforward", "arange"),
-        ("feedforward", "eye"),
-        ("optimization", "eye"),
-        ("optimization", "linspace"),
-        ("texture", "arange"),
-        ("texture", "linspace"),
-        ("texture", "zeros"),
-    ],
-)
-def test_a_tensor_made_in_the_wrong_place_is_found(
-    method: MethodName, factory: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch, factory, partial(_forgetful, getattr(torch, factory)))
-
-    with pytest.raises(RuntimeError, match="on meta:0 and from elsewhere"):
-        _paint(AWAY, method, {})
 
 
 def test_pretended_device_refuses_what_a_gpu_refuses() -> None:

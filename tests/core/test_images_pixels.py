@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-import struct
 import zlib
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 import pytest
@@ -19,8 +19,17 @@ Save = Callable[..., bytes]
 AssertQuarters = Callable[[Picture, Image.Image, int], None]
 
 
-@pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF", "TIFF-LZW", "HEIF"])
-@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(
+    ("name", "orientation"),
+    [
+        *product(("JPEG",), range(1, 9)),
+        *(
+            (name, orientation)
+            for name in ("PNG", "WEBP", "AVIF", "TIFF", "TIFF-LZW", "HEIF")
+            for orientation in (5, 6)
+        ),
+    ],
+)
 def test_every_orientation_a_camera_writes_is_turned_upright(
     assert_quarters: AssertQuarters, name: str, orientation: int, quarters: Image.Image, save: Save
 ) -> None:
@@ -124,15 +133,6 @@ def test_sixteen_bit_gray_is_scaled_and_not_clipped(save: Save) -> None:
     for name in ("PNG", "TIFF"):
         rgb = decode(save(Image.fromarray(ramp), name)).rgb
         np.testing.assert_allclose(rgb[..., 1], ramp / 257, atol=0.51)
-
-
-def test_white_is_zero_gray_is_inverted_at_8_and_16_bits(save: Save) -> None:
-    ramp = np.linspace(0, 65535, 64 * 32).reshape(32, 64).astype(np.uint16)
-    black_is_zero, white_is_zero = (struct.pack("<HHIHH", 262, 3, 1, meaning, 0) for meaning in (1, 0))
-    before, tag, after = save(Image.fromarray(ramp), "TIFF").partition(black_is_zero)
-    assert tag
-    rgb = decode(before + white_is_zero + after).rgb
-    np.testing.assert_allclose(rgb[..., 1], 255 - ramp / 257, atol=0.51)
 
 
 def test_sixteen_bit_color_is_scaled(assert_quarters: AssertQuarters, quarters: Image.Image) -> None:

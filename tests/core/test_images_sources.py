@@ -77,11 +77,10 @@ def test_anything_else_is_an_option_error_that_names_it(source: Any, words: str)
 
 
 @pytest.mark.parametrize("field", ["content", "style", "mask", "content_mask"])
-@pytest.mark.parametrize("source", [{}, 3.5, torch.zeros(3, 40, 40)])
-def test_stylize_names_the_argument_that_is_no_picture(field: str, source: Any) -> None:
+def test_stylize_names_the_argument_that_is_no_picture(field: str) -> None:
     arguments: dict[str, Any] = {"content": noise(40, 40, 3), "style": noise(40, 40, 3), "method": "texture"}
     with pytest.raises(OptionError) as caught:
-        stylize(**(arguments | {field: source}), options=Options(size=64, quality="draft"))
+        stylize(**(arguments | {field: torch.zeros(3, 40, 40)}), options=Options(size=64, quality="draft"))
     assert caught.value.field == field
 
 

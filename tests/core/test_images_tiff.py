@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import struct
+from itertools import product
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +14,6 @@ from stylizer.images import decode
 
 GRAY, RGB, CMYK, CIELAB, ICCLAB = (1, 1), (2, 3), (5, 4), (8, 3), (9, 3)
 HEIGHT, WIDTH = 40, 50
-PLAIN: Tags = {}
 
 
 def ramp(count: int, dtype: str) -> Samples:
@@ -40,16 +40,14 @@ def flat(*values: float, dtype: str = "u1") -> Samples:
         *((d, n) for d in ("f2", "f4", "f8") for n in (1, 3)),
     ],
 )
-@pytest.mark.parametrize("order", ["<", ">"])
-@pytest.mark.parametrize("layout", [{}, {"planar": True}, {"tile": 16}, {"big": True}, {"planar": True, "tile": 32}])
-def test_rgb_of_every_layout_is_read(
-    dtype: str, order: Literal["<", ">"], layout: dict[str, Any], predictor: int
-) -> None:
+def test_rgb_of_every_layout_is_read(dtype: str, predictor: int) -> None:
     samples = ramp(3, dtype)
-    data = tiff(samples, RGB[0], order=order, deflate=predictor > 1, predictor=predictor, **layout)
-    picture = decode(data)
-    assert picture.format == "tiff"
-    np.testing.assert_allclose(picture.rgb, in_bytes(samples), atol=0.6)
+    layouts: list[dict[str, Any]] = [{}, {"planar": True}, {"tile": 16}, {"big": True}, {"planar": True, "tile": 32}]
+    for order, layout in product(("<", ">"), layouts):
+        data = tiff(samples, RGB[0], order=order, deflate=predictor > 1, predictor=predictor, **layout)
+        picture = decode(data)
+        assert picture.format == "tiff"
+        np.testing.assert_allclose(picture.rgb, in_bytes(samples), atol=0.6, err_msg=f"{order} {layout}")
 
 
 @pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])

@@ -20,10 +20,14 @@ from stylizer import (
     WeightedStyle,
     stylize,
 )
+from stylizer.methods import neighbor
+from stylizer.methods.neighbor_optimization import PLANS
 from stylizer.options import MethodName
 
 SIZE = (96, 64)
 by_every_method = pytest.mark.parametrize("method", METHOD_NAMES)
+# One that paints all regions in one synthesis, and one whose paintings of each are composited.
+by_both_ways = pytest.mark.parametrize("method", ["neighbor", "feedforward"])
 
 
 def _photo() -> Image.Image:
@@ -59,66 +63,7 @@ def _red_minus_blue(pixels: NDArray[np.float64]) -> float:
 
 
 @by_every_method
-def test_each_region_has_the_colors_of_its_style(method: MethodName) -> None:
-    painting = _paint(method, [(RED, 1.0), WeightedStyle(BLUE, mask=_columns(48, 96))])
-    assert _red_minus_blue(painting[:, :40]) > 0.1
-    assert _red_minus_blue(painting[:, 56:]) < -0.1
-
-
-@by_every_method
-def test_the_rest_is_a_blend_of_the_unmasked_styles(method: MethodName) -> None:
-    styles = [(RED, 1.0), (GREEN, 3.0), (BLUE, 1.0, _columns(48, 96))]
-    left = _paint(method, styles)[:, :40].mean((0, 1))
-    assert left[1] > left[2]  # neither red nor green has any blue
-    assert left[0] > left[2]
-
-
-@by_every_method
-def test_without_an_unmasked_style_the_rest_is_the_photo(method: MethodName) -> None:
-    photo = np.asarray(_photo(), np.float64) / 255
-    painting = _paint(method, [(RED, 1.0, _columns(0, 32)), (BLUE, 1.0, _columns(64, 96))])
-    np.testing.assert_array_equal(painting[:, 32:64], photo[:, 32:64])
-    assert _red_minus_blue(painting[:, :28]) > 0.1
-    assert _red_minus_blue(painting[:, 68:]) < -0.1
-
-
-@by_every_method
-def test_the_overall_mask_still_keeps_the_photo(method: MethodName) -> None:
-    photo = np.asarray(_photo(), np.float64) / 255
-    styles = [(RED, 1.0), (BLUE, 1.0, _columns(48, 96))]
-    painting = _paint(method, styles, mask=_columns(0, 72))
-    np.testing.assert_array_equal(painting[:, 72:], photo[:, 72:])
-    assert np.abs(painting[:, :72] - photo[:, :72]).mean() > 0.05
-
-
-@by_every_method
-def test_a_single_style_with_a_mask_equals_the_overall_mask(method: MethodName) -> None:
-    masked = _paint(method, [(RED, 1.0, _columns(0, 40))])
-    np.testing.assert_array_equal(masked, _paint(method, RED, mask=_columns(0, 40)))
-
-
-@by_every_method
-def test_a_style_whose_mask_is_black_changes_nothing_visible(method: MethodName) -> None:
-    painting = _paint(method, [(RED, 1.0), (BLUE, 1.0, _columns(0, 0))])
-    assert _red_minus_blue(painting) > 0.1
-
-
-@by_every_method
-def test_strength_0_returns_the_photo_in_every_region(method: MethodName) -> None:
-    styles = [(RED, 1.0), (BLUE, 1.0, _columns(48, 96))]
-    painting = _paint(method, styles, options={"strength": 0.0})
-    np.testing.assert_allclose(painting, np.asarray(_photo()) / 255, atol=1.01 / 255)
-
-
-@by_every_method
-def test_the_same_seed_repeats_a_painting_with_regions(method: MethodName) -> None:
-    ramp = Image.linear_gradient("L").rotate(90).resize(SIZE)
-    styles = [(RED, 1.0), (BLUE, 1.0, ramp)]
-    np.testing.assert_array_equal(_paint(method, styles), _paint(method, styles))
-
-
-@by_every_method
-def test_progress_rises_to_the_end_and_previews_have_regions(method: MethodName) -> None:
+def test_each_region_has_its_styles_colors_in_previews_too(method: MethodName) -> None:
     seen: list[Progress] = []
     previews: list[NDArray[np.float64]] = []
 
@@ -126,7 +71,9 @@ def test_progress_rises_to_the_end_and_previews_have_regions(method: MethodName)
         seen.append(progress)
         previews.append(np.asarray(progress.preview(), np.float64) / 255)
 
-    _paint(method, [(RED, 1.0), (BLUE, 1.0, _columns(48, 96))], on_progress=watch)
+    painting = _paint(method, [(RED, 1.0), WeightedStyle(BLUE, mask=_columns(48, 96))], on_progress=watch)
+    assert _red_minus_blue(painting[:, :40]) > 0.1
+    assert _red_minus_blue(painting[:, 56:]) < -0.1
     steps = [progress.step for progress in seen]
     assert steps == sorted(steps)
     assert seen[-1].step == seen[-1].total
@@ -136,7 +83,58 @@ def test_progress_rises_to_the_end_and_previews_have_regions(method: MethodName)
     assert _red_minus_blue(last[:, half + 8 :]) < -0.05
 
 
-@by_every_method
+@by_both_ways
+def test_the_rest_is_a_blend_of_the_unmasked_styles(method: MethodName) -> None:
+    styles = [(RED, 1.0), (GREEN, 3.0), (BLUE, 1.0, _columns(48, 96))]
+    left = _paint(method, styles)[:, :40].mean((0, 1))
+    assert left[1] > left[2]  # neither red nor green has any blue
+    assert left[0] > left[2]
+
+
+@by_both_ways
+def test_without_an_unmasked_style_the_rest_is_the_photo(method: MethodName) -> None:
+    photo = np.asarray(_photo(), np.float64) / 255
+    painting = _paint(method, [(RED, 1.0, _columns(0, 32)), (BLUE, 1.0, _columns(64, 96))])
+    np.testing.assert_array_equal(painting[:, 32:64], photo[:, 32:64])
+    assert _red_minus_blue(painting[:, :28]) > 0.1
+    assert _red_minus_blue(painting[:, 68:]) < -0.1
+
+
+@by_both_ways
+def test_the_overall_mask_still_keeps_the_photo(method: MethodName) -> None:
+    photo = np.asarray(_photo(), np.float64) / 255
+    styles = [(RED, 1.0), (BLUE, 1.0, _columns(48, 96))]
+    painting = _paint(method, styles, mask=_columns(0, 72))
+    np.testing.assert_array_equal(painting[:, 72:], photo[:, 72:])
+    assert np.abs(painting[:, :72] - photo[:, :72]).mean() > 0.05
+
+
+def test_a_single_style_with_a_mask_equals_the_overall_mask() -> None:
+    masked = _paint("feedforward", [(RED, 1.0, _columns(0, 40))])
+    np.testing.assert_array_equal(masked, _paint("feedforward", RED, mask=_columns(0, 40)))
+
+
+@by_both_ways
+def test_a_style_whose_mask_is_black_changes_nothing_visible(method: MethodName) -> None:
+    painting = _paint(method, [(RED, 1.0), (BLUE, 1.0, _columns(0, 0))])
+    assert _red_minus_blue(painting) > 0.1
+
+
+@by_both_ways
+def test_strength_0_returns_the_photo_in_every_region(method: MethodName) -> None:
+    styles = [(RED, 1.0), (BLUE, 1.0, _columns(48, 96))]
+    painting = _paint(method, styles, options={"strength": 0.0})
+    np.testing.assert_allclose(painting, np.asarray(_photo()) / 255, atol=1.01 / 255)
+
+
+@by_both_ways
+def test_the_same_seed_repeats_a_painting_with_regions(method: MethodName) -> None:
+    ramp = Image.linear_gradient("L").rotate(90).resize(SIZE)
+    styles = [(RED, 1.0), (BLUE, 1.0, ramp)]
+    np.testing.assert_array_equal(_paint(method, styles), _paint(method, styles))
+
+
+@by_both_ways
 def test_raising_from_progress_cancels_between_regions(method: MethodName) -> None:
     def stop(progress: Progress) -> None:
         if 2 * progress.step >= progress.total:
@@ -146,19 +144,14 @@ def test_raising_from_progress_cancels_between_regions(method: MethodName) -> No
         _paint(method, [(RED, 1.0), (BLUE, 1.0, _columns(48, 96))], on_progress=stop)
 
 
-@pytest.mark.parametrize("quality", ["standard", "high"])
-def test_regions_hold_at_every_quality(quality: str) -> None:
+def test_regions_hold_above_the_searched_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbor, "BASE_SIDE", 64)
+    monkeypatch.setattr(neighbor, "TILE", 64)
+    monkeypatch.setitem(PLANS, "standard", PLANS["standard"]._replace(coarse_side=32))
     styles = [(RED, 1.0), (BLUE, 1.0, _columns(48, 96))]
-    painting = _paint("neighbor", styles, options={"quality": quality})
-    assert _red_minus_blue(painting[:, :40]) > 0.1
-    assert _red_minus_blue(painting[:, 56:]) < -0.1
-
-
-def test_regions_hold_above_the_searched_size() -> None:
-    styles = [(RED, 1.0), (BLUE, 1.0, _columns(48, 96))]
-    painting = _paint("neighbor", styles, options={"size": 900, "quality": "standard"})
-    assert _red_minus_blue(painting[:, :400]) > 0.1
-    assert _red_minus_blue(painting[:, 500:]) < -0.1
+    painting = _paint("neighbor", styles, options={"size": 192, "quality": "standard"})
+    assert _red_minus_blue(painting[:, :80]) > 0.1
+    assert _red_minus_blue(painting[:, 112:]) < -0.1
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numerics import CAT
 from PIL import Image
 
 from stylizer import Options, styles, stylize
 from stylizer.errors import OptionError, UnknownStyle, UnsupportedImage
 from stylizer.style_folder import add, format_style_toml
 from stylizer.styles import STATISTICS_SIDE
-
-PHOTO = Path(__file__).parents[2] / "docs" / "pictures" / "cat.jpg"
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +41,7 @@ def test_a_style_that_was_added_is_painted_in_by_its_name(own: Path, picture: Pa
     assert [path.name for path in own.iterdir()] == ["my-stripes"]
 
     by_name, by_picture = (
-        np.asarray(stylize(PHOTO, source, options=Options(size=STATISTICS_SIDE)).image, float)
+        np.asarray(stylize(CAT, source, options=Options(size=STATISTICS_SIDE)).image, float)
         for source in ("my-stripes", picture)
     )
     assert np.abs(by_name - by_picture).mean() < 4

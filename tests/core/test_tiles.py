@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from itertools import pairwise
-
 import pytest
 import torch
 from torch.nn import functional
@@ -47,13 +45,6 @@ def test_picture_smaller_than_its_margin_is_mirrored() -> None:
         assert torch.equal(tile.crop(tile.extract(image)), image)
 
 
-def test_tiles_are_about_equal_and_start_on_the_feature_grid() -> None:
-    rows = sorted({(tile.top, tile.bottom) for tile in tiles((1100, 8), 512)})
-    heights = [bottom - top for top, bottom in rows]
-    assert all(a[1] == b[0] and b[0] % 8 == 0 for a, b in pairwise(rows))
-    assert max(heights) - min(heights) <= 24
-
-
 @pytest.mark.parametrize("size", [(64, 96), (61, 83), (5, 90)])
 def test_resampled_by_tiles_an_image_equals_its_enlargement(size: tuple[int, int]) -> None:
     small = torch.rand(1, 3, -(-size[0] // 2), -(-size[1] // 2))
@@ -62,14 +53,6 @@ def test_resampled_by_tiles_an_image_equals_its_enlargement(size: tuple[int, int
         seen = tile.resample(small, size)
         assert seen.shape[2:] == (tile.context[2] - tile.context[0], tile.context[3] - tile.context[1])
         torch.testing.assert_close(seen, tile.extract(enlarged), atol=1e-5, rtol=0)
-
-
-@pytest.mark.parametrize("reach", [0, 8, 40])
-def test_tiles_are_seen_with_the_reach_asked_for(reach: int) -> None:
-    for tile in tiles((300, 515), 128, reach=reach):
-        assert tile.context[:2] == (max(-MARGIN, tile.top - reach), max(-MARGIN, tile.left - reach))
-        assert tile.context[2] >= min(300 + MARGIN, tile.bottom + reach)
-        assert tile.context[3] >= min(515 + MARGIN, tile.right + reach)
 
 
 @pytest.mark.parametrize("length", [1, 2, 5])

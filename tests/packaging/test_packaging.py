@@ -14,11 +14,14 @@ import pytest
 from pictures import disk_photo
 from PIL import Image
 
+from stylizer_service import __version__
+
 ROOT = Path(__file__).parents[2]
 PACKAGES = (
     *("stylizer", "stylizer_cli", "stylizer_client", "stylizer_service"),
     *("stylizer_api", "stylizer_painter", "stylizer_reconciler", "stylizer_server"),
 )
+pytestmark = pytest.mark.xdist_group("packaging")
 PATIENCE = 400.0  # seconds; nothing here measures time
 
 
@@ -61,7 +64,6 @@ def installation(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Insta
     return Installation(tmp_path_factory.mktemp("installed"), wheel)
 
 
-@pytest.mark.xdist_group("packaging")
 def test_installed_command_paints_outside_the_checkout(installation: Installation) -> None:
     photo, painting = installation.folder / "photo.jpg", installation.folder / "painting.png"
     photo.write_bytes(disk_photo())
@@ -72,45 +74,29 @@ def test_installed_command_paints_outside_the_checkout(installation: Installatio
         assert max(image.size) == 64
 
 
-@pytest.mark.xdist_group("packaging")
-def test_the_wheel_installs_no_name_but_those_of_its_packages(built: Path) -> None:
-    (wheel,) = built.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        tops = {name.partition("/")[0] for name in archive.namelist()}
-
-    assert {top for top in tops if not top.endswith(".dist-info")} == set(PACKAGES)
-
-
-@pytest.mark.xdist_group("packaging")
-def test_every_package_in_the_wheel_says_it_is_typed(built: Path) -> None:
+def test_the_wheel_installs_only_its_packages_each_typed(built: Path) -> None:
     (wheel,) = built.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
 
+    tops = {name.partition("/")[0] for name in names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == set(PACKAGES)
     assert {f"{package}/py.typed" for package in PACKAGES} <= names
 
 
-@pytest.mark.xdist_group("packaging")
 def test_everything_that_the_library_needs_is_inside_the_wheel(installation: Installation) -> None:
     script = f"import {', '.join(PACKAGES)}; print(stylizer.__file__)"
 
     place = installation.run("python", "-c", script)
     styles = installation.run("stylizer", "styles")
 
+    assert installation.run("stylizer-server", "--version").strip() == __version__
     assert Path(place.strip()).is_relative_to(installation.folder)
     shipped = {entry.name for entry in (ROOT / "core/stylizer/styles").iterdir() if (entry / "style.toml").exists()}
     assert shipped
     assert all(name in styles for name in shipped)
 
 
-@pytest.mark.xdist_group("packaging")
-def test_the_installed_server_says_its_version(installation: Installation) -> None:
-    from stylizer_service import __version__
-
-    assert installation.run("stylizer-server", "--version").strip() == __version__
-
-
-@pytest.mark.xdist_group("packaging")
 def test_source_distribution_has_tests_and_no_build_products(built: Path) -> None:
     (source,) = built.glob("*.tar.gz")
     with tarfile.open(source) as archive:

@@ -43,17 +43,12 @@ def test_webm_and_matroska_are_read(form: str, codec: str) -> None:
     assert len(list(read_frames(data, info, 0, 9, SIDE))) == 9
 
 
-def test_decoded_frames_are_those_encoded() -> None:
-    frames = panned(20, (2, 0))
+def test_decoded_frames_are_those_encoded_from_the_middle_too() -> None:
+    frames = panned(30, (2, 0))
     data = video(frames)
-    decoded = [frame.rgb for frame in read_frames(data, probe(data), 0, 20, SIDE)]
-    assert all(np.abs(a.astype(int) - b).mean() < 7 for a, b in zip(decoded, frames, strict=True))
-
-
-def test_frames_from_the_middle_are_the_same() -> None:
-    data = video(panned(30, (2, 0)))
     info = probe(data)
     whole = [frame.rgb for frame in read_frames(data, info, 0, 30, SIDE)]
+    assert all(np.abs(a.astype(int) - b).mean() < 7 for a, b in zip(whole, frames, strict=True))
     part = [frame.rgb for frame in read_frames(data, info, 16, 24, SIDE)]
     assert all(np.array_equal(a, b) for a, b in zip(part, whole[16:24], strict=True))
 
@@ -74,7 +69,7 @@ def test_ten_bit_video_is_decoded() -> None:
     assert np.abs(first.astype(int) - frames[0]).mean() < 9
 
 
-@pytest.mark.parametrize("part", [0.2, 0.6, 0.95])
+@pytest.mark.parametrize("part", [0.2, 0.95])
 def test_truncated_video_is_corrupt(part: float) -> None:
     data = video(panned(9, (2, 0)))
     with pytest.raises(CorruptImage):
@@ -160,7 +155,10 @@ def test_joined_segments_keep_times_and_audio() -> None:
     source = video(panned(9, (2, 0)), STAMPS, audio=True)
     info = probe(source)
     frames = panned(9, (2, 0))
-    joined = join_h264([encode_h264(frames[:8], 90), encode_h264(frames[8:], 90)], info, source)
+    first = encode_h264(frames[:8], 90)
+    with pytest.raises(ValueError, match="hold 8 frames"):
+        join_h264([first], info)
+    joined = join_h264([first, encode_h264(frames[8:], 90)], info, source)
     result = probe(joined)
     assert result.durations_ms() == info.durations_ms()
     assert result.has_audio
@@ -171,17 +169,8 @@ def test_joined_segments_keep_times_and_audio() -> None:
     assert all(np.abs(a.astype(int) - b).mean() < 7 for a, b in zip(decoded, frames, strict=True))
 
 
-def test_missing_segment_is_noticed() -> None:
-    info = probe(video(panned(9, (2, 0))))
-    with pytest.raises(ValueError, match="hold 8 frames"):
-        join_h264([encode_h264(panned(8, (2, 0)), 90)], info)
-
-
-def test_odd_sides_lose_a_row_and_a_column() -> None:
+def test_odd_sides_lose_a_row_and_a_column_every_time() -> None:
     frames = [np.full((71, 95, 3), 90, np.uint8)] * 2
     info = probe(encode_h264(frames, 90))
     assert (info.width, info.height) == (94, 70)
-
-
-def test_encoding_is_deterministic() -> None:
-    assert encode_h264(panned(9, (2, 0)), 80) == encode_h264(panned(9, (2, 0)), 80)
+    assert encode_h264(frames, 90) == encode_h264(frames, 90)

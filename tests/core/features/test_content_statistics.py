@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import pytest
 import torch
 from torch import Tensor
 
@@ -40,11 +39,6 @@ def test_distance_and_gradient_match_mean_squared_difference() -> None:
     torch.testing.assert_close(ours, plain, atol=1e-2, rtol=0)  # the floor keeps the photo's variance from being just 1
     gradients = [torch.autograd.grad(loss, features)[0] for loss in (ours, plain)]
     torch.testing.assert_close(*gradients, atol=1e-12, rtol=1e-6)
-
-
-def test_unrelated_structures_are_about_2_apart() -> None:
-    distance = ContentStatistics.from_features(_noise(1, 3, 40, 50), _normalized(_noise(1, 3, 40, 50, seed=1))).distance
-    assert distance == pytest.approx(2, abs=0.1)
 
 
 def test_constant_channel_is_not_amplified_and_has_a_gradient() -> None:

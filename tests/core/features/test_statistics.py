@@ -61,20 +61,6 @@ def test_statistics_of_bfloat16_are_close_and_kept_in_float32() -> None:
     assert torch.corrcoef(torch.stack([gradient.flatten() for gradient in gradients]))[0, 1] > 0.999
 
 
-def test_what_lies_where_the_weight_is_zero_does_not_count() -> None:
-    weight = torch.zeros(1, 1, 4, 6, dtype=torch.float64)
-    weight[..., :3] = 0.5
-    tap, other = _noise(1, 3, 4, 6), _noise(1, 3, 4, 6, seed=5)
-    other[..., :3] = tap[..., :3]
-    for a, b in (
-        (Statistics.from_features(tap, weight), Statistics.from_features(other, weight)),
-        (Statistics.from_features(tap[..., :3]),) * 2,
-    ):
-        torch.testing.assert_close(a.mean, Statistics.from_features(tap[..., :3]).mean)
-        torch.testing.assert_close(a.mean, b.mean)
-        torch.testing.assert_close(a.covariance, b.covariance)
-
-
 def test_a_mixture_lies_between_its_parts() -> None:
     a, b = Statistics.from_features(_noise(1, 3, 4, 5)), Statistics.from_features(3 * _noise(1, 3, 4, 5, seed=1))
     third = Statistics.mix([(a, 2 / 3), (b, 1 / 3)])

@@ -2,22 +2,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from PIL import Image
+from numerics import CAT, read_tensor
 from torch import Tensor
 
 from stylizer import Options, methods
 from stylizer.methods import PreviewFn, StyleInput, Task
 from stylizer.options import MethodName
 from stylizer.styles import catalog
-from stylizer.tensors import to_tensor
 
 Paint = Callable[..., Tensor]
-PHOTO = Path(__file__).parents[3] / "docs" / "pictures" / "cat.jpg"
 SIDE = 128
 
 
@@ -49,22 +46,16 @@ def paint() -> Paint:
     return painted
 
 
-def _picture(path: Path, side: int) -> Tensor:
-    with Image.open(path) as file:
-        file.thumbnail((side, side))
-        return to_tensor(file.convert("RGB"))
-
-
 @pytest.fixture(scope="session")
 def cat() -> Tensor:
     """A photo with a long side of 128 pixels."""
-    return _picture(PHOTO, SIDE)
+    return read_tensor(CAT, SIDE)
 
 
 @pytest.fixture(scope="session")
 def swirls() -> Tensor:
     """A style of the same size."""
-    return _picture(catalog()["impasto-swirls"].swatch, SIDE)
+    return read_tensor(catalog()["impasto-swirls"].swatch, SIDE)
 
 
 @pytest.fixture(scope="session")
@@ -80,4 +71,4 @@ def painted(paint: Paint) -> Paint:
 @pytest.fixture(scope="session")
 def woodcut() -> Tensor:
     """Another style of that size."""
-    return _picture(catalog()["woodcut"].swatch, SIDE)
+    return read_tensor(catalog()["woodcut"].swatch, SIDE)

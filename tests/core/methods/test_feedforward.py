@@ -2,63 +2,41 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from numerics import CAT, read_tensor
 from PIL import Image
 from torch import Tensor
 
 from stylizer import Options, stylize
-from stylizer.errors import ImageError
 from stylizer.feedforward import network
 from stylizer.losses import style_loss, style_scales
 from stylizer.methods import StyleInput, Task, feedforward
 from stylizer.styles import STATISTICS_SIDE, catalog
 from stylizer.synthesis.pyramid import resize
-from stylizer.tensors import to_tensor
 from stylizer.tiles import tiles
 
 Paint = Callable[..., Tensor]
-PHOTO = Path(__file__).parents[3] / "docs" / "pictures" / "cat.jpg"
 
 
 @pytest.fixture(scope="module")
 def cat() -> Tensor:
     """A photo with a long side of 160 pixels."""
-    return _picture(PHOTO, 160)
-
-
-def _picture(path: Path, side: int) -> Tensor:
-    with Image.open(path) as file:
-        file.thumbnail((side, side))
-        return to_tensor(file.convert("RGB"))
+    return read_tensor(CAT, 160)
 
 
 def _swatch(style: str, side: int = 160) -> Tensor:
-    return _picture(catalog()[style].swatch, side)
+    return read_tensor(catalog()[style].swatch, side)
 
 
 @torch.inference_mode()
 def _distance(image: Tensor, style: Tensor) -> float:
     ours, wanted = (network.load().style_statistics(x).levels[1:] for x in (image, style))
     return float(style_loss(ours, wanted, [style_scales(want) for want in wanted], [1.0] * len(wanted)))
-
-
-@pytest.mark.parametrize("style", ["impasto-swirls", "mosaic", "woodcut", "watercolor"])
-def test_style_distance_falls_with_strength(paint: Paint, cat: Tensor, style: str) -> None:
-    picture = _swatch(style)
-    distances = [
-        _distance(paint("feedforward", cat, (picture, 1.0), strength=strength, quality="standard"), picture)
-        for strength in (0.0, 0.35, 0.7, 1.0)
-    ]
-    # At the end of the dial the palette step may cost some of it: what stretches colors stretches relief as well.
-    assert distances[:-1] == sorted(distances[:-1], reverse=True)
-    assert distances[-1] < 0.6 * distances[0]
 
 
 def test_high_quality_is_nearer_to_the_style_and_draft_softer(paint: Paint, cat: Tensor) -> None:
@@ -68,16 +46,6 @@ def test_high_quality_is_nearer_to_the_style_and_draft_softer(paint: Paint, cat:
     )
     assert _distance(high, picture) < 0.8 * _distance(standard, picture)
     assert draft.diff(dim=3).abs().mean() < 0.9 * standard.diff(dim=3).abs().mean()
-
-
-def test_a_blend_is_painted_by_the_mixed_statistics(paint: Paint, cat: Tensor) -> None:
-    one, other = _swatch("woodcut"), _swatch("watercolor")
-    half = paint("feedforward", cat, (one, 0.5), (other, 0.5), quality="standard")
-    alone = [paint("feedforward", cat, (style, 1.0), quality="standard") for style in (one, other)]
-    apart = (alone[0] - alone[1]).abs().mean()
-    assert all((half - painting).abs().mean() < 0.8 * apart for painting in alone)
-    assert _distance(half, one) < _distance(alone[1], one)
-    assert _distance(half, other) < _distance(alone[0], other)
 
 
 def test_inside_a_mask_only_what_lies_inside_counts(paint: Paint, cat: Tensor) -> None:
@@ -91,13 +59,6 @@ def test_inside_a_mask_only_what_lies_inside_counts(paint: Paint, cat: Tensor) -
     )
     unmasked = paint("feedforward", bright, (style, 1.0), quality="standard")[..., left]
     assert (own - other).abs().mean() < 0.5 * (own - unmasked).abs().mean()
-
-
-def test_seeds_differ_a_little(paint: Paint, cat: Tensor) -> None:
-    style = _swatch("impasto-swirls")
-    one, same, other = (paint("feedforward", cat, (style, 1.0), seed=seed, quality="standard") for seed in (1, 1, 2))
-    assert torch.equal(one, same)
-    assert 1e-4 < float((one - other).abs().mean()) < 0.1
 
 
 def test_tiles_of_large_pictures_show_no_seam(paint: Paint, cat: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,10 +99,9 @@ def test_painting_begins_at_about_512_pixels_and_doubles(size: int, sides: list[
     assert all(abs(width * 3 / 4 - height) <= 1 for height, width in levels)
 
 
-@pytest.mark.parametrize("name", ["woodcut", "mosaic"])
-def test_strokes_grow_with_the_painting(paint: Paint, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_strokes_grow_with_the_painting(paint: Paint, monkeypatch: pytest.MonkeyPatch) -> None:
     """Seen at the same size, a larger painting is nearly as far on the way to the style as a small one."""
-    photo, style = _picture(PHOTO, 400), _swatch(name, 200)
+    photo, style = read_tensor(CAT, 400), _swatch("mosaic", 200)
     small = resize(photo[0], (photo.shape[2] // 2, 200))[None]
 
     def seen(painting: Tensor) -> float:
@@ -175,9 +135,7 @@ def test_photo_judged_by_its_thumbnail_keeps_the_colors(
 
 def test_a_built_in_style_is_painted_by_its_stored_look_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     def painted(style: str | Path, scale: float = 1.0) -> Image.Image:
-        return stylize(
-            PHOTO, style, method="feedforward", options=Options(size=STATISTICS_SIDE, style_scale=scale)
-        ).image
+        return stylize(CAT, style, method="feedforward", options=Options(size=STATISTICS_SIDE, style_scale=scale)).image
 
     looked_at = painted(catalog()["mosaic"].swatch)
 
@@ -191,51 +149,11 @@ def test_a_built_in_style_is_painted_by_its_stored_look_alone(monkeypatch: pytes
         painted("mosaic", 0.5)
 
 
-def test_stroke_size_does_not_depend_on_cached_statistics() -> None:
-    small, usual, large = (
-        np.asarray(
-            stylize(PHOTO, "great-wave", method="feedforward", options=Options(size=256, style_scale=scale)).image,
-            float,
-        )
-        for scale in (0.3, 1.0, 4.0)
-    )
-    assert np.abs(small - usual).mean() > 3
-    assert np.abs(large - usual).mean() > 3
-
-
-@pytest.mark.parametrize("size", [(63, 1001), (1001, 63), (16, 256), (97, 71)])
+@pytest.mark.parametrize("size", [(63, 1001), (97, 71)])
 def test_odd_sizes_can_be_painted(size: tuple[int, int]) -> None:
     photo = Image.effect_noise(size, 60).convert("RGB")
     painting = stylize(photo, "woodcut", method="feedforward", options=Options(size=max(size)))
     assert painting.image.size == size
-
-
-def test_a_photo_of_one_row_is_refused_clearly() -> None:
-    with pytest.raises(ImageError) as caught:
-        stylize(Image.new("RGB", (300, 1)), "woodcut", method="feedforward")
-    assert caught.value.field == "content"
-    assert "300" in str(caught.value)
-
-
-@pytest.mark.parametrize("side", [16, 8000])
-def test_styles_of_any_size_will_do(side: int) -> None:
-    style = Image.effect_noise((side, side // 2 if side > 100 else side), 90).convert("RGB")
-    painting = stylize(PHOTO, style, method="feedforward", options=Options(size=96))
-    plain = stylize(PHOTO, style, method="feedforward", options=Options(size=96, strength=0.0))
-    assert np.abs(np.asarray(painting.image, float) - np.asarray(plain.image, float)).mean() > 5
-
-
-def test_painting_loads_nothing_that_it_does_not_need() -> None:
-    program = f"""
-import sys
-from stylizer import stylize, Options
-stylize({str(PHOTO)!r}, "mosaic", method="feedforward", options=Options(size=64))
-print([name for name in ("torchvision", "torch._dynamo", "sympy", "scipy", "pillow_heif", "rich", "typer",
-    "stylizer.methods.texture", "stylizer.methods.optimization", "stylizer.methods.neighbor",
-    "stylizer.features.vgg19") if name in sys.modules])
-"""
-    seen = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    assert seen.strip() == "[]"
 
 
 def test_what_is_beyond_the_photo_shows_no_frame(paint: Paint) -> None:

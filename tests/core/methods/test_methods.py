@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 
 import pytest
 import torch
+from numerics import noise
 from torch import Tensor
 
 from stylizer import METHOD_NAMES
 from stylizer.capabilities import METHODS
+from stylizer.methods import optimization
 from stylizer.options import MethodName
 
 Paint = Callable[..., Tensor]
 
 
-def _noise(*shape: int, seed: int = 0) -> Tensor:
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
-
-
 @pytest.mark.parametrize("name", METHOD_NAMES)
-def test_a_method_says_how_large_it_can_paint(name: MethodName) -> None:
-    largest = METHODS[name].sizes
-    assert largest
-    for size, style_size in largest.values():
-        assert 64 <= size <= style_size
-
-
-@pytest.mark.parametrize("name", METHOD_NAMES)
-def test_painting_has_the_photos_shape_and_changes_no_input(name: MethodName, paint: Paint) -> None:
-    photo, mask = _noise(1, 3, 50, 64), _noise(1, 1, 50, 64)
+def test_painting_keeps_shape_and_inputs_and_is_offline(
+    name: MethodName, paint: Paint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("the network was touched"))
+    monkeypatch.setitem(optimization.STEPS, "draft", (6,))
+    photo, mask = noise(1, 3, 50, 64), noise(1, 1, 50, 64)
     content_mask = mask.flip(3) if METHODS[name].takes_content_mask else None
-    styles = ((_noise(1, 3, 40, 60, seed=1), 0.7), (_noise(1, 3, 64, 33, seed=2), 0.3))
+    styles = ((noise(1, 3, 40, 60, seed=1), 0.7), (noise(1, 3, 64, 33, seed=2), 0.3))
     given = [photo, mask, styles[0][0], styles[1][0]]
     before = [tensor.clone() for tensor in given]
     painted = paint(name, photo, *styles, mask=mask, content_mask=content_mask)

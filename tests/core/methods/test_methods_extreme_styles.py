@@ -14,7 +14,7 @@ KINDS = ("flat", "stripes", "one pixel", "monochrome")
 STYLES = 200
 # Steps through the seeds, coprime to the periods of kind and size: each method meets every kind. Methods that take a
 # second for a picture get fewer.
-STEPS: dict[MethodName, int] = {"neighbor": 5, "feedforward": 5, "optimization": 37, "texture": 19, "color": 5}
+STEPS: dict[MethodName, int] = {"neighbor": 13, "feedforward": 13, "optimization": 37, "texture": 37, "color": 13}
 # Distance of a painting's mean color from the style's, of 255. The faults this is about are black, white or another
 # hue; a network that ends in a sigmoid paints neither 0 nor 255.
 CHANNEL_TOLERANCE, LUMA_TOLERANCE = 130, 55
@@ -48,7 +48,7 @@ def make_style(seed: int) -> npt.NDArray[np.uint8]:
 
 def quality_of(seed: int) -> Quality:
     """Every tier, the cheapest most often."""
-    return "high" if seed in (85, 95) else "standard" if seed // 10 % 3 == 0 else "draft"
+    return "high" if seed in (91, 111) else "standard" if seed // 10 % 3 == 0 else "draft"
 
 
 @pytest.mark.parametrize("method", METHOD_NAMES)
@@ -65,9 +65,7 @@ def test_extreme_styles_keep_their_colors(method: MethodName) -> None:
 
 
 @pytest.mark.parametrize("method", METHOD_NAMES)
-@pytest.mark.parametrize(
-    ("quality", "color"), [*zip(QUALITIES, COLORS, strict=True), *(("draft", color) for color in COLORS[1:])]
-)
+@pytest.mark.parametrize(("quality", "color"), list(zip(QUALITIES, COLORS, strict=True)))
 def test_flat_styles_are_painted_at_the_smallest_size(
     method: MethodName, quality: Quality, color: tuple[int, int, int]
 ) -> None:

@@ -50,7 +50,7 @@ def test_a_photo_that_is_the_style_stays_much_as_it_is(paint: Paint) -> None:
     assert (paint("texture", picture, (picture, 1.0)) - picture).abs().mean() < 0.1
 
 
-@pytest.mark.parametrize("strength", [1e-6, 1e-39, 5e-324])
+@pytest.mark.parametrize("strength", [1e-6, 5e-324])
 def test_tiny_strength_leaves_the_photo(paint: Paint, strength: float) -> None:
     photo = torch.linspace(0.1, 0.9, 64).expand(1, 3, 64, 64)
     painted = paint("texture", photo, (1 - photo.transpose(2, 3), 1.0), strength=strength)

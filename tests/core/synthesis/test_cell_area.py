@@ -13,24 +13,6 @@ SIZES = [(64, 64), (50, 77), (9, 130), (1, 40)]
 HALO, REACH, SIDE = 3, 32, 32
 
 
-@pytest.mark.parametrize(("size", "expected"), [((8, 12), (2, 3)), ((9, 13), (3, 4)), ((1, 1), (1, 1))])
-def test_cells_cover_the_picture(size: tuple[int, int], expected: tuple[int, int]) -> None:
-    assert cells_in(size) == expected
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_an_area_is_its_tile_and_the_halo_within_the_picture(size: tuple[int, int]) -> None:
-    rows, columns = cells_in(size)
-    for tile in tiles(size, SIDE, reach=REACH):
-        area = CellArea.from_tile(tile, size, HALO)
-        own = [(y // CELL, x // CELL) for y in range(tile.top, tile.bottom) for x in range(tile.left, tile.right)]
-        down, across = ([place[axis] for place in own] for axis in (0, 1))
-        assert area.top == max(0, min(down) - HALO)
-        assert area.left == max(0, min(across) - HALO)
-        assert area.bottom == min(rows, max(down) + 1 + HALO)
-        assert area.right == min(columns, max(across) + 1 + HALO)
-
-
 @pytest.mark.parametrize("size", SIZES)
 def test_cells_and_pixels_are_cut_at_the_same_place(size: tuple[int, int]) -> None:
     """Each pixel holds its own row and column, so what is cut tells where it is from."""
@@ -72,12 +54,3 @@ def test_parents_lie_under_their_cells_at_half_the_size(fine: tuple[int, int], c
                 row, column = (index, 0) if axis == 0 else (0, index)
                 assert parent[axis, row, column] == int(center)
                 assert part[axis, row, column] == int(2 * (center - int(center)))
-
-
-def test_parents_of_doubled_grids_are_indices_halved() -> None:
-    size = (64, 48)
-    (tile,) = tiles(size, 64, reach=REACH)
-    parent, part = CellArea.from_tile(tile, size).parents((16, 12), (8, 6))
-    cell = torch.stack(torch.meshgrid(torch.arange(16), torch.arange(12), indexing="ij"))
-    assert torch.equal(parent, cell // 2)
-    assert torch.equal(part, cell % 2)

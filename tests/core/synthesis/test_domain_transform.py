@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from numerics import noise
 from numpy.typing import NDArray
 
 from stylizer.synthesis.domain_transform import domain_transform
@@ -43,16 +44,12 @@ def _recursive_filter(
     return result
 
 
-def _noise(*shape: int) -> torch.Tensor:
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(0))
-
-
 @pytest.mark.parametrize("shape", [(3, 13, 18), (1, 7, 5), (3, 1, 9), (3, 9, 1), (3, 1, 1), (1, 1, 9), (1, 9, 1)])
 @pytest.mark.parametrize(("sigma_space", "sigma_range", "iterations"), [(5.0, 0.3, 3), (12.0, 2.0, 1), (3.0, 0.05, 2)])
 def test_the_filter_is_the_published_one(
     shape: tuple[int, int, int], sigma_space: float, sigma_range: float, iterations: int
 ) -> None:
-    image = _noise(*shape)
+    image = noise(*shape)
     given = image.clone()
     smooth = domain_transform(image, sigma_space=sigma_space, sigma_range=sigma_range, iterations=iterations)
     expected = _recursive_filter(given.double().numpy(), sigma_space, sigma_range, iterations)
@@ -60,31 +57,11 @@ def test_the_filter_is_the_published_one(
     assert torch.equal(image, given)  # and what it was given stays as it was
 
 
-def test_a_picture_of_one_color_stays_as_it_is() -> None:
-    flat = torch.full((3, 20, 30), 0.37)
-    torch.testing.assert_close(domain_transform(flat, sigma_space=5, sigma_range=0.03), flat, atol=1e-6, rtol=0)
-
-
 def test_noise_goes_and_a_strong_edge_stays() -> None:
     clean = torch.zeros(3, 40, 40)
     clean[:, :, 20:] = 0.8
-    noisy = clean + 0.02 * (_noise(3, 40, 40) - 0.5)
+    noisy = clean + 0.02 * (noise(3, 40, 40) - 0.5)
     smooth = domain_transform(noisy, sigma_space=8, sigma_range=0.2)
     assert (smooth - clean).std() < (noisy - clean).std() / 3
     step = smooth[:, :, 20].mean() - smooth[:, :, 19].mean()
     assert step > 0.97 * 0.8
-
-
-def test_a_larger_range_lets_larger_steps_go() -> None:
-    image = _noise(3, 30, 30)
-    spreads = [
-        domain_transform(image, sigma_space=5, sigma_range=sigma_range).std() for sigma_range in (0.05, 0.5, 5.0)
-    ]
-    assert image.std() > spreads[0] > spreads[1] > spreads[2]
-
-
-def test_rows_and_columns_are_treated_nearly_alike() -> None:
-    image = _noise(3, 32, 32)
-    turned = domain_transform(image.transpose(1, 2).contiguous(), sigma_space=5, sigma_range=0.3)
-    straight = domain_transform(image, sigma_space=5, sigma_range=0.3)
-    assert (turned.transpose(1, 2) - straight).abs().mean() < 0.1 * (straight - image).abs().mean()

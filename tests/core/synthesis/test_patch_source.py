@@ -8,21 +8,17 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numerics import noise
 from torch import Tensor
 
-from stylizer.synthesis import patch_source
 from stylizer.synthesis.patch_grid import PatchGrid
 from stylizer.synthesis.patch_source import PatchSource, UsageMap, assign_patches, select_patches, window_means
-
-
-def _noise(*shape: int, seed: int = 0) -> Tensor:
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(1, 8), st.integers(0, 12), st.integers(0, 12))
 def test_window_means_are_those_of_a_plain_loop(side: int, down: int, across: int) -> None:
-    values = _noise(side + down, side + across)
+    values = noise(side + down, side + across)
     means = window_means(values, side)
     assert means.shape == (down + 1, across + 1)
     for y in range(down + 1):
@@ -44,51 +40,26 @@ def _places(style: Tensor, patches: Tensor) -> set[tuple[int, int]]:
 
 @pytest.mark.parametrize("stride", [1, 2, 3])
 def test_pasted_patches_are_pieces_of_the_style_on_its_lattice(stride: int) -> None:
-    style = _noise(3, 22, 27)
+    style = noise(3, 22, 27)
     source = PatchSource(style, UsageMap(), patch=5, stride=stride, generator=torch.Generator().manual_seed(0))
     grid = PatchGrid(16, 13, 5, 3, 1, 2)
     for _ in range(2):  # with and without earlier use
-        patches = source.match(grid.pad(_noise(3, 16, 13, seed=1)), grid)
+        patches = source.match(grid.pad(noise(3, 16, 13, seed=1)), grid)
         assert patches.shape == (3, grid.rows, grid.columns, 5, 5)
         assert all(y % stride == 0 and x % stride == 0 for y, x in _places(style, patches))
 
 
 def test_a_picture_cut_from_the_style_finds_itself() -> None:
-    style = _noise(3, 30, 30)
+    style = noise(3, 30, 30)
     source = PatchSource(style, UsageMap(), patch=7, stride=1, generator=torch.Generator().manual_seed(0))
     grid = PatchGrid(7 + 2 * 4, 7 + 4, 7, 4)
     piece = style[:, 5 : 5 + grid.height, 9 : 9 + grid.width]
     assert torch.equal(source.match(piece, grid), grid.extract(piece))
 
 
-def test_usage_averages_to_1_and_is_highest_at_used_patches() -> None:
-    usage = UsageMap()
-    assert usage.penalty((20, 30), 4, 1, 48) is None
-    tops, lefts = torch.tensor([2, 2, 2, 10]), torch.tensor([5, 5, 5, 20])
-    usage.record((20, 30), tops, lefts, 4, error=torch.tensor([[0.01]]))
-    whole = usage.penalty((20, 30), 1, 1, 1)
-    assert whole is not None
-    share = whole.view(20, 30) / (patch_source.USAGE_PENALTY * 0.01)
-    torch.testing.assert_close(share.mean(), torch.tensor(1.0))
-    assert share[2:6, 5:9].min() == share.max()
-    torch.testing.assert_close(share[2:6, 5:9].sum() / share[10:14, 20:24].sum(), torch.tensor(3.0))
-    assert share[15:, :15].max() == 0
-    # On another scale, with other patches, the same parts are held back.
-    half = usage.penalty((10, 15), 3, 2, 48)
-    assert half is not None
-    assert half.shape == (4 * 7,)
-    assert half.view(4, 7).argmax() == 0 * 7 + 1  # rows 0-2, columns 2-4
-    usage.record((10, 15), torch.tensor([7]), torch.tensor([12]), 3, error=torch.tensor([[0.01]]))
-    both = usage.penalty((10, 15), 1, 1, 1)
-    assert both is not None
-    torch.testing.assert_close(both.mean(), whole.mean(), atol=0, rtol=0.05)
-    assert both.view(10, 15)[8, 13] > both.mean()
-    assert both.view(10, 15)[2, 3] > both.mean()  # what came before is not forgotten
-
-
 def test_used_parts_are_held_back_for_others() -> None:
     # Every patch of a picture of one color has the same nearest patch of the style.
-    style = _noise(3, 40, 40)
+    style = noise(3, 40, 40)
     grid = PatchGrid(21, 21, 5, 4)
     padded = torch.full((3, 21, 21), 0.5)
 
@@ -111,11 +82,11 @@ def test_used_parts_are_held_back_for_others() -> None:
 def test_every_style_gets_its_share_of_the_patches(shares: tuple[float, ...]) -> None:
     # The later styles fit what the one before has painted best of all: fit alone would let them take from one only.
     grid = PatchGrid(60, 60, 5, 3)
-    padded = grid.pad(_noise(3, 60, 60))
+    padded = grid.pad(noise(3, 60, 60))
     under = grid.extract(padded)
     near = (torch.arange(grid.columns) >= grid.columns // 2).view(1, 1, -1, 1, 1)
     patches = [
-        under + torch.where(near, 0.5 / 2**k, 0.5 + 0.5 * k) * _noise(*under.shape, seed=k + 1)
+        under + torch.where(near, 0.5 / 2**k, 0.5 + 0.5 * k) * noise(*under.shape, seed=k + 1)
         for k in range(len(shares))
     ]
     owner = assign_patches(padded, grid, patches, shares)
@@ -131,12 +102,3 @@ def test_a_style_gets_the_places_where_it_fits_best() -> None:
     dark, light = torch.zeros_like(grid.extract(padded)), torch.ones_like(grid.extract(padded))
     owner = assign_patches(padded, grid, [dark, light], [0.5, 0.5])
     assert torch.equal(select_patches([dark, light], owner), grid.extract(padded))
-
-
-def test_selected_patches_are_those_of_each_places_owner() -> None:
-    offers = [_noise(3, 4, 5, 2, 2, seed=k) for k in range(3)]
-    owner = torch.randint(3, (4, 5), generator=torch.Generator().manual_seed(0))
-    chosen = select_patches(offers, owner)
-    for row in range(4):
-        for column in range(5):
-            assert torch.equal(chosen[:, row, column], offers[int(owner[row, column])][:, row, column])

@@ -6,18 +6,15 @@ import math
 
 import pytest
 import torch
+from numerics import noise
 from torch import Tensor
 
 from stylizer.synthesis.pyramid import gaussian_blur, gaussian_pyramid, level_sizes, resize
 
 
-def _noise(*shape: int) -> Tensor:
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(0))
-
-
 @pytest.mark.parametrize(("height", "width", "sigma"), [(12, 17, 1.5), (9, 9, 0.5), (20, 14, 2.0)])
 def test_a_blur_is_the_gaussian_sum_over_mirrored_neighbors(height: int, width: int, sigma: float) -> None:
-    image = _noise(2, height, width)
+    image = noise(2, height, width)
     radius = max(1, round(3 * sigma))
     offsets = range(-radius, radius + 1)
     kernel = {k: math.exp(-k * k / (2 * sigma**2)) for k in offsets}
@@ -34,15 +31,6 @@ def test_a_blur_is_the_gaussian_sum_over_mirrored_neighbors(height: int, width: 
     torch.testing.assert_close(gaussian_blur(image, sigma).double(), twice, atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("shape", [(3, 1, 1), (3, 1, 40), (3, 40, 2), (1, 5, 5)])
-def test_a_blur_wider_than_the_picture_keeps_its_values_in_range(shape: tuple[int, int, int]) -> None:
-    image = _noise(*shape)
-    blurred = gaussian_blur(image, 6.0)
-    assert blurred.shape == image.shape
-    assert blurred.min() >= image.min() - 1e-5
-    assert blurred.max() <= image.max() + 1e-5
-
-
 def test_resizing_keeps_colors_within_range_and_the_mean() -> None:
     checks = torch.zeros(3, 40, 40)
     checks[:, ::2, 1::2] = checks[:, 1::2, ::2] = 1
@@ -56,7 +44,7 @@ def test_resizing_keeps_colors_within_range_and_the_mean() -> None:
 
 
 def test_pyramid_halves_the_picture_down_to_one_pixel() -> None:
-    image = _noise(3, 41, 6)
+    image = noise(3, 41, 6)
     pyramid = gaussian_pyramid(image, 4)
     assert torch.equal(pyramid[0], image)
     assert [tuple(level.shape[1:]) for level in pyramid] == level_sizes(41, 6, 4) == [(41, 6), (20, 3), (10, 2), (5, 1)]

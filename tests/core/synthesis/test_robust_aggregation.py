@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from itertools import pairwise
-
 import numpy as np
 import pytest
 import torch
@@ -72,44 +69,6 @@ def test_the_picture_is_that_of_the_published_iteration(grid: PatchGrid, exponen
     torch.testing.assert_close(result.double(), expected, atol=2e-4, rtol=0)
 
 
-def _objective(picture: Tensor, patches: Tensor, grid: PatchGrid, r: float) -> float:
-    """Sum over patches of |X_i - Q_i|^r."""
-    padded, stock = grid.pad(picture).double().numpy(), patches.double().numpy()
-    places = [(i, j) for i in range(grid.rows) for j in range(grid.columns)]
-    return math.fsum(_residual(padded, stock[:, i, j], i * grid.gap, j * grid.gap) ** (r / 2) for i, j in places)
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_no_round_makes_the_objective_worse(seed: int) -> None:
-    grid = PatchGrid(18, 22, 6, 4)  # which the patches tile exactly: nothing happens unseen in the padding
-    image, patches = _disagreeing(grid, seed)
-    values = [
-        _objective(aggregate(image, patches, grid, exponent=0.8, rounds=rounds), patches, grid, 0.8)
-        for rounds in range(1, 9)
-    ]
-    for before, after in pairwise(values):
-        assert after <= before * (1 + 1e-6)
-    assert values[-1] < values[0]
-
-
-def test_exponent_2_is_the_weighted_mean_wherever_it_starts() -> None:
-    grid = GRIDS[0]
-    image, patches = _disagreeing(grid)
-    window = torch.from_numpy(_window(grid.patch))
-    weights = window.expand(1, grid.rows, grid.columns, -1, -1)
-    mean = grid.crop(grid.overlap_add(patches * weights) / grid.overlap_add(weights))
-    for start, rounds in ((image, 1), (torch.zeros_like(image), 3)):
-        result = aggregate(start, patches, grid, exponent=2, rounds=rounds)
-        torch.testing.assert_close(result.double(), mean, atol=1e-5, rtol=0)
-
-
-def test_patches_that_agree_come_back_as_they_are() -> None:
-    grid = PatchGrid(20, 17, 7, 3, 2, 1)
-    picture = torch.rand(3, 20, 17, generator=torch.Generator().manual_seed(0))
-    result = aggregate(torch.zeros_like(picture), grid.extract(grid.pad(picture)), grid, exponent=0.8, rounds=3)
-    torch.testing.assert_close(result, picture, atol=1e-5, rtol=0)
-
-
 def test_outlying_patch_is_suppressed_below_exponent_2() -> None:
     grid = PatchGrid(24, 24, 8, 2)
     picture = torch.full((3, 24, 24), 0.5)
@@ -121,12 +80,3 @@ def test_outlying_patch_is_suppressed_below_exponent_2() -> None:
     )
     assert plain > 0.05
     assert robust < plain / 20
-
-
-def test_below_the_smallest_residual_all_patches_weigh_the_same() -> None:
-    grid = GRIDS[1]
-    image, patches = _disagreeing(grid)
-    mean = aggregate(image, patches, grid, exponent=2, rounds=1)
-    for smallest, differs in ((1e-6, True), (10.0, False)):
-        result = aggregate(image, patches, grid, exponent=0.8, rounds=3, min_residual=smallest)
-        assert ((result - mean).abs().max() > 1e-3) == differs

@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 
 from stylizer.synthesis.style_bank import StyleBank
-from stylizer.synthesis.voting import cell_patch_grid, merge_patches
+from stylizer.synthesis.voting import merge_patches
 
 
 def _own_pieces(picture: torch.Tensor) -> torch.Tensor:
@@ -11,14 +11,6 @@ def _own_pieces(picture: torch.Tensor) -> torch.Tensor:
     rows, columns = picture.shape[2] // 4, picture.shape[3] // 4
     places = torch.stack(torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij"))
     return StyleBank.build(picture).patches(places)
-
-
-def test_pieces_lie_around_their_cells() -> None:
-    picture = torch.rand(1, 3, 16, 24)
-    grid, reflect_pad = cell_patch_grid(picture)
-    cut = grid.extract(reflect_pad)
-    assert cut.shape == (3, 4, 6, 12, 12)
-    torch.testing.assert_close(cut[:, 2, 3, 4:8, 4:8], picture[0, :, 8:12, 12:16])
 
 
 def test_merge_of_own_pieces_is_the_picture() -> None:
