@@ -16,7 +16,7 @@ from waiting import PATIENCE, wait_for
 from stylizer_cli.main import run
 from stylizer_client import Client
 
-FAST = ("--style", "woodcut", "--method", "feedforward", "--size", "64")
+FAST = ("--style", "woodcut", "--method", "color", "--size", "64")
 
 
 def test_clip_is_painted_by_the_api(
