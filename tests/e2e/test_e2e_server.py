@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from itertools import pairwise
 from os import kill
 from pathlib import Path
@@ -78,6 +78,9 @@ class Server:
         assert answer.status_code == 202, answer.text
         return str(answer.json()["id"])
 
+    def ids(self) -> list[str]:
+        return [str(job["id"]) for job in self.client.get("/v1/stylizations").json()["items"]]
+
     def job(self, job_id: str) -> Job:
         answer = self.client.get(f"/v1/stylizations/{job_id}")
         assert answer.status_code == 200, answer.text
@@ -111,14 +114,27 @@ class Server:
         return str(upload["id"])
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    server = Server(tmp_path / "data")
+@contextmanager
+def running(data_dir: Path) -> Iterator[Server]:
+    server = Server(data_dir)
     server.start()
     yield server
     if server.is_running:
         server.end(signal.SIGTERM)
     server.client.close()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    with running(tmp_path / "data") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One for all that neither end it nor kill its painter, and wait for their jobs."""
+    with running(tmp_path_factory.mktemp("served") / "data") as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -133,8 +149,8 @@ def mask(size: tuple[int, int]) -> bytes:
     return encoded(image, "PNG")
 
 
-def test_one_form_gives_a_finished_painting(server: Server, photo: bytes) -> None:
-    answer = server.client.post(
+def test_one_form_gives_a_finished_painting(served: Server, photo: bytes) -> None:
+    answer = served.client.post(
         "/v1/stylizations",
         files={"content": ("cat.jpg", photo)},
         data={"style": "woodcut", **SMALL},
@@ -145,51 +161,51 @@ def test_one_form_gives_a_finished_painting(server: Server, photo: bytes) -> Non
     assert answer.status_code == 200, answer.text
     assert (job["status"], job["progress"], job["error"]) == ("succeeded", 1.0, None)
     assert (job["method"], job["result"]["features"]) == ("neighbor", "compact")
-    painting = server.image(job["id"])
+    painting = served.image(job["id"])
     assert painting.format == "JPEG"
     assert painting.size == (job["result"]["width"], job["result"]["height"]) == (64, 48)
     assert len(painting.convert("RGB").getcolors(64 * 48) or []) > 20  # not one flat color
-    preview = server.client.get(job["preview"], follow_redirects=True)
+    preview = served.client.get(job["preview"], follow_redirects=True)
     assert preview.headers["content-type"] == "image/jpeg"
 
 
-def test_server_paints_colors_only_and_keeps_metadata(server: Server, photo: bytes) -> None:
+def test_server_paints_colors_only_and_keeps_metadata(served: Server, photo: bytes) -> None:
     with Image.open(io.BytesIO(photo)) as image:
         content = encoded(image, exif=camera_exif(dpi=300))
     fields = {"method": "color", "format": "png", "keep_metadata": "exif+gps", "variants": "2"}
-    job = server.wait_until_ended(server.accept(content, **fields))
+    job = served.wait_until_ended(served.accept(content, **fields))
 
     assert (job["status"], job["method"], job["options"]["keep_metadata"]) == ("succeeded", "color", "exif+gps")
     for result in job["results"]:
-        metadata = decode(server.client.get(result["url"]).content, keep_metadata="exif+gps").metadata
+        metadata = decode(served.client.get(result["url"]).content, keep_metadata="exif+gps").metadata
         assert metadata is not None
         assert set(metadata.tags) == {"image", "exif", "gps"}
     original = Image.open(io.BytesIO(photo)).convert("RGB").resize((64, 48))
-    assert ImageChops.difference(server.image(job["id"]).convert("RGB"), original).getbbox() is not None
+    assert ImageChops.difference(served.image(job["id"]).convert("RGB"), original).getbbox() is not None
 
 
-def test_server_paints_by_optimization_with_shipped_features(server: Server, photo: bytes) -> None:
+def test_server_paints_by_optimization_with_shipped_features(served: Server, photo: bytes) -> None:
     form = {"style": "woodcut", "method": "optimization", "size": "96", "quality": "draft", "format": "png"}
-    answer = server.client.post(
+    answer = served.client.post(
         "/v1/stylizations", files={"content": ("cat.jpg", photo)}, data=form, headers={"Prefer": "wait=60"}
     )
-    job = server.wait_until_ended(answer.json()["id"])
-    fainter = {**form, "size": 96, "content": server.upload(photo), "features": "compact", "strength": 0}
-    untouched = server.wait_until_ended(server.client.post("/v1/stylizations", json=fainter).json()["id"])
+    job = served.wait_until_ended(answer.json()["id"])
+    fainter = {**form, "size": 96, "content": served.upload(photo), "features": "compact", "strength": 0}
+    untouched = served.wait_until_ended(served.client.post("/v1/stylizations", json=fainter).json()["id"])
 
     assert (job["status"], job["error"]) == ("succeeded", None)
     assert (job["method"], job["options"]["features"], job["result"]["features"]) == ("optimization", None, "compact")
     assert (untouched["status"], untouched["options"]["features"]) == ("succeeded", "compact")
-    images = [server.image(each["id"]).convert("RGB") for each in (job, untouched)]
+    images = [served.image(each["id"]).convert("RGB") for each in (job, untouched)]
     assert [image.size for image in images] == [(96, 72)] * 2
     assert len(images[0].getcolors(96 * 72) or []) > 20  # not one flat color
     assert max(high for _, high in ImageChops.difference(*images).getextrema()) > 50  # type: ignore[misc]
 
 
-def test_uploads_masks_blends_own_styles_and_formats_are_painted(server: Server, photo: bytes) -> None:
-    client = server.client
-    content, half = server.upload(photo), server.upload(mask((96, 72)))
-    own = client.post("/v1/styles", json={"upload": server.upload(photo), "title": "Mine"}).json()["id"]
+def test_uploads_masks_blends_own_styles_and_formats_are_painted(served: Server, photo: bytes) -> None:
+    client = served.client
+    content, half = served.upload(photo), served.upload(mask((96, 72)))
+    own = client.post("/v1/styles", json={"upload": served.upload(photo), "title": "Mine"}).json()["id"]
     small = {"content": content, "size": 64, "quality": "draft"}
     bodies: list[Job] = [
         {**small, "style": own, "format": "png"},
@@ -199,10 +215,10 @@ def test_uploads_masks_blends_own_styles_and_formats_are_painted(server: Server,
         {**small, "style": "woodcut", "preserve_color": "luminance", "seed": 3},
         {**small, "style": "woodcut", "method": "texture", "content_mask": half},
     ]
-    jobs = [server.wait_until_ended(client.post("/v1/stylizations", json=w).json()["id"]) for w in bodies]
+    jobs = [served.wait_until_ended(client.post("/v1/stylizations", json=w).json()["id"]) for w in bodies]
 
     assert [job["status"] for job in jobs] == ["succeeded"] * len(jobs), jobs
-    images = [server.image(job["id"]) for job in jobs]
+    images = [served.image(job["id"]) for job in jobs]
     assert [image.format for image in images] == ["PNG", "PNG", "PNG", "WEBP", "JPEG", "JPEG"]
     assert {image.size for image in images} == {(64, 48)}
     # Where the mask is black, and where the strength is 0, the photo is left alone.
@@ -216,16 +232,16 @@ def test_uploads_masks_blends_own_styles_and_formats_are_painted(server: Server,
     assert [j["id"] for j in first["items"] + rest["items"]] == [j["id"] for j in jobs[::-1]]
 
 
-def test_bad_input_is_named_and_harms_nothing(server: Server, photo: bytes) -> None:
+def test_bad_input_is_named_and_harms_nothing(served: Server, photo: bytes) -> None:
     def form(*parts: tuple[str, str | bytes]) -> httpx.Response:
         body = [(n, (None, v) if isinstance(v, str) else (f"{n}.jpg", v)) for n, v in parts]
-        return server.client.post("/v1/stylizations", files=body)
+        return served.client.post("/v1/stylizations", files=body)
 
     def with_content(data: bytes) -> httpx.Response:
         return form(("content", data), ("style", "woodcut"), ("size", "64"))
 
     good: list[tuple[str, str | bytes]] = [("content", photo), ("style", "woodcut")]
-    upload = server.upload(photo)
+    upload, before = served.upload(photo), served.ids()
     refusals = [
         (with_content(b""), 422, "empty-image", "content"),
         (with_content(b"this is just text, whatever its name says"), 422, "unsupported-image", "content"),
@@ -238,7 +254,7 @@ def test_bad_input_is_named_and_harms_nothing(server: Server, photo: bytes) -> N
         (form(*good, ("sise", "64")), 422, "invalid-request", "sise"),
         (with_content(bytes(33 * 2**20)), 413, "image-too-large", "content"),
         (
-            server.client.post("/v1/stylizations", json={"content": upload, "style": "woodcut", "strength": 1.5}),
+            served.client.post("/v1/stylizations", json={"content": upload, "style": "woodcut", "strength": 1.5}),
             422,
             "invalid-request",
             "strength",
@@ -249,38 +265,37 @@ def test_bad_input_is_named_and_harms_nothing(server: Server, photo: bytes) -> N
         assert answer.headers["content-type"] == "application/problem+json"
         assert (answer.status_code, problem["type"], problem["field"]) == (status, f"/problems/{code}", field)
         assert problem["allowed"], problem
-    malformed = server.client.post("/v1/stylizations", content=b"{oops", headers={"Content-Type": "application/json"})
+    malformed = served.client.post("/v1/stylizations", content=b"{oops", headers={"Content-Type": "application/json"})
     assert (malformed.status_code, malformed.json()["type"]) == (400, "/problems/malformed-json")
-    assert server.client.get("/v1/nothing").status_code == 404
-    assert server.client.delete("/v1/stylizations").status_code == 405
+    assert served.client.get("/v1/nothing").status_code == 404
+    assert served.client.delete("/v1/stylizations").status_code == 405
 
-    health = server.client.get("/healthz").json()
+    health = served.client.get("/healthz").json()
     assert (health["queued"], health["worker_alive"]) == (0, True)
-    assert server.client.get("/v1/stylizations").json()["items"] == []
-    assert server.wait_until_ended(server.accept(photo))["status"] == "succeeded"
-    assert server.log().count("painter started") == 1
-    assert "Traceback" not in server.log()
+    assert served.ids() == before
+    assert served.wait_until_ended(served.accept(photo))["status"] == "succeeded"
+    assert served.log().count("painter started") == 1
+    assert "Traceback" not in served.log()
 
 
-@pytest.mark.parametrize("method", ["texture", "optimization"])
-def test_api_answers_during_a_painting_and_cancel_stops_it(server: Server, photo: bytes, method: str) -> None:
-    job_id = server.accept(photo, **LONG | {"method": method})
-    server.wait_until_painting(job_id)
+def test_api_answers_during_a_painting_and_cancel_stops_it(served: Server, photo: bytes) -> None:
+    job_id = served.accept(photo, **LONG)
+    served.wait_until_painting(job_id)
 
-    answers = [server.client.get(path) for path in ("/healthz", "/v1/styles", "/v1/stylizations", "/")]
-    preview = server.wait_for(lambda: server.job(job_id)["preview"], "a preview")
-    seen = server.client.get(preview, follow_redirects=True)
-    still = server.job(job_id)
-    canceled = server.client.post(f"/v1/stylizations/{job_id}/cancel").json()
+    answers = [served.client.get(path) for path in ("/healthz", "/v1/styles", "/v1/stylizations", "/")]
+    preview = served.wait_for(lambda: served.job(job_id)["preview"], "a preview")
+    seen = served.client.get(preview, follow_redirects=True)
+    still = served.job(job_id)
+    canceled = served.client.post(f"/v1/stylizations/{job_id}/cancel").json()
 
     assert [answer.status_code for answer in answers] == [200] * 4
     assert max(Image.open(io.BytesIO(seen.content)).size) <= 320
     assert still["status"] == "running"
     assert canceled["status"] == "canceled"
     # The painter is free for the next one, and the canceled one stays so.
-    assert server.wait_until_ended(server.accept(photo))["status"] == "succeeded"
-    assert server.job(job_id)["status"] == "canceled"
-    assert server.client.get(f"/v1/stylizations/{job_id}/image").status_code == 409
+    assert served.wait_until_ended(served.accept(photo))["status"] == "succeeded"
+    assert served.job(job_id)["status"] == "canceled"
+    assert served.client.get(f"/v1/stylizations/{job_id}/image").status_code == 409
 
 
 def test_no_job_is_lost_or_painted_twice_when_processes_die(server: Server, photo: bytes) -> None:
