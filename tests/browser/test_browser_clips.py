@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
 from browser.steps import DESKTOP, OpenPage, choose_photo, expect_state, press_paint, style
 from disk_clips import gif, read_frames, video
 from playwright.sync_api import Page, expect
@@ -15,8 +14,7 @@ def paint_clip(page: Page, clip: Path) -> None:
     style(page, "woodcut").check()
     choose_photo(page, clip)
     page.locator("#size").select_option("512")
-    page.locator('input[name="method"][value="feedforward"]').check()
-    page.locator('input[name="quality"][value="draft"]').check()
+    page.locator('input[name="method"][value="color"]').check()
     press_paint(page)
 
 
@@ -59,30 +57,17 @@ def test_video_is_painted_and_played_beside_the_clip(open_page: OpenPage, tmp_pa
     assert len(read_frames(data)) == 4
 
 
-def test_mp4_is_painted_as_mp4(open_page: OpenPage, tmp_path: Path) -> None:
-    page = open_page(**DESKTOP)
-    (tmp_path / "ball.mp4").write_bytes(video(3))
-
-    paint_clip(page, tmp_path / "ball.mp4")
-
-    expect_state(page, "done")
-    name, data = saved(page, tmp_path)
-    assert name == "painting-woodcut.mp4"
-    assert len(read_frames(data)) == 3
-
-
-@pytest.mark.parametrize("animate", [True, False])
-def test_formats_follow_whether_every_frame_is_painted(open_page: OpenPage, tmp_path: Path, animate: bool) -> None:
+def test_formats_follow_whether_every_frame_is_painted(open_page: OpenPage, tmp_path: Path) -> None:
     page = open_page(**DESKTOP)
     (tmp_path / "ball.gif").write_bytes(gif(2))
     choose_photo(page, tmp_path / "ball.gif")
     expect(page.locator("#animate")).to_be_checked()
 
-    page.locator("#animate").set_checked(animate)
-
-    expect(page.locator("#format")).to_have_value("gif" if animate else "jpeg")
-    assert page.locator("#format option[value=jpeg]").is_disabled() is animate
-    assert page.locator("#format option[value=mp4]").is_enabled() is animate
+    for animate in (True, False):
+        page.locator("#animate").set_checked(animate)
+        expect(page.locator("#format")).to_have_value("gif" if animate else "jpeg")
+        assert page.locator("#format option[value=jpeg]").is_disabled() is animate
+        assert page.locator("#format option[value=mp4]").is_enabled() is animate
 
 
 def plays_mp4(page: Page) -> bool:

@@ -39,8 +39,7 @@ def assert_accessible(page: Page) -> None:
     assert not results.violations_count, results.generate_report()
 
 
-@pytest.mark.parametrize("device", [DESKTOP, PHONE], ids=["desktop", "phone"])
-@pytest.mark.parametrize("colors", ["light", "dark"])
+@pytest.mark.parametrize(("device", "colors"), [(DESKTOP, "light"), (PHONE, "dark")], ids=["desktop", "phone"])
 def test_refused_url_is_shown_in_its_dialog_again(
     open_page: OpenPage, fetching_server: str, device: dict[str, object], colors: str
 ) -> None:
