@@ -36,9 +36,10 @@ from stylizer import (
     stylize,
 )
 from stylizer.images import Limits
-from stylizer.methods import optimization
+from stylizer.methods import neighbor_optimization, optimization
 from stylizer.options import MethodName
 
+PLANS = dict(neighbor_optimization.PLANS)
 TEXTURE: dict[str, Any] = {"method": "texture"}
 FINE_IN_PALETTE: dict[str, Any] = {"preserve_color": "histogram", "style_scale": 0.25}
 
@@ -64,6 +65,8 @@ def _stripes(width: int = 90, height: int = 90) -> Image.Image:
 def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing here is about how near the optimization comes to the style."""
     monkeypatch.setattr(optimization, "STEPS", {"draft": (20,), "standard": (30,), "high": (40,)})
+    for quality, steps in (("draft", (2,)), ("standard", (4,)), ("high", (6, 3))):
+        monkeypatch.setitem(neighbor_optimization.PLANS, quality, PLANS[quality]._replace(coarse_steps=steps))
 
 
 def _small(method: MethodName = DEFAULT_METHOD, **options: Any) -> Options:
