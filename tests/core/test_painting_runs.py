@@ -37,7 +37,7 @@ from stylizer import (
 )
 from stylizer.images import Limits
 from stylizer.methods import neighbor_optimization, optimization
-from stylizer.options import MethodName
+from stylizer.options import MethodName, Quality
 
 PLANS = dict(neighbor_optimization.PLANS)
 TEXTURE: dict[str, Any] = {"method": "texture"}
@@ -65,7 +65,8 @@ def _stripes(width: int = 90, height: int = 90) -> Image.Image:
 def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing here is about how near the optimization comes to the style."""
     monkeypatch.setattr(optimization, "STEPS", {"draft": (20,), "standard": (30,), "high": (40,)})
-    for quality, steps in (("draft", (2,)), ("standard", (4,)), ("high", (6, 3))):
+    few: dict[Quality, tuple[int, ...]] = {"draft": (2,), "standard": (4,), "high": (6, 3)}
+    for quality, steps in few.items():
         monkeypatch.setitem(neighbor_optimization.PLANS, quality, PLANS[quality]._replace(coarse_steps=steps))
 
 
