@@ -201,10 +201,10 @@ def _endpoint(resources: MonitoredResources) -> list[cloudwatch.IWidget]:
     if resources.endpoint_name is None:
         return []
     # SageMaker has no metric of the instance count; each instance publishes its load once a minute.
-    told = cloudwatch.MathExpression(
-        expression="told / (PERIOD(told) / 60)",
+    instances = cloudwatch.MathExpression(
+        expression="samples / (PERIOD(samples) / 60)",
         using_metrics={
-            "told": cloudwatch.Metric(
+            "samples": cloudwatch.Metric(
                 namespace="/aws/sagemaker/Endpoints",
                 metric_name="CPUUtilization",
                 statistic="SampleCount",
@@ -220,7 +220,7 @@ def _endpoint(resources: MonitoredResources) -> list[cloudwatch.IWidget]:
             "Paid for: the endpoint with a GPU",
             resources.endpoint_metric("ApproximateBacklogSize", "Maximum"),
             resources.endpoint_metric("HasBacklogWithoutCapacity", "Maximum"),
-            right=[told],
+            right=[instances],
             unit="jobs",
         )
     ]

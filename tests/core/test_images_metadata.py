@@ -15,7 +15,7 @@ from PIL import Image
 from PIL.ExifTags import GPS, IFD, Base
 
 from stylizer.images import decode, encode
-from stylizer.images.metadata import MAX_VALUE_BYTES, Metadata, read_metadata, to_exif
+from stylizer.images.metadata import MAX_VALUE_BYTES, Directory, Metadata, read_metadata, to_exif
 from stylizer.options import FORMATS, Format, KeepMetadata
 
 Save = Callable[..., bytes]
@@ -204,3 +204,10 @@ def test_values_that_exif_cannot_hold_are_left_out(tag: int, value: list[object]
     reread.load(written.tobytes())
     assert reread.get_ifd(IFD.GPSInfo)[GPS.GPSLatitudeRef] == "N"
     assert tag not in reread.get_ifd(IFD.GPSInfo)
+
+
+@pytest.mark.parametrize(("directory", "tag"), [("exif", Base.LensModel), ("gps", GPS.GPSMapDatum)])
+def test_text_in_any_directory_keeps_its_characters(directory: Directory, tag: int) -> None:
+    metadata = Metadata({directory: {tag: "Objektiv für 50 µm"}})
+
+    assert read_metadata(to_exif(metadata, SIZE).tobytes(), None, "exif+gps") == metadata

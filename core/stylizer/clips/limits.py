@@ -50,7 +50,7 @@ class ClipLimits:
             max_jpeg_pixels=self.max_frame_pixels,
             max_aspect_ratio=self.max_aspect_ratio,
             min_side=self.min_side,
-            subject="the clip",
+            label="the clip",
         )
 
 

@@ -171,8 +171,8 @@ def paint_segment(
     style: ImageSource | WeightedStyles,
     *,
     state: bytes | None,
-    after: int | None = None,
-    following: bytes | None = None,
+    state_frame: int | None = None,
+    next_keyframe_state: bytes | None = None,
     method: MethodName = DEFAULT_METHOD,
     options: Options = Options(),  # noqa: B008 - immutable
     mask: ImageSource | None = None,
@@ -192,10 +192,10 @@ def paint_segment(
         info: Its description by `probe`.
         segment: What to paint.
         state: State of the segment before; None for the first one.
-        after: Frame after those that `state` is of; by default the segment's first. Less for the key frame of a chunk,
-            which is painted after that of the chunk before.
-        following: State of the key frame that follows the segment, if it was painted before: the last `BLEND_FRAMES`
-            frames are blended into it.
+        state_frame: Frame that follows those of `state`; by default the segment's first. Less for the key frame of a
+            chunk, which is painted after that of the chunk before.
+        next_keyframe_state: State of the key frame that follows the segment, if it was painted before: the last
+            `BLEND_FRAMES` frames are blended into it.
         style: As for `stylize_clip`, like all that follows, and the same for all segments of a clip.
         method: Likewise.
         options: Likewise.
@@ -217,7 +217,7 @@ def paint_segment(
     args = StylizeArguments(data, style, method, options, mask, content_mask, limits, None, decoder)
     painter = _ClipPainter(data, args, info, format, format_quality, reader)
     reporter = Reporter(on_progress, 0, segment.stop - segment.start)
-    return painter.paint(segment, state, reporter, after=after, following=following)
+    return painter.paint(segment, state, reporter, state_frame=state_frame, next_keyframe_state=next_keyframe_state)
 
 
 def join_segments(
@@ -288,17 +288,23 @@ class _ClipPainter:
         state: bytes | None,
         reporter: Reporter,
         *,
-        after: int | None = None,
-        following: bytes | None = None,
+        state_frame: int | None = None,
+        next_keyframe_state: bytes | None = None,
     ) -> PaintedSegment:
         """Paint a segment; see `paint_segment`."""
         # A key frame begins an anchor interval, and so does the frame after it.
         if segment.start % ANCHOR_INTERVAL > 1 or not 0 <= segment.start < segment.stop <= self._info.frames:
             raise ValueError(f"{segment} is not a segment of this clip")
-        before = None if state is None else load_state(state, self._identity(segment.start if after is None else after))
+        before = (
+            None
+            if state is None
+            else load_state(state, self._identity(segment.start if state_frame is None else state_frame))
+        )
         if segment.start and state is None:
             raise ValueError("a segment after the first one needs the state of the one before")
-        goal = None if following is None else load_state(following, self._identity(segment.stop + 1))
+        goal = None
+        if next_keyframe_state is not None:
+            goal = load_state(next_keyframe_state, self._identity(segment.stop + 1))
         stabilizer = Stabilizer(before, segment.start)
         frames: list[Frame] = []
         latest: deque[tuple[Bytes, Bytes]] = deque(maxlen=BLEND_FRAMES)  # frames and their paintings without the mask

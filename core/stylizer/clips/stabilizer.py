@@ -88,7 +88,6 @@ class Stabilizer:
         self._state = state
         self._anchor = None if state is None else state.layer
         self._from_anchor: Tensor | None = None
-        self._previous: Tensor | None = None
 
     @property
     def state(self) -> SceneState | None:

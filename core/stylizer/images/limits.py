@@ -18,7 +18,7 @@ class Limits:
             `jpeg_reduction`.
         max_aspect_ratio: Long side over short side.
         min_side: Length of the short side in pixels.
-        subject: How errors refer to the image; by default by its field.
+        label: How errors refer to the image; by default by its field.
     """
 
     max_bytes: int = 32 * 2**20
@@ -26,7 +26,7 @@ class Limits:
     max_jpeg_pixels: int = 400_000_000
     max_aspect_ratio: float = 16
     min_side: int = 16
-    subject: str | None = None
+    label: str | None = None
 
 
 DEFAULT_LIMITS = Limits()
@@ -41,9 +41,9 @@ _NOUNS = {
 
 
 def noun(field: str, limits: Limits | None = None) -> str:
-    """Return how an error refers to the image of a field, or to the subject of the limits if they have one."""
-    if limits is not None and limits.subject is not None:
-        return limits.subject
+    """Return how an error refers to the image of a field, or to the label of the limits if they have one."""
+    if limits is not None and limits.label is not None:
+        return limits.label
     if field.startswith("style"):
         return "the mask of a style" if field.endswith("mask") else _NOUNS["style"]
     return _NOUNS.get(field, "the picture")
@@ -57,17 +57,15 @@ def dimensions(size: tuple[int, int]) -> str:
 def check_dimensions(size: tuple[int, int], limits: Limits, field: str) -> None:
     """Raise the matching ImageError unless (width, height) is within every limit."""
     check_pixels(size, limits, field)
-    subject = noun(field, limits)
+    label = noun(field, limits)
     short, long = sorted(size)
     if short < limits.min_side:
         allowed = f"at least {limits.min_side} pixels a side"
-        detail = f"{subject} is {dimensions(size)} pixels; it must have {allowed}"
+        detail = f"{label} is {dimensions(size)} pixels; it must have {allowed}"
         raise ImageTooSmall(detail, field=field, allowed=allowed)
     if long > short * limits.max_aspect_ratio:
         allowed = f"at most {limits.max_aspect_ratio:g} times as long as wide"
-        detail = (
-            f"{subject} is {dimensions(size)} pixels, {long / short:.3g} times as long as wide; it may be {allowed}"
-        )
+        detail = f"{label} is {dimensions(size)} pixels, {long / short:.3g} times as long as wide; it may be {allowed}"
         raise ExtremeAspectRatio(detail, field=field, allowed=allowed)
 
 
@@ -76,6 +74,6 @@ def check_pixels(size: tuple[int, int], limits: Limits, field: str, exception: s
     width, height = size
     if width * height > limits.max_pixels:
         allowed = f"at most {limits.max_pixels / 1e6:g} megapixels{exception}"
-        subject = noun(field, limits)
-        detail = f"{subject} is {dimensions(size)} = {width * height / 1e6:,.1f} megapixels; allowed are {allowed}"
+        label = noun(field, limits)
+        detail = f"{label} is {dimensions(size)} = {width * height / 1e6:,.1f} megapixels; allowed are {allowed}"
         raise TooManyPixels(detail, field=field, allowed=allowed)

@@ -148,8 +148,7 @@ def to_exif(metadata: Metadata, size: tuple[int, int]) -> Image.Exif:
         exif[Base.XResolution], exif[Base.YResolution] = (IFDRational(value) for value in metadata.dpi)
         exif[Base.ResolutionUnit] = _INCH
     for tag, value in metadata.tags.get("image", {}).items():
-        # As UTF-8, which EXIF 3.0 allows; Pillow would replace other characters than ASCII.
-        exif[tag] = value.encode() if isinstance(value, str) else _numbers(value)
+        exif[tag] = _encodable_value(value)
     exif.get_ifd(IFD.Exif).update(
         {Base.ExifVersion: b"0300", Base.ColorSpace: 1, Base.ExifImageWidth: size[0], Base.ExifImageHeight: size[1]}
         | _encodable(IFD.Exif, metadata.tags.get("exif", {}))
@@ -164,7 +163,7 @@ def _encodable(directory: IFD, values: Mapping[int, Value]) -> dict[int, Any]:
     encodable = {}
     for tag, value in values.items():
         trial = Image.Exif()
-        trial.get_ifd(directory)[tag] = encodable[tag] = _numbers(value)
+        trial.get_ifd(directory)[tag] = encodable[tag] = _encodable_value(value)
         try:
             trial.tobytes()
         except (struct.error, ValueError, TypeError, OverflowError):
@@ -172,10 +171,19 @@ def _encodable(directory: IFD, values: Mapping[int, Value]) -> dict[int, Any]:
     return encodable
 
 
-def _numbers(value: Value) -> Any:
+class _Utf8(str):
+    """Text that Pillow writes as UTF-8, which EXIF 3.0 allows, and not as ASCII with a "?" for other characters."""
+
+    __slots__ = ()
+
+    def encode(self, *_: str) -> bytes:
+        return super().encode()
+
+
+def _encodable_value(value: Value) -> Any:
     """Return a value as Pillow takes it."""
     if isinstance(value, str):
-        return value
+        return _Utf8(value)
     values = tuple(IFDRational(*each) if isinstance(each, list) else each for each in value)
     return values[0] if len(values) == 1 else values
 

@@ -76,7 +76,9 @@ def paint_coarse(task: Task, guide: PhotoGuide) -> PhotoGuide:
         steps = tuple(round(PRIOR_STEPS * count) for count in steps)
         initial = task.hints.blend_prior(small.photo)
     painting = _by_region(small, small.photo, lambda part: paint_with_steps(part, steps, plan.content_weight, initial))
-    return guide.with_coarse(painting, small.photo, freedom=task.options.strength, photo_range=plan.photo_range)
+    return guide.with_coarse(
+        painting, small.photo, detail_suppression=task.options.strength, photo_range=plan.photo_range
+    )
 
 
 def refine_painting(task: Task, guide: PhotoGuide, painting: Tensor) -> Tensor:

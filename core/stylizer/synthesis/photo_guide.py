@@ -37,7 +37,7 @@ class PhotoGuide:
         correction: Added to the Oklab lightness of the recolored photo, (1, 1, h, w).
         regions: Where which transfer applies; None if there is only one.
         coarse: Coarse painting and the recolored photo at the same resolution, (2, 3, h, w) in [0, 1].
-        freedom: How much of the photo's detail the coarse painting loses where the content mask is 0, 0-1.
+        detail_suppression: How much of the photo's detail the coarse painting loses where the content mask is 0, 0-1.
         photo_range: Content mask up to which the coarse painting is the guide, and from which on the photo.
     """
 
@@ -46,7 +46,7 @@ class PhotoGuide:
     correction: Tensor
     regions: Regions | None = None
     coarse: Tensor | None = None
-    freedom: float = 1.0
+    detail_suppression: float = 1.0
     photo_range: tuple[float, float] = (0.0, 1.0)
 
     @classmethod
@@ -81,27 +81,27 @@ class PhotoGuide:
         return guide if self.coarse is None else self._with_coarse(self.coarse, guide, tile, size)
 
     def with_coarse(
-        self, painting: Tensor, photo: Tensor, *, freedom: float, photo_range: tuple[float, float]
+        self, painting: Tensor, photo: Tensor, *, detail_suppression: float, photo_range: tuple[float, float]
     ) -> PhotoGuide:
         """Return this guide with a coarse painting.
 
         Args:
             painting: (1, 3, h, w) in [0, 1].
             photo: The recolored photo at the same size.
-            freedom: As the attribute.
+            detail_suppression: As the attribute.
             photo_range: As the attribute.
         """
         size = (self.mask.shape[2], self.mask.shape[3])
         coarse = torch.stack([resize(picture[0], size) for picture in (painting, photo)])
-        return replace(self, coarse=coarse, freedom=freedom, photo_range=photo_range)
+        return replace(self, coarse=coarse, detail_suppression=detail_suppression, photo_range=photo_range)
 
     def _with_coarse(self, coarse: Tensor, guide: Tensor, tile: Tile, size: tuple[int, int]) -> Tensor:
-        painting, smooth, mask = (tile.resample(x, size).float() for x in (coarse[:1], coarse[1:], self.mask))
+        painting, coarse_photo, mask = (tile.resample(x, size).float() for x in (coarse[:1], coarse[1:], self.mask))
         guide = guide.float()  # the finisher runs in half precision
-        detail = 1 - self.freedom * (1 - (DETAIL_GAIN * mask).clamp(max=1))
+        detail = 1 - self.detail_suppression * (1 - (DETAIL_GAIN * mask).clamp(max=1))
         low, high = self.photo_range
         photo_share = ((mask - low) / (high - low)).clamp(0, 1)
-        return torch.lerp(painting + detail * (guide - smooth), guide, photo_share).clamp_(0, 1)
+        return torch.lerp(painting + detail * (guide - coarse_photo), guide, photo_share).clamp_(0, 1)
 
 
 def estimate_transfers(

@@ -46,6 +46,14 @@ class Inputs:
     content_mask: BinaryIO | None
 
 
+class _LostSegment(InvalidSegment):
+    """A stored segment is gone or unusable."""
+
+    def __init__(self, job: Job, reason: str):
+        super().__init__(f"{job.id}: {reason}")
+        self.job = job
+
+
 def paint_clip(lease: Lease, settings: Settings, inputs: Inputs, reporter: Reporter) -> bool:
     """Paint every segment of a job that no earlier painter has finished, and end the job.
 
@@ -55,7 +63,7 @@ def paint_clip(lease: Lease, settings: Settings, inputs: Inputs, reporter: Repor
     content = inputs.content.read()
     info = SANDBOXED_CLIPS.probe(content, settings.clip_limits)
     painting = _ClipPainting(lease, settings, inputs, reporter, content, info)
-    if lease.job.clip:
+    if lease.job.parent_id:
         painting.paint_chunk()
         return True
     if painting.has_chunks():
@@ -90,19 +98,23 @@ class _ClipPainting:
         """Paint and join the clip."""
         plan = clips.plan_segments(self._info, frames=SEGMENT_FRAMES)
         last = self._paint_plan(plan, total=self._info.frames)
-        self._succeed(lambda: (self._stored(self._lease.job, plan, index).data for index in range(len(plan))), last)
+        try:
+            self._succeed((self._stored(self._lease.job, plan, index).data for index in range(len(plan))), last)
+        except _LostSegment as error:
+            self._lease.drop_segments()
+            raise Unavailable(f"{error}; the clip is painted again") from error
 
     def has_chunks(self) -> bool:
         """Return whether the clip is painted in chunks."""
         job, frames = self._lease.job, self._settings.clip_chunk_frames
-        if job.borders or job.segments or frames is None:  # an earlier painter has begun
-            return bool(job.borders)
-        return job.way == "queue" and self._info.frames > frames
+        if job.boundaries or job.segments or frames is None:  # an earlier painter has begun
+            return bool(job.boundaries)
+        return job.backend == "queue" and self._info.frames > frames
 
     def paint_in_chunks(self) -> bool:
         """Paint the key frames and send the chunks; join them and return True if all are painted."""
         lease = self._lease
-        if not lease.job.borders:
+        if not lease.job.boundaries:
             chunks = clips.plan_chunks(self._info, self._settings.clip_chunk_frames or self._info.frames)
             lease.begin_chunks((*(chunk.start for chunk in chunks), self._info.frames))
         keys = _key_frames(lease.job)
@@ -113,7 +125,7 @@ class _ClipPainting:
         if chunk_jobs is None:
             lease.wait_for_chunks()
             return False
-        plans = [clips.plan_chunk(clips.Segment(*chunk.borders)) for chunk in chunk_jobs]
+        plans = [clips.plan_chunk(clips.Segment(*chunk.boundaries)) for chunk in chunk_jobs]
 
         def frames() -> Iterator[bytes]:
             for number, (chunk, plan) in enumerate(zip(chunk_jobs, plans, strict=True)):
@@ -121,29 +133,39 @@ class _ClipPainting:
                 for index in range(len(plan)):
                     yield self._stored(chunk, plan, index).data
 
-        self._succeed(frames, self._stored(chunk_jobs[-1], plans[-1], len(plans[-1]) - 1))
+        try:
+            self._succeed(frames(), self._stored(chunk_jobs[-1], plans[-1], len(plans[-1]) - 1))
+        except _LostSegment as error:
+            log.warning("%s; it is painted again", error)
+            if error.job.id == lease.job.id:
+                lease.drop_segments()
+                return self.paint_in_chunks()
+            lease.repaint_chunk(error.job)
+            return False
         return True
 
     def paint_chunk(self) -> None:
         """Paint the frames of a chunk after its key frame; the last ones are blended into the next key frame."""
         clip = self._lease.clip()
         keys = _key_frames(clip)
-        start, stop = self._lease.job.borders
-        number = clip.borders.index(start)
-        self._paint_plan(
-            clips.plan_chunk(clips.Segment(start, stop)),
-            total=stop - start,
-            key=self._stored(clip, keys, number),
-            following=self._stored(clip, keys, number + 1).state if number + 1 < len(keys) else None,
-        )
+        start, stop = self._lease.job.boundaries
+        number = clip.boundaries.index(start)
+        try:
+            key = self._stored(clip, keys, number)
+            next_keyframe_state = self._stored(clip, keys, number + 1).state if number + 1 < len(keys) else None
+        except _LostSegment as error:
+            self._lease.wait_for_key_frames(clip)
+            raise Unavailable(f"{error}; it is painted again") from error
+        plan = clips.plan_chunk(clips.Segment(start, stop))
+        self._paint_plan(plan, total=stop - start, key=key, next_keyframe_state=next_keyframe_state)
         self._lease.finish_chunk()
 
-    def _succeed(self, frames: Callable[[], Iterator[bytes]], last: StoredSegment) -> None:
+    def _succeed(self, frames: Iterator[bytes], last: StoredSegment) -> None:
         width, height = self._size
         if self._format == "mp4":
             width, height = width // 2 * 2, height // 2 * 2  # as it is encoded
         self._lease.succeed(
-            self._join(frames()),
+            self._join(frames),
             preview=last.preview,
             width=width,
             height=height,
@@ -159,7 +181,7 @@ class _ClipPainting:
         *,
         total: int,
         key: StoredSegment | None = None,
-        following: bytes | None = None,
+        next_keyframe_state: bytes | None = None,
         on_stored: Callable[[int], None] = lambda _: None,
     ) -> StoredSegment:
         """Paint and store the segments that no earlier painter has stored; return the last of all.
@@ -168,7 +190,7 @@ class _ClipPainting:
             plan: All segments of the job.
             total: Frames of the job.
             key: The key frame before the first segment, of a chunk.
-            following: State of the key frame after the last segment, of a chunk.
+            next_keyframe_state: State of the key frame after the last segment, of a chunk.
             on_stored: Called after each segment that is painted, with the number of stored ones.
         """
         last = self._last_stored(plan)
@@ -180,13 +202,15 @@ class _ClipPainting:
             done += share
             is_last = number + 1 == len(plan)
             try:
-                last = self._paint(segment, last or key, following if is_last else None)
+                last = self._paint(segment, last or key, next_keyframe_state if is_last else None)
             except InvalidState as error:  # stored by another version of this program
                 if number == 0:
                     raise
                 log.warning("%s: %s", self._lease.job.id, error)
                 self._lease.drop_segments()
-                return self._paint_plan(plan, total=total, key=key, following=following, on_stored=on_stored)
+                return self._paint_plan(
+                    plan, total=total, key=key, next_keyframe_state=next_keyframe_state, on_stored=on_stored
+                )
             self._lease.add_segment(last.pack(), progress=done / total)
             on_stored(number + 1)
         assert last is not None  # a plan has one segment at least
@@ -200,20 +224,25 @@ class _ClipPainting:
         try:
             if count <= len(plan):
                 return self._stored(self._lease.job, plan, count - 1)
-        except InvalidSegment as error:
-            log.warning("%s: %s", self._lease.job.id, error)
+        except _LostSegment as error:
+            log.warning("%s", error)
         self._lease.drop_segments()
         return None
 
     def _stored(self, job: Job, plan: list[clips.Segment], index: int) -> StoredSegment:
         file = self._lease.segment(index, job)
-        if file is None:
-            raise InvalidSegment(f"the file of segment {index} is gone")
-        segment = StoredSegment.unpack(file, *plan[index])
+        try:
+            if file is None:
+                raise InvalidSegment(f"segment {index} is gone")
+            segment = StoredSegment.unpack(file, *plan[index])
+        except InvalidSegment as error:
+            raise _LostSegment(job, str(error)) from error
         self._seconds[segment.start] = segment.seconds
         return segment
 
-    def _paint(self, segment: clips.Segment, previous: StoredSegment | None, following: bytes | None) -> StoredSegment:
+    def _paint(
+        self, segment: clips.Segment, previous: StoredSegment | None, next_keyframe_state: bytes | None
+    ) -> StoredSegment:
         job, inputs = self._lease.job, self._inputs
         began = time.monotonic()
         for file in (inputs.mask, inputs.content_mask, *(part for style in inputs.styles for part in style)):
@@ -225,8 +254,8 @@ class _ClipPainting:
             segment,
             inputs.styles,
             state=previous.state if previous else None,
-            after=previous.stop if previous else None,
-            following=following,
+            state_frame=previous.stop if previous else None,
+            next_keyframe_state=next_keyframe_state,
             method=job.method,
             options=self._options,
             mask=inputs.mask,
@@ -244,16 +273,10 @@ class _ClipPainting:
 
     def _join(self, frames: Iterator[bytes]) -> bytes:
         quality = self._lease.job.options.format_quality
-        try:
-            if self._format == "mp4":
-                # In the sandbox, because it copies the audio track of the untrusted clip.
-                return SANDBOXED_CLIPS.join(list(frames), self._info, self._content)
-            return clips.join_segments(frames, self._info, format=self._format, format_quality=quality)
-        except InvalidSegment as error:
-            if self._lease.job.borders:
-                raise
-            self._lease.drop_segments()
-            raise Unavailable(f"{self._lease.job.id}: {error}; it is painted again") from error
+        if self._format == "mp4":
+            # In the sandbox, because it copies the audio track of the untrusted clip.
+            return SANDBOXED_CLIPS.join(list(frames), self._info, self._content)
+        return clips.join_segments(frames, self._info, format=self._format, format_quality=quality)
 
     def _features(self) -> str | None:
         options = self._options
@@ -268,4 +291,4 @@ class _ClipPainting:
 
 
 def _key_frames(clip: Job) -> list[clips.Segment]:
-    return [clips.Segment(start, start + 1) for start in clip.borders[:-1]]
+    return [clips.Segment(start, start + 1) for start in clip.boundaries[:-1]]

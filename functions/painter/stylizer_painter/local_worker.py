@@ -127,12 +127,12 @@ def paint_next(local: Local, should_stop: Callable[[], bool], *, pictures_only: 
         return False
     log.info("%s: taken", job_id)
 
-    def give_way() -> None:
+    def yield_to_pending() -> None:
         if not should_stop():
             paint_next(local, should_stop, pictures_only=True)
 
     ports, settings = local.service.ports, local.service.settings
-    outcome = paint_job(ports, settings, job_id, should_stop=should_stop, give_way=give_way)
+    outcome = paint_job(ports, settings, job_id, should_stop=should_stop, yield_to_pending=yield_to_pending)
     log.info("%s: %s", job_id, outcome)
     trim_malloc()
     return True

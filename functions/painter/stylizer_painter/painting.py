@@ -23,9 +23,8 @@ from stylizer_service.problems import Problem, ProblemError, from_error, problem
 from stylizer_service.records import Job, style_mask_key
 from stylizer_service.settings import Settings
 
-Outcome = Literal["succeeded", "divided", "failed", "released", "lost", "nothing"]
-"""Outcome of a delivery. "divided": a clip waits for its chunks; "lost": canceled, or leased to another painter;
-"nothing": nothing to do."""
+Outcome = Literal["succeeded", "waiting-for-chunks", "failed", "released", "lost", "skipped"]
+"""Outcome of a delivery. "lost": canceled, or leased to another painter; "skipped": gone, final or leased."""
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +37,7 @@ def paint_job(
     should_stop: Callable[[], bool] = lambda: False,
     is_late: Callable[[], bool] = lambda: False,
     fetcher: Fetcher | None = None,
-    give_way: Callable[[], None] | None = None,
+    yield_to_pending: Callable[[], None] | None = None,
 ) -> Outcome:
     """Claim a job, paint it and finish it. Idempotent: safe to call for any job, at any time, any number of times.
 
@@ -50,7 +49,7 @@ def paint_job(
         is_late: Polled at the same times; once true, one attempt is used up, and the job is released, or fails as too
             slow if that was the last.
         fetcher: Downloads pictures given by URL; None for the default.
-        give_way: Called between the segments of a clip, to paint another job.
+        yield_to_pending: Called between the segments of a clip, to paint another job.
 
     Raises:
         Unavailable: A store is unavailable. The job is unchanged, or looks like one whose painter has died.
@@ -60,10 +59,10 @@ def paint_job(
     except GivenUp:
         return "failed"
     if lease is None:
-        return "nothing"
+        return "skipped"
     try:
         with _kept_alive(lease, settings.lease_seconds / 3) as lost:
-            between = give_way if lease.job.options.animate else None
+            between = yield_to_pending if lease.job.options.animate else None
             reporter = Reporter(lease, lost, should_stop, is_late, between)
             return _paint_and_end(ports, settings, lease, reporter, fetcher)
     except LeaseLost:
@@ -80,7 +79,7 @@ def _paint_and_end(
         if options.animate:
             with _open_inputs(ports, lease.job) as inputs:
                 if not paint_clip(lease, settings, inputs, reporter):
-                    return "divided"
+                    return "waiting-for-chunks"
         else:
             _paint_variants(ports, settings, lease, reporter)
     except (LeaseLost, Unavailable):

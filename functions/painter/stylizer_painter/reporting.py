@@ -54,21 +54,21 @@ class Reporter:
         lost: threading.Event,
         should_stop: Callable[[], bool],
         is_late: Callable[[], bool],
-        give_way: Callable[[], None] | None = None,
+        yield_to_pending: Callable[[], None] | None = None,
     ):
         self._lease = lease
         self._lost = lost
         self._should_stop = should_stop
         self._is_late = is_late
-        self._give_way = give_way
+        self._yield_to_pending = yield_to_pending
         self._next_report = 0.0
         self._next_preview = 0.0
         self._done, self._total, self._share = 0, 1, 1
 
     def begin(self, done: int, total: int, *, share: int = 1) -> None:
         """Report what follows as `share` parts of `total`, after `done` of them; before it, give way to other jobs."""
-        if done and self._give_way is not None:
-            self._give_way()
+        if done and self._yield_to_pending is not None:
+            self._yield_to_pending()
         self._done, self._total, self._share = done, total, share
 
     def __call__(self, progress: Progress) -> None:

@@ -57,6 +57,6 @@ def signed_url_router(local: Local) -> APIRouter:
 
 
 def _store(local: Local, policy: UploadPolicy, file: SentFile) -> None:
-    room = local.service.ports.intake.file(file.length)
-    with room, local.blobs.writer(policy.key, max_bytes=policy.max_bytes) as writer:
+    reservation = local.service.ports.intake.file(file.length)
+    with reservation, local.blobs.writer(policy.key, max_bytes=policy.max_bytes) as writer:
         shutil.copyfileobj(file.file, writer, _CHUNK)

@@ -26,8 +26,8 @@ def paint(
     segment: Segment,
     state: bytes | None,
     *,
-    after: int | None = None,
-    following: bytes | None = None,
+    state_frame: int | None = None,
+    next_keyframe_state: bytes | None = None,
 ) -> PaintedSegment:
     def read(_source: bytes, _info: ClipInfo, start: int, stop: int, size: tuple[int, int]) -> Iterator[Frame]:
         for frame in frames[start:stop]:
@@ -39,8 +39,8 @@ def paint(
         segment,
         "woodcut",
         state=state,
-        after=after,
-        following=following,
+        state_frame=state_frame,
+        next_keyframe_state=next_keyframe_state,
         method="feedforward",
         options=Options(size=96),
         format="png",
@@ -55,7 +55,7 @@ def pictures(part: PaintedSegment) -> list[Bytes]:
 def key_frames(frames: list[Bytes], number: int) -> tuple[PaintedSegment, PaintedSegment]:
     """Paint frame 0, and after it frame `number`."""
     first = paint(frames, Segment(0, 1), None)
-    return first, paint(frames, Segment(number, number + 1), first.state, after=1)
+    return first, paint(frames, Segment(number, number + 1), first.state, state_frame=1)
 
 
 def moved_difference(before: Bytes, after: Bytes) -> float:
@@ -79,7 +79,7 @@ def test_chunks_and_key_frames_cover_each_frame_once(count: int, most: int) -> N
 def test_still_clip_is_the_same_paint_in_all_chunks() -> None:
     frames = panned(17, (0, 0), noise=3)
     first, second = key_frames(frames, 16)
-    last = pictures(paint(frames, Segment(9, 16), first.state, after=1, following=second.state))[-1]
+    last = pictures(paint(frames, Segment(9, 16), first.state, state_frame=1, next_keyframe_state=second.state))[-1]
     assert second.painted == 0
     assert np.array_equal(last, pictures(second)[0])
 
@@ -89,7 +89,8 @@ def test_moving_clip_is_blended_into_the_next_chunk() -> None:
     first, second = key_frames(frames, 8)
     key = pictures(second)[0]
     cut, blended = (
-        pictures(paint(frames, Segment(1, 8), first.state, following=following)) for following in (None, second.state)
+        pictures(paint(frames, Segment(1, 8), first.state, next_keyframe_state=following))
+        for following in (None, second.state)
     )
     assert 2 * moved_difference(blended[-1], key) < moved_difference(cut[-1], key)
     assert np.abs(blended[0].astype(int) - cut[0]).mean() < np.abs(blended[-1].astype(int) - cut[-1]).mean()
@@ -99,7 +100,8 @@ def test_new_scene_after_a_chunk_does_not_show_in_it() -> None:
     frames = [*panned(8, (0, 0)), panned(1, (0, 0), seed=5)[0]]
     first, second = key_frames(frames, 8)
     cut, blended = (
-        pictures(paint(frames, Segment(1, 8), first.state, following=following)) for following in (None, second.state)
+        pictures(paint(frames, Segment(1, 8), first.state, next_keyframe_state=following))
+        for following in (None, second.state)
     )
     assert np.abs(blended[-1].astype(int) - cut[-1]).mean() < 2
 
@@ -110,4 +112,4 @@ def test_state_of_another_frame_is_refused() -> None:
     with pytest.raises(InvalidState):
         paint(frames, Segment(8, 9), first.state)
     with pytest.raises(InvalidState):
-        paint(frames, Segment(1, 7), first.state, following=second.state)
+        paint(frames, Segment(1, 7), first.state, next_keyframe_state=second.state)

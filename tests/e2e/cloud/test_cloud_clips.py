@@ -101,6 +101,11 @@ def expire_lease(world: World, job_id: str) -> None:
     world.settle()
 
 
+def delete(world: World, job_id: str, prefix: str) -> None:
+    (name,) = [name for name in files(world, job_id) if name.startswith(prefix)]
+    world.stage.s3.delete_object(Bucket=world.stage.results, Key=f"jobs/{job_id}/{name}")
+
+
 def test_chunks_by_several_painters_make_the_clip_of_one(world: World, painted: Painted) -> None:
     alone = accept(world)
     world.painter.drain()
@@ -193,6 +198,38 @@ def test_killed_chunk_painter_repeats_only_its_segment(
 
     assert world.job(job_id)["status"] == "succeeded"
     assert sorted(painted) == sorted([*ONCE, (1, 16)])
+
+
+@pytest.mark.parametrize("when", ["before its chunks", "before it is joined"])
+@pytest.mark.parametrize("lost", ["segments/00001", "segments/00002"])
+def test_lost_key_frame_of_chunks_is_painted_again(world: World, painted: Painted, lost: str, when: str) -> None:
+    job_id = accept(world)
+    messages = divide(world, job_id)
+    if when == "before its chunks":
+        delete(world, job_id, lost)
+    at_once(world, messages)
+    if when == "before it is joined":
+        delete(world, job_id, lost)
+    for start in (0, 16, 24):
+        world.painter.drain()
+        expire_lease(world, chunk_id(job_id, start))
+    world.painter.drain()
+
+    assert world.job(job_id)["status"] == "succeeded"
+    assert len(read_frames(result_of(world, job_id))) == FRAMES
+    assert set(painted) == set(ONCE)
+
+
+def test_lost_segment_of_a_chunk_is_painted_again(world: World, painted: Painted) -> None:
+    job_id = accept(world)
+    messages = divide(world, job_id)
+    assert at_once(world, messages) == [True] * 3
+    delete(world, job_id, "chunks/00016/segments/")
+    world.painter.drain()
+
+    assert world.job(job_id)["status"] == "succeeded"
+    assert len(read_frames(result_of(world, job_id))) == FRAMES
+    assert sorted(painted) == sorted([*ONCE, (17, 24)])
 
 
 def test_canceled_clip_stops_its_chunks(world: World, painted: Painted, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -125,7 +125,7 @@ def test_a_call_that_names_no_job_is_refused_in_words(container: Container) -> N
     for body in (b"", b"[]", b"{}", b"\xff"):
         answer = httpx.post(f"{container.url}/invocations", content=body)
         assert (answer.status_code, answer.json()) == (400, {"error": 'the body must be {"job_id": "stz_\u2026"}'})
-    assert httpx.post(f"{container.url}/invocations", json={"job_id": "stz_nothing"}).json()["outcome"] == "nothing"
+    assert httpx.post(f"{container.url}/invocations", json={"job_id": "stz_nothing"}).json()["outcome"] == "skipped"
 
 
 def test_switched_off_gpu_ends_its_jobs_and_nothing_else(

@@ -39,7 +39,7 @@ def test_a_job_is_painted_by_the_core(local: Local, submit: Submit, paint: Paint
     with local.blobs.open(job.result.key) as file, Image.open(file) as image:
         image.load()
         assert (image.size, image.format) == ((64, 43), "PNG")
-    assert paint(job_id) == "nothing"
+    assert paint(job_id) == "skipped"
 
 
 def test_everything_that_was_asked_for_reaches_the_core(local: Local, submit: Submit, core: Core, photo: bytes) -> None:
@@ -211,4 +211,4 @@ def test_job_that_lost_every_painter_has_failed(local: Local, submit: Submit, pa
         assert claim(local.service.ports, local.service.settings, job_id)
         local.queue.expire_all_leases()
 
-    assert [paint(job_id), paint(job_id)] == ["failed", "nothing"]
+    assert [paint(job_id), paint(job_id)] == ["failed", "skipped"]

@@ -56,9 +56,9 @@ def test_a_failure_is_counted_with_its_reason(
     assert lease is not None
     lease.fail(problem("corrupt-image", "cut short"))
     count(local.service.ports, job_id, "failed")
-    count(local.service.ports, job_id, "nothing")
+    count(local.service.ports, job_id, "skipped")
     assert told(capsys) == [
         {"Deliveries": [1.0], "method": "texture", "outcome": "failed"},
         {"Failures": [1.0], "problem": "corrupt-image"},
-        {"Deliveries": [1.0], "method": "texture", "outcome": "nothing"},
+        {"Deliveries": [1.0], "method": "texture", "outcome": "skipped"},
     ]

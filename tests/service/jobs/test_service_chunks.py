@@ -18,7 +18,7 @@ from stylizer_service.ports import Unavailable
 from stylizer_service.records import Job
 from stylizer_service.usecases import Service
 
-BORDERS = (0, 16, 24)
+BOUNDARIES = (0, 16, 24)
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def clip(service: Service) -> str:
     upload = store_upload(service, gif(24))
     request = StylizationRequest(content=upload, style="ink", animate=True)
     lease = take(service, service.create_stylization("ann", request)[0].id)
-    lease.begin_chunks(BORDERS)
+    lease.begin_chunks(BOUNDARIES)
     for number in range(2):
         lease.add_segment(b"key frame", progress=number / 24)
         lease.send_chunks(number)
@@ -44,7 +44,7 @@ def take(service: Service, job_id: str) -> Lease:
 
 
 def chunks_of(clip: str) -> list[str]:
-    return [f"{clip}/chunks/{start:05}" for start in BORDERS[:-1]]
+    return [f"{clip}/chunks/{start:05}" for start in BOUNDARIES[:-1]]
 
 
 def stored(service: Service, job_id: str) -> Job:
@@ -70,7 +70,7 @@ def test_clip_is_claimed_once_all_chunks_are_painted(service: Service, clip: str
 
     lease = take(service, clip)
     assert claim(service.ports, service.settings, clip) is None
-    assert [chunk.borders for chunk in lease.painted_chunks() or ()] == [(0, 16), (16, 24)]
+    assert [chunk.boundaries for chunk in lease.painted_chunks() or ()] == [(0, 16), (16, 24)]
     lease.succeed(b"clip", preview=b"small", width=8, height=8)
     segment = stored(service, second)
     assert service.ports.blobs.size(segment.segment_key(0, segment.segments[0])) is None
@@ -135,9 +135,50 @@ def test_progress_of_a_clip_never_falls(service: Service, clip: str) -> None:
 def test_unavailable_store_of_progress_stops_no_chunk(service: Service, clip: str) -> None:
     lease = take(service, chunks_of(clip)[0])
     jobs = Mock(wraps=service.ports.jobs)
-    jobs.read.side_effect = Unavailable("throttled")
+    jobs.get_many.side_effect = Unavailable("throttled")
     lease._ports = replace(service.ports, jobs=jobs)
 
     lease.add_segment(b"frames", progress=1.0)
 
     assert len(stored(service, lease.job.id).segments) == 1
+
+
+def test_folders_of_a_canceled_clip_are_deleted_once(service: Service, clip: str) -> None:
+    leases = [take(service, chunk) for chunk in chunks_of(clip)]
+    service.cancel_stylization("ann", clip)
+    blobs = Mock(wraps=service.ports.blobs)
+
+    for lease in leases:
+        lease._ports = replace(service.ports, blobs=blobs)
+        lease.abandon()
+
+    deleted = [call.args[0] for call in blobs.delete_folder.call_args_list]
+    assert deleted.count(f"jobs/{clip}/chunks/") == deleted.count(f"jobs/{clip}/segments/") == 1
+
+
+def test_chunk_with_a_lost_segment_is_painted_again(service: Service, clip: str) -> None:
+    first, second = chunks_of(clip)
+    finish(service, first)
+    finish(service, second)
+
+    take(service, clip).repaint_chunk(stored(service, first))
+
+    assert claim(service.ports, service.settings, clip) is None
+    finish(service, first)
+    assert take(service, clip).painted_chunks() is not None
+
+
+def test_clip_with_a_lost_key_frame_paints_all_again(service: Service, clip: str, clock: SteppedClock) -> None:
+    first = chunks_of(clip)[0]
+    lease = take(service, first)
+    lease.wait_for_key_frames(lease.clip())
+    assert lease.segment(0, lease.clip()) is None
+
+    again = take(service, clip)
+    assert again.job.segments == ()
+    for number in range(2):
+        again.add_segment(b"key frame", progress=number / 24)
+    again.send_chunks(2)
+    again.wait_for_chunks()
+    clock.advance(seconds=31)
+    assert take(service, first).segment(1, stored(service, clip)) == b"key frame"

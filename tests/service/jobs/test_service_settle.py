@@ -159,7 +159,7 @@ class Queue:
         return self._waiting
 
     def trace(self, job: Job) -> Trace:
-        return self._gpu if job.way == "gpu" else "sent"
+        return self._gpu if job.backend == "gpu" else "sent"
 
 
 def test_job_missing_from_the_queue_is_resent_after_a_while(service: Service, job_id: str, clock: SteppedClock) -> None:
@@ -187,7 +187,7 @@ def send_to_gpu(service: Service, job_id: str, clock: SteppedClock) -> None:
     job = service.ports.jobs.get(job_id)
     assert job is not None
     service.ports.jobs.delete(job_id)
-    service.ports.jobs.create(replace(job, way="gpu"), None, clock.now())
+    service.ports.jobs.create(replace(job, backend="gpu"), None, clock.now())
 
 
 @pytest.mark.parametrize("is_running", [False, True])

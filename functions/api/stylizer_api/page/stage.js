@@ -78,6 +78,7 @@ export function forgetPhoto() {
 }
 
 export function clearPainting() {
+  URL.revokeObjectURL(painting.src); // no effect unless it is a blob URL
   painting.removeAttribute("src");
   unload(paintingVideo);
 }
@@ -127,15 +128,17 @@ export async function showPainting(address, signal, animatedPhoto = null) {
   try {
     await Promise.all([next.decode(), again?.decode()]);
   } catch {
-    return false;
+    if (again) URL.revokeObjectURL(again.src);
+    return false; // the painting can still be downloaded from its address
   }
+  if (signal.aborted) for (const image of [next, again]) URL.revokeObjectURL(image?.src);
   signal.throwIfAborted();
   if (again) {
     URL.revokeObjectURL(photoUrl);
     photo.src = photoUrl = again.src;
   }
   unload(paintingVideo);
-  URL.revokeObjectURL(painting.src); // no effect unless it is a blob URL
+  URL.revokeObjectURL(painting.src);
   painting.src = next.src;
   if (!photo.naturalWidth && photoVideo.hidden) setShape(next.naturalWidth, next.naturalHeight);
   return true;

@@ -46,7 +46,7 @@ def clip_job(job: Job, request: StylizationRequest, info: ClipInfo | None, setti
     size, description = size_to_route(
         request, (info.width, info.height) if info else None, settings.clip_limits.max_size
     )
-    way = select_backend(
+    backend = select_backend(
         request.method,
         size,
         request.quality,
@@ -59,7 +59,7 @@ def clip_job(job: Job, request: StylizationRequest, info: ClipInfo | None, setti
     # As a number, "original" is what the disk must hold; the largest size times the frames would be refused.
     known = {"size": size} if info else {}
     options = job.options.model_copy(update={"animate": True, "format": name} | known)
-    return replace(job, options=options, frames=frames, way=way)
+    return replace(job, options=options, frames=frames, backend=backend)
 
 
 def _format(request: StylizationRequest, info: ClipInfo | None) -> ClipFormat:

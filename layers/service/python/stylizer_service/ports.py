@@ -76,7 +76,7 @@ class Jobs(Protocol):
     def get(self, job_id: str) -> Job | None:
         """Return the job, or None."""
 
-    def read(self, job_ids: Sequence[str]) -> list[Job]:
+    def get_many(self, job_ids: Sequence[str]) -> list[Job]:
         """Return those of the jobs that exist, in the order of the ids."""
 
     def page(

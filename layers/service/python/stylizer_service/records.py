@@ -83,10 +83,10 @@ class Job:
         frames: Number of frames of a clip; None for a picture, or if only the painters can read the clip.
         segments: For each painted segment of a clip, the token of the lease that painted it. Segments survive the death
             of their painter: the next one paints the rest. Of a clip in chunks, its key frames.
-        borders: Of a clip in chunks (`jobs.chunks`), the first frame of each, and the number of frames; of a chunk its
-            first frame and the one after its last. Empty for other jobs.
-        clip: Of a chunk, the id of the job that it is a part of.
-        way: Backend that the job is dispatched to.
+        boundaries: Of a clip in chunks (`jobs.chunks`), the first frame of each, and the number of frames; of a chunk
+            its first frame and the one after its last. Empty for other jobs.
+        parent_id: Of a chunk, the id of the job that it is a part of.
+        backend: Backend that the job is dispatched to.
         webhook: URL to notify when the job has ended.
         notify_at: When the next delivery attempt is due; None if there is nothing to deliver, or not any more.
         notify_attempts: Number of delivery attempts started.
@@ -116,9 +116,9 @@ class Job:
     results: tuple[ResultRecord, ...] = ()
     frames: int | None = None
     segments: tuple[str, ...] = ()
-    borders: tuple[int, ...] = ()
-    clip: str | None = None
-    way: Backend = "queue"
+    boundaries: tuple[int, ...] = ()
+    parent_id: str | None = None
+    backend: Backend = "queue"
     webhook: str | None = None
     notify_at: datetime | None = None
     notify_attempts: int = 0
@@ -155,7 +155,7 @@ class Job:
     @property
     def chunks_folder(self) -> str:
         """Folder of the chunks of a clip, which has the folder of each."""
-        return f"jobs/{self.clip or self.id}/chunks/"
+        return f"jobs/{self.parent_id or self.id}/chunks/"
 
     def segment_key(self, index: int, token: str) -> str:
         """Return the key of a segment of a clip, painted under the lease with that token."""
@@ -163,7 +163,7 @@ class Job:
 
     def input_key(self, name: str) -> str:
         """Return the key of an input: "content", "mask", "content_mask", "style-<index>" or a style's mask."""
-        return f"jobs/{self.clip or self.id}/{name}"
+        return f"jobs/{self.parent_id or self.id}/{name}"
 
 
 class JobChanges(TypedDict, total=False):
@@ -183,7 +183,7 @@ class JobChanges(TypedDict, total=False):
     result: ResultRecord | None
     results: tuple[ResultRecord, ...]
     segments: tuple[str, ...]
-    borders: tuple[int, ...]
+    boundaries: tuple[int, ...]
     error: Problem | None
     notify_at: datetime | None
     notify_attempts: int

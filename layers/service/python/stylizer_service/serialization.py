@@ -19,7 +19,7 @@ Value = str | int | float | None
 _ADAPTERS: dict[type, TypeAdapter[Any]] = {
     kind: TypeAdapter(kind) for kind in (Job, UploadRecord, StyleRecord, IdempotencyRecord)
 }
-_JSON_COLUMNS = frozenset({"options", "styles", "result", "results", "segments", "borders", "error"})
+_JSON_COLUMNS = frozenset({"options", "styles", "result", "results", "segments", "boundaries", "error"})
 
 
 def format_timestamp(time: datetime) -> str:

@@ -124,11 +124,11 @@ class Service:
             if len(rest) > limit:
                 return Page(items=items, next_cursor=cursors.encode("built-in", items[-1].id))
             place = ""
-        room = limit - len(items)
-        if room == 0:
+        remaining = limit - len(items)
+        if remaining == 0:
             more, _ = self.ports.styles.page(owner, limit=1, cursor=None)
             return Page(items=items, next_cursor=cursors.encode("own", "") if more else None)
-        own, following = cursors.read_page(lambda: self.ports.styles.page(owner, limit=room, cursor=place or None))
+        own, following = cursors.read_page(lambda: self.ports.styles.page(owner, limit=remaining, cursor=place or None))
         items += [presenters.own_style(record) for record in own]
         return Page(items=items, next_cursor=cursors.encode("own", following) if following else None)
 
@@ -199,7 +199,7 @@ class Service:
         check_webhook(self.ports, request.webhook)
         self._check_urls(request)
         if request.size != ORIGINAL or request.content is None:
-            job = replace(job, way=self._select_backend(request))
+            job = replace(job, backend=self._select_backend(request))
         self._check_queue()
         self.ports.intake.job(job)
         try:
@@ -211,7 +211,7 @@ class Service:
                 job = clip_job(job, request, content.info if content else None, self.settings)
                 self.ports.intake.job(job)
             elif shape and request.size == ORIGINAL:
-                job = replace(job, way=self._select_backend(request, shape))
+                job = replace(job, backend=self._select_backend(request, shape))
         except BaseException:
             discard(self.ports, job.folder)
             raise

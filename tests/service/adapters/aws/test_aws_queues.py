@@ -19,8 +19,8 @@ from stylizer_service.records import Job
 from stylizer_service.usecases import Service
 
 
-def job(way: Backend) -> Job:
-    return make_job(datetime.now(UTC), method="optimization", way=way)
+def job(backend: Backend) -> Job:
+    return make_job(datetime.now(UTC), method="optimization", backend=backend)
 
 
 def with_gpu(settings: ApiSettings, endpoint: str) -> ApiSettings:

@@ -28,9 +28,9 @@ def test_database_of_another_version_is_refused(tmp_path: Path, version: int) ->
 @pytest.mark.parametrize(
     ("version", "added"),
     [
-        (3, ("variants", "results", "frames", "segments", "borders", "clip")),
-        (4, ("frames", "segments", "borders", "clip")),
-        (5, ("borders", "clip")),
+        (3, ("variants", "results", "frames", "segments", "boundaries", "parent_id")),
+        (4, ("frames", "segments", "boundaries", "parent_id")),
+        (5, ("boundaries", "parent_id")),
     ],
 )
 def test_older_database_is_migrated(tmp_path: Path, version: int, added: tuple[str, ...]) -> None:
@@ -39,6 +39,7 @@ def test_older_database_is_migrated(tmp_path: Path, version: int, added: tuple[s
         expected = [column["name"] for column in database.all("PRAGMA table_info(jobs)")]
         for column in added:
             database.run(f"ALTER TABLE jobs DROP COLUMN {column}")
+        database.run("ALTER TABLE jobs RENAME COLUMN backend TO way")
         database.run(f"PRAGMA user_version = {version}")
 
     with closing(Database(path)) as database:

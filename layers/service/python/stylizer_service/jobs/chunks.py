@@ -18,12 +18,21 @@ from datetime import timedelta
 from stylizer_service.jobs.cleanup import discard
 from stylizer_service.jobs.finish import end
 from stylizer_service.ports import Ports, Unavailable
-from stylizer_service.records import Job, Precondition, is_final, without_style_urls, without_url
+from stylizer_service.records import Job, JobChanges, Precondition, is_final, without_style_urls, without_url
 from stylizer_service.settings import Settings
 
 log = logging.getLogger(__name__)
 
 _WAITING = "waiting"  # lease token of a clip whose chunks are painted
+_REPAINTED: JobChanges = {
+    "status": "queued",
+    "finished_at": None,
+    "progress": 0.0,
+    "segments": (),
+    "attempt": 0,
+    "lease_token": None,
+    "lease_expires_at": None,
+}
 _LOOK_AGAIN_AFTER = timedelta(minutes=1)
 
 
@@ -34,21 +43,21 @@ def is_waiting(job: Job) -> bool:
 
 def chunks_of(ports: Ports, clip: Job) -> list[Job]:
     """Return the chunks of a clip that have been created, in order."""
-    return ports.jobs.read([_chunk_id(clip, start) for start in clip.borders[:-1]])
+    return ports.jobs.get_many([_chunk_id(clip, start) for start in clip.boundaries[:-1]])
 
 
 def send_chunks(ports: Ports, settings: Settings, clip: Job, count: int) -> None:
     """Create and send those of the first `count` chunks of a clip that do not exist. Called by its painter only."""
     known = {chunk.id for chunk in chunks_of(ports, clip)}
     now = ports.clock.now()
-    for start, stop in zip(clip.borders[:count], clip.borders[1:], strict=False):
+    for start, stop in zip(clip.boundaries[:count], clip.boundaries[1:], strict=False):
         if (chunk_id := _chunk_id(clip, start)) in known:
             continue
         chunk = replace(
             clip,
             id=chunk_id,
             owner=clip.id,
-            clip=clip.id,
+            parent_id=clip.id,
             status="queued",
             content=without_url(clip.content),
             styles=without_style_urls(clip.styles),
@@ -62,7 +71,7 @@ def send_chunks(ports: Ports, settings: Settings, clip: Job, count: int) -> None
             lease_expires_at=None,
             frames=stop - start,
             segments=(),
-            borders=(start, stop),
+            boundaries=(start, stop),
             webhook=None,
         )
         try:
@@ -93,7 +102,7 @@ def wait(ports: Ports, settings: Settings, clip: Job) -> bool:
 
 def on_chunk_done(ports: Ports, settings: Settings, chunk: Job) -> None:
     """Have the clip joined if this was its last chunk."""
-    clip = ports.jobs.get(chunk.clip or "")
+    clip = ports.jobs.get(chunk.parent_id or "")
     if clip is not None and is_waiting(clip):
         _finish_if_complete(ports, settings, clip)
 
@@ -124,33 +133,47 @@ def is_complete(ports: Ports, settings: Settings, clip: Job) -> bool:
 
 def are_painted(clip: Job, chunks: list[Job]) -> bool:
     """Return whether these are all chunks of a clip, and all painted."""
-    return len(chunks) == len(clip.borders) - 1 and all(chunk.status == "succeeded" for chunk in chunks)
+    return len(chunks) == len(clip.boundaries) - 1 and all(chunk.status == "succeeded" for chunk in chunks)
 
 
-def is_wanted(ports: Ports, chunk: Job) -> bool:
+def is_parent_active(ports: Ports, chunk: Job) -> bool:
     """Return whether the clip of a chunk has not ended."""
-    clip = ports.jobs.get(chunk.clip or "")
+    clip = ports.jobs.get(chunk.parent_id or "")
     return clip is not None and not is_final(clip) and clip.status != "expired"
 
 
 def cancel_chunk(ports: Ports, settings: Settings, chunk: Job) -> None:
-    """End a chunk whose clip has ended, and delete what chunks have painted."""
+    """End a chunk whose clip has ended, and with the last one delete what all have painted."""
     end(ports, settings, chunk, Precondition(statuses=("queued", "running")), "canceled")
-    discard(ports, chunk.chunks_folder)
-    discard(ports, f"jobs/{chunk.clip}/segments/")
+    clip = ports.jobs.get(chunk.parent_id or "")
+    if clip is None or all(is_final(part) for part in chunks_of(ports, clip)):
+        discard(ports, chunk.chunks_folder)
+        discard(ports, f"jobs/{chunk.parent_id}/segments/")
+
+
+def repaint_key_frames(ports: Ports, clip: Job) -> None:
+    """Have the key frames of a waiting clip painted again, one of which is lost."""
+    if ports.jobs.update(clip.id, _when_waiting(), **_REPAINTED):
+        ports.dispatcher.send(clip)
+
+
+def repaint(ports: Ports, chunk: Job) -> None:
+    """Have a finished chunk painted again, a segment of which is lost."""
+    if ports.jobs.update(chunk.id, Precondition(statuses=("succeeded",)), **_REPAINTED):
+        ports.dispatcher.send(chunk)
 
 
 def report_progress(ports: Ports, chunk_id: str) -> None:
     """Tell a clip how many of its frames are painted, and show the latest. If a store is unavailable, do nothing."""
     try:
         chunk = ports.jobs.get(chunk_id)
-        clip = ports.jobs.get(chunk.clip or "") if chunk else None
+        clip = ports.jobs.get(chunk.parent_id or "") if chunk else None
         if chunk is None or clip is None:
             return
         frames = len(clip.segments)  # key frames
         for part in chunks_of(ports, clip):
             frames += max(0, round(part.progress * (part.frames or 0)) - 1)
-        progress = min(frames / clip.borders[-1], 0.999)
+        progress = min(frames / clip.boundaries[-1], 0.999)
         when = Precondition(statuses=("running",), progress_below=progress)
         ports.jobs.update(clip.id, when, progress=progress, preview_key=chunk.preview_key or clip.preview_key)
     except Unavailable as error:

@@ -49,7 +49,7 @@ def end(
     ended = ports.jobs.update(job.id, when, **whole)
     if ended and ended.webhook:
         wake(ports, ended.id)
-    clip = ports.jobs.get(ended.clip) if ended and ended.clip and how == "failed" else None
+    clip = ports.jobs.get(ended.parent_id) if ended and ended.parent_id and how == "failed" else None
     if clip and ended:  # if this does not happen, `chunks.is_complete` finds the chunk
         end(ports, settings, clip, Precondition(statuses=("queued", "running")), how, error=ended.error)
     return ended

@@ -75,7 +75,7 @@ def claim(ports: Ports, settings: Settings, job_id: str) -> Lease | None:
     when = claimable_when(job, now) if job else None
     if job is None or when is None:
         return None
-    if job.clip and not chunks.is_wanted(ports, job):
+    if job.parent_id and not chunks.is_parent_active(ports, job):
         chunks.cancel_chunk(ports, settings, job)
         return None
     if chunks.is_waiting(job) and not chunks.is_complete(ports, settings, job):
@@ -90,7 +90,7 @@ def claim(ports: Ports, settings: Settings, job_id: str) -> Lease | None:
         status="running",
         started_at=job.started_at if chunks.is_waiting(job) else now,
         progress=job.progress if job.segments else len(job.results) / job.variants,
-        preview_key=job.preview_key if job.borders else None,
+        preview_key=job.preview_key if job.boundaries else None,
         attempt=job.attempt + 1,
         lease_token=secrets.token_hex(8),
         lease_expires_at=now + timedelta(seconds=settings.lease_seconds),
@@ -153,18 +153,18 @@ class Lease:
     def renew(self) -> None:
         """Send a heartbeat: extend the lease."""
         self._write(lease_expires_at=self._deadline())
-        if self.job.clip:
+        if self.job.parent_id:
             chunks.report_progress(self._ports, self.job.id)
 
     def report(self, progress: float, preview: bytes | None = None) -> None:
         """Report progress, 0-1, with an optional small JPEG preview. Renews the lease."""
         changes: JobChanges = {"lease_expires_at": self._deadline()}
-        if not self.job.borders or self.job.clip:
+        if not self.job.boundaries or self.job.parent_id:
             changes["progress"] = progress
         # else: key frames count little, and the painters of the chunks report the progress of the clip.
         if preview is not None:
             # The painters of a clip in chunks share one preview.
-            folder = self.job.chunks_folder if self.job.borders else ""
+            folder = self.job.chunks_folder if self.job.boundaries else ""
             changes["preview_key"] = self._put_preview(preview, folder=folder)
         self._write(**changes)
 
@@ -185,7 +185,7 @@ class Lease:
                 raise
         if self.job.segments:
             discard(self._ports, self.job.segments_folder)
-        if self.job.borders:
+        if self.job.boundaries:
             discard(self._ports, self.job.chunks_folder)
 
     def add_variant(self, image: bytes, **facts: Unpack[VariantFacts]) -> None:
@@ -210,27 +210,29 @@ class Lease:
         segments = (*self.job.segments, token)
         self._write(segments=segments, attempt=1, progress=progress, lease_expires_at=self._deadline())
         self.job = replace(self.job, segments=segments, attempt=1)
-        if self.job.clip:
+        if self.job.parent_id:
             chunks.report_progress(self._ports, self.job.id)
 
     def segment(self, index: int, job: Job | None = None) -> bytes | None:
-        """Return a stored segment of a clip, or None if its file is gone.
+        """Return a stored segment of a clip, or None if it is gone.
 
         Args:
             index: Number of the segment.
             job: The job that has it; None for that of the lease.
         """
         job = job or self.job
+        if index >= len(job.segments):  # they are painted again
+            return None
         try:
             with self._ports.blobs.open(job.segment_key(index, job.segments[index])) as file:
                 return file.read()
         except FileNotFoundError:
             return None
 
-    def begin_chunks(self, borders: tuple[int, ...]) -> None:
+    def begin_chunks(self, boundaries: tuple[int, ...]) -> None:
         """Divide a clip into chunks, of which `add_segment` takes the key frames."""
-        self._write(borders=borders, lease_expires_at=self._deadline())
-        self.job = replace(self.job, borders=borders)
+        self._write(boundaries=boundaries, lease_expires_at=self._deadline())
+        self.job = replace(self.job, boundaries=boundaries)
 
     def send_chunks(self, count: int) -> None:
         """Create and send those of the first `count` chunks of a clip that do not exist."""
@@ -246,9 +248,19 @@ class Lease:
         if not chunks.wait(self._ports, self._settings, self.job):
             raise LeaseLost(self.job.id)
 
+    def repaint_chunk(self, chunk: Job) -> None:
+        """Have a chunk of a clip painted again, a segment of which is lost, and give up the lease until then."""
+        chunks.repaint(self._ports, chunk)
+        self.wait_for_chunks()
+
+    def wait_for_key_frames(self, clip: Job) -> None:
+        """Have the key frames of a clip painted again, one of which is lost. This lease on a chunk is left to expire."""
+        chunks.repaint_key_frames(self._ports, clip)
+        self._write(attempt=0, lease_expires_at=self._deadline())  # to wait is no failure
+
     def clip(self) -> Job:
         """Return the clip of a chunk."""
-        clip = self._ports.jobs.get(self.job.clip or "")
+        clip = self._ports.jobs.get(self.job.parent_id or "")
         if clip is None:
             raise LeaseLost(self.job.id)
         return clip
@@ -315,8 +327,8 @@ class Lease:
         job = self._ports.jobs.get(self.job.id)
         if job is None or not replace(job, lease_token=self.job.lease_token).has_painted:
             discard(self._ports, self.job.work_folder)
-        if self.job.clip:
-            if not chunks.is_wanted(self._ports, self.job):
+        if self.job.parent_id:
+            if not chunks.is_parent_active(self._ports, self.job):
                 chunks.cancel_chunk(self._ports, self._settings, self.job)
         elif job is None or job.status not in ("queued", "running"):
             discard(self._ports, self.job.segments_folder)
@@ -337,7 +349,7 @@ class Lease:
     def _write(self, **changes: Unpack[JobChanges]) -> None:
         if self._ports.jobs.update(self.job.id, self._when, **changes) is None:
             raise LeaseLost(self.job.id)
-        if self.job.clip and not chunks.is_wanted(self._ports, self.job):
+        if self.job.parent_id and not chunks.is_parent_active(self._ports, self.job):
             raise LeaseLost(self.job.id)
 
     def _deadline(self) -> datetime:

@@ -113,9 +113,9 @@ def rescue(ports: Ports, settings: Settings) -> list[str]:
     late = _not_painted(settings)
 
     def send(job: Job) -> bool:
-        if job.way == "queue":
+        if job.backend == "queue":
             ports.dispatcher.send(job)
-        return job.way == "queue"
+        return job.backend == "queue"
 
     def recover(job: Job) -> bool:
         trace = ports.dispatcher.trace(job)

@@ -66,7 +66,7 @@ class DispatcherByWay:
 
     def send(self, job: Job) -> None:
         """Send the job to its backend. Raises LookupError if that is "gpu" and there is no endpoint."""
-        if job.way == "queue":
+        if job.backend == "queue":
             self._queue.send(job)
         elif self._endpoint is not None:
             self._endpoint.send(job)
@@ -79,7 +79,7 @@ class DispatcherByWay:
 
     def trace(self, job: Job) -> Trace:
         """Return whether a queued job was sent: assumed for SQS, which cannot be queried; by input file for the GPU."""
-        if job.way == "queue":
+        if job.backend == "queue":
             return "sent"
         if self._endpoint is None:
             return "no-backend"

@@ -54,7 +54,7 @@ class DynamoJobs:
         """Return the job, or None."""
         return _get(self._table, Job, "stz", job_id)
 
-    def read(self, job_ids: Sequence[str]) -> list[Job]:
+    def get_many(self, job_ids: Sequence[str]) -> list[Job]:
         """Return those of the jobs that exist."""
         return [from_row(Job, row) for row in self._table.read(job_ids)]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from stylizer_service.ports import StorageFull, Unavailable
 from stylizer_service.serialization import Value
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 _SCHEMA = """
 CREATE TABLE jobs (
@@ -36,7 +36,7 @@ CREATE TABLE jobs (
     lease_expires_at TEXT,
     result TEXT,
     error TEXT,
-    way TEXT NOT NULL DEFAULT 'queue',
+    backend TEXT NOT NULL DEFAULT 'queue',
     webhook TEXT,
     notify_at TEXT,
     notify_attempts INTEGER NOT NULL DEFAULT 0,
@@ -44,8 +44,8 @@ CREATE TABLE jobs (
     results TEXT NOT NULL DEFAULT '[]',
     frames INTEGER,
     segments TEXT NOT NULL DEFAULT '[]',
-    borders TEXT NOT NULL DEFAULT '[]',
-    clip TEXT
+    boundaries TEXT NOT NULL DEFAULT '[]',
+    parent_id TEXT
 ) STRICT;
 CREATE INDEX jobs_by_owner ON jobs (owner, created_at, id);
 CREATE INDEX jobs_by_status ON jobs (status, created_at, id);
@@ -101,6 +101,11 @@ ALTER TABLE jobs ADD COLUMN segments TEXT NOT NULL DEFAULT '[]';
     5: """
 ALTER TABLE jobs ADD COLUMN borders TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE jobs ADD COLUMN clip TEXT;
+""",
+    6: """
+ALTER TABLE jobs RENAME COLUMN way TO backend;
+ALTER TABLE jobs RENAME COLUMN borders TO boundaries;
+ALTER TABLE jobs RENAME COLUMN clip TO parent_id;
 """,
 }
 """Statements that bring a database of that version to the next one."""

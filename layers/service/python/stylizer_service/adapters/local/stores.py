@@ -36,7 +36,7 @@ class SqliteJobs:
         """Return the job, or None."""
         return _read(Job, self._database.one("SELECT * FROM jobs WHERE id = ?", [job_id]))
 
-    def read(self, job_ids: Sequence[str]) -> list[Job]:
+    def get_many(self, job_ids: Sequence[str]) -> list[Job]:
         """Return those of the jobs that exist."""
         return [job for job in map(self.get, job_ids) if job is not None]
 
