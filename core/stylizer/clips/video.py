@@ -72,9 +72,8 @@ def probe_video(data: bytes, limits: ClipLimits = DEFAULT_CLIP_LIMITS, field: st
         )
         check_clip(info, limits, field)
         if stream.frames > info.frames:
-            raise CorruptImage(
-                f"the clip is broken: it ends after {info.frames:,} of {stream.frames:,} frames", field=field
-            )
+            detail = f"the clip is broken: it ends after {info.frames:,} of {stream.frames:,} frames"
+            raise CorruptImage(detail, field=field)
         container.seek(0)
         first = next(_decode(container, stream, limits.max_frame_pixels), None)
         if first is None:
@@ -120,8 +119,7 @@ def read_video(
                 yield current
                 at += 1
         if at < len(wanted):
-            count = start + at
-            raise CorruptImage(f"the clip is broken: only {count:,} frames can be decoded", field=field)
+            raise CorruptImage(f"the clip is broken: only {start + at:,} frames can be decoded", field=field)
 
 
 def encode_h264(frames: Iterable[Bytes], quality: int) -> bytes:
@@ -329,9 +327,8 @@ def _opened(data: bytes, field: str) -> Iterator[tuple[InputContainer, VideoStre
             codec = context.codec.canonical_name if context else "an unknown codec"
             if codec not in CODECS:
                 allowed = ", ".join(CODECS)
-                raise UnsupportedImage(
-                    f"the clip is coded by {codec}; decoded are {allowed}", field=field, allowed=CODECS
-                )
+                detail = f"the clip is coded by {codec}; decoded are {allowed}"
+                raise UnsupportedImage(detail, field=field, allowed=CODECS)
             yield container, stream
     except error as problem:
         reason = problem.strerror if isinstance(problem, OSError) and problem.strerror else str(problem)

@@ -45,7 +45,7 @@ from stylizer.synthesis.patch_grid import PatchGrid
 from stylizer.synthesis.patch_source import assign_patches, assign_patches_by_region, keep_in_region, select_patches
 from stylizer.synthesis.photo_guide import PhotoGuide, estimate_transfers
 from stylizer.synthesis.pyramid import resize, scale_size
-from stylizer.synthesis.style_bank import REACH, StyleBank, as_rows, cell_colors
+from stylizer.synthesis.style_bank import REACH, StyleBank, as_rows, cell_colors, upscale_matches
 from stylizer.synthesis.voting import cell_patch_grid, merge_patches
 from stylizer.tensors import as_bytes, as_floats, spatial_size
 from stylizer.tiles import STRIDE, Tile, tiles
@@ -106,11 +106,6 @@ class LevelResult:
     owner: Tensor
     statistics: tuple[Tensor, Tensor]
 
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of the painting."""
-        return self.painting.shape[2], self.painting.shape[3]
-
 
 def paint(task: Task) -> Tensor:
     """Paint `task.photo` with patches of `task.styles`: (1, 3, H, W)."""
@@ -148,7 +143,7 @@ class CoarseToFineSynthesis:
         self._generator = torch.Generator().manual_seed(task.options.seed)
         self._coarse = levels is None
         self._plan = PLANS[task.options.quality]
-        planned = plan_levels(task.photo.shape[2], task.photo.shape[3], self._plan.coarse_side)
+        planned = plan_levels(*spatial_size(task.photo), self._plan.coarse_side)
         self._levels = planned[-(levels or len(planned)) :]
         self._base = next(level.size for level in reversed(self._levels) if level.depth >= 0)
         self._shares = [style.share for style in task.styles]
@@ -161,9 +156,8 @@ class CoarseToFineSynthesis:
             photo[None], mask[None], self._palettes, task.options.strength, self._regions
         )
         if self._hints is not None:
-            self.photo_guide = replace(
-                self.photo_guide, transfers=self._hints.steady_all("guide", self.photo_guide.transfers)
-            )
+            transfers = self._hints.steady_all("guide", self.photo_guide.transfers)
+            self.photo_guide = replace(self.photo_guide, transfers=transfers)
         self._done = 0
         self._current: Tensor | None = None  # painting of the last pass
         passes = sum(len(_level_tiles(level)) * self._passes(level) for level in self._levels)
@@ -182,9 +176,8 @@ class CoarseToFineSynthesis:
 
     def guide(self, tile: Tile) -> tuple[Tensor, Tensor]:
         """Return the recolored photo (1, 3, h, w) and the content mask (1, 1, h, w) over the context of `tile`."""
-        return self.photo_guide.recolor_tile(self._photo, tile), tile.resample(
-            self.photo_guide.mask, self._levels[-1].size
-        )
+        mask = tile.resample(self.photo_guide.mask, self._levels[-1].size)
+        return self.photo_guide.recolor_tile(self._photo, tile), mask
 
     def draft(self) -> Tensor:
         """Synthesize the merged patches, before finish and palette: (1, 3, H, W), float in [0, 1] or uint8."""
@@ -258,13 +251,15 @@ class CoarseToFineSynthesis:
             query = torch.lerp(_add_detail(upsampled, guide), guide, QUERY_PHOTO_SHARE)
             columns, colors = area.cells(hypercolumns(query.clamp(0, 1))), area.cells(cell_colors(guide))
             self._report_again()
-            parent, half = (index.to(owner.device) for index in area.parents(cells, cells_in(previous.size)))
+            parent, half = (
+                index.to(owner.device) for index in area.parents(cells, cells_in(spatial_size(previous.painting)))
+            )
             tile_owner = previous.owner[parent[0], parent[1]]
             if regions is not None and self._regions is not None:
                 tile_owner = keep_in_region(tile_owner, self._regions.groups, area.clip(regions))
             tile_matches = []
             for style, (bank, coarse, match) in enumerate(zip(banks, previous.banks, previous.matches, strict=True)):
-                start = _upscaled_matches(match[:, parent[0], parent[1]], half, coarse, bank)
+                start = upscale_matches(match[:, parent[0], parent[1]], half, coarse, bank)
                 if self._regions is not None and not (tile_owner == style).any():
                     tile_matches.append(start)  # none of its patches is near
                     continue
@@ -325,11 +320,11 @@ class CoarseToFineSynthesis:
         noise = torch.randn(1, 1, *level.size, generator=self._generator, dtype=torch.float32).to(self._photo.device)
         detail = sum(share * bank.detail for bank, share in zip(banks, self._shares, strict=True))
         if self._regions is not None:
-            details = [
-                sum(self._shares[style] * banks[style].detail for style in group) for group in self._regions.groups
-            ]
             shares = self._regions.over(tile, level.size)
-            detail = sum(share * part for share, part in zip(shares, details, strict=True))
+            parts = (
+                sum(self._shares[style] * banks[style].detail for style in group) for group in self._regions.groups
+            )
+            detail = sum(share * part for share, part in zip(shares, parts, strict=True))
         freedom = (1 - 1.5 * tile.resample(self.photo_guide.mask, level.size)).clamp_(0, 1)
         return DITHER * self._options.strength * detail * freedom * tile.extract(noise)
 
@@ -383,23 +378,6 @@ def _level_tiles(level: Level, halo: int = 0) -> list[Tile]:
     side = STRIDE * -(-max(level.size) // STRIDE) if level.depth >= 0 else TILE
     reach = REACH + STRIDE * -(-CELL * halo // STRIDE)
     return list(tiles(level.size, side, reach=reach))
-
-
-def _upscaled_matches(matches: Tensor, half: Tensor, coarse: StyleBank, fine: StyleBank) -> Tensor:
-    """Convert matches (2, rows, columns) in a style's bank at one scale to its bank at the next finer one.
-
-    Where the style has no finer scale, both banks are the same and patches continue at their size.
-
-    Args:
-        matches: Match of each cell's parent.
-        half: Half of the parent that a cell covers, vertical and horizontal: (2, rows, columns), 0 or 1.
-        coarse: Bank that `matches` refer to.
-        fine: Bank that the result refers to.
-    """
-    coarse_size, fine_size = (
-        torch.tensor(bank.keys.shape[:2], device="cpu").view(2, 1, 1).to(matches.device) for bank in (coarse, fine)
-    )
-    return torch.minimum((matches.float() * fine_size / coarse_size).round().long() + half, fine_size - 1)
 
 
 def _add_detail(painting: Tensor, guide: Tensor) -> Tensor:

@@ -166,3 +166,20 @@ def _encode_tiles(style: Tensor) -> Iterator[tuple[CellArea, Tensor, Tensor]]:
 def as_rows(grid: Tensor) -> Tensor:
     """Flatten (C, rows, columns) to (rows * columns, C)."""
     return grid.flatten(1).T
+
+
+def upscale_matches(matches: Tensor, half: Tensor, coarse: StyleBank, fine: StyleBank) -> Tensor:
+    """Convert matches (2, rows, columns) in a style's bank at one scale to its bank at the next finer one.
+
+    Where the style has no finer scale, both banks are the same and patches continue at their size.
+
+    Args:
+        matches: Match of each cell's parent.
+        half: Half of the parent that a cell covers, vertical and horizontal: (2, rows, columns), 0 or 1.
+        coarse: Bank that `matches` refer to.
+        fine: Bank that the result refers to.
+    """
+    coarse_size, fine_size = (
+        torch.tensor(bank.keys.shape[:2], device="cpu").view(2, 1, 1).to(matches.device) for bank in (coarse, fine)
+    )
+    return torch.minimum((matches.float() * fine_size / coarse_size).round().long() + half, fine_size - 1)

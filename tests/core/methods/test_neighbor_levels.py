@@ -20,7 +20,7 @@ from stylizer.methods.neighbor import Level, plan_levels
 from stylizer.methods.neighbor_optimization import PLANS
 from stylizer.synthesis import bank_cache, hypercolumns
 from stylizer.synthesis.pyramid import gaussian_blur, resize
-from stylizer.synthesis.style_bank import REACH, Encoding, StyleBank
+from stylizer.synthesis.style_bank import REACH, Encoding, StyleBank, upscale_matches
 
 Paint = Callable[..., Tensor]
 SIDE = 128
@@ -84,7 +84,7 @@ def test_matches_are_carried_to_the_next_scale_as_in_a_loop() -> None:
     matches = torch.tensor([[[0, 2, 4]], [[1, 3, 6]]])
     part = torch.tensor([[[0, 1, 1]], [[1, 0, 1]]])
     for rows, columns in ((10, 14), (9, 13), (5, 7)):
-        finer = neighbor._upscaled_matches(matches, part, bank(5, 7), bank(rows, columns))
+        finer = upscale_matches(matches, part, bank(5, 7), bank(rows, columns))
         for index in range(3):
             for axis, (old, new) in enumerate(((5, rows), (7, columns))):
                 expected = round(matches[axis, 0, index].item() * new / old) + part[axis, 0, index].item()

@@ -1,7 +1,7 @@
 """Backend selection: a pure function of the requested painting and the stage's capacity.
 
-Cost is estimated from `make bench` measurements (docs/benchmarks.md) on two cores of an AMD EPYC (Zen 5): seconds and MiB
-as a fixed part plus a part per megapixel, for the most expensive style and a square photo.
+Cost is estimated from `make bench` measurements (docs/benchmarks.md) on two cores of an AMD EPYC (Zen 5): seconds and
+MiB as a fixed part plus a part per megapixel, for the most expensive style and a square photo.
 """
 
 from __future__ import annotations

@@ -254,7 +254,7 @@ class Lease:
         self.wait_for_chunks()
 
     def wait_for_key_frames(self, clip: Job) -> None:
-        """Have the key frames of a clip painted again, one of which is lost. This lease on a chunk is left to expire."""
+        """Have the key frames of a clip painted again, one of which is lost; this lease is left to expire."""
         chunks.repaint_key_frames(self._ports, clip)
         self._write(attempt=0, lease_expires_at=self._deadline())  # to wait is no failure
 
