@@ -27,7 +27,7 @@ CUDA := ^(torch=|triton|cuda-|nvidia-)
 sbom = cat $(patsubst %,locks/%.txt,$(2)) | $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --mc-type application --sv 1.6 --of JSON --output-reproducible --validate -o build/sbom/$(1).cdx.json -
 BY_TEACHERS := $(if $(TEACHERS),--teachers "$(TEACHERS)")
 
-.PHONY: help other-python run chromium test test-isa coverage chaos lint format bench fuzz load contract lock audit licenses sbom swatches train-encoder train-decoder train-finisher quality synth diff deploy destroy clean
+.PHONY: help other-python run chromium test test-isa coverage chaos lint format bench fuzz load contract lock audit licenses sbom swatches train-encoder train-decoder train-coarse-decoder train-finisher quality synth diff deploy destroy clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-13s %s\n", $$1, $$2}'
 
@@ -121,6 +121,10 @@ train-decoder: .venv/.training ## train the feed-forward decoder; also needs EVA
 	@test -d "$(CONTENT)" -a -d "$(STYLE)" -a -d "$(EVAL_CONTENT)" -a -d "$(EVAL_STYLE)" || { echo "name four folders of pictures: make train-decoder CONTENT=photographs STYLE=artworks EVAL_CONTENT=others EVAL_STYLE=others" >&2; exit 1; }
 	$(BIN)/python -m training.feedforward --content "$(CONTENT)" --style "$(STYLE)" $(BY_TEACHERS) --minutes $(MINUTES) --out "$(or $(OUT),build/decoder)"
 	$(BIN)/python -m training.choose --run "$(or $(OUT),build/decoder)" --content "$(EVAL_CONTENT)" --style "$(EVAL_STYLE)" $(BY_TEACHERS)
+
+train-coarse-decoder: .venv/.training ## train the coarse decoder; TEACHERS=dir must hold the compressed VGG-19
+	@test -d "$(CONTENT)" -a -d "$(STYLE)" -a -d "$(TEACHERS)" || { echo "name three folders: make train-coarse-decoder CONTENT=photographs STYLE=artworks TEACHERS=weights" >&2; exit 1; }
+	$(BIN)/python -m training.coarse_decoder --content "$(CONTENT)" --style "$(STYLE)" --teachers "$(TEACHERS)" --minutes $(MINUTES) --out "$(or $(OUT),build/coarse_decoder)"
 
 train-finisher: .venv/.training ## train the finisher of drafts; TEACHERS=dir must contain the compressed VGG-19
 	@test -d "$(CONTENT)" -a -d "$(STYLE)" -a -d "$(TEACHERS)" || { echo "name three folders: make train-finisher CONTENT=photographs STYLE=artworks TEACHERS=weights" >&2; exit 1; }

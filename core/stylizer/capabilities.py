@@ -52,7 +52,7 @@ class Capabilities:
 _UP_TO_MAXIMUM = SizeLimits(SIZE_RANGE[1], round(SIZE_RANGE[1] * STYLE_SCALE_RANGE[1]))
 METHODS: dict[MethodName, Capabilities] = {
     "neighbor": Capabilities({"compact": _UP_TO_MAXIMUM}, takes_content_mask=True),
-    "feedforward": Capabilities({"compact": _UP_TO_MAXIMUM}, takes_content_mask=False),
+    "feedforward": Capabilities({"compact": _UP_TO_MAXIMUM}, takes_content_mask=True),
     "optimization": Capabilities(
         {"compact": SizeLimits(2048, 4096), "vgg19": SizeLimits(1024, 2048)}, takes_content_mask=False
     ),
@@ -120,7 +120,8 @@ def validate(
         detail = f"preserve_color is {preserve_color!r}; method {method} allows {' or '.join(colors)}"
         raise OptionError(detail, field="preserve_color", allowed=colors)
     if has_content_mask and not METHODS[method].takes_content_mask:
-        able = " or ".join(other for other, its in METHODS.items() if its.takes_content_mask)
+        *others, last = (other for other, its in METHODS.items() if its.takes_content_mask)
+        able = f"{', '.join(others)} or {last}"
         detail = f"content_mask cannot be honored by method {method}; leave it out, or choose method {able}"
         raise OptionError(detail, field="content_mask", allowed="nothing with this method")
     return features

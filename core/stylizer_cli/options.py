@@ -112,7 +112,7 @@ ContentMask = Annotated[
     typer.Option(
         metavar="FILE",
         help="White keeps the photo's structure, black allows pure style. Computed from the photo by default. Methods "
-        "neighbor and texture only.",
+        "neighbor, feedforward and texture only.",
         **_PAINTING,
     ),
 ]

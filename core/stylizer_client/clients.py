@@ -118,8 +118,8 @@ class Client:
             style: Id of a style, a picture, or up to four of either with weights, of which only the ratios matter, and
                 optional masks of where each paints, which have the shape of the photo.
             mask: Paint only where this picture is white; it has the shape of the photo.
-            content_mask: Methods neighbor and texture: keep the structure of the photo where this picture is white; it
-                has the shape of the photo.
+            content_mask: Neighbor, feedforward, texture: keep the structure of the photo where this picture is white.
+                It has the shape of the photo.
             idempotency_key: The same key with the same uploads returns the same job. By default each call has a new
                 key.
             options: See `Options`.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from tempfile import TemporaryDirectory
@@ -49,7 +50,7 @@ def paint(network: Network, photo: Tensor, style: Tensor) -> Tensor:
 
 def measure(path: Path, pairs: Sequence[Pair], yardstick: Yardstick) -> Candidate:
     """Paint every pair with the decoder at `path` and return its mean distances."""
-    network, distances = networks.load(path), []
+    network, distances = networks.load(replace(networks.FEEDFORWARD, path=path)), []
     with TemporaryDirectory() as folder:
         painting = Path(folder) / "painting.png"
         for pair in pairs:
@@ -72,7 +73,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--style", type=Path, required=True, help="folder of artworks not trained on")
     add_teachers_flag(parser)
     parser.add_argument("--content-limit", type=float, default=0.9, help="mean content distance (%(default)s)")
-    parser.add_argument("--to", type=Path, default=networks.WEIGHTS, help="(%(default)s)")
+    parser.add_argument("--to", type=Path, default=networks.FEEDFORWARD.path, help="(%(default)s)")
     arguments = parser.parse_args(argv)
     configure_process()
     pairs = find_pairs(arguments.content, arguments.style)

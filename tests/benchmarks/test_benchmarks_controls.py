@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from benchmarks import controls
-from stylizer.capabilities import STROKE_METHODS
+from stylizer.capabilities import METHODS, STROKE_METHODS
 from stylizer.options import MethodName, Options
 
 METHODS_MD = (Path(__file__).parents[2] / "docs" / "methods.md").read_text()
@@ -18,7 +18,7 @@ PHOTO = Image.linear_gradient("L").resize((96, 64)).convert("RGB")
 @pytest.mark.parametrize("method", STROKE_METHODS)
 def test_every_control_that_a_method_honors_has_a_row(method: MethodName) -> None:
     rows = [row.control for row in controls.rows(method, PHOTO)]
-    masks = ["mask", "content_mask"] if method in ("neighbor", "texture") else ["mask"]
+    masks = ["mask", "content_mask"] if METHODS[method].takes_content_mask else ["mask"]
     not_to_be_seen = {"size", "seed", "features", "keep_metadata"}
     options = {field.name for field in fields(Options)} - not_to_be_seen
     assert sorted(rows) == sorted([*options, *masks, "styles"])

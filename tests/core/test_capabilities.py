@@ -34,7 +34,6 @@ def check(method: MethodName, options: dict[str, Any]) -> object:
             "64 to 1024 pixels with method optimization and features vgg19",
         ),
         ("optimization", {"has_content_mask": True}, "content_mask", "nothing with this method"),
-        ("feedforward", {"has_content_mask": True}, "content_mask", "nothing with this method"),
         ("color", {"has_content_mask": True}, "content_mask", "nothing with this method"),
         ("color", {"features": "compact"}, "features", "nothing with this method"),
         ("color", {"style_scale": 2.0}, "style_scale", "1 with this method"),

@@ -173,8 +173,9 @@ def test_paint_keeps_the_metadata_that_is_asked_for(run: Run, folder: Path) -> N
         ),
         (["--features", "vgg19"], "features is 'vgg19', which method neighbor cannot use; allowed is compact"),
         (
-            ["--method", "feedforward", "--content-mask", "left.png"],
-            "content_mask cannot be honored by method feedforward; leave it out, or choose method neighbor or texture",
+            ["--method", "color", "--content-mask", "left.png"],
+            "content_mask cannot be honored by method color; leave it out, or choose method neighbor, feedforward or "
+            "texture",
         ),
         (["--format-quality", "0"], "format_quality is 0; it must be a whole number from 1 to 100"),
         (["--format", "bmp"], "format is 'bmp'; it must be one of jpeg, png, webp, avif, tiff"),

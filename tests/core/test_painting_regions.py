@@ -21,7 +21,7 @@ from stylizer import (
     stylize,
 )
 from stylizer.methods import neighbor
-from stylizer.methods.neighbor_optimization import PLANS
+from stylizer.methods.neighbor_reduced import PLANS
 from stylizer.options import MethodName
 
 SIZE = (96, 64)

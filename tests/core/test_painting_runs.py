@@ -36,10 +36,9 @@ from stylizer import (
     stylize,
 )
 from stylizer.images import Limits
-from stylizer.methods import neighbor_optimization, optimization
-from stylizer.options import MethodName, Quality
+from stylizer.methods import neighbor_reduced, optimization
+from stylizer.options import MethodName
 
-PLANS = dict(neighbor_optimization.PLANS)
 TEXTURE: dict[str, Any] = {"method": "texture"}
 FINE_IN_PALETTE: dict[str, Any] = {"preserve_color": "histogram", "style_scale": 0.25}
 
@@ -65,9 +64,7 @@ def _stripes(width: int = 90, height: int = 90) -> Image.Image:
 def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing here is about how near the optimization comes to the style."""
     monkeypatch.setattr(optimization, "STEPS", {"draft": (20,), "standard": (30,), "high": (40,)})
-    few: dict[Quality, tuple[int, ...]] = {"draft": (2,), "standard": (4,), "high": (6, 3)}
-    for quality, steps in few.items():
-        monkeypatch.setitem(neighbor_optimization.PLANS, quality, PLANS[quality]._replace(coarse_steps=steps))
+    monkeypatch.setitem(neighbor_reduced.PLANS, "high", neighbor_reduced.PLANS["high"]._replace(coarse_steps=(6, 3)))
 
 
 def _small(method: MethodName = DEFAULT_METHOD, **options: Any) -> Options:
@@ -243,7 +240,7 @@ def test_transparent_photo_keeps_alpha_and_hides_its_colors() -> None:
         ({"method": "neural"}, OptionError, "method", ["neighbor", "feedforward", "optimization", "texture"]),
         (TEXTURE | {"options": Options(size=8192)}, OptionError, "size", "64 to 2048 pixels with method texture"),
         (
-            {"method": "feedforward", "content_mask": Image.new("L", (96, 72))},
+            {"method": "optimization", "content_mask": Image.new("L", (96, 72))},
             OptionError,
             "content_mask",
             "nothing with this method",

@@ -100,11 +100,13 @@ class ModulatedWeights:
         colors: Color transform from photo to style: matrix (3, 3) and offset (3,).
         entries: Projection of each tap into the decoder, fine to coarse: matrix (O, C) and offset (O,).
         filters: Filters of the decoder's convolutions, in order.
+        blocks: Filters of the two convolutions of each residual block.
     """
 
     colors: tuple[Tensor, Tensor]
     entries: tuple[tuple[Tensor, Tensor], ...]
     filters: tuple[Filters, ...]
+    blocks: tuple[tuple[Filters, Filters], ...] = ()
 
     def recolor(self, image: Tensor) -> Tensor:
         """Recolor the photo `image` (1, 3, H, W) to the style; values may leave [0, 1].
@@ -115,15 +117,29 @@ class ModulatedWeights:
             return _linear(image, *self.colors)
 
 
+class ModulatedBlock(nn.Module):
+    """Residual block of two modulated convolutions, initially close to the identity."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first, self.second = ModulatedConv(channels, channels), ModulatedConv(channels, channels, gain=0.01)
+
+
 class StyleDecoder(nn.Module):
     """Decoder from the encoder's taps to pixels, coarse to fine; each tap is transported to the style's statistics.
 
     Everything independent of the position (transport of statistics, modulation) is folded into the weights by
     `modulate`, so tiles are decoded exactly as in the whole picture.
+
+    Args:
+        blocks: Number of residual blocks at stride 8, where large forms are decided.
+        photo_stride: Side in pixels of the areas whose mean color the output is a correction of. 1 preserves the photo;
+            8 leaves its detail to the taps, so that strokes can replace it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, blocks: int = 0, photo_stride: int = 1) -> None:
         super().__init__()
+        self._photo_stride = photo_stride
         one, two, four, eight = WIDTHS
         self.bases = nn.ModuleList(PCABasis(c, d) for c, d in zip(LEVELS, COMPONENTS, strict=True))
         self.code = nn.Linear(2 * sum(COMPONENTS), CODE)
@@ -144,6 +160,7 @@ class StyleDecoder(nn.Module):
                 ModulatedConv(one, 3, gain=0.05),
             ]
         )
+        self.blocks = nn.ModuleList(ModulatedBlock(eight) for _ in range(blocks))
 
     def modulate(self, photo: StyleStatistics, style: StyleStatistics) -> ModulatedWeights:
         """Compute the weights that stylize a picture with statistics `photo` to statistics `style`."""
@@ -167,7 +184,10 @@ class StyleDecoder(nn.Module):
         to_rgb = torch.linalg.inv(bases[0].matrix)
         colors = (to_rgb @ matrix, to_rgb @ offset + bases[0].mean)
         filters = tuple(cast(ModulatedConv, convolution).filters(code) for convolution in self.convolutions)
-        return ModulatedWeights(colors, tuple(entries[1:]), filters)
+        blocks = tuple(
+            (block.first.filters(code), block.second.filters(code)) for block in cast(list[ModulatedBlock], self.blocks)
+        )
+        return ModulatedWeights(colors, tuple(entries[1:]), filters, blocks)
 
     def forward(self, weights: ModulatedWeights, image: Tensor, taps: Sequence[Tensor]) -> Tensor:
         """Decode the taps of an image to a painting.
@@ -184,12 +204,17 @@ class StyleDecoder(nn.Module):
         inputs = [_linear(tap, *entry) for tap, entry in zip(taps, weights.entries, strict=True)]
         x = relu(f[0].convolve_padded(inputs[3]))
         x = relu(f[1].convolve_padded(x))
+        for first, second in weights.blocks:
+            x = x + second.convolve_padded(relu(first.convolve_padded(x)))
         x = relu(upsample_2x(f[2].convolve_padded(x)).add_(inputs[2]))
         x = relu(f[3].convolve_padded(x))
         x = relu(upsample_2x(f[4].convolve_padded(x)).add_(inputs[1]))
         x = relu(f[5](x))
         x = relu(upsample_2x(f[6](x)).add_(inputs[0]))
         x = f[8](relu(f[7](x)))
+        if self._photo_stride > 1:
+            means = functional.avg_pool2d(image, self._photo_stride)
+            image = functional.interpolate(means, image.shape[2:], mode="bilinear", align_corners=False)
         return torch.sigmoid(x.float() + 4 * (weights.recolor(image) - 0.5))
 
 

@@ -19,7 +19,25 @@ from stylizer.feedforward.style_statistics import StyleStatistics
 from stylizer.tensors import CPU, as_floats
 from stylizer.tiles import STRIDE, Tile
 
-WEIGHTS = Path(__file__).parents[1] / "weights" / "feedforward_decoder.safetensors"
+WEIGHTS = Path(__file__).parents[1] / "weights"
+
+
+@dataclass(frozen=True)
+class DecoderKind:
+    """A trained decoder: its weights, and the arguments of `StyleDecoder`."""
+
+    path: Path
+    blocks: int = 0
+    photo_stride: int = 1
+
+    def create(self) -> StyleDecoder:
+        """Return an untrained decoder."""
+        return StyleDecoder(self.blocks, self.photo_stride)
+
+
+FEEDFORWARD = DecoderKind(WEIGHTS / "feedforward_decoder.safetensors")
+# For pictures of 128 to 512 pixels, in which the detail of the photo does not have to stay.
+COARSE = DecoderKind(WEIGHTS / "coarse_decoder.safetensors", blocks=4, photo_stride=8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,11 +91,11 @@ class Network:
 
 
 @cache
-def load(path: Path = WEIGHTS, device: torch.device = CPU) -> Network:
-    """Load the shipped network onto `device`; cached."""
+def load(kind: DecoderKind = FEEDFORWARD, device: torch.device = CPU) -> Network:
+    """Load a decoder and the shipped encoder onto `device`; cached."""
     with torch.random.fork_rng(devices=[]):  # initial weights must not advance the caller's generator
-        decoder = StyleDecoder().float()
-    decoder.load_state_dict({key: value.float() for key, value in load_file(path).items()})
+        decoder = kind.create().float()
+    decoder.load_state_dict({key: value.float() for key, value in load_file(kind.path).items()})
     decoder = decoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     decoder = decoder.to(device).requires_grad_(False).eval()
     return Network(encoder_on(device), decoder, autocast_dtype(device.type))

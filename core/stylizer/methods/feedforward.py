@@ -1,4 +1,8 @@
-"""Feed-forward arbitrary style transfer: one pass of a network, a fraction of a second, at any size.
+"""Feed-forward arbitrary style transfer by two decoders on one encoder: a fraction of a second, at any size.
+
+The coarse decoder paints with the photo's features only: at full size, where a content mask is high; and elsewhere in
+larger strokes, at half the size first and then revised, as in LapStyle (Lin et al. 2021, arXiv 2104.05376). The other
+decoder corrects the recolored photo, all of which stays; it paints at low strength, and the detail of large sizes.
 
 Based on AdaIN (Huang & Belongie 2017, arXiv 1703.06868), which aligns the statistics of the photo's features with the
 style's and decodes them; MicroAST (Wang et al. 2023, arXiv 2211.15313), whose filters are modulated by the style; and
@@ -26,8 +30,9 @@ from stylizer.feedforward import network as networks
 from stylizer.feedforward.grain import Grain
 from stylizer.feedforward.style_statistics import StyleStatistics
 from stylizer.methods import MemoryPolicy, PreviewFn, StyleInput, Task
-from stylizer.methods.scaling import resize_task
+from stylizer.methods.scaling import resize_task, scale_task
 from stylizer.synthesis import pyramid
+from stylizer.synthesis.content_mask import estimate_content_mask
 from stylizer.synthesis.pyramid import resize, scale_size, size_within
 from stylizer.tensors import as_floats, float_copy, spatial_size
 from stylizer.tiles import tiles
@@ -54,6 +59,10 @@ BLEND_BELOW = 0.15
 # Amount of palette transfer at strength 1. It reduced the style distance over 20 pairs from 0.394 to 0.365; 1.0
 # amplifies noise in flat areas.
 PALETTE_AMOUNT = 0.8
+FIRST_SIDE = 256  # long side in pixels of the first level in large strokes; at 128 faces dissolved
+BORDER = 32  # pixels around a picture for the coarse decoder
+# Content mask up to which the painting in large strokes is seen, and from which on the one at full size.
+DETAIL_RANGE = (0.35, 0.8)
 THUMBNAIL = 512  # long side in pixels of the picture from which the palette transfer is estimated
 # Minimum input of the network; smaller pictures are upsampled first. At 32 to 64 pixels the coarsest tap has 4 to 8
 # positions a side, most of them at the border: the statistics are far from the training distribution, and saturated
@@ -89,20 +98,50 @@ def _report_downsampled(task: Task, step: int, total: int, current: PreviewFn) -
 
 
 def _paint_coarse_to_fine(task: Task) -> Tensor:
-    network, levels = _StyledNetwork(task), coarse_to_fine_sizes(*spatial_size(task.photo))
+    levels = coarse_to_fine_sizes(*spatial_size(task.photo))
     on_step = _ProgressTracker(task, levels)
-    first_strength = max(task.options.strength, BLEND_BELOW)
-    recolor = _PaletteStep(task, PALETTE_AMOUNT * first_strength)
-
-    def stylize(photo: Tensor, strength: float) -> Tensor:
-        return recolor(network.stylize(photo, strength, partial(on_step, transform=recolor.preview)))
-
-    painting = stylize(resize(task.photo[0], levels[0])[None], MAX_STRENGTH * first_strength)
+    recolor = _PaletteStep(task, PALETTE_AMOUNT * max(task.options.strength, BLEND_BELOW))
+    painting = recolor(_paint_first_level(resize_task(task, levels[0])))
+    on_step(painting)
     if task.options.quality == "high":
         painting = _refine_by_optimization(task, painting, on_step)
-    for size in levels[1:]:
-        photo = resize(task.photo[0], size)[None]
-        painting = stylize(upsample_with_detail(painting, photo), UPSCALE_STRENGTH * task.options.strength)
+    if len(levels) > 1:
+        network, strength = StyledNetwork(task), UPSCALE_STRENGTH * task.options.strength
+        for size in levels[1:]:
+            detailed = upsample_with_detail(painting, resize(task.photo[0], size)[None])
+            painting = recolor(network.stylize(detailed, strength, partial(on_step, transform=recolor.preview)))
+    return painting
+
+
+def _paint_first_level(task: Task) -> Tensor:
+    """Paint `task`, of up to some 700 pixels: (1, 3, H, W)."""
+    mask = estimate_content_mask(task.photo[0])[None] if task.content_mask is None else task.content_mask
+    low, high = DETAIL_RANGE
+    detail = ((mask - low) / (high - low)).clamp(0, 1)
+    painting = torch.lerp(draft_and_revise(task, FIRST_SIDE), draft_and_revise(task, MAX_STYLE_SIDE), detail)
+    if task.options.strength == 1:
+        return painting
+    # The coarse decoder paints at full strength only.
+    strength = max(task.options.strength, BLEND_BELOW)
+    return torch.lerp(StyledNetwork(task).stylize(task.photo, MAX_STRENGTH * strength), painting, strength)
+
+
+def draft_and_revise(task: Task, first_side: int) -> Tensor:
+    """Paint `task`, of up to some 700 pixels, by the coarse decoder: (1, 3, H, W).
+
+    The first level has a long side of about `first_side` pixels; each further one, of twice the size, revises the one
+    before.
+    """
+    size = spatial_size(task.photo)
+    levels = max(1, round(math.log2(max(size) / first_side)) + 1)
+    painting: Tensor | None = None
+    for level, level_size in reversed(list(enumerate(pyramid.level_sizes(*size, levels)))):
+        part = task if level == 0 else scale_task(task, level_size, 0.5**level)
+        photo = part.photo if painting is None else as_floats(upsample_with_detail(painting, part.photo))
+        # Reflected pixels around the photo keep the decoder from painting a frame.
+        padded = functional.pad(photo, (BORDER,) * 4, mode="reflect" if min(level_size) > BORDER else "replicate")
+        painting = StyledNetwork(part, networks.COARSE).stylize(padded, 1.0)[:, :, BORDER:-BORDER, BORDER:-BORDER]
+    assert painting is not None
     return painting
 
 
@@ -160,17 +199,17 @@ def upsample_with_detail(painting: Tensor, photo: Tensor) -> Tensor:
     return detailed
 
 
-class _StyledNetwork:
-    """The network with the target statistics of a task's styles."""
+class StyledNetwork:
+    """A network with the target statistics of a task's styles."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, kind: networks.DecoderKind = networks.FEEDFORWARD) -> None:
         device = task.photo.device
-        self._network, self._grain = networks.load(device=device), Grain(task.options.seed, device)
+        self._network, self._grain = networks.load(kind, device), Grain(task.options.seed, device)
         self._mask = task.mask
         self._target = StyleStatistics.mix([(self._style_statistics(style), style.share) for style in task.styles])
 
-    def stylize(self, photo: Tensor, strength: float, on_step: Callable[[Tensor], None]) -> Tensor:
-        """Stylize `photo` (1, 3, h, w), of any size, by one pass over each tile."""
+    def stylize(self, photo: Tensor, strength: float, on_step: Callable[[Tensor], None] = lambda _: None) -> Tensor:
+        """Stylize `photo` (1, 3, h, w), of any size, by one pass over each tile; `on_step` follows each tile."""
         photo_tiles = list(tiles(spatial_size(photo), TILE))
         # All tiles share the statistics of the whole picture, taken from a thumbnail (arXiv 2103.11784).
         size = size_within(spatial_size(photo), TILE)
@@ -208,7 +247,7 @@ class _ProgressTracker:
     def __init__(self, task: Task, levels: Sequence[tuple[int, int]]) -> None:
         self._report = task.report
         self._done = 0
-        self._total = sum(len(list(tiles(size, TILE))) for size in levels)
+        self._total = 1 + sum(len(list(tiles(size, TILE))) for size in levels[1:])
         self._total += STEPS if task.options.quality == "high" else 0
 
     def __call__(self, current: Tensor, transform: Callable[[Tensor], Tensor] | None = None) -> None:

@@ -3,7 +3,7 @@
 For each cell of the photo the most similar cell of the style is searched and its pixels are pasted, coarse to fine, as
 in Elad & Milanfar, "Style Transfer via Texture Synthesis", IEEE TIP 2017 (arXiv 1609.03057); similarity is measured on
 the features of a network, as in Kolkin et al., "Neural Neighbor Style Transfer", 2022 (arXiv 2203.13215, section 3).
-A coarse painting, made by optimization (`neighbor_optimization`), gives it forms larger than a patch. Steps of a pass:
+A coarse painting, made by a network (`neighbor_reduced`), gives it forms larger than a patch. Steps of a pass:
 
 - search (`most_similar`): one matrix product over all cells, less a cost for the color distance from the photo (in the
   style's palette) and for hubs, keys similar to everything;
@@ -32,7 +32,7 @@ from stylizer.compute import autocast_dtype, trim_malloc
 from stylizer.feedforward.finisher import TILE as FINISHER_TILE
 from stylizer.feedforward.finisher import finish
 from stylizer.methods import MemoryPolicy, PreviewFn, Task
-from stylizer.methods.neighbor_optimization import PLANS, paint_coarse, refine_painting
+from stylizer.methods.neighbor_reduced import PLANS, paint_coarse, refine_painting
 from stylizer.methods.scaling import resize_task, upsample_like
 from stylizer.options import SIZE_RANGE
 from stylizer.synthesis import pyramid

@@ -21,7 +21,7 @@ FILES = {
     "content": "The photo, or a clip. The id of an upload is taken too, as text.",
     "style": "A built-in id, or the id of your own style or of an upload. A file is taken too. Or give `styles`.",
     "mask": "Painted only where this is white; same shape as the photo. The id of an upload is taken too, as text.",
-    "content_mask": "Methods neighbor and texture: white keeps the photo's structure, black may become pure style. "
+    "content_mask": "Neighbor, feedforward, texture: white keeps the photo's structure, black may become pure style. "
     "The id of an upload is taken too, as text.",
     **{
         name: f"The mask of entry {index} of `styles`, as a file; same shape as the photo."

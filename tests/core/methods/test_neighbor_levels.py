@@ -17,7 +17,7 @@ from torch.nn import functional
 from stylizer import Options
 from stylizer.methods import PreviewFn, StyleInput, Task, neighbor
 from stylizer.methods.neighbor import Level, plan_levels
-from stylizer.methods.neighbor_optimization import PLANS
+from stylizer.methods.neighbor_reduced import PLANS
 from stylizer.synthesis import bank_cache, hypercolumns
 from stylizer.synthesis.pyramid import gaussian_blur, resize
 from stylizer.synthesis.style_bank import REACH, Encoding, StyleBank, upscale_matches
@@ -31,7 +31,8 @@ def small_levels(monkeypatch: pytest.MonkeyPatch) -> None:
     """Search up to 64 pixels and refine above, by tiles of 64, in float32."""
     for quality, plan in PLANS.items():
         refinement_steps = min(3, plan.refinement_steps)
-        small = plan._replace(coarse_side=16, coarse_steps=(4,), refinement_steps=refinement_steps)
+        coarse_steps = plan.coarse_steps and (4,)
+        small = plan._replace(coarse_side=16, coarse_steps=coarse_steps, refinement_steps=refinement_steps)
         monkeypatch.setitem(PLANS, quality, small)
     monkeypatch.setattr(neighbor, "BASE_SIDE", 64)
     monkeypatch.setattr(neighbor, "TILE", 64)
@@ -108,7 +109,7 @@ def test_drafts_are_softer_and_high_quality_takes_more_steps(cat: Tensor, swirls
     for quality in ("draft", "standard", "high"):
         painting, reports = _reported(cat, swirls, Options(size=SIDE, quality=quality))
         steps[quality], detail[quality] = len(reports), _fine(painting)
-    assert steps["draft"] < steps["standard"] < steps["high"]
+    assert steps["draft"] <= steps["standard"] < steps["high"]
     assert detail["draft"] < 0.6 * detail["standard"]
     assert detail["high"] == pytest.approx(detail["standard"], rel=0.5)
 
@@ -139,7 +140,7 @@ def test_small_tiles_paint_what_large_tiles_paint(
     whole = painted(photo, (swirls, 1.0))
     off = (tiled - whole).abs()
     assert off.max() < 3 / 255
-    assert off.mean() < 0.01 / 255
+    assert off.mean() < 0.04 / 255  # levels are stored as bytes: of one pixel in a hundred the last bit may differ
 
 
 @pytest.mark.usefixtures("small_levels")

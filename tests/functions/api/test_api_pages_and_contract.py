@@ -63,7 +63,7 @@ def test_page_offers_each_method_up_to_its_maximum_size(client: httpx.Client) ->
     assert [int(size) for _, size in networks] == largest["optimization"]
     assert [name for name, _ in networks] == list(METHODS["optimization"].sizes)
     assert sizes >= set().union(*largest.values())  # what is left to choose when one of them is the limit
-    assert set(re.findall(r'data-only="([\w ]+)"', page)) == {"neighbor texture", "optimization"}
+    assert set(re.findall(r'data-only="([\w ]+)"', page)) == {"neighbor feedforward texture", "optimization"}
     assert set(re.findall(r'data-except="([\w ]+)"', page)) == {"color"} == {*METHODS} - {*STROKE_METHODS}
 
 

@@ -100,7 +100,7 @@ OF_TEXTURE = {"method": "texture"}
     ("fields", "field", "allowed"),
     [
         ({"features": "vgg19"}, "features", ["compact"]),
-        ({"method": "feedforward", "content_mask": UPLOAD}, "content_mask", "nothing with this method"),
+        ({"method": "color", "content_mask": UPLOAD}, "content_mask", "nothing with this method"),
         (OF_TEXTURE | {"features": "vgg19"}, "features", "nothing with this method"),
         (OF_TEXTURE | {"size": 2049}, "size", "64 to 2048 pixels with method texture"),
         (OF_OPTIMIZATION | {"size": 2049}, "size", "64 to 2048 pixels with method optimization and features compact"),

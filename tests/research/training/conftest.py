@@ -6,9 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from training.teachers import SQUEEZENET_OFFSET, Layer, Teacher, Teachers
+from training.teachers import SQUEEZENET_OFFSET, Layer, Teacher, Teachers, load_compressed_vgg
+
+VGG_WIDTHS = {"11": (3, 4), "12": (4, 4), "21": (4, 6), "22": (6, 6), "31": (6, 8)}
+VGG_WIDTHS |= {"32": (8, 8), "33": (8, 8), "34": (8, 8), "41": (8, 10)}
 
 
 @pytest.fixture
@@ -34,6 +38,23 @@ def teachers() -> Teachers:
             Teacher(bare, (Layer("fire3", 4, 10, 2), Layer("fire5", 7, 14, 3)), SQUEEZENET_OFFSET),
         )
     )
+
+
+@pytest.fixture
+def compressed_vgg_folder(tmp_path: Path) -> Path:
+    """A folder with a compressed VGG-19 of random weights, narrower than the real one."""
+    random = torch.Generator().manual_seed(0)
+    state = {"conv0.weight": torch.randn(3, 3, 1, 1, generator=random), "conv0.bias": torch.randn(3, generator=random)}
+    for name, (inputs, outputs) in VGG_WIDTHS.items():
+        weight = torch.randn(outputs, inputs, 3, 3, generator=random) * (2 / (9 * inputs)) ** 0.5
+        state |= {f"conv{name}.weight": weight, f"conv{name}.bias": torch.randn(outputs, generator=random) / 4}
+    save_file(state, tmp_path / "compressed_vgg19_of_somewhere.safetensors")
+    return tmp_path
+
+
+@pytest.fixture
+def compressed_vgg(compressed_vgg_folder: Path) -> Teachers:
+    return load_compressed_vgg(compressed_vgg_folder)
 
 
 @pytest.fixture

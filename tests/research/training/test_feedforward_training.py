@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,7 @@ def test_the_decoder_learns_and_what_ships_is_its_average(teachers: Teachers, ba
         run.save(tmp_path)
     (kept,) = tmp_path.glob(KEPT_DECODERS)
     assert kept.name == f"decoder-{KEEP_EVERY:06}.safetensors"
-    shipped = network.load(kept).decoder.state_dict()
+    shipped = network.load(replace(network.FEEDFORWARD, path=kept)).decoder.state_dict()
     assert set(shipped) == set(run.average)
     for key, value in shipped.items():
         torch.testing.assert_close(value, run.average[key], rtol=1e-3, atol=1e-4)
@@ -198,9 +199,11 @@ def test_a_decoder_is_measured_by_its_paintings(teachers: Teachers, folders: tup
     """One that adds nothing to the recolored photos keeps more of them than the one that ships."""
     recolors = {
         key: torch.zeros_like(value) if key.startswith("convolutions.8") else value
-        for key, value in load_file(network.WEIGHTS).items()
+        for key, value in load_file(network.FEEDFORWARD.path).items()
     }
     save_file(recolors, tmp_path / "recolors.safetensors")
     pairs, yardstick = find_pairs(*folders)[:2], Yardstick(teachers)
-    shipped, plain = (choose.measure(p, pairs, yardstick) for p in (network.WEIGHTS, tmp_path / "recolors.safetensors"))
+    shipped, plain = (
+        choose.measure(p, pairs, yardstick) for p in (network.FEEDFORWARD.path, tmp_path / "recolors.safetensors")
+    )
     assert 0 < plain.content < shipped.content < 2

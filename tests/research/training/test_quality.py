@@ -91,7 +91,7 @@ def test_relief_is_roughness_of_flat_areas_beyond_the_style() -> None:
     flat, smooth_style = torch.full((1, 3, 128, 160), 0.5), torch.full((1, 3, 96, 96), 0.3)
     noise = functional.avg_pool2d(torch.randn(1, 1, 134, 166, generator=generator), 7, 1)
     wrinkled, rougher = (0.5 + (amount * noise).expand(1, 3, -1, -1) for amount in (0.2, 0.4))
-    assert relief(flat, smooth_style, flat) == 0
+    assert relief(flat, smooth_style, flat) < 1e-4
     assert 0 < relief(flat, smooth_style, wrinkled) < relief(flat, smooth_style, rougher)
     assert relief(flat, wrinkled, wrinkled) == pytest.approx(0, abs=0.5)  # strokes that the style has everywhere
 

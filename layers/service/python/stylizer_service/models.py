@@ -269,7 +269,7 @@ class StylizationRequest(PaintingOptions):
     )
     content_mask: Annotated[UploadId, OrSentFile] | None = Field(
         default=None,
-        description="Methods neighbor and texture: white keeps the photo's structure, black may become pure style.",
+        description="Neighbor, feedforward, texture: white keeps the photo's structure, black may become pure style.",
     )
     method: MethodName = Field(
         default=DEFAULT_METHOD,

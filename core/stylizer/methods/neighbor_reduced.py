@@ -1,9 +1,9 @@
-"""Steps of `neighbor` that are done by optimization: the coarse painting, and the refinement at quality "high".
+"""Stages of `neighbor` on a reduced copy: the coarse painting, and at quality "high" a refinement.
 
-A painting made of patches alone has the style's strokes, but no swirl in a sky and no row of tiles. Optimization at
-small sizes (Gatys et al. 2016) paints such forms, at a small part of its usual cost. It dissolves faces, which come
-back at finer levels: there the guide is the photo where the content mask is high (`PhotoGuide.with_coarse`). A few
-steps on the finished painting join what the patches have cut.
+A painting made of patches alone has the style's strokes, but no swirl in a sky and no row of tiles. At small sizes the
+coarse decoder of `feedforward` paints such forms in one pass, and optimization (Gatys et al. 2016) at a small part of
+its usual cost. Both dissolve faces, which come back at finer levels: there the guide is the photo where the content
+mask is high (`PhotoGuide.with_coarse`). A few steps on the finished painting join what the patches have cut.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from stylizer.methods import StyleInput, Task
+from stylizer.methods import Task
 from stylizer.methods.by_region import region_tasks, report_region
+from stylizer.methods.feedforward import draft_and_revise
 from stylizer.methods.optimization import paint_with_steps, refine
-from stylizer.methods.scaling import resize_task, upsample_like
+from stylizer.methods.scaling import scale_task, upsample_like
 from stylizer.options import Quality
 from stylizer.synthesis.photo_guide import PhotoGuide
 from stylizer.synthesis.pyramid import resize, size_within
@@ -28,26 +29,25 @@ from stylizer.tiles import STRIDE, tiles
 
 
 class Plan(NamedTuple):
-    """Settings of a quality, chosen by eye on 24 pairs.
+    """Settings of a quality, chosen by blind comparisons on 24 pairs.
 
     Attributes:
         coarse_side: Long side in pixels of the coarse painting, at most that of the output.
-        coarse_steps: Steps of the coarse painting, at levels of about 128 and 256 pixels.
-        content_weight: Weight of the content loss.
         photo_range: As in `PhotoGuide`.
-        refinement_steps: Steps on the finished painting.
+        coarse_steps: Steps of optimization for the coarse painting, at levels of about 128 and 256 pixels; none for
+            the coarse decoder.
+        refinement_steps: Steps of optimization on the finished painting.
     """
 
     coarse_side: int
-    coarse_steps: tuple[int, ...]
-    content_weight: float
     photo_range: tuple[float, float]
+    coarse_steps: tuple[int, ...] = ()
     refinement_steps: int = 0
 
     @property
     def coarse_units(self) -> int:
-        """Cost of the coarse painting of a region, in steps at its first level."""
-        return sum(count << 2 * level for level, count in enumerate(self.coarse_steps))
+        """Cost of the coarse painting of a region, in steps of optimization at its first level."""
+        return max(1, sum(count << 2 * level for level, count in enumerate(self.coarse_steps)))
 
     @property
     def refinement_units(self) -> int:
@@ -56,10 +56,11 @@ class Plan(NamedTuple):
 
 
 PLANS: dict[Quality, Plan] = {
-    "draft": Plan(128, (12,), 0.3, (0.2, 0.6)),
-    "standard": Plan(128, (20,), 0.3, (0.2, 0.6)),
-    "high": Plan(256, (100, 30), 0.15, (0.4, 0.85), refinement_steps=12),
+    "draft": Plan(128, (0.2, 0.6)),
+    "standard": Plan(128, (0.2, 0.6)),
+    "high": Plan(256, (0.4, 0.85), (100, 30), refinement_steps=12),
 }
+CONTENT_WEIGHT = 0.15  # of the content loss, in all steps of optimization
 REFINED_SIDE = 512  # long side in pixels above which a reduced copy is refined
 PRIOR_STEPS = 0.25  # share of the steps when the painting of the frame before is the start
 
@@ -67,18 +68,33 @@ PRIOR_STEPS = 0.25  # share of the steps when the painting of the frame before i
 def paint_coarse(task: Task, guide: PhotoGuide) -> PhotoGuide:
     """Paint a reduced copy of `task`, and return `guide` with it.
 
-    The photo is compared in the style's palette, so that none of its colors remain.
+    The photo is painted in the style's palette, so that none of its colors remain.
     """
     plan = PLANS[task.options.quality]
     small = _reduced(task, guide, plan.coarse_side)
-    steps, initial = plan.coarse_steps, None
-    if task.hints is not None and task.hints.prior is not None:
-        steps = tuple(round(PRIOR_STEPS * count) for count in steps)
-        initial = task.hints.blend_prior(small.photo)
-    painting = _by_region(small, small.photo, lambda part: paint_with_steps(part, steps, plan.content_weight, initial))
+    paint = partial(_optimize, steps=plan.coarse_steps) if plan.coarse_steps else _decode
+    painting = _by_region(small, small.photo, paint)
     return guide.with_coarse(
         painting, small.photo, detail_suppression=task.options.strength, photo_range=plan.photo_range
     )
+
+
+def _decode(task: Task) -> Tensor:
+    """Paint the reduced `task` by the coarse decoder: (1, 3, H, W)."""
+    painting = draft_and_revise(task, max(spatial_size(task.photo)))
+    if task.hints is not None:
+        painting = task.hints.blend_prior(painting)
+    task.report(1, 1, lambda: painting)
+    return torch.lerp(task.photo, painting, task.options.strength)
+
+
+def _optimize(task: Task, steps: tuple[int, ...]) -> Tensor:
+    """Paint the reduced `task` by steps of optimization: (1, 3, H, W)."""
+    initial = None
+    if task.hints is not None and task.hints.prior is not None:
+        steps = tuple(round(PRIOR_STEPS * count) for count in steps)
+        initial = task.hints.blend_prior(task.photo)
+    return paint_with_steps(task, steps, CONTENT_WEIGHT, initial)
 
 
 def refine_painting(task: Task, guide: PhotoGuide, painting: Tensor) -> Tensor:
@@ -87,7 +103,7 @@ def refine_painting(task: Task, guide: PhotoGuide, painting: Tensor) -> Tensor:
     small = _reduced(task, guide, REFINED_SIDE)
     start = resize(painting[0], spatial_size(small.photo))[None]
     none = torch.zeros_like(start)
-    change = _by_region(small, none, lambda part: refine(part, start, plan.refinement_steps, plan.content_weight))
+    change = _by_region(small, none, lambda part: refine(part, start, plan.refinement_steps, CONTENT_WEIGHT))
     return painting.add_(upsample_like(change, painting)).clamp_(0, 1)
 
 
@@ -109,16 +125,8 @@ def _by_region(task: Task, unpainted: Tensor, paint: Callable[[Task], Tensor]) -
 def _reduced(task: Task, guide: PhotoGuide, side: int) -> Task:
     """Return `task` with a long side of at most `side` pixels, its photo recolored by `guide`, its styles reduced."""
     size = size_within(spatial_size(task.photo), side)
-    scale = max(size) / max(spatial_size(task.photo))
-    style_side = max(size) * task.options.style_scale
-    styles = tuple(style.at_scale(scale, partial(_picture_within, style, style_side)) for style in task.styles)
+    small = scale_task(task, size, max(size) / max(spatial_size(task.photo)))
     # Patches are matched in color; the caller takes the lightness of the finished painting.
-    small = replace(resize_task(task, size), styles=styles, options=replace(task.options, preserve_color="none"))
+    small = replace(small, options=replace(task.options, preserve_color="none"))
     (tile,) = tiles(size, STRIDE * -(-max(size) // STRIDE))
     return replace(small, photo=tile.crop(guide.recolor_tile(small.photo, tile)).clamp(0, 1))
-
-
-def _picture_within(style: StyleInput, side: float) -> Tensor:
-    """Return the picture of a style reduced to a long side of at most `side` pixels, (1, 3, h, w)."""
-    picture = style.picture
-    return resize(picture[0], size_within(spatial_size(picture), side))[None]
