@@ -120,7 +120,7 @@ Method = Annotated[
     options.MethodName,
     typer.Option(
         help="[bold]neighbor[/] paints with patches of the style whose learned features are nearest to the photo's; "
-        "[bold]feedforward[/] is one pass of a neural network, in a fraction of a second, for previews; "
+        "[bold]feedforward[/] is a few passes of a neural network, the fastest way to strokes; "
         "[bold]optimization[/] optimizes the pixels until a neural network sees the style, which is the slowest; "
         "[bold]texture[/] matches patches of the style by their pixels, without a network; "
         "[bold]color[/] takes the colors of the style only.",

@@ -144,7 +144,7 @@ def test_paint_by_api_invalid_input_fails_as_locally(run: Run, address: str, fol
     for wrong in (
         ["--strength", "1.5"],
         ["--method", "texture", "--size", "2049"],
-        ["--content-mask", "left.png", "--method", "feedforward"],
+        ["--content-mask", "left.png", "--method", "color"],
         ["--features", "vgg19"],
         ["--style-scale", "4", "--size", "2048", "--method", "texture"],
         ["--mask", "text.jpg"],

@@ -41,11 +41,11 @@ def plan_chunks(info: ClipInfo, frames: int) -> list[Segment]:
     if frames < SEGMENT_FRAMES:
         raise ValueError(f"frames is {frames}; it must be at least {SEGMENT_FRAMES}")
     count = -(-info.frames // frames)
-    borders = [round(info.frames * number / count / ANCHOR_INTERVAL) * ANCHOR_INTERVAL for number in range(count)]
-    return [Segment(*borders) for borders in pairwise((*borders, info.frames))]
+    boundaries = [round(info.frames * number / count / ANCHOR_INTERVAL) * ANCHOR_INTERVAL for number in range(count)]
+    return [Segment(*boundaries) for boundaries in pairwise((*boundaries, info.frames))]
 
 
 def plan_chunk(chunk: Segment) -> list[Segment]:
     """Divide the frames of a chunk after the first one, its key frame, into segments."""
     starts = [chunk.start + 1, *range(chunk.start + SEGMENT_FRAMES, chunk.stop, SEGMENT_FRAMES)]
-    return [Segment(*borders) for borders in pairwise((*starts, chunk.stop)) if borders[0] < borders[1]]
+    return [Segment(*boundaries) for boundaries in pairwise((*starts, chunk.stop)) if boundaries[0] < boundaries[1]]

@@ -133,13 +133,13 @@ class StyleDecoder(nn.Module):
 
     Args:
         blocks: Number of residual blocks at stride 8, where large forms are decided.
-        photo_stride: Side in pixels of the areas whose mean color the output is a correction of. 1 preserves the photo;
+        photo_pool: Side in pixels of the areas whose mean color the output is a correction of. 1 preserves the photo;
             8 leaves its detail to the taps, so that strokes can replace it.
     """
 
-    def __init__(self, blocks: int = 0, photo_stride: int = 1) -> None:
+    def __init__(self, blocks: int = 0, photo_pool: int = 1) -> None:
         super().__init__()
-        self._photo_stride = photo_stride
+        self._photo_pool = photo_pool
         one, two, four, eight = WIDTHS
         self.bases = nn.ModuleList(PCABasis(c, d) for c, d in zip(LEVELS, COMPONENTS, strict=True))
         self.code = nn.Linear(2 * sum(COMPONENTS), CODE)
@@ -212,8 +212,8 @@ class StyleDecoder(nn.Module):
         x = relu(f[5](x))
         x = relu(upsample_2x(f[6](x)).add_(inputs[0]))
         x = f[8](relu(f[7](x)))
-        if self._photo_stride > 1:
-            means = functional.avg_pool2d(image, self._photo_stride)
+        if self._photo_pool > 1:
+            means = functional.avg_pool2d(image, self._photo_pool)
             image = functional.interpolate(means, image.shape[2:], mode="bilinear", align_corners=False)
         return torch.sigmoid(x.float() + 4 * (weights.recolor(image) - 0.5))
 

@@ -19,25 +19,25 @@ from stylizer.feedforward.style_statistics import StyleStatistics
 from stylizer.tensors import CPU, as_floats
 from stylizer.tiles import STRIDE, Tile
 
-WEIGHTS = Path(__file__).parents[1] / "weights"
+WEIGHTS_FOLDER = Path(__file__).parents[1] / "weights"
 
 
 @dataclass(frozen=True)
-class DecoderKind:
+class DecoderConfig:
     """A trained decoder: its weights, and the arguments of `StyleDecoder`."""
 
     path: Path
     blocks: int = 0
-    photo_stride: int = 1
+    photo_pool: int = 1
 
     def create(self) -> StyleDecoder:
         """Return an untrained decoder."""
-        return StyleDecoder(self.blocks, self.photo_stride)
+        return StyleDecoder(self.blocks, self.photo_pool)
 
 
-FEEDFORWARD = DecoderKind(WEIGHTS / "feedforward_decoder.safetensors")
-# For pictures of 128 to 512 pixels, in which the detail of the photo does not have to stay.
-COARSE = DecoderKind(WEIGHTS / "coarse_decoder.safetensors", blocks=4, photo_stride=8)
+FEEDFORWARD = DecoderConfig(WEIGHTS_FOLDER / "feedforward_decoder.safetensors")
+# For pictures of 128 to 512 pixels, in which the photo's detail need not be preserved.
+COARSE = DecoderConfig(WEIGHTS_FOLDER / "coarse_decoder.safetensors", blocks=4, photo_pool=8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,11 +91,11 @@ class Network:
 
 
 @cache
-def load(kind: DecoderKind = FEEDFORWARD, device: torch.device = CPU) -> Network:
+def load(config: DecoderConfig = FEEDFORWARD, device: torch.device = CPU) -> Network:
     """Load a decoder and the shipped encoder onto `device`; cached."""
     with torch.random.fork_rng(devices=[]):  # initial weights must not advance the caller's generator
-        decoder = kind.create().float()
-    decoder.load_state_dict({key: value.float() for key, value in load_file(kind.path).items()})
+        decoder = config.create().float()
+    decoder.load_state_dict({key: value.float() for key, value in load_file(config.path).items()})
     decoder = decoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     decoder = decoder.to(device).requires_grad_(False).eval()
     return Network(encoder_on(device), decoder, autocast_dtype(device.type))

@@ -45,6 +45,9 @@ class Png:
     canvas: tuple[tuple[int, int], tuple[int, int]] | None = None
 
 
+_USED = (b"cHRM", b"cICP", b"gAMA", b"iCCP", b"pHYs", b"sRGB", b"tRNS")
+
+
 def reduce(data: bytes) -> Png:
     """Split a PNG file into its first image and the metadata. A broken header is left for Pillow to report."""
     png, ancillary = Png(), dict[bytes, bytes]()
@@ -59,7 +62,7 @@ def reduce(data: bytes) -> Png:
             header = data[start + 8 : end - 4] if name == b"IHDR" else header
             critical.append(view[start:end])
         elif is_intact(data, start, end):
-            ancillary.setdefault(name, data[start + 8 : end - 4])
+            ancillary.setdefault(name, data[start + 8 : end - 4] if name in _USED else b"")  # others may be large
             collect_metadata(png.metadata, name, data[start + 8 : end - 4])
     if len(header) != 13:
         png.data = data

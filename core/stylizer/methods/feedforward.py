@@ -1,8 +1,9 @@
 """Feed-forward arbitrary style transfer by two decoders on one encoder: a fraction of a second, at any size.
 
-The coarse decoder paints with the photo's features only: at full size, where a content mask is high; and elsewhere in
-larger strokes, at half the size first and then revised, as in LapStyle (Lin et al. 2021, arXiv 2104.05376). The other
-decoder corrects the recolored photo, all of which stays; it paints at low strength, and the detail of large sizes.
+The coarse decoder paints about 512 pixels, with the photo's features only: in one pass where a content mask is high;
+elsewhere in larger strokes, at half the size first and then revised, as in LapStyle (Lin et al. 2021, arXiv
+2104.05376). The detail decoder corrects the recolored photo, all of which stays; it paints all larger sizes, and shares
+in the first one below full strength.
 
 Based on AdaIN (Huang & Belongie 2017, arXiv 1703.06868), which aligns the statistics of the photo's features with the
 style's and decodes them; MicroAST (Wang et al. 2023, arXiv 2211.15313), whose filters are modulated by the style; and
@@ -30,7 +31,7 @@ from stylizer.feedforward import network as networks
 from stylizer.feedforward.grain import Grain
 from stylizer.feedforward.style_statistics import StyleStatistics
 from stylizer.methods import MemoryPolicy, PreviewFn, StyleInput, Task
-from stylizer.methods.scaling import resize_task, scale_task
+from stylizer.methods.scaling import resize_task
 from stylizer.synthesis import pyramid
 from stylizer.synthesis.content_mask import estimate_content_mask
 from stylizer.synthesis.pyramid import resize, scale_size, size_within
@@ -48,8 +49,7 @@ TILE = 1024  # side of a tile in pixels
 TILES_BETWEEN_TRIMS = 4
 MEMORY_POLICY = MemoryPolicy(min_pixels=TILES_BETWEEN_TRIMS * TILE**2, block_bytes=64 * 2**20)
 STEPS = 20  # optimization steps at quality "high"
-# Interpolation toward the style's statistics at strength 1. At 1.0 the style distance over 24 pairs was 0.03 lower and
-# the content distance 0.08 higher (0.364 and 0.973 instead of 0.391 and 0.893).
+# Interpolation of the detail decoder toward the style's statistics at strength 1: at 1.0 it kept less of the photo.
 MAX_STRENGTH = 0.93
 # The same for each doubling of the resolution: enough for brushwork at the new scale.
 UPSCALE_STRENGTH = 0.35
@@ -59,9 +59,8 @@ BLEND_BELOW = 0.15
 # Amount of palette transfer at strength 1. It reduced the style distance over 20 pairs from 0.394 to 0.365; 1.0
 # amplifies noise in flat areas.
 PALETTE_AMOUNT = 0.8
-FIRST_SIDE = 256  # long side in pixels of the first level in large strokes; at 128 faces dissolved
-BORDER = 32  # pixels around a picture for the coarse decoder
-# Content mask up to which the painting in large strokes is seen, and from which on the one at full size.
+PADDING = 32  # pixels around a picture for the coarse decoder, which paints its borders in other colors
+# Content mask up to which the painting of two levels, in large strokes, is seen, and from which on that of one.
 DETAIL_RANGE = (0.35, 0.8)
 THUMBNAIL = 512  # long side in pixels of the picture from which the palette transfer is estimated
 # Minimum input of the network; smaller pictures are upsampled first. At 32 to 64 pixels the coarsest tap has 4 to 8
@@ -118,7 +117,9 @@ def _paint_first_level(task: Task) -> Tensor:
     mask = estimate_content_mask(task.photo[0])[None] if task.content_mask is None else task.content_mask
     low, high = DETAIL_RANGE
     detail = ((mask - low) / (high - low)).clamp(0, 1)
-    painting = torch.lerp(draft_and_revise(task, FIRST_SIDE), draft_and_revise(task, MAX_STYLE_SIDE), detail)
+    painting = paint_levels(task, 1)
+    if max(spatial_size(task.photo)) >= 2 * MIN_LONG_SIDE:
+        painting = torch.lerp(paint_levels(task, 2), painting, detail)
     if task.options.strength == 1:
         return painting
     # The coarse decoder paints at full strength only.
@@ -126,23 +127,36 @@ def _paint_first_level(task: Task) -> Tensor:
     return torch.lerp(StyledNetwork(task).stylize(task.photo, MAX_STRENGTH * strength), painting, strength)
 
 
-def draft_and_revise(task: Task, first_side: int) -> Tensor:
+def paint_levels(task: Task, levels: int) -> Tensor:
     """Paint `task`, of up to some 700 pixels, by the coarse decoder: (1, 3, H, W).
 
-    The first level has a long side of about `first_side` pixels; each further one, of twice the size, revises the one
-    before.
+    Args:
+        task: The task, at full strength.
+        levels: Number of passes, each at twice the size of the one before, whose painting it revises. Strokes of the
+            first one are large in proportion.
     """
     size = spatial_size(task.photo)
-    levels = max(1, round(math.log2(max(size) / first_side)) + 1)
     painting: Tensor | None = None
     for level, level_size in reversed(list(enumerate(pyramid.level_sizes(*size, levels)))):
-        part = task if level == 0 else scale_task(task, level_size, 0.5**level)
+        part = task if level == 0 else _reduced(task, level_size, 0.5**level)
         photo = part.photo if painting is None else as_floats(upsample_with_detail(painting, part.photo))
-        # Reflected pixels around the photo keep the decoder from painting a frame.
-        padded = functional.pad(photo, (BORDER,) * 4, mode="reflect" if min(level_size) > BORDER else "replicate")
-        painting = StyledNetwork(part, networks.COARSE).stylize(padded, 1.0)[:, :, BORDER:-BORDER, BORDER:-BORDER]
+        padded = replace(part, photo=_pad(photo), mask=None if part.mask is None else _pad(part.mask))
+        painting = StyledNetwork(padded, networks.COARSE).stylize(padded.photo, 1.0)
+        painting = painting[:, :, PADDING:-PADDING, PADDING:-PADDING]
     assert painting is not None
     return painting
+
+
+def _reduced(task: Task, size: tuple[int, int], scale: float) -> Task:
+    """Return `task` at `size`, which is `scale` times its own, with its styles in proportion."""
+    styles = tuple(style.at_scale(scale, partial(_rescale_picture, style, scale)) for style in task.styles)
+    return replace(resize_task(task, size), styles=styles)
+
+
+def _pad(picture: Tensor) -> Tensor:
+    """Pad `picture` (1, C, H, W) by `PADDING`: by reflection, or by replication if it is too small."""
+    mode = "reflect" if min(spatial_size(picture)) > PADDING else "replicate"
+    return functional.pad(picture, (PADDING,) * 4, mode=mode)
 
 
 class _PaletteStep:
@@ -202,9 +216,9 @@ def upsample_with_detail(painting: Tensor, photo: Tensor) -> Tensor:
 class StyledNetwork:
     """A network with the target statistics of a task's styles."""
 
-    def __init__(self, task: Task, kind: networks.DecoderKind = networks.FEEDFORWARD) -> None:
+    def __init__(self, task: Task, config: networks.DecoderConfig = networks.FEEDFORWARD) -> None:
         device = task.photo.device
-        self._network, self._grain = networks.load(kind, device), Grain(task.options.seed, device)
+        self._network, self._grain = networks.load(config, device), Grain(task.options.seed, device)
         self._mask = task.mask
         self._target = StyleStatistics.mix([(self._style_statistics(style), style.share) for style in task.styles])
 

@@ -16,11 +16,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from stylizer.methods import Task
+from stylizer.methods import StyleInput, Task
 from stylizer.methods.by_region import region_tasks, report_region
-from stylizer.methods.feedforward import draft_and_revise
+from stylizer.methods.feedforward import paint_levels
 from stylizer.methods.optimization import paint_with_steps, refine
-from stylizer.methods.scaling import scale_task, upsample_like
+from stylizer.methods.scaling import resize_task, upsample_like
 from stylizer.options import Quality
 from stylizer.synthesis.photo_guide import PhotoGuide
 from stylizer.synthesis.pyramid import resize, size_within
@@ -72,20 +72,20 @@ def paint_coarse(task: Task, guide: PhotoGuide) -> PhotoGuide:
     """
     plan = PLANS[task.options.quality]
     small = _reduced(task, guide, plan.coarse_side)
-    paint = partial(_optimize, steps=plan.coarse_steps) if plan.coarse_steps else _decode
+    paint = partial(_optimize, steps=plan.coarse_steps) if plan.coarse_steps else _paint_by_decoder
     painting = _by_region(small, small.photo, paint)
     return guide.with_coarse(
         painting, small.photo, detail_suppression=task.options.strength, photo_range=plan.photo_range
     )
 
 
-def _decode(task: Task) -> Tensor:
+def _paint_by_decoder(task: Task) -> Tensor:
     """Paint the reduced `task` by the coarse decoder: (1, 3, H, W)."""
-    painting = draft_and_revise(task, max(spatial_size(task.photo)))
+    painting = torch.lerp(task.photo, paint_levels(task, 1), task.options.strength)
     if task.hints is not None:
         painting = task.hints.blend_prior(painting)
     task.report(1, 1, lambda: painting)
-    return torch.lerp(task.photo, painting, task.options.strength)
+    return painting
 
 
 def _optimize(task: Task, steps: tuple[int, ...]) -> Tensor:
@@ -125,8 +125,15 @@ def _by_region(task: Task, unpainted: Tensor, paint: Callable[[Task], Tensor]) -
 def _reduced(task: Task, guide: PhotoGuide, side: int) -> Task:
     """Return `task` with a long side of at most `side` pixels, its photo recolored by `guide`, its styles reduced."""
     size = size_within(spatial_size(task.photo), side)
-    small = scale_task(task, size, max(size) / max(spatial_size(task.photo)))
+    scale, style_side = max(size) / max(spatial_size(task.photo)), max(size) * task.options.style_scale
+    styles = tuple(style.at_scale(scale, partial(_picture_within, style, style_side)) for style in task.styles)
     # Patches are matched in color; the caller takes the lightness of the finished painting.
-    small = replace(small, options=replace(task.options, preserve_color="none"))
+    small = replace(resize_task(task, size), styles=styles, options=replace(task.options, preserve_color="none"))
     (tile,) = tiles(size, STRIDE * -(-max(size) // STRIDE))
     return replace(small, photo=tile.crop(guide.recolor_tile(small.photo, tile)).clamp(0, 1))
+
+
+def _picture_within(style: StyleInput, side: float) -> Tensor:
+    """Return the picture of a style reduced to a long side of at most `side` pixels, (1, 3, h, w)."""
+    picture = style.picture
+    return resize(picture[0], size_within(spatial_size(picture), side))[None]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
 from torch import Tensor
 from torch.nn import functional
 
-from stylizer.methods import StyleInput, Task
-from stylizer.synthesis.pyramid import resize, size_within
+from stylizer.methods import Task
+from stylizer.synthesis.pyramid import resize
 from stylizer.tensors import spatial_size
 
 
@@ -25,19 +24,6 @@ def resize_task(task: Task, size: tuple[int, int]) -> Task:
         mask=None if task.mask is None else at_size(task.mask),
         content_mask=None if task.content_mask is None else at_size(task.content_mask),
     )
-
-
-def scale_task(task: Task, size: tuple[int, int], scale: float) -> Task:
-    """Return `task` at `size` (height, width), which is `scale` times its own, with its styles in proportion."""
-    side = max(size) * task.options.style_scale
-    styles = tuple(style.at_scale(scale, partial(_picture_within, style, side)) for style in task.styles)
-    return replace(resize_task(task, size), styles=styles)
-
-
-def _picture_within(style: StyleInput, side: float) -> Tensor:
-    """Return the picture of a style reduced to a long side of at most `side` pixels, (1, 3, h, w)."""
-    picture = style.picture
-    return resize(picture[0], size_within(spatial_size(picture), side))[None]
 
 
 def upsample_like(picture: Tensor, like: Tensor) -> Tensor:

@@ -183,6 +183,7 @@ class _ClipPainting:
         key: StoredSegment | None = None,
         next_keyframe_state: bytes | None = None,
         on_stored: Callable[[int], None] = lambda _: None,
+        is_retry: bool = False,
     ) -> StoredSegment:
         """Paint and store the segments that no earlier painter has stored; return the last of all.
 
@@ -192,6 +193,7 @@ class _ClipPainting:
             key: The key frame before the first segment, of a chunk.
             next_keyframe_state: State of the key frame after the last segment, of a chunk.
             on_stored: Called after each segment that is painted, with the number of stored ones.
+            is_retry: Whether all stored segments were dropped because a state was of another version.
         """
         last = self._last_stored(plan)
         done = sum(stop - start for start, stop in plan[: len(self._lease.job.segments)]) + (key is not None)
@@ -204,12 +206,17 @@ class _ClipPainting:
             try:
                 last = self._paint(segment, last or key, next_keyframe_state if is_last else None)
             except InvalidState as error:  # stored by another version of this program
-                if number == 0:
+                if number == 0 or is_retry:
                     raise
                 log.warning("%s: %s", self._lease.job.id, error)
                 self._lease.drop_segments()
                 return self._paint_plan(
-                    plan, total=total, key=key, next_keyframe_state=next_keyframe_state, on_stored=on_stored
+                    plan,
+                    total=total,
+                    key=key,
+                    next_keyframe_state=next_keyframe_state,
+                    on_stored=on_stored,
+                    is_retry=True,
                 )
             self._lease.add_segment(last.pack(), progress=done / total)
             on_stored(number + 1)

@@ -274,8 +274,8 @@ class StylizationRequest(PaintingOptions):
     method: MethodName = Field(
         default=DEFAULT_METHOD,
         description='How to paint: "neighbor" with pieces of the style whose learned features are nearest to those of '
-        'the photo, in one or two seconds, up to 8192 pixels; "feedforward" in one pass of a neural network, in a '
-        'fraction of a second, for previews; "optimization" by changing the photo until a neural network sees the '
+        'the photo, in one or two seconds, up to 8192 pixels; "feedforward" in a few passes of a neural '
+        'network, in about a second; "optimization" by changing the photo until a neural network sees the '
         'style in it, which takes longest; "texture" with pieces of the style found by their pixels, without any '
         'network; "color" only recolors the photo with the palette of the style, in a fraction of a second.',
     )

@@ -53,16 +53,15 @@ class Cost(NamedTuple):
 
 
 COSTS: dict[tuple[MethodName, FeaturesName | None], dict[Quality, Cost]] = {
-    # Budgets of the method, to be replaced by `make bench` measurements.
     ("neighbor", "compact"): {
         "draft": Cost(1.0, 1.0, 1300, 70),
         "standard": Cost(1.8, 3.0, 1300, 70),
         "high": Cost(10, 4, 1900, 45),  # optimizes copies of at most 512 pixels
     },
     ("feedforward", "compact"): {
-        "draft": Cost(0.2, 0.3, 1300, 50),
-        "standard": Cost(0.3, 1.2, 1300, 50),
-        "high": Cost(3.5, 1.2, 1300, 50),
+        "draft": Cost(0.4, 0.3, 1300, 50),
+        "standard": Cost(0.8, 1.2, 1300, 50),
+        "high": Cost(4, 1.2, 1300, 50),
     },
     ("optimization", "compact"): {
         "draft": Cost(3, 11, 1300, 700),

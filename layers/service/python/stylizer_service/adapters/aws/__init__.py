@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from stylizer_service.adapters.aws.blobs import S3Blobs
 from stylizer_service.adapters.aws.clients import Clients
-from stylizer_service.adapters.aws.endpoint import DispatcherByWay, Endpoint
+from stylizer_service.adapters.aws.endpoint import BackendDispatcher, Endpoint
 from stylizer_service.adapters.aws.queue import SqsDispatcher, SqsNotifier
 from stylizer_service.adapters.aws.secrets import WebhookKey
 from stylizer_service.adapters.aws.settings import ApiSettings, AwsSettings, WithUploads
@@ -43,7 +43,7 @@ def open_ports(settings: AwsSettings, clock: Clock | None = None, clients: Clien
         uploads=DynamoUploads(table),
         styles=DynamoStyles(table),
         blobs=blobs,
-        dispatcher=DispatcherByWay(SqsDispatcher(sqs, settings.queue_url), endpoint),
+        dispatcher=BackendDispatcher(SqsDispatcher(sqs, settings.queue_url), endpoint),
         notifier=SqsNotifier(sqs, settings.webhook_queue_url),
         clock=clock,
         webhook_key=None if secret_id is None else WebhookKey(clients, secret_id),

@@ -52,7 +52,7 @@ class Endpoint:
         return f"{job.folder}request-{self._name}.json"
 
 
-class DispatcherByWay:
+class BackendDispatcher:
     """Port `Dispatcher`: routes each job to its backend.
 
     Args:
