@@ -70,7 +70,7 @@ def main() -> None:
     for name in sys.argv[1:] or STROKE_METHODS:
         check_choice("method", name, STROKE_METHODS)
         method = cast(MethodName, name)
-        sheet(method, photo).save(target(method), quality=54, method=6)
+        sheet(method, photo).save(target(method), quality=50, method=6)
 
 
 def target(method: MethodName) -> Path:
