@@ -29,7 +29,7 @@ BY_TEACHERS := $(if $(TEACHERS),--teachers "$(TEACHERS)")
 
 .PHONY: help other-python run chromium test test-isa coverage chaos lint format bench fuzz load contract lock audit licenses sbom swatches train-encoder train-decoder train-coarse-decoder train-finisher quality synth diff deploy destroy clean
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-13s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-20s %s\n", $$1, $$2}'
 
 run: .venv/.run ## start the local service and its page
 	$(BIN)/stylizer-server --host $(HOST) --port $(PORT)

@@ -19,7 +19,7 @@ from stylizer.features.statistics import Statistics
 from stylizer.feedforward.style_statistics import StyleStatistics
 from stylizer.images import DEFAULT_LIMITS, ImageSource, Limits, decode
 from stylizer.style_inputs import load_style
-from stylizer.style_transfer_loss import reflect_pad
+from stylizer.style_transfer_loss import add_margin
 from stylizer.styles import STATISTICS_FILE, STATISTICS_SIDE, Style
 from stylizer.tensors import CPU
 
@@ -127,7 +127,7 @@ def compute_statistics(
         for side in sides:
             image = load_style(source, side, None, limits, CPU)
             # With the padding that optimization uses, since its statistics are compared with these.
-            taps = network(reflect_pad(image))
+            taps = network(add_margin(image))
             by_side[side] = StyleStatistics(tuple(Statistics.from_features(level) for level in (image, *taps)))
     return by_side, _palette(image)
 

@@ -16,6 +16,7 @@ from stylizer.features.content_statistics import ContentStatistics
 from stylizer.features.statistics import Statistics
 from stylizer.losses import style_loss, style_scales, total_variation
 from stylizer.strips import Strip, strips
+from stylizer.tensors import reflect_pad
 
 CONTENT_WEIGHT = 0.1  # relative to 1 for the style loss
 SMOOTHNESS_WEIGHT = 0.1  # weight of the total variation
@@ -72,7 +73,7 @@ class StyleTransferLoss:
         self._network, self._strength, self._content_weight = network, strength, content_weight
         self._device = photo.device.type
         self._precision = autocast_dtype(self._device)
-        self._photo, self._mask = reflect_pad(photo), None if mask is None else reflect_pad(mask)
+        self._photo, self._mask = add_margin(photo), None if mask is None else add_margin(mask)
         # Strips without painted pixels have no statistics.
         weighted = [(strip, self._weight(strip)) for strip in self._split(self._photo)]
         total = sum(weight for _, weight in weighted)
@@ -92,7 +93,7 @@ class StyleTransferLoss:
 
     def __call__(self, image: Tensor) -> Tensor:
         """Return the loss of `image` (1, 3, H, W): about 1 for the unchanged photo."""
-        padded = reflect_pad(image)
+        padded = add_margin(image)
         if self._mask is not None:
             # Composite over the photo, as the result will be, so that the painting fits its surroundings.
             padded = torch.lerp(self._photo, padded, self._mask)
@@ -174,7 +175,7 @@ class StyleTransferLoss:
             yield [(tap_statistics, share) for tap_statistics in statistics]
 
     def _style_statistics(self, style: Tensor) -> list[Statistics]:
-        padded = reflect_pad(style)
+        padded = add_margin(style)
         rows = padded.shape[2]
         measured = []
         for strip in self._split(padded):
@@ -223,11 +224,10 @@ class _StripwiseLoss(Function):
         return ctx.saved_tensors[0] * gradients[0], None
 
 
-def reflect_pad(image: Tensor) -> Tensor:
-    """Pad `image` (1, C, H, W) by `MARGIN` pixels: by reflection, or by replication if it is too small.
+def add_margin(image: Tensor) -> Tensor:
+    """Pad `image` (1, C, H, W) by `MARGIN` reflected pixels.
 
     The encoders pad with zeros, which would make the optimization grow a frame at the border. Padding the picture once
     is cheap; reflection padding in every layer would double the cost of a step.
     """
-    mode = "reflect" if min(image.shape[2:]) > MARGIN else "replicate"
-    return functional.pad(image, (MARGIN,) * 4, mode=mode).contiguous(memory_format=torch.channels_last)
+    return reflect_pad(image, MARGIN).contiguous(memory_format=torch.channels_last)

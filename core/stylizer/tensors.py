@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional
 
 CPU = torch.device("cpu")
 
@@ -43,3 +44,9 @@ def as_bytes(picture: Tensor) -> Tensor:
 def spatial_size(image: Tensor) -> tuple[int, int]:
     """Return the height and width of `image` (N, C, H, W)."""
     return image.shape[2], image.shape[3]
+
+
+def reflect_pad(image: Tensor, margin: int) -> Tensor:
+    """Pad `image` (N, C, H, W) by `margin` pixels: by reflection, or by replication if it is too small."""
+    mode = "reflect" if min(spatial_size(image)) > margin else "replicate"
+    return functional.pad(image, (margin,) * 4, mode=mode)

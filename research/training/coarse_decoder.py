@@ -6,7 +6,6 @@ than their means over 8x8 areas, and starts from its weights. Resumes from the l
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
 
@@ -30,7 +29,7 @@ from stylizer.synthesis.pyramid import resize, size_within
 from training.checkpoints import CHECKPOINT
 from training.finisher import StyleTargets, pair_losses
 from training.pictures import Collection, as_image, find_pictures
-from training.runs import Run, RunSettings, add_end_flags, schedule, train
+from training.runs import Run, RunSettings, run_parser, schedule, train
 from training.teachers import Teachers, load_compressed_vgg
 
 PART = Path(COARSE.path.name)  # in the run's folder: the averaged, shippable weights
@@ -141,8 +140,7 @@ class CoarseDecoderTraining(Run):
     def save(self, out: Path) -> None:
         """Write the checkpoint, and the averaged weights in half precision."""
         super().save(out)
-        save_file({key: value.half().contiguous() for key, value in self.average.items()}, out / PART)
-        (out / PART).chmod(0o644)  # safetensors creates files readable by the owner only
+        self.export(out / PART)
 
     @torch.no_grad()
     def _input(self, batch: Batch) -> Tensor:
@@ -211,14 +209,7 @@ def start_or_resume(
 
 def main(argv: list[str] | None = None) -> None:
     """Train, resuming from the last checkpoint if there is one."""
-    parser = argparse.ArgumentParser(prog="python -m training.coarse_decoder", description=__doc__)
-    parser.add_argument("--content", type=Path, required=True, help="folder of photographs")
-    parser.add_argument("--style", type=Path, required=True, help="folder of artworks")
-    parser.add_argument("--teachers", type=Path, required=True, help="folder of compressed_vgg19*.safetensors")
-    parser.add_argument("--out", type=Path, required=True, help=f"folder for {CHECKPOINT}, log.jsonl and {PART}")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads (%(default)s)")
-    add_end_flags(parser)
-    arguments = parser.parse_args(argv)
+    arguments = run_parser("training.coarse_decoder", __doc__, compressed_vgg=True).parse_args(argv)
     torch.set_num_threads(arguments.threads)
     arguments.out.mkdir(parents=True, exist_ok=True)
     settings, teacher = Settings(), load_compressed_vgg(arguments.teachers, autocast_dtype())

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import cast
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
@@ -136,11 +135,6 @@ class DecoderTraining(Run):
         super().save(out)
         if self.step % KEEP_EVERY == 0:
             self.export(out / KEPT_DECODERS.replace("*", f"{self.step:06}"))
-
-    def export(self, to: Path) -> None:
-        """Write the averaged weights in half precision."""
-        save_file({key: value.half().contiguous() for key, value in self.average.items()}, to)
-        to.chmod(0o644)  # safetensors creates files readable by the owner only
 
 
 def _wanted(batch: Batch, theirs: dict[str, Moments]) -> list[dict[str, Moments]]:

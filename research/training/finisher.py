@@ -13,7 +13,6 @@ from functools import lru_cache
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -149,8 +148,7 @@ class FinisherTraining(Run):
     def save(self, out: Path) -> None:
         """Write the checkpoint, and the averaged weights in half precision."""
         super().save(out)
-        save_file({key: value.half().contiguous() for key, value in self.average.items()}, out / PART)
-        (out / PART).chmod(0o644)  # safetensors makes it readable by its owner alone
+        self.export(out / PART)
 
     @torch.no_grad()
     def _wanted(self, path: Path) -> StyleTargets:

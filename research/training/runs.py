@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from training.checkpoints import CHECKPOINT, read_checkpoint, write_checkpoint
@@ -106,6 +107,11 @@ class Run(ABC):
         """Write the checkpoint in `out` atomically."""
         write_checkpoint(self.state_dict(), out)
 
+    def export(self, to: Path) -> None:
+        """Write the averaged weights in half precision."""
+        save_file({key: value.half().contiguous() for key, value in self.average.items()}, to)
+        to.chmod(0o644)  # safetensors creates files readable by the owner only
+
     def restore(self, out: Path) -> None:
         """Restore the checkpoint in `out`."""
         self.load_state_dict(read_checkpoint(out))
@@ -132,12 +138,15 @@ def train(run: Run, progress: Callable[[], float], out: Path, *, save_every: int
     run.save(out)
 
 
-def run_parser(module: str, description: str | None) -> argparse.ArgumentParser:
-    """Return a parser with the common flags of training commands."""
+def run_parser(module: str, description: str | None, *, compressed_vgg: bool = False) -> argparse.ArgumentParser:
+    """Return a parser with the common flags of training commands; the teacher may be the compressed VGG-19."""
     parser = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
     parser.add_argument("--content", type=Path, required=True, help="folder of photographs")
     parser.add_argument("--style", type=Path, required=True, help="folder of artworks")
-    add_teachers_flag(parser)
+    if compressed_vgg:
+        parser.add_argument("--teachers", type=Path, required=True, help="folder of compressed_vgg19*.safetensors")
+    else:
+        add_teachers_flag(parser)
     parser.add_argument("--out", type=Path, required=True, help=f"folder for {CHECKPOINT} and log.jsonl")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads (%(default)s)")
     add_end_flags(parser)

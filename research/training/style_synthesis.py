@@ -20,7 +20,7 @@ from stylizer.features.statistics import Statistics
 from stylizer.feedforward.style_statistics import StyleStatistics
 from stylizer.lbfgs import LBFGS
 from stylizer.losses import style_loss, style_scales, total_variation
-from stylizer.style_transfer_loss import reflect_pad
+from stylizer.style_transfer_loss import add_margin
 from stylizer.synthesis.pyramid import resize
 
 SIZE = (384, 512)  # height and width of a swatch in pixels
@@ -88,7 +88,7 @@ def _loss(wanted: list[tuple[tuple[int, int], StyleStatistics]], corner: tuple[i
 def _style_loss(image: Tensor, statistics: StyleStatistics) -> Tensor:
     network, wanted = features.load("compact"), statistics.levels[1:]
     with autocast(autocast_dtype("cpu"), "cpu"):
-        taps = network(reflect_pad(image))
+        taps = network(add_margin(image))
     ours = [Statistics.from_features(tap) for tap in taps]
     return style_loss(ours, wanted, [style_scales(tap) for tap in wanted], list(network.style_taps.values()))
 

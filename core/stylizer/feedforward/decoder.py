@@ -106,7 +106,7 @@ class ModulatedWeights:
     colors: tuple[Tensor, Tensor]
     entries: tuple[tuple[Tensor, Tensor], ...]
     filters: tuple[Filters, ...]
-    blocks: tuple[tuple[Filters, Filters], ...] = ()
+    blocks: tuple[tuple[Filters, Filters], ...]
 
     def recolor(self, image: Tensor) -> Tensor:
         """Recolor the photo `image` (1, 3, H, W) to the style; values may leave [0, 1].

@@ -35,7 +35,7 @@ from stylizer.methods.scaling import resize_task
 from stylizer.synthesis import pyramid
 from stylizer.synthesis.content_mask import estimate_content_mask
 from stylizer.synthesis.pyramid import resize, scale_size, size_within
-from stylizer.tensors import as_floats, float_copy, spatial_size
+from stylizer.tensors import as_floats, float_copy, reflect_pad, spatial_size
 from stylizer.tiles import tiles
 
 # The network's strokes have the pixel size learned from styles of this size, so much larger pictures are first painted
@@ -97,66 +97,50 @@ def _report_downsampled(task: Task, step: int, total: int, current: PreviewFn) -
 
 
 def _paint_coarse_to_fine(task: Task) -> Tensor:
-    levels = coarse_to_fine_sizes(*spatial_size(task.photo))
+    network, levels = StyledNetwork(task), coarse_to_fine_sizes(*spatial_size(task.photo))
     on_step = _ProgressTracker(task, levels)
     recolor = _PaletteStep(task, PALETTE_AMOUNT * max(task.options.strength, BLEND_BELOW))
-    painting = recolor(_paint_first_level(resize_task(task, levels[0])))
+    painting = recolor(_paint_first_level(resize_task(task, levels[0]), network.target))
     on_step(painting)
     if task.options.quality == "high":
         painting = _refine_by_optimization(task, painting, on_step)
-    if len(levels) > 1:
-        network, strength = StyledNetwork(task), UPSCALE_STRENGTH * task.options.strength
-        for size in levels[1:]:
-            detailed = upsample_with_detail(painting, resize(task.photo[0], size)[None])
-            painting = recolor(network.stylize(detailed, strength, partial(on_step, transform=recolor.preview)))
+    for size in levels[1:]:
+        detailed = upsample_with_detail(painting, resize(task.photo[0], size)[None])
+        strength = UPSCALE_STRENGTH * task.options.strength
+        painting = recolor(network.stylize(detailed, strength, partial(on_step, transform=recolor.preview)))
     return painting
 
 
-def _paint_first_level(task: Task) -> Tensor:
-    """Paint `task`, of up to some 700 pixels: (1, 3, H, W)."""
-    mask = estimate_content_mask(task.photo[0])[None] if task.content_mask is None else task.content_mask
-    low, high = DETAIL_RANGE
-    detail = ((mask - low) / (high - low)).clamp(0, 1)
-    painting = paint_levels(task, 1)
-    if max(spatial_size(task.photo)) >= 2 * MIN_LONG_SIDE:
-        painting = torch.lerp(paint_levels(task, 2), painting, detail)
+def _paint_first_level(task: Task, target: StyleStatistics) -> Tensor:
+    """Paint `task`, of up to some 700 pixels, in styles with the statistics `target`: (1, 3, H, W)."""
+    paint = coarse_painter(task, target)
+    painting, size = paint(task.photo), spatial_size(task.photo)
+    if max(size) >= 2 * MIN_LONG_SIDE:
+        half = _resized(task, scale_size(size, 0.5), 0.5)
+        revised = paint(as_floats(upsample_with_detail(coarse_painter(half)(half.photo), task.photo)))
+        mask = estimate_content_mask(task.photo[0])[None] if task.content_mask is None else task.content_mask
+        low, high = DETAIL_RANGE
+        painting = torch.lerp(revised, painting, ((mask - low) / (high - low)).clamp(0, 1))
     if task.options.strength == 1:
         return painting
     # The coarse decoder paints at full strength only.
     strength = max(task.options.strength, BLEND_BELOW)
-    return torch.lerp(StyledNetwork(task).stylize(task.photo, MAX_STRENGTH * strength), painting, strength)
+    detailed = StyledNetwork(task, target=target).stylize(task.photo, MAX_STRENGTH * strength)
+    return torch.lerp(detailed, painting, strength)
 
 
-def paint_levels(task: Task, levels: int) -> Tensor:
-    """Paint `task`, of up to some 700 pixels, by the coarse decoder: (1, 3, H, W).
+def coarse_painter(task: Task, target: StyleStatistics | None = None) -> Callable[[Tensor], Tensor]:
+    """Return a function that paints a picture (1, 3, H, W) of the size of `task`, up to some 700 pixels.
 
-    Args:
-        task: The task, at full strength.
-        levels: Number of passes, each at twice the size of the one before, whose painting it revises. Strokes of the
-            first one are large in proportion.
+    By the coarse decoder, at full strength. `target` are the statistics of the task's styles, if they are known.
     """
-    size = spatial_size(task.photo)
-    painting: Tensor | None = None
-    for level, level_size in reversed(list(enumerate(pyramid.level_sizes(*size, levels)))):
-        part = task if level == 0 else _reduced(task, level_size, 0.5**level)
-        photo = part.photo if painting is None else as_floats(upsample_with_detail(painting, part.photo))
-        padded = replace(part, photo=_pad(photo), mask=None if part.mask is None else _pad(part.mask))
-        painting = StyledNetwork(padded, networks.COARSE).stylize(padded.photo, 1.0)
-        painting = painting[:, :, PADDING:-PADDING, PADDING:-PADDING]
-    assert painting is not None
-    return painting
+    mask = None if task.mask is None else reflect_pad(task.mask, PADDING)
+    network = StyledNetwork(replace(task, mask=mask), networks.COARSE, target)
 
+    def paint(picture: Tensor) -> Tensor:
+        return network.stylize(reflect_pad(picture, PADDING), 1.0)[:, :, PADDING:-PADDING, PADDING:-PADDING]
 
-def _reduced(task: Task, size: tuple[int, int], scale: float) -> Task:
-    """Return `task` at `size`, which is `scale` times its own, with its styles in proportion."""
-    styles = tuple(style.at_scale(scale, partial(_rescale_picture, style, scale)) for style in task.styles)
-    return replace(resize_task(task, size), styles=styles)
-
-
-def _pad(picture: Tensor) -> Tensor:
-    """Pad `picture` (1, C, H, W) by `PADDING`: by reflection, or by replication if it is too small."""
-    mode = "reflect" if min(spatial_size(picture)) > PADDING else "replicate"
-    return functional.pad(picture, (PADDING,) * 4, mode=mode)
+    return paint
 
 
 class _PaletteStep:
@@ -214,13 +198,26 @@ def upsample_with_detail(painting: Tensor, photo: Tensor) -> Tensor:
 
 
 class StyledNetwork:
-    """A network with the target statistics of a task's styles."""
+    """A network with the target statistics of a task's styles.
 
-    def __init__(self, task: Task, config: networks.DecoderConfig = networks.FEEDFORWARD) -> None:
+    Args:
+        task: Source of the styles, the mask and the seed.
+        config: The decoder.
+        target: Statistics of the styles, if they are known; all decoders have the same encoder.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        config: networks.DecoderConfig = networks.FEEDFORWARD,
+        target: StyleStatistics | None = None,
+    ) -> None:
         device = task.photo.device
         self._network, self._grain = networks.load(config, device), Grain(task.options.seed, device)
         self._mask = task.mask
-        self._target = StyleStatistics.mix([(self._style_statistics(style), style.share) for style in task.styles])
+        self.target = target or StyleStatistics.mix(
+            [(self._style_statistics(style), style.share) for style in task.styles]
+        )
 
     def stylize(self, photo: Tensor, strength: float, on_step: Callable[[Tensor], None] = lambda _: None) -> Tensor:
         """Stylize `photo` (1, 3, h, w), of any size, by one pass over each tile; `on_step` follows each tile."""
@@ -231,7 +228,7 @@ class StyledNetwork:
         encoded = self._network.encode(thumbnail, next(tiles(size, TILE)), self._grain)
         mask = None if self._mask is None else resize(self._mask[0], size)[None]
         photo_statistics = self._network.photo_statistics(encoded, mask)
-        weights = self._network.decoder.modulate(photo_statistics, photo_statistics.lerp(self._target, strength))
+        weights = self._network.decoder.modulate(photo_statistics, photo_statistics.lerp(self.target, strength))
         painting = float_copy(photo)
         for number, tile in enumerate(photo_tiles):
             if number and number % TILES_BETWEEN_TRIMS == 0:
@@ -279,13 +276,17 @@ def _working_scale(task: Task) -> float:
 
 def _scaled_task(task: Task, scale: float) -> Task:
     """Scale the photo and its mask, and the styles unless `MAX_STYLE_SIDE` caps them at both scales."""
-    side = max(spatial_size(task.photo))
-    before, after = (min(MAX_STYLE_SIDE, size) for size in (side, side * scale))
+    size = spatial_size(task.photo)
+    before, after = (min(MAX_STYLE_SIDE, side) for side in (max(size), max(size) * scale))
+    return _resized(task, scale_size(size, scale), after / before)
+
+
+def _resized(task: Task, size: tuple[int, int], style_scale: float) -> Task:
+    """Return `task` at `size` (height, width), with its styles scaled by `style_scale`."""
     styles = task.styles
-    if after != before:
-        change = after / before
-        styles = tuple(style.at_scale(change, partial(_rescale_picture, style, change)) for style in styles)
-    return replace(resize_task(task, scale_size(spatial_size(task.photo), scale)), styles=styles)
+    if style_scale != 1:
+        styles = tuple(style.at_scale(style_scale, partial(_rescale_picture, style, style_scale)) for style in styles)
+    return replace(resize_task(task, size), styles=styles)
 
 
 def _rescale_picture(style: StyleInput, scale: float) -> Tensor:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from stylizer.methods import StyleInput, Task
 from stylizer.methods.by_region import region_tasks, report_region
-from stylizer.methods.feedforward import paint_levels
+from stylizer.methods.feedforward import coarse_painter
 from stylizer.methods.optimization import paint_with_steps, refine
 from stylizer.methods.scaling import resize_task, upsample_like
 from stylizer.options import Quality
@@ -81,7 +81,7 @@ def paint_coarse(task: Task, guide: PhotoGuide) -> PhotoGuide:
 
 def _paint_by_decoder(task: Task) -> Tensor:
     """Paint the reduced `task` by the coarse decoder: (1, 3, H, W)."""
-    painting = torch.lerp(task.photo, paint_levels(task, 1), task.options.strength)
+    painting = torch.lerp(task.photo, coarse_painter(task)(task.photo), task.options.strength)
     if task.hints is not None:
         painting = task.hints.blend_prior(painting)
     task.report(1, 1, lambda: painting)
