@@ -194,12 +194,18 @@ def batch_sampler(content: Collection, artworks: Collection, settings: Settings)
 
 
 def start_or_resume(
-    teacher: Teachers, artworks: Collection, draw: Callable[[int], Batch], settings: Settings, out: Path
+    teacher: Teachers,
+    artworks: Collection,
+    draw: Callable[[int], Batch],
+    settings: Settings,
+    out: Path,
+    start: Path = FEEDFORWARD.path,
 ) -> CoarseDecoderTraining:
-    """Return a run restored from its last checkpoint in `out`, or one that starts from the shipped decoder."""
+    """Return a run restored from its last checkpoint in `out`, or one that starts from the weights in `start`."""
     torch.manual_seed(settings.seed)
     decoder = COARSE.create()
-    decoder.load_state_dict({key: x.float() for key, x in load_file(FEEDFORWARD.path).items()}, strict=False)
+    # The decoder of `feedforward` lacks the residual blocks, whose initial weights change nothing.
+    decoder.load_state_dict(decoder.state_dict() | {key: x.float() for key, x in load_file(start).items()})
     decoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     run = CoarseDecoderTraining(decoder, load().encoder, teacher, artworks, draw, settings)
     if (out / CHECKPOINT).exists():
@@ -209,14 +215,19 @@ def start_or_resume(
 
 def main(argv: list[str] | None = None) -> None:
     """Train, resuming from the last checkpoint if there is one."""
-    arguments = run_parser("training.coarse_decoder", __doc__, compressed_vgg=True).parse_args(argv)
+    parser = run_parser("training.coarse_decoder", __doc__, compressed_vgg=True)
+    parser.add_argument(
+        "--start", type=Path, default=FEEDFORWARD.path, help="weights to start from; otherwise those of feedforward"
+    )
+    arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)
     arguments.out.mkdir(parents=True, exist_ok=True)
     settings, teacher = Settings(), load_compressed_vgg(arguments.teachers, autocast_dtype())
     content, artworks = (
         Collection.load(find_pictures(folder, held_out=False)) for folder in (arguments.content, arguments.style)
     )
-    run = start_or_resume(teacher, artworks, batch_sampler(content, artworks, settings), settings, arguments.out)
+    draw = batch_sampler(content, artworks, settings)
+    run = start_or_resume(teacher, artworks, draw, settings, arguments.out, arguments.start)
     train(run, schedule(arguments, run), arguments.out)
 
 

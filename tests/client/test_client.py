@@ -294,7 +294,7 @@ def test_wait_polls_once_more_at_its_timeout() -> None:
         return httpx.Response(200, headers={"Retry-After": "30"}, json={**facts, **times, "status": next(states)})
 
     with Client("https://art.example.com", transport=httpx.MockTransport(answer)) as client:
-        assert client.wait("stz_a", timeout=0.01).status == "succeeded"
+        assert client.wait("stz_a", timeout=1).status == "succeeded"
 
 
 def test_upload_sends_file_name_without_folders_and_decodable(photo: bytes) -> None:
