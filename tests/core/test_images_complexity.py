@@ -19,14 +19,14 @@ from tools.fuzz.corpus import WEAPONS
 @pytest.mark.parametrize(
     ("weapon", "words"),
     [
-        ("jpeg a million pieces of EXIF", "more than 100 pieces of EXIF"),
+        ("jpeg a million EXIF segments", "more than 100 EXIF segments"),
         ("jpeg empty comments to the limit", "more than 1,000 segments"),
         ("jpeg padding to the limit", "more than 65,536 bytes between its segments"),
         ("jpeg junk to the limit", "more than 65,536 bytes between its segments"),
         ("jpeg a scan bomb", "more than 100 scans"),
         ("png empty chunks to the limit", "more than 1,000 chunks"),
         ("png profiles to unpack, to the limit", "more than 10 profiles"),
-        ("png empty data to the limit", "more than 100,000 chunks of pixels"),
+        ("png empty data to the limit", "more than 100,000 chunks of image data"),
         ("gif empty extensions to the limit", "more than 100,000 blocks"),
         ("gif a comment in bytes, to the limit", "more than 100,000 blocks"),
         ("tiff a table of 8 million strips", "more than 250,000 strips or tiles"),

@@ -14,7 +14,7 @@ from PIL import Image, PngImagePlugin
 
 from stylizer.errors import ImageError
 from stylizer.images import decode
-from stylizer_service import headers
+from stylizer_service import image_headers
 from stylizer_service.ports import Unavailable
 from stylizer_service.probe import Probe, ProbedImage
 from stylizer_service.problems import Problem, ProblemError
@@ -60,7 +60,7 @@ def test_png_size_is_read_wherever_its_metadata_stands(picture: Picture, monkeyp
     decoded: list[object] = []
     monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", decoded.append)
 
-    found = [headers.examine({"format": "png", "max_pixels": 10**6}, file)[0] for file in (data, turned)]
+    found = [image_headers.examine({"format": "png", "max_pixels": 10**6}, file)[0] for file in (data, turned)]
 
     assert found == [{"size": (60, 40), "whole": True}, {"size": (40, 60), "whole": True}]
     assert not decoded

@@ -16,7 +16,7 @@ from tools.fuzz.targets import Targets
 
 SMALL = Limits(max_pixels=2_000_000)  # so that a corrupted large dimension does not cost a second
 _LEAK_FILES = 150
-_MOST_GROWTH = 24.0  # MiB
+_MAX_GROWTH = 24.0  # MiB
 
 
 def main() -> int:
@@ -38,7 +38,7 @@ def main() -> int:
         after = targets.keeper_figures()
         growth = targets.growth([case.data for case in _of_leaks(options.seed)])
 
-    if growth > _MOST_GROWTH or after[0] - before[0] > _MOST_GROWTH or after[1] > before[1]:
+    if growth > _MAX_GROWTH or after[0] - before[0] > _MAX_GROWTH or after[1] > before[1]:
         report.defects.append("memory or files are leaked")
     if not all_made:
         report.defects.append("not even the inputs made by hand were all tried: give it more --seconds")

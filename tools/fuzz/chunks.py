@@ -69,7 +69,7 @@ EXIFS: dict[str, bytes] = {
 
 
 def _jpegs() -> Iterator[tuple[str, Weapon]]:
-    yield "a million pieces of EXIF", lambda: _jpeg(segment(0xE1, b"Exif\0\0\0") * 1_000_000)
+    yield "a million EXIF segments", lambda: _jpeg(segment(0xE1, b"Exif\0\0\0") * 1_000_000)
     yield "empty comments to the limit", lambda: _jpeg(_filled(segment(0xFE, b"")))
     yield "comments to the limit", lambda: _jpeg(_filled(segment(0xFE, b"x" * 65_533)))
     yield "restart markers to the limit", lambda: _jpeg(_filled(b"\xff\xd0"))
@@ -82,8 +82,8 @@ def _jpegs() -> Iterator[tuple[str, Weapon]]:
         lambda: _jpeg(_filled(segment(0xED, b"Photoshop 3.0\0" + b"8BIM\x03\xed\0\0\0\0\0\0" * 5000))),
     )
     yield "a scan bomb", _scan_bomb
-    yield "as many scans as are taken", lambda: _scan_bomb(95)
-    yield "as many pieces of EXIF as are taken", lambda: _jpeg(segment(0xE1, b"Exif\0\0" + bytes(65_000)) * 95)
+    yield "the maximum number of scans", lambda: _scan_bomb(95)
+    yield "the maximum number of EXIF segments", lambda: _jpeg(segment(0xE1, b"Exif\0\0" + bytes(65_000)) * 95)
     yield "progressive with nothing in it", lambda: _resized_jpeg(HUGE, HUGE, "jpeg gray")
     yield "65535 x 65535", lambda: _resized_jpeg(65_535, 65_535)
     yield "no width", lambda: _resized_jpeg(0, 40)
@@ -120,7 +120,7 @@ def _pngs() -> Iterator[tuple[str, Weapon]]:
     yield "profiles to unpack, to the limit", lambda: _png(_filled(chunk(b"iCCP", b"a\0\0" + _bomb(2**20))))
     yield "a text to the limit", lambda: _png(chunk(b"tEXt", b"a\0" + _filled(b"x")))
     yield "metadata to the limit", lambda: _png(chunk(b"eXIf", exif_of(_filled(b"x" * 12), 60_000)))
-    yield "as many profiles to unpack as are taken", lambda: _png(chunk(b"iCCP", b"a\0\0" + _bomb(2**20)) * 9)
+    yield "the maximum number of profiles to inflate", lambda: _png(chunk(b"iCCP", b"a\0\0" + _bomb(2**20)) * 9)
     yield "as much empty data as is taken", lambda: _png(chunk(b"IDAT", b"") * 99_000)
     yield "empty chunks to the limit", lambda: _png(_filled(chunk(b"prIv", b"")))
     yield "empty data to the limit", lambda: _png(_filled(chunk(b"IDAT", b"")))

@@ -252,7 +252,7 @@ def _boxes(brand: bytes) -> Iterator[tuple[str, Weapon]]:
         ),
     )
     yield (
-        "as many items as are taken",
+        "the maximum number of items",
         lambda: _picture(
             brand,
             [(number, coded) for number in range(1, 5000)],

@@ -16,7 +16,7 @@ from stylizer.clips.limits import DEFAULT_CLIP_LIMITS, ClipLimits, check_clip, c
 from stylizer.errors import CorruptImage, UnsupportedImage
 from stylizer.images.complexity import palette_bytes
 from stylizer.images.limits import Limits, check_dimensions
-from stylizer.images.webp import chunk_size
+from stylizer.images.webp import read_chunk_size
 
 MAX_BLOCKS = 2**20  # of a file; walking them takes about a second
 DEFAULT_MS = 100  # browsers show frames of up to 10 ms for as long
@@ -100,7 +100,7 @@ def _probe_webp(data: bytes, limits: ClipLimits, field: str) -> ClipInfo:
         name, length = struct.unpack_from("<4sI", data, at)
         if name == b"VP8X":
             animated = bool(data[at + 8] & 2)
-            size = chunk_size(name, data, at + 8)
+            size = read_chunk_size(name, data, at + 8)
             _check_size(*size, limits, field)
         elif name == b"ANIM":
             (loop,) = struct.unpack_from("<H", data, at + 12)
@@ -110,7 +110,7 @@ def _probe_webp(data: bytes, limits: ClipLimits, field: str) -> ClipInfo:
             durations.append(Fraction(int.from_bytes(data[at + 20 : at + 23], "little"), 1000))
             check_frame_count(len(durations), limits, field)
         elif name in (b"VP8 ", b"VP8L") and not animated:
-            return _info("webp", size or chunk_size(name, data, at + 8), [Fraction(1, 10)], 1)
+            return _info("webp", size or read_chunk_size(name, data, at + 8), [Fraction(1, 10)], 1)
         at += 8 + length + length % 2
     if size is None:
         raise _Broken("it has no header")

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from PIL import AvifImagePlugin, Image
 
-_MOST_BOXES = 20_000
+_MAX_BOXES = 20_000
 # A 20-byte box with version and flags 0; width and height follow.
 _ISPE = b"\0\0\0\x14ispe\0\0\0\0"
 
@@ -86,7 +86,7 @@ def _crop(size: tuple[int, int], numbers: tuple[int, ...]) -> tuple[int, int, in
     return (first, second, third, fourth) if (first, second) < (third, fourth) else None
 
 
-def promised_sizes(data: bytes) -> Iterator[tuple[int, int]]:
+def declared_sizes(data: bytes) -> Iterator[tuple[int, int]]:
     """Yield (width, height) of each ispe box; libraries report a huge one only as broken, without the reason."""
     at = data.find(_ISPE)
     while at >= 0:
@@ -221,7 +221,7 @@ def _associations(body: bytes) -> dict[int, list[int]]:
 
 def _boxes(data: bytes, at: int, end: int) -> Iterator[Box]:
     """Yield the boxes between two offsets."""
-    for _ in range(_MOST_BOXES):
+    for _ in range(_MAX_BOXES):
         if at + 8 > end:
             return
         length, kind = struct.unpack_from(">I4s", data, at)

@@ -1,8 +1,7 @@
-"""Limits on the number of parts of a file: more than any real image has is a denial-of-service attack.
+"""Limits on the number of parts of a file: far more than real images have indicate a denial-of-service attack.
 
-Libraries walk a file part by part, and some keep or copy data for each. Millions of parts fit into a file of the
-accepted size: opening one would take minutes to hours, or gigabytes. Counting them here takes at most a tenth of a
-second.
+Libraries parse a file part by part, and some keep or copy data for each. Millions of parts fit into a file of the
+accepted size: opening it would take minutes to hours, or gigabytes. Counting the parts takes at most 0.1 s.
 """
 
 from __future__ import annotations
@@ -12,21 +11,21 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from stylizer.errors import CorruptImage
-from stylizer.images.jpeg_segments import APP1, EXIF, SCAN, segments
+from stylizer.images.jpeg_segments import APP1, EXIF, SOS, segments
 from stylizer.images.limits import noun
 
-# Real images have far fewer: a JPEG of the largest accepted size has 512 full segments, a tiled phone photo some
+# Real images have far fewer: a JPEG of the maximum file size has 512 segments of 64 KiB, a tiled phone photo a few
 # hundred items, a scan one strip per row.
-_MOST_SEGMENTS = 1_000
-_MOST_EXIF = 100  # each is appended to a copy of all before it
-_MOST_STRAY_BYTES = 2**16
-_MOST_SCANS = 100
-_MOST_CHUNKS = 1_000
-_MOST_CHUNKS_OF_PIXELS = 100_000
-_MOST_BLOCKS = 100_000
-_MOST_PROFILES = 10  # each may inflate to a megabyte, and a real image has only one
-_MOST_STRIPS = 250_000
-_MOST_ITEMS = 5_000
+_MAX_SEGMENTS = 1_000
+_MAX_EXIF_SEGMENTS = 100  # Pillow appends each to a copy of all before: quadratic time
+_MAX_SKIPPED_BYTES = 2**16
+_MAX_SCANS = 100
+_MAX_CHUNKS = 1_000
+_MAX_DATA_CHUNKS = 100_000
+_MAX_BLOCKS = 100_000
+_MAX_PROFILES = 10  # each may inflate to a megabyte; real images have one
+_MAX_STRIPS = 250_000
+_MAX_ITEMS = 5_000
 
 
 class _TooMany(Exception):
@@ -58,16 +57,16 @@ def _check(count: int, most: int, what: str) -> None:
 
 
 def _check_jpeg(data: bytes) -> None:
-    stray, counts = 0, Counter[str]()
+    skipped, counts = 0, Counter[str]()
     for segment in segments(data):
-        stray += segment.stray
+        skipped += segment.skipped_bytes
         counts["segments"] += 1
-        counts["scans"] += segment.marker == SCAN
-        counts["pieces of EXIF"] += segment.marker == APP1 and data.startswith(EXIF, segment.body)
-        _check(stray, _MOST_STRAY_BYTES, "bytes between its segments")
-        _check(counts["pieces of EXIF"], _MOST_EXIF, "pieces of EXIF")
-        _check(counts["scans"], _MOST_SCANS, "scans")
-        _check(counts["segments"], _MOST_SEGMENTS, "segments")
+        counts["scans"] += segment.marker == SOS
+        counts["EXIF segments"] += segment.marker == APP1 and data.startswith(EXIF, segment.payload)
+        _check(skipped, _MAX_SKIPPED_BYTES, "bytes between its segments")
+        _check(counts["EXIF segments"], _MAX_EXIF_SEGMENTS, "EXIF segments")
+        _check(counts["scans"], _MAX_SCANS, "scans")
+        _check(counts["segments"], _MAX_SEGMENTS, "segments")
 
 
 def _check_png(data: bytes) -> None:
@@ -79,9 +78,9 @@ def _check_png(data: bytes) -> None:
         else:
             others += 1
             profiles += name == b"iCCP"
-        _check(profiles, _MOST_PROFILES, "profiles")
-        _check(others, _MOST_CHUNKS, "chunks")
-        _check(pixels, _MOST_CHUNKS_OF_PIXELS, "chunks of pixels")
+        _check(profiles, _MAX_PROFILES, "profiles")
+        _check(others, _MAX_CHUNKS, "chunks")
+        _check(pixels, _MAX_DATA_CHUNKS, "chunks of image data")
         at += 12 + length
 
 
@@ -96,7 +95,7 @@ def _check_gif(data: bytes) -> None:
             length = data[at]
             at += 1 + length
             blocks += 1
-            _check(blocks, _MOST_BLOCKS, "blocks")
+            _check(blocks, _MAX_BLOCKS, "blocks")
 
 
 def palette_bytes(flags: int) -> int:
@@ -107,7 +106,7 @@ def palette_bytes(flags: int) -> int:
 def _check_tiff(data: bytes) -> None:
     for tag, count in _first_directory(data):
         if tag in (273, 279, 324, 325):  # offsets and lengths of strips and tiles
-            _check(count, _MOST_STRIPS, "strips or tiles")
+            _check(count, _MAX_STRIPS, "strips or tiles")
 
 
 def _first_directory(data: bytes) -> Iterator[tuple[int, int]]:
@@ -124,8 +123,8 @@ def _first_directory(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _check_boxes(data: bytes) -> None:
-    _check(data.count(b"infe"), _MOST_ITEMS, "items")
-    _check(data.count(b"ispe"), _MOST_ITEMS, "sizes")
+    _check(data.count(b"infe"), _MAX_ITEMS, "items")
+    _check(data.count(b"ispe"), _MAX_ITEMS, "sizes")
 
 
 _CHECKS: dict[str, Callable[[bytes], None]] = {

@@ -1,7 +1,7 @@
-"""JPEGs of more pixels than other formats may have, decoded at a half, a quarter or an eighth of their size.
+"""Decoding of very large JPEG photos at 1/2, 1/4 or 1/8 of their size.
 
-libjpeg leaves out the high frequencies of each block (scaled DCT), so memory and time are those of the smaller image,
-unless the file has several scans: then it keeps all coefficients, 2 bytes a sample, until the last one.
+libjpeg skips the high frequencies of each block (scaled DCT), so memory and time are those of the smaller image, unless
+the file has several scans: then it keeps all coefficients, 2 bytes each, until the last scan.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from stylizer.errors import TooManyPixels
-from stylizer.images.jpeg_segments import FRAMES, PROGRESSIVE_FRAMES, SCAN, segments
+from stylizer.images.jpeg_segments import SOF, SOF_PROGRESSIVE, SOS, segments
 from stylizer.images.limits import Limits, check_dimensions, check_pixels, dimensions, noun
 from stylizer.options import ORIGINAL, Size
 
 DIVISORS = (2, 4, 8)
 MULTISCAN_SHARE = 2
-"""A JPEG of several scans may have 1/2 of `Limits.max_jpeg_pixels`."""
+"""A JPEG with several scans may have 1/2 of `Limits.max_jpeg_pixels`."""
 
 
 def check_photo(
@@ -61,11 +61,11 @@ def check_photo(
 def _has_several_scans(data: bytes) -> bool:
     """Whether a decoder has to keep all coefficients: a progressive JPEG, or one whose first scan lacks a component."""
     components = 0
-    for marker, _, _, body, _ in segments(data):
-        if marker in PROGRESSIVE_FRAMES:
+    for marker, _, _, payload, _ in segments(data):
+        if marker in SOF_PROGRESSIVE:
             return True
-        if marker in FRAMES:
-            components = data[body + 5] if len(data) > body + 5 else 0
-        if marker == SCAN:
-            return len(data) > body and data[body] < components
+        if marker in SOF:
+            components = data[payload + 5] if len(data) > payload + 5 else 0
+        if marker == SOS:
+            return len(data) > payload and data[payload] < components
     return False

@@ -1,4 +1,4 @@
-"""Size limits of images, and the errors for exceeding them."""
+"""Size limits of images, and the checks that raise an error for each."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class Limits:
     Attributes:
         max_bytes: Size of the encoded file.
         max_pixels: Width times height.
-        max_jpeg_pixels: The same for a JPEG photo that is decoded at reduced size, since it exceeds `max_pixels`; see
+        max_jpeg_pixels: Width times height of a JPEG photo above `max_pixels`, which is decoded at reduced size by
             `jpeg_reduction`.
         max_aspect_ratio: Long side over short side.
         min_side: Length of the short side in pixels.
-        label: How errors refer to the image; by default by its field.
+        label: Noun for the image in errors; by default that of its field.
     """
 
     max_bytes: int = 32 * 2**20
@@ -41,7 +41,7 @@ _NOUNS = {
 
 
 def noun(field: str, limits: Limits | None = None) -> str:
-    """Return how an error refers to the image of a field, or to the label of the limits if they have one."""
+    """Return the noun for the image of a field in errors: the label of the limits, if set, or that of the field."""
     if limits is not None and limits.label is not None:
         return limits.label
     if field.startswith("style"):
@@ -50,7 +50,7 @@ def noun(field: str, limits: Limits | None = None) -> str:
 
 
 def dimensions(size: tuple[int, int]) -> str:
-    """Format (width, height) for a person."""
+    """Format (width, height) for an error message."""
     return f"{size[0]:,} x {size[1]:,}"
 
 
@@ -70,7 +70,7 @@ def check_dimensions(size: tuple[int, int], limits: Limits, field: str) -> None:
 
 
 def check_pixels(size: tuple[int, int], limits: Limits, field: str, exception: str = "") -> None:
-    """Raise TooManyPixels if (width, height) exceeds the limit; `exception` completes what is allowed."""
+    """Raise TooManyPixels if (width, height) exceeds the limit; `exception` is appended to what is allowed."""
     width, height = size
     if width * height > limits.max_pixels:
         allowed = f"at most {limits.max_pixels / 1e6:g} megapixels{exception}"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from stylizer.images.colorimetry import Colorimetry
 from stylizer.images.png_chunks import SIGNATURE, chunk, chunks, collect_metadata, inflate, is_intact
 
-_MOST_NUMBERS = 100_000
+_MAX_NUMBERS = 100_000
 _GRAY, _RGB = 0, 2
 _SRGB_GAMMA, _SRGB_CHROMATICITIES = 45455, (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
 
@@ -106,7 +106,7 @@ class _FirstFrame:
         if name == b"acTL":
             self._is_animated |= not is_behind_pixels
             return
-        if self._controls <= 1 and len(self._numbers) < _MOST_NUMBERS:
+        if self._controls <= 1 and len(self._numbers) < _MAX_NUMBERS:
             self._numbers.append(body[:4])
         if name == b"fcTL":
             self._controls += 1
@@ -118,7 +118,7 @@ class _FirstFrame:
     def placed(self, header: bytes) -> tuple[tuple[int, int], tuple[int, int]] | None:
         """Return the canvas size and the frame's position; None if there is no such frame, or it is invalid."""
         in_sequence = self._numbers[: len(self.pixels) + 1] == [
-            number.to_bytes(4, "big") for number in range(min(len(self.pixels) + 1, _MOST_NUMBERS))
+            number.to_bytes(4, "big") for number in range(min(len(self.pixels) + 1, _MAX_NUMBERS))
         ]
         if not self.pixels or not self._is_animated or not in_sequence:
             return None

@@ -23,10 +23,10 @@ from stylizer.errors import CorruptImage, ImageError, TooManyPixels, Unsupported
 from stylizer.images import boxes, jpeg, png, tiff, tiff_samples
 from stylizer.images.colorimetry import Colorimetry
 from stylizer.images.complexity import check_complexity
-from stylizer.images.header import orientation_of, upright
 from stylizer.images.limits import Limits, check_pixels, noun
 from stylizer.images.pixels import split_alpha, turned
 from stylizer.images.signatures import NotDecoded, identify
+from stylizer.images.size_readers import orientation_of, upright
 from stylizer.images.sources import ImageSource, in_memory, read
 
 
@@ -90,7 +90,7 @@ def open_header(source: ImageSource, limits: Limits, field: str) -> Opened:
         name = identify(data)
         check_complexity(data, name, field)
         if name in ("avif", "heic"):
-            for size in boxes.promised_sizes(data):
+            for size in boxes.declared_sizes(data):
                 check_pixels(size, limits, field)
         return _OPENERS[name](data)
 

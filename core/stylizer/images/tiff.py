@@ -30,14 +30,14 @@ _KEPT = {
 }
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _INTEGERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
-_MOST_TAGS, _MOST_DIRECTORIES = 4096, 20
+_MAX_TAGS, _MAX_DIRECTORIES = 4096, 20
 _UNPACKED_ALIKE = {1, 5, 8, 32773, 32946, 34925, 50000}  # compressions that work on bytes, whatever they mean
 _COLOR_FILTER, _LINEAR_RAW = 32803, 34892
 _RAW_COMPRESSIONS = {32767, 32770, 34713, 65000, 65535}  # of Sony, Samsung, Nikon, Kodak, Pentax
 _RAW_NAMES = {"NIKON": "NEF", "SONY": "ARW", "PENTAX": "PEF", "SAMSUNG": "SRW", "CANON": "CR2", "HASSELBLAD": "3FR"}
 _COLOR_SAMPLES = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, PALETTE: 1, CMYK: 4, CIELAB: 3, ICCLAB: 3}
 _MEANINGS = {4: "a transparency mask", 6: "YCbCr", 10: "ITU Lab", 32844: "LogL", 32845: "LogLuv"}
-_MOST_SAMPLES, _MOST_SAMPLES_OF_PILLOW = 16, 6
+_MAX_SAMPLES, _MAX_SAMPLES_OF_PILLOW = 16, 6
 
 
 @dataclass(slots=True)
@@ -148,7 +148,7 @@ def _directory(data: bytes, order: str, is_big: bool, at: int, max_value_bytes: 
     (count,) = struct.unpack_from(number, data, at)
     at += struct.calcsize(number)
     found = Tiff(data, order)
-    for _ in range(min(count, _MOST_TAGS)):
+    for _ in range(min(count, _MAX_TAGS)):
         tag, kind, values = struct.unpack_from(entry, data, at)
         at += struct.calcsize(entry)
         length = _SIZES.get(kind, 0) * values
@@ -164,7 +164,7 @@ def _check_raw(data: bytes, order: str, is_big: bool, at: int, max_value_bytes: 
     """Raise NotDecoded if any directory holds sensor data: in a raw file, the first one is a preview."""
     seen: set[int] = set()
     waiting, make = [at], ""
-    while waiting and len(seen) < _MOST_DIRECTORIES:
+    while waiting and len(seen) < _MAX_DIRECTORIES:
         at = waiting.pop(0)
         if at in seen or not at:
             continue
@@ -173,7 +173,7 @@ def _check_raw(data: bytes, order: str, is_big: bool, at: int, max_value_bytes: 
             found, following = _directory(data, order, is_big, at, max_value_bytes)
         except (struct.error, OverflowError):
             continue
-        waiting += [following, *found.numbers(SUB_DIRECTORIES)[:_MOST_DIRECTORIES]]
+        waiting += [following, *found.numbers(SUB_DIRECTORIES)[:_MAX_DIRECTORIES]]
         if MAKE in found.tags:
             make = make or found.tags[MAKE].data.decode("latin-1").upper()
         if DNG_VERSION in found.tags:
@@ -209,7 +209,7 @@ def is_unpacked_here(tiff: Tiff) -> bool:
     has_extra = samples > tiff.color_samples
     is_odd = (bits > 8 and bits != 12) or (tiff.number(PLANAR, 1) == 2 and samples > 1) or photometric == ICCLAB
     is_odd |= bits == 8 and (
-        samples > _MOST_SAMPLES_OF_PILLOW
+        samples > _MAX_SAMPLES_OF_PILLOW
         or (has_extra and photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO, CMYK, CIELAB))
         or not is_plain
     )
@@ -219,7 +219,7 @@ def is_unpacked_here(tiff: Tiff) -> bool:
         if bits == 8 and photometric in (BLACK_IS_ZERO, RGB, 6):
             return False
         raise NotDecoded(describe(tiff))
-    is_known = tiff.color_samples > 0 and tiff.color_samples <= samples <= _MOST_SAMPLES
+    is_known = tiff.color_samples > 0 and tiff.color_samples <= samples <= _MAX_SAMPLES
     if not is_known or bits not in (8, 16, 32, 64) or photometric == PALETTE:
         raise NotDecoded(describe(tiff))
     if photometric in (CMYK, CIELAB, ICCLAB) and (bits > 16 or (not is_plain and photometric == CMYK)):

@@ -1,16 +1,16 @@
-"""Sizes in the first chunk of a WebP file (RFC 9649)."""
+"""Image size in the first chunk of a WebP file (RFC 9649)."""
 
 from __future__ import annotations
 
 import struct
 
 
-def chunk_size(name: bytes, data: bytes, at: int) -> tuple[int, int]:
-    """Return (width, height) from a VP8, VP8L or VP8X chunk whose contents begin at an offset.
+def read_chunk_size(name: bytes, data: bytes, at: int) -> tuple[int, int]:
+    """Return (width, height) from the VP8, VP8L or VP8X chunk whose payload starts at offset `at`.
 
     Raises:
-        ValueError: Another chunk, or another signature.
-        struct.error: The file ends before the size.
+        ValueError: The chunk is of another type, or its signature is wrong.
+        struct.error: The file is truncated before the size.
     """
     if name == b"VP8X":
         low_width, high_width, low_height, high_height = struct.unpack_from("<4xHBHB", data, at)
@@ -20,7 +20,7 @@ def chunk_size(name: bytes, data: bytes, at: int) -> tuple[int, int]:
         if signature == b"\x9d\x01\x2a":
             return width & 0x3FFF, height & 0x3FFF
     elif name == b"VP8L":
-        code, bits = struct.unpack_from("<BI", data, at)
-        if code == 0x2F:
+        signature, bits = struct.unpack_from("<BI", data, at)
+        if signature == 0x2F:
             return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-    raise ValueError("its first chunk holds no size")
+    raise ValueError("no image size in the first chunk")

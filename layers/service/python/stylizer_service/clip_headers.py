@@ -15,7 +15,7 @@ from stylizer.clips.limits import ClipLimits
 from stylizer.errors import MissingVideoSupport, StylizerError
 
 with suppress(ImportError):
-    import av  # noqa: F401 - loaded before forking; not everybody who paints pictures has installed it
+    import av  # noqa: F401 - an optional dependency, imported before the zygote forks
 
 
 def examine(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:

@@ -47,7 +47,7 @@ CPU_SECONDS = 3
 """CPU limit for opening one image, seconds. The slowest legitimate files take a tenth of a second."""
 _SECONDS = 15
 _OVERHEAD = 128 * 2**20
-_SANDBOX = Sandbox("stylizer_service.headers:examine", at_once=4)
+_SANDBOX = Sandbox("stylizer_service.image_headers:examine", at_once=4)
 atexit.register(_SANDBOX.close)
 
 

@@ -20,8 +20,8 @@ _HASTE = 1.0
 _SHARE = 20
 """Measuring takes at most 1/_SHARE of the time."""
 _FREE_SHARE = 20
-_MOST_FREE = 2**28
-"""Default `min_free`: 1/_FREE_SHARE of the disk, at most _MOST_FREE bytes."""
+_MAX_FREE = 2**28
+"""Default `min_free`: 1/_FREE_SHARE of the disk, at most _MAX_FREE bytes."""
 
 
 class Quota:
@@ -82,7 +82,7 @@ class Quota:
 
     def _check_disk(self, wanted: int) -> None:
         disk = shutil.disk_usage(self._folder)
-        min_free = min(_MOST_FREE, disk.total // _FREE_SHARE) if self._min_free is None else self._min_free
+        min_free = min(_MAX_FREE, disk.total // _FREE_SHARE) if self._min_free is None else self._min_free
         if disk.free < min_free + self._held + wanted:
             raise failure("storage-full", "the disk of this service is nearly full; try again later")
 

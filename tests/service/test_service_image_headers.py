@@ -1,4 +1,4 @@
-"""What the header of a picture tells: the same as all that its decoder has to say, and nothing that a liar wants."""
+"""Image header inspection, compared with the decoder, and with forged headers."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ import pytest
 from pictures import chunk, png, slope
 from PIL import Image
 
-from stylizer.images import decode, header
-from stylizer_service import headers
+from stylizer.images import decode, size_readers
+from stylizer_service import image_headers
 from tools.fuzz import seeds
 
 NOTHING = {"size": None, "whole": False}
 
 
 def examine(name: str, data: bytes, max_pixels: int = 10**6) -> dict[str, object]:
-    answer, body = headers.examine({"format": name, "max_pixels": max_pixels}, data)
+    answer, body = image_headers.examine({"format": name, "max_pixels": max_pixels}, data)
     assert body == b""
     return answer
 
 
 def webp(name: bytes, data: bytes) -> bytes:
-    """A WebP of one chunk."""
+    """Make a WebP file with one chunk."""
     body = b"WEBP" + name + len(data).to_bytes(4, "little") + data
     return b"RIFF" + len(body).to_bytes(4, "little") + body
 
 
 def ispe(width: int, height: int) -> bytes:
-    """The box by which HEIC and AVIF tell a size."""
+    """Make an ispe box, which declares a size in HEIC and AVIF."""
     return b"\0\0\0\x14ispe\0\0\0\0" + struct.pack(">II", width, height)
 
 
@@ -41,7 +41,7 @@ def test_upright_size_of_every_format_equals_its_pixels(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["jpeg baseline", "jpeg gray", "png rgb", "png interlaced", "webp plain"])
-def test_a_picture_that_stops_in_its_pixels_is_not_whole(name: str) -> None:
+def test_image_truncated_in_pixel_data_is_incomplete(name: str) -> None:
     data = seeds.make(name)
 
     assert examine(seeds.format_of(name), data[: len(data) * 3 // 4])["whole"] is False
@@ -55,9 +55,9 @@ def test_a_picture_that_stops_in_its_pixels_is_not_whole(name: str) -> None:
         webp(b"VP8X", bytes(9)),
         webp(b"ANIM", bytes(20)),
     ],
-    ids=["lossy", "lossless", "canvas", "none of them"],
+    ids=["lossy", "lossless", "canvas", "another chunk"],
 )
-def test_webp_with_a_mislabeled_first_chunk_has_no_size(data: bytes) -> None:
+def test_webp_with_invalid_first_chunk_has_no_size(data: bytes) -> None:
     assert examine("webp", data) == NOTHING
 
 
@@ -71,7 +71,7 @@ def test_webp_with_a_mislabeled_first_chunk_has_no_size(data: bytes) -> None:
     ],
     ids=["lossy", "lossless", "canvas", "the largest"],
 )
-def test_the_size_of_a_webp_is_read_as_its_standard_writes_it(data: bytes, size: tuple[int, int]) -> None:
+def test_webp_size_is_read_from_every_chunk_type(data: bytes, size: tuple[int, int]) -> None:
     assert examine("webp", data) == {"size": size, "whole": True}
 
 
@@ -83,30 +83,30 @@ def test_size_is_reported_before_a_library_allocates_it() -> None:
     upright = {"size": (width, height), "whole": True}
     assert examine("avif", whole, width * height)["whole"] is True
     assert examine("avif", whole + ispe(1000, 1000)) == examine("avif", whole)
-    assert examine("avif", whole + ispe(2**20, 2**20)[:-1]) == examine("avif", whole), "no size, but half of one"
-    assert examine("jpeg", slope(*seeds.SIZE, "JPEG") + ispe(2**20, 2**20)) == upright, "no box of this format"
+    assert examine("avif", whole + ispe(2**20, 2**20)[:-1]) == examine("avif", whole), "a truncated ispe box"
+    assert examine("jpeg", slope(*seeds.SIZE, "JPEG") + ispe(2**20, 2**20)) == upright, "JPEG has no boxes"
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")
-def test_metadata_that_cannot_be_read_turns_nothing() -> None:
+def test_unreadable_exif_leaves_orientation_unchanged() -> None:
     for exif in (b"Exif\0\0no tags at all", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff"):
         assert examine("jpeg", slope(60, 40, "JPEG", exif=exif))["size"] == (60, 40)
 
 
-@pytest.mark.parametrize("where", ["the file", "its metadata"])
-def test_too_little_memory_is_not_taken_for_a_broken_picture(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+@pytest.mark.parametrize("where", ["file", "metadata"])
+def test_memory_error_is_not_reported_as_corrupt_image(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     def fail(*_: object) -> None:
         raise MemoryError
 
-    if where == "the file":
-        monkeypatch.setitem(header._READERS, "png", fail)
+    if where == "file":
+        monkeypatch.setitem(size_readers._READERS, "png", fail)
     else:
         monkeypatch.setattr(Image.Image, "getexif", fail)
     with pytest.raises(MemoryError):
         examine("png", slope())
 
 
-def test_a_png_without_an_end_is_whole_if_its_chunks_fit() -> None:
+def test_png_without_iend_is_complete_if_its_chunks_fit() -> None:
     whole = slope(60, 40)
     end = len(chunk(b"IEND", b""))
 
@@ -116,13 +116,13 @@ def test_a_png_without_an_end_is_whole_if_its_chunks_fit() -> None:
     assert examine("png", png((9, 9), 77, 99, b"")) == NOTHING
 
 
-def test_a_jpeg_is_whole_if_its_end_comes_after_its_first_scan() -> None:
+def test_jpeg_is_complete_if_eoi_follows_its_first_scan() -> None:
     whole = slope(60, 40, "JPEG")
     scan = whole.index(b"\xff\xda")
 
     assert examine("jpeg", whole[:scan] + b"\xff\xfe\0\4\xff\xd9" + whole[scan:-40])["whole"] is False
-    assert examine("jpeg", whole[:-2])["whole"] is True, "only the end is lacking"
+    assert examine("jpeg", whole[:-2])["whole"] is True, "only EOI is missing"
     assert examine("jpeg", whole[:-1])["whole"] is True
     assert examine("jpeg", whole[:scan] + b"\xff\xff\xff" + whole[scan:])["whole"] is True
-    assert examine("jpeg", whole[:scan] + b"\xff\xd0" + whole[scan:])["whole"] is True, "a marker that has no length"
+    assert examine("jpeg", whole[:scan] + b"\xff\xd0" + whole[scan:])["whole"] is True, "a marker without a length"
     assert examine("jpeg", whole[:scan])["whole"] is False

@@ -1,18 +1,18 @@
 """Image header inspection; run by `probe`, in sandbox workers only.
 
-No pixels are decoded, except for a JPEG without an end marker, but opening a file is attack surface enough: false
-lengths, a million segments, tables as long as the file.
+No pixels are decoded, except of a JPEG without EOI, but parsing alone is attack surface enough: wrong lengths, a
+million segments, tables as long as the file.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from pillow_heif import as_plugin  # noqa: F401 - loaded before forking
+from pillow_heif import as_plugin  # noqa: F401 - imported before the zygote forks
 
-from stylizer.images.boxes import promised_sizes
-from stylizer.images.header import is_complete, read_size
+from stylizer.images.boxes import declared_sizes
 from stylizer.images.signatures import NotDecoded
+from stylizer.images.size_readers import is_complete, read_size
 
 
 def examine(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
@@ -29,7 +29,7 @@ def examine(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes
     """
     name = request["format"]
     if name in ("avif", "heic"):  # libraries allocate memory for these, or reject the file, before reporting them
-        for width, height in promised_sizes(data):
+        for width, height in declared_sizes(data):
             if width * height > request["max_pixels"]:
                 return {"size": (width, height), "whole": True}, b""
     try:

@@ -1,6 +1,6 @@
-"""Upright size and completeness of an image by its header, without decoding pixels or loading NumPy.
+"""Readers of the upright size and the completeness of an image file, without decoding pixels or importing NumPy.
 
-Only for a JPEG without EOI are pixels decoded, at reduced size. JPEG, PNG and WebP are not opened by Pillow, which
+Only of a JPEG without EOI are pixels decoded, at reduced size. JPEG, PNG and WebP are not opened by Pillow, which
 rejects files with damaged metadata, decodes a PNG to reach its last chunks, and has libwebp allocate two full frames.
 """
 
@@ -14,12 +14,12 @@ from typing import Any
 from PIL import ExifTags, GifImagePlugin, Image
 
 from stylizer.images import boxes, jpeg, tiff, webp
-from stylizer.images.jpeg_segments import APP1, EXIF, FRAMES, SCAN, XMP, segments
+from stylizer.images.jpeg_segments import APP1, EXIF, SOF, SOS, XMP, segments
 from stylizer.images.png_chunks import SIGNATURE, chunks, collect_metadata, is_intact
 
-_SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
-_MAX_TAG_BYTES = 4096  # longer values of a TIFF are those of its pixels
-_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+_SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
+_MAX_TAG_BYTES = 4096  # longer TIFF values belong to the pixel data
+_PNG_BIT_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _Metadata = dict[str | tuple[int, int], Any]
 
 
@@ -37,10 +37,10 @@ def read_size(data: bytes, name: str) -> tuple[int, int]:
 
 
 def is_complete(data: bytes, name: str) -> bool:
-    """Return whether the file is complete, for formats that show this without decoding.
+    """Return whether the file is complete; True for formats that do not tell without decoding.
 
     Raises:
-        NotDecoded: A variant of the format that is not decoded.
+        NotDecoded: The variant of the format is not supported.
         Exception: The file is broken.
     """
     if name == "jpeg":
@@ -48,9 +48,9 @@ def is_complete(data: bytes, name: str) -> bool:
             jpeg.reduce(data, divisor=2)
         except ValueError:
             return False
-        return any(segment.marker == SCAN for segment in segments(data))
+        return any(segment.marker == SOS for segment in segments(data))
     if name == "png":
-        return _png_chunks_fit(data)
+        return _has_all_png_chunks(data)
     if name == "webp":
         return int.from_bytes(data[4:8], "little") + 8 <= len(data)
     return True
@@ -59,7 +59,7 @@ def is_complete(data: bytes, name: str) -> bool:
 def orientation_of(image: Image.Image) -> object:
     """Return the EXIF orientation; None if missing or unreadable."""
     try:
-        # Not PngImageFile.getexif, which decodes the pixels to reach the chunks behind them.
+        # PngImageFile.getexif would decode the pixels to reach the chunks after them.
         return Image.Image.getexif(image).get(ExifTags.Base.Orientation)
     except MemoryError:
         raise
@@ -72,8 +72,8 @@ def upright(size: tuple[int, int], orientation: object) -> tuple[int, int]:
     return size[::-1] if orientation in _SIDEWAYS else size
 
 
-class _Header(Image.Image):
-    """The metadata that may contain an orientation, for Pillow to parse."""
+class _MetadataImage(Image.Image):
+    """Image without pixels, for Pillow to parse the orientation from its metadata."""
 
     def __init__(self, metadata: _Metadata):
         super().__init__()
@@ -81,24 +81,24 @@ class _Header(Image.Image):
 
 
 def _upright_by(size: tuple[int, int], metadata: _Metadata) -> tuple[int, int]:
-    return upright(size, orientation_of(_Header(metadata)))
+    return upright(size, orientation_of(_MetadataImage(metadata)))
 
 
 def _read_jpeg(data: bytes) -> tuple[int, int]:
     size, metadata = None, _Metadata()
-    for marker, _, _, start, end in segments(data):
-        if marker == SCAN:
+    for marker, _, _, payload, end in segments(data):
+        if marker == SOS:
             break
-        body = data[start:end]
-        if marker in FRAMES and len(body) >= 6:
-            height, width = struct.unpack_from(">HH", body, 1)
+        parameters = data[payload:end]
+        if marker in SOF and len(parameters) >= 6:
+            height, width = struct.unpack_from(">HH", parameters, 1)
             size = width, height
-        elif marker == APP1 and body.startswith(EXIF):
-            metadata["exif"] = metadata["exif"] + body[len(EXIF) :] if "exif" in metadata else body
-        elif marker == APP1 and body.startswith(XMP):
-            metadata["xmp"] = body[len(XMP) :]
+        elif marker == APP1 and parameters.startswith(EXIF):
+            metadata["exif"] = metadata["exif"] + parameters[len(EXIF) :] if "exif" in metadata else parameters
+        elif marker == APP1 and parameters.startswith(XMP):
+            metadata["xmp"] = parameters[len(XMP) :]
     if size is None:
-        raise ValueError("no frame")
+        raise ValueError("no frame header")
     return _upright_by(size, metadata)
 
 
@@ -109,22 +109,22 @@ def _read_png(data: bytes) -> tuple[int, int]:
             header = data[start + 8 : end - 4]
         elif name in (b"eXIf", b"iTXt", b"tEXt", b"zTXt") and is_intact(data, start, end):
             collect_metadata(metadata, name, data[start + 8 : end - 4])
-    width, height, depth, kind = struct.unpack_from(">IIBB", header)
-    if depth not in _DEPTHS.get(kind, ()):
-        raise ValueError("samples that no PNG has")
+    width, height, bit_depth, color_type = struct.unpack_from(">IIBB", header)
+    if bit_depth not in _PNG_BIT_DEPTHS.get(color_type, ()):
+        raise ValueError("invalid combination of bit depth and color type")
     return _upright_by((width, height), metadata)
 
 
-def _png_chunks_fit(data: bytes) -> bool:
-    behind, has_pixels = len(SIGNATURE), False
+def _has_all_png_chunks(data: bytes) -> bool:
+    last_end, has_pixels = len(SIGNATURE), False
     for name, _, end in chunks(data):
         is_metadata = name[0] & 0x20 != 0
         if name == b"IEND" or (is_metadata and has_pixels and end > len(data)):
             return True
         has_pixels |= name == b"IDAT"
-        behind = end
-    # All announced data without an IEND: decoders accept it.
-    return behind == len(data)
+        last_end = end
+    # Decoders accept a file whose only missing chunk is IEND.
+    return last_end == len(data)
 
 
 def _read_webp(data: bytes) -> tuple[int, int]:
@@ -134,13 +134,13 @@ def _read_webp(data: bytes) -> tuple[int, int]:
         if name in (b"EXIF", b"XMP "):
             metadata.setdefault(name.decode().strip().lower(), data[at + 8 : at + 8 + length])
         at += 8 + length + length % 2
-    return _upright_by(webp.chunk_size(first, data, 20), metadata)
+    return _upright_by(webp.read_chunk_size(first, data, 20), metadata)
 
 
 def _read_tiff(data: bytes) -> tuple[int, int]:
     file = tiff.read(data, _MAX_TAG_BYTES)
     if file is None:
-        raise ValueError("no directory with a size")
+        raise ValueError("no image file directory with a size")
     return upright((file.number(tiff.WIDTH, 0), file.number(tiff.HEIGHT, 0)), file.number(tiff.ORIENTATION, 1))
 
 
