@@ -216,7 +216,7 @@ class CoarseToFineSynthesis:
             deviation, mean = torch.std_mean(columns[:, ::2, ::2], (1, 2), correction=0)
             statistics = mean, deviation
             matches = [
-                self._matches(bank, columns, colors, statistics, bonus, f"{level.depth}-{number}")
+                self._matches(bank, columns, colors, statistics, bonus, level, number)
                 for number, bank in enumerate(banks)
             ]
             patches = [bank.patches(match) for bank, match in zip(banks, matches, strict=True)]
@@ -296,16 +296,17 @@ class CoarseToFineSynthesis:
         colors: Tensor,
         statistics: tuple[Tensor, Tensor],
         bonus: Tensor,
-        key: str,
+        level: Level,
+        style: int,
     ) -> Tensor:
-        """Match hypercolumns (C, rows, columns) and cell colors to cells of `bank`: (2, rows, columns).
-
-        `key` names level and style, for the hints of a clip.
-        """
+        """Match hypercolumns (C, rows, columns) and cell colors to cells of `bank` of `style`: (2, rows, columns)."""
+        key, stride = f"{level.depth}-{style}", self._plan.search_stride if level.depth == 0 else 1
         queries = bank.encoding.queries(as_rows(columns), as_rows(colors), statistics)
         queries = torch.unflatten(queries, 0, columns.shape[1:])
         dtype = autocast_dtype(queries.device.type)
-        matches, queries, keys = search(queries, bank.keys, len(bank.encoding.axes), dtype, self._generator)
+        matches, queries, keys = search(
+            queries, bank.keys, len(bank.encoding.axes), dtype, self._generator, stride=stride
+        )
         for spacing in SEED_SPACINGS:
             matches = spread_seeds(matches, queries, keys, bonus=bonus, spacing=spacing, generator=self._generator)
         if self._hints is not None:

@@ -37,12 +37,14 @@ class Plan(NamedTuple):
         coarse_steps: Steps of optimization for the coarse painting, at levels of about 128 and 256 pixels; none for
             the coarse decoder.
         refinement_steps: Steps of optimization on the finished painting.
+        search_stride: As in `neighbor_search.search`, at the finest level that is searched.
     """
 
     coarse_side: int
     photo_range: tuple[float, float]
     coarse_steps: tuple[int, ...] = ()
     refinement_steps: int = 0
+    search_stride: int = 2
 
     @property
     def coarse_units(self) -> int:
@@ -58,7 +60,7 @@ class Plan(NamedTuple):
 PLANS: dict[Quality, Plan] = {
     "draft": Plan(128, (0.2, 0.6)),
     "standard": Plan(128, (0.2, 0.6)),
-    "high": Plan(256, (0.4, 0.85), (100, 30), refinement_steps=12),
+    "high": Plan(256, (0.4, 0.85), (100, 30), refinement_steps=12, search_stride=1),
 }
 CONTENT_WEIGHT = 0.15  # of the content loss, in all steps of optimization
 REFINED_SIDE = 512  # long side in pixels above which a reduced copy is refined

@@ -12,14 +12,15 @@ import torch
 from torch import Tensor
 
 from stylizer.synthesis.pyramid import resize, size_within
-from stylizer.synthesis.style_bank import StyleBank
+from stylizer.synthesis.style_bank import Encoding, StyleBank
 from stylizer.tensors import spatial_size
 
 MAX_BANK_SIDE = 4096  # long side in pixels to which larger styles are reduced
 MAX_CACHED_BANK_PIXELS = 2**20  # pixels of the largest bank that is cached
 CACHE_PIXELS = 4 * MAX_CACHED_BANK_PIXELS  # in all banks, at about 30 bytes each: some ten styles at 512 pixels
 
-_cache: OrderedDict[tuple[bytes, torch.Size, tuple[int, int], torch.device], StyleBank] = OrderedDict()
+_Key = tuple[bytes, torch.Size, tuple[int, int], torch.device, Encoding | None]
+_cache: OrderedDict[_Key, StyleBank] = OrderedDict()
 _lock = Lock()
 
 
@@ -39,23 +40,23 @@ class ScaledStyle:
         Args:
             side: At least 1.
             coarser: Bank of the same style at half the scale, whose encoding is reused; returned itself if the picture
-                has no larger size. Banks built with it are not cached.
+                has no larger size.
             on_tile: See `StyleBank.build`.
         """
         size = size_within(spatial_size(self.picture), min(side, MAX_BANK_SIDE))
         if coarser is not None and coarser.size == size:
             return coarser
-        if coarser is not None or size[0] * size[1] > MAX_CACHED_BANK_PIXELS:
-            encoding = None if coarser is None else coarser.encoding
+        encoding = None if coarser is None else coarser.encoding
+        if size[0] * size[1] > MAX_CACHED_BANK_PIXELS:
             return StyleBank.build(resize(self.picture[0], size)[None], encoding, on_tile=on_tile)
-        key = (self._digest, self.picture.shape, size, self.picture.device)
+        key = (self._digest, self.picture.shape, size, self.picture.device, encoding)
         with _lock:
             if key in _cache:
                 _cache.move_to_end(key)
                 return _cache[key]
-        bank = StyleBank.build(resize(self.picture[0], size)[None], on_tile=on_tile)
+        bank = StyleBank.build(resize(self.picture[0], size)[None], encoding, on_tile=on_tile)
         with _lock:
             _cache[key] = bank
-            while sum(math.prod(cached_size) for _, _, cached_size, _ in _cache) > CACHE_PIXELS:
+            while sum(math.prod(cached_size) for _, _, cached_size, *_ in _cache) > CACHE_PIXELS:
                 _cache.popitem(last=False)
         return bank

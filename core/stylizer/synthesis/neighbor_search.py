@@ -43,7 +43,7 @@ def most_similar(queries: Tensor, keys: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def search(
-    queries: Tensor, keys: Tensor, unit: int, dtype: torch.dtype, generator: torch.Generator
+    queries: Tensor, keys: Tensor, unit: int, dtype: torch.dtype, generator: torch.Generator, *, stride: int = 1
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Find the most similar key for each query, with a penalty for hubs.
 
@@ -51,6 +51,7 @@ def search(
 
     Args:
         queries: (rows, columns, D).
+        stride: Search for one query in each square of so many; the others continue its match.
         keys: (style rows, style columns, D).
         unit: Number of leading dimensions that form the unit vector.
         dtype: See `most_similar`.
@@ -69,10 +70,21 @@ def search(
     full_cost = cost if step == 1 else cost.repeat_interleave(step, 0).repeat_interleave(step, 1)
     keys = torch.cat([keys, -full_cost[: keys.shape[0], : keys.shape[1]]], 2)
     searched = keys[::step, ::step]
-    best = most_similar(queries.flatten(0, 1), searched.flatten(0, 1), dtype)
+    sparse = queries[::stride, ::stride]
+    best = most_similar(sparse.flatten(0, 1), searched.flatten(0, 1), dtype)
     columns = searched.shape[1]
-    matches = torch.stack((best // columns, best % columns)).mul_(step)
-    return torch.unflatten(matches, 1, size), queries, keys
+    matches = torch.unflatten(torch.stack((best // columns, best % columns)).mul_(step), 1, sparse.shape[:2])
+    if stride > 1:
+        matches = _continue_matches(matches, stride, size, keys)
+    return matches, queries, keys
+
+
+def _continue_matches(matches: Tensor, stride: int, size: torch.Size, keys: Tensor) -> Tensor:
+    """Fill a grid of `size` from the matches of every `stride`-th cell (2, rows, columns): (2, *size)."""
+    filled = matches.repeat_interleave(stride, 1).repeat_interleave(stride, 2)[:, : size[0], : size[1]]
+    cell = torch.stack(torch.meshgrid(*(torch.arange(n, device=matches.device) for n in size), indexing="ij"))
+    last = torch.tensor([n - 1 for n in keys.shape[:2]], device="cpu").view(2, 1, 1).to(matches.device)
+    return torch.minimum(filled + cell % stride, last)
 
 
 def hubness_cost(queries: Tensor, keys: Tensor, generator: torch.Generator) -> Tensor:

@@ -94,16 +94,21 @@ def test_bank_reports_each_tile_and_can_be_canceled(monkeypatch: pytest.MonkeyPa
         ScaledStyle(_noise(32, 48)).bank(48, on_tile=lambda: 1 // 0)  # type: ignore[arg-type]
 
 
-def test_a_bank_with_a_given_encoding_or_a_large_one_is_not_kept(
-    made: list[Size], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_finer_bank_is_cached_with_the_encoding_it_reuses(made: list[Size]) -> None:
     style = ScaledStyle(_noise(32, 32))
     coarse = style.bank(16)
-    fine = [style.bank(32, coarse) for _ in range(2)]
-    assert fine[0].encoding is coarse.encoding
+    fine = style.bank(32, coarse)
+    assert fine.encoding is coarse.encoding
+    assert style.bank(32, coarse) is fine
+    assert style.bank(32) is not fine
+    assert made == [(16, 16), (32, 32), (32, 32)]
+
+
+def test_large_bank_is_not_cached(made: list[Size], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bank_cache, "MAX_CACHED_BANK_PIXELS", 32 * 32 - 1)
-    for _ in range(2):
-        style.bank(32)
+    style = ScaledStyle(_noise(32, 32))
+    for coarse in (None, style.bank(16)):
+        assert style.bank(32, coarse) is not style.bank(32, coarse)
     assert made == [(16, 16), *[(32, 32)] * 4]
     assert len(bank_cache._cache) == 1
 

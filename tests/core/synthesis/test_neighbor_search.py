@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -93,6 +95,17 @@ def test_a_hub_is_held_back_for_a_key_that_is_nearly_as_similar() -> None:
     found, _, _ = search(queries, keys, 10, torch.float32, _generator())
     assert plain[2] == 0
     assert found[1].flatten()[2] == 1
+
+
+@pytest.mark.parametrize("rows", [6, 7])
+def test_strided_search_continues_the_matches_it_finds(rows: int) -> None:
+    queries, keys = _units(rows, 5, 8), _units(9, 4, 8, seed=1)
+    dense, *_ = search(queries, keys, 8, torch.float32, _generator())
+    sparse, *_ = search(queries, keys, 8, torch.float32, _generator(), stride=2)
+    for row, column in product(range(rows), range(5)):
+        start = dense[:, row // 2 * 2, column // 2 * 2].tolist()
+        expected = [min(start[0] + row % 2, 8), min(start[1] + column % 2, 3)]
+        assert sparse[:, row, column].tolist() == expected
 
 
 def test_of_many_keys_only_those_on_a_lattice_are_searched(monkeypatch: pytest.MonkeyPatch) -> None:
