@@ -139,7 +139,7 @@ def api(*, root: Path = ROOT, compiler: str | None = None) -> Bundle:
     return _function("api", root, compiler, styles)
 
 
-def settle(*, root: Path = ROOT, compiler: str | None = None) -> Bundle:
+def reconciler(*, root: Path = ROOT, compiler: str | None = None) -> Bundle:
     """Return the function that reconciles jobs and delivers webhooks."""
     return _function("reconciler", root, compiler, {})
 
@@ -279,7 +279,7 @@ def _digest(path: Path) -> str:
 
 BUNDLES: dict[str, Callable[..., Bundle]] = {
     "api": api,
-    "reconciler": settle,
+    "reconciler": reconciler,
     **{f"layer-{name}": partial(layer, name) for name in MACHINES},
 }
 

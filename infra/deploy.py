@@ -2,8 +2,8 @@
 
     python -m infra.deploy prod --cdk='npx --yes aws-cdk@2.1148.1' --flags='--require-approval never'
 
-`make deploy STAGE=prod` is the same. A first create is made without protection from deletion, so that it can be rolled
-back and repeated, and protected by a second deploy right after it.
+`make deploy STAGE=prod` is the same. The first create is without deletion protection, so that it can be rolled back and
+repeated; a second deploy right after it adds the protection.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from infra.settings import FIRST_CREATE, ROOT, InvalidSettings, StageSettings, f
 from infra.table import INDEXES
 
 _CREATE_FAILED = (
-    "The first create failed, and CloudFormation has taken back what it had made. Mend what its events name, and "
-    "run the same command again: it deletes the failed stack and starts over. docs/deployment.md tells more"
+    "The first create failed, and CloudFormation rolled it back. Fix the error in its events and run the same command "
+    "again, which deletes the failed stack and starts over; see docs/deployment.md"
 )
 
 
@@ -46,7 +46,7 @@ def deploy(settings: StageSettings, environment: Environment, cdk: Sequence[str]
     _check_indexes(stack)
     if not is_bootstrapped(environment) and (status := _run([*cdk, "bootstrap", str(environment)])):
         return status
-    if stack.create_failed and stack.is_protected:  # by a version that protected it from the start
+    if stack.create_failed and stack.is_protected:  # created by a version that protected it from the start
         unprotect(environment, settings)
     command = [*cdk, "deploy", "-c", f"stage={settings.stage}"]
     is_first = not stack.exists
@@ -65,9 +65,8 @@ def _check_indexes(stack: ExistingStack) -> None:
     steps = index_steps(stack.indexes, frozenset(INDEXES.items()))
     if stack.indexes and steps > 1:
         raise NotReady(
-            f"the table of the stack differs from this version by {steps} indexes to be made or removed, and DynamoDB "
-            "does one in an update. Deploy the versions in between first, one after the other: `git log -p "
-            "infra/table.py` names them"
+            f"this version adds or removes {steps} indexes of the table; DynamoDB allows one per update. Deploy the "
+            "versions in between first, one after the other; `git log -p infra/table.py` lists them"
         )
 
 
@@ -75,11 +74,11 @@ def _check_quotas(settings: StageSettings, environment: Environment) -> None:
     try:
         shortages = find_shortages(settings, environment)
     except UnknownQuotas as error:
-        _say(f"quotas are not checked: {error}")
+        _say(f"quotas were not checked: {error}")
         return
     if shortages:
-        advice = "SKIP_QUOTAS=1 deploys all the same; docs/deployment.md tells how to raise them"
-        raise NotReady("\n  ".join(["the account is not allowed what the stage needs:", *shortages, advice]))
+        advice = "SKIP_QUOTAS=1 deploys anyway; docs/deployment.md explains how to raise them"
+        raise NotReady("\n  ".join(["service quotas of the account are too low for the stage:", *shortages, advice]))
 
 
 def _run(command: Sequence[str]) -> int:
@@ -95,20 +94,20 @@ def main() -> int:
     """Check the machine and the account, then deploy."""
     parser = argparse.ArgumentParser(prog="python -m infra.deploy", description=main.__doc__)
     parser.add_argument("stage")
-    parser.add_argument("--cdk", required=True, help="the CDK's command line")
-    parser.add_argument("--skip-quotas", action="store_true", help="do not ask Service Quotas")
-    parser.add_argument("--flags", default="", help="more for `cdk deploy`")
-    given = parser.parse_args()
+    parser.add_argument("--cdk", required=True, help="command of the CDK CLI")
+    parser.add_argument("--skip-quotas", action="store_true", help="do not check service quotas")
+    parser.add_argument("--flags", default="", help="additional arguments of `cdk deploy`")
+    args = parser.parse_args()
     try:
-        settings = find_settings(given.stage, os.environ)
+        settings = find_settings(args.stage, os.environ)
         check_npx()
         docker = find_docker()
         check_torch_index(settings)
         check_platforms(settings, docker)
         environment = find_environment(settings)
-        if not given.skip_quotas:
+        if not args.skip_quotas:
             _check_quotas(settings, environment)
-        return deploy(settings, environment, shlex.split(given.cdk), shlex.split(given.flags))
+        return deploy(settings, environment, shlex.split(args.cdk), shlex.split(args.flags))
     except (NotReady, InvalidSettings) as error:
         _say(f"not ready: {error}")
         return 1

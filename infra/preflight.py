@@ -23,9 +23,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra.existing_stack import Environment
 from infra.settings import InvalidSettings, StageSettings, find_settings
 
-_TIMEOUT = 20  # seconds
+_TIMEOUT = 20  # s
 _PLATFORMS = {"arm64": "linux/arm64", "x86_64": "linux/amd64"}
-_MACHINES = {"aarch64": "arm64", "AMD64": "x86_64"}  # as systems call them
+_MACHINES = {"aarch64": "arm64", "AMD64": "x86_64"}  # `platform.machine()` to Lambda's architecture
 _BINFMT = Path("/proc/sys/fs/binfmt_misc")
 
 
@@ -37,9 +37,9 @@ def main() -> None:
     """Print the target environment, or exit with what is missing."""
     parser = argparse.ArgumentParser(prog="python -m infra.preflight", description=main.__doc__)
     parser.add_argument("stage")
-    given = parser.parse_args()
+    args = parser.parse_args()
     try:
-        settings = find_settings(given.stage, os.environ)
+        settings = find_settings(args.stage, os.environ)
         check_npx()
         environment = find_environment(settings)
     except (NotReady, InvalidSettings) as error:
@@ -50,33 +50,33 @@ def main() -> None:
 def check_npx() -> None:
     """Raise NotReady unless npx is on the PATH."""
     if shutil.which("npx") is None:
-        raise NotReady("npx is not found. The CDK's command line needs Node.js 22 or newer, which brings it")
+        raise NotReady("npx is not found; install Node.js 22 or newer, which the CDK CLI needs")
 
 
 def check_torch_index(settings: StageSettings) -> None:
-    """Raise NotReady unless an index of torch's CPU builds is configured."""
+    """Raise NotReady unless a package index with CPU builds of torch is configured."""
     if settings.pip_extra_index_url is None:
         advice = f"make deploy STAGE={settings.stage} TORCH_CPU_INDEX=https://…, or pip_extra_index_url in cdk.json"
-        raise NotReady(f"where torch's CPU builds are is not said: {advice}. docs/deployment.md tells where to find it")
+        raise NotReady(f"no package index with CPU builds of torch is set: {advice}; see docs/deployment.md")
 
 
 def find_docker() -> str:
     """Return the path of the container builder: Docker, or the program named by CDK_DOCKER, as in the CDK CLI.
 
     Raises:
-        NotReady: It is missing or does not work.
+        NotReady: The builder is missing or does not work.
     """
     name = os.environ.get("CDK_DOCKER") or "docker"
-    advice = f"The painter's image is built here: install Docker, start it, and see that `{name} info` works"
+    advice = f"The painter's image is built on this machine: install and start Docker, and check it with `{name} info`"
     if (docker := shutil.which(name)) is None:
-        raise NotReady(f"{name} is not found. {advice}, or name another such program by CDK_DOCKER")
+        raise NotReady(f"{name} is not found. {advice}, or set CDK_DOCKER to another container builder")
     try:
         done = subprocess.run([docker, "info"], capture_output=True, text=True, timeout=_TIMEOUT, check=False)
     except subprocess.TimeoutExpired:
         raise NotReady(f"{name} does not answer. {advice}") from None
     if done.returncode:
         reason = done.stderr.strip().splitlines()
-        raise NotReady(f"{name} does not work here: {reason[-1] if reason else 'it does not say why'}. {advice}")
+        raise NotReady(f"{name} does not work: {reason[-1] if reason else 'no error message'}. {advice}")
     return docker
 
 
@@ -87,11 +87,11 @@ def check_platforms(settings: StageSettings, docker: str) -> None:
     for name in sorted(needed - find_platforms(docker)):
         machine = name.removeprefix("linux/")
         run = f"{Path(docker).name} run --privileged --rm tonistiigi/binfmt --install {machine}"
-        cures = f"have it emulate one: {run}"
+        remedy = f"emulate it: {run}"
         if name == own:
             other = "x86_64" if machine == "arm64" else "arm64"
-            cures += f'; or set "architecture": "{other}" for the stage in cdk.json, and its functions run on that'
-        raise NotReady(f"this machine builds no images for {name}, which the stage needs: {cures}")
+            remedy += f'; or set "architecture": "{other}" for the stage in cdk.json'
+        raise NotReady(f"this machine cannot build images for {name}, which the stage needs: {remedy}")
 
 
 def find_platforms(docker: str) -> set[str]:
@@ -106,7 +106,7 @@ def find_platforms(docker: str) -> set[str]:
     for line in done.stdout.splitlines():
         if line.startswith("Platforms:"):
             found |= {name.strip().rstrip("*") for name in line.removeprefix("Platforms:").split(",")}
-    # podman and finch have no buildx to ask: on Linux the kernel knows, and elsewhere their virtual machine emulates.
+    # podman and finch have no buildx. On Linux, binfmt_misc lists the emulators; elsewhere their VM has all of them.
     if sys.platform != "linux":
         return found | set(_PLATFORMS.values()) if done.returncode else found
     emulated = {"linux/arm64": "qemu-aarch64", "linux/amd64": "qemu-x86_64"}
@@ -127,11 +127,11 @@ def find_environment(settings: StageSettings) -> Environment:
     try:
         account = session.client("sts", region_name=region, config=config).get_caller_identity()["Account"]
     except (BotoCoreError, ClientError) as error:
-        advice = "Log in to the account that is to have it (aws sso login, aws configure, or AWS_PROFILE)"
-        raise NotReady(f"no credentials of AWS that work: {error}. {advice}") from None
+        advice = "Log in to the target account (aws sso login, aws configure, or AWS_PROFILE)"
+        raise NotReady(f"no valid AWS credentials: {error}. {advice}") from None
     if settings.account not in (None, account):
         raise NotReady(
-            f"stage {settings.stage} goes to account {settings.account}, and the credentials are of {account}"
+            f"stage {settings.stage} belongs to account {settings.account}, but the credentials to {account}"
         )
     return Environment(account=account, region=region)
 

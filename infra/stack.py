@@ -16,7 +16,7 @@ from infra.constructs.jobs import Jobs
 from infra.constructs.metrics import MonitoredResources
 from infra.constructs.monitoring import Monitoring
 from infra.constructs.painter import Painter
-from infra.constructs.settle import Settle
+from infra.constructs.reconciler import Reconciler
 from infra.constructs.storage import Storage
 from infra.constructs.waf import Waf
 from infra.settings import StageSettings
@@ -52,9 +52,9 @@ class StylizerStack(Stack):
         gateway = Gateway(self, "Gateway", settings=settings, function=api.function)
         storage.allow_cors(gateway.origins, settings.allowed_origins)
         painter = Painter(self, "Painter", settings=settings, storage=storage, jobs=jobs)
-        settle = Settle(
+        reconciler = Reconciler(
             self,
-            "Settle",
+            "Reconciler",
             settings=settings,
             storage=storage,
             jobs=jobs,
@@ -62,7 +62,7 @@ class StylizerStack(Stack):
             endpoint_arn=endpoint_arn,
             topics=gpu.topics if gpu else [],
         )
-        resources = _monitored_resources(settings, storage, jobs, gateway, api, painter, settle)
+        resources = _monitored_resources(settings, storage, jobs, gateway, api, painter, reconciler)
         monitoring = Monitoring(self, "Monitoring", resources=resources, alarm_email=settings.alarm_email)
         if settings.alarm_email and settings.monthly_budget_usd:
             Budget(self, "Budget", settings=settings, alarm_email=settings.alarm_email)
@@ -106,12 +106,12 @@ def _monitored_resources(
     gateway: Gateway,
     api: Api,
     painter: Painter,
-    settle: Settle,
+    reconciler: Reconciler,
 ) -> MonitoredResources:
     return MonitoredResources(
         name=settings.name,
         rest_api=gateway.rest_api,
-        functions={"api": api.function, "painter": painter.function, "settle": settle.function},
+        functions={"api": api.function, "painter": painter.function, "reconciler": reconciler.function},
         painter_logs=painter.logs,
         paint_queue=jobs.paint_queue,
         dead_letters=jobs.dead_letters,

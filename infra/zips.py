@@ -13,7 +13,7 @@ from aws_cdk.aws_lambda import Code, CodeConfig
 from aws_cdk.aws_s3 import Location
 from constructs import Construct
 
-from infra.bundles import PYTHON, Bundle, api, find_compiler, layer, settle
+from infra.bundles import PYTHON, Bundle, api, find_compiler, layer, reconciler
 
 
 class ZipCode(Code):
@@ -46,6 +46,6 @@ def api_code() -> Code:
     return ZipCode(api(compiler=find_compiler()))
 
 
-def settle_code() -> Code:
+def reconciler_code() -> Code:
     """Return the code of `stylizer_reconciler.lambda_handler.handler`."""
-    return ZipCode(settle(compiler=find_compiler()))
+    return ZipCode(reconciler(compiler=find_compiler()))

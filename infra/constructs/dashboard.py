@@ -65,14 +65,16 @@ def _requests(resources: MonitoredResources) -> list[cloudwatch.IWidget]:
             right=[
                 resources.metric("ClientErrors", service="api", label="4xx of the API"),
                 resources.metric("ServerErrors", service="api", label="5xx of the API"),
-                stage.metric_client_error(statistic="Sum", period=PERIOD, label="4xx in all"),
-                stage.metric_server_error(statistic="Sum", period=PERIOD, label="5xx in all"),
+                stage.metric_client_error(statistic="Sum", period=PERIOD, label="4xx at the gateway"),
+                stage.metric_server_error(statistic="Sum", period=PERIOD, label="5xx at the gateway"),
             ],
         ),
         _graph(
-            "Latency, without what callers asked to wait",
+            "Latency, without requested waiting (Prefer: wait)",
             *(resources.metric("Latency", part, service="api", label=part) for part in ("p50", "p90", "p99")),
-            right=[stage.metric_latency(statistic="p99", period=PERIOD, label="p99 at the gateway, with it (right)")],
+            right=[
+                stage.metric_latency(statistic="p99", period=PERIOD, label="p99 at the gateway, with waiting (right)")
+            ],
             unit="ms",
         ),
         _graph(
@@ -81,18 +83,20 @@ def _requests(resources: MonitoredResources) -> list[cloudwatch.IWidget]:
             stacked=True,
         ),
         _graph(
-            "Refusals, by problem", resources.metric_by("Problems", "problem", "service", shown="problem"), stacked=True
+            "Rejected requests, by problem",
+            resources.metric_by("Problems", "problem", "service", shown="problem"),
+            stacked=True,
         ),
     ]
 
 
 def _jobs(resources: MonitoredResources) -> list[cloudwatch.IWidget]:
     queue = resources.paint_queue
-    in_work = queue.metric_approximate_number_of_messages_not_visible(
-        statistic="Maximum", period=PERIOD, label="being painted"
+    in_flight = queue.metric_approximate_number_of_messages_not_visible(
+        statistic="Maximum", period=PERIOD, label="in flight"
     )
     return [
-        _graph("Paint queue", resources.waiting(queue), in_work, right=[resources.oldest(queue)], unit="messages"),
+        _graph("Paint queue", resources.waiting(queue), in_flight, right=[resources.oldest(queue)], unit="messages"),
         _graph("Waiting for a painter", *_median_and_p99(resources, "QueuedSeconds"), unit="s"),
         _graph("Painting", *_median_and_p99(resources, "PaintingSeconds"), unit="s"),
         _graph(
@@ -111,11 +115,11 @@ def _failures_row(resources: MonitoredResources) -> list[cloudwatch.IWidget]:
     return [
         _graph("Failed jobs, by problem", resources.metric_by("Failures", "problem", shown="problem"), stacked=True),
         _graph(
-            "Broken off, rescued and lost",
-            resources.metric("Rescued", service="settle", label="rescued"),
-            resources.metric("BrokenOff", service="painter", label="broken off, come again"),
-            resources.metric("DeadLetters", service="settle", label="dead letters"),
-            resources.metric("EndpointFailures", service="settle", label="failures of the endpoint"),
+            "Retries and failures",
+            resources.metric("Reconciled", service="reconciler", label="reconciled jobs"),
+            resources.metric("FailedMessages", service="painter", label="failed messages"),
+            resources.metric("DeadLetters", service="reconciler", label="dead letters"),
+            resources.metric("EndpointFailures", service="reconciler", label="endpoint failures"),
         ),
         _graph(
             "Dead letters",
@@ -133,12 +137,12 @@ def _failures_row(resources: MonitoredResources) -> list[cloudwatch.IWidget]:
 
 
 def _functions(resources: MonitoredResources) -> list[cloudwatch.IWidget]:
-    def each(name: str, statistic: str) -> list[cloudwatch.IMetric]:
-        return [_of(function, name, statistic, called) for called, function in resources.functions.items()]
+    def each(metric: str, statistic: str) -> list[cloudwatch.IMetric]:
+        return [_of(function, metric, statistic, name) for name, function in resources.functions.items()]
 
     return [
         _graph("Duration, p99", *each("Duration", "p99"), unit="ms"),
-        _graph("At a time", *each("ConcurrentExecutions", "Maximum"), unit="executions"),
+        _graph("Concurrent executions", *each("ConcurrentExecutions", "Maximum"), unit="executions"),
         _graph("Errors, and throttles (right)", *each("Errors", "Sum"), right=each("Throttles", "Sum")),
         # Lambda has no such metric; the REPORT line of each invocation has it.
         cloudwatch.LogQueryWidget(
@@ -162,12 +166,12 @@ def _of(function: lambda_.Function, name: str, statistic: str, label: str) -> cl
 def _costs(resources: MonitoredResources) -> list[cloudwatch.IWidget]:
     seconds = [
         cloudwatch.MathExpression(
-            expression=f"{called} * {_memory(function)} / 1024 / 1000",
-            using_metrics={called: _of(function, "Duration", "Sum", called)},
-            label=called,
+            expression=f"{name} * {_memory(function)} / 1024 / 1000",
+            using_metrics={name: _of(function, "Duration", "Sum", name)},
+            label=name,
             period=PERIOD,
         )
-        for called, function in resources.functions.items()
+        for name, function in resources.functions.items()
     ]
     stored = [
         cloudwatch.Metric(
@@ -175,20 +179,20 @@ def _costs(resources: MonitoredResources) -> list[cloudwatch.IWidget]:
             metric_name="BucketSizeBytes",
             statistic="Average",
             period=_DAY,  # S3 publishes it daily
-            label=called,
+            label=name,
             dimensions_map={"BucketName": bucket.bucket_name, "StorageType": "StandardStorage"},
         )
-        for called, bucket in resources.buckets.items()
+        for name, bucket in resources.buckets.items()
     ]
     return [
-        _graph("Paid for: Lambda", *seconds, unit="GB-seconds", stacked=True),
+        _graph("Billed: Lambda", *seconds, unit="GB-seconds", stacked=True),
         _graph(
-            "Paid for: DynamoDB, and its throttles (right)",
+            "Billed: DynamoDB, and throttles (right)",
             *(resources.table_metric(f"Consumed{kind}CapacityUnits") for kind in ("Read", "Write")),
             right=[resources.table_metric(f"{kind}ThrottleEvents") for kind in ("Read", "Write")],
             unit="units",
         ),
-        _graph("Paid for: S3", *stored, unit="bytes", stacked=True),
+        _graph("Billed: S3", *stored, unit="bytes", stacked=True),
     ]
 
 
@@ -212,12 +216,12 @@ def _endpoint(resources: MonitoredResources) -> list[cloudwatch.IWidget]:
                 dimensions_map={"EndpointName": resources.endpoint_name, "VariantName": "painter"},
             )
         },
-        label="instances, about (right)",
+        label="instances, approximate (right)",
         period=PERIOD,
     )
     return [
         _graph(
-            "Paid for: the endpoint with a GPU",
+            "Billed: GPU endpoint",
             resources.endpoint_metric("ApproximateBacklogSize", "Maximum"),
             resources.endpoint_metric("HasBacklogWithoutCapacity", "Maximum"),
             right=[instances],

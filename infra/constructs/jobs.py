@@ -12,7 +12,7 @@ from infra.constructs.common import acknowledge, removal
 from infra.settings import StageSettings
 from infra.table import INDEXES, KEY, TTL
 
-SETTLE_TIMEOUT = Duration.seconds(120)
+RECONCILER_TIMEOUT = Duration.seconds(120)
 _VISIBILITY_FACTOR = 6
 """Visibility timeout as a multiple of the function timeout, as Lambda recommends."""
 _MAX_RECEIVE_COUNT = 5
@@ -28,9 +28,9 @@ class Jobs(Construct):
     Attributes:
         table: Jobs, uploads, styles and idempotency keys.
         paint_queue: Wakes painters.
-        dead_letters: Messages at which painters failed repeatedly; settle fails their jobs.
+        dead_letters: Messages that painters repeatedly failed to process; the reconciler fails their jobs.
         webhook_queue: Wakes webhook delivery.
-        undelivered: Events at which settle failed, for manual inspection.
+        undelivered: Events that the reconciler failed to process, for manual inspection.
         webhook_secret: Root from which the secrets of callers are derived.
     """
 
@@ -38,7 +38,7 @@ class Jobs(Construct):
         super().__init__(scope, id)
         self.table = self._make_table(settings, is_protected=is_protected)
         self.dead_letters = self._make_queue(
-            "DeadLetters", retention=Duration.days(14), function_timeout=SETTLE_TIMEOUT
+            "DeadLetters", retention=Duration.days(14), function_timeout=RECONCILER_TIMEOUT
         )
         self.paint_queue = self._make_queue(
             "PaintQueue",
@@ -46,9 +46,9 @@ class Jobs(Construct):
             function_timeout=Duration.seconds(settings.painter_timeout),
             dead_letters=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=_MAX_RECEIVE_COUNT),
         )
-        # Longer than the maximum delay of 15 minutes plus some retries.
+        # Longer than the maximum delay, 15 minutes, plus some retries.
         self.webhook_queue = self._make_queue(
-            "WebhookQueue", retention=Duration.hours(2), function_timeout=SETTLE_TIMEOUT
+            "WebhookQueue", retention=Duration.hours(2), function_timeout=RECONCILER_TIMEOUT
         )
         self.undelivered = self._make_queue(
             "Undelivered", retention=Duration.days(14), function_timeout=Duration.seconds(30)
@@ -56,21 +56,23 @@ class Jobs(Construct):
         self.webhook_secret = secretsmanager.Secret(
             self,
             "WebhookSecret",
-            description="What webhooks are signed with: callers get secrets of their own that are derived from it",
+            description="Root secret of webhook signatures; the secret of each caller is derived from it",
             generate_secret_string=secretsmanager.SecretStringGenerator(password_length=64, exclude_punctuation=True),
             removal_policy=removal(settings),
         )
-        reason = "A wake-up call may be lost: what is due stands in the table, and settle looks there every minute."
+        reason = (
+            "A wake-up may be lost: the table has the pending webhooks, and the reconciler queries it every minute."
+        )
         acknowledge(self.webhook_queue, "AwsSolutions-SQS3", reason)
         acknowledge(self.webhook_queue, "Serverless-SQSRedrivePolicy", reason)
-        last = "It is where what failed elsewhere goes; an alarm tells when something stays in it."
+        last = "It is a dead-letter queue itself; an alarm fires when messages stay in it."
         acknowledge(self.dead_letters, "Serverless-SQSRedrivePolicy", last)
         acknowledge(self.undelivered, "AwsSolutions-SQS3", last)
         acknowledge(self.undelivered, "Serverless-SQSRedrivePolicy", last)
         acknowledge(
             self.webhook_secret,
             "AwsSolutions-SMG4",
-            "A new one changes the secret of every caller at once: it is changed by hand, see docs/operations.md.",
+            "Rotation changes the secret of every caller at once, so it is manual: see docs/operations.md.",
         )
 
     def index_arns(self, *names: str) -> list[str]:

@@ -23,12 +23,12 @@ class MonitoredResources:
     Attributes:
         name: Name of the stack and namespace of the metrics that its functions emit.
         rest_api: The gateway.
-        functions: All functions by their labels: api, painter and settle.
+        functions: All functions by their labels: api, painter and reconciler.
         painter_logs: Log group whose REPORT lines have the memory used.
         paint_queue: Queue of the painters.
         dead_letters: Dead-letter queue of the paint queue.
         webhook_queue: Pending webhook deliveries.
-        undelivered: Dead-letter queue of settle.
+        undelivered: Dead-letter queue of the reconciler.
         table: Table of the jobs.
         buckets: Buckets by their labels.
         endpoint_name: GPU endpoint, or None.

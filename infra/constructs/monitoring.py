@@ -20,17 +20,16 @@ from infra.constructs.metrics import PERIOD, MonitoredResources, percent
 GUIDE = "docs/operations.md"
 
 SERVICE_FAULTS = ("internal", "not-painted", "painter-died", "painting-failed")
-"""Problem codes of accepted jobs that are the service's fault; broken pictures and oversized requests are not."""
+"""Problem codes of accepted jobs that are server faults; corrupt pictures and oversized requests are not."""
 
-_NOT_BREACHING = cloudwatch.TreatMissingData.NOT_BREACHING
-"""No traffic means no data, which is no fault."""
+_NOT_BREACHING = cloudwatch.TreatMissingData.NOT_BREACHING  # no traffic, no data
 
 
 class Rule(NamedTuple):
     """Definition of an alarm.
 
     Attributes:
-        name: Alarm name; the guide has a section of that name.
+        name: Alarm name, and the heading of its section in the guide.
         what: Description, one sentence.
         metric: Metric or expression.
         threshold: Threshold of the metric.
@@ -62,12 +61,12 @@ class Monitoring(Construct):
         self.topic = self._make_topic()
         if alarm_email:
             mails = self.topic.add_subscription(subscriptions.EmailSubscription(alarm_email))
-            reason = "A late alarm mail is of no use; the dashboard shows alarms too."
+            reason = "A late alarm email is useless; the dashboard shows alarms too."
             acknowledge(mails, "Serverless-SNSRedrivePolicy", reason)
         rules = [
             *_api_rules(resources),
             *_painter_rules(resources),
-            *_settle_rules(resources),
+            *_reconciler_rules(resources),
             *_endpoint_rules(resources),
         ]
         self.alarms = [self._make_alarm(resources.name, rule) for rule in rules]
@@ -80,7 +79,7 @@ class Monitoring(Construct):
         key = kms.Key(
             self,
             "Key",
-            description="Encrypts what alarms say on their way",
+            description="Encrypts notifications of alarms",
             enable_key_rotation=True,
             removal_policy=RemovalPolicy.DESTROY,
         )
@@ -125,27 +124,27 @@ def _api_rules(resources: MonitoredResources) -> list[Rule]:
     errors = stage.metric_server_error(statistic="Sum", period=PERIOD)
     requests = stage.metric_count(statistic="Sum", period=PERIOD)
     throttles = {
-        called: function.metric_throttles(statistic="Sum", period=PERIOD)
-        for called, function in resources.functions.items()
+        name: function.metric_throttles(statistic="Sum", period=PERIOD)
+        for name, function in resources.functions.items()
     }
     return [
         Rule(
-            "api-answers-5xx",
-            "Of the requests in five minutes, twice in a row, 5% or more, and three at least, were answered with 5xx.",
+            "api-5xx-errors",
+            "At least 5% of the requests, and at least three, got a 5xx response in two successive periods of 5 min.",
             percent(errors, requests, from_count=3),
             threshold=5,
             periods=2,
         ),
         Rule(
-            "functions-are-throttled",
-            "Lambda had no room for ten or more executions in five minutes, twice in a row.",
+            "functions-throttled",
+            "Lambda throttled ten or more invocations, in two successive periods of 5 min.",
             cloudwatch.MathExpression(expression="SUM(METRICS())", using_metrics=throttles, period=PERIOD),
             threshold=10,
             periods=2,
         ),
         Rule(
-            "table-is-throttled",
-            "DynamoDB refused ten or more calls in five minutes, twice in a row.",
+            "table-throttled",
+            "DynamoDB throttled ten or more calls, in two successive periods of 5 min.",
             cloudwatch.MathExpression(
                 expression="SUM(METRICS())",
                 using_metrics={
@@ -169,71 +168,71 @@ def _painter_rules(resources: MonitoredResources) -> list[Rule]:
     }
     return [
         Rule(
-            "painters-crash",
-            "Of the invocations of painters in five minutes, 5% or more, and three at least, were ended by Lambda.",
+            "painter-crashes",
+            "At least 5% of the painter's invocations, and at least three, crashed within 5 min.",
             percent(crashes, painter.metric_invocations(statistic="Sum", period=PERIOD), from_count=3),
             threshold=5,
             periods=1,
         ),
         Rule(
-            "painters-break-off",
-            "Painters could not go on with a message three times or more in five minutes, twice in a row.",
-            resources.metric("BrokenOff", service="painter"),
+            "painter-errors",
+            "Painters failed to process three or more messages, in two successive periods of 5 min.",
+            resources.metric("FailedMessages", service="painter"),
             threshold=3,
             periods=2,
         ),
         Rule(
             "jobs-fail",
-            "Three or more jobs failed in five minutes for reasons that no caller can help.",
+            "Three or more jobs failed within 5 min for reasons on the server's side.",
             cloudwatch.MathExpression(expression="SUM(METRICS())", using_metrics=failures, period=PERIOD),
             threshold=3,
             periods=1,
         ),
         Rule(
             "jobs-wait-long",
-            "A message has waited in the paint queue for 15 minutes or more, three times five minutes in a row.",
+            "The oldest message in the paint queue was at least 15 min old in three successive periods of 5 min.",
             resources.oldest(resources.paint_queue),
             threshold=900,
             periods=3,
         ),
         Rule(
             "dead-letters",
-            "Painters failed at a message again and again: it became a dead letter, and its job has failed.",
-            resources.metric("DeadLetters", service="settle"),
+            "Painters failed to process a message five times: it became a dead letter, and its job has failed.",
+            resources.metric("DeadLetters", service="reconciler"),
             threshold=1,
             periods=1,
         ),
     ]
 
 
-def _settle_rules(resources: MonitoredResources) -> list[Rule]:
-    settle = resources.functions["settle"]
+def _reconciler_rules(resources: MonitoredResources) -> list[Rule]:
+    reconciler = resources.functions["reconciler"]
     return [
         Rule(
-            "dead-letters-stay",
-            "Dead letters have been in their queue for a quarter of an hour: settle does not deal with them.",
+            "dead-letters-unprocessed",
+            "Dead letters have been in their queue for 15 min: the reconciler does not process them.",
             resources.waiting(resources.dead_letters),
             threshold=1,
             periods=3,
         ),
         Rule(
             "events-undelivered",
-            "Settle failed at an event again and again: it lies in the queue of what is undelivered.",
+            "The reconciler failed repeatedly to process an event, which is in the queue of undelivered events.",
             resources.waiting(resources.undelivered),
             threshold=1,
             periods=1,
         ),
         Rule(
-            "settle-fails",
-            "Settle failed three times or more in five minutes, twice in a row.",
-            settle.metric_errors(statistic="Sum", period=PERIOD),
+            "reconciler-errors",
+            "The reconciler failed three or more times, in two successive periods of 5 min.",
+            reconciler.metric_errors(statistic="Sum", period=PERIOD),
             threshold=3,
             periods=2,
         ),
         Rule(
-            "settle-is-silent",
-            "Settle, which is called every minute, has not run for a quarter of an hour.",
-            settle.metric_invocations(statistic="Sum", period=PERIOD),
+            "reconciler-not-running",
+            "The reconciler, which is invoked every minute, has not run for 15 min.",
+            reconciler.metric_invocations(statistic="Sum", period=PERIOD),
             threshold=1,
             periods=3,
             missing=cloudwatch.TreatMissingData.BREACHING,  # missing data is the fault itself
@@ -247,8 +246,8 @@ def _endpoint_rules(resources: MonitoredResources) -> list[Rule]:
         return []
     return [
         Rule(
-            "gpu-does-not-come",
-            "Jobs have waited for half an hour for the endpoint with a GPU, and it has no instance.",
+            "gpu-unavailable",
+            "Jobs have waited for the GPU endpoint for 30 min, and it has no instance.",
             resources.endpoint_metric("HasBacklogWithoutCapacity", "Maximum"),
             threshold=1,
             periods=6,

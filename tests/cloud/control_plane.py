@@ -1,7 +1,7 @@
-"""Plays SageMaker's asynchronous inference: gives invocations to the container, stores and tells what comes of them.
+"""Fake of SageMaker asynchronous inference: forwards invocations to the container, stores results and notifies.
 
-As in the service, the caller gets its answer before the container gets the request; the result goes to S3, and what
-became of it to a topic, which calls the settle function here.
+As in the service, the caller gets its response before the container gets the request; the result goes to S3, and a
+notification to a topic, which invokes the reconciler here.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class Synthesized:
     @property
     def functions(self) -> dict[str, Properties]:
         """Lambda functions by folder, without custom resource handlers of the CDK."""
-        return {key.lower(): self.one("Lambda::Function", key) for key in ("Api", "Painter", "Settle")}
+        return {key.lower(): self.one("Lambda::Function", key) for key in ("Api", "Painter", "Reconciler")}
 
 
 def render(value: Any) -> str:

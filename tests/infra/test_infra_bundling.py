@@ -23,9 +23,9 @@ from cloud.stage import Stage, build
 from cloud.wheels import write_wheel
 from moto.server import ThreadedMotoServer
 
-from infra.bundles import CORE_MODULES, MACHINES, ROOT, Bundle, BundleError, api, layer, main, settle
+from infra.bundles import CORE_MODULES, MACHINES, ROOT, Bundle, BundleError, api, layer, main, reconciler
 from infra.bundles import build as build_zip
-from infra.zips import api_code, layer_code, settle_code
+from infra.zips import api_code, layer_code, reconciler_code
 
 pytestmark = pytest.mark.xdist_group("infra")
 
@@ -201,9 +201,9 @@ def test_zip_too_large_for_lambda_is_refused(project: Path, tmp_path: Path) -> N
 
 
 def test_zip_holds_code_of_its_function_only(tmp_path: Path) -> None:
-    of_api, of_settle = (set(read(build_zip(bundle, folder=tmp_path))) for bundle in (api(), settle()))
-    assert "stylizer_reconciler/lambda_handler.py" in of_settle
-    assert all(name.startswith("stylizer_reconciler/") for name in of_settle)
+    of_api, of_reconciler = (set(read(build_zip(bundle, folder=tmp_path))) for bundle in (api(), reconciler()))
+    assert "stylizer_reconciler/lambda_handler.py" in of_reconciler
+    assert all(name.startswith("stylizer_reconciler/") for name in of_reconciler)
     assert {"stylizer_api/lambda_handler.py", "stylizer_api/page/index.html"} <= of_api
     styles = [folder.name for folder in (ROOT / "core/stylizer/styles").iterdir() if (folder / "style.toml").exists()]
     assert {name for name in of_api if name.startswith("styles/")} == {
@@ -222,7 +222,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
         links = link_all(requirements("layer"), folder / "links")
         shutil.copytree(links, target, ignore=shutil.ignore_patterns("__pycache__"))
 
-    bundles: list[Bundle] = [f(compiler=sys.executable) for f in (api, settle)]
+    bundles: list[Bundle] = [f(compiler=sys.executable) for f in (api, reconciler)]
     bundles.append(layer(HERE, compiler=sys.executable))
     for bundle in bundles:
         with ZipFile(build_zip(bundle, folder=folder / "zips", install=install)) as archive:
@@ -270,7 +270,7 @@ def test_api_answers_from_its_zip_and_the_layer(
     assert client.get("/").headers["content-type"].startswith("text/html")
 
 
-def test_settle_runs_from_its_zip_and_the_layer(unpacked: Path, stage: Stage) -> None:
+def test_reconciler_runs_from_its_zip_and_the_layer(unpacked: Path, stage: Stage) -> None:
     assert call(unpacked, stage, "reconciler", SCHEDULE) is None
 
 
@@ -283,7 +283,7 @@ def assets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("cdk.out")
     stack = Stack(App(outdir=str(folder)), "Zips")
     LayerVersion(stack, "Layer", code=layer_code("arm64"))
-    codes: dict[str, Code] = {"Api": api_code(), "Settle": settle_code()}
+    codes: dict[str, Code] = {"Api": api_code(), "Reconciler": reconciler_code()}
     for name, code in codes.items():
         Function(stack, name, code=code, handler="any.handler", runtime=Runtime.PYTHON_3_13)
     App.of(stack).synth()  # type: ignore[union-attr]

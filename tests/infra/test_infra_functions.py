@@ -12,13 +12,17 @@ import pytest
 
 from infra.app import make_app
 from infra.settings import PAINTER_MARGIN, ROOT, stage_settings
-from stylizer_service.adapters.aws.settings import ApiSettings, AwsSettings, PainterSettings, SettleSettings
+from stylizer_service.adapters.aws.settings import ApiSettings, AwsSettings, PainterSettings, ReconcilerSettings
 
 from .conftest import Properties, Synthesized, as_list, render
 
 pytestmark = pytest.mark.xdist_group("infra")
 
-MODELS: dict[str, type[AwsSettings]] = {"api": ApiSettings, "painter": PainterSettings, "settle": SettleSettings}
+MODELS: dict[str, type[AwsSettings]] = {
+    "api": ApiSettings,
+    "painter": PainterSettings,
+    "reconciler": ReconcilerSettings,
+}
 WITHOUT_RESOURCES = {
     "cloudwatch:PutMetricData",
     "ecr:GetAuthorizationToken",
@@ -220,7 +224,7 @@ def test_endpoint_scales_to_zero_and_back(everything: Synthesized) -> None:
         assert dimensions == [{"Name": "EndpointName", "Value": everything.settings.endpoint_name}]
 
 
-def test_settle_subscribes_to_success_and_error_topics(everything: Synthesized) -> None:
+def test_reconciler_subscribes_to_success_and_error_topics(everything: Synthesized) -> None:
     config = everything.one("SageMaker::EndpointConfig")["AsyncInferenceConfig"]
     told = config["OutputConfig"]["NotificationConfig"]
     heard = [each["TopicArn"] for each in everything.all("SNS::Subscription").values() if each["Protocol"] == "lambda"]

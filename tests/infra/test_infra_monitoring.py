@@ -25,7 +25,7 @@ from infra.settings import ROOT
 from stylizer.capabilities import METHODS
 from stylizer.options import FeaturesName, MethodName, Quality
 from stylizer_api import access_log
-from stylizer_painter.metrics import count, count_broken_off
+from stylizer_painter.metrics import count, count_failed_message
 from stylizer_reconciler import metrics as reconciler_metrics
 from stylizer_service.adapters.aws import metrics
 from stylizer_service.adapters.local import open_local
@@ -93,8 +93,8 @@ def told(tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture
             else:
                 lease.fail(problem("internal", "it broke"))
                 count(ports, job_id, "failed")
-        reconciler_metrics.count_rescued(ports, [], ports.clock.now())
-    count_broken_off()
+        reconciler_metrics.count_reconciled(ports, [], ports.clock.now())
+    count_failed_message()
     reconciler_metrics.count_failure("painting-failed")
     reconciler_metrics.count_dead_letter()
     reconciler_metrics.count_endpoint_failure()
@@ -194,9 +194,9 @@ def test_alarm_without_notification_scales_the_endpoint(everything: Synthesized)
     assert policy.strip("${}") in everything.all("ApplicationAutoScaling::ScalingPolicy")
 
 
-def test_only_the_silence_alarm_breaches_on_missing_data(everything: Synthesized) -> None:
+def test_missing_data_breaches_only_reconciler_not_running(everything: Synthesized) -> None:
     missing = {name: alarm["TreatMissingData"] for name, alarm in alarms(everything).items()}
-    assert missing.pop(f"{OWN}-settle-is-silent") == "breaching"
+    assert missing.pop(f"{OWN}-reconciler-not-running") == "breaching"
     assert set(missing.values()) == {"notBreaching"}
 
 
@@ -302,7 +302,7 @@ def test_firewall_log_redacts_keys(everything: Synthesized) -> None:
 
 
 def test_least_stage_has_no_gpu_firewall_or_email(least: Synthesized) -> None:
-    assert f"{least.settings.name}-gpu-does-not-come" not in alarms(least)
+    assert f"{least.settings.name}-gpu-unavailable" not in alarms(least)
     assert "SageMaker" not in render(least.one("CloudWatch::Dashboard")["DashboardBody"])
     assert least.all("WAFv2::WebACL") == {}
     assert [each for each in least.all("SNS::Subscription").values() if each["Protocol"] == "email"] == []

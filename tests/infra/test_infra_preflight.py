@@ -57,21 +57,21 @@ def test_broken_docker_is_reported_with_its_message(tools: Path) -> None:
     install(tools, "docker", "#!/bin/sh\necho 'Cannot connect to the Docker daemon' >&2\nexit 1\n")
     status, told = try_to_deploy("dev", PATH=str(tools))
     assert status == 1
-    assert "docker does not work here: Cannot connect to the Docker daemon. The painter's image is built here" in told
+    assert "docker does not work: Cannot connect to the Docker daemon. The painter's image is built" in told
 
 
 def test_missing_torch_index_fails_before_the_build(tools: Path) -> None:
     install(tools, "docker", FOUND)
     status, told = try_to_deploy("dev", PATH=str(tools))
     assert status == 1
-    assert "where torch's CPU builds are is not said: make deploy STAGE=dev TORCH_CPU_INDEX=" in told
+    assert "no package index with CPU builds of torch is set: make deploy STAGE=dev TORCH_CPU_INDEX=" in told
 
 
 def test_missing_credentials_are_reported(tools: Path) -> None:
     assert "no region is set" in look("dev", PATH=str(tools))[1]
     status, told = look("dev", PATH=str(tools), AWS_REGION="eu-central-1")
     assert status == 1
-    assert "no credentials of AWS that work: Unable to locate credentials. Log in to the account" in told
+    assert "no valid AWS credentials: Unable to locate credentials. Log in to the target account" in told
 
 
 def test_ready_machine_prints_account_and_region(tools: Path) -> None:
@@ -122,7 +122,7 @@ def test_image_of_another_platform_needs_emulation(
     with pytest.raises(NotReady) as caught:
         check_platforms(settings, str(tools / "docker"))
     missing, other = ("amd64", None) if settings.gpu else ("arm64", "x86_64")
-    assert f"builds no images for linux/{missing}" in str(caught.value)
+    assert f"cannot build images for linux/{missing}" in str(caught.value)
     assert f"docker run --privileged --rm tonistiigi/binfmt --install {missing}" in str(caught.value)
     assert (f'"architecture": "{other}"' in str(caught.value)) is (other is not None)
 
@@ -131,4 +131,4 @@ def test_program_named_by_cdk_docker_builds_the_images(tools: Path) -> None:
     assert "podman is not found" in try_to_deploy("dev", PATH=str(tools), CDK_DOCKER="podman")[1]
     install(tools, "podman", "#!/bin/sh\necho 'no machine is running' >&2\nexit 1\n")
     told = try_to_deploy("dev", PATH=str(tools), CDK_DOCKER="podman")[1]
-    assert "podman does not work here: no machine is running" in told
+    assert "podman does not work: no machine is running" in told

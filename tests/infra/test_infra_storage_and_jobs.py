@@ -159,7 +159,7 @@ def test_paint_queue_redrives_to_dead_letters(stack: Synthesized) -> None:
     assert times == sorted(times)
 
 
-def test_settle_runs_every_minute_with_a_dead_letter_queue(stack: Synthesized) -> None:
+def test_reconciler_runs_every_minute_with_a_dead_letter_queue(stack: Synthesized) -> None:
     undelivered = {"Fn::GetAtt": [next(name for name in stack.all("SQS::Queue") if "Undelivered" in name), "Arn"]}
     rule = stack.one("Events::Rule")
     assert rule["ScheduleExpression"] == "rate(1 minute)"

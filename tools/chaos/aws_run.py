@@ -28,7 +28,7 @@ from cloud.receiver import Receiver, stranger
 from cloud.stage import Stage, build
 
 from stylizer_service.adapters.aws import open_ports
-from stylizer_service.adapters.aws.settings import SettleSettings
+from stylizer_service.adapters.aws.settings import ReconcilerSettings
 from stylizer_service.jobs.retention import sweep
 from tools.chaos.clients import Client, ClientPool, Ledger
 from tools.chaos.figures import Figures, counted
@@ -44,7 +44,7 @@ _GATEWAYS = 3
 _CALM_SECONDS = 900.0
 _ASKING_SECONDS = 8.0
 _KEY = "key-of-ann"
-_SETTLE = "stylizer_reconciler.lambda_handler"
+_RECONCILER = "stylizer_reconciler.lambda_handler"
 
 
 def run(folder: Path, *, jobs: int, seconds: float, pause: float, seed: int, log: Path | None) -> Figures:
@@ -143,8 +143,8 @@ class _World:
         plane = ControlPlane(stage.s3, stage.results, self._on_notification)
         everything.enter_context(_environment(stage, line, plane))
         everything.enter_context(plane.running())
-        self._settler = import_module(_SETTLE).handler
-        everything.enter_context(patch.object(import_module(_SETTLE), "_sender", receiver.sender))
+        self._invoke_reconciler = import_module(_RECONCILER).handler
+        everything.enter_context(patch.object(import_module(_RECONCILER), "_sender", receiver.sender))
         api = import_module("stylizer_api.lambda_handler").handler
         self._gateways = [
             everything.enter_context(serving_gateway(api, keys={_KEY: "ann-id"})) for _ in range(_GATEWAYS)
@@ -153,13 +153,17 @@ class _World:
         self.gpu = GpuPainter(stage, folder, plane)
         self.gpu.start()
         everything.callback(self.gpu.stop)
-        self.queue = UnrulyQueue(stage.sqs, stage.paint_queue, self._settler, chance=random.Random(chance.random()))
+        self.queue = UnrulyQueue(
+            stage.sqs, stage.paint_queue, self._invoke_reconciler, chance=random.Random(chance.random())
+        )
         self.painters = [LambdaPainter(stage, _made(folder / f"painter-{index}")) for index in range(painters)]
         for painter in self.painters:
             self._in_background(partial(deliver, self.queue, painter, self._stopping))
         for _ in range(2):
             self._in_background(self._keep_tidy)
-        sources = [QueueSource(stage.sqs, url, self._settler) for url in (stage.dead_letters, stage.webhook_queue)]
+        sources = [
+            QueueSource(stage.sqs, url, self._invoke_reconciler) for url in (stage.dead_letters, stage.webhook_queue)
+        ]
         everything.enter_context(Running(*sources))
         everything.callback(self._stopping.set)
 
@@ -195,7 +199,7 @@ class _World:
         for _ in range(1 + is_twice):
             for _ in range(3):
                 try:
-                    self._settler(notice(message), LambdaContext(function_name="reconciler"))
+                    self._invoke_reconciler(notice(message), LambdaContext(function_name="reconciler"))
                     break
                 except Exception:  # redelivered, as by SNS
                     time.sleep(0.5)
@@ -204,7 +208,7 @@ class _World:
         while not self._stopping.wait(1):
             self.sweeps += 1
             try:
-                self._settler(SCHEDULE, LambdaContext(function_name="reconciler"))
+                self._invoke_reconciler(SCHEDULE, LambdaContext(function_name="reconciler"))
             except Exception:  # the next schedule follows anyway
                 sys.stderr.write("a sweep was broken off\n")
 
@@ -300,7 +304,7 @@ class _Later:
 
 def _add_leftovers(figures: Figures, stage: Stage) -> None:
     """Sweep when all has expired. Orphans, left to the buckets' lifecycle rules, are counted separately."""
-    settings = SettleSettings()
+    settings = ReconcilerSettings()
     ports = open_ports(settings, _Later())
     sweep(ports, record_ttl=settings.record_ttl)
     kept = [*_keys(stage, stage.results, "jobs/"), *_keys(stage, stage.uploads, "uploads/")]

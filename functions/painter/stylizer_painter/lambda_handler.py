@@ -1,8 +1,8 @@
 """The painter behind the queue: a Lambda function that receives one SQS message at a time.
 
 A message is only a trigger; the job's state decides what to do. So a message may arrive twice, late or out of order,
-and one whose job is leased to another painter is dropped: if that painter dies, `reconcile.rescue` enqueues the job
-again.
+and one whose job is leased to another painter is dropped: if that painter dies, `reconcile.reconcile_jobs` enqueues the
+job again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from stylizer_painter.metrics import SERVICE, count, count_broken_off
+from stylizer_painter.metrics import SERVICE, count, count_failed_message
 from stylizer_painter.painting import paint_job
 from stylizer_painter.warmup import warm_up
 from stylizer_service.adapters.aws import open_ports
@@ -28,7 +28,7 @@ from stylizer_service.adapters.aws.tracing import traced
 from stylizer_service.ports import Ports
 
 _RETRY_SECONDS = 30
-_LONGEST_RETRY = 900
+_MAX_RETRY_SECONDS = 900
 
 log = Logger(service=SERVICE)
 
@@ -51,7 +51,7 @@ def _ports() -> Ports:
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _ports()  # so that a missing setting fails the start, before any event is received
+    _ports()  # a missing setting fails the initialization, before any event is received
 
 
 @log.inject_lambda_context
@@ -71,8 +71,8 @@ def _receive(record: SQSRecord, context: LambdaContext) -> None:
         _paint(job_id, context)
     except Exception:
         log.exception("message %s failed", record.message_id)
-        count_broken_off()
-        _come_again_soon(record)
+        count_failed_message()
+        _retry_soon(record)
         raise
 
 
@@ -87,13 +87,13 @@ def _paint(job_id: str, context: LambdaContext) -> None:
     count(_ports(), job_id, outcome)
 
 
-def _come_again_soon(record: SQSRecord) -> None:
+def _retry_soon(record: SQSRecord) -> None:
     """Shorten the message's visibility timeout, which otherwise covers a whole painting."""
     times = int(record.attributes.approximate_receive_count or 1)
-    delay = min(_RETRY_SECONDS * 2 ** (times - 1), _LONGEST_RETRY)
+    delay = min(_RETRY_SECONDS * 2 ** (times - 1), _MAX_RETRY_SECONDS)
     try:
         _clients().sqs.change_message_visibility(
             QueueUrl=_settings().queue_url, ReceiptHandle=record.receipt_handle, VisibilityTimeout=delay
         )
     except Exception:  # the message is redelivered anyway, only later
-        log.warning("could not have message %s come again soon", record.message_id, exc_info=True)
+        log.warning("could not shorten the visibility timeout of message %s", record.message_id, exc_info=True)

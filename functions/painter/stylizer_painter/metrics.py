@@ -15,9 +15,9 @@ SERVICE = "painter"
 log = logging.getLogger(__name__)
 
 
-def count_broken_off() -> None:
-    """Count an interrupted delivery, usually due to an unavailable store; the message is redelivered."""
-    put("BrokenOff", 1, service=SERVICE)
+def count_failed_message() -> None:
+    """Count a message that could not be processed, usually since a store was unavailable; SQS redelivers it."""
+    put("FailedMessages", 1, service=SERVICE)
 
 
 def count(ports: Ports, job_id: str, outcome: Outcome) -> None:

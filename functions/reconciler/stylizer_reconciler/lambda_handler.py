@@ -2,8 +2,8 @@
 
 - SNS: the GPU endpoint reports that an invocation has succeeded or failed.
 - SQS, dead letters of the paint queue: messages that no painter could process.
-- SQS, webhooks: notify a caller that a job has ended.
-- EventBridge, every minute: rescue jobs without a painter, and delete expired data.
+- SQS, webhooks: deliver a webhook.
+- EventBridge, every minute: reconcile stuck jobs and delete expired data.
 
 A failed message is redelivered; a failed schedule runs again a minute later anyway.
 """
@@ -23,7 +23,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from stylizer_reconciler import metrics
 from stylizer_service.adapters.aws import open_ports
-from stylizer_service.adapters.aws.settings import SettleSettings
+from stylizer_service.adapters.aws.settings import ReconcilerSettings
 from stylizer_service.adapters.aws.tracing import traced
 from stylizer_service.jobs import reconcile
 from stylizer_service.jobs.retention import sweep
@@ -36,8 +36,8 @@ log = Logger(service=metrics.SERVICE)
 
 
 @cache
-def _settings() -> SettleSettings:
-    return SettleSettings()
+def _settings() -> ReconcilerSettings:
+    return ReconcilerSettings()
 
 
 @cache
@@ -46,7 +46,7 @@ def _ports() -> Ports:
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _ports()  # so that a missing setting fails the start, before any event is received
+    _ports()  # a missing setting fails the initialization, before any event is received
 
 
 @cache
@@ -68,7 +68,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
         case {"source": "aws.events"}:
             _run_maintenance()
         case _:
-            raise ValueError(f"an event that settle does not know, with {', '.join(event)}")
+            raise ValueError(f"unknown event with the keys {', '.join(event)}")
     return None
 
 
@@ -76,18 +76,18 @@ def _on_notification(notice: dict[str, Any]) -> None:
     """Handle an invocation's notification; the job's own state says whether it has ended."""
     job_id = str(notice.get("inferenceId", ""))
     job = _ports().jobs.get(job_id)
-    is_mended = job is not None and reconcile.resume(_ports(), _settings(), job)
+    is_reconciled = job is not None and reconcile.resume(_ports(), _settings(), job)
     if notice.get("invocationStatus") != "Completed":
         # The reason exposes internals of the endpoint, which belong in the operator's log but not in the caller's
         # error.
         log.error("%s: the endpoint failed: %s", job_id, notice.get("failureReason"), extra={"job_id": job_id})
         metrics.count_endpoint_failure()
-        is_mended = (
-            is_mended
+        is_reconciled = (
+            is_reconciled
             or reconcile.send_again(_ports(), _settings(), job_id)
             or _fail(job_id, "the GPU painter failed before it could paint this; try again later")
         )
-    log.info("%s: endpoint %s, settled: %s", job_id, notice.get("invocationStatus"), is_mended)
+    log.info("%s: endpoint %s, reconciled: %s", job_id, notice.get("invocationStatus"), is_reconciled)
 
 
 def _receive(record: SQSRecord) -> None:
@@ -109,10 +109,10 @@ def _on_dead_letter(record: SQSRecord) -> None:
     try:
         job_id = _job_id(record)
     except (ValueError, KeyError, TypeError):
-        log.error("a message that names no job was dropped", extra={"body": record.body[:200]})
+        log.error("dropped a message without a job id", extra={"body": record.body[:200]})
         return
     times = record.attributes.approximate_receive_count
-    is_ended = _fail(job_id, "several painters failed at this in a row; the log says why")
+    is_ended = _fail(job_id, "several painters failed to process this; see the log")
     log.error("%s: dead letter, ended: %s", job_id, is_ended, extra={"job_id": job_id, "received": times})
 
 
@@ -126,13 +126,13 @@ def _fail(job_id: str, detail: str) -> bool:
 
 def _run_maintenance() -> None:
     began = _ports().clock.now()
-    rescued: list[str] = []
+    reconciled: list[str] = []
     try:
-        rescued = reconcile.rescue(_ports(), _settings())
-        metrics.count_rescued(_ports(), rescued, began)
-    finally:  # cleanup runs even if a job cannot be rescued, so that files do not pile up
+        reconciled = reconcile.reconcile_jobs(_ports(), _settings())
+        metrics.count_reconciled(_ports(), reconciled, began)
+    finally:  # even if a job cannot be reconciled, so that files do not pile up
         removed = sweep(_ports(), record_ttl=_settings().record_ttl)
-        log.info("rescued %d, let go of %d", len(rescued), removed, extra={"rescued": rescued})
+        log.info("reconciled %d jobs, deleted %d records", len(reconciled), removed, extra={"reconciled": reconciled})
 
 
 def _job_id(record: SQSRecord) -> str:

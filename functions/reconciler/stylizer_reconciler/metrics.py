@@ -9,18 +9,18 @@ from stylizer_service.adapters.aws.metrics import put
 from stylizer_service.ports import Ports
 from stylizer_service.webhooks.delivery import Delivery
 
-SERVICE = "settle"
+SERVICE = "reconciler"
 
 
-def count_rescued(ports: Ports, job_ids: Sequence[str], since: datetime) -> None:
-    """Count the rescued jobs, zero included, and the failures among them by problem code.
+def count_reconciled(ports: Ports, job_ids: Sequence[str], since: datetime) -> None:
+    """Count the reconciled jobs, zero included, and the failures among them by problem code.
 
     Args:
         ports: Job store.
-        job_ids: The jobs that were rescued.
-        since: Start of the run; earlier failures have already been counted by their reporters.
+        job_ids: The reconciled jobs.
+        since: Start of the run; failures before it have already been counted.
     """
-    put("Rescued", len(job_ids), service=SERVICE)
+    put("Reconciled", len(job_ids), service=SERVICE)
     for job in filter(None, map(ports.jobs.get, job_ids)):
         if job.error and job.finished_at and job.finished_at >= since:
             count_failure(job.error.code)
@@ -32,7 +32,7 @@ def count_failure(problem: str) -> None:
 
 
 def count_dead_letter() -> None:
-    """Count a message that every painter failed to process."""
+    """Count a message of the dead-letter queue."""
     put("DeadLetters", 1, service=SERVICE)
 
 

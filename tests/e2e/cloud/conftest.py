@@ -1,4 +1,4 @@
-"""A whole stage for each test: stores in moto, the API behind a gateway on a socket, the others behind queues."""
+"""Fixtures: a whole stage for each test, with stores in moto, the API behind a gateway, the others behind queues."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Job = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """The stage with everything around it, as a caller and an owner see it.
+    """A stage with its callers, stores and event sources.
 
     Attributes:
         stage: The stores.
@@ -35,9 +35,9 @@ class World:
         ben: The same for another caller.
         store: Plain HTTP, for forms and links of the object store.
         painter: The paint queue and the painter behind it.
-        dead_letters: The queue of what no painter could deal with, and settle behind it.
-        webhooks: The queue of what is to be told, and settle behind it.
-        settler: Settle itself, for other events.
+        dead_letters: The dead-letter queue, and the reconciler behind it.
+        webhooks: The webhook queue, and the reconciler behind it.
+        invoke_reconciler: The reconciler, for other events.
     """
 
     stage: Stage
@@ -47,10 +47,10 @@ class World:
     painter: QueueSource
     dead_letters: QueueSource
     webhooks: QueueSource
-    settler: Callable[[Event, Any], Any]
+    invoke_reconciler: Callable[[Event, Any], Any]
 
     def upload(self, file: bytes, media_type: str = "image/jpeg") -> str:
-        """Send a file by the form; gives the id of the upload."""
+        """Upload a file by the form; return the id of the upload."""
         upload = self.ann.post("v1/uploads", json={"media_type": media_type})
         assert upload.status_code == 201, upload.text
         form = upload.json()
@@ -59,40 +59,40 @@ class World:
         return str(form["id"])
 
     def ask(self, content: str, **fields: Any) -> httpx.Response:
-        """Ask for a painting of an upload."""
+        """Request a painting of an upload."""
         return self.ann.post("v1/stylizations", json={"content": content, "style": "woodcut", **SMALL, **fields})
 
     def accept(self, content: str, **fields: Any) -> str:
-        """Have a painting of an upload accepted; gives its id."""
+        """Request a painting of an upload, which must be accepted; return its id."""
         answer = self.ask(content, **fields)
         assert answer.status_code == 202, answer.text
         return str(answer.json()["id"])
 
     def job(self, job_id: str) -> Job:
-        """How a painting is."""
+        """Return the job."""
         answer = self.ann.get(f"v1/stylizations/{job_id}")
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
     def image(self, job_id: str) -> Image.Image:
-        """The painting, as `curl -L` fetches it."""
-        leads = self.ann.get(f"v1/stylizations/{job_id}/image")
-        assert leads.status_code == 303, leads.text
-        answer = self.store.get(leads.headers["location"])
+        """Download the painting, following the redirect."""
+        redirect = self.ann.get(f"v1/stylizations/{job_id}/image")
+        assert redirect.status_code == 303, redirect.text
+        answer = self.store.get(redirect.headers["location"])
         assert answer.status_code == 200, answer.text
         return Image.open(io.BytesIO(answer.content))
 
-    def settle(self) -> None:
-        """Have settle do what it does every minute."""
-        self.settler(SCHEDULE, LambdaContext(function_name="reconciler"))
+    def reconcile(self) -> None:
+        """Invoke the reconciler as its schedule does."""
+        self.invoke_reconciler(SCHEDULE, LambdaContext(function_name="reconciler"))
 
     def painting(self) -> Running:
-        """Paint in the background while the block lasts."""
+        """Run the painter in the background while the block lasts."""
         return Running(self.painter)
 
 
 def handler(module: str) -> Callable[[Event, Any], Any]:
-    """The handler of a function, imported as late as Lambda does: after its environment is there."""
+    """Return the handler of a function, imported as late as in Lambda: after its environment is set."""
     __import__(module)
     found: Callable[[Event, Any], Any] = sys.modules[module].handler
     return found
@@ -106,7 +106,7 @@ def moto() -> Iterator[str]:
 
 @pytest.fixture
 def stage(moto: str, monkeypatch: pytest.MonkeyPatch) -> Stage:
-    """Stores, and an environment in which functions find them."""
+    """Create the stores, and set the environment variables of the functions."""
     stage = build(moto)
     for name, value in stage.environment.items():
         monkeypatch.setenv(name, value)
@@ -114,14 +114,14 @@ def stage(moto: str, monkeypatch: pytest.MonkeyPatch) -> Stage:
 
 
 @pytest.fixture
-def settle() -> Callable[[Event], None]:
-    """Have settle deal with an event."""
+def reconciler() -> Callable[[Event], None]:
+    """Return a function that invokes the reconciler with an event."""
     return lambda event: handler("stylizer_reconciler.lambda_handler")(event, LambdaContext(function_name="reconciler"))
 
 
 @pytest.fixture
 def surround() -> Callable[[str], AbstractContextManager[None]]:
-    """What is around each call of a handler, by the name of its function; tests put their own in its place."""
+    """Return a context manager for each call of a handler, by the name of its function; tests override it."""
     return lambda _: nullcontext()
 
 
@@ -153,13 +153,13 @@ def world(
             painter=QueueSource(stage.sqs, stage.paint_queue, late("painter")),
             dead_letters=QueueSource(stage.sqs, stage.dead_letters, late("reconciler")),
             webhooks=QueueSource(stage.sqs, stage.webhook_queue, late("reconciler")),
-            settler=late("reconciler"),
+            invoke_reconciler=late("reconciler"),
         )
 
 
 @pytest.fixture
 def new_process() -> Iterator[None]:
-    """Functions keep what they have opened as long as their process lives: reimport them for each test."""
+    """Reimport the functions for each test: they cache clients for the lifetime of their process."""
     for name in FUNCTIONS:
         sys.modules.pop(name, None)
     yield
@@ -169,5 +169,5 @@ def new_process() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def photo() -> bytes:
-    """A disk before a slope of light, 96 x 72."""
+    """Return a photo of a disk before a gradient, 96 x 72."""
     return disk_photo()

@@ -98,7 +98,7 @@ def status(world: World, job_id: str) -> str:
 def expire_lease(world: World, job_id: str) -> None:
     """Let the lease of a dead painter expire, and what is due be done."""
     world.stage.change(job_id, lease_expires_at=PAST)
-    world.settle()
+    world.reconcile()
 
 
 def delete(world: World, job_id: str, prefix: str) -> None:
@@ -176,7 +176,7 @@ def test_chunk_whose_message_was_lost_is_sent_again(world: World, painted: Paint
     assert at_once(world, [first, third]) == [True, True]
     assert world.painter.drain() == []
 
-    world.settle()
+    world.reconcile()
     world.painter.drain()
 
     assert world.job(job_id)["status"] == "succeeded"
@@ -244,7 +244,7 @@ def test_canceled_clip_stops_its_chunks(world: World, painted: Painted, monkeypa
     monkeypatch.setattr(Lease, "report", cancel)
     for message in messages:
         assert world.painter.handle(message)
-    world.settle()
+    world.reconcile()
 
     assert world.painter.drain() == []
     assert world.job(job_id)["status"] == "canceled"
@@ -265,7 +265,7 @@ def test_failed_chunk_fails_the_clip_once(world: World, monkeypatch: pytest.Monk
         world.stage.sqs.send_message(QueueUrl=world.stage.dead_letters, MessageBody=body)
         assert world.dead_letters.drain() == [True]
     assert at_once(world, messages) == [True] * 3
-    world.settle()
+    world.reconcile()
 
     job = world.job(job_id)
     assert job["status"] == "failed"

@@ -1,4 +1,4 @@
-"""The way by the endpoint with a GPU: a real container process, and a stand-in for SageMaker's side of it."""
+"""Painting by the GPU endpoint: a real container process, and a fake of SageMaker."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from waiting import PATIENCE
 if TYPE_CHECKING:
     from .conftest import World
 
-    Settle = Callable[[Event], None]
+    Reconcile = Callable[[Event], None]
 
 LEASE = 60.0
 # The queue of this stage has time for next to nothing of the slower methods.
@@ -29,9 +29,9 @@ ENDLESS = {"method": "optimization", "quality": "high", "size": 1024}
 
 
 @pytest.fixture
-def plane(stage: Stage, settle: Settle, monkeypatch: pytest.MonkeyPatch) -> Iterator[ControlPlane]:
+def plane(stage: Stage, reconciler: Reconcile, monkeypatch: pytest.MonkeyPatch) -> Iterator[ControlPlane]:
     """The endpoint, to which goes what would take the queue's painters more than their time."""
-    plane = ControlPlane(stage.s3, stage.results, lambda message: settle(notice(message)))
+    plane = ControlPlane(stage.s3, stage.results, lambda message: reconciler(notice(message)))
     settings = {
         "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": plane.url,
         "STYLIZER_ENDPOINT_NAME": "painter",
@@ -109,7 +109,7 @@ def test_job_of_a_killed_container_is_sent_again(
     plane.finish()
     assert world.job(job_id)["status"] == "running"  # its lease is not over yet
     go_ahead(monkeypatch, seconds=LEASE)
-    world.settle()
+    world.reconcile()
     assert (world.job(job_id)["status"], len(plane.invocations)) == ("queued", 2)
     plane.expire()
     plane.finish()
@@ -139,7 +139,7 @@ def test_switched_off_gpu_ends_its_jobs_and_nothing_else(
     for function in ("api", "painter", "reconciler"):  # as a deploy restarts them
         sys.modules.pop(f"stylizer_{function}.lambda_handler", None)
 
-    world.settle()
+    world.reconcile()
     assert world.job(lost)["error"]["type"] == "/problems/painting-failed"
     assert world.job(spared)["status"] == "queued"
-    world.settle()  # it goes on, minute by minute
+    world.reconcile()  # it goes on, minute by minute

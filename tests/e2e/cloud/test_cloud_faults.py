@@ -24,7 +24,7 @@ from waiting import wait_for
 from stylizer_service.adapters.aws import open_ports
 from stylizer_service.adapters.aws.settings import PainterSettings
 from stylizer_service.jobs.leases import LeaseLost, claim
-from stylizer_service.jobs.reconcile import rescue
+from stylizer_service.jobs.reconcile import reconcile_jobs
 
 if TYPE_CHECKING:
     from .conftest import World
@@ -78,7 +78,7 @@ def test_job_of_a_killed_painter_is_painted_once_by_another(
     # Its message is hidden for as long as a painting may take: it is the sweep that finds the job.
     assert world.painter.deliver() is None
     go_ahead(monkeypatch, minutes=1)
-    world.settle()
+    world.reconcile()
 
     assert world.painter.drain() == [True]
     assert world.job(job_id)["status"] == "succeeded"
@@ -235,7 +235,7 @@ def test_painters_whose_clocks_differ_never_both_end_a_job(world: World, photo: 
     first_ports, second_ports = open_ports(settings), open_ports(settings, Skewed(seconds))
     first = claim(first_ports, settings, job_id)
     assert first is not None
-    rescue(second_ports, settings)
+    reconcile_jobs(second_ports, settings)
     second = claim(second_ports, settings, job_id)
     # Within the lease a wrong clock takes nothing away; beyond it the job goes to the second, and to it alone.
     assert (second is not None) == (seconds > settings.lease_seconds)

@@ -168,7 +168,7 @@ def use_the_endpoint(world: World, job_id: str) -> None:
     assert paint_job(ports, settings, job_id) == "succeeded"
 
 
-def use_settle(world: World, jobs: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def use_reconciler(world: World, jobs: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Deliver webhooks, handle dead letters, requeue jobs with expired leases, and delete expired data."""
     painted, other, slow = jobs
     with stranger(trustme.CA()) as receiver:
@@ -180,16 +180,16 @@ def use_settle(world: World, jobs: list[str], monkeypatch: pytest.MonkeyPatch) -
     assert world.dead_letters.drain() == [True]
     for job_id in (other, slow):
         leave(world.stage, job_id)
-    world.settle()
+    world.reconcile()
     assert {world.job(job_id)["status"] for job_id in (other, slow)} == {"queued"}
     world.stage.sqs.purge_queue(QueueUrl=world.stage.paint_queue)
     world.stage.change(painted, expires_at=PAST, notify_list="due", notify_at=PAST)
     for item in world.stage.dynamodb.scan(TableName=world.stage.table)["Items"]:
         if item["pk"]["S"].startswith("upl_"):
             world.stage.change(item["pk"]["S"], expires_at=PAST)
-    world.settle()
+    world.reconcile()
     assert world.ann.get(f"v1/stylizations/{painted}").status_code == 404
-    world.settler(notice('{"inferenceId": "stz_nothing", "invocationStatus": "Completed"}'), LambdaContext())
+    world.invoke_reconciler(notice('{"inferenceId": "stz_nothing", "invocationStatus": "Completed"}'), LambdaContext())
 
 
 @pytest.mark.usefixtures("plane")
@@ -205,7 +205,7 @@ def test_each_role_allows_exactly_its_functions_calls(
     use_the_painter(world, jobs[:2])
     with surround("gpu"):
         use_the_endpoint(world, jobs[2])
-    use_settle(world, jobs, monkeypatch)
+    use_reconciler(world, jobs, monkeypatch)
 
     assert set(recorder.calls) == set(BY_AWS)
     for function, calls in recorder.calls.items():

@@ -20,7 +20,7 @@ from stylizer_service.serialization import format_timestamp
 if TYPE_CHECKING:
     from .conftest import World
 
-SETTLE = "stylizer_reconciler.lambda_handler"
+RECONCILER = "stylizer_reconciler.lambda_handler"
 
 
 def test_a_photo_sent_by_form_comes_back_painted_by_link(world: World, photo: bytes) -> None:
@@ -88,7 +88,7 @@ def test_what_is_over_is_let_go_and_said_to_be_gone(world: World, photo: bytes) 
     world.painter.drain()
     for name in (content, job_id):
         world.stage.change(name, expires_at=format_timestamp(datetime.now(UTC) - timedelta(hours=1)))
-    world.settle()
+    world.reconcile()
 
     assert world.job(job_id)["status"] == "expired"
     gone = world.ann.get(f"v1/stylizations/{job_id}/image")
@@ -103,7 +103,7 @@ def test_who_gave_a_webhook_is_told_of_the_end_until_it_is_heard(
     secret = world.ann.get("v1/webhook-secret").json()["secret"]
     with stranger(trustme.CA()) as receiver:
         receiver.answers = [503]
-        monkeypatch.setattr(import_module(SETTLE), "_sender", receiver.sender)
+        monkeypatch.setattr(import_module(RECONCILER), "_sender", receiver.sender)
         monkeypatch.setattr("stylizer_service.webhooks.delivery._PAUSES", (0.5,))
         monkeypatch.setenv("STYLIZER_WEBHOOK_TIMEOUT", "1")
         job_id = world.accept(world.upload(photo), webhook=receiver.url)

@@ -1,4 +1,4 @@
-"""What the dashboard and the alarms hear from settle."""
+"""Metrics of the reconciler."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from pictures import slope
 from uploads import store_upload
 
-from stylizer_reconciler.metrics import count_rescued, count_webhook
+from stylizer_reconciler.metrics import count_reconciled, count_webhook
 from stylizer_service.adapters.local import Local, open_local
 from stylizer_service.jobs import reconcile
 from stylizer_service.jobs.leases import claim
@@ -39,7 +39,7 @@ def submit(local: Local) -> Callable[[], str]:
 
 @pytest.fixture
 def counted(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[dict[str, Any]]]:
-    """Every figure since the last look, as name, value and dimensions."""
+    """Return the metrics since the last call: name, values and dimensions of each."""
 
     def read() -> list[dict[str, Any]]:
         entries = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -48,14 +48,14 @@ def counted(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[dict[str, A
     return read
 
 
-def test_exhausted_jobs_count_as_rescued_and_as_failed(
+def test_exhausted_jobs_count_as_reconciled_and_failed(
     local: Local, submit: Callable[[], str], counted: Callable[[], list[dict[str, Any]]]
 ) -> None:
     ports, settings = local.service.ports, local.service.settings
     began = ports.clock.now()
     assert claim(ports, settings, submit())
-    count_rescued(ports, reconcile.rescue(ports, settings), began)
-    assert counted() == [{"Rescued": [1.0], "service": "settle"}, {"Failures": [1.0], "problem": "painter-died"}]
+    count_reconciled(ports, reconcile.reconcile_jobs(ports, settings), began)
+    assert counted() == [{"Reconciled": [1.0], "service": "reconciler"}, {"Failures": [1.0], "problem": "painter-died"}]
 
 
 def test_failure_is_counted_once_by_its_first_reporter(
@@ -63,16 +63,16 @@ def test_failure_is_counted_once_by_its_first_reporter(
 ) -> None:
     ports, settings, job_id = local.service.ports, local.service.settings, submit()
     reconcile.fail(ports, settings, job_id, problem("painting-failed", "counted where it was seen"))
-    count_rescued(ports, [job_id], ports.clock.now())
-    assert counted() == [{"Rescued": [1.0], "service": "settle"}]
+    count_reconciled(ports, [job_id], ports.clock.now())
+    assert counted() == [{"Reconciled": [1.0], "service": "reconciler"}]
 
 
-def test_zero_rescued_jobs_are_reported_too(local: Local, counted: Callable[[], list[dict[str, Any]]]) -> None:
-    count_rescued(local.service.ports, [], local.service.ports.clock.now())
-    assert counted() == [{"Rescued": [0.0], "service": "settle"}]
+def test_zero_reconciled_jobs_are_counted(local: Local, counted: Callable[[], list[dict[str, Any]]]) -> None:
+    count_reconciled(local.service.ports, [], local.service.ports.clock.now())
+    assert counted() == [{"Reconciled": [0.0], "service": "reconciler"}]
 
 
-def test_webhooks_count_by_what_came_of_them_if_one_was_due(counted: Callable[[], list[dict[str, Any]]]) -> None:
+def test_webhooks_are_counted_by_outcome_unless_skipped(counted: Callable[[], list[dict[str, Any]]]) -> None:
     for outcome in ("delivered", "retrying", "abandoned", "skipped"):
         count_webhook(outcome)
     assert [entry["outcome"] for entry in counted()] == ["delivered", "retrying", "abandoned"]

@@ -134,7 +134,7 @@ def test_a_message_that_names_no_job_is_given_back_to_the_queue(stage: Stage, pa
     message = stage.sqs.send_message(QueueUrl=stage.paint_queue, MessageBody="not JSON")
     done, answer = deliver(stage, painter)
     assert (done, answer) == (False, {"batchItemFailures": [{"itemIdentifier": message["MessageId"]}]})
-    assert '"BrokenOff":[1.0]' in painter.log()
+    assert '"FailedMessages":[1.0]' in painter.log()
 
 
 def test_a_painter_without_time_hands_its_job_back(

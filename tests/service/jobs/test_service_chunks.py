@@ -77,7 +77,7 @@ def test_clip_is_claimed_once_all_chunks_are_painted(service: Service, clip: str
     assert [job.id for job in service.list_stylizations("ann").items] == [clip]
 
 
-def test_rescue_finds_a_complete_clip_whose_message_was_lost(
+def test_reconciler_resends_complete_clip_after_lost_message(
     service: Service, clip: str, clock: SteppedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("stylizer_service.jobs.chunks.on_chunk_done", Mock())
@@ -85,16 +85,16 @@ def test_rescue_finds_a_complete_clip_whose_message_was_lost(
         finish(service, chunk)
     clock.advance(seconds=61)
 
-    assert reconcile.rescue(service.ports, service.settings) == [clip]
+    assert reconcile.reconcile_jobs(service.ports, service.settings) == [clip]
     take(service, clip)
 
 
-def test_rescue_leaves_an_incomplete_clip_waiting(service: Service, clip: str, clock: SteppedClock) -> None:
+def test_reconciler_leaves_an_incomplete_clip_waiting(service: Service, clip: str, clock: SteppedClock) -> None:
     clock.advance(seconds=61)
-    assert reconcile.rescue(service.ports, service.settings) == []
+    assert reconcile.reconcile_jobs(service.ports, service.settings) == []
     assert stored(service, clip).status == "running"
     clock.advance(hours=24)
-    reconcile.rescue(service.ports, service.settings)
+    reconcile.reconcile_jobs(service.ports, service.settings)
     assert stored(service, clip).status == "failed"
 
 
@@ -114,7 +114,7 @@ def test_chunk_that_kills_its_painters_fails_the_clip(service: Service, clip: st
     for _ in range(service.settings.max_attempts):
         take(service, chunks_of(clip)[0])
         clock.advance(seconds=31)
-        reconcile.rescue(service.ports, service.settings)
+        reconcile.reconcile_jobs(service.ports, service.settings)
 
     error = stored(service, clip).error
     assert error is not None

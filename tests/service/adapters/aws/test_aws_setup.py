@@ -12,7 +12,7 @@ from botocore.exceptions import NoCredentialsError
 from pydantic import ValidationError
 
 from stylizer_service.adapters.aws.clients import Clients
-from stylizer_service.adapters.aws.settings import ApiSettings, AwsSettings, PainterSettings, SettleSettings
+from stylizer_service.adapters.aws.settings import ApiSettings, AwsSettings, PainterSettings, ReconcilerSettings
 
 GIVEN = {
     "STYLIZER_TABLE": "jobs",
@@ -41,7 +41,7 @@ def test_api_keeps_within_gateway_and_lambda_limits(monkeypatch: pytest.MonkeyPa
                 ApiSettings()
 
 
-@pytest.mark.parametrize("kind", [ApiSettings, PainterSettings, SettleSettings])
+@pytest.mark.parametrize("kind", [ApiSettings, PainterSettings, ReconcilerSettings])
 def test_function_without_required_settings_does_not_start(
     kind: type[AwsSettings], monkeypatch: pytest.MonkeyPatch
 ) -> None:

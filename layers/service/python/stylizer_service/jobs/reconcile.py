@@ -25,7 +25,7 @@ _UNSENT_AFTER = timedelta(minutes=2)
 """Grace period between storing a job and sending it."""
 _NO_GPU = problem(
     "painting-failed",
-    "this was to be painted on a GPU, which this service no longer has; ask again, or for a smaller size",
+    "this needs a GPU, which this service no longer has; repeat the request, or choose a smaller size",
 )
 _WEBHOOK_OVERDUE_AFTER = timedelta(minutes=1)
 """Delay of a webhook attempt after which the worker is woken again; an extra wake-up is harmless."""
@@ -91,7 +91,7 @@ def send_again(ports: Ports, settings: Settings, job_id: str) -> bool:
     return True
 
 
-def rescue(ports: Ports, settings: Settings) -> list[str]:
+def reconcile_jobs(ports: Ports, settings: Settings) -> list[str]:
     """Find and reconcile every stuck job.
 
     - Running with an expired lease: requeued, or failed if attempts are exhausted.
@@ -117,7 +117,7 @@ def rescue(ports: Ports, settings: Settings) -> list[str]:
             ports.dispatcher.send(job)
         return job.backend == "queue"
 
-    def recover(job: Job) -> bool:
+    def resend(job: Job) -> bool:
         trace = ports.dispatcher.trace(job)
         if trace == "unsent" and job.created_at <= now - _UNSENT_AFTER:
             ports.dispatcher.send(job)
@@ -131,7 +131,7 @@ def rescue(ports: Ports, settings: Settings) -> list[str]:
     found += _reconcile_each(overdue, lambda job: fail(ports, settings, job.id, late), failures)
     # A queued job's expires_at is creation plus result_ttl, so this cutoff selects all queued jobs.
     queued = ports.jobs.due("queued", now + settings.result_ttl, limit=settings.queue_limit)
-    found += _reconcile_each(queued, recover, failures)
+    found += _reconcile_each(queued, resend, failures)
     if ports.dispatcher.depth() == 0:
         since = now + settings.result_ttl - settings.requeue_after
         found += _reconcile_each(ports.jobs.due("queued", since, limit=_BATCH), send, failures)
@@ -145,7 +145,7 @@ def rescue(ports: Ports, settings: Settings) -> list[str]:
 
 def _not_painted(settings: Settings) -> Problem:
     hours = settings.result_ttl.total_seconds() / 3600
-    return problem("not-painted", f"no painter came to it in {hours:g} hours")
+    return problem("not-painted", f"no painter was free within {hours:g} hours")
 
 
 def _reconcile_each(jobs: Iterable[Job], reconcile: Callable[[Job], bool], failures: list[Exception]) -> list[str]:

@@ -79,5 +79,5 @@ class ApiSettings(WithUploads):
     url_inputs: bool | None = True
 
 
-class SettleSettings(WithUploads):
+class ReconcilerSettings(WithUploads):
     """Settings of the reconciler, which deletes expired uploads and delivers webhooks."""

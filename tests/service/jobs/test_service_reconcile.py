@@ -1,4 +1,4 @@
-"""What becomes of jobs that their painters have left, over every set of adapters."""
+"""Reconciliation of stuck jobs, with every set of adapters."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def take(service: Service, job_id: str) -> Lease:
     return lease
 
 
-def rescue(service: Service) -> int:
-    return len(reconcile.rescue(service.ports, service.settings))
+def reconcile_jobs(service: Service) -> int:
+    return len(reconcile.reconcile_jobs(service.ports, service.settings))
 
 
 def seen(service: Service, job_id: str) -> Stylization:
@@ -47,21 +47,21 @@ def seen(service: Service, job_id: str) -> Stylization:
 def test_job_with_expired_lease_is_requeued(service: Service, job_id: str, clock: SteppedClock) -> None:
     lease = take(service, job_id)
     lease.report(0.5, b"sketch")
-    assert rescue(service) == 0
+    assert reconcile_jobs(service) == 0
     clock.advance(seconds=31)
 
-    assert rescue(service) == 1
+    assert reconcile_jobs(service) == 1
     waiting = seen(service, job_id)
     assert (waiting.status, waiting.progress, waiting.preview) == ("queued", 0.0, None)
     assert service.ports.blobs.size(f"{lease.job.work_folder}preview.jpg") is None
-    assert rescue(service) == 0
+    assert reconcile_jobs(service) == 0
     second = take(service, job_id)
     assert second.job.attempt == 2
     assert claim(service.ports, service.settings, job_id) is None
 
 
 @on_both
-def test_of_many_rescuers_one_has_the_job_painted_again(service: Service, job_id: str, clock: SteppedClock) -> None:
+def test_of_concurrent_reconcilers_one_requeues_the_job(service: Service, job_id: str, clock: SteppedClock) -> None:
     take(service, job_id)
     clock.advance(seconds=31)
     job = service.ports.jobs.get(job_id)
@@ -133,15 +133,15 @@ def test_a_failure_ends_a_job_that_waits_or_has_lost_its_painter(
 
 def test_job_without_a_painter_in_time_fails_with_reason(service: Service, job_id: str, clock: SteppedClock) -> None:
     clock.advance(hours=23)
-    rescue(service)
+    reconcile_jobs(service)
     assert seen(service, job_id).status == "queued"
     clock.advance(hours=1)
-    rescue(service)
+    reconcile_jobs(service)
 
     failed = seen(service, job_id)
     assert failed.status == "failed"
     assert failed.error is not None
-    assert (failed.error.code, failed.error.detail) == ("not-painted", "no painter came to it in 24 hours")
+    assert (failed.error.code, failed.error.detail) == ("not-painted", "no painter was free within 24 hours")
 
 
 class Queue:
@@ -166,11 +166,11 @@ def test_job_missing_from_the_queue_is_resent_after_a_while(service: Service, jo
     queue = Queue()
     ports = replace(service.ports, dispatcher=queue)
     clock.advance(seconds=service.settings.requeue_after.total_seconds() - 1)
-    assert reconcile.rescue(ports, service.settings) == []
+    assert reconcile.reconcile_jobs(ports, service.settings) == []
     clock.advance(seconds=1)
 
-    assert reconcile.rescue(replace(ports, dispatcher=Queue(waiting=1)), service.settings) == []
-    assert reconcile.rescue(ports, service.settings) == [job_id]
+    assert reconcile.reconcile_jobs(replace(ports, dispatcher=Queue(waiting=1)), service.settings) == []
+    assert reconcile.reconcile_jobs(ports, service.settings) == [job_id]
     assert queue.sent == [job_id]
 
 
@@ -179,7 +179,7 @@ def test_gpu_job_is_not_checked_against_the_queue(service: Service, job_id: str,
     clock.advance(hours=23)
     queue = Queue()
 
-    assert reconcile.rescue(replace(service.ports, dispatcher=queue), service.settings) == []
+    assert reconcile.reconcile_jobs(replace(service.ports, dispatcher=queue), service.settings) == []
     assert queue.sent == []
 
 
@@ -201,13 +201,13 @@ def test_gpu_jobs_fail_once_the_gpu_is_switched_off(
     clock.advance(seconds=31)
     ports = replace(service.ports, dispatcher=Queue(waiting=1, gpu="no-backend"))
 
-    assert reconcile.rescue(ports, service.settings) == [job_id]
+    assert reconcile.reconcile_jobs(ports, service.settings) == [job_id]
     failed = seen(service, job_id)
     assert failed.error is not None
     assert failed.error.code == "painting-failed"
     assert "a GPU, which this service no longer has" in failed.error.detail
     assert seen(service, other).status == "queued"
-    assert reconcile.rescue(ports, service.settings) == []
+    assert reconcile.reconcile_jobs(ports, service.settings) == []
 
 
 def test_late_notice_of_a_removed_endpoint_sends_nothing(service: Service, job_id: str, clock: SteppedClock) -> None:
@@ -221,9 +221,9 @@ def test_gpu_job_lost_with_its_endpoint_is_sent_again(service: Service, job_id: 
     send_to_gpu(service, job_id, clock)
     queue = Queue(waiting=1, gpu="unsent")
     ports = replace(service.ports, dispatcher=queue)
-    assert reconcile.rescue(ports, service.settings) == []  # it may be on its way still
+    assert reconcile.reconcile_jobs(ports, service.settings) == []  # it may be on its way still
     clock.advance(minutes=2)
-    assert reconcile.rescue(ports, service.settings) == [job_id]
+    assert reconcile.reconcile_jobs(ports, service.settings) == [job_id]
     assert queue.sent == [job_id]
 
 
@@ -243,11 +243,11 @@ def test_failing_job_does_not_block_reconciling_the_others(
 
     queue = Refusing()
     with pytest.raises(Unavailable):  # so that the failure reaches the operator
-        reconcile.rescue(replace(service.ports, dispatcher=queue), service.settings)
+        reconcile.reconcile_jobs(replace(service.ports, dispatcher=queue), service.settings)
     assert sorted(queue.sent) == sorted([jobs[0], jobs[2]])
     assert [seen(service, job).status for job in jobs] == ["queued", "running", "queued"]
     assert f"failed to reconcile {jobs[1]}" in caplog.text
-    assert reconcile.rescue(service.ports, service.settings) == [jobs[1]]
+    assert reconcile.reconcile_jobs(service.ports, service.settings) == [jobs[1]]
 
 
 def test_overdue_job_with_expired_lease_is_not_repainted(service: Service, job_id: str, clock: SteppedClock) -> None:
@@ -255,7 +255,7 @@ def test_overdue_job_with_expired_lease_is_not_repainted(service: Service, job_i
     take(service, job_id)
     clock.advance(seconds=31)
 
-    assert rescue(service) == 1
+    assert reconcile_jobs(service) == 1
     error = seen(service, job_id).error
     assert error is not None
     assert error.code == "painter-died"
@@ -282,16 +282,16 @@ def test_end_stands_when_the_webhook_cannot_be_scheduled(
         patch.setattr(type(service.ports.notifier), "send", refuse)
         assert service.cancel_stylization("ann", job_id).status == "canceled"
     clock.advance(minutes=1)
-    assert rescue(service) == 1, "a later try tells"
+    assert reconcile_jobs(service) == 1, "a later try tells"
 
 
 def test_pending_webhook_is_delivered_by_a_later_attempt(service: Service, job_id: str, clock: SteppedClock) -> None:
     service.cancel_stylization("ann", job_id)
     clock.advance(seconds=59)
-    assert rescue(service) == 0
+    assert reconcile_jobs(service) == 0
     assert [job.id for job in service.ports.jobs.with_pending_webhook(service.ports.clock.now(), limit=10)] == [job_id]
     clock.advance(seconds=1)
-    assert rescue(service) == 1
+    assert reconcile_jobs(service) == 1
 
 
 @pytest.fixture

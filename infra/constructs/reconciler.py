@@ -1,4 +1,4 @@
-"""What sees to it that every job comes to an end, and that its caller hears of it."""
+"""The reconciler: brings every job to a terminal state, delivers webhooks and deletes expired data."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from infra.constructs.common import (
     make_function_role,
     make_logs,
 )
-from infra.constructs.jobs import SETTLE_TIMEOUT, Jobs
+from infra.constructs.jobs import RECONCILER_TIMEOUT, Jobs
 from infra.constructs.storage import JOBS, UPLOADS, Storage
 from infra.settings import StageSettings
 
@@ -34,11 +34,11 @@ _WEBHOOK_CONCURRENCY = 10
 """Concurrent webhook deliveries: a slow receiver must not delay the others."""
 
 
-class Settle(Construct):
+class Reconciler(Construct):
     """Function `stylizer_reconciler.lambda_handler.handler` with its event sources.
 
     Attributes:
-        function: Handles dead letters, webhook wake-ups, endpoint notifications and a schedule.
+        function: Processes dead letters, webhook wake-ups, endpoint notifications and a schedule.
         logs: Log group.
         schedule: Rule that invokes it every minute.
     """
@@ -63,14 +63,14 @@ class Settle(Construct):
         self.function = lambda_.Function(
             self,
             "Function",
-            description="Ends jobs that painters leave, tells callers, and lets go of what is over",
+            description="Reconciles stuck jobs, delivers webhooks and deletes expired data",
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=architecture(settings),
             handler="stylizer_reconciler.lambda_handler.handler",
-            code=zips.settle_code(),
+            code=zips.reconciler_code(),
             layers=[layer],
             memory_size=_MEMORY,
-            timeout=SETTLE_TIMEOUT,
+            timeout=RECONCILER_TIMEOUT,
             tracing=lambda_.Tracing.ACTIVE,
             log_group=self.logs,
             role=role,
@@ -80,7 +80,9 @@ class Settle(Construct):
         )
         acknowledge_runtime(self.function)
         acknowledge(
-            self.function, "Serverless-LambdaDLQ", "Events that it fails at go to the queue of what is undelivered."
+            self.function,
+            "Serverless-LambdaDLQ",
+            "Events that it fails to process go to the queue of undelivered events.",
         )
         add_sqs_source(self.function, jobs.dead_letters, "DeadLetters", batch_size=10)
         add_sqs_source(
@@ -106,9 +108,9 @@ class Settle(Construct):
 
 def _permissions(storage: Storage, jobs: Jobs, endpoint_arn: str | None) -> list[iam.PolicyStatement]:
     uploads, results = storage.uploads, storage.results
-    # It signs the links in webhooks. The input of the endpoint, if there is one, is an object.
+    # GetObject to sign the links in webhooks, PutObject for the input of the endpoint.
     with_files = ["s3:DeleteObject", "s3:GetObject", *(["s3:PutObject"] if endpoint_arn else [])]
-    taking = ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")
+    consume = ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")
     return [
         allow(
             *("dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"),
@@ -119,8 +121,8 @@ def _permissions(storage: Storage, jobs: Jobs, endpoint_arn: str | None) -> list
         allow("s3:DeleteObject", on=[uploads.arn_for_objects(f"{UPLOADS}*")]),
         allow("s3:ListBucket", on=[uploads.bucket_arn, results.bucket_arn]),
         allow("sqs:GetQueueAttributes", "sqs:SendMessage", on=[jobs.paint_queue.queue_arn]),
-        allow(*taking, on=[jobs.dead_letters.queue_arn]),
-        allow(*taking, "sqs:SendMessage", on=[jobs.webhook_queue.queue_arn]),
+        allow(*consume, on=[jobs.dead_letters.queue_arn]),
+        allow(*consume, "sqs:SendMessage", on=[jobs.webhook_queue.queue_arn]),
         allow("sqs:SendMessage", on=[jobs.undelivered.queue_arn]),
         allow("secretsmanager:GetSecretValue", on=[jobs.webhook_secret.secret_arn]),
         *([allow("sagemaker:InvokeEndpointAsync", on=[endpoint_arn])] if endpoint_arn else []),
