@@ -44,7 +44,7 @@ def test_unsupported_photo_shows_error_at_the_photo(open_page: OpenPage, tmp_pat
     choose_photo(page, letter)
     expect(notice).to_be_hidden()
     press_paint(page)
-    expect(notice).to_contain_text("“letter.txt” is not a supported picture format")
+    expect(notice).to_contain_text("“letter.txt” is not in a supported format")
     paint(page, photo)
     expect(notice).to_be_hidden()
 
@@ -92,7 +92,7 @@ def test_unreachable_server_shows_error_and_keeps_the_photo(open_page: OpenPage,
     page.context.set_offline(True)
     press_paint(page)
 
-    expect(page.get_by_role("alert").filter(has_text="The server does not respond")).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text="The server is not responding")).to_be_visible()
     expect_state(page, "photo")
     page.context.set_offline(False)
     press_paint(page)

@@ -47,7 +47,7 @@ def test_page_paints_on_aws_stage_with_key_and_s3(
     dialog = page.get_by_role("dialog", name="API key required")
     dialog.get_by_label("API key").fill("wrong-key")
     dialog.get_by_role("button", name="Continue").click()
-    expect(dialog.get_by_role("alert")).to_have_text("This key was refused.")
+    expect(dialog.get_by_role("alert")).to_have_text("This key is not valid.")
     dialog.get_by_label("API key").fill("key-of-ann")
     dialog.get_by_role("button", name="Continue").click()
 

@@ -58,7 +58,7 @@ def test_refused_url_is_shown_in_its_dialog_again(
     page.keyboard.press("Enter")
     expect(dialog(page)).to_be_hidden()
     expect_state(page, "photo")
-    expect(page.get_by_text("cat.jpg from photos.invalid is fetched when you paint.")).to_be_visible()
+    expect(page.get_by_text("cat.jpg from photos.invalid will be downloaded when you paint.")).to_be_visible()
     assert_accessible(page)
 
     choose(page)

@@ -15,7 +15,7 @@ export class ApiError extends Error {
   }
 }
 
-const OFFLINE = { status: 0, title: "Offline", detail: "The server does not respond. Is it still running?" };
+const OFFLINE = { status: 0, title: "Offline", detail: "The server is not responding. Check your connection, and that the server is running." };
 
 // All swatches at once exceed the rate limit of a key on some stages; throttled requests are safe to retry.
 const MAX_ATTEMPTS = 8;

@@ -131,7 +131,7 @@ async function follow(id, signal, onFirst) {
     if (isOffline) hideNotice();
     isOffline = !job;
     if (!job) {
-      showNotice("The server does not respond. The painting continues when it is back.");
+      showNotice("The server is not responding. Your painting continues once it is back.");
       continue;
     }
     await onFirst?.(job);
@@ -155,7 +155,7 @@ async function finish(job, signal) {
   stage.clearPainting();
   leaveBusy(canShowPhoto() ? "photo" : "empty", job.status === "canceled" ? "Stopped." : (photo?.name ?? ""));
   if (job.status === "failed") report(job.error);
-  if (job.status === "expired") showNotice("This painting has expired. Paint it again to restore it.");
+  if (job.status === "expired") showNotice("This painting was deleted or has expired. Paint it again to get it back.");
 }
 
 /** Show the painting of an ended job, by its number if it has several. */

@@ -28,7 +28,7 @@ export function showRefusedUrl(problem, address) {
 
 function askForPhoto() {
   use = usePhotoUrl;
-  open("Photo by URL", "The service fetches it when you paint. This page does not load it, so it shows only the painting.", "Use this photo");
+  open("Photo by URL", "The service downloads the photo when you paint. This page does not load it, and shows only the painting.", "Use this photo");
 }
 
 function askForStyle() {
@@ -37,7 +37,7 @@ function askForStyle() {
     chooseStyle(address);
     scrollToStyle(address);
   };
-  open("Style by URL", "Any picture works. The service fetches it when you paint; this page does not load it.", "Use this style");
+  open("Style by URL", "Any picture works. The service downloads it when you paint; this page does not load it.", "Use this style");
 }
 
 function open(title, note, action) {

@@ -24,7 +24,7 @@ export const paintedRegions = () => brush.REGIONS.slice(0, count).filter((region
 export function setPerRegion(on) {
   $("regions").hidden = !on;
   $("regions-toggle").setAttribute("aria-expanded", String(on));
-  $("regions-toggle").textContent = on ? "Use no regions" : "Paint regions in different styles";
+  $("regions-toggle").textContent = on ? "Use one style everywhere" : "Paint regions in different styles";
   update();
 }
 
@@ -84,7 +84,7 @@ function update() {
     ? "Paint on the photo. By keyboard: arrow keys move the brush, Space paints, E erases, + and − change the size."
     : state === "empty"
       ? "Choose a photo first."
-      : "This browser cannot display the photo, so nothing can be painted on it.";
+      : "This browser cannot display the photo, so you cannot paint regions on it.";
 }
 
 const say = (text) => ($("brush-said").textContent = text);

@@ -48,7 +48,7 @@ export async function showPhoto(file) {
     // HEIC and TIFF are supported by the painter, but not by most browsers.
     photo.removeAttribute("src");
     unload(photoVideo);
-    showUnseen(`This browser cannot display “${file.name}”, but it may still be painted.`);
+    showUnseen(`This browser cannot display “${file.name}”. You can try to paint it anyway.`);
   }
   document.dispatchEvent(new CustomEvent("photo-shown"));
 }
@@ -58,7 +58,7 @@ export function showRemotePhoto(name) {
   clearPainting();
   forgetPhoto();
   setState("photo");
-  showUnseen(`${name} is fetched when you paint.`);
+  showUnseen(`${name} will be downloaded when you paint.`);
 }
 
 function showUnseen(text) {

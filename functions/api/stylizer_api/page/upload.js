@@ -14,7 +14,7 @@ export async function upload(file, { field, onProgress, signal }) {
     if (file.size > form.max_bytes) {
       const megabytes = (bytes) => `${(bytes / 2 ** 20).toFixed(1)} MB`;
       throw new ApiError({
-        detail: `“${file.name}” is ${megabytes(file.size)}; at most ${megabytes(form.max_bytes)} is accepted.`,
+        detail: `“${file.name}” is ${megabytes(file.size)}; the limit is ${megabytes(form.max_bytes)}.`,
       });
     }
     const data = new FormData();
@@ -30,7 +30,7 @@ export async function upload(file, { field, onProgress, signal }) {
 
 function withField(problem, field, file) {
   if (problem.field !== "media_type") return { ...problem, field };
-  return { ...problem, field, detail: `“${file.name}” is not a supported picture format` };
+  return { ...problem, field, detail: `“${file.name}” is not in a supported format` };
 }
 
 // XMLHttpRequest, because fetch reports no upload progress.
@@ -53,6 +53,6 @@ function problemFromXhr(request) {
     return JSON.parse(request.responseText);
   } catch {
     // An object store responds with XML.
-    return { status: request.status, detail: `The file was refused (${request.status}).` };
+    return { status: request.status, detail: `The upload was rejected (status ${request.status}).` };
   }
 }
