@@ -9,7 +9,7 @@ import pytest
 from heifs import box, clap, with_general_brand, with_property, without_alpha_size
 from PIL import Image
 
-from stylizer.errors import UnsupportedImage
+from stylizer.errors import CorruptImage, UnsupportedImage
 from stylizer.images import decode
 
 Save = Callable[..., bytes]
@@ -78,6 +78,14 @@ def test_clean_aperture_of_avif_crops_before_turning(orientation: int, save: Sav
 def test_clean_aperture_beyond_the_picture_crops_nothing(wrong: bytes, save: Save) -> None:
     data = save(Image.new("RGB", (64, 48), COLOR), "AVIF")
     assert decode(with_property(data, wrong)).rgb.shape == (48, 64, 3)
+
+
+def test_heic_with_a_crop_beyond_the_picture_is_corrupt() -> None:
+    data = heic(Image.new("RGB", (48, 40), COLOR))  # coded as 64x64, with a clean aperture
+    at = data.index(b"clap") + 4 + 16
+    assert decode(data).rgb.shape == (40, 48, 3)
+    with pytest.raises(CorruptImage, match="crop exceeds the image"):
+        decode(data[:at] + struct.pack(">2i", 30, 2) + data[at + 8 :])
 
 
 def test_avif_whose_alpha_lacks_its_size_is_read(save: Save) -> None:

@@ -280,13 +280,15 @@ def _open_heic(data: bytes) -> Opened:
     except ImportError as error:
         raise _NoHeic from error
     image: Image.Image = as_plugin.HeifImageFile(io.BytesIO(data))  # type: ignore[no-untyped-call]
-    properties = boxes.read_properties(data)
+    properties, size = boxes.read_properties(data), image.size
 
     def unpack() -> Unpacked:
         unpacked = _unpack(image)
+        if unpacked.color.size != size:  # libheif clips a crop (clap) that exceeds the image only when it decodes
+            raise ValueError("its crop exceeds the image")
         return Unpacked(unpacked.color, unpacked.alpha, unpacked.profile, _nclx_colorimetry(properties))
 
-    return Opened("heic", image.size, unpack, partial(_exif_block, image))
+    return Opened("heic", size, unpack, partial(_exif_block, image))
 
 
 def _open_tiff(data: bytes) -> Opened:
