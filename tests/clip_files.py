@@ -58,20 +58,35 @@ def video(
     *,
     form: str = "mp4",
     rotation: int = 0,
-    audio: bool = False,
+    audio: bool | str = False,
     codec: str = "libx264",
     pixels: str = "yuv420p",
+    **properties: object,
 ) -> bytes:
-    """Encode frames as a video, with timestamps in milliseconds."""
+    """Encode frames as a video, with timestamps in milliseconds.
+
+    Args:
+        frames: Each (height, width, 3).
+        stamps: Start of each frame; by default 40 ms apart.
+        form: Container.
+        rotation: Counterclockwise, in degrees.
+        audio: Whether there is half a second of a tone, from 0 on, or its codec.
+        codec: Video codec.
+        pixels: Pixel format.
+        properties: Attributes of the codec context, such as `color_trc`.
+    """
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=form) as container:
         stream: Any = container.add_stream(codec, rate=30, options={"crf": "12", "threads": "1"})
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = pixels
         stream.time_base = stream.codec_context.time_base = MILLISECOND
+        for name, value in properties.items():
+            setattr(stream.codec_context, name, value)
         if rotation:
             stream.set_display_rotation(rotation)
-        sound: Any = container.add_stream("aac" if form == "mp4" else "libopus", rate=48_000) if audio else None
+        kind = audio if isinstance(audio, str) else "aac" if form == "mp4" else "libopus"
+        sound: Any = container.add_stream(kind, rate=48_000) if audio else None
         for number, pixels_of_frame in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels_of_frame), format="rgb24")
             frame.pts, frame.time_base = (stamps[number] if stamps else 40 * number), MILLISECOND

@@ -51,7 +51,7 @@ def probe_video(data: bytes, limits: ClipLimits = DEFAULT_CLIP_LIMITS, field: st
 
     Raises:
         MissingVideoSupport: PyAV is not installed.
-        UnsupportedImage: The file has another format or codec.
+        UnsupportedImage: The file has no video track, or one of another codec.
         CorruptImage: The file is truncated or broken, or has no frames.
         ImageError: The clip exceeds a limit; each has its own subclass.
     """
@@ -106,8 +106,6 @@ def read_video(
         current: Bytes | None = None
         at = 0
         for frame in _decode(container, stream, pixels):
-            if frame.pts is None:
-                continue
             while at < len(wanted) and wanted[at] < frame.pts and current is not None:
                 yield current
                 at += 1
@@ -170,7 +168,7 @@ def join_h264(segments: Iterable[bytes], info: ClipInfo, audio: bytes | None = N
 
 
 class _SecondReader:
-    """Reader of a buffer that is being written, with a position of its own."""
+    """Sequential reader of a buffer that is being written; FFmpeg needs no `seek`."""
 
     def __init__(self, buffer: io.BytesIO) -> None:
         self._buffer = buffer
@@ -183,16 +181,6 @@ class _SecondReader:
         view.release()
         self._at += len(data)
         return data
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move the position."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._buffer.getbuffer().nbytes}[whence]
-        self._at = base + offset
-        return self._at
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._at
 
     def close(self) -> None:
         """Do nothing: the buffer stays open."""
@@ -315,8 +303,6 @@ def _refuse_to_open(*_arguments: object) -> NoReturn:
 @contextmanager
 def _opened(data: bytes, field: str) -> Iterator[tuple[InputContainer, VideoStream]]:
     """Open a video file and its first video track; errors of FFmpeg become those of this package."""
-    if clip_format(data[:64]) not in _DEMUXERS:
-        raise UnsupportedImage("the clip is not an MP4 or WebM file", field=field)
     error = _ffmpeg_error()
     try:
         with _open_container(data) as container:
@@ -357,15 +343,14 @@ def _timestamps(
 
 
 def _decode(container: InputContainer, stream: VideoStream, max_pixels: int) -> Iterator[VideoFrame]:
-    """Decode from the current position; damaged packets are left out."""
+    """Decode from the current position; damaged packets, and frames without a timestamp, are left out."""
     context = stream.codec_context
-    if not context.is_open:
-        context.options = {**context.options, "max_pixels": str(max_pixels)}
-        context.thread_count = 2
+    context.options = {**context.options, "max_pixels": str(max_pixels)}
+    context.thread_count = 2
     error = _ffmpeg_error()
     for packet in container.demux(stream):
         with suppress(error):
-            yield from packet.decode()
+            yield from (frame for frame in packet.decode() if frame.pts is not None)
 
 
 def _square_pixels(stream: VideoStream) -> tuple[int, int]:
@@ -390,9 +375,8 @@ def _to_rgb(frame: VideoFrame, size: tuple[int, int]) -> Bytes:
     untagged = frame.colorspace in (0, _UNSPECIFIED)
     source = (_BT709 if is_hd else _BT601) if untagged else frame.colorspace
     rgb = frame.reformat(width, height, "rgb24", src_colorspace=source, interpolation="AREA").to_ndarray()
-    hdr = None
     if frame.color_trc in _HDR_TRANSFERS:
-        hdr = Colorimetry.by_codes(int(frame.color_primaries), int(frame.color_trc))
-    if hdr is not None:
-        rgb = np.asarray(hdr.to_srgb(Image.fromarray(rgb)))
+        with suppress(ValueError):  # unknown primaries
+            hdr = Colorimetry.by_codes(int(frame.color_primaries), int(frame.color_trc))
+            rgb = np.asarray(cast(Colorimetry, hdr).to_srgb(Image.fromarray(rgb)))
     return np.ascontiguousarray(np.rot90(rgb, turns))

@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import io
 import struct
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 from clip_files import SIDE, animation, panned
+from pictures import chunk, png
 from PIL import Image
 
-from stylizer.clips import ClipInfo, ClipLimits, Frame, check_output, plan_segments, probe, read_frames
+from stylizer.clips import ClipInfo, ClipLimits, Frame, animations, check_output, plan_segments, probe, read_frames
 from stylizer.clips.animations import probe_animation
 from stylizer.errors import ClipTooLong, CorruptImage, ImageError, OptionError, TooManyPixels, UnsupportedImage
 
@@ -24,6 +26,12 @@ def gif_of(count: int, side: int = 16) -> bytes:
     return head + frame * count + b";"
 
 
+def webp_of(*chunks: bytes) -> bytes:
+    """Return a WebP of chunks without content."""
+    body = b"WEBP" + b"".join(name + bytes(4) for name in chunks)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
 def read_all(data: bytes) -> list[Frame]:
     info = probe(data)
     return list(read_frames(data, info, 0, info.frames, SIDE))
@@ -34,7 +42,7 @@ def test_probe_reads_size_durations_and_loop(form: str) -> None:
     info = probe(animation(panned(4, (3, 0)), form, DURATIONS, loop=0))
     assert (info.format, info.width, info.height, info.frames) == (form, *SIDE, 4)
     assert info.durations_ms() == DURATIONS
-    assert info.seconds == pytest.approx(0.3)
+    assert (info.seconds, info.fps) == pytest.approx((0.3, 4 / 0.3))
     assert info.loop == 0
 
 
@@ -81,9 +89,46 @@ def test_any_beginning_of_a_file_gives_a_clip_error(form: str) -> None:
             probe(data[:cut])
 
 
-def test_gif_without_frames_is_corrupt() -> None:
-    with pytest.raises(CorruptImage, match="no frames"):
-        probe(gif_of(0))
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (gif_of(0), "no frames"),
+        (gif_of(0)[:-1] + b"X", "unknown type"),
+        (gif_of(0)[:-1] + b"!\xfe\0" * 9, "more than 8 blocks"),
+        (webp_of(b"XMP "), "no header"),
+        (webp_of(*[b"XMP "] * 9), "no header"),
+        (png(SIDE, 8, 2, b"").replace(b"IDAT", b"iDAT"), "no pixels"),
+        (png(SIDE, 8, 2, b"", chunk(b"tEXt", b"") * 9), "no pixels"),
+    ],
+)
+def test_file_without_a_picture_is_corrupt(data: bytes, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(animations, "MAX_BLOCKS", 8)
+    with pytest.raises(CorruptImage, match=words):
+        probe(data)
+
+
+def test_gif_without_its_trailer_is_whole() -> None:
+    assert probe(gif_of(3)[:-1]) == probe(gif_of(3))
+
+
+def test_gif_frame_beyond_the_canvas_is_cropped() -> None:
+    whole = animation(panned(2, (3, 0)), "gif", [40, 40])
+    data = whole[:6] + struct.pack("<HH", 60, 40) + whole[10:]
+    info = probe(data)
+    for frame, expected in zip(read_frames(data, info, 0, 2, (info.width, info.height)), read_all(whole), strict=True):
+        np.testing.assert_array_equal(frame.rgb, expected.rgb[:40, :60])
+
+
+def test_delays_of_a_png_are_any_fractions() -> None:
+    delays = [Fraction(3001, 65521), Fraction(1, 65519), Fraction(999, 10007)]
+    data = animation(panned(3, (3, 0)), "png", [40] * 3)
+    for delay in delays:
+        at = data.index(b"fcTL") + 24
+        fraction = struct.pack(">HH", *delay.as_integer_ratio())
+        data = data[: at - 24] + b"FCTL" + data[at - 20 : at] + fraction + data[at + 4 :]
+    info = probe(data.replace(b"FCTL", b"fcTL"))
+    delays[1] = Fraction(1, 10)  # as in browsers
+    assert info.durations(Fraction(1, 10**6)) == [pytest.approx(float(delay) * 10**6, abs=1.5) for delay in delays]
 
 
 @pytest.mark.parametrize(
@@ -119,8 +164,14 @@ def test_delays_of_a_hundredth_or_less_count_as_a_tenth() -> None:
 
 @pytest.mark.parametrize("data", [b"GIF8", b"%PDF-1.7", b"\xff\xd8\xff\xe0" + b"\0" * 40])
 def test_other_files_are_unsupported(data: bytes) -> None:
-    with pytest.raises(UnsupportedImage):
-        probe(data)
+    for read in (probe, probe_animation):
+        with pytest.raises(UnsupportedImage):
+            read(data)
+
+
+def test_pixels_in_memory_are_no_clip() -> None:
+    with pytest.raises(UnsupportedImage, match="not a file; it must be bytes, a path"):
+        probe(Image.new("RGB", SIDE))
 
 
 def test_info_survives_serialization(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -18,13 +19,14 @@ from stylizer.clips import (
     ClipInfo,
     ClipProgress,
     Frame,
+    Segment,
     join_segments,
     paint_segment,
     plan_segments,
     probe,
     read_frames,
 )
-from stylizer.clips.frames import unpack_frames
+from stylizer.clips.frames import pack_frames, unpack_frames
 from stylizer.clips.stabilizer import Stabilizer
 from stylizer.errors import InvalidState, MaskMismatch, OptionError, StylizerError, UnknownStyle
 from stylizer.options import MethodName
@@ -32,6 +34,7 @@ from stylizer.options import MethodName
 Bytes = npt.NDArray[np.uint8]
 OPTIONS = Options(size=96)
 STEP = (2.0, 1.0)
+FLAT = clips.ClipLimits(min_side=1, max_aspect_ratio=200)
 
 
 def png(frames: list[Bytes]) -> bytes:
@@ -139,11 +142,11 @@ def test_every_method_paints_clips(method: MethodName) -> None:
     assert np.array_equal(together[0], together[2])
 
 
-@pytest.mark.parametrize("method", ["feedforward", "neighbor"])
-def test_resumed_painting_gives_the_same_clip(method: MethodName) -> None:
+@pytest.mark.parametrize(("method", "strength"), [("feedforward", 1), ("feedforward", 0), ("neighbor", 1)])
+def test_resumed_painting_gives_the_same_clip(method: MethodName, strength: float) -> None:
     data = png(panned(9, STEP, noise=2))
     info = probe(data)
-    options = Options(size=64, quality="draft")
+    options = Options(size=64, quality="draft", strength=strength)
 
     def paint(segment: clips.Segment, state: bytes | None) -> clips.PaintedSegment:
         return paint_segment(data, info, segment, "woodcut", state=state, method=method, options=options, format="png")
@@ -171,16 +174,26 @@ def test_state_that_does_not_fit_is_refused() -> None:
 
     state = paint(first, None, options).state
     damaged = state[:200] + b"\xff" * 40 + state[240:]
+    size = state.index(b"PK\1\2") + 24  # of the first entry, inflated
+    inflating = state[:size] + struct.pack("<I", 2**30) + state[size + 4 :]
     other = Options(size=64, quality="draft", seed=1)
     for arguments in (
         (second, damaged, options),
         (second, b"", options),
+        (second, inflating, options),
         (third, state, options),
         (second, state, other),
     ):
         with pytest.raises(InvalidState) as caught:
             paint(*arguments)
         assert caught.value.field == "state"
+
+
+@pytest.mark.parametrize(("start", "stop"), [(2, 4), (0, 0), (8, 18), (8, 16)])
+def test_segment_that_does_not_fit_is_refused(start: int, stop: int) -> None:
+    data = png(panned(17, STEP))
+    with pytest.raises(ValueError, match=r"not a segment of this clip|needs the state of the one before"):
+        paint_segment(data, probe(data), Segment(start, stop), "woodcut", state=None, options=OPTIONS, format="png")
 
 
 def test_masked_area_shows_the_current_frame() -> None:
@@ -200,12 +213,17 @@ def test_masked_area_shows_the_current_frame() -> None:
         ({"options": Options(size=2048)}, OptionError, "size"),
         ({"format": "avi"}, OptionError, "format"),
         ({"style": "no-such-style"}, UnknownStyle, "style"),
+        (
+            {"content": png([np.zeros((2, 300, 3), np.uint8)] * 2), "clip_limits": FLAT, "format": "mp4"},
+            OptionError,
+            "size",
+        ),
     ],
 )
 def test_wrong_argument_for_a_clip_is_named(arguments: dict[str, Any], error: type[StylizerError], field: str) -> None:
-    given: dict[str, Any] = {"style": "woodcut", "options": OPTIONS} | arguments
+    given: dict[str, Any] = {"content": png(panned(2, STEP)), "style": "woodcut", "options": OPTIONS} | arguments
     with pytest.raises(error) as caught:
-        stylize_clip(png(panned(2, STEP)), **given)
+        stylize_clip(**given)
     assert caught.value.field == field
 
 
@@ -239,6 +257,17 @@ def test_times_and_repetitions_are_kept(form: str) -> None:
     before, after = probe(source), probe(clip.data)
     assert clip.format == form
     assert (after.durations_ms(), after.loop) == (durations, before.loop)
+
+
+@pytest.mark.parametrize("form", ["gif", "webp", "png"])
+@pytest.mark.parametrize(("count", "loop"), [(1, 1), (3, 1), (3, 2), (3, 0)])
+def test_joined_animation_is_played_as_often(form: clips.ClipFormat, count: int, loop: int) -> None:
+    info = ClipInfo("png", *SIDE, (1, 25), tuple(range(count + 1)), loop)
+    frames = [Frame(frame) for frame in panned(count, STEP)]
+    joined = probe(join_segments([pack_frames(frames)], info, format=form))
+    assert (joined.frames, joined.loop) == (count, loop)
+    with pytest.raises(ValueError, match=f"hold {count - 1} frames, and the clip has {count}"):
+        join_segments([pack_frames(frames[1:])], info, format=form)
 
 
 def test_video_becomes_a_video_with_its_times(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import sys
+from fractions import Fraction
 from itertools import pairwise
 
 import av
@@ -62,6 +63,21 @@ def test_rotated_video_is_turned_upright() -> None:
     assert np.abs(first.astype(int) - np.rot90(frames[0])).mean() < 7
 
 
+def test_width_of_anamorphic_video_is_corrected() -> None:
+    info = probe(video(panned(3, (2, 0)), sample_aspect_ratio=Fraction(4, 3)))
+    assert (info.width, info.height) == (SIDE[0] * 4 // 3, SIDE[1])
+
+
+@pytest.mark.parametrize(
+    ("transfer", "primaries", "expected"),
+    [(16, 9, 255), (18, 9, 168), (18, 1, 168), (16, 10, 150)],  # PQ and HLG; 10 is XYZ, of which no camera makes videos
+)
+def test_hdr_video_is_converted_to_srgb(transfer: int, primaries: int, expected: int) -> None:
+    gray = [np.full((SIDE[1], SIDE[0], 3), 150, np.uint8)] * 2
+    frames = read_all(video(gray, color_trc=transfer, color_primaries=primaries))
+    np.testing.assert_allclose(frames[0].rgb, expected, atol=2)
+
+
 def test_ten_bit_video_is_decoded() -> None:
     frames = panned(3, (2, 0))
     data = video(frames, codec="libx265", pixels="yuv420p10le")
@@ -81,6 +97,39 @@ def test_truncated_stream_with_leading_index_is_corrupt() -> None:
     assert probe(whole).frames == 9
     with pytest.raises(CorruptImage):
         read_all(whole[:-1500])
+
+
+def packets(data: bytes) -> list[bytes]:
+    with av.open(io.BytesIO(data), "r") as container:
+        return [bytes(packet) for packet in container.demux(video=0) if packet.size]
+
+
+def test_undecodable_frame_shows_the_one_before_it() -> None:
+    data = video(panned(9, (2, 0)), form="webm", codec="libvpx-vp9")
+    damaged = [data.replace(packet[:16], bytes(16)) for packet in packets(data)]
+    frames = read_all(damaged[4])
+    assert len(frames) == 9
+    assert [np.array_equal(a.rgb, b.rgb) for a, b in pairwise(frames)].index(True) == 3
+    with pytest.raises(CorruptImage, match="first frame cannot be decoded"):
+        probe(damaged[0])
+    with pytest.raises(CorruptImage, match="only 8 frames can be decoded"):
+        read_all(damaged[8])
+
+
+def test_video_without_frames_is_corrupt() -> None:
+    data = video(panned(3, (2, 0)))
+    count = data.index(b"stsz") + 12
+    with pytest.raises(CorruptImage, match="no frames"):
+        probe(data[:count] + bytes(4) + data[count + 4 :])
+
+
+def test_frame_without_a_timestamp_is_corrupt() -> None:
+    data = video(panned(9, (2, 0)), form="webm", codec="libvpx")
+    at = data.index(next(packet for packet in packets(data)[1:] if len(packet) % 2))
+    laced = bytes([data[at - 1] | 4, 1])  # two frames in one block
+    changed = (data[: at - 1] + laced + data[at + 1 :]).replace(b"\x23\xe3\x83", b"\x23\xe3\x85")  # DefaultDuration
+    with pytest.raises(CorruptImage, match="no timestamp"):
+        probe(changed)
 
 
 def test_random_bytes_after_a_signature_are_corrupt() -> None:
@@ -158,6 +207,8 @@ def test_joined_segments_keep_times_and_audio() -> None:
     first = encode_h264(frames[:8], 90)
     with pytest.raises(ValueError, match="hold 8 frames"):
         join_h264([first], info)
+    with pytest.raises(ValueError, match="more frames than the 9"):
+        join_h264([first, first], info)
     joined = join_h264([first, encode_h264(frames[8:], 90)], info, source)
     result = probe(joined)
     assert result.durations_ms() == info.durations_ms()
@@ -167,6 +218,26 @@ def test_joined_segments_keep_times_and_audio() -> None:
     assert copied == expected
     decoded = [frame.rgb for frame in read_frames(joined, result, 0, 9, SIDE)]
     assert all(np.abs(a.astype(int) - b).mean() < 7 for a, b in zip(decoded, frames, strict=True))
+
+
+def test_audio_before_the_first_frame_stays_in_sync() -> None:
+    source = video(panned(9, (2, 0)), [120 + 40 * number for number in range(9)], audio=True)
+    joined = join_h264([encode_h264(panned(9, (2, 0)), 90)], probe(source), source)
+
+    def lead(data: bytes) -> Fraction:
+        with av.open(io.BytesIO(data), "r") as container:
+            first = {
+                packet.stream.type: packet.pts * packet.time_base for packet in reversed([*container.demux()][:-2])
+            }
+            return first["video"] - first["audio"]
+
+    assert lead(joined) == lead(source) > Fraction(12, 100)
+
+
+def test_audio_that_mp4_cannot_hold_is_left_out() -> None:
+    source = video(panned(3, (2, 0)), form="matroska", audio="pcm_s16le")
+    assert probe(source).has_audio
+    assert not probe(join_h264([encode_h264(panned(3, (2, 0)), 90)], probe(source), source)).has_audio
 
 
 def test_odd_sides_lose_a_row_and_a_column_every_time() -> None:
