@@ -249,7 +249,7 @@ def _check_size(bundle: Bundle, files: Sequence[Path]) -> None:
     size = sum(path.stat().st_size for path in files)
     if size > bundle.limit:
         raise BundleError(
-            f"{bundle.name} has {size / MIB:.1f} MiB unpacked; allowed are {bundle.limit / MIB:.1f}, so that a "
+            f"{bundle.name} has {size / MIB:.1f} MiB unpacked; allowed: {bundle.limit / MIB:.1f}, so that a "
             "function and its layer fit into Lambda's 250"
         )
 

@@ -9,8 +9,8 @@ import json
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-_CALLS = "there is no such call; GET /openapi.json lists those that there are"
-_FAILED = "the service failed to answer this request; its log says why"
+_CALLS = "there is no such call; GET /openapi.json lists the calls"
+_FAILED = "the service failed to process this request; see its log"
 
 
 HEADERS: Final = {
@@ -65,7 +65,7 @@ class GatewayResponse(NamedTuple):
 
 
 def _not_found(kind: str) -> GatewayResponse:
-    return GatewayResponse(kind, 404, "not-found", "There is no such thing", _CALLS)
+    return GatewayResponse(kind, 404, "not-found", "The resource does not exist", _CALLS)
 
 
 def _forbidden(kind: str, detail: str) -> GatewayResponse:
@@ -73,7 +73,7 @@ def _forbidden(kind: str, detail: str) -> GatewayResponse:
 
 
 def _internal(kind: str) -> GatewayResponse:
-    return GatewayResponse(kind, 500, "internal", "Something went wrong on our side", _FAILED)
+    return GatewayResponse(kind, 500, "internal", "Internal server error", _FAILED)
 
 
 GATEWAY_RESPONSES: Final = (
@@ -84,21 +84,21 @@ GATEWAY_RESPONSES: Final = (
         "INVALID_API_KEY",
         403,
         "missing-api-key",
-        "An API key is needed",
-        "this call needs an API key",
+        "An API key is required",
+        "this call requires an API key",
         field="X-Api-Key",
-        allowed="a key that this service knows",
+        allowed="a valid key",
     ),
-    _forbidden("ACCESS_DENIED", "this request is not let in"),
+    _forbidden("ACCESS_DENIED", "access denied"),
     _forbidden("EXPIRED_TOKEN", "the signature of this request has expired; this service needs none"),
     _forbidden("INVALID_SIGNATURE", "the signature of this request is wrong; this service needs none"),
-    _forbidden("WAF_FILTERED", "the firewall of this service does not let this request in"),
+    _forbidden("WAF_FILTERED", "the firewall of this service blocked this request"),
     GatewayResponse(
         "THROTTLED",
         429,
         "throttled",
-        "Too many requests at a time",
-        "there are more requests at a time than this key, or the service, is to take; try again in a second",
+        "Too many requests",
+        "too many requests with this key, or to the service; try again in a second",
         headers={"Retry-After": "1"},
     ),
     GatewayResponse(
@@ -106,7 +106,7 @@ GATEWAY_RESPONSES: Final = (
         429,
         "quota-exceeded",
         "Too many requests today",
-        "this key has made all the requests that it has for a day; the next day begins at midnight UTC",
+        "this key has used its daily quota; it is renewed at midnight UTC",
         field="X-Api-Key",
         headers={"Retry-After": "3600"},  # the gateway knows no time of day
     ),
@@ -115,29 +115,29 @@ GATEWAY_RESPONSES: Final = (
         413,
         "too-large",
         "The request is too large",
-        "the request is too long: send larger files by POST /v1/uploads, and name them by their ids",
+        "the request is too long: send larger files by POST /v1/uploads, and pass their ids",
         allowed="4400000 bytes",
     ),
     GatewayResponse(
         "UNSUPPORTED_MEDIA_TYPE",
         415,
         "unsupported-media-type",
-        "The body is of a media type this call does not take",
-        "the body is of a media type this call does not take",
+        "The media type of the body is not supported",
+        "the media type of the body is not supported",
     ),
     GatewayResponse(
         "INTEGRATION_TIMEOUT",
         504,
         "no-answer",
-        "The service took too long to answer",
-        "the service did not answer in 29 seconds; what it was asked for may be done all the same",
+        "The service took too long to respond",
+        "the service did not respond within 29 seconds; the request may still be processed",
         headers={"Retry-After": "5"},
     ),
     _internal("INTEGRATION_FAILURE"),
     _internal("API_CONFIGURATION_ERROR"),
     # Everything else.
     GatewayResponse(
-        "DEFAULT_4XX", 400, "malformed-request", "The request cannot be read", "the gateway cannot read this request"
+        "DEFAULT_4XX", 400, "malformed-request", "The request cannot be parsed", "the gateway cannot parse this request"
     ),
     _internal("DEFAULT_5XX"),
 )

@@ -99,7 +99,7 @@ def validate(
         choices = [choice for choice in sizes if choice is not None]
         allowed = choices or "nothing with this method"
         words = " or ".join(choices) or allowed
-        detail = f"features is {features!r}, which method {method} cannot use; allowed is {words}"
+        detail = f"features is {features!r}, which method {method} cannot use; allowed: {words}"
         raise OptionError(detail, field="features", allowed=allowed)
     limits = sizes[features]
     combination = f"method {method}" if len(sizes) == 1 else f"method {method} and features {features}"
@@ -111,7 +111,7 @@ def validate(
         )
     if side is not None and round(side * style_scale) > limits.style_size:
         within = f"at most {limits.style_size / side:g} at size {side} with {combination}"
-        raise OptionError(f"style_scale is {style_scale:g}; allowed is {within}", field="style_scale", allowed=within)
+        raise OptionError(f"style_scale is {style_scale:g}; allowed: {within}", field="style_scale", allowed=within)
     if style_scale != 1 and not METHODS[method].has_strokes:
         detail = f"style_scale is {style_scale:g}, and method {method} paints no strokes; leave it out, or give 1"
         raise OptionError(detail, field="style_scale", allowed="1 with this method")
@@ -122,7 +122,7 @@ def validate(
     if has_content_mask and not METHODS[method].takes_content_mask:
         *others, last = (other for other, its in METHODS.items() if its.takes_content_mask)
         able = f"{', '.join(others)} or {last}"
-        detail = f"content_mask cannot be honored by method {method}; leave it out, or choose method {able}"
+        detail = f"content_mask is not supported by method {method}; leave it out, or choose method {able}"
         raise OptionError(detail, field="content_mask", allowed="nothing with this method")
     return features
 
@@ -166,6 +166,6 @@ def validate_output_pixels(size: int, photo_size: tuple[int, int], max_pixels: i
     pixels = math.prod(out_size)
     if pixels > max_pixels:
         allowed = f"at most {math.floor(size * math.sqrt(max_pixels / pixels))} for a photo of this shape"
-        detail = f"size is {size}, which makes {pixels / 1e6:,.1f} megapixels of this photo; allowed is {allowed}"
+        detail = f"size is {size}, which makes {pixels / 1e6:,.1f} megapixels of this photo; allowed: {allowed}"
         raise OptionError(detail, field="size", allowed=allowed)
     return out_size

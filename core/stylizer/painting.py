@@ -147,7 +147,7 @@ def paint_picture(args: StylizeArguments) -> Painting:
     # Raised outside the handler: the original error keeps the tensors of the painting alive.
     size = args.options.size
     allowed = "a size below that of the photo" if size == "original" else f"a size below {size}"
-    detail = f"size is {size}, and such a painting takes more memory than there is; try {allowed}"
+    detail = f"size is {size}, which does not fit into memory; try {allowed}"
     raise OutOfMemory(detail, field="size", allowed=allowed)
 
 

@@ -41,7 +41,7 @@ def weighted_styles(style: ImageSource | WeightedStyles) -> list[WeightedStyle]:
     entries = list(style) if isinstance(style, Sequence) and not isinstance(style, str | bytes) else [(style, 1.0)]
     if not 1 <= len(entries) <= MAX_STYLES:
         allowed = f"1 to {MAX_STYLES} styles"
-        raise OptionError(f"{len(entries)} styles are given; allowed are {allowed}", field="style", allowed=allowed)
+        raise OptionError(f"{len(entries)} styles are given; allowed: {allowed}", field="style", allowed=allowed)
     for entry in entries:
         _validate_weighted_style(entry)
     return [WeightedStyle(*entry) for entry in entries]

@@ -83,7 +83,7 @@ async def _read(response: httpx.Response, url: str, field: str) -> bytes:
                 break
     if is_too_large:
         allowed = f"at most {MAX_BYTES:,} bytes"
-        detail = f"{noun(field)} {_shown(url)!r} has more bytes; allowed are {allowed}"
+        detail = f"{noun(field)} {_shown(url)!r} has more bytes; allowed: {allowed}"
         raise ImageTooLarge(detail, field=field, allowed=allowed)
     return bytes(content)
 

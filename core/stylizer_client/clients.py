@@ -83,7 +83,7 @@ class Client:
             picture: Picture in that style.
 
         Raises:
-            Invalid: The picture cannot be used.
+            Invalid: The image cannot be used.
             OSError: The file cannot be read.
         """
         return self._run(self._flows.add_style(title, picture))

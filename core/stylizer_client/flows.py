@@ -113,8 +113,8 @@ class ApiFlows:
             allowed = f"at most {upload.max_bytes:,} bytes"
             facts = {
                 "type": "/problems/image-too-large",
-                "title": "The file has too many bytes",
-                "detail": f"{name} has {len(content):,} bytes; allowed is {allowed}",
+                "title": "The file is too large",
+                "detail": f"{name} has {len(content):,} bytes; allowed: {allowed}",
                 "allowed": allowed,
             }
             raise problem_from(facts, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)

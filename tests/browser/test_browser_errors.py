@@ -111,7 +111,7 @@ def test_painting_works_without_browser_storage(open_page: OpenPage, served: Ser
 
 
 def test_throttled_request_is_retried(open_page: OpenPage, served: Served) -> None:
-    refusals = iter(2 * [{"type": "/problems/throttled", "title": "Too many requests at a time", "status": 429}])
+    refusals = iter(2 * [{"type": "/problems/throttled", "title": "Too many requests", "status": 429}])
 
     def refuse_twice(route: Route) -> None:
         refusal = next(refusals, None)

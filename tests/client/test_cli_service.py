@@ -77,7 +77,7 @@ def test_paint_by_api_many_continues_after_failed_photos(
         assert sorted(stderr.splitlines()) == [
             "painted 3, failed 2",
             "stylizer: error: none.jpg: the photo 'none.jpg' cannot be read: No such file or directory",
-            "stylizer: error: text.jpg: the photo is text; accepted are jpeg, png, webp, avif, tiff, gif, heic",
+            "stylizer: error: text.jpg: the photo is text; accepted: jpeg, png, webp, avif, tiff, gif, heic",
         ]
         assert sorted(str(path.relative_to(folder)) for path in (folder / "new/painted").iterdir()) == painted
         jobs = [job.id for job in client.jobs()]
@@ -92,7 +92,7 @@ def test_paint_locally_many_skips_existing_and_counts_failures(run: Run, folder:
     command = ("paint", "cat.jpg", "text.jpg", "left.png", "--style", "mosaic", *FAST, "--to", "out")
     code, stdout, stderr = run(*command)
     assert (code, stdout) == (1, "out/cat-mosaic.jpg\nout/left-mosaic.png\n")
-    assert stderr.splitlines()[0].startswith("stylizer: error: text.jpg: the photo is text; accepted are")
+    assert stderr.splitlines()[0].startswith("stylizer: error: text.jpg: the photo is text; accepted: ")
     (folder / "out/cat-mosaic.jpg").write_bytes(b"mine")
     assert run(*command)[2].endswith("painted 0, skipped 2, failed 1\n")
     assert (folder / "out/cat-mosaic.jpg").read_bytes() == b"mine"

@@ -71,8 +71,8 @@ def test_photo_and_style_by_url_paint_as_files_do(paint: Run, site: Receiver, fo
     [
         ([file_answer(b"gone", 404)], "was answered with 404 Not Found"),
         ([file_answer(b"<p>", 200, {"Content-Type": "text/html; charset=utf-8"})], "is a web page (text/html)"),
-        ([file_answer(b"x" * 2000)], "has more bytes; allowed are at most 1,000 bytes"),
-        ([undeclared], "has more bytes; allowed are at most 1,000 bytes"),
+        ([file_answer(b"x" * 2000)], "has more bytes; allowed: at most 1,000 bytes"),
+        ([undeclared], "has more bytes; allowed: at most 1,000 bytes"),
         ([redirect("http://example.com/cat.jpg")], "redirects to an address that is not https"),
         ([redirect("/again")] * 4, "redirects more than 3 times"),
         ([file_answer(b"no picture")], "the photo is text"),

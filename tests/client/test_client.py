@@ -150,13 +150,13 @@ def test_error_response_raises_problem_with_all_members(client: Client, folder: 
         client.stylize(folder / "text.jpg", "woodcut")
     error = caught.value
     assert (error.code, error.status, error.field) == ("unsupported-image", 422, "content")
-    assert str(error) == error.detail == "the photo is text; accepted are jpeg, png, webp, avif, tiff, gif, heic"
+    assert str(error) == error.detail == "the photo is text; accepted: jpeg, png, webp, avif, tiff, gif, heic"
     assert "image/png" in (error.allowed or ())
     assert error.request_id
     assert error.title
     with pytest.raises(NotFound):
         client.job("stz_" + "a" * 26)
-    with pytest.raises(Invalid, match="allowed is at most 200,000"):
+    with pytest.raises(Invalid, match="allowed: at most 200,000"):
         client.upload(b"x" * 200_001)
 
 

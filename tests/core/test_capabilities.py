@@ -68,7 +68,7 @@ def test_validate_at_limits_returns_features(method: MethodName, options: dict[s
     [
         ("texture", (2100, 300), 1.0, "size", "size is original, and the photo is 2100 x 300 pixels; it must be 64 to"),
         ("neighbor", (50, 40), 1.0, "size", "size is original, and the photo is 50 x 40 pixels; it must be 64 to 8192"),
-        ("texture", (300, 2000), 3.0, "style_scale", "allowed is at most 2.048 at size 2000"),
+        ("texture", (300, 2000), 3.0, "style_scale", "allowed: at most 2.048 at size 2000"),
     ],
 )
 def test_original_size_beyond_limits_names_photo_and_limit(

@@ -171,10 +171,10 @@ def test_paint_keeps_the_metadata_that_is_asked_for(run: Run, folder: Path) -> N
             ["--method", "magic"],
             "method is 'magic'; it must be one of neighbor, feedforward, optimization, texture, color",
         ),
-        (["--features", "vgg19"], "features is 'vgg19', which method neighbor cannot use; allowed is compact"),
+        (["--features", "vgg19"], "features is 'vgg19', which method neighbor cannot use; allowed: compact"),
         (
             ["--method", "color", "--content-mask", "left.png"],
-            "content_mask cannot be honored by method color; leave it out, or choose method neighbor, feedforward or "
+            "content_mask is not supported by method color; leave it out, or choose method neighbor, feedforward or "
             "texture",
         ),
         (["--format-quality", "0"], "format_quality is 0; it must be a whole number from 1 to 100"),
@@ -198,9 +198,9 @@ def test_invalid_usage_is_one_line_and_exit_code_2(run: Run, folder: Path, argum
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["text.jpg"], "the photo is text; accepted are jpeg,"),
+        (["text.jpg"], "the photo is text; accepted: jpeg,"),
         (["empty.jpg"], "the photo is empty: it has 0 bytes"),
-        (["short.png"], "the photo is broken or cut short"),
+        (["short.png"], "the photo is damaged or truncated"),
         (["dog.jpg"], "the photo 'dog.jpg' cannot be read: No such file or directory"),
         (["cat.png", "--mask", "empty.jpg"], "the mask is empty"),
         (["cat.png", "--method", "texture", "--content-mask", "text.jpg"], "the content mask is text"),

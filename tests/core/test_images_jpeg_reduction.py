@@ -77,7 +77,7 @@ def test_larger_painting_than_the_reduced_photo_is_refused(painted: Size) -> Non
     assert caught.value.field == "content"
     assert caught.value.allowed == "size up to 301, or a photo of at most 0.1 megapixels"
     assert caught.value.detail == (
-        f"the photo is 601 x 401 = 0.2 megapixels, and size is {painted}; allowed is {caught.value.allowed}"
+        f"the photo is 601 x 401 = 0.2 megapixels, and size is {painted}; allowed: {caught.value.allowed}"
     )
 
 
@@ -97,7 +97,7 @@ def test_progressive_jpeg_may_have_half_the_pixels(
     if is_accepted:
         assert max(decode(data, limits=LIMITS, painted_size=64).rgb.shape) < max(size)
         return
-    with pytest.raises(TooManyPixels, match=r"allowed are at most 0\.[48] megapixels"):
+    with pytest.raises(TooManyPixels, match=r"allowed: at most 0\.[48] megapixels"):
         decode(data, limits=LIMITS, painted_size=64)
 
 

@@ -192,7 +192,7 @@ def test_key_covers_architecture_and_bytecode_only(project: Path) -> None:
 
 def test_zip_too_large_for_lambda_is_refused(project: Path, tmp_path: Path) -> None:
     small = replace(layer("arm64", root=project), limit=100)
-    with pytest.raises(BundleError, match=r"layer-arm64 has 0\.\d MiB unpacked; allowed are 0\.0"):
+    with pytest.raises(BundleError, match=r"layer-arm64 has 0\.\d MiB unpacked; allowed: 0\.0"):
         build_zip(small, folder=tmp_path / "zips")
     assert sum(bundle.limit for bundle in (layer("arm64"), api())) <= 250 * 2**20
 

@@ -66,7 +66,7 @@ def test_original_size_of_a_clip_becomes_that_of_its_frames(service: Service, re
     problem = refusal(service.create_stylization, "ann", large)
 
     assert (problem.code, problem.field) == ("invalid-option", "size")
-    assert problem.detail.startswith("size is original, and the clip is 1200 x 200 pixels; allowed is at most 1080")
+    assert problem.detail.startswith("size is original, and the clip is 1200 x 200 pixels; allowed: at most 1080")
 
 
 def test_variable_frame_rate_is_accepted(service: Service) -> None:

@@ -42,7 +42,7 @@ def test_larger_painting_of_it_is_refused(
     assert (problem.code, problem.field) == ("too-many-pixels", "content")
     assert problem.allowed == "size up to 6000, or a photo of at most 50 megapixels"
     assert problem.detail == (
-        f"the photo is 12,000 x 9,000 = 108.0 megapixels, and size is {size}; allowed is {problem.allowed}"
+        f"the photo is 12,000 x 9,000 = 108.0 megapixels, and size is {size}; allowed: {problem.allowed}"
     )
 
 

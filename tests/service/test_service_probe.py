@@ -196,7 +196,7 @@ def test_a_file_that_cannot_be_read_now_is_not_called_broken(picture: Picture) -
         def read(self, size: int | None = -1) -> bytes:  # noqa: ARG002
             raise OSError(errno.EIO, "Input/output error")
 
-    with pytest.raises(Unavailable, match="the mask cannot be read"):
+    with pytest.raises(Unavailable, match="the mask cannot be checked"):
         Probe(Settings()).read(Failing(picture()), field="mask")
 
 

@@ -172,7 +172,7 @@ def test_jobs_are_refused_while_too_many_wait(
     problem = refusal(service.create_stylization, "ann", order())
 
     assert (problem.code, problem.status) == ("queue-full", 429)
-    assert problem.allowed == "at most 2 waiting"
+    assert problem.allowed == "at most 2 queued"
     waiting = service.list_stylizations("ann").items[0]
     service.cancel_stylization("ann", waiting.id)
     assert service.create_stylization("ann", order())[1], "the canceled one made room"

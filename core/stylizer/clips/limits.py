@@ -62,7 +62,7 @@ def check_frame_count(frames: int, limits: ClipLimits, field: str) -> None:
     if frames > limits.max_frames:
         allowed = f"at most {limits.max_frames:,} frames"
         raise ClipTooLong(
-            f"the clip has more than {limits.max_frames:,} frames; allowed are {allowed}", field=field, allowed=allowed
+            f"the clip has more than {limits.max_frames:,} frames; allowed: {allowed}", field=field, allowed=allowed
         )
 
 
@@ -76,14 +76,14 @@ def check_clip(info: ClipInfo, limits: ClipLimits, field: str) -> None:
     if info.seconds > most:
         allowed = f"at most {most:g} seconds"
         raise ClipTooLong(
-            f"the clip takes {info.seconds:,.1f} seconds; allowed are {allowed}", field=field, allowed=allowed
+            f"the clip takes {info.seconds:,.1f} seconds; allowed: {allowed}", field=field, allowed=allowed
         )
     pixels = info.frames * info.width * info.height
     if pixels > limits.max_pixels:
         allowed = f"at most {limits.max_pixels // (info.width * info.height):,} frames of this size"
         size = dimensions((info.width, info.height))
         raise ClipTooLong(
-            f"the clip has {info.frames:,} frames of {size} pixels; allowed are {allowed}",
+            f"the clip has {info.frames:,} frames of {size} pixels; allowed: {allowed}",
             field=field,
             allowed=allowed,
         )
@@ -110,6 +110,6 @@ def check_output(
     largest = min(limits.max_size, math.floor(side * math.sqrt(most / (info.frames * math.prod(out_size)))))
     if side > largest:
         allowed = f"at most {largest} pixels for a clip of {info.frames:,} frames as {name}"
-        detail = f"size is {describe_size(size, shape, 'the clip')}; allowed is {allowed}"
+        detail = f"size is {describe_size(size, shape, 'the clip')}; allowed: {allowed}"
         raise OptionError(detail, field="size", allowed=allowed)
     return out_size

@@ -120,7 +120,7 @@ def _download(file: WeightsFile, url: str, path: Path, on_bytes: OnBytes) -> Non
             out.seek(0)
             problem = _difference(out, file)
         if problem is not None:
-            detail = f"what {url} answered is not {file.name}, or is cut short: {problem}; nothing was kept"
+            detail = f"the download from {url} is not {file.name}, or is truncated: {problem}; nothing was stored"
             raise MissingWeights(detail, field="features")
         part.replace(path)
     finally:

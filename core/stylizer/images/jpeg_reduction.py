@@ -53,7 +53,7 @@ def check_photo(
     if painted_size == ORIGINAL or painted_size > max(reduced):
         allowed = f"size up to {max(reduced)}, or a photo of at most {limits.max_pixels / 1e6:g} megapixels"
         megapixels = f"{width * height / 1e6:,.1f} megapixels"
-        detail = f"{noun(field)} is {dimensions(size)} = {megapixels}, and size is {painted_size}; allowed is {allowed}"
+        detail = f"{noun(field)} is {dimensions(size)} = {megapixels}, and size is {painted_size}; allowed: {allowed}"
         raise TooManyPixels(detail, field=field, allowed=allowed)
     return divisor
 

@@ -75,5 +75,5 @@ def check_pixels(size: tuple[int, int], limits: Limits, field: str, exception: s
     if width * height > limits.max_pixels:
         allowed = f"at most {limits.max_pixels / 1e6:g} megapixels{exception}"
         label = noun(field, limits)
-        detail = f"{label} is {dimensions(size)} = {width * height / 1e6:,.1f} megapixels; allowed are {allowed}"
+        detail = f"{label} is {dimensions(size)} = {width * height / 1e6:,.1f} megapixels; allowed: {allowed}"
         raise TooManyPixels(detail, field=field, allowed=allowed)

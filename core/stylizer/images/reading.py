@@ -110,18 +110,18 @@ def translated_errors(limits: Limits, field: str) -> Iterator[None]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         # Limits the decoder enforces itself: WebP's own maximum, a frame larger than its canvas.
         allowed = f"at most {limits.max_pixels / 1e6:g} megapixels"
-        detail = f"{noun(field)} would unpack to far too many pixels; allowed are {allowed}"
+        detail = f"{noun(field)} would unpack to far too many pixels; allowed: {allowed}"
         raise TooManyPixels(detail, field=field, allowed=allowed) from error
     except MemoryError as error:
-        raise ImageError(f"{noun(field)} takes more memory than there is", field=field) from error
+        raise ImageError(f"{noun(field)} does not fit into memory", field=field) from error
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise CorruptImage(f"{noun(field)} is broken or cut short: {reason}", field=field) from error
+        raise CorruptImage(f"{noun(field)} is damaged or truncated: {reason}", field=field) from error
 
 
 def _unsupported(detail: str, field: str, formats: tuple[str, ...]) -> UnsupportedImage:
     allowed = [f"image/{name}" for name in formats]
-    return UnsupportedImage(f"{detail}; accepted are {', '.join(formats)}", field=field, allowed=allowed)
+    return UnsupportedImage(f"{detail}; accepted: {', '.join(formats)}", field=field, allowed=allowed)
 
 
 def _unpack(image: Image.Image) -> Unpacked:

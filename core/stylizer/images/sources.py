@@ -76,7 +76,7 @@ def read(source: bytes | str | os.PathLike[str] | BinaryIO, limits: Limits, fiel
         raise EmptyImage(f"{noun(field, limits)} is empty: it has 0 bytes", field=field, allowed="at least 1 byte")
     if len(data) > limits.max_bytes:
         allowed = f"at most {limits.max_bytes:,} bytes"
-        raise ImageTooLarge(f"{noun(field, limits)} has {size}; allowed are {allowed}", field=field, allowed=allowed)
+        raise ImageTooLarge(f"{noun(field, limits)} has {size}; allowed: {allowed}", field=field, allowed=allowed)
     return data
 
 

@@ -81,9 +81,7 @@ def unsupported(request: Request, *allowed: str) -> ProblemError:
 
 def missing_key() -> ProblemError:
     """Return the problem for a missing API key, which is also the one for an invalid key."""
-    return failure(
-        "missing-api-key", "this call needs an API key", field="X-Api-Key", allowed="a key that this service knows"
-    )
+    return failure("missing-api-key", "this call requires an API key", field="X-Api-Key", allowed="a valid key")
 
 
 AppContext = Annotated[Context, Depends(_context)]

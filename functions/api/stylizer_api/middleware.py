@@ -80,7 +80,7 @@ class RequestContext:
             log.exception("request %s: %s %s failed", request_id, scope["method"], path)
             if started:
                 raise
-            crash = problem("internal", "the server failed to answer this request; its log says why")
+            crash = problem("internal", "the server failed to process this request; see its log")
             await ProblemResponse(crash, request_id)(scope, receive, send_with_headers)
 
 

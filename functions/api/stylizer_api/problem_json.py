@@ -56,7 +56,7 @@ def install(app: FastAPI) -> None:
         if isinstance(error, StorageFull):
             busy = problem("storage-full", "the disk of this service is full; try again later")
         else:
-            busy = problem("unavailable", "a store that this service needs does not answer; try again later")
+            busy = problem("unavailable", "a store of this service is unavailable; try again later")
         return _respond(request, busy)
 
     async def of_validation(request: Request, error: Exception) -> Response:
@@ -89,7 +89,7 @@ def _of_http(request: Request, error: HTTPException, app: FastAPI) -> Response:
     if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         detail = "the body is too long"
         if is_form(request.headers):
-            detail = "the form is too long: send larger files by POST /v1/uploads, and name them by their ids"
+            detail = "the form is too long: send larger files by POST /v1/uploads, and pass their ids"
         return _respond(request, problem("too-large", detail, allowed=error.detail))
     return _respond(request, problem("malformed-json", f"the body cannot be read: {error.detail}", allowed="JSON"))
 

@@ -103,7 +103,7 @@ def _paint_and_end(
         return "failed"
     except Exception:
         log.exception("painting %s failed", lease.job.id)
-        lease.fail(problem("internal", "the painting could not be finished; the log says why"))
+        lease.fail(problem("internal", "the painting could not be finished; see the log"))
         return "failed"
     return "succeeded"
 

@@ -54,7 +54,7 @@ def run(
     try:
         answer, body = sandbox.run(request, data, limits)
     except SandboxUnavailable as error:
-        raise Unavailable(f"{what} cannot be decoded here for the moment") from error
+        raise Unavailable(f"{what} cannot be decoded at the moment; try again later") from error
     except SandboxError as error:
         log.warning("a decoder did not survive %s: %s: %s", what, type(error).__name__, error)
         raise _refusal(error, what, field, limits.seconds) from error

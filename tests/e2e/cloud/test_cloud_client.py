@@ -48,7 +48,7 @@ def test_the_command_line_paints_many_at_once_on_aws(
     command = ["paint", "cat.jpg", "dog.jpg", "--style", "mosaic", "--size", "64", "--quality", "draft", "--to", "out"]
     command += ["--api", str(world.ann.base_url)]
     assert run(command) == 1
-    error = "stylizer: error: this call needs an API key (set --key or STYLIZER_KEY)\n"
+    error = "stylizer: error: this call requires an API key (set --key or STYLIZER_KEY)\n"
     assert capfd.readouterr().err == error
 
     monkeypatch.setenv("STYLIZER_KEY", "key-of-ann")

@@ -160,7 +160,7 @@ def test_unprocessable_messages_are_dead_letters_with_a_reason(
 
     job = world.job(job_id)
     assert (job["status"], job["error"]["type"]) == ("failed", "/problems/painting-failed")
-    assert job["error"]["detail"] == "several painters failed at this in a row; the log says why"
+    assert job["error"]["detail"] == "several painters failed to process this; see the log"
 
 
 @pytest.mark.parametrize(

@@ -49,12 +49,12 @@ def probe_clip(data: bytes, settings: Settings, *, field: str) -> ClipInfo | Non
     try:
         found, _ = _SANDBOX.run(request, data, ResourceLimits(memory=memory, cpu_seconds=CPU_SECONDS, seconds=_SECONDS))
     except (SandboxUnavailable, WallClockTimeout) as error:
-        raise Unavailable("clips cannot be read here for the moment") from error
+        raise Unavailable("clips cannot be checked at the moment; try again later") from error
     except Crashed as error:
-        detail = "the clip is broken or cut short"
-        raise failure("corrupt-image", detail, field=field, allowed="a whole clip") from error
+        detail = "the clip is damaged or truncated"
+        raise failure("corrupt-image", detail, field=field, allowed="a complete clip") from error
     except SandboxError as error:
-        detail = "the clip takes more time or memory to open than a clip may"
+        detail = "the clip exceeds the time or memory allowed for opening it"
         raise failure("unusable-image", detail, field=field) from error
     if found.get("code") == "missing-video-support" and settings.video_painters:
         return None

@@ -95,16 +95,16 @@ class Probe:
             head = file.read(64)
             file.seek(0)
         except OSError as error:
-            raise Unavailable(f"{noun(field)} cannot be read here for the moment") from error
+            raise Unavailable(f"{noun(field)} cannot be checked at the moment; try again later") from error
         most = self._limits.max_file_bytes(field, head)
         if length > most:
             allowed = f"at most {most:,} bytes"
-            detail = f"{noun(field)} has {length:,} bytes; allowed are {allowed}"
+            detail = f"{noun(field)} has {length:,} bytes; allowed: {allowed}"
             raise failure("image-too-large", detail, field=field, allowed=allowed)
         try:
             return file.read()
         except OSError as error:  # not the image's fault: the disk failed, or the file was deleted
-            raise Unavailable(f"{noun(field)} cannot be read here for the moment") from error
+            raise Unavailable(f"{noun(field)} cannot be checked at the moment; try again later") from error
 
     def check_content(
         self, data: bytes, *, animate: bool | None, size: Size, field: str = "content"
@@ -175,20 +175,22 @@ class Probe:
                 request, data, ResourceLimits(memory=memory, cpu_seconds=CPU_SECONDS, seconds=_SECONDS)
             )
         except (SandboxUnavailable, WallClockTimeout) as error:
-            raise Unavailable("pictures cannot be looked at here for the moment") from error
+            raise Unavailable("images cannot be checked at the moment; try again later") from error
         except Crashed as error:
             raise _corrupt(field) from error
         except SandboxError as error:
-            detail = f"{noun(field)} takes more time or memory to open than a picture may"
+            detail = f"{noun(field)} exceeds the time or memory allowed for opening it"
             raise failure("unusable-image", detail, field=field) from error
         return dict(found)
 
 
 def _corrupt(field: str) -> ProblemError:
-    return failure("corrupt-image", f"{noun(field)} is broken or cut short", field=field, allowed="a whole picture")
+    return failure(
+        "corrupt-image", f"{noun(field)} is damaged or truncated", field=field, allowed="a complete image file"
+    )
 
 
 def _unsupported(field: str, what: str) -> ProblemError:
     allowed = MEDIA_TYPES if field == "content" else IMAGE_MEDIA_TYPES
-    detail = f"{noun(field)} is {what}; accepted are {', '.join(_BY_FORMAT)}"
+    detail = f"{noun(field)} is {what}; accepted: {', '.join(_BY_FORMAT)}"
     return failure("unsupported-image", detail, field=field, allowed=allowed)

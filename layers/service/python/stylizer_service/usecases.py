@@ -349,8 +349,8 @@ class Service:
         if self.ports.dispatcher.depth() >= self.settings.queue_limit:
             raise failure(
                 "queue-full",
-                "too many stylizations are waiting; try again later",
-                allowed=f"at most {self.settings.queue_limit} waiting",
+                "too many stylizations are queued; try again later",
+                allowed=f"at most {self.settings.queue_limit} queued",
             )
 
     def _job(self, owner: str, job_id: str) -> Job:

@@ -126,7 +126,7 @@ class HttpsFetcher:
 
     def _too_large(self, field: str) -> ProblemError:
         allowed = f"at most {self._max_bytes:,} bytes"
-        detail = f"{field} leads to a longer file; allowed are {allowed}"
+        detail = f"{field} leads to a longer file; allowed: {allowed}"
         return failure("image-too-large", detail, field=field, allowed=allowed)
 
 

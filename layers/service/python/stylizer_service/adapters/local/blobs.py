@@ -124,9 +124,9 @@ class LocalBlobs:
                 the file is gone.
         """
         if not self._signer.matches(signature, "file", key, expires, filename):
-            raise failure("forbidden", "the link was not made by this server, or was changed")
+            raise failure("forbidden", "the link was not created by this server, or was altered")
         if int(expires) < self._clock.now().timestamp():
-            raise failure("expired", "the link has expired; ask the resource for a fresh one")
+            raise failure("expired", "the link has expired; get a new one from the resource")
         path = self._path(key)
         if not path.is_file():
             raise failure("not-found", "the file is gone")
@@ -155,7 +155,7 @@ class LocalBlobs:
             if name not in form:
                 raise invalid(name, f"the form has no field {name}", "the fields given with the upload, then file")
         if not self._signer.matches(form["signature"], "form", form["policy"]):
-            raise failure("forbidden", "the form was not made by this server, or was changed", field="policy")
+            raise failure("forbidden", "the form was not created by this server, or was altered", field="policy")
         policy = UploadPolicy.model_validate_json(base64.b64decode(form["policy"]))
         if policy.expires < self._clock.now().timestamp():
             raise failure("expired", "the form has expired; create a new upload", field="policy")

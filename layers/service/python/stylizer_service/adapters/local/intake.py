@@ -53,7 +53,7 @@ class LocalIntake:
     def upload(self, owner: str) -> None:
         """Raise `too-many-uploads` or `storage-full` if the owner may not have another upload."""
         most = self._settings.key_uploads
-        detail = "too many of your uploads are kept; delete some, or wait until they expire"
+        detail = "too many of your uploads are stored; delete some, or wait until they expire"
         self._check(_UPLOADS, owner, most, "too-many-uploads", detail, f"at most {most} at a time")
         self.check_space()
 
@@ -68,14 +68,14 @@ class LocalIntake:
     def style(self, owner: str) -> None:
         """Raise `too-many-styles` if the owner has reached the limit."""
         most = self._settings.key_styles
-        detail = "you have as many styles as you may have; delete one first"
+        detail = "you have reached the maximum number of styles; delete one first"
         self._check(_STYLES, owner, most, "too-many-styles", detail, f"at most {most} of your own")
 
     def job(self, job: Job) -> None:
         """Raise `queue-full` or `storage-full` if the owner may not queue another job or the painting would not fit."""
         most = self._settings.key_queue_limit
-        detail = "too many of your stylizations are waiting; try again later"
-        self._check(_WAITING, job.owner, most, "queue-full", detail, f"at most {most} waiting")
+        detail = "too many of your stylizations are queued; try again later"
+        self._check(_WAITING, job.owner, most, "queue-full", detail, f"at most {most} queued")
         self._quota.check(promised=self._promised() + _bytes_of(job))
 
     def _check(self, statement: str, owner: str, most: int, code: str, detail: str, allowed: str) -> None:

@@ -57,7 +57,7 @@ class Keys:
             ValueError: The name is taken or invalid.
         """
         if not NAME.fullmatch(name):
-            raise ValueError(f"{name!r} cannot be the name of a key; allowed are {NAMES}")
+            raise ValueError(f"{name!r} cannot be the name of a key; allowed: {NAMES}")
         secret = f"stz_key_{secrets.token_urlsafe(_BYTES)}"
         values = [f"key_{secrets.token_hex(8)}", name, _digest(secret), format_timestamp(self._clock.now())]
         if not self._database.run(

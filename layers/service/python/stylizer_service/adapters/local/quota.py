@@ -94,7 +94,7 @@ class Quota:
         if self._is_too_much(wanted) and self._is_older_than(_HASTE):
             self._measure()
         if self._is_too_much(wanted):
-            raise failure("storage-full", "this service keeps as much as it may; try again when some has expired")
+            raise failure("storage-full", "storage quota exceeded; try again when files have expired")
 
     def _is_too_much(self, wanted: int) -> bool:
         return self._max_bytes is not None and self._used + self._held + wanted > self._max_bytes
