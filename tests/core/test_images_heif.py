@@ -11,9 +11,13 @@ from PIL import Image
 
 from stylizer.errors import CorruptImage, UnsupportedImage
 from stylizer.images import decode
+from stylizer.images.boxes import read_properties
 
 Save = Callable[..., bytes]
 COLOR = (200, 100, 50)
+ISPE = box(b"ispe", bytes(4) + struct.pack(">II", 64, 48))
+IPCO, IPMA = box(b"ipco", ISPE), box(b"ipma", bytes(4) + struct.pack(">IHBB", 1, 1, 1, 1))
+META = bytes(4) + box(b"pitm", bytes(5) + b"\1") + box(b"iprp", IPCO + box(b"free", b"") + IPMA)
 
 
 def heic(image: Image.Image, **settings: object) -> bytes:
@@ -86,6 +90,37 @@ def test_heic_with_a_crop_beyond_the_picture_is_corrupt() -> None:
     assert decode(data).rgb.shape == (40, 48, 3)
     with pytest.raises(CorruptImage, match="crop exceeds the image"):
         decode(data[:at] + struct.pack(">2i", 30, 2) + data[at + 8 :])
+
+
+@pytest.mark.parametrize(
+    ("data", "size"),
+    [
+        (box(b"meta", META), (64, 48)),
+        (struct.pack(">I4sQ", 1, b"meta", 16 + len(META)) + META, (64, 48)),
+        (struct.pack(">I4s", 0, b"meta") + META, (64, 48)),
+        (struct.pack(">I4s", 2**31, b"free") + box(b"meta", META), None),
+        (box(b"free", b"") * 20_000 + box(b"meta", META), None),
+    ],
+    ids=["plain", "64-bit length", "to the end", "beyond the end", "too many"],
+)
+def test_boxes_of_any_length_are_walked(data: bytes, size: tuple[int, int] | None) -> None:
+    assert read_properties(data).size == size
+
+
+@pytest.mark.parametrize(("name", "damaged"), [(b"meta", b"free"), (b"ipma\0\0\0\0\0\0", b"ipma\0\0\0\0\xff\xff")])
+def test_avif_with_damaged_boxes_is_corrupt(name: bytes, damaged: bytes, save: Save) -> None:
+    data = save(Image.new("RGB", (64, 48), COLOR), "AVIF")
+    assert data.count(name) == 1
+    with pytest.raises(CorruptImage):
+        decode(data.replace(name, damaged))
+
+
+def test_clean_aperture_of_another_size_crops_no_sequence(save: Save) -> None:
+    frames = [Image.new("RGB", (64, 48), color) for color in (COLOR, "teal")]
+    data = with_property(save(frames[0], "AVIF", save_all=True, append_images=frames[1:]), clap(20, 20))
+    changed = data.replace(ISPE, ISPE[:-8] + struct.pack(">II", 60, 40))
+    assert changed != data
+    assert decode(changed).rgb.shape == (48, 64, 3)
 
 
 def test_avif_whose_alpha_lacks_its_size_is_read(save: Save) -> None:

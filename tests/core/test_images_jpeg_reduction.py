@@ -13,6 +13,7 @@ from PIL.ExifTags import Base
 from stylizer import Options, stylize
 from stylizer.errors import ExtremeAspectRatio, ImageError, MaskMismatch, TooManyPixels
 from stylizer.images import Limits, decode, decode_mask
+from stylizer.images.jpeg_reduction import check_photo
 from stylizer.options import Size
 
 LIMITS = Limits(max_pixels=100_000, max_jpeg_pixels=800_000)
@@ -117,6 +118,11 @@ def test_other_limits_hold_for_the_whole_photo() -> None:
         decode(photo((5000, 100)), limits=LIMITS, painted_size=64)
 
 
+def test_size_is_judged_before_a_missing_scan() -> None:
+    cut = photo()[: photo().index(b"\xff\xda")]
+    assert check_photo((601, 401), LIMITS, "content", jpeg=cut, painted_size=64) == 2
+
+
 def test_photo_that_lacks_only_its_end_marker_is_read() -> None:
     data = photo()
     whole = decode(data, limits=LIMITS, painted_size=64)
@@ -132,6 +138,7 @@ def test_painting_of_108_megapixels_is_that_of_the_photo() -> None:
     painting = stylize(data, "woodcut", options=options)
 
     assert painting.image.size == (64, 48)
+    assert stylize(data[:-2], "woodcut", options=options).image == painting.image, "only its end marker is missing"
     np.testing.assert_allclose(np.asarray(painting.image)[0, 0], (0, 128, 128), atol=4)
     with pytest.raises(TooManyPixels, match=r"12,000 x 9,000 = 108\.0 megapixels, and size is 8192"):
         stylize(data, "woodcut", options=Options(size=8192))

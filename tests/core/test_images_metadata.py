@@ -164,9 +164,13 @@ def test_longer_values_and_other_types_are_left_out() -> None:
     exif[Base.Artist] = "x" * MAX_VALUE_BYTES
     exif[Base.Make] = b"\0 \n"
     exif[Base.Model] = "Ca\0mera\n"
-    exif.get_ifd(IFD.Exif)[Base.ISOSpeedRatings] = tuple(range(5))
+    details = exif.get_ifd(IFD.Exif)
+    details[Base.ISOSpeedRatings], details[Base.Flash] = tuple(range(5)), 1
+    data = exif.tobytes()
+    short, undefined = (struct.pack(">HHI", Base.Flash, *kind) for kind in ((3, 1), (7, 4)))
+    assert short in data
 
-    metadata = read_metadata(exif.tobytes(), (0, 1e9), "exif")
+    metadata = read_metadata(data.replace(short, undefined), (0, 1e9), "exif")
 
     assert metadata == Metadata({"image": {Base.Model: "Ca"}}, None)
 
@@ -178,6 +182,7 @@ def test_longer_values_and_other_types_are_left_out() -> None:
         {"image": {str(Base.Artist): "x" * (2 * MAX_VALUE_BYTES + 1)}, "other": {"1": "x"}},
         {"image": {str(Base.Artist): "\ud800"}, "exif": {str(Base.ExposureTime): [[1, 0]]}},
         {"exif": {str(Base.ExposureTime): [1], str(Base.ISOSpeedRatings): [2**32], str(Base.Flash): [True]}},
+        {"exif": {str(Base.FNumber): "2.8", str(Base.Flash): []}},
     ],
 )
 def test_json_with_other_values_than_allowed_gives_nothing(tags: dict[str, dict[str, object]]) -> None:

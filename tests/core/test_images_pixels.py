@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import zlib
 from collections.abc import Callable
 from itertools import product
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from pictures import png
 from PIL import Image, ImageCms, ImageOps
+from tiffs import tiff
 
 from stylizer.errors import (
     MaskMismatch,
@@ -149,6 +151,23 @@ def test_float_pixels_outside_0_to_1_are_stretched(save: Save) -> None:
     rgb = decode(save(Image.fromarray(wild), "TIFF")).rgb
     assert (rgb.min(), rgb.max()) == (0, 255)
     assert decode(save(Image.fromarray(wild[1:].astype(np.int32)), "TIFF")).rgb.max() == 255
+
+
+def test_opened_image_of_many_bits_is_read_like_its_file(save: Save) -> None:
+    ramp = np.linspace(0, 65535, 64 * 32).reshape(32, 64).astype(np.uint16)
+    unit = ramp.astype(np.float32) / 65535
+    for data in (
+        save(Image.fromarray(ramp), "PNG", transparency=int(ramp[3, 4])),
+        tiff(ramp[..., None], 0),  # white is zero
+        *(
+            save(Image.fromarray(samples), "TIFF")
+            for samples in (unit / 2, unit * 5000 - 70, ramp.astype(np.int32) * 9)
+        ),
+    ):
+        expected, picture = decode(data), decode(Image.open(io.BytesIO(data)))
+        np.testing.assert_allclose(picture.rgb, expected.rgb, atol=1)
+        assert (picture.alpha is None) == (expected.alpha is None)
+        assert picture.alpha is None or (picture.alpha == expected.alpha).all()
 
 
 @pytest.mark.parametrize("name", ["PNG", "WEBP", "AVIF", "TIFF", "HEIF"])

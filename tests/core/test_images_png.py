@@ -59,6 +59,7 @@ DISPLAY_P3 = chunk(b"cICP", bytes([12, 13, 0, 1]))
         chunk(b"cICP", bytes([12, 13, 5, 1])),
         chunk(b"cICP", bytes([99, 13, 0, 1])),
         chunk(b"eXIf", b"MM"),
+        chunk(b"zTXt", b"Raw profile type exif\0\0no zlib"),
         broken(b"gAMA", struct.pack(">I", 100_000)),
         broken(b"tRNS", struct.pack(">3H", *COLOR)),
         broken(b"cICP", bytes([12, 13, 0, 1])),
@@ -79,7 +80,10 @@ def test_file_cut_in_the_metadata_behind_its_pixels_is_read() -> None:
         decode(whole[:-30])
 
 
-def test_wrong_checksum_of_pixels_is_corrupt() -> None:
+def test_damaged_header_is_corrupt() -> None:
+    for damaged in (plain().replace(b"IHDR", b"IHDX"), plain().replace(b"\0\0\0\x0dIHDR", b"\0\0\0\x05IHDR")):
+        with pytest.raises(CorruptImage):
+            decode(damaged)
     data = bytearray(plain())
     data[data.index(b"IHDR") + 14] ^= 1
     with pytest.raises(CorruptImage):

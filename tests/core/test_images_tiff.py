@@ -14,6 +14,7 @@ from stylizer.images import decode
 
 GRAY, RGB, CMYK, CIELAB, ICCLAB = (1, 1), (2, 3), (5, 4), (8, 3), (9, 3)
 HEIGHT, WIDTH = 40, 50
+NO_TILES: Tags = {322: (3, (0,))}
 
 
 def ramp(count: int, dtype: str) -> Samples:
@@ -117,6 +118,24 @@ def test_lab_of_8_and_16_bits_is_converted(photometric: int, samples: Samples) -
     np.testing.assert_allclose(decode(tiff(samples, photometric)).rgb[5, 5], (149, 117, 164), atol=2)
 
 
+@pytest.mark.parametrize("wrong", [{330: (4, (10**8,))}, {279: (3, ())}])  # a directory beyond the end; no lengths
+def test_damaged_tag_costs_nothing(wrong: Tags) -> None:
+    samples = ramp(3, "u2")
+    np.testing.assert_allclose(decode(tiff(samples, 2, tags=wrong)).rgb, in_bytes(samples), atol=0.6)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "low", "high"), [("f4", 0.5, 4), ("f4", -1, 3), ("i2", 500, 900), ("f4", np.nan, np.nan)]
+)
+def test_color_beyond_0_to_1_keeps_its_zero(dtype: str, low: float, high: float) -> None:
+    samples = flat(low, low, low, dtype=dtype)
+    samples[:20, :, 1:] = high
+    black = min(0, low)
+    expected = [255 * (value - black) / (high - black) for value in (low, high)] if low < high else [0, 0]
+    rgb = decode(tiff(samples, 2)).rgb
+    np.testing.assert_allclose(rgb[::39, 5, 1], expected[::-1], atol=0.6)
+
+
 def test_integers_without_a_white_are_stretched() -> None:
     for dtype in ("i2", "u4", "i4"):
         samples = (np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH, 1) - (900 if dtype[0] == "i" else 0)).astype(dtype)
@@ -156,6 +175,8 @@ def test_raw_photo_is_refused_by_name(tags: Tags, directories: tuple[Tags, ...],
         (tiff(flat(0, 0, dtype="u2"), 3), "palette"),
         (tiff(flat(0, 0, 0, dtype="u2"), 10), "ITU Lab"),
         (tiff(flat(0, 0, 0), 2, tags={259: (3, (34887,))}), "compression 34887"),
+        (tiff(flat(0, 0, 0), 2, planar=True, tags={259: (3, (34887,))}), "compression 34887"),
+        (tiff(flat(0, dtype="u2"), 1, tags={259: (3, (34887,))}), "1 samples of 16 bits, compression 34887"),
     ],
 )
 def test_undecoded_kind_of_tiff_is_named(data: bytes, words: str) -> None:
@@ -173,6 +194,9 @@ def test_bigtiff_with_a_directory_beyond_the_end_is_corrupt(place: int, order: L
 
 @pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
 def test_tiff_cut_short_is_corrupt(dtype: str) -> None:
-    whole = tiff(ramp(3, dtype), 2, tags={273: (4, (10**8,) * 5)})
-    with pytest.raises(CorruptImage):
-        decode(whole)
+    for data in (
+        tiff(ramp(3, dtype), 2, tags={273: (4, (10**8,) * 5)}),
+        tiff(ramp(3, dtype), 2, tile=16, tags=NO_TILES),
+    ):
+        with pytest.raises(CorruptImage):
+            decode(data)

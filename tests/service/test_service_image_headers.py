@@ -93,6 +93,15 @@ def test_unreadable_exif_leaves_orientation_unchanged() -> None:
         assert examine("jpeg", slope(60, 40, "JPEG", exif=exif))["size"] == (60, 40)
 
 
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_orientation_in_xmp_of_a_jpeg_counts(orientation: int) -> None:
+    xmp = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="{orientation}"/></x:xmpmeta>'
+    data = slope(60, 40, "JPEG", xmp=xmp.encode())
+    assert (
+        examine("jpeg", data)["size"] == ((60, 40) if orientation == 1 else (40, 60)) == decode(data).rgb.shape[1::-1]
+    )
+
+
 @pytest.mark.parametrize("where", ["file", "metadata"])
 def test_memory_error_is_not_reported_as_corrupt_image(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     def fail(*_: object) -> None:
@@ -114,6 +123,16 @@ def test_png_without_iend_is_complete_if_its_chunks_fit() -> None:
     assert examine("png", whole[: -end - 1])["whole"] is False
     assert examine("png", whole[:-end] + chunk(b"IEND", b"")[:8])["whole"] is True
     assert examine("png", png((9, 9), 77, 99, b"")) == NOTHING
+
+
+@pytest.mark.parametrize(("name", "data"), [("jpeg", b"\xff\xd8\xff\xd9"), ("tiff", b"II*\0\x08\0\0\0\0\0")])
+def test_file_without_a_size_has_none(name: str, data: bytes) -> None:
+    assert examine(name, data) == NOTHING
+
+
+def test_unsupported_kind_of_jpeg_is_named() -> None:
+    data = slope(60, 40, "JPEG").replace(b"\xff\xc0", b"\xff\xc3", 1)
+    assert examine("jpeg", data)["unsupported"] == "a lossless or hierarchical JPEG"
 
 
 def test_jpeg_is_complete_if_eoi_follows_its_first_scan() -> None:

@@ -46,12 +46,10 @@ def check_photo(
     largest = limits.max_jpeg_pixels // (MULTISCAN_SHARE if _has_several_scans(jpeg) else 1)
     largest = min(largest, limits.max_pixels * DIVISORS[-1] ** 2)
     check_dimensions(size, replace(limits, max_pixels=max(limits.max_pixels, largest)), field)
-    for divisor in DIVISORS:
-        reduced = -(-width // divisor), -(-height // divisor)
-        if reduced[0] * reduced[1] <= limits.max_pixels:
-            break
-    if painted_size == ORIGINAL or painted_size > max(reduced):
-        allowed = f"size up to {max(reduced)}, or a photo of at most {limits.max_pixels / 1e6:g} megapixels"
+    divisor = next((n for n in DIVISORS if -(-width // n) * -(-height // n) <= limits.max_pixels), DIVISORS[-1])
+    longest = -(-max(size) // divisor)
+    if painted_size == ORIGINAL or painted_size > longest:
+        allowed = f"size up to {longest}, or a photo of at most {limits.max_pixels / 1e6:g} megapixels"
         megapixels = f"{width * height / 1e6:,.1f} megapixels"
         detail = f"{noun(field)} is {dimensions(size)} = {megapixels}, and size is {painted_size}; allowed: {allowed}"
         raise TooManyPixels(detail, field=field, allowed=allowed)

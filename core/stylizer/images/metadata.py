@@ -124,10 +124,8 @@ def read_metadata(exif: bytes | None, dpi: tuple[float, float] | None, keep: Kee
     Args:
         exif: An EXIF block, or a TIFF file, which has the same structure.
         dpi: Resolution stated outside of EXIF, which takes precedence.
-        keep: What to keep.
+        keep: What to keep: "exif" or "exif+gps".
     """
-    if keep == "none":
-        return None
     data = (exif or b"").removeprefix(b"Exif\0\0")
     image, exif_directory, gps = read_directories(data, (IFD.Exif, IFD.GPSInfo), MAX_VALUE_BYTES)
     tags = {"image": _values(image, "image"), "exif": _values(exif_directory, "exif")}
