@@ -26,13 +26,14 @@ from stylizer.feedforward.network import COARSE, FEEDFORWARD
 from stylizer.feedforward.style_statistics import StyleStatistics
 from stylizer.losses import total_variation
 from stylizer.synthesis.pyramid import resize, size_within
+from training.batches import paint_batch, step_generator
 from training.checkpoints import CHECKPOINT
 from training.finisher import StyleTargets, pair_losses
 from training.pictures import Collection, as_image, find_pictures
 from training.runs import Run, RunSettings, run_parser, schedule, train
 from training.teachers import Teachers, load_compressed_vgg
 
-PART = Path(COARSE.path.name)  # in the run's folder: the averaged, shippable weights
+WEIGHTS_FILE = Path(COARSE.path.name)  # averaged weights, in the folder of the run
 
 
 class Scale(NamedTuple):
@@ -140,7 +141,7 @@ class CoarseDecoderTraining(Run):
     def save(self, out: Path) -> None:
         """Write the checkpoint, and the averaged weights in half precision."""
         super().save(out)
-        self.export(out / PART)
+        self.export(out / WEIGHTS_FILE)
 
     @torch.no_grad()
     def _input(self, batch: Batch) -> Tensor:
@@ -156,15 +157,7 @@ class CoarseDecoderTraining(Run):
 
     def _paint(self, pictures: Tensor, styles: Sequence[StyleStatistics]) -> Tensor:
         pictures = pictures.contiguous(memory_format=torch.channels_last)
-        with torch.no_grad():
-            taps = self.encoder(pictures, replicate_pad=True)
-        paintings = []
-        for i, style in enumerate(styles):
-            picture, own = pictures[i : i + 1], [tap[i : i + 1] for tap in taps]
-            with torch.autocast("cpu", enabled=False):
-                weights = self.decoder.modulate(StyleStatistics.from_features(picture, own), style)
-            paintings.append(self.decoder(weights, picture, own))
-        return torch.cat(paintings).float()
+        return paint_batch(self.decoder, self.encoder, pictures, styles)[0]
 
     @torch.no_grad()
     def _measure(self, artwork: int, scale: int) -> tuple[StyleStatistics, StyleTargets]:
@@ -180,7 +173,7 @@ def batch_sampler(content: Collection, artworks: Collection, settings: Settings)
     """Return a function that draws a step's batch from seed and step alone, so that runs resume exactly."""
 
     def draw(step: int) -> Batch:
-        random = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
+        random = step_generator(settings.seed, step)
         scale = int(torch.multinomial(torch.tensor([scale.chance for scale in SCALES]), 1, generator=random))
         side = settings.side
         photos = content.crops(settings.batch, SCALES[scale].photo_side, random)

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from stylizer.compute import autocast, autocast_dtype
 from stylizer.features.compact import CompactEncoder
+from training.batches import step_generator
 from training.canvases import Canvases
 from training.checkpoints import CHECKPOINT
 from training.pictures import Collection, augment, find_pictures
@@ -84,7 +85,7 @@ def batch_sampler(content: Collection, style: Collection, settings: Settings) ->
     """Return a function that draws a step's batch from seed and step alone, so that runs resume exactly."""
 
     def draw(step: int) -> Tensor:
-        random = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
+        random = step_generator(settings.seed, step)
         half = settings.batch // 2
         photographs = content.crops(half, settings.side, random)
         artworks = style.crops(settings.batch - half, settings.side, random)

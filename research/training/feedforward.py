@@ -20,6 +20,7 @@ from stylizer.feedforward.decoder import ModulatedConv, PCABasis, StyleDecoder
 from stylizer.feedforward.grain import GRAIN
 from stylizer.feedforward.style_statistics import StyleStatistics
 from stylizer.losses import total_variation
+from training.batches import paint_batch, step_generator
 from training.checkpoints import CHECKPOINT
 from training.pictures import Collection, find_pictures
 from training.runs import Run, RunSettings, run_parser, schedule, train
@@ -118,17 +119,10 @@ class DecoderTraining(Run):
         """Return the photos, their paintings, and the recolored photos, (B, 3, H, W) each."""
         photos = batch.photos.to(self.device, memory_format=torch.channels_last)
         grainy = photos + batch.grain.to(self.device)
-        with torch.no_grad():
-            taps = self.encoder(grainy, replicate_pad=True)
-        paintings, recolored = [], []
-        for i, (style, strength) in enumerate(zip(batch.styles, batch.strengths, strict=True)):
-            photo, own = grainy[i : i + 1], [tap[i : i + 1] for tap in taps]
-            with torch.autocast(self.device.type, enabled=False):
-                statistics = StyleStatistics.from_features(photo, own)
-                weights = self.decoder.modulate(statistics, statistics.lerp(style.statistics, strength))
-            paintings.append(self.decoder(weights, photo, own))
-            recolored.append(weights.recolor(photo).detach().float().clamp(0, 1))
-        return photos, torch.cat(paintings).float(), torch.cat(recolored)
+        targets = [style.statistics for style in batch.styles]
+        paintings, weights = paint_batch(self.decoder, self.encoder, grainy, targets, batch.strengths)
+        recolored = [each.recolor(grainy[i : i + 1]).detach().float().clamp(0, 1) for i, each in enumerate(weights)]
+        return photos, paintings, torch.cat(recolored)
 
     def save(self, out: Path) -> None:
         """Write the checkpoint and, every `KEEP_EVERY` steps, a shippable decoder for `training.choose`."""
@@ -157,7 +151,7 @@ def batch_sampler(content: Collection, library: StyleLibrary, settings: Settings
     """Return a function that draws a step's batch from seed and step alone, so that runs resume exactly."""
 
     def draw(step: int) -> Batch:
-        random = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
+        random = step_generator(settings.seed, step)
         photos = content.crops(settings.batch, settings.side + 2 * MARGIN, random)
         styles = [library.draw(random) for _ in range(settings.batch)]
         strengths = [1.0] * settings.batch

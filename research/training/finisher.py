@@ -29,7 +29,7 @@ from training.teachers import Teachers, load_compressed_vgg
 MARGIN = 16  # pixels on each side of a crop that are excluded from the loss
 DEEP = ("relu3_1", "relu4_1")  # for the nearest-feature and content losses
 NEIGHBORS = 1024  # style features to search for the nearest one
-PART = Path("finisher.safetensors")  # in the run's folder: the averaged, shippable weights
+WEIGHTS_FILE = Path("finisher.safetensors")  # averaged weights, in the folder of the run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +148,7 @@ class FinisherTraining(Run):
     def save(self, out: Path) -> None:
         """Write the checkpoint, and the averaged weights in half precision."""
         super().save(out)
-        self.export(out / PART)
+        self.export(out / WEIGHTS_FILE)
 
     @torch.no_grad()
     def _wanted(self, path: Path) -> StyleTargets:
@@ -263,7 +263,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m training.finisher", description=__doc__)
     parser.add_argument("--drafts", type=Path, required=True, help="folder made by training.drafts")
     parser.add_argument("--teachers", type=Path, required=True, help="folder of compressed_vgg19*.safetensors")
-    parser.add_argument("--out", type=Path, required=True, help=f"folder for {CHECKPOINT}, log.jsonl and {PART}")
+    parser.add_argument("--out", type=Path, required=True, help=f"folder for {CHECKPOINT}, the log and {WEIGHTS_FILE}")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of the processor (%(default)s)")
     add_end_flags(parser)
     arguments = parser.parse_args(argv)

@@ -9,8 +9,8 @@ from safetensors.torch import load_file
 
 from stylizer.feedforward.network import COARSE
 from training.coarse_decoder import (
-    PART,
     SCALES,
+    WEIGHTS_FILE,
     Batch,
     CoarseDecoderTraining,
     Settings,
@@ -65,7 +65,7 @@ def test_decoder_learns_and_exports_its_average(
     before = loss()
     train(run, lambda: run.step / 20, tmp_path)
     assert loss() < 0.9 * before
-    exported = load_file(tmp_path / PART)
+    exported = load_file(tmp_path / WEIGHTS_FILE)
     COARSE.create().load_state_dict(exported)
     for key, value in exported.items():
         torch.testing.assert_close(value.float(), run.average[key], rtol=1e-3, atol=1e-4)

@@ -14,7 +14,7 @@ from training import drafts
 from training.drafts import KINDS, Draft, make
 from training.finisher import (
     MARGIN,
-    PART,
+    WEIGHTS_FILE,
     Crop,
     FinisherTraining,
     Settings,
@@ -73,7 +73,7 @@ def test_finisher_learns_and_ships_its_average(compressed_vgg: Teachers, draw: D
     before = loss()
     train(run, lambda: run.step / 30, tmp_path)
     assert loss() < 0.9 * before
-    shipped = load_file(tmp_path / PART)
+    shipped = load_file(tmp_path / WEIGHTS_FILE)
     Finisher().load_state_dict(shipped)
     for key, value in shipped.items():
         torch.testing.assert_close(value.float(), run.average[key], rtol=1e-3, atol=1e-4)
