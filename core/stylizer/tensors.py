@@ -1,4 +1,4 @@
-"""Conversion between Pillow images and torch tensors."""
+"""Conversion between Pillow images and torch tensors, and elementary operations on them."""
 
 from __future__ import annotations
 
@@ -39,6 +39,11 @@ def float_copy(picture: Tensor) -> Tensor:
 def as_bytes(picture: Tensor) -> Tensor:
     """Convert `picture` to uint8, rounded to the nearest value, unless it is uint8 already."""
     return picture if picture.dtype == torch.uint8 else picture.clamp(0, 1).mul_(255).round_().to(torch.uint8)
+
+
+def linear_ramp(values: Tensor, low: float, high: float) -> Tensor:
+    """Map `values` to [0, 1] linearly: 0 up to `low`, 1 from `high` on."""
+    return ((values - low) / (high - low)).clamp(0, 1)
 
 
 def spatial_size(image: Tensor) -> tuple[int, int]:

@@ -1,7 +1,7 @@
-"""Headers of animated pictures: GIF, WebP and APNG, read without decoding any pixel.
+"""Header parsers of animated pictures (GIF, WebP, APNG), without decoding pixels.
 
-Walks the blocks of a file, which Pillow can only do together with decoding, and counts frames and durations. Needs
-neither Pillow nor NumPy, so that the service can check a request with it.
+Collects the durations of frames from the blocks of a file, which Pillow does only while decoding. Needs neither Pillow
+nor NumPy, so that the service can validate a request with it.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from stylizer.images.complexity import palette_bytes
 from stylizer.images.limits import Limits, check_dimensions
 from stylizer.images.webp import read_chunk_size
 
-MAX_BLOCKS = 2**20  # of a file; walking them takes about a second
-DEFAULT_MS = 100  # browsers show frames of up to 10 ms for as long
-SHORTEST_MS = 20
+MAX_BLOCKS = 2**20  # per file; parsing them takes about a second
+DEFAULT_MS = 100  # what browsers use for frames of up to 10 ms
 
 
 class _Broken(Exception):
@@ -74,7 +73,7 @@ def _probe_gif(data: bytes, limits: ClipLimits, field: str) -> ClipInfo:
                 (delay,) = struct.unpack_from("<H", data, at + 2)
             elif label == 0xFF and data[at + 1 : at + 12] == b"NETSCAPE2.0" and data[at + 13] == 1:
                 (times,) = struct.unpack_from("<H", data, at + 14)
-                loop = times + 1 if times else 0  # the file counts the repetitions after the first
+                loop = times + 1 if times else 0  # the file counts repetitions after the first
         elif kind == 0x2C:
             at += 10 + palette_bytes(data[at + 9]) + 1  # descriptor, palette, code size
             durations.append(Fraction(delay, 100))
@@ -87,7 +86,7 @@ def _probe_gif(data: bytes, limits: ClipLimits, field: str) -> ClipInfo:
         at += 1
         if at >= len(data) and durations:  # many files lack the trailer
             return _info("gif", (width, height), durations, loop)
-    raise _Broken(f"it is made of more than {MAX_BLOCKS:,} blocks")
+    raise _Broken(f"it has more than {MAX_BLOCKS:,} blocks")
 
 
 def _probe_webp(data: bytes, limits: ClipLimits, field: str) -> ClipInfo:
@@ -120,16 +119,16 @@ def _probe_webp(data: bytes, limits: ClipLimits, field: str) -> ClipInfo:
 def _probe_png(data: bytes, limits: ClipLimits, field: str) -> ClipInfo:
     width, height = struct.unpack_from(">II", data, 16)
     _check_size(width, height, limits, field)
-    promised, loop, durations, has_pixels = 0, 1, list[Fraction](), False
+    declared, loop, durations, has_pixels = 0, 1, list[Fraction](), False
     at = 8
     for _ in range(MAX_BLOCKS):
         length, name = struct.unpack_from(">I4s", data, at)
         if name == b"acTL":
-            promised, loop = struct.unpack_from(">II", data, at + 8)
-            check_frame_count(promised, limits, field)
-        elif name == b"fcTL" and promised:
-            top, bottom = struct.unpack_from(">HH", data, at + 8 + 20)
-            durations.append(Fraction(top, bottom or 100))
+            declared, loop = struct.unpack_from(">II", data, at + 8)
+            check_frame_count(declared, limits, field)
+        elif name == b"fcTL" and declared:
+            numerator, denominator = struct.unpack_from(">HH", data, at + 8 + 20)
+            durations.append(Fraction(numerator, denominator or 100))
             check_frame_count(len(durations), limits, field)
         has_pixels = has_pixels or name == b"IDAT"
         at += 12 + length
@@ -138,14 +137,14 @@ def _probe_png(data: bytes, limits: ClipLimits, field: str) -> ClipInfo:
         if at > len(data):
             raise IndexError
     if not has_pixels:
-        raise _Broken("it has no pixels")
-    if promised and len(durations) != promised:
-        raise _Broken(f"it has {len(durations)} frames and its header says {promised}")
-    return _info("png", (width, height), durations or [Fraction(1, 10)], loop if promised else 1)
+        raise _Broken("it has no image data")
+    if declared and len(durations) != declared:
+        raise _Broken(f"it has {len(durations)} frames and its header says {declared}")
+    return _info("png", (width, height), durations or [Fraction(1, 10)], loop if declared else 1)
 
 
 def _check_size(width: int, height: int, limits: ClipLimits, field: str) -> None:
-    """Check the dimensions as soon as they are known."""
+    """Raise the matching ImageError unless (width, height) is within the limits."""
     frame: Limits = limits.of_frames()
     check_dimensions((width, height), frame, field)
 

@@ -1,4 +1,4 @@
-"""Decoding of what all frames of a clip share: styles and masks."""
+"""Cache of decoded styles and masks, which all frames of a clip share."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ Bytes = npt.NDArray[np.uint8]
 
 
 class CachingDecoder:
-    """Decoder that decodes styles and masks once for all frames, and takes the frame itself as it is.
+    """Decoder that decodes styles and masks once per clip, and passes frames through.
 
-    Masks are given at the size of the clip's frames, and asked for at the size of the painting.
+    Masks have the size of the clip's frames and are resized to the size of the painting.
     """
 
     def __init__(self, decoder: Decoder, info: ClipInfo) -> None:
         """Cache what `decoder` decodes for the clip described by `info`."""
         self._decoder, self._shape = decoder, (info.height, info.width)
-        # Each with its source, which is kept, so that no other object gets its id.
+        # Each with its source, kept alive so that its id is not reused.
         self._pictures: dict[object, tuple[object, Picture]] = {}
         self._masks: dict[object, tuple[object, Bytes]] = {}
 

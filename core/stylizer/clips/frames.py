@@ -1,4 +1,4 @@
-"""Frames of a clip: decoding, and the encoding of animated pictures."""
+"""Decoding of frames, and encoding of animated pictures."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ _PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
     "png": PngImagePlugin.PngImageFile,
 }
 GIF_UNIT = Fraction(1, 100)  # seconds
-MIN_GIF_DELAY = 2  # browsers slow down shorter ones
-PALETTE_FRAMES = 16  # frames from which the palette of a GIF is taken
-_NO_TIME = (1980, 1, 1, 0, 0, 0)  # equal frames make equal files
+MIN_GIF_DELAY = 2  # in units; browsers replace shorter ones by 100 ms
+PALETTE_FRAMES = 16  # number of frames sampled for the palette of a GIF
+_NO_TIME = (1980, 1, 1, 0, 0, 0)  # equal frames give equal bytes
 _TRANSPARENT = 255  # index in the palette of a GIF
 _OPAQUE_FROM = 128  # alpha from which a pixel of a GIF is opaque
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One frame: colors (height, width, 3), and alpha (height, width) unless it is opaque."""
+    """A frame: colors (height, width, 3), and alpha (height, width) unless it is opaque."""
 
     rgb: Bytes
     alpha: Bytes | None = None
@@ -67,8 +67,8 @@ def load(source: ImageSource, limits: ClipLimits = DEFAULT_CLIP_LIMITS, field: s
     """Read the file of a clip.
 
     Raises:
-        UnsupportedImage: It is pixels in memory.
-        ImageError: It cannot be read, is empty or too large.
+        UnsupportedImage: The source is an in-memory image.
+        ImageError: The file cannot be read, is empty or too large.
     """
     if not isinstance(source, bytes | bytearray | memoryview | str | os.PathLike) and not hasattr(source, "read"):
         allowed = "bytes, a path, or an open binary file"
@@ -77,9 +77,7 @@ def load(source: ImageSource, limits: ClipLimits = DEFAULT_CLIP_LIMITS, field: s
 
 
 def probe(source: ImageSource, *, limits: ClipLimits = DEFAULT_CLIP_LIMITS, field: str = "content") -> ClipInfo:
-    """Read the headers of a clip, and check it against `limits`.
-
-    Of a video, the container is read, and once it is within the limits, the first frame is decoded.
+    """Read the headers of a clip and check them against `limits`; of a video, also decode the first frame.
 
     Args:
         source: GIF, WebP, PNG, MP4 or WebM: a path, the bytes of a file or an open file. A still picture is a clip of
@@ -88,8 +86,8 @@ def probe(source: ImageSource, *, limits: ClipLimits = DEFAULT_CLIP_LIMITS, fiel
         field: The input it came in, for the error message.
 
     Raises:
-        MissingVideoSupport: It is a video, and PyAV is not installed.
-        ImageError: It is no clip, broken or beyond a limit.
+        MissingVideoSupport: The clip is a video, and PyAV is not installed.
+        ImageError: The file is not a clip, is broken, or exceeds a limit.
     """
     data = load(source, limits, field)
     name = clip_format(data[:64])
@@ -100,7 +98,7 @@ def probe(source: ImageSource, *, limits: ClipLimits = DEFAULT_CLIP_LIMITS, fiel
 
 
 def read_frames(source: bytes, info: ClipInfo, start: int, stop: int, size: tuple[int, int]) -> Iterator[Frame]:
-    """Decode the frames from `start` to before `stop`, upright, in sRGB, resampled to `size` (width, height).
+    """Decode the frames [start, stop), upright, in sRGB, resampled to `size` (width, height).
 
     Raises:
         CorruptImage: The clip ends early or is broken.
@@ -120,14 +118,14 @@ def read_frames(source: bytes, info: ClipInfo, start: int, stop: int, size: tupl
 
 
 def _frame_indices(image: ImageFile.ImageFile, start: int, stop: int) -> range:
-    """Return Pillow's numbers of frames: the still picture of an APNG that is not part of it comes before them."""
+    """Return Pillow's frame indices: the default image of an APNG, if not part of the animation, comes first."""
     shift = 1 if image.info.get("default_image") else 0
     return range(start + shift, stop + shift)
 
 
 def _frame(image: ImageFile.ImageFile, info: ClipInfo, size: tuple[int, int]) -> Frame:
     converted = image.convert("RGBA" if image.has_transparency_data or image.mode == "RGBA" else "RGB")
-    if converted.size != (info.width, info.height):  # a frame beyond the canvas, which browsers crop
+    if converted.size != (info.width, info.height):  # a frame larger than the canvas, which browsers crop
         converted = converted.crop((0, 0, info.width, info.height))
     alpha = np.asarray(converted.getchannel("A")) if converted.mode == "RGBA" else None
     if alpha is not None and alpha.min() == 255:
@@ -140,21 +138,19 @@ def _frame(image: ImageFile.ImageFile, info: ClipInfo, size: tuple[int, int]) ->
 
 
 def pack_frames(frames: Sequence[Frame]) -> bytes:
-    """Store frames without loss, in a file of lossless WebP pictures."""
+    """Serialize frames losslessly: an uncompressed zip of lossless WebP pictures."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for number, frame in enumerate(frames):
             part = io.BytesIO()
             frame.image().save(part, "webp", lossless=True, exact=True, quality=30, method=1)
-            entry = zipfile.ZipInfo(
-                f"{number:05}.webp", (1980, 1, 1, 0, 0, 0)
-            )  # no clock: the same frames, the same file
+            entry = zipfile.ZipInfo(f"{number:05}.webp", _NO_TIME)
             archive.writestr(entry, part.getvalue())
     return buffer.getvalue()
 
 
 def unpack_frames(data: bytes) -> Iterator[Frame]:
-    """Yield the frames of `pack_frames`."""
+    """Yield the frames from a file of `pack_frames`."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         for name in sorted(archive.namelist()):
             with Image.open(io.BytesIO(archive.read(name)), formats=["WEBP"]) as image:
@@ -167,7 +163,7 @@ def encode_animation(frames: Iterable[Frame], info: ClipInfo, name: ClipFormat, 
 
     Args:
         frames: All frames of the clip.
-        info: Durations and repetitions.
+        info: Has durations and repetitions.
         name: "gif", "webp" or "png".
         quality: 1-100, for WebP.
     """
@@ -187,7 +183,7 @@ def encode_animation(frames: Iterable[Frame], info: ClipInfo, name: ClipFormat, 
         delays = [max(MIN_GIF_DELAY, delay) for delay in info.durations(GIF_UNIT)]
         settings |= {"duration": [10 * delay for delay in delays], "optimize": False}
         if loop:
-            settings["loop"] = loop - 1  # the file counts the repetitions after the first
+            settings["loop"] = loop - 1  # the file counts repetitions after the first
         if loop == 1:
             del settings["loop"]
         if any("transparency" in image.info for image in images):
@@ -200,7 +196,7 @@ def encode_animation(frames: Iterable[Frame], info: ClipInfo, name: ClipFormat, 
 
 
 def _indexed(images: Sequence[Image.Image]) -> list[Image.Image]:
-    """Reduce to one palette for all frames, without dithering: both would flicker."""
+    """Quantize to one palette for all frames, without dithering: palettes per frame and dithering would flicker."""
     step = -(-len(images) // PALETTE_FRAMES)
     sample = [np.asarray(image.convert("RGB").resize((96, 96))) for image in images[::step]]
     palette = Image.fromarray(np.concatenate(sample)).quantize(_TRANSPARENT, Image.Quantize.MEDIANCUT)

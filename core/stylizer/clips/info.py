@@ -28,15 +28,15 @@ MEDIA_TYPES: dict[ClipFormat, str] = {
 
 @dataclass(frozen=True, slots=True)
 class ClipInfo:
-    """What the headers of a clip say; nothing of it is decoded.
+    """Description of a clip by its headers.
 
     Attributes:
         format: Format of the file.
         width: Width of the upright frames in pixels.
         height: Height of the upright frames in pixels.
         time_base: Length of a tick in seconds, as (numerator, denominator).
-        timestamps: In ticks, ascending: the start of each frame, and the end of the last one. The first is 0.
-        loop: How often an animation is played; 0 for without end.
+        timestamps: Start of each frame, and end of the last one, in ticks, ascending. The first is 0.
+        loop: Number of times an animation is played; 0 for endlessly.
         has_audio: Whether a video has an audio track.
     """
 
@@ -64,7 +64,7 @@ class ClipInfo:
         return self.frames / self.seconds if self.seconds else 0.0
 
     def durations(self, unit: Fraction) -> list[int]:
-        """Return the duration of each frame in multiples of `unit` seconds, rounded so that errors do not add up."""
+        """Return the duration of each frame in multiples of `unit` seconds, without accumulated rounding errors."""
         tick = Fraction(*self.time_base) / unit
         marks = [round(stamp * tick) for stamp in self.timestamps]
         return [end - start for start, end in itertools.pairwise(marks)]
@@ -85,7 +85,7 @@ class ClipInfo:
 
 
 def default_format(name: InputFormat) -> ClipFormat:
-    """Return the output format of a clip if none is asked for: its own, or MP4 for a video."""
+    """Return the default output format of a clip: its own, or MP4 for a video."""
     return "mp4" if name in VIDEOS else name  # type: ignore[return-value]
 
 
@@ -102,7 +102,7 @@ def clip_format(head: bytes) -> InputFormat | None:
         return "png"
     if head.startswith(b"\x1a\x45\xdf\xa3"):
         return "webm"
-    # Brands of still pictures (HEIF, AVIF, JPEG 2000, Canon raw) are read by `stylizer.images`.
+    # Still pictures (HEIF, AVIF, JPEG 2000, Canon raw) are left to `stylizer.images`.
     if head[4:8] == b"ftyp":
         return None if head[8:12] in _PICTURE_BRANDS else "mp4"
     return "mp4" if head[4:8] in (b"moov", b"mdat", b"wide") else None  # QuickTime without a brand

@@ -1,4 +1,4 @@
-"""Limits of clips, checked on the header before anything is decoded."""
+"""Limits on clips, checked on the header before decoding."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from stylizer.options import Size
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipLimits:
-    """Limits on a clip and on its painting.
+    """Limits on a clip and its painting.
 
     Attributes:
         max_bytes: Size of the encoded file.
         max_frames: Number of frames.
         max_seconds: Playing time of a video.
-        max_animation_seconds: Playing time of an animated picture, which may hold single frames for long.
+        max_animation_seconds: Playing time of an animated picture, which may show single frames for a long time.
         max_frame_pixels: Width times height of a frame.
         max_pixels: Pixels of all frames together.
         max_painted_pixels: Pixels of all frames of the painting together.
-        max_animation_pixels: The same of an animated picture, which is encoded in memory.
+        max_animation_pixels: Likewise for an animated picture, which is encoded in memory.
         max_size: Long side of the painting in pixels.
         min_side: Length of the short side of a frame in pixels.
         max_aspect_ratio: Long side over short side of a frame.
@@ -58,7 +58,7 @@ DEFAULT_CLIP_LIMITS = ClipLimits()
 
 
 def check_frame_count(frames: int, limits: ClipLimits, field: str) -> None:
-    """Raise ClipTooLong if a clip has too many frames. Readers call it while they count."""
+    """Raise ClipTooLong if a clip has too many frames. Called by readers while counting."""
     if frames > limits.max_frames:
         allowed = f"at most {limits.max_frames:,} frames"
         raise ClipTooLong(
@@ -72,9 +72,9 @@ def check_clip(info: ClipInfo, limits: ClipLimits, field: str) -> None:
         raise CorruptImage("the clip has no frames", field=field, allowed="at least 1 frame")
     check_dimensions((info.width, info.height), limits.of_frames(), field)
     check_frame_count(info.frames, limits, field)
-    most = limits.max_seconds if info.format in VIDEOS else limits.max_animation_seconds
-    if info.seconds > most:
-        allowed = f"at most {most:g} seconds"
+    max_seconds = limits.max_seconds if info.format in VIDEOS else limits.max_animation_seconds
+    if info.seconds > max_seconds:
+        allowed = f"at most {max_seconds:g} seconds"
         raise ClipTooLong(
             f"the clip takes {info.seconds:,.1f} seconds; allowed: {allowed}", field=field, allowed=allowed
         )
@@ -101,13 +101,13 @@ def check_output(
         name: Format of the painting.
 
     Raises:
-        OptionError: It would be larger than allowed; the error names the largest size that is not.
+        OptionError: The painting would be too large; the error names the maximum size.
     """
     shape = info.width, info.height
     side = long_side(size, shape)
     out_size = long_side_to(side, info.width, info.height)
-    most = limits.max_painted_pixels if name == "mp4" else limits.max_animation_pixels
-    largest = min(limits.max_size, math.floor(side * math.sqrt(most / (info.frames * math.prod(out_size)))))
+    max_pixels = limits.max_painted_pixels if name == "mp4" else limits.max_animation_pixels
+    largest = min(limits.max_size, math.floor(side * math.sqrt(max_pixels / (info.frames * math.prod(out_size)))))
     if side > largest:
         allowed = f"at most {largest} pixels for a clip of {info.frames:,} frames as {name}"
         detail = f"size is {describe_size(size, shape, 'the clip')}; allowed: {allowed}"

@@ -1,4 +1,4 @@
-"""Painting of clips, in segments: `stylize_clip`, and the steps of which it consists."""
+"""Painting of clips by segments: `stylize_clip`, and its steps for callers that store segments."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ Bytes = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PaintedSegment:
-    """A painted part of a clip.
+    """A painted segment of a clip.
 
     Attributes:
         data: The frames; for `join_segments`.
-        state: What painting the next segment needs.
+        state: State from which painting of the next segment continues.
         frames: Number of frames.
-        painted: How many of them were painted; the others are the one before, moved.
+        painted: Number of frames repainted, at least in part; the others are the previous one, warped.
         preview: The last frame.
     """
 
@@ -88,7 +88,7 @@ class Clip:
         info: The clip it was painted from.
         size: (width, height) in pixels.
         seconds: Wall-clock time of the call.
-        painted: How many frames were painted; the others are the one before, moved.
+        painted: Number of frames repainted, at least in part; the others are the previous one, warped.
     """
 
     data: bytes = field(repr=False)
@@ -99,7 +99,7 @@ class Clip:
     painted: int
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the file, as a whole or not at all.
+        """Write the file atomically.
 
         Raises:
             OSError: The file cannot be written.
@@ -125,7 +125,7 @@ def stylize_clip(
 ) -> Clip:
     """Paint an animated picture or a short video in the style of a picture or of a blend of pictures.
 
-    Strokes move with the things they depict. Frames keep their times. Audio is copied to MP4.
+    Strokes move with the objects they depict. Timestamps of frames are kept, and audio is copied to MP4.
 
     Args:
         content: GIF, WebP, PNG, MP4 or WebM: a path, the bytes of a file or an open file.
@@ -171,7 +171,7 @@ def paint_segment(
     style: ImageSource | WeightedStyles,
     *,
     state: bytes | None,
-    state_frame: int | None = None,
+    state_stop: int | None = None,
     next_keyframe_state: bytes | None = None,
     method: MethodName = DEFAULT_METHOD,
     options: Options = Options(),  # noqa: B008 - immutable
@@ -191,10 +191,10 @@ def paint_segment(
         source: The clip.
         info: Its description by `probe`.
         segment: What to paint.
-        state: State of the segment before; None for the first one.
-        state_frame: Frame that follows those of `state`; by default the segment's first. Less for the key frame of a
-            chunk, which is painted after that of the chunk before.
-        next_keyframe_state: State of the key frame that follows the segment, if it was painted before: the last
+        state: State after the previous segment; None for the first one.
+        state_stop: Frame after the last one that `state` covers; by default the segment's first. Smaller for the key
+            frame of a chunk, which continues from the previous key frame.
+        next_keyframe_state: State after the key frame that follows the segment, if that was painted first: the last
             `BLEND_FRAMES` frames are blended into it.
         style: As for `stylize_clip`, like all that follows, and the same for all segments of a clip.
         method: Likewise.
@@ -205,19 +205,20 @@ def paint_segment(
         format_quality: Likewise.
         limits: Limits on styles and masks.
         clip_limits: Limits on the clip.
-        on_progress: Reports on this segment alone.
+        on_progress: Called for this segment only.
         decoder: Decoder of styles and masks.
         reader: Decoder of frames.
 
     Raises:
-        InvalidState: `state` is damaged or of another segment; as for `stylize_clip` otherwise.
+        InvalidState: `state` is damaged or of another segment.
+        StylizerError: As from `stylize_clip`.
     """
     check_output(info, options.size, clip_limits, format)
     data = load(source, clip_limits)
     args = StylizeArguments(data, style, method, options, mask, content_mask, limits, None, decoder)
     painter = _ClipPainter(data, args, info, format, format_quality, reader)
     reporter = Reporter(on_progress, 0, segment.stop - segment.start)
-    return painter.paint(segment, state, reporter, state_frame=state_frame, next_keyframe_state=next_keyframe_state)
+    return painter.paint(segment, state, reporter, state_stop=state_stop, next_keyframe_state=next_keyframe_state)
 
 
 def join_segments(
@@ -228,14 +229,14 @@ def join_segments(
     format_quality: int = DEFAULT_FORMAT_QUALITY,
     source: bytes | None = None,
 ) -> bytes:
-    """Join the painted segments of a clip to a file.
+    """Join the painted segments of a clip into a file.
 
     Args:
         segments: `PaintedSegment.data` of all segments, in order.
         info: The clip.
         format: As for `paint_segment`.
         format_quality: Likewise.
-        source: The clip, from which MP4 gets the audio.
+        source: The clip, whose audio is copied to MP4.
 
     Raises:
         ValueError: Segments are missing.
@@ -258,7 +259,8 @@ class _ClipPainter:
         reader: Decoder of frames.
 
     Raises:
-        OptionError, MissingVideoSupport: The format, quality or size is not possible.
+        OptionError: The format, quality or size is invalid.
+        MissingVideoSupport: The format is MP4, and PyAV is not installed.
     """
 
     def __init__(
@@ -288,36 +290,33 @@ class _ClipPainter:
         state: bytes | None,
         reporter: Reporter,
         *,
-        state_frame: int | None = None,
+        state_stop: int | None = None,
         next_keyframe_state: bytes | None = None,
     ) -> PaintedSegment:
         """Paint a segment; see `paint_segment`."""
         # A key frame begins an anchor interval, and so does the frame after it.
         if segment.start % ANCHOR_INTERVAL > 1 or not 0 <= segment.start < segment.stop <= self._info.frames:
             raise ValueError(f"{segment} is not a segment of this clip")
-        before = (
-            None
-            if state is None
-            else load_state(state, self._identity(segment.start if state_frame is None else state_frame))
-        )
+        stop = segment.start if state_stop is None else state_stop
+        before = None if state is None else load_state(state, self._identity(stop))
         if segment.start and state is None:
-            raise ValueError("a segment after the first one needs the state of the one before")
-        goal = None
+            raise ValueError("a segment after the first one needs the state after the previous one")
+        next_keyframe = None
         if next_keyframe_state is not None:
-            goal = load_state(next_keyframe_state, self._identity(segment.stop + 1))
+            next_keyframe = load_state(next_keyframe_state, self._identity(segment.stop + 1))
         stabilizer = Stabilizer(before, segment.start)
         frames: list[Frame] = []
-        latest: deque[tuple[Bytes, Bytes]] = deque(maxlen=BLEND_FRAMES)  # frames and their paintings without the mask
+        latest: deque[tuple[Bytes, Bytes]] = deque(maxlen=BLEND_FRAMES)  # frames and their unmasked paintings
         painted = 0
         for frame in self._reader(self._data, self._info, segment.start, segment.stop, self._size):
             number = len(frames)
             painting, is_painted = self._paint_frame(frame.rgb, stabilizer, reporter, number)
             painted += is_painted
             latest.append((frame.rgb, painting))
-            frames.append(Frame(self._outside_mask(painting, frame.rgb), frame.alpha))
+            frames.append(Frame(self._apply_mask(painting, frame.rgb), frame.alpha))
             reporter.frame_done(number, frames[-1].image)
-        if goal is not None:
-            frames[-len(latest) :] = self._blend(goal, list(latest), frames[-len(latest) :])
+        if next_keyframe is not None:
+            frames[-len(latest) :] = self._blend(next_keyframe, list(latest), frames[-len(latest) :])
         return PaintedSegment(
             self._encode(frames),
             dump_state(stabilizer.state, self._identity(segment.stop)),
@@ -326,18 +325,18 @@ class _ClipPainter:
             frames[-1].image(),
         )
 
-    def _blend(self, goal: SceneState, latest: list[tuple[Bytes, Bytes]], frames: list[Frame]) -> list[Frame]:
-        """Blend the last frames into the key frame that follows."""
+    def _blend(self, keyframe: SceneState, latest: list[tuple[Bytes, Bytes]], frames: list[Frame]) -> list[Frame]:
+        """Blend the last frames into the following key frame."""
         with compute.independent_of_caller(), torch.inference_mode():
-            seen, paintings = ([_to_bytes(pair[part]) for pair in latest] for part in (0, 1))
-            blended = [_to_array(painting) for painting in blend_into(goal, seen, paintings)]
+            sources, paintings = ([_to_bytes(pair[part]) for pair in latest] for part in (0, 1))
+            blended = [_to_array(painting) for painting in blend_into(keyframe, sources, paintings)]
         return [
-            Frame(self._outside_mask(painting, rgb), frame.alpha)
+            Frame(self._apply_mask(painting, rgb), frame.alpha)
             for painting, (rgb, _), frame in zip(blended, latest, frames, strict=True)
         ]
 
     def _paint_frame(self, rgb: Bytes, stabilizer: Stabilizer, reporter: Reporter, number: int) -> tuple[Bytes, bool]:
-        """Paint a frame, whatever the mask; return it, and whether any of it was painted."""
+        """Paint a frame without the mask; return the painting, and whether any of it was repainted."""
         before = stabilizer.state
 
         def paint(hints: TemporalHints) -> Tensor:
@@ -356,16 +355,16 @@ class _ClipPainter:
             moved, is_painted = stabilizer.paint(_to_bytes(rgb), paint)
             return _to_array(moved), is_painted
 
-    def _outside_mask(self, painting: Bytes, rgb: Bytes) -> Bytes:
-        """Show the current frame where the mask keeps the photo: what is moved along there is an earlier one."""
+    def _apply_mask(self, painting: Bytes, rgb: Bytes) -> Bytes:
+        """Restore the current frame where the mask is 0: warped paintings have an earlier frame there."""
         args = self._args
         if args.mask is None:
             return painting
         shape = painting.shape[0], painting.shape[1]
         mask = args.decoder.decode_mask(args.mask, shape=shape, limits=args.limits, field="mask")
-        share = np.minimum(1, mask.astype(np.float32) / 127)[..., None]
-        shown: Bytes = np.rint(rgb + share * (painting.astype(np.float32) - rgb)).astype(np.uint8)
-        return shown
+        opacity = np.minimum(1, mask.astype(np.float32) / 127)[..., None]
+        masked: Bytes = np.rint(rgb + opacity * (painting.astype(np.float32) - rgb)).astype(np.uint8)
+        return masked
 
     def _encode(self, frames: list[Frame]) -> bytes:
         if self._name != "mp4":
@@ -373,7 +372,7 @@ class _ClipPainter:
         return encode_h264((composite_on_white(frame.rgb, frame.alpha) for frame in frames), self._quality)
 
     def _identity(self, frame: int) -> str:
-        """Return what a state before the frame `frame` belongs to."""
+        """Return the identity of a state that `frame` continues from: the frame, and a hash of all arguments."""
         parts: tuple[Any, ...] = self._args.method, self._args.options, self._size, self._name, self._info
         return f"frame {frame} of painting {blake2b(repr(parts).encode(), digest_size=8).hexdigest()}"
 

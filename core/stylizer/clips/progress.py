@@ -17,11 +17,11 @@ class ClipProgress:
     """Progress report of a running painting of a clip.
 
     Attributes:
-        frame: Finished frames, 0 <= frame <= frames.
-        frames: All frames of the call.
-        fraction: Finished fraction of the work, 0-1, within frames too.
-        preview: Render the last finished frame, or the current state of the first one. Costs nothing unless called;
-            valid only inside the callback.
+        frame: Number of finished frames, 0 <= frame <= frames.
+        frames: Number of frames of the call.
+        fraction: Finished fraction of the work, 0-1, including unfinished frames.
+        preview: Renders the last finished frame, or the current state of the first one, when called; valid only inside
+            the callback.
     """
 
     frame: int
@@ -35,7 +35,7 @@ OnClipProgress = Callable[[ClipProgress], None]
 
 
 class Reporter(NamedTuple):
-    """Adapter from the progress of a frame to that of a call."""
+    """Adapter from the progress of single frames to that of the whole call."""
 
     on_progress: OnClipProgress | None
     done: int

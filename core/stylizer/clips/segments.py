@@ -1,4 +1,4 @@
-"""Segments: the parts of a clip that are painted, stored and resumed as a whole; and chunks, painted in parallel."""
+"""Division of a clip into segments, after which painting can resume, and into chunks, painted in parallel."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BLEND_FRAMES = 8  # frames at the end of a chunk that are blended into the next 
 
 
 class Segment(NamedTuple):
-    """The frames from `start` to before `stop`."""
+    """The frames [start, stop)."""
 
     start: int
     stop: int
@@ -24,7 +24,7 @@ def plan_segments(info: ClipInfo, *, frames: int = SEGMENT_FRAMES) -> list[Segme
 
     Args:
         info: The clip.
-        frames: Frames of a segment, a multiple of `ANCHOR_INTERVAL`. The painting does not depend on it.
+        frames: Length of a segment, a multiple of `ANCHOR_INTERVAL`. The painting does not depend on it.
     """
     if frames < 1 or frames % ANCHOR_INTERVAL:
         raise ValueError(f"frames is {frames}; it must be a multiple of {ANCHOR_INTERVAL}")
@@ -36,7 +36,7 @@ def plan_chunks(info: ClipInfo, frames: int) -> list[Segment]:
 
     Args:
         info: The clip.
-        frames: Most frames of a chunk, `SEGMENT_FRAMES` at least; it may be exceeded by `ANCHOR_INTERVAL`.
+        frames: Maximum length of a chunk, at least `SEGMENT_FRAMES`; may be exceeded by `ANCHOR_INTERVAL`.
     """
     if frames < SEGMENT_FRAMES:
         raise ValueError(f"frames is {frames}; it must be at least {SEGMENT_FRAMES}")

@@ -1,4 +1,4 @@
-"""The state between two segments of a clip, as bytes."""
+"""Serialization of the state between two segments of a clip."""
 
 from __future__ import annotations
 
@@ -14,21 +14,23 @@ from stylizer.clips.stabilizer import Layer, SceneState
 from stylizer.errors import InvalidState
 
 _IDENTITY = "identity"
-_NO_TIME = (1980, 1, 1, 0, 0, 0)  # equal states make equal files
+_NO_TIME = (1980, 1, 1, 0, 0, 0)  # equal states give equal bytes
 _MAX_ENTRY = 512 * 2**20
+_LAYER_ENTRIES = ("painting.webp", "painted.webp", "seen.webp")
 
 
 def dump_state(state: SceneState | None, identity: str) -> bytes:
     """Serialize a state.
 
     Args:
-        state: None if a frame depends on none before.
+        state: None if the next frame depends on no earlier one.
         identity: What the state belongs to; `load_state` compares it.
     """
     entries = {_IDENTITY: identity.encode()}
     if state is not None:
-        for name in ("painting", "painted", "seen"):
-            entries[f"{name}.webp"] = _picture(getattr(state.layer, name))
+        layer = state.layer
+        for name, pixels in zip(_LAYER_ENTRIES, (layer.painting, layer.source, layer.frame), strict=True):
+            entries[name] = _picture(pixels)
         entries["since.npy"] = _array(state.since_matches)
         entries |= {f"matches/{key}.npy": _array(grid) for key, grid in state.matches.items()}
         entries |= {f"tables/{key}.npy": _array(table) for key, table in state.tables.items()}
@@ -44,7 +46,7 @@ def load_state(data: bytes, identity: str) -> SceneState | None:
     """Restore a state.
 
     Raises:
-        InvalidState: It is damaged, or belongs to something else.
+        InvalidState: `data` is damaged, or has another identity.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -56,7 +58,7 @@ def load_state(data: bytes, identity: str) -> SceneState | None:
             raise InvalidState(f"state belongs to {found}, not to {identity}", field="state", allowed=identity)
         if not entries:
             return None
-        layer = Layer(*(_tensor_of_picture(entries[f"{name}.webp"]) for name in ("painting", "painted", "seen")))
+        layer = Layer(*(_tensor_of_picture(entries[name]) for name in _LAYER_ENTRIES))
         return SceneState(layer, _group(entries, "matches/"), _group(entries, "tables/"), _tensor(entries["since.npy"]))
     except (zipfile.BadZipFile, KeyError, ValueError, OSError, EOFError, SyntaxError) as error:
         raise InvalidState(f"state is damaged: {error}", field="state") from error

@@ -2,7 +2,7 @@
 
 Only the demuxers of MP4/QuickTime and WebM/Matroska and a few decoders see the data, and no protocol is open to them:
 a file cannot make FFmpeg open another one. Limits are checked on the container before a frame is decoded, and passed to
-the decoder, since a stream may announce another size than its container.
+the decoder, since a stream may declare another size than its container.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ if TYPE_CHECKING:
 Bytes = npt.NDArray[np.uint8]
 
 CODECS = ("h264", "hevc", "vp8", "vp9", "av1", "mpeg4")
-"""Video codecs that are decoded."""
+"""Supported video codecs."""
 COPIED_AUDIO = ("aac", "mp3", "opus", "ac3", "alac", "flac")
-"""Audio codecs that MP4 can hold, and that are copied as they are."""
-# By name of decoder; those of audio streams are only asked for their parameters.
+"""Audio codecs that MP4 supports and that are copied without re-encoding."""
+# Decoder names; audio decoders are opened only for their parameters.
 _DECODERS = ",".join((*CODECS, "libdav1d", "libvpx", "libvpx-vp9", *COPIED_AUDIO, "mp3float"))
 _DEMUXERS: dict[InputFormat, str] = {"mp4": "mov", "webm": "matroska"}
-_MUXED_RATE = 25  # frames per second within a segment; joining replaces all timestamps
+_MUXED_RATE = 25  # frames per second in a segment; joining replaces all timestamps
 _THREADS = "2"  # a fixed number: the encoder's output depends on it
-_BT709, _BT601, _MPEG_RANGE = 1, 5, 1  # swscale's and FFmpeg's numbers
+_BT709, _BT601, _MPEG_RANGE = 1, 5, 1  # enum values of swscale and FFmpeg
 _HDR_TRANSFERS = (16, 18)  # PQ and HLG, ITU-T H.273
 _UNSPECIFIED = 2
 
 
 def probe_video(data: bytes, limits: ClipLimits = DEFAULT_CLIP_LIMITS, field: str = "content") -> ClipInfo:
-    """Read the container of an MP4 or WebM file: every packet's timestamp, and, within the limits, the first frame.
+    """Probe an MP4 or WebM file: read the timestamps of all packets and, if within the limits, decode the first frame.
 
     Raises:
         MissingVideoSupport: PyAV is not installed.
@@ -86,15 +86,15 @@ def probe_video(data: bytes, limits: ClipLimits = DEFAULT_CLIP_LIMITS, field: st
 def read_video(
     data: bytes, info: ClipInfo, start: int, stop: int, size: tuple[int, int], field: str = "content"
 ) -> Iterator[Bytes]:
-    """Decode the frames from `start` to before `stop`, upright, in sRGB, reduced or enlarged to `size` (width, height).
+    """Decode the frames [start, stop), upright, in sRGB, resampled to `size` (width, height).
 
-    Where a frame within the clip is missing or broken, the one before is repeated.
+    A frame that is missing or broken is replaced by the previous one.
 
     Yields:
-        (height, width, 3), one for each frame.
+        Frames, (height, width, 3).
 
     Raises:
-        CorruptImage: The frames end early.
+        CorruptImage: The clip ends early.
     """
     with _opened(data, field) as (container, stream):
         stamps, _ = _timestamps(container, stream, None, field)
@@ -123,7 +123,7 @@ def read_video(
 def encode_h264(frames: Iterable[Bytes], quality: int) -> bytes:
     """Encode frames (height, width, 3) as H.264 in an MP4 file, without B-frames, so that files can be joined.
 
-    A last row or column of an odd number is cut off: the encoder's chroma has half the resolution.
+    An odd last row or column is cropped: chroma is subsampled by 2.
 
     Args:
         frames: At least one, all of one size.
@@ -150,15 +150,15 @@ def encode_h264(frames: Iterable[Bytes], quality: int) -> bytes:
 
 
 def join_h264(segments: Iterable[bytes], info: ClipInfo, audio: bytes | None = None) -> bytes:
-    """Join the files of `encode_h264` to one with the timestamps of `info`, without encoding anything again.
+    """Join files of `encode_h264` into one with the timestamps of `info`, without re-encoding.
 
     Args:
-        segments: In order; together they hold all frames.
+        segments: All segments of the clip, in order.
         info: The clip.
         audio: A video file whose first audio track is copied, if MP4 can hold its codec.
     """
     buffer = io.BytesIO()
-    # To move its index to the front, FFmpeg opens the file a second time. In memory: sandboxes may not write files.
+    # For faststart FFmpeg opens its output a second time, to read it. In memory, since sandboxes may not write files.
     options = {"movflags": "+faststart"}
     with load_av().open(buffer, "w", format="mp4", options=options, io_open=lambda *_: _SecondReader(buffer)) as output:
         count = _copy_packets(segments, info, output, _AudioTrack(output, audio))
@@ -168,7 +168,7 @@ def join_h264(segments: Iterable[bytes], info: ClipInfo, audio: bytes | None = N
 
 
 class _SecondReader:
-    """Sequential reader of a buffer that is being written; FFmpeg needs no `seek`."""
+    """Sequential reader of a buffer that is still being written; FFmpeg does not seek in it."""
 
     def __init__(self, buffer: io.BytesIO) -> None:
         self._buffer = buffer
@@ -187,7 +187,7 @@ class _SecondReader:
 
 
 def _copy_packets(segments: Iterable[bytes], info: ClipInfo, output: OutputContainer, audio: _AudioTrack) -> int:
-    """Copy the packets of all segments with the timestamps of `info`, and return their number."""
+    """Mux the packets of all segments with the timestamps of `info`; return their number."""
     base, number, target = Fraction(*info.time_base), 0, None
     for segment in segments:
         with load_av().open(io.BytesIO(segment), format="mov") as part:
@@ -213,7 +213,7 @@ def _copy_packets(segments: Iterable[bytes], info: ClipInfo, output: OutputConta
 
 
 class _AudioTrack:
-    """Packets of a file's first audio track, interleaved into an output by time."""
+    """First audio track of a file, remuxed into an output in order of time."""
 
     def __init__(self, output: OutputContainer, data: bytes | None) -> None:
         self._output, self._data = output, data
@@ -232,14 +232,14 @@ class _AudioTrack:
             if audio is None:
                 return
             video = container.streams.video[0]
-            if video.start_time:  # the video starts at 0 in the output
+            if video.start_time:  # the output's video starts at 0
                 self._shift = Fraction(video.start_time) * cast(Fraction, video.time_base)
             self._stream = self._output.add_stream_from_template(audio)
             self._packets = (packet for packet in container.demux(audio) if packet.size and packet.dts is not None)
             self._advance()
 
     def write_until(self, seconds: Fraction | None) -> None:
-        """Write the packets up to a time; None for all that are left."""
+        """Mux the packets up to a time; None for all remaining ones."""
         while self._next is not None:
             packet = self._next
             if seconds is not None and packet.dts * packet.time_base - self._shift > seconds:
@@ -277,7 +277,7 @@ def _ffmpeg_error() -> type[Exception]:
 
 
 def _open_container(data: bytes) -> InputContainer:
-    """Open a file for demuxing; FFmpeg can open nothing else from it."""
+    """Open a file for demuxing, with all protocols and external references disabled."""
     name = clip_format(data[:64])
     return cast(
         "InputContainer",
@@ -302,7 +302,7 @@ def _refuse_to_open(*_arguments: object) -> NoReturn:
 
 @contextmanager
 def _opened(data: bytes, field: str) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """Open a video file and its first video track; errors of FFmpeg become those of this package."""
+    """Open a video file and its first video track; translate errors of FFmpeg."""
     error = _ffmpeg_error()
     try:
         with _open_container(data) as container:
@@ -313,7 +313,7 @@ def _opened(data: bytes, field: str) -> Iterator[tuple[InputContainer, VideoStre
             codec = context.codec.canonical_name if context else "an unknown codec"
             if codec not in CODECS:
                 allowed = ", ".join(CODECS)
-                detail = f"the clip is coded by {codec}; decoded are {allowed}"
+                detail = f"the clip is encoded with {codec}; supported: {allowed}"
                 raise UnsupportedImage(detail, field=field, allowed=CODECS)
             yield container, stream
     except error as problem:
@@ -324,7 +324,7 @@ def _opened(data: bytes, field: str) -> Iterator[tuple[InputContainer, VideoStre
 def _timestamps(
     container: InputContainer, stream: VideoStream, limits: ClipLimits | None, field: str
 ) -> tuple[list[int], int]:
-    """Return the timestamps of all frames in ticks, ascending, and the end of the last frame."""
+    """Return the timestamps of all frames, sorted, and the end of the last one, in ticks."""
     stamps, durations = [], {}
     for packet in container.demux(stream):
         if packet.size == 0 or packet.is_discard:
@@ -343,7 +343,7 @@ def _timestamps(
 
 
 def _decode(container: InputContainer, stream: VideoStream, max_pixels: int) -> Iterator[VideoFrame]:
-    """Decode from the current position; damaged packets, and frames without a timestamp, are left out."""
+    """Decode from the current position; skip damaged packets and frames without a timestamp."""
     context = stream.codec_context
     context.options = {**context.options, "max_pixels": str(max_pixels)}
     context.thread_count = 2
@@ -354,7 +354,7 @@ def _decode(container: InputContainer, stream: VideoStream, max_pixels: int) -> 
 
 
 def _square_pixels(stream: VideoStream) -> tuple[int, int]:
-    """Return (width, height) of the frames as stored, with the width of pixels corrected to their height."""
+    """Return (width, height) of the frames before rotation, with square pixels (sample aspect ratio applied)."""
     aspect = stream.sample_aspect_ratio
     width, height = stream.width, stream.height
     if aspect is not None and 0 < aspect != 1 and Fraction(1, 4) <= aspect <= 4:
@@ -363,7 +363,7 @@ def _square_pixels(stream: VideoStream) -> tuple[int, int]:
 
 
 def _quarter_turns(frame: VideoFrame) -> int:
-    """Return how many quarter turns counterclockwise make a frame upright."""
+    """Return the number of counterclockwise quarter turns that make a frame upright."""
     return round(frame.rotation / 90) % 4
 
 

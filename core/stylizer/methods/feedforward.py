@@ -35,7 +35,7 @@ from stylizer.methods.scaling import resize_task
 from stylizer.synthesis import pyramid
 from stylizer.synthesis.content_mask import estimate_content_mask
 from stylizer.synthesis.pyramid import resize, scale_size, size_within
-from stylizer.tensors import as_floats, float_copy, reflect_pad, spatial_size
+from stylizer.tensors import as_floats, float_copy, linear_ramp, reflect_pad, spatial_size
 from stylizer.tiles import tiles
 
 # The network's strokes have the pixel size learned from styles of this size, so much larger pictures are first painted
@@ -97,7 +97,7 @@ def _report_downsampled(task: Task, step: int, total: int, current: PreviewFn) -
 
 
 def _paint_coarse_to_fine(task: Task) -> Tensor:
-    network, levels = StyledNetwork(task), coarse_to_fine_sizes(*spatial_size(task.photo))
+    network, levels = TiledStylizer(task), coarse_to_fine_sizes(*spatial_size(task.photo))
     on_step = _ProgressTracker(task, levels)
     recolor = _PaletteStep(task, PALETTE_AMOUNT * max(task.options.strength, BLEND_BELOW))
     painting = recolor(_paint_first_level(resize_task(task, levels[0]), network.target))
@@ -119,13 +119,12 @@ def _paint_first_level(task: Task, target: StyleStatistics) -> Tensor:
         half = _resized(task, scale_size(size, 0.5), 0.5)
         revised = paint(as_floats(upsample_with_detail(coarse_painter(half)(half.photo), task.photo)))
         mask = estimate_content_mask(task.photo[0])[None] if task.content_mask is None else task.content_mask
-        low, high = DETAIL_RANGE
-        painting = torch.lerp(revised, painting, ((mask - low) / (high - low)).clamp(0, 1))
+        painting = torch.lerp(revised, painting, linear_ramp(mask, *DETAIL_RANGE))
     if task.options.strength == 1:
         return painting
     # The coarse decoder paints at full strength only.
     strength = max(task.options.strength, BLEND_BELOW)
-    detailed = StyledNetwork(task, target=target).stylize(task.photo, MAX_STRENGTH * strength)
+    detailed = TiledStylizer(task, target=target).stylize(task.photo, MAX_STRENGTH * strength)
     return torch.lerp(detailed, painting, strength)
 
 
@@ -135,7 +134,7 @@ def coarse_painter(task: Task, target: StyleStatistics | None = None) -> Callabl
     By the coarse decoder, at full strength. `target` are the statistics of the task's styles, if they are known.
     """
     mask = None if task.mask is None else reflect_pad(task.mask, PADDING)
-    network = StyledNetwork(replace(task, mask=mask), networks.COARSE, target)
+    network = TiledStylizer(replace(task, mask=mask), networks.COARSE, target)
 
     def paint(picture: Tensor) -> Tensor:
         return network.stylize(reflect_pad(picture, PADDING), 1.0)[:, :, PADDING:-PADDING, PADDING:-PADDING]
@@ -197,8 +196,8 @@ def upsample_with_detail(painting: Tensor, photo: Tensor) -> Tensor:
     return detailed
 
 
-class StyledNetwork:
-    """A network with the target statistics of a task's styles.
+class TiledStylizer:
+    """Feed-forward stylization of pictures of any size, tile by tile, with the target statistics of a task's styles.
 
     Args:
         task: Source of the styles, the mask and the seed.

@@ -15,7 +15,7 @@ from torch.nn import functional
 from stylizer.color import Palette, PaletteTransfer, from_oklab, to_oklab
 from stylizer.regions import Regions, mix
 from stylizer.synthesis.pyramid import resize, size_within
-from stylizer.tensors import as_floats
+from stylizer.tensors import as_floats, linear_ramp
 from stylizer.tiles import Tile
 
 CONTRAST = 0.8  # share of the local contrast lost to the palette that is restored
@@ -99,8 +99,7 @@ class PhotoGuide:
         painting, coarse_photo, mask = (tile.resample(x, size).float() for x in (coarse[:1], coarse[1:], self.mask))
         guide = guide.float()  # the finisher runs in half precision
         detail = 1 - self.detail_suppression * (1 - (DETAIL_GAIN * mask).clamp(max=1))
-        low, high = self.photo_range
-        photo_share = ((mask - low) / (high - low)).clamp(0, 1)
+        photo_share = linear_ramp(mask, *self.photo_range)
         return torch.lerp(painting + detail * (guide - coarse_photo), guide, photo_share).clamp_(0, 1)
 
 

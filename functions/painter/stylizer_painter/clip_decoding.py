@@ -1,4 +1,4 @@
-"""Clip decoding in a sandbox, as `decoding` for pictures: what reads an untrusted clip runs in a fork."""
+"""Clip decoding in a sandbox, as `decoding` for images: untrusted clips are parsed and decoded in forks."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from stylizer.clips.frames import Frame, probe, read_frames
 from stylizer.clips.info import ClipInfo
 from stylizer.clips.limits import ClipLimits
 from stylizer.clips.video import join_h264
-from stylizer_painter.sandbox_errors import as_answer, run
+from stylizer_painter.sandbox_errors import run, to_answer
 from stylizer_service.sandbox.sandbox import ResourceLimits, Sandbox
 
 with suppress(ImportError):
-    import av  # noqa: F401 - loaded before forking
+    import av  # noqa: F401 - imported before the zygote forks
 
 SECONDS = 600
 """Wall-clock limit of one call, however busy the machine is."""
 CPU_SECONDS = 120
 """CPU time limit of one call. An animated picture is decoded from its start for each segment: at worst its 1,800 frames
 of 9 megapixels."""
-_BYTES_A_PIXEL = 64  # of one frame: the reference frames of a video decoder, and its conversion to RGB
+_BYTES_PER_PIXEL = 64  # of one frame: the reference frames of a video decoder, and its conversion to RGB
 _OVERHEAD = 512 * 2**20
 
 
@@ -36,7 +36,7 @@ def work(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], Any]:
     try:
         return _OPERATIONS[request["operation"]](request, data)
     except errors.StylizerError as error:
-        return as_answer(error)
+        return to_answer(error)
 
 
 def _probe(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], Any]:
@@ -61,7 +61,7 @@ _OPERATIONS = {"probe": _probe, "read": _read, "join": _join}
 
 
 class SandboxedClips:
-    """Reads untrusted clips in forks. `read` is a `stylizer.clips.FrameReader`."""
+    """Decoder of untrusted clips in forks. `read` is a `stylizer.clips.FrameReader`."""
 
     def __init__(self) -> None:
         self._sandbox = Sandbox("stylizer_painter.clip_decoding:work")
@@ -103,11 +103,11 @@ class SandboxedClips:
         return bytes(joined)
 
     def _run(self, request: dict[str, Any], data: bytes, frame_pixels: int, body: int) -> tuple[Any, bytearray]:
-        memory = _BYTES_A_PIXEL * frame_pixels + 3 * body + 4 * len(data) + _OVERHEAD
+        memory = _BYTES_PER_PIXEL * frame_pixels + 3 * body + 4 * len(data) + _OVERHEAD
         limits = ResourceLimits(memory=memory, cpu_seconds=CPU_SECONDS, seconds=SECONDS, body=body)
         return run(self._sandbox, request, data, limits, what="the clip", field="content")
 
 
 SANDBOXED_CLIPS = SandboxedClips()
-"""The decoder of clips of this process; its first call starts it."""
+"""Shared clip decoder of this process; the first call starts its sandbox."""
 atexit.register(SANDBOXED_CLIPS.close)

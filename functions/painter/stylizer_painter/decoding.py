@@ -21,19 +21,19 @@ from stylizer.images.limits import noun
 from stylizer.images.metadata import Metadata
 from stylizer.images.sources import in_memory, read
 from stylizer.options import KeepMetadata, Size
-from stylizer_painter.sandbox_errors import as_answer, run
+from stylizer_painter.sandbox_errors import run, to_answer
 from stylizer_service.sandbox.sandbox import ResourceLimits, Sandbox
 
 with suppress(ImportError):
-    import pillow_heif  # noqa: F401 - loaded before forking: each HEIC is the first of its own fork
+    import pillow_heif  # noqa: F401 - imported before the zygote forks, or every fork that reads a HEIC would import it
 
 SECONDS = 120
 """Wall-clock limit for decoding one image, however busy the machine is."""
 CPU_SECONDS = 20
 """CPU time limit. The slowest accepted image, an AVIF of 50 megapixels with alpha, needs 3 s."""
-_BYTES_A_PIXEL = 40  # at most 24 are needed, by TIFF with 32 bits per sample; AVIF with alpha needs 18, JPEG 10
-_JPEG_BYTES_A_PIXEL = 10
-_COEFFICIENT_BYTES_A_PIXEL = 8  # of a JPEG of several scans: two a sample, of four components
+_BYTES_PER_PIXEL = 40  # TIFF with 32 bits per sample needs 24, AVIF with alpha 18, JPEG 10
+_JPEG_BYTES_PER_PIXEL = 10
+_COEFFICIENT_BYTES_PER_PIXEL = 8  # of a JPEG with several scans: 2 bytes for each of four components
 _OVERHEAD = 256 * 2**20  # thread stacks, tables, profiles
 
 
@@ -41,8 +41,8 @@ def resource_limits(limits: Limits) -> ResourceLimits:
     """Return the resource limits for decoding an image within `limits`."""
     several_scans = limits.max_jpeg_pixels // MULTISCAN_SHARE
     pixels = max(
-        _BYTES_A_PIXEL * limits.max_pixels,
-        _JPEG_BYTES_A_PIXEL * limits.max_pixels + _COEFFICIENT_BYTES_A_PIXEL * several_scans,
+        _BYTES_PER_PIXEL * limits.max_pixels,
+        _JPEG_BYTES_PER_PIXEL * limits.max_pixels + _COEFFICIENT_BYTES_PER_PIXEL * several_scans,
     )
     memory = pixels + 3 * limits.max_bytes + _OVERHEAD
     return ResourceLimits(memory=memory, cpu_seconds=CPU_SECONDS, seconds=SECONDS, body=4 * limits.max_pixels)
@@ -57,7 +57,7 @@ def work(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], Any]:
             return {"shape": mask.shape}, mask
         picture = images.decode(data, limits=limits, field=field, **request["options"])
     except errors.ImageError as error:
-        return as_answer(error)
+        return to_answer(error)
     rgb, alpha = picture.rgb, picture.alpha
     planes = rgb if alpha is None else np.concatenate([rgb.ravel(), alpha.ravel()])
     answer = {"shape": rgb.shape[:2], "has_alpha": alpha is not None, "format": picture.format}
@@ -69,15 +69,15 @@ class SandboxedDecoder:
     """A `stylizer.images.Decoder` that decodes in forks."""
 
     def __init__(self) -> None:
-        self._guard = Sandbox("stylizer_painter.decoding:work")
+        self._sandbox = Sandbox("stylizer_painter.decoding:work")
 
     def start(self) -> None:
-        """Start the sandbox in the background, so that the first image need not wait."""
-        self._guard.start()
+        """Start the sandbox in the background, so that the first image does not wait for it."""
+        self._sandbox.start()
 
     def close(self) -> None:
         """Stop the sandbox server."""
-        self._guard.close()
+        self._sandbox.close()
 
     def decode(
         self,
@@ -100,10 +100,10 @@ class SandboxedDecoder:
         alpha = None
         if answer["has_alpha"]:
             alpha = np.frombuffer(planes, np.uint8, height * width, rgb.size).reshape(height, width)
-        # Checked once more against the whitelist: the fork may have been taken over.
+        # Checked again against the allowlist: the fork may be compromised.
         metadata = Metadata.from_json(answer["metadata"]) if answer["metadata"] else None
-        full = answer["reduced_from"]
-        return Picture(rgb, alpha, str(answer["format"]), metadata, (int(full[0]), int(full[1])) if full else None)
+        reduced_from = (int(full[0]), int(full[1])) if (full := answer["reduced_from"]) else None
+        return Picture(rgb, alpha, str(answer["format"]), metadata, reduced_from)
 
     def decode_mask(
         self, source: ImageSource, *, shape: tuple[int, int], limits: Limits, field: str
@@ -114,12 +114,12 @@ class SandboxedDecoder:
         _, plane = self._run(source, limits, field, shape=shape)
         return np.frombuffer(plane, np.uint8).reshape(shape)
 
-    def _run(self, source: Any, limits: Limits, field: str, **more: object) -> tuple[dict[str, Any], bytearray]:
+    def _run(self, source: Any, limits: Limits, field: str, **fields: object) -> tuple[dict[str, Any], bytearray]:
         data = read(source, limits, field)
-        request = {"limits": asdict(limits), "field": field, **more}
-        return run(self._guard, request, data, resource_limits(limits), what=noun(field), field=field)
+        request = {"limits": asdict(limits), "field": field, **fields}
+        return run(self._sandbox, request, data, resource_limits(limits), what=noun(field), field=field)
 
 
 SANDBOXED = SandboxedDecoder()
-"""The decoder of this process."""
+"""Shared decoder of this process."""
 atexit.register(SANDBOXED.close)

@@ -11,7 +11,6 @@ import logging
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable
 from functools import partial
 
@@ -24,6 +23,7 @@ from starlette.routing import Route
 
 from stylizer_painter.metrics import count
 from stylizer_painter.painting import Outcome, paint_job
+from stylizer_painter.waiting import wait
 from stylizer_painter.warmup import warm_up
 from stylizer_service.adapters.aws import open_ports
 from stylizer_service.adapters.aws.settings import PainterSettings
@@ -31,8 +31,8 @@ from stylizer_service.ports import Ports, Unavailable
 from stylizer_service.settings import Settings
 
 PORT = 8080  # the port SageMaker calls
-_PAUSES = (1.0, 5.0, 15.0, 30.0)
-"""Delay in seconds before each retry while a store is unavailable."""
+_RETRY_DELAYS = (1.0, 5.0, 15.0, 30.0)
+"""Seconds before each retry while a store is unavailable."""
 _GRACE_SECONDS = 25  # of the 30 between SageMaker's SIGTERM and SIGKILL
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ def create_app(ports: Ports, settings: Settings, *, should_stop: Callable[[], bo
         settings: Limits and lifetimes.
         should_stop: Whether the process is shutting down; the job in progress is then released.
     """
-    turns = CapacityLimiter(1)
+    one_at_a_time = CapacityLimiter(1)
 
     async def ping(request: Request) -> Response:  # noqa: ARG001
         return Response()
@@ -57,7 +57,7 @@ def create_app(ports: Ports, settings: Settings, *, should_stop: Callable[[], bo
         except (ValueError, KeyError, TypeError):
             return JSONResponse({"error": 'the body must be {"job_id": "stz_…"}'}, status_code=400)
         paint = partial(paint_with_retries, ports, settings, job_id, should_stop)
-        outcome = await to_thread.run_sync(paint, limiter=turns)
+        outcome = await to_thread.run_sync(paint, limiter=one_at_a_time)
         log.info("%s: %s", job_id, outcome)
         await to_thread.run_sync(count, ports, job_id, outcome)
         return JSONResponse({"job_id": job_id, "outcome": outcome})
@@ -67,14 +67,12 @@ def create_app(ports: Ports, settings: Settings, *, should_stop: Callable[[], bo
 
 def paint_with_retries(ports: Ports, settings: Settings, job_id: str, should_stop: Callable[[], bool]) -> Outcome:
     """Paint a job, retrying while a store is unavailable, since only a limited number of invocations may fail."""
-    for pause in _PAUSES:
+    for delay in _RETRY_DELAYS:
         try:
             return paint_job(ports, settings, job_id, should_stop=should_stop)
         except Unavailable as error:
-            log.warning("%s: %s; trying again in %g s", job_id, error, pause)
-        end = time.monotonic() + pause
-        while not should_stop() and time.monotonic() < end:
-            time.sleep(0.1)
+            log.warning("%s: %s; retrying in %g s", job_id, error, delay)
+        wait(delay, should_stop)
     return paint_job(ports, settings, job_id, should_stop=should_stop)
 
 

@@ -1,4 +1,4 @@
-"""Paint the jobs of one data folder, one at a time: `python -m stylizer_painter.local_worker`."""
+"""Worker that paints the jobs of one data folder, one at a time: `python -m stylizer_painter.local_worker`."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ import stylizer
 from stylizer.compute import configure_process, trim_malloc
 from stylizer_painter.decoding import SANDBOXED
 from stylizer_painter.painting import paint_job
+from stylizer_painter.waiting import POLL_SECONDS, wait
 from stylizer_service.adapters.local import Local, open_local
 from stylizer_service.adapters.local.orphans import remove_orphans
 from stylizer_service.ports import Unavailable
 from stylizer_service.settings import Settings
 
-_POLL_SECONDS = 0.1
 _SWEEP_SECONDS = 60.0
 _NICENESS = 10
-_FIRST_PAUSE = 1.0
-_LONGEST_PAUSE = 10.0
+_INITIAL_RETRY_DELAY = 1.0
+_MAX_RETRY_DELAY = 10.0
 
 log = logging.getLogger(__name__)
 
@@ -41,10 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     should_stop = _stop_condition(stop, options.parent)
-    os.nice(_NICENESS)  # the API must stay responsive while this uses every core
+    os.nice(_NICENESS)  # the API must stay responsive while painting uses every core
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    with _only_one(settings.data_dir / "worker.lock", should_stop) as is_mine:
-        if is_mine:
+    with _exclusive_lock(settings.data_dir / "worker.lock", should_stop) as is_held:
+        if is_held:
             with closing(open_local(settings)) as local:
                 _work(local, should_stop)
     return 0
@@ -55,9 +55,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--data-dir", type=Path, metavar="DIR", help="the data folder (default: STYLIZER_DATA_DIR, or ./data)"
     )
-    parser.add_argument(
-        "--parent", type=int, metavar="PID", help="end when this process, which must be the parent, has died"
-    )
+    parser.add_argument("--parent", type=int, metavar="PID", help="exit when this process, the parent, has died")
     return parser.parse_args(arguments)
 
 
@@ -66,8 +64,8 @@ def _stop_condition(stop: threading.Event, parent: int | None) -> Callable[[], b
 
 
 @contextmanager
-def _only_one(path: Path, should_stop: Callable[[], bool]) -> Iterator[bool]:
-    """Hold a file lock that the system releases with the process, waiting for it; yield False if stopped before."""
+def _exclusive_lock(path: Path, should_stop: Callable[[], bool]) -> Iterator[bool]:
+    """Wait for a file lock, which the kernel releases with the process; yield False if stopped before."""
     with path.open("ab") as file:
         is_waiting = False
         while not should_stop():
@@ -75,9 +73,9 @@ def _only_one(path: Path, should_stop: Callable[[], bool]) -> Iterator[bool]:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 if not is_waiting:
-                    log.info("waiting for the other painter of %s to end", path.parent)
+                    log.info("waiting for another painter of %s to exit", path.parent)
                 is_waiting = True
-                time.sleep(_POLL_SECONDS)
+                time.sleep(POLL_SECONDS)
                 continue
             yield True
             return
@@ -87,45 +85,45 @@ def _only_one(path: Path, should_stop: Callable[[], bool]) -> Iterator[bool]:
 def _work(local: Local, should_stop: Callable[[], bool]) -> None:
     SANDBOXED.start()
     configure_process()
-    stylizer.stylize  # noqa: B018 - loads torch now, so that the first job need not wait for it
-    # Holding the lock means that all earlier painters are dead, whatever their leases say.
-    has_lost_jobs, counts = True, True
-    next_sweep, pause = 0.0, _FIRST_PAUSE
+    stylizer.stylize  # noqa: B018 - imports torch, so that the first job does not wait for it
+    # The lock is held, so all earlier painters are dead, whatever their leases say.
+    has_interrupted_jobs, counts = True, True
+    next_sweep, pause = 0.0, _INITIAL_RETRY_DELAY
     while not should_stop():
         if time.monotonic() >= next_sweep:
             _run_maintenance(local)
             next_sweep = time.monotonic() + _SWEEP_SECONDS
         try:
-            if has_lost_jobs:
-                _take_back(local, counts=counts)
-            has_lost_jobs = counts = False
+            if has_interrupted_jobs:
+                _requeue_interrupted(local, counts=counts)
+            has_interrupted_jobs = counts = False
             has_painted = paint_next(local, should_stop)
         except Unavailable as error:
-            log.warning("%s; trying again in %g s", error, pause)
-            _wait(pause, should_stop)
-            # The interrupted job still appears leased. The job is not at fault, so this does not count as an attempt.
-            has_lost_jobs, pause = True, min(2 * pause, _LONGEST_PAUSE)
+            log.warning("%s; retrying in %g s", error, pause)
+            wait(pause, should_stop)
+            # The interrupted job still appears leased. It is not at fault, so this does not count as an attempt.
+            has_interrupted_jobs, pause = True, min(2 * pause, _MAX_RETRY_DELAY)
             continue
-        pause = _FIRST_PAUSE
+        pause = _INITIAL_RETRY_DELAY
         if not has_painted:
-            _wait(_POLL_SECONDS, should_stop)
+            wait(POLL_SECONDS, should_stop)
 
 
-def _take_back(local: Local, *, counts: bool) -> None:
-    with_expired_lease = local.queue.expire_all_leases(counts=counts)
-    if with_expired_lease:
-        log.info("found %d unfinished painting(s)", with_expired_lease)
+def _requeue_interrupted(local: Local, *, counts: bool) -> None:
+    count = local.queue.expire_all_leases(counts=counts)
+    if count:
+        log.info("requeued %d interrupted job(s)", count)
 
 
 def paint_next(local: Local, should_stop: Callable[[], bool], *, pictures_only: bool = False) -> bool:
     """Paint the next job; return False if there is none.
 
-    A clip, which takes long, gives way to one waiting picture after each of its segments.
+    A clip yields to one waiting picture after each of its segments.
     """
     job_id = local.queue.receive(pictures_only=pictures_only)
     if job_id is None:
         return False
-    log.info("%s: taken", job_id)
+    log.info("%s: claimed", job_id)
 
     def yield_to_pending() -> None:
         if not should_stop():
@@ -138,20 +136,14 @@ def paint_next(local: Local, should_stop: Callable[[], bool], *, pictures_only: 
     return True
 
 
-def _wait(seconds: float, should_stop: Callable[[], bool]) -> None:
-    end = time.monotonic() + seconds
-    while not should_stop() and time.monotonic() < end:
-        time.sleep(_POLL_SECONDS)
-
-
 def _run_maintenance(local: Local) -> None:
     try:
         count = local.service.sweep() + remove_orphans(local.blobs, local.service.ports)
-    except Exception:  # Maintenance can wait; painting cannot.
-        log.exception("could not tidy up")
+    except Exception:  # must not stop the worker
+        log.exception("maintenance failed")
     else:
         if count:
-            log.info("let go of %d thing(s) whose time was over", count)
+            log.info("deleted %d expired file(s) and record(s)", count)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,11 @@ from typing import BinaryIO, Literal, cast
 import stylizer
 from stylizer.errors import MissingWeights, StylizerError
 from stylizer.options import Format
-from stylizer_painter.clip_painting import NOT_OF_THE_CORE, Inputs, paint_clip
+from stylizer_painter.clip_painting import SERVICE_ONLY_OPTIONS, Inputs, paint_clip
 from stylizer_painter.decoding import SANDBOXED
 from stylizer_painter.reporting import DeadlineExceeded, Interrupted, Reporter, small_jpeg
 from stylizer_painter.url_inputs import fetch_inputs
-from stylizer_service.jobs.leases import GivenUp, Lease, LeaseLost, claim
+from stylizer_service.jobs.leases import AttemptsExhausted, Lease, LeaseLost, claim
 from stylizer_service.models import names_file
 from stylizer_service.outbound.fetch import Fetcher
 from stylizer_service.ports import Ports, Unavailable
@@ -46,31 +46,31 @@ def paint_job(
         settings: Limits and lifetimes.
         job_id: The job to paint.
         should_stop: Polled between painting steps; once true, the job is released without counting an attempt.
-        is_late: Polled at the same times; once true, one attempt is used up, and the job is released, or fails as too
-            slow if that was the last.
+        is_late: Polled likewise; once true, the job is released and an attempt counted, or failed as too slow if that
+            was the last attempt.
         fetcher: Downloads pictures given by URL; None for the default.
         yield_to_pending: Called between the segments of a clip, to paint another job.
 
     Raises:
-        Unavailable: A store is unavailable. The job is unchanged, or looks like one whose painter has died.
+        Unavailable: A store is unavailable. The job is unchanged, or is left with a lease that expires.
     """
     try:
         lease = claim(ports, settings, job_id)
-    except GivenUp:
+    except AttemptsExhausted:
         return "failed"
     if lease is None:
         return "skipped"
     try:
-        with _kept_alive(lease, settings.lease_seconds / 3) as lost:
+        with _heartbeat(lease, settings.lease_seconds / 3) as lost:
             between = yield_to_pending if lease.job.options.animate else None
             reporter = Reporter(lease, lost, should_stop, is_late, between)
-            return _paint_and_end(ports, settings, lease, reporter, fetcher)
+            return _paint_and_finish(ports, settings, lease, reporter, fetcher)
     except LeaseLost:
         lease.abandon()
         return "lost"
 
 
-def _paint_and_end(
+def _paint_and_finish(
     ports: Ports, settings: Settings, lease: Lease, reporter: Reporter, fetcher: Fetcher | None
 ) -> Outcome:
     options = lease.job.options
@@ -83,20 +83,20 @@ def _paint_and_end(
         else:
             _paint_variants(ports, settings, lease, reporter)
     except (LeaseLost, Unavailable):
-        # Without its stores the job can neither continue nor finish; another painter claims it once the lease expires.
+        # Without stores the job can neither continue nor finish; another painter claims it once the lease expires.
         raise
     except Interrupted:
         lease.release()
         return "released"
     except DeadlineExceeded:
-        return _end_late(settings, lease)
+        return _on_deadline(settings, lease)
     except MissingWeights as error:
-        log.error("painting %s failed: %s", lease.job.id, error.detail)  # with file paths, which callers must not see
+        log.error("painting %s failed: %s", lease.job.id, error.detail)  # has file paths, which must not reach callers
         detail = f"features is {options.features!r}, whose weights are not on this server"
         lease.fail(problem(error.code, detail, field=error.field, allowed=error.allowed))
         return "failed"
     except StylizerError as error:
-        lease.fail(_problem_of(lease.job, from_error(error)))
+        lease.fail(_with_request_field(lease.job, from_error(error)))
         return "failed"
     except ProblemError as error:
         lease.fail(error.problem)
@@ -109,9 +109,9 @@ def _paint_and_end(
 
 
 def _paint_variants(ports: Ports, settings: Settings, lease: Lease, reporter: Reporter) -> None:
-    """Paint every variant that no earlier painter has finished, and end the job."""
+    """Paint the variants that no earlier painter has finished, and finish the job."""
     job = lease.job
-    base = stylizer.Options(**job.options.model_dump(exclude=NOT_OF_THE_CORE))
+    base = stylizer.Options(**job.options.model_dump(exclude=SERVICE_ONLY_OPTIONS))
     options = stylizer.variants(base, job.variants, method=job.method)
     for index in range(len(job.results), job.variants):
         reporter.begin(index, job.variants)
@@ -130,13 +130,13 @@ def _paint_variants(ports: Ports, settings: Settings, lease: Lease, reporter: Re
         )
 
 
-def _problem_of(job: Job, found: Problem) -> Problem:
-    """Return a problem of the core with the field that the caller gave."""
-    name = {"content": "content", "style": "style-0"}.get(found.field or "", "")
-    return found.model_copy(update={"field": job.urls[name][1]}) if name in job.urls else found
+def _with_request_field(job: Job, error: Problem) -> Problem:
+    """Return a problem of the core, with its field replaced by that of the input's URL in the request."""
+    name = {"content": "content", "style": "style-0"}.get(error.field or "", "")
+    return error.model_copy(update={"field": job.urls[name][1]}) if name in job.urls else error
 
 
-def _end_late(settings: Settings, lease: Lease) -> Outcome:
+def _on_deadline(settings: Settings, lease: Lease) -> Outcome:
     if lease.job.attempt < settings.max_attempts:
         lease.release(counts=True)
         return "released"
@@ -169,7 +169,7 @@ def _open_inputs(ports: Ports, job: Job) -> Iterator[Inputs]:
         def source(name: str) -> BinaryIO:
             return files.enter_context(ports.blobs.open(job.input_key(name)))
 
-        # Built-in styles are passed by id, since the core has them.
+        # Built-in styles are passed by id: they are part of the core.
         styles = [
             stylizer.WeightedStyle(
                 source(f"style-{index}") if names_file(entry.style) else entry.style,
@@ -187,7 +187,7 @@ def _open_inputs(ports: Ports, job: Job) -> Iterator[Inputs]:
 
 
 @contextmanager
-def _kept_alive(lease: Lease, every: float) -> Iterator[threading.Event]:
+def _heartbeat(lease: Lease, every: float) -> Iterator[threading.Event]:
     """Renew the lease in the background, so that a long step does not lose it.
 
     Yields:
@@ -202,7 +202,7 @@ def _kept_alive(lease: Lease, every: float) -> Iterator[threading.Event]:
             except LeaseLost:
                 lost.set()
                 return
-            except Unavailable as error:  # Two more renewals are due before the lease expires.
+            except Unavailable as error:  # two more renewals are due before the lease expires
                 log.warning("could not renew the lease of %s: %s", lease.job.id, error)
             except Exception:
                 log.warning("could not renew the lease of %s", lease.job.id, exc_info=True)

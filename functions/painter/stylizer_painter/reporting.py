@@ -1,4 +1,4 @@
-"""Progress of a painting: reports to the store, and the reasons to stop."""
+"""Progress callback of a painting, and the exceptions by which it stops one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stylizer_service.ports import Unavailable
 
 PREVIEW_SIDE = 320
 _REPORT_EVERY = 0.5  # seconds
-_WITHOUT_PREVIEW = 5.0  # seconds without previews after a store has failed
+_PREVIEW_BACKOFF = 5.0  # seconds without previews after a failed write
 _PREVIEW_SHARE = 0.1  # maximum share of a painting's time
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class DeadlineExceeded(Exception):
 
 
 class Progress(Protocol):
-    """What the core reports: of a picture, or of a segment of a clip."""
+    """Progress report of the core, of a picture or of a segment of a clip."""
 
     @property
     def fraction(self) -> float:
@@ -42,7 +42,7 @@ class Progress(Protocol):
 
 
 class Reporter:
-    """Progress callback of the core: report progress periodically, and stop a painting that was canceled.
+    """Progress callback that reports to the store periodically, and raises to stop the painting.
 
     However often the core reports and however slow previews are, cancellation is noticed within about half a second or
     one step, whichever is longer.
@@ -66,18 +66,18 @@ class Reporter:
         self._done, self._total, self._share = 0, 1, 1
 
     def begin(self, done: int, total: int, *, share: int = 1) -> None:
-        """Report what follows as `share` parts of `total`, after `done` of them; before it, give way to other jobs."""
+        """Begin `share` of `total` units of work, after `done` of them; first yield to pending jobs."""
         if done and self._yield_to_pending is not None:
             self._yield_to_pending()
         self._done, self._total, self._share = done, total, share
 
     def __call__(self, progress: Progress) -> None:
-        """Report progress if that is due.
+        """Report progress if a report is due.
 
         Raises:
             LeaseLost: The job was canceled, or claimed by another painter.
             Interrupted: The painter is shutting down.
-            DeadlineExceeded: The painter's time is over.
+            DeadlineExceeded: The painter's time limit has passed.
         """
         if self._lost.is_set():
             raise LeaseLost(self._lease.job.id)
@@ -91,14 +91,14 @@ class Reporter:
         preview = small_jpeg(progress.preview()) if began >= self._next_preview else None
         try:
             self._lease.report((self._done + self._share * progress.fraction) / self._total, preview)
-        except Unavailable as error:  # Progress is cosmetic: the store may be back before the end.
-            log.warning("could not tell how far %s is: %s", self._lease.job.id, error)
-            self._next_preview = time.monotonic() + _WITHOUT_PREVIEW  # a preview may be what does not fit
+        except Unavailable as error:  # not fatal: the store may be back before the painting is done
+            log.warning("could not report the progress of %s: %s", self._lease.job.id, error)
+            self._next_preview = time.monotonic() + _PREVIEW_BACKOFF  # the preview may be what fills a full disk
             preview = None
         ended = time.monotonic()
         self._next_report = ended + _REPORT_EVERY
         if preview is not None:
-            # Limits previews to their share of the time, however large the image or slow the disk.
+            # Bounds the share of time spent on previews, however large the image or slow the disk.
             self._next_preview = ended + (ended - began) / _PREVIEW_SHARE
 
 

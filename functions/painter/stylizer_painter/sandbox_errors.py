@@ -1,4 +1,4 @@
-"""Errors of the sandbox that reads untrusted pictures and clips, as callers of the decoders see them."""
+"""Errors of sandboxed decoders, translated into those of the core and passed on by them."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _BY_CODE = {kind.code: kind for kind in reversed(_KINDS)}
 log = logging.getLogger(__name__)
 
 
-def as_answer(error: errors.StylizerError) -> tuple[dict[str, Any], bytes]:
-    """Return the answer of a fork that ends with an error, from which `run` makes the error again."""
+def to_answer(error: errors.StylizerError) -> tuple[dict[str, Any], bytes]:
+    """Serialize an error of the core as a fork's answer; `run` raises it again."""
     return {"code": error.code, "detail": error.detail, "allowed": error.allowed, "field": error.field}, b""
 
 
@@ -38,17 +38,17 @@ def run(
 
     Args:
         sandbox: The sandbox.
-        request: For its function.
-        data: Likewise.
-        limits: Of the fork.
-        what: The input in words, such as "the photo".
-        field: Its name.
+        request: First argument of its function.
+        data: Second argument of its function.
+        limits: Limits of the fork.
+        what: Noun for the input in errors, such as "the photo".
+        field: Field of the request that has the input.
 
     Returns:
         The answer and its body.
 
     Raises:
-        StylizerError: The fork answered with one (`as_answer`), crashed, or exceeded a limit.
+        StylizerError: The fork answered with one (`to_answer`), crashed, or exceeded a limit.
         Unavailable: The sandbox is unavailable.
     """
     try:
@@ -56,18 +56,18 @@ def run(
     except SandboxUnavailable as error:
         raise Unavailable(f"{what} cannot be decoded at the moment; try again later") from error
     except SandboxError as error:
-        log.warning("a decoder did not survive %s: %s: %s", what, type(error).__name__, error)
-        raise _refusal(error, what, field, limits.seconds) from error
+        log.warning("decoding %s failed: %s: %s", what, type(error).__name__, error)
+        raise _to_image_error(error, what, field, limits.seconds) from error
     if "code" in answer:
         kind = _BY_CODE.get(answer["code"], errors.ImageError)
         raise kind(answer["detail"], field=answer["field"] or field, allowed=answer["allowed"])
     return answer, body
 
 
-def _refusal(error: SandboxError, what: str, field: str, seconds: float) -> errors.ImageError:
+def _to_image_error(error: SandboxError, what: str, field: str, seconds: float) -> errors.ImageError:
     if isinstance(error, Crashed):
         return errors.CorruptImage(f"{what} is broken: its decoder crashed", field=field)
     if isinstance(error, CpuTimeLimitExceeded):
         allowed = f"a file that takes no more than {seconds:g} s to decode"
-        return errors.ImageError(f"{what} takes more time to decode than it may", field=field, allowed=allowed)
-    return errors.ImageError(f"{what} takes more memory to decode than it may", field=field)
+        return errors.ImageError(f"{what} takes too long to decode", field=field, allowed=allowed)
+    return errors.ImageError(f"{what} needs too much memory to decode", field=field)

@@ -1,4 +1,4 @@
-"""Stored form of a painted segment of a clip: its frames, the state the next one goes on from, and a preview."""
+"""Stored form of a painted segment of a clip: frames, state from which the next segment continues, and preview."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _DIGEST = hashlib.sha256().digest_size
 
 
 class InvalidSegment(ValueError):
-    """A stored segment is damaged, or of another version or another division of the clip."""
+    """A stored segment is damaged, of another version, or of other frames of the clip."""
 
 
 class StoredSegment(NamedTuple):
@@ -25,7 +25,7 @@ class StoredSegment(NamedTuple):
         data: The painted frames; see `stylizer.clips.PaintedSegment`.
         state: What the next segment needs.
         preview: A small JPEG of its last frame.
-        seconds: How long painting it took.
+        seconds: Painting time.
     """
 
     start: int
@@ -45,10 +45,10 @@ class StoredSegment(NamedTuple):
 
     @classmethod
     def unpack(cls, file: bytes, start: int, stop: int) -> StoredSegment:
-        """Read a file of `pack`.
+        """Parse a file written by `pack`.
 
         Raises:
-            InvalidSegment: It is not the segment of the frames from `start` to before `stop`, or is damaged.
+            InvalidSegment: The file is damaged, or not the segment [start, stop).
         """
         at = len(_MAGIC) + _DIGEST
         if not file.startswith(_MAGIC) or hashlib.sha256(file[at:]).digest() != file[len(_MAGIC) : at]:

@@ -1,4 +1,4 @@
-"""Inputs of a job that are given by URL: fetched once, checked like an upload, and kept with the job's files."""
+"""Inputs of a job given by URL: fetched once, checked like an upload, and stored with the job's files."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from stylizer_service.settings import Settings
 
 
 def fetch_inputs(ports: Ports, settings: Settings, lease: Lease, fetcher: Fetcher | None) -> None:
-    """Fetch what no earlier painter of the job has fetched.
+    """Fetch and store the inputs that no earlier painter of the job has stored.
 
     Args:
         ports: The ports.
-        settings: Limits on pictures, and on the time for each.
-        lease: Renewed before each file is stored, so that a painter which has lost the job stores none.
+        settings: Size limits, and the timeout for each input.
+        lease: Renewed before each file is stored, so that a painter that has lost its lease stores none.
         fetcher: Downloads pictures; None for the default.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Warm-up of a painter process, so that the first job need not wait for imports and models."""
+"""Warm-up of a painter process, so that the first job does not wait for imports and model loading."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SIDE = 64
 
 
 def warm_up() -> None:
-    """Load what any method needs, and paint once by the default method; safe to repeat."""
+    """Load all methods, and paint once by the default one. Idempotent."""
     SANDBOXED.start()
     configure_process()
     for name in stylizer.METHOD_NAMES:

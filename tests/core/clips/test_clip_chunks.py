@@ -26,7 +26,7 @@ def paint(
     segment: Segment,
     state: bytes | None,
     *,
-    state_frame: int | None = None,
+    state_stop: int | None = None,
     next_keyframe_state: bytes | None = None,
 ) -> PaintedSegment:
     def read(_source: bytes, _info: ClipInfo, start: int, stop: int, size: tuple[int, int]) -> Iterator[Frame]:
@@ -39,7 +39,7 @@ def paint(
         segment,
         "woodcut",
         state=state,
-        state_frame=state_frame,
+        state_stop=state_stop,
         next_keyframe_state=next_keyframe_state,
         method="feedforward",
         options=Options(size=96),
@@ -55,7 +55,7 @@ def pictures(part: PaintedSegment) -> list[Bytes]:
 def key_frames(frames: list[Bytes], number: int) -> tuple[PaintedSegment, PaintedSegment]:
     """Paint frame 0, and after it frame `number`."""
     first = paint(frames, Segment(0, 1), None)
-    return first, paint(frames, Segment(number, number + 1), first.state, state_frame=1)
+    return first, paint(frames, Segment(number, number + 1), first.state, state_stop=1)
 
 
 def moved_difference(before: Bytes, after: Bytes) -> float:
@@ -79,7 +79,7 @@ def test_chunks_and_key_frames_cover_each_frame_once(count: int, most: int) -> N
 def test_still_clip_is_the_same_paint_in_all_chunks() -> None:
     frames = panned(17, (0, 0), noise=3)
     first, second = key_frames(frames, 16)
-    last = pictures(paint(frames, Segment(9, 16), first.state, state_frame=1, next_keyframe_state=second.state))[-1]
+    last = pictures(paint(frames, Segment(9, 16), first.state, state_stop=1, next_keyframe_state=second.state))[-1]
     assert second.painted == 0
     assert np.array_equal(last, pictures(second)[0])
 

@@ -192,7 +192,7 @@ def test_state_that_does_not_fit_is_refused() -> None:
 @pytest.mark.parametrize(("start", "stop"), [(2, 4), (0, 0), (8, 18), (8, 16)])
 def test_segment_that_does_not_fit_is_refused(start: int, stop: int) -> None:
     data = png(panned(17, STEP))
-    with pytest.raises(ValueError, match=r"not a segment of this clip|needs the state of the one before"):
+    with pytest.raises(ValueError, match=r"not a segment of this clip|needs the state after the previous one"):
         paint_segment(data, probe(data), Segment(start, stop), "woodcut", state=None, options=OPTIONS, format="png")
 
 

@@ -175,7 +175,7 @@ def test_sound_alone_is_unsupported() -> None:
 
 
 def test_other_codecs_are_unsupported() -> None:
-    with pytest.raises(UnsupportedImage, match="coded by mjpeg") as caught:
+    with pytest.raises(UnsupportedImage, match="encoded with mjpeg") as caught:
         probe(video(panned(3, (2, 0)), codec="mjpeg", pixels="yuvj420p"))
     assert "h264" in (caught.value.allowed or "")
 
@@ -183,7 +183,7 @@ def test_other_codecs_are_unsupported() -> None:
 def test_codec_that_ffmpeg_does_not_know_is_unsupported() -> None:
     data = video(panned(3, (2, 0)))
     assert b"avc1" in data[200:]
-    with pytest.raises(UnsupportedImage, match="coded by an unknown codec"):
+    with pytest.raises(UnsupportedImage, match="encoded with an unknown codec"):
         probe(data[:200] + data[200:].replace(b"avc1", b"zzzz"))
 
 

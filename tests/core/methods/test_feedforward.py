@@ -67,7 +67,7 @@ def test_tiles_of_large_pictures_show_no_seam(cat: Tensor, monkeypatch: pytest.M
     @torch.inference_mode()
     def stylized() -> tuple[Tensor, int]:
         tiles_done: list[Tensor] = []
-        return feedforward.StyledNetwork(task).stylize(cat, 0.93, tiles_done.append), len(tiles_done)
+        return feedforward.TiledStylizer(task).stylize(cat, 0.93, tiles_done.append), len(tiles_done)
 
     whole, _ = stylized()
     sides = [48, 1024]  # to paint the tiles; and the photo is measured whole

@@ -168,7 +168,7 @@ def test_worker_survives_a_full_disk_and_resumes_the_job(
     assert log is not None
     wait_for(lambda: b"the database cannot be used now" in log.readline())
     local.service.cancel_stylization("ann", endless)  # the next thing it tries is to take the other job
-    wait_for(lambda: b"trying again in 1 s" in log.readline())
+    wait_for(lambda: b"retrying in 1 s" in log.readline())
     assert job(following).status == "queued"
     resource.prlimit(worker.pid, resource.RLIMIT_FSIZE, unlimited)
 
@@ -199,7 +199,7 @@ def test_data_folder_has_one_painter_and_the_next_takes_over(
     wait_until(endless, "running", progress=0.5)
     second = start(log=subprocess.PIPE)
     assert second.stderr is not None
-    assert b"waiting for the other painter" in second.stderr.readline()
+    assert b"waiting for another painter" in second.stderr.readline()
     assert job(other).status == "queued"
 
     first.kill()

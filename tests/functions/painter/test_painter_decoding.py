@@ -53,7 +53,7 @@ def test_every_kind_of_picture_comes_back_as_the_core_decodes_it(guarded: Sandbo
     np.testing.assert_array_equal(mask, images.decode_mask(data, shape=direct.rgb.shape[:2]))
 
 
-def test_a_refusal_is_the_cores_own_in_every_word(guarded: SandboxedDecoder) -> None:
+def test_errors_equal_those_of_the_core(guarded: SandboxedDecoder) -> None:
     whole = seeds.make("png rgb")
     for data in (b"", b"some text", whole[: len(whole) // 2]):
         with pytest.raises(ImageError) as direct:
@@ -87,8 +87,8 @@ def test_a_picture_in_memory_needs_no_fork(guarded: SandboxedDecoder) -> None:
     ("conduct", "error", "words"),
     [
         ("crash", CorruptImage, "the mask is broken: its decoder crashed"),
-        ("fill the memory", ImageError, "the mask takes more memory to decode than it may"),
-        ("loop in C", ImageError, "the mask takes more time to decode than it may"),
+        ("fill the memory", ImageError, "the mask needs too much memory to decode"),
+        ("loop in C", ImageError, "the mask takes too long to decode"),
     ],
 )
 def test_decoder_failure_names_its_input(
@@ -96,7 +96,7 @@ def test_decoder_failure_names_its_input(
 ) -> None:
     with closing(SandboxedDecoder()) as decoder, closing(Sandbox("tools.fuzz.hostile_worker:work")) as sandbox:
         monkeypatch.setattr(sandbox, "run", _doing(conduct, sandbox.run))
-        monkeypatch.setattr(decoder, "_guard", sandbox)
+        monkeypatch.setattr(decoder, "_sandbox", sandbox)
         with pytest.raises(ImageError, match=words) as caught:
             decoder.decode_mask(seeds.make("png rgb"), shape=(1, 1), limits=LIMITS, field="mask")
 
@@ -107,7 +107,7 @@ def test_decoder_failure_names_its_input(
 def test_the_death_of_what_decodes_is_no_fault_of_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(SandboxedDecoder()) as decoder, closing(Sandbox("tools.fuzz.hostile_worker:work")) as sandbox:
         monkeypatch.setattr(sandbox, "run", _doing("kill the zygote", sandbox.run))
-        monkeypatch.setattr(decoder, "_guard", sandbox)
+        monkeypatch.setattr(decoder, "_sandbox", sandbox)
         with pytest.raises(Unavailable):
             decoder.decode(seeds.make("png rgb"), limits=LIMITS, field="content")
 

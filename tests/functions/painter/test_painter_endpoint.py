@@ -15,7 +15,7 @@ from stylizer_service.ports import Unavailable
 @pytest.fixture
 def outages(local: Local, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Have the table refuse so many of the next looks at a job."""
-    monkeypatch.setattr(endpoint, "_PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(endpoint, "_RETRY_DELAYS", (0.0, 0.0))
     get = type(local.service.ports.jobs).get
 
     def begin(times: int) -> None:

@@ -161,7 +161,7 @@ def test_chunk_with_a_lost_segment_is_painted_again(service: Service, clip: str)
     finish(service, first)
     finish(service, second)
 
-    take(service, clip).repaint_chunk(stored(service, first))
+    take(service, clip).requeue_chunk(stored(service, first))
 
     assert claim(service.ports, service.settings, clip) is None
     finish(service, first)
@@ -171,7 +171,7 @@ def test_chunk_with_a_lost_segment_is_painted_again(service: Service, clip: str)
 def test_clip_with_a_lost_key_frame_paints_all_again(service: Service, clip: str, clock: SteppedClock) -> None:
     first = chunks_of(clip)[0]
     lease = take(service, first)
-    lease.wait_for_key_frames(lease.clip())
+    lease.requeue_key_frames(lease.clip())
     assert lease.segment(0, lease.clip()) is None
 
     again = take(service, clip)

@@ -13,7 +13,7 @@ import pytest
 from adapters import on_both
 from clocks import SteppedClock
 
-from stylizer_service.jobs.leases import GivenUp, Lease, LeaseLost, claim
+from stylizer_service.jobs.leases import AttemptsExhausted, Lease, LeaseLost, claim
 from stylizer_service.models import StylizationRequest
 from stylizer_service.ports import Unavailable
 from stylizer_service.problems import problem
@@ -97,7 +97,7 @@ def test_a_job_whose_painters_all_died_is_given_up(service: Service, job_id: str
         take(service, job_id).report(0.1, b"sketch")
         clock.advance(seconds=30)
 
-    with pytest.raises(GivenUp):
+    with pytest.raises(AttemptsExhausted):
         claim(service.ports, service.settings, job_id)
     failed = service.get_stylization("ann", job_id)
     assert (failed.status, failed.preview) == ("failed", None)
@@ -113,7 +113,7 @@ def test_concurrently_exhausted_job_fails_once(service: Service, job_id: str, cl
 
     def read_and_be_overtaken(name: str) -> Job | None:
         job = service.ports.jobs.get(name)
-        with pytest.raises(GivenUp):
+        with pytest.raises(AttemptsExhausted):
             claim(service.ports, service.settings, name)
         clock.advance(seconds=1)
         return job

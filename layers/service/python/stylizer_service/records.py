@@ -229,11 +229,23 @@ def style_mask_key(index: int) -> str:
     return f"style-{index}-mask"
 
 
+def expired_changes(job: Job) -> JobChanges:
+    """Return the changes that mark a job expired once its files are deleted."""
+    return {
+        "status": "expired",
+        "result": None,
+        "results": (),
+        "preview_key": None,
+        "content": without_url(job.content),
+        "styles": without_style_urls(job.styles),
+    }
+
+
 def without_url(photo: str) -> str:
-    """Return what names the photo of an expired job: URLs, which may have secrets in them, are erased."""
+    """Return a reference to an input, with a URL replaced by a placeholder, since it may contain secrets."""
     return ERASED_URL if is_url(photo) else photo
 
 
 def without_style_urls(styles: tuple[StyleWeight, ...]) -> tuple[StyleWeight, ...]:
-    """Return the styles of an expired job; see `without_url`."""
+    """Return styles without URLs; see `without_url`."""
     return tuple(entry.model_copy(update={"style": without_url(entry.style)}) for entry in styles)

@@ -1,12 +1,12 @@
-"""Clips in chunks, painted in parallel. A chunk is a job of its own, whose owner is the job of the clip.
+"""Clips painted in parallel chunks. A chunk is a job of its own, owned by the job of the clip.
 
     clip:   queued ──claim──> running: key frames ──> running, waiting ──claim──> running: joined ──> succeeded
     chunk:                       └──> queued ──claim──> running ──> succeeded ──┘
 
 The painter of the clip paints the first frame of each chunk, its key frame, one after the other. A chunk is created and
-sent as soon as its own key frame and the next one are painted, so that chunks depend on nothing but key frames. It has
-lease, attempts, message and dead letter like any job. The chunk that completes the clip has it claimed once more, and
-joined. If that message is lost, or its sender dies, `reconcile.resume` finds the clip, whose lease has expired.
+sent as soon as its own key frame and the next one are painted, so that chunks depend on key frames only. It has lease,
+attempts, message and dead letter like any job. When the last chunk ends, the clip is sent again, to be claimed and its
+segments joined. If that message is lost, or its sender dies, `reconcile.resume` finds the clip by its expired lease.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from stylizer_service.settings import Settings
 
 log = logging.getLogger(__name__)
 
-_WAITING = "waiting"  # lease token of a clip whose chunks are painted
-_REPAINTED: JobChanges = {
+_WAITING = "waiting"  # lease token of a clip that waits for its chunks
+_REQUEUED: JobChanges = {
     "status": "queued",
     "finished_at": None,
     "progress": 0.0,
@@ -33,7 +33,7 @@ _REPAINTED: JobChanges = {
     "lease_token": None,
     "lease_expires_at": None,
 }
-_LOOK_AGAIN_AFTER = timedelta(minutes=1)
+_RECHECK_AFTER = timedelta(minutes=1)
 
 
 def is_waiting(job: Job) -> bool:
@@ -47,7 +47,7 @@ def chunks_of(ports: Ports, clip: Job) -> list[Job]:
 
 
 def send_chunks(ports: Ports, settings: Settings, clip: Job, count: int) -> None:
-    """Create and send those of the first `count` chunks of a clip that do not exist. Called by its painter only."""
+    """Create and send the missing ones of the first `count` chunks of a clip. Called by its painter only."""
     known = {chunk.id for chunk in chunks_of(ports, clip)}
     now = ports.clock.now()
     for start, stop in zip(clip.boundaries[:count], clip.boundaries[1:], strict=False):
@@ -76,13 +76,13 @@ def send_chunks(ports: Ports, settings: Settings, clip: Job, count: int) -> None
         )
         try:
             ports.jobs.create(chunk, None, now)
-        except FileExistsError:  # by an earlier painter, which is not as dead as it seemed
+        except FileExistsError:  # created by an earlier painter that was presumed dead
             continue
         ports.dispatcher.send(chunk)
 
 
 def wait(ports: Ports, settings: Settings, clip: Job) -> bool:
-    """Have a clip wait for its chunks, which have all been sent.
+    """Let a clip wait for its chunks, all of which have been sent.
 
     Args:
         ports: The ports.
@@ -93,57 +93,57 @@ def wait(ports: Ports, settings: Settings, clip: Job) -> bool:
         False if the lease is lost.
     """
     when = Precondition(statuses=("running",), token=clip.lease_token)
-    until = ports.clock.now() + _LOOK_AGAIN_AFTER
+    until = ports.clock.now() + _RECHECK_AFTER
     waiting = ports.jobs.update(clip.id, when, lease_token=_WAITING, lease_expires_at=until, attempt=0)
     if waiting is not None:
-        _finish_if_complete(ports, settings, waiting)  # the last chunk may have been faster
+        _send_if_complete(ports, settings, waiting)  # the last chunk may have ended in the meantime
     return waiting is not None
 
 
 def on_chunk_done(ports: Ports, settings: Settings, chunk: Job) -> None:
-    """Have the clip joined if this was its last chunk."""
+    """Send the clip to be joined if this was its last chunk."""
     clip = ports.jobs.get(chunk.parent_id or "")
     if clip is not None and is_waiting(clip):
-        _finish_if_complete(ports, settings, clip)
+        _send_if_complete(ports, settings, clip)
 
 
-def _finish_if_complete(ports: Ports, settings: Settings, clip: Job) -> None:
+def _send_if_complete(ports: Ports, settings: Settings, clip: Job) -> None:
     if is_complete(ports, settings, clip):
-        ports.jobs.update(clip.id, _when_waiting(), lease_expires_at=ports.clock.now())  # free to be claimed
+        ports.jobs.update(clip.id, _when_waiting(), lease_expires_at=ports.clock.now())  # makes it claimable
         ports.dispatcher.send(clip)
 
 
 def is_complete(ports: Ports, settings: Settings, clip: Job) -> bool:
     """Return whether every chunk of a waiting clip is painted.
 
-    Otherwise the clip is failed if one of them has failed, and is looked at again later if that is due.
+    Otherwise fail the clip if a chunk has failed, or postpone the next check if it is due.
     """
     chunks = chunks_of(ports, clip)
     failed = next((chunk for chunk in chunks if chunk.status == "failed"), None)
     if failed is not None:
         end(ports, settings, clip, _when_waiting(), "failed", error=failed.error)
         return False
-    if are_painted(clip, chunks):
+    if all_painted(clip, chunks):
         return True
     now = ports.clock.now()
     due = replace(_when_waiting(), lease_expired_by=now)
-    ports.jobs.update(clip.id, due, lease_expires_at=now + _LOOK_AGAIN_AFTER)
+    ports.jobs.update(clip.id, due, lease_expires_at=now + _RECHECK_AFTER)
     return False
 
 
-def are_painted(clip: Job, chunks: list[Job]) -> bool:
-    """Return whether these are all chunks of a clip, and all painted."""
+def all_painted(clip: Job, chunks: list[Job]) -> bool:
+    """Return whether `chunks` are complete and all succeeded."""
     return len(chunks) == len(clip.boundaries) - 1 and all(chunk.status == "succeeded" for chunk in chunks)
 
 
 def is_parent_active(ports: Ports, chunk: Job) -> bool:
-    """Return whether the clip of a chunk has not ended."""
+    """Return whether the clip of a chunk is not final."""
     clip = ports.jobs.get(chunk.parent_id or "")
     return clip is not None and not is_final(clip) and clip.status != "expired"
 
 
 def cancel_chunk(ports: Ports, settings: Settings, chunk: Job) -> None:
-    """End a chunk whose clip has ended, and with the last one delete what all have painted."""
+    """Cancel a chunk whose clip is final; after the last one, delete the files of all chunks."""
     end(ports, settings, chunk, Precondition(statuses=("queued", "running")), "canceled")
     clip = ports.jobs.get(chunk.parent_id or "")
     if clip is None or all(is_final(part) for part in chunks_of(ports, clip)):
@@ -151,20 +151,20 @@ def cancel_chunk(ports: Ports, settings: Settings, chunk: Job) -> None:
         discard(ports, f"jobs/{chunk.parent_id}/segments/")
 
 
-def repaint_key_frames(ports: Ports, clip: Job) -> None:
-    """Have the key frames of a waiting clip painted again, one of which is lost."""
-    if ports.jobs.update(clip.id, _when_waiting(), **_REPAINTED):
+def requeue_key_frames(ports: Ports, clip: Job) -> None:
+    """Requeue a waiting clip to repaint its key frames, after one was lost."""
+    if ports.jobs.update(clip.id, _when_waiting(), **_REQUEUED):
         ports.dispatcher.send(clip)
 
 
-def repaint(ports: Ports, chunk: Job) -> None:
-    """Have a finished chunk painted again, a segment of which is lost."""
-    if ports.jobs.update(chunk.id, Precondition(statuses=("succeeded",)), **_REPAINTED):
+def requeue_chunk(ports: Ports, chunk: Job) -> None:
+    """Requeue a finished chunk, after one of its segments was lost."""
+    if ports.jobs.update(chunk.id, Precondition(statuses=("succeeded",)), **_REQUEUED):
         ports.dispatcher.send(chunk)
 
 
 def report_progress(ports: Ports, chunk_id: str) -> None:
-    """Tell a clip how many of its frames are painted, and show the latest. If a store is unavailable, do nothing."""
+    """Update progress and preview of the clip of a chunk. Skipped if a store is unavailable."""
     try:
         chunk = ports.jobs.get(chunk_id)
         clip = ports.jobs.get(chunk.parent_id or "") if chunk else None
@@ -177,7 +177,7 @@ def report_progress(ports: Ports, chunk_id: str) -> None:
         when = Precondition(statuses=("running",), progress_below=progress)
         ports.jobs.update(clip.id, when, progress=progress, preview_key=chunk.preview_key or clip.preview_key)
     except Unavailable as error:
-        log.warning("could not tell how far the clip of %s is: %s", chunk_id, error)
+        log.warning("could not report the progress of the clip of %s: %s", chunk_id, error)
 
 
 def _chunk_id(clip: Job, start: int) -> str:

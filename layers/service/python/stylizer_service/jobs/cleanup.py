@@ -11,11 +11,11 @@ log = logging.getLogger(__name__)
 
 
 def discard(ports: Ports, folder: str) -> None:
-    """Try to delete a folder. On failure log a warning: the files go with their job later, or as orphans."""
+    """Try to delete a folder. On failure log a warning: retention deletes it later."""
     try:
         ports.blobs.delete_folder(folder)
     except Exception:
-        log.warning("could not delete %s; it goes later", folder, exc_info=True)
+        log.warning("could not delete %s; retention will", folder, exc_info=True)
 
 
 def discard_unfinished(ports: Ports, job: Job) -> None:

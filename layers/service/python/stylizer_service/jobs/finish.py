@@ -15,11 +15,16 @@ from stylizer_service.settings import Settings
 
 log = logging.getLogger(__name__)
 
-End = Literal["succeeded", "failed", "canceled"]
+TerminalStatus = Literal["succeeded", "failed", "canceled"]
 
 
 def end(
-    ports: Ports, settings: Settings, job: Job, when: Precondition, how: End, **changes: Unpack[JobChanges]
+    ports: Ports,
+    settings: Settings,
+    job: Job,
+    when: Precondition,
+    status: TerminalStatus,
+    **changes: Unpack[JobChanges],
 ) -> Job | None:
     """Move a job to a terminal status if the precondition holds.
 
@@ -28,30 +33,30 @@ def end(
         settings: Lifetimes.
         job: The job as last read.
         when: The precondition.
-        how: The terminal status.
+        status: The terminal status.
         changes: Further fields to write; they override the defaults.
 
     Returns:
         The job after the write, or None if the precondition does not hold.
     """
     now = ports.clock.now()
-    over: JobChanges = {
-        "status": how,
+    defaults: JobChanges = {
+        "status": status,
         "finished_at": now,
         "expires_at": now + settings.result_ttl,
         "preview_key": None,
-        "results": (),  # only a complete set succeeds
+        "results": (),  # the job succeeds only with all variants
         "lease_token": None,
         "lease_expires_at": None,
         "notify_at": now if job.webhook else None,
     }
-    whole: JobChanges = {**over, **changes}
-    ended = ports.jobs.update(job.id, when, **whole)
+    merged: JobChanges = {**defaults, **changes}
+    ended = ports.jobs.update(job.id, when, **merged)
     if ended and ended.webhook:
         wake(ports, ended.id)
-    clip = ports.jobs.get(ended.parent_id) if ended and ended.parent_id and how == "failed" else None
-    if clip and ended:  # if this does not happen, `chunks.is_complete` finds the chunk
-        end(ports, settings, clip, Precondition(statuses=("queued", "running")), how, error=ended.error)
+    clip = ports.jobs.get(ended.parent_id) if ended and ended.parent_id and status == "failed" else None
+    if clip and ended:  # if interrupted before, `chunks.is_complete` finds the failed chunk
+        end(ports, settings, clip, Precondition(statuses=("queued", "running")), status, error=ended.error)
     return ended
 
 
@@ -60,4 +65,4 @@ def wake(ports: Ports, job_id: str, *, delay: float = 0.0) -> None:
     try:
         ports.notifier.send(job_id, delay=delay)
     except Exception:
-        log.warning("could not ask for the webhook of %s to be sent; the sweep will", job_id, exc_info=True)
+        log.warning("could not request delivery of the webhook of %s; will retry", job_id, exc_info=True)

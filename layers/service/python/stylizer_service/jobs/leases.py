@@ -1,4 +1,4 @@
-"""Job leases: a painter claims a job, sends heartbeats and ends it. Each step is one conditional write.
+"""Job leases: a painter claims a job, sends heartbeats and finishes it. Each step is one conditional write.
 
     queued ──claim──> running ──succeed / fail──> succeeded / failed
        ^                 │ └──release──> queued (not counted as an attempt)
@@ -18,7 +18,7 @@ from typing import NotRequired, TypedDict, Unpack
 from stylizer_service.files import suffix
 from stylizer_service.jobs import chunks
 from stylizer_service.jobs.cleanup import discard, discard_unfinished
-from stylizer_service.jobs.finish import End, end
+from stylizer_service.jobs.finish import TerminalStatus, end
 from stylizer_service.models import RESULT_MEDIA_TYPES
 from stylizer_service.ports import Ports
 from stylizer_service.problems import Problem, problem
@@ -27,19 +27,19 @@ from stylizer_service.resources import Seconds
 from stylizer_service.settings import Settings
 
 
-class VariantFacts(TypedDict):
-    """What is recorded of a finished painting.
+class VariantMetadata(TypedDict):
+    """Metadata of a finished variant.
 
     Attributes:
         preview: The same image as a small JPEG.
         width: Width, pixels.
         height: Height, pixels.
         features: The perceptual encoder used, if the method has one.
-        frames: Number of frames of a clip.
-        duration: Playing time of a clip, seconds.
+        frames: Number of frames, of a clip.
+        duration: Playing time in seconds, of a clip.
         seed: Seed, if it is not the one in the job's options.
         style_scale: Style scale, if it is not the one in the job's options.
-        seconds: How long painting took, if earlier painters did a part of it.
+        seconds: Painting time, if earlier painters contributed to it; by default since the claim.
     """
 
     preview: bytes
@@ -57,8 +57,8 @@ class LeaseLost(Exception):
     """The painter no longer holds the job: it was canceled, or claimed by another painter."""
 
 
-class GivenUp(Exception):
-    """The job has exhausted its attempts and was ended as `painter-died`."""
+class AttemptsExhausted(Exception):
+    """The job has exhausted its attempts and was failed as `painter-died`."""
 
 
 def claim(ports: Ports, settings: Settings, job_id: str) -> Lease | None:
@@ -68,7 +68,7 @@ def claim(ports: Ports, settings: Settings, job_id: str) -> Lease | None:
         The lease, or None if the job is gone, final or held by another painter.
 
     Raises:
-        GivenUp: The job has exhausted its attempts; this call has ended it.
+        AttemptsExhausted: The job has exhausted its attempts; this call has ended it.
     """
     job = ports.jobs.get(job_id)
     now = ports.clock.now()
@@ -82,7 +82,7 @@ def claim(ports: Ports, settings: Settings, job_id: str) -> Lease | None:
         return None
     if job.status == "running" and job.attempt >= settings.max_attempts:
         if fail_exhausted(ports, settings, job, when, painter_died(job)):
-            raise GivenUp(job_id)
+            raise AttemptsExhausted(job_id)
         return None
     taken = ports.jobs.update(
         job_id,
@@ -148,7 +148,7 @@ class Lease:
         self._ports = ports
         self._settings = settings
         self._when = Precondition(statuses=("running",), token=job.lease_token)
-        self._began: datetime | None = None  # of the current variant; None for the first
+        self._variant_started_at: datetime | None = None  # None for the first variant
 
     def renew(self) -> None:
         """Send a heartbeat: extend the lease."""
@@ -161,44 +161,44 @@ class Lease:
         changes: JobChanges = {"lease_expires_at": self._deadline()}
         if not self.job.boundaries or self.job.parent_id:
             changes["progress"] = progress
-        # else: key frames count little, and the painters of the chunks report the progress of the clip.
+        # else: key frames are a small part, and the painters of the chunks report the progress of the clip.
         if preview is not None:
             # The painters of a clip in chunks share one preview.
             folder = self.job.chunks_folder if self.job.boundaries else ""
             changes["preview_key"] = self._put_preview(preview, folder=folder)
         self._write(**changes)
 
-    def succeed(self, image: bytes, **facts: Unpack[VariantFacts]) -> None:
+    def succeed(self, image: bytes, **metadata: Unpack[VariantMetadata]) -> None:
         """Store the painting, or the last variant of it, and end the job.
 
         Args:
             image: The encoded file, in the format the job asks for.
-            facts: What is recorded of it.
+            metadata: Recorded with it.
         """
-        results = (*self.job.results, self._put_result(image, **facts))
+        results = (*self.job.results, self._put_result(image, **metadata))
         first = results[0]
         try:
             self._end("succeeded", progress=1.0, result=first, results=results, preview_key=first.preview_key)
         except LeaseLost:
             # In a networked store a write can succeed with its response lost, and its retry then fails.
-            if not self._has_won():
+            if not self._has_succeeded():
                 raise
         if self.job.segments:
             discard(self._ports, self.job.segments_folder)
         if self.job.boundaries:
             discard(self._ports, self.job.chunks_folder)
 
-    def add_variant(self, image: bytes, **facts: Unpack[VariantFacts]) -> None:
+    def add_variant(self, image: bytes, **metadata: Unpack[VariantMetadata]) -> None:
         """Store a variant that others will follow; see `succeed`. The next painter need not paint it again."""
-        results = (*self.job.results, self._put_result(image, **facts))
+        results = (*self.job.results, self._put_result(image, **metadata))
         self._write(results=results, progress=len(results) / self.job.variants, lease_expires_at=self._deadline())
         self.job = replace(self.job, results=results)
-        self._began = self._ports.clock.now()
+        self._variant_started_at = self._ports.clock.now()
 
     def add_segment(self, segment: bytes, *, progress: float) -> None:
         """Store the next segment of a clip. The next painter need not paint it again.
 
-        A clip takes many times as long as a picture, so only deaths without a segment in between count as attempts.
+        A clip takes many times as long as a picture, so each stored segment resets the count of attempts.
 
         Args:
             segment: The file of the segment.
@@ -206,7 +206,7 @@ class Lease:
         """
         token = self.job.lease_token or ""
         self._ports.blobs.put(self.job.segment_key(len(self.job.segments), token), segment, "application/octet-stream")
-        # Its own token in the list, not only in the condition: the segment of a painter that lost the job is ignored.
+        # The token is also in the list, so a segment that a painter stores after losing its lease is ignored.
         segments = (*self.job.segments, token)
         self._write(segments=segments, attempt=1, progress=progress, lease_expires_at=self._deadline())
         self.job = replace(self.job, segments=segments, attempt=1)
@@ -214,14 +214,14 @@ class Lease:
             chunks.report_progress(self._ports, self.job.id)
 
     def segment(self, index: int, job: Job | None = None) -> bytes | None:
-        """Return a stored segment of a clip, or None if it is gone.
+        """Return a stored segment of a clip, or None if it is missing.
 
         Args:
             index: Number of the segment.
-            job: The job that has it; None for that of the lease.
+            job: The job it belongs to; by default that of the lease.
         """
         job = job or self.job
-        if index >= len(job.segments):  # they are painted again
+        if index >= len(job.segments):  # dropped, to be painted again
             return None
         try:
             with self._ports.blobs.open(job.segment_key(index, job.segments[index])) as file:
@@ -230,33 +230,33 @@ class Lease:
             return None
 
     def begin_chunks(self, boundaries: tuple[int, ...]) -> None:
-        """Divide a clip into chunks, of which `add_segment` takes the key frames."""
+        """Record the boundaries of a clip's chunks; `add_segment` then stores its key frames."""
         self._write(boundaries=boundaries, lease_expires_at=self._deadline())
         self.job = replace(self.job, boundaries=boundaries)
 
     def send_chunks(self, count: int) -> None:
-        """Create and send those of the first `count` chunks of a clip that do not exist."""
+        """Create and send the missing ones of the first `count` chunks of a clip."""
         chunks.send_chunks(self._ports, self._settings, self.job, count)
 
     def painted_chunks(self) -> list[Job] | None:
         """Return the chunks of a clip if all are painted, else None."""
         found = chunks.chunks_of(self._ports, self.job)
-        return found if chunks.are_painted(self.job, found) else None
+        return found if chunks.all_painted(self.job, found) else None
 
     def wait_for_chunks(self) -> None:
         """Give up the lease until all chunks of the clip are painted."""
         if not chunks.wait(self._ports, self._settings, self.job):
             raise LeaseLost(self.job.id)
 
-    def repaint_chunk(self, chunk: Job) -> None:
-        """Have a chunk of a clip painted again, a segment of which is lost, and give up the lease until then."""
-        chunks.repaint(self._ports, chunk)
+    def requeue_chunk(self, chunk: Job) -> None:
+        """Requeue a chunk of a clip, after one of its segments was lost, and give up the lease until it is painted."""
+        chunks.requeue_chunk(self._ports, chunk)
         self.wait_for_chunks()
 
-    def wait_for_key_frames(self, clip: Job) -> None:
-        """Have the key frames of a clip painted again, one of which is lost; this lease is left to expire."""
-        chunks.repaint_key_frames(self._ports, clip)
-        self._write(attempt=0, lease_expires_at=self._deadline())  # to wait is no failure
+    def requeue_key_frames(self, clip: Job) -> None:
+        """Requeue a clip to repaint its key frames, after one was lost. The lease of this chunk is left to expire."""
+        chunks.requeue_key_frames(self._ports, clip)
+        self._write(attempt=0, lease_expires_at=self._deadline())  # waiting does not count as an attempt
 
     def clip(self) -> Job:
         """Return the clip of a chunk."""
@@ -276,22 +276,22 @@ class Lease:
         chunks.on_chunk_done(self._ports, self._settings, self.job)
 
     def drop_segments(self) -> None:
-        """Forget all segments, because one is unusable: they are painted again."""
+        """Drop all segments, since one is unusable: they are painted again."""
         self._write(segments=(), lease_expires_at=self._deadline())
         self.job = replace(self.job, segments=())
 
-    def _put_result(self, image: bytes, **facts: Unpack[VariantFacts]) -> ResultRecord:
+    def _put_result(self, image: bytes, **metadata: Unpack[VariantMetadata]) -> ResultRecord:
         job, now = self.job, self._ports.clock.now()
         number = f"-{len(job.results) + 1}" if job.variants > 1 else ""
         media_type = RESULT_MEDIA_TYPES[job.options.format]
         key = f"{job.work_folder}result{number}.{suffix(job.options.format)}"
         self._ports.blobs.put(key, image, media_type)
         started_at = job.started_at or now
-        painting = facts.get("seconds", (now - (self._began or started_at)).total_seconds())
+        painting = metadata.get("seconds", (now - (self._variant_started_at or started_at)).total_seconds())
         return ResultRecord(
             key=key,
-            width=facts["width"],
-            height=facts["height"],
+            width=metadata["width"],
+            height=metadata["height"],
             media_type=media_type,
             bytes=len(image),
             sha256=hashlib.sha256(image).hexdigest(),
@@ -299,12 +299,12 @@ class Lease:
                 queued=round((started_at - job.created_at).total_seconds(), 3),
                 painting=round(painting, 3),
             ),
-            features=facts.get("features"),
-            frames=facts.get("frames"),
-            duration=facts.get("duration"),
-            seed=facts.get("seed"),
-            style_scale=facts.get("style_scale"),
-            preview_key=self._put_preview(facts["preview"], f"preview{number}.jpg"),
+            features=metadata.get("features"),
+            frames=metadata.get("frames"),
+            duration=metadata.get("duration"),
+            seed=metadata.get("seed"),
+            style_scale=metadata.get("style_scale"),
+            preview_key=self._put_preview(metadata["preview"], f"preview{number}.jpg"),
         )
 
     def fail(self, error: Problem) -> None:
@@ -323,7 +323,7 @@ class Lease:
         self._ports.dispatcher.send(self.job)
 
     def abandon(self) -> None:
-        """Delete what this painter has written, unless a variant of the job is among it."""
+        """Delete the files of this lease, unless a finished variant of the job is among them."""
         job = self._ports.jobs.get(self.job.id)
         if job is None or not replace(job, lease_token=self.job.lease_token).has_painted:
             discard(self._ports, self.job.work_folder)
@@ -333,7 +333,7 @@ class Lease:
         elif job is None or job.status not in ("queued", "running"):
             discard(self._ports, self.job.segments_folder)
 
-    def _has_won(self) -> bool:
+    def _has_succeeded(self) -> bool:
         job = self._ports.jobs.get(self.job.id)
         return job is not None and job.result is not None and replace(job, lease_token=self.job.lease_token).has_painted
 
@@ -342,8 +342,8 @@ class Lease:
         self._ports.blobs.put(key, preview, "image/jpeg")
         return key
 
-    def _end(self, how: End, **changes: Unpack[JobChanges]) -> None:
-        if end(self._ports, self._settings, self.job, self._when, how, **changes) is None:
+    def _end(self, status: TerminalStatus, **changes: Unpack[JobChanges]) -> None:
+        if end(self._ports, self._settings, self.job, self._when, status, **changes) is None:
             raise LeaseLost(self.job.id)
 
     def _write(self, **changes: Unpack[JobChanges]) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from stylizer_service.inputs import upload_folder
 from stylizer_service.models import FINAL
 from stylizer_service.ports import Ports
-from stylizer_service.records import Precondition, without_style_urls, without_url
+from stylizer_service.records import Precondition, expired_changes
 
 _BATCH = 100
 
@@ -27,17 +27,7 @@ def sweep(ports: Ports, *, record_ttl: timedelta) -> int:
         while jobs := ports.jobs.due(status, now, limit=_BATCH):
             for job in jobs:
                 ports.blobs.delete_folder(job.folder)
-                when = Precondition(statuses=(status,))
-                ports.jobs.update(
-                    job.id,
-                    when,
-                    status="expired",
-                    result=None,
-                    results=(),
-                    preview_key=None,
-                    content=without_url(job.content),
-                    styles=without_style_urls(job.styles),
-                )
+                ports.jobs.update(job.id, Precondition(statuses=(status,)), **expired_changes(job))
             count += len(jobs)
     while jobs := ports.jobs.due("expired", now - record_ttl, limit=_BATCH):
         for job in jobs:
