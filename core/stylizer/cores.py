@@ -80,10 +80,7 @@ def _group_and_ancestors(mount_point: Path, root: str, group: str) -> list[Path]
             mount, only the mount point itself is readable.
     """
     path = PurePosixPath(group)
-    if path.is_relative_to(root):
-        path = path.relative_to(root)
-    elif ".." in path.parts or root != "/":
-        path = PurePosixPath()
+    path = path.relative_to(root) if path.is_relative_to(root) else PurePosixPath()
     parts = [part for part in path.parts if part != "/"]
     return [mount_point.joinpath(*parts[:depth]) for depth in range(len(parts), -1, -1)]
 

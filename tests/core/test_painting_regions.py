@@ -148,10 +148,10 @@ def test_regions_hold_above_the_searched_size(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(neighbor, "BASE_SIDE", 64)
     monkeypatch.setattr(neighbor, "TILE", 64)
     monkeypatch.setitem(PLANS, "standard", PLANS["standard"]._replace(coarse_side=32))
-    styles = [(RED, 1.0), (BLUE, 1.0, _columns(48, 96))]
+    styles = [(RED, 1.0), (BLUE, 1.0, _columns(64, 96))]  # the leftmost tiles see nothing of it
     painting = _paint("neighbor", styles, options={"size": 192, "quality": "standard"})
-    assert _red_minus_blue(painting[:, :80]) > 0.1
-    assert _red_minus_blue(painting[:, 112:]) < -0.1
+    assert _red_minus_blue(painting[:, :112]) > 0.1
+    assert _red_minus_blue(painting[:, 144:]) < -0.1
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,8 @@ from stylizer.clips import (
 from stylizer.clips.frames import pack_frames, unpack_frames
 from stylizer.clips.stabilizer import Stabilizer
 from stylizer.errors import InvalidState, MaskMismatch, OptionError, StylizerError, UnknownStyle
-from stylizer.options import MethodName
+from stylizer.methods.neighbor_reduced import PLANS
+from stylizer.options import MethodName, Quality
 
 Bytes = npt.NDArray[np.uint8]
 OPTIONS = Options(size=96)
@@ -101,10 +103,15 @@ def test_noisy_still_clip_does_not_flicker(method: MethodName) -> None:
     assert count == 1
 
 
-@pytest.mark.parametrize("method", ["feedforward", "neighbor"])
-def test_strokes_move_with_a_panning_camera(method: MethodName) -> None:
+@pytest.mark.parametrize(
+    ("method", "quality"), [("feedforward", "standard"), ("neighbor", "standard"), ("neighbor", "high")]
+)
+def test_strokes_move_with_a_panning_camera(
+    method: MethodName, quality: Quality, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PLANS, "high", PLANS["high"]._replace(coarse_steps=(16, 8), refinement_steps=2))
     frames = panned(3, STEP, noise=2)
-    together, _ = painted(frames, method)
+    together, _ = painted(frames, method, replace(OPTIONS, quality=quality))
     alone = warped_difference(painted_alone(frames, method), STEP)
     assert 4 * warped_difference(together, STEP) < alone
 

@@ -11,7 +11,7 @@ from stylizer.features.compact import load_encoder
 from stylizer.feedforward import network
 from stylizer.feedforward.grain import Grain
 from stylizer.feedforward.network import Network
-from stylizer.tiles import tiles
+from stylizer.tiles import STRIDE, tiles
 
 TILE = 64
 # Elsewhere bfloat16 is never painted in, and multiplying it takes oneDNN's reference code minutes.
@@ -42,6 +42,17 @@ def _paint(network: Network, photo: Tensor, side: int) -> Tensor:
     for tile in tiles(size, side):
         tile.view(painting).copy_(network.decode(network.encode(photo, tile, grain), weights))
     return painting
+
+
+@pytest.mark.parametrize("size", [(1, STRIDE), (3, 5)])
+@torch.inference_mode()
+def test_style_smaller_than_the_stride_is_continued(size: tuple[int, int]) -> None:
+    color = torch.tensor([0.8, 0.4, 0.1]).view(1, 3, 1, 1)
+    shipped = network.load()
+    ours = Network(shipped.encoder, shipped.decoder, torch.float32)
+    small, large = (ours.style_statistics(color.expand(1, 3, *each).contiguous()) for each in (size, (STRIDE, STRIDE)))
+    for one, other in zip(small.levels, large.levels, strict=True):
+        torch.testing.assert_close((one.mean, one.covariance), (other.mean, other.covariance))
 
 
 @torch.inference_mode()

@@ -76,6 +76,19 @@ def test_used_parts_are_held_back_for_others() -> None:
         assert before != after
 
 
+def test_region_without_a_position_uses_up_nothing() -> None:
+    generator, grid = torch.Generator(), PatchGrid(16, 13, 5, 3, 1, 2)
+    padded = grid.pad(noise(3, 16, 13, seed=1))
+    source = PatchSource(noise(3, 30, 30), UsageMap(), patch=5, stride=1, generator=generator.manual_seed(0))
+    nowhere = torch.zeros(grid.rows, grid.columns, dtype=torch.bool)
+    assert source.match(padded, grid, nowhere).shape == (3, grid.rows, grid.columns, 5, 5)
+    generator.manual_seed(1)
+    matched = source.match(padded, grid)
+    fresh = PatchSource(noise(3, 30, 30), UsageMap(), patch=5, stride=1, generator=generator.manual_seed(0))
+    generator.manual_seed(1)
+    assert torch.equal(matched, fresh.match(padded, grid))
+
+
 @pytest.mark.parametrize(
     "shares", [(1.0,), (0.5, 0.5), (0.9, 0.1), (0.2, 0.5, 0.3), (1 / 3, 1 / 3, 1 / 3), (0.4, 0.3, 0.2, 0.1)]
 )
