@@ -94,5 +94,5 @@ class PageQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    limit: int = Field(default=20, ge=1, le=MAX_PAGE, description="Most entries of one page.")
-    cursor: str | None = Field(default=None, max_length=1000, description="`next_cursor` of the page before.")
+    limit: int = Field(default=20, ge=1, le=MAX_PAGE, description="Maximum number of entries per page.")
+    cursor: str | None = Field(default=None, max_length=1000, description="`next_cursor` of the previous page.")

@@ -15,56 +15,55 @@ from stylizer_service.webhooks.delivery import Event
 _WITH_KEY = "/v1/"
 _SUMMARY = "Pick a style, upload a photo, get it back painted."
 _DESCRIPTION = """\
-A painting is a job: `POST /v1/stylizations` accepts it, `GET /v1/stylizations/{id}` tells how it is, and
-`GET /v1/stylizations/{id}/image` leads to the file.
+A painting is a job: `POST /v1/stylizations` creates it, `GET /v1/stylizations/{id}` returns its status, and
+`GET /v1/stylizations/{id}/image` redirects to the file.
 
-Everything wrong is answered with `application/problem+json` (RFC 9457): `type` names the kind of failure for
-programs, `detail` says it to a person, `field` and `allowed` tell what to mend, and `request_id` finds it in
-the log.
+Errors are `application/problem+json` (RFC 9457): `type` identifies the kind of error for programs, `detail` explains it
+to people, `field` and `allowed` say what to correct, and `request_id` identifies the request in the log.
 """
 _GATEWAY = """
-On AWS a gateway stands before the service. It answers some requests itself, in the same form: 429 `quota-exceeded`, 413
-`too-large`, 403 `forbidden`, 504 `no-answer`.
+On AWS, the gateway in front of the service responds to some requests itself, in the same format: 429 `quota-exceeded`,
+413 `too-large`, 403 `forbidden`, 504 `no-answer`.
 """
 _TAGS = [
-    {"name": "Stylizations", "description": "Create paintings, follow them, and download them."},
-    {"name": "Styles", "description": "What to paint in: the catalog, and styles of your own."},
-    {"name": "Uploads", "description": "Large files, and files used more than once."},
-    {"name": "Webhooks", "description": "Get notified when a stylization has ended, and verify the sender."},
+    {"name": "Stylizations", "description": "Create, poll, download, cancel and delete paintings."},
+    {"name": "Styles", "description": "The catalog of built-in styles, and your own styles."},
+    {"name": "Uploads", "description": "Upload large files, and files to use more than once."},
+    {"name": "Webhooks", "description": "Get notified when a stylization ends, and verify the sender."},
     {"name": "Health", "description": "For load balancers."},
     # Webhooks and calls share no tag: client generators make one class per tag, and would treat a webhook as a call.
-    {"name": "Events", "description": "What this service sends to a webhook of yours."},
+    {"name": "Events", "description": "Requests that this service sends to your webhook."},
 ]
 _SERVERS = [
     {
         "url": "https://{api}.execute-api.{region}.amazonaws.com/{stage}",
-        "description": "A stage on AWS, at the address that its output ApiUrl has",
+        "description": "A stage on AWS, at the URL in its output ApiUrl",
         "variables": {
-            "api": {"default": "a1b2c3d4e5", "description": "Id of the gateway"},
-            "region": {"default": "eu-central-1", "description": "Where the stage is"},
-            "stage": {"default": "dev", "description": "Its name"},
+            "api": {"default": "a1b2c3d4e5", "description": "Id of the REST API"},
+            "region": {"default": "eu-central-1", "description": "Region of the stage"},
+            "stage": {"default": "dev", "description": "Name of the stage"},
         },
     }
 ]
-_HERE = [{"url": "/", "description": "Where this document comes from"}]
+_HERE = [{"url": "/", "description": "The server of this document"}]
 _WEBHOOKS = {
     "stylization": {
         "post": {
             "operationId": "receive_event",
             "tags": ["Events"],
             "security": [],
-            "summary": "A painting has ended",
-            "description": "Sent to the `webhook` of a stylization, signed by the rules of Standard Webhooks "
-            "(`webhook-id`, `webhook-timestamp`, `webhook-signature`) with the secret that `GET /v1/webhook-secret` "
-            "gives. It is sent again, for some hours and with the same `webhook-id`, until it is answered with 2xx.",
+            "summary": "Receive the result of a stylization",
+            "description": "Sent to the `webhook` of a stylization when it ends, signed as in Standard Webhooks "
+            "(`webhook-id`, `webhook-timestamp`, `webhook-signature`) with the secret from `GET /v1/webhook-secret`. "
+            "It is retried for some hours, with the same `webhook-id`, until the response is 2xx.",
             "requestBody": {
                 "required": True,
                 "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Event"}}},
             },
             "responses": {
-                "2XX": {"description": "Heard."},
-                "410": {"description": "Never to be sent again."},
-                "default": {"description": "Not heard; redirects are not followed."},
+                "2XX": {"description": "Delivered."},
+                "410": {"description": "Not delivered; no more retries."},
+                "default": {"description": "Not delivered, retried later; redirects are not followed."},
             },
         }
     }

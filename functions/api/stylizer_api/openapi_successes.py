@@ -21,13 +21,16 @@ from stylizer_service.resources import (
 )
 
 HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
-    "X-Request-Id": ("Names this request in the log.", {"type": "string"}),
-    "Location": ("Where to go on.", {"type": "string", "format": "uri-reference"}),
-    "Retry-After": ("Seconds after which to ask again.", {"type": "integer", "minimum": 1}),
-    "Idempotency-Replayed": ("The key had been used for this request: the same job.", {"const": "true"}),
-    "Preference-Applied": ("How long the answer may have waited.", {"type": "string", "examples": ["wait=20"]}),
-    "Cache-Control": ("How long the answer may be kept.", {"type": "string"}),
-    "ETag": ("Names this content; give it as `If-None-Match`.", {"type": "string"}),
+    "X-Request-Id": ("Id of this request in the log.", {"type": "string"}),
+    "Location": ("URL of the created or requested resource.", {"type": "string", "format": "uri-reference"}),
+    "Retry-After": ("Seconds to wait before the next request.", {"type": "integer", "minimum": 1}),
+    "Idempotency-Replayed": (
+        "Present if the idempotency key was used before; the response is the existing job.",
+        {"const": "true"},
+    ),
+    "Preference-Applied": ("The wait that was applied, in seconds.", {"type": "string", "examples": ["wait=20"]}),
+    "Cache-Control": ("Caching of the response.", {"type": "string"}),
+    "ETag": ("Entity tag of the content, for `If-None-Match`.", {"type": "string"}),
 }
 """Response headers with their descriptions and schemas."""
 
@@ -143,14 +146,14 @@ _UPLOAD = Upload(
 )
 
 EXAMPLES: dict[tuple[str, str], dict[str, BaseModel]] = {
-    ("create_stylization", "200"): {"painted while the caller waited": _DONE},
+    ("create_stylization", "200"): {"painted within the wait": _DONE},
     ("create_stylization", "202"): {"accepted": _QUEUED},
     ("list_stylizations", "200"): {"one page": Page[Stylization](items=[_DONE], next_cursor=None)},
     ("get_stylization", "200"): {"being painted": _RUNNING, "done": _DONE},
     ("cancel_stylization", "200"): {"canceled": _CANCELED},
     ("delete_stylization", "200"): {"deleted": _DELETED},
     ("list_styles", "200"): {"one page": Page[Style](items=[_BUILT_IN, _OWN], next_cursor=None)},
-    ("create_style", "201"): {"made": _OWN},
+    ("create_style", "201"): {"created": _OWN},
     ("get_style", "200"): {"built in": _BUILT_IN, "your own": _OWN},
     ("create_upload", "201"): {"a form": _UPLOAD},
 }

@@ -18,13 +18,13 @@ from stylizer_service.models import STYLE_MASK_FIELDS, PaintingOptions, Stylizat
 from stylizer_service.problems import invalid
 
 FILES = {
-    "content": "The photo, or a clip. The id of an upload is taken too, as text.",
-    "style": "A built-in id, or the id of your own style or of an upload. A file is taken too. Or give `styles`.",
-    "mask": "Painted only where this is white; same shape as the photo. The id of an upload is taken too, as text.",
-    "content_mask": "Neighbor, feedforward, texture: white keeps the photo's structure, black may become pure style. "
-    "The id of an upload is taken too, as text.",
+    "content": "The photo or clip: a file, or an upload id as text.",
+    "style": "The id of a built-in style, of your own style or of an upload, or a file. Alternatively, pass `styles`.",
+    "mask": "Paint only where this is white; same width and height as the photo. A file, or an upload id as text.",
+    "content_mask": "Methods neighbor, feedforward and texture: white preserves the photo's structure, black may "
+    "become pure style. A file, or an upload id as text.",
     **{
-        name: f"The mask of entry {index} of `styles`, as a file; same shape as the photo."
+        name: f"The mask of entry {index} of `styles`, as a file. Same width and height as the photo."
         for name, index in STYLE_MASK_FIELDS.items()
     },
 }
@@ -72,7 +72,7 @@ def _form_schema() -> JsonValue:
     own["styles"] = {
         "type": "string",
         "contentMediaType": "application/json",
-        "description": "A weighted blend, or a style for each region, written as JSON. Give this or `style`.",
+        "description": "A weighted blend, or a style for each region, as JSON. Pass this or `style`.",
         "examples": ['[{"style": "woodcut", "weight": 2}, {"style": "mosaic"}]'],
     }
     properties = {name: _one_type(without_null(schema)) for name, schema in _PROPERTIES.items()} | own

@@ -13,18 +13,18 @@ router = APIRouter(tags=["Health"])
 
 
 class Health(BaseModel):
-    """How the service is."""
+    """Health of the service."""
 
     status: Literal["ok"] = "ok"
     version: str
-    queued: int = Field(description="About how many paintings are waiting.")
-    worker_alive: bool | None = Field(description="Whether a painter is running; null where that cannot be told.")
-    url_inputs: bool = Field(description="Whether photos and styles may be given by URL.")
+    queued: int = Field(description="Approximate number of queued paintings.")
+    worker_alive: bool | None = Field(description="Whether a painter is running; null if unknown.")
+    url_inputs: bool = Field(description="Whether photos and styles can be passed by URL.")
 
 
 @router.get("/healthz", summary="Check the health of the service")
 def get_health(context: AppContext) -> Health:
-    """Answers as long as the API and its store work. What waits is kept even while no painter runs."""
+    """Succeeds while the API and its store work. Queued jobs are kept even while no painter runs."""
     service = context.service
     return Health(
         version=context.version,

@@ -21,7 +21,7 @@ router = APIRouter(prefix="/v1/styles", tags=["Styles"])
 def list_styles(
     owner: OwnerDep, service: ServiceDep, mount: Mounted, query: Annotated[PageQuery, Query()]
 ) -> Page[Style]:
-    """The built-in styles, those that paint best first, then your own, newest first."""
+    """The built-in styles, best first, then your own, newest first."""
     return mount.resource(service.list_styles(owner, limit=query.limit, cursor=query.cursor))
 
 
@@ -32,7 +32,7 @@ def list_styles(
     dependencies=[Depends(json_only)],
 )
 def create_style(owner: OwnerDep, service: ServiceDep, mount: Mounted, body: StyleRequest, response: Response) -> Style:
-    """Makes a style from an upload, to be used by its id like a built-in one; it does not expire."""
+    """Creates a style from an upload. Use its id like that of a built-in style. Styles do not expire."""
     style = mount.resource(service.create_style(owner, body.upload, body.title))
     response.headers["Location"] = style.links.self
     return style
@@ -40,7 +40,7 @@ def create_style(owner: OwnerDep, service: ServiceDep, mount: Mounted, body: Sty
 
 @router.get("/{id}", summary="Get a style")
 def get_style(owner: OwnerDep, service: ServiceDep, mount: Mounted, id: str) -> Style:  # noqa: A002 - the name in the contract
-    """What is known about a style."""
+    """Title, artist, year, license and links of a style."""
     return mount.resource(service.get_style(owner, id))
 
 
@@ -49,9 +49,9 @@ def get_style(owner: OwnerDep, service: ServiceDep, mount: Mounted, id: str) -> 
     summary="Get the image of a style",
     response_class=Response,
     responses={
-        200: {"description": "The picture.", "content": {"image/webp": BINARY}},
-        303: {"description": "Where the picture of a style of your own is, for a short while."},
-        304: {"description": "You have it already, as `If-None-Match` says."},
+        200: {"description": "The image.", "content": {"image/webp": BINARY}},
+        303: {"description": "Short-lived link to the image of your own style."},
+        304: {"description": "Not modified: it matches `If-None-Match`."},
     },
 )
 def get_style_image(
@@ -61,7 +61,7 @@ def get_style_image(
     id: str,  # noqa: A002
     request: Request,
 ) -> Response:
-    """The picture of a style: what it looks like, small enough to show many."""
+    """A sample image of a style. Built-in ones are small enough to list many."""
     image = service.style_image(owner, id)
     if isinstance(image, Path):
         headers = {"Cache-Control": "public, max-age=3600", "ETag": content_tag(image)}
@@ -73,5 +73,5 @@ def get_style_image(
 
 @router.post("/{id}/delete", summary="Delete a style", status_code=status.HTTP_204_NO_CONTENT)
 def delete_style(owner: OwnerDep, service: ServiceDep, id: str) -> None:  # noqa: A002
-    """Deletes it and its picture at once; paintings that use it are not affected. A built-in style is a 409."""
+    """Deletes the style and its image at once; paintings that use it are not affected. 409 for a built-in style."""
     service.delete_style(owner, id)

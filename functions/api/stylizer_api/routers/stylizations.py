@@ -35,7 +35,7 @@ class ListQuery(PageQuery):
 
 VariantQuery = Annotated[
     int | None,
-    Query(ge=1, le=MAX_VARIANTS, description="Which of `results`, from 1; each is there once painted."),
+    Query(ge=1, le=MAX_VARIANTS, description="Number of the variant in `results`, from 1; available once painted."),
 ]
 
 
@@ -66,10 +66,10 @@ VariantFilesDep = Annotated[VariantFiles, Depends()]
     openapi_extra=BODY,
     responses={
         200: {
-            "description": "The painting has ended within the time asked for by `Prefer: wait`.",
+            "description": "The job ended within the time in `Prefer: wait`.",
             "model": Stylization,
         },
-        202: {"description": "Accepted; `Location` says where to watch."},
+        202: {"description": "Accepted; poll the job at `Location`."},
     },
 )
 async def create_stylization(
@@ -80,17 +80,17 @@ async def create_stylization(
     response: Response,
     prefer: Annotated[
         list[str] | None,
-        Header(alias="Prefer", description="`wait=60` answers with the finished painting if it ends in time."),
+        Header(alias="Prefer", description="`wait=60` waits up to 60 seconds for the job to end."),
     ] = None,
     idempotency_key: Annotated[
         str | None,
         Header(
             alias="Idempotency-Key",
-            description="1 to 255 visible ASCII characters. Sending the request again gives the same job.",
+            description="1 to 255 visible ASCII characters. Repeating the request returns the same job.",
         ),
     ] = None,
 ) -> Stylization:
-    """Takes JSON that names uploads, or a multipart form that carries the files itself."""
+    """Accepts JSON that references uploads, or a multipart form that contains the files."""
     service = context.service
     async with read_request(request, max_bytes=service.settings.max_file_bytes) as (body, files):
         job, is_new = await run_in_threadpool(service.create_stylization, owner, body, idempotency_key, files=files)
@@ -145,7 +145,7 @@ def _say_when_to_ask_again(job: Stylization, response: Response) -> None:
 def list_stylizations(
     owner: OwnerDep, service: ServiceDep, mount: Mounted, query: Annotated[ListQuery, Query()]
 ) -> Page[Stylization]:
-    """Newest first, of any status unless one is asked for."""
+    """Newest first, of any status unless filtered."""
     page = service.list_stylizations(owner, limit=query.limit, cursor=query.cursor, status=query.status)
     return mount.resource(page)
 
@@ -158,7 +158,7 @@ async def get_stylization(
     id: str,  # noqa: A002
     response: Response,
 ) -> Stylization:
-    """Its status and progress, in the end its result or its error. `Retry-After` says when to ask again."""
+    """Status and progress, and finally the result or error. `Retry-After` is the polling interval."""
     # The most frequent call. As a plain function, FastAPI would use the thread pool for validating its response as
     # well.
     job = await run_in_threadpool(service.get_stylization, owner, id)
@@ -172,12 +172,12 @@ async def get_stylization(
     status_code=status.HTTP_303_SEE_OTHER,
     response_class=Response,
     responses={
-        200: {"description": "The file, for who has followed the redirect.", "content": _PAINTINGS},
-        303: {"description": "Where the file is, for a short while. `curl -L` follows."},
+        200: {"description": "The file, after following the redirect.", "content": _PAINTINGS},
+        303: {"description": "Short-lived link to the file; `curl -L` follows it."},
     },
 )
 def get_stylization_image(files: VariantFilesDep, service: ServiceDep) -> Response:
-    """Leads to the file: 409 as long as there is none, 410 when it has expired."""
+    """Redirects to the file: 409 while there is none, 410 once it has expired."""
     return files.redirect(service.image_url)
 
 
@@ -187,25 +187,25 @@ def get_stylization_image(files: VariantFilesDep, service: ServiceDep) -> Respon
     status_code=status.HTTP_303_SEE_OTHER,
     response_class=Response,
     responses={
-        200: {"description": "The picture, for who has followed the redirect.", "content": {"image/jpeg": BINARY}},
-        303: {"description": "Where a small picture of the present state is, for a short while."},
+        200: {"description": "The image, after following the redirect.", "content": {"image/jpeg": BINARY}},
+        303: {"description": "Short-lived link to a small image of the current state."},
     },
 )
 def get_stylization_preview(files: VariantFilesDep, service: ServiceDep) -> Response:
-    """Leads to a small picture: 404 as long as there is none."""
+    """Redirects to a small image: 404 while there is none."""
     return files.redirect(service.preview_url)
 
 
 @router.post("/{id}/cancel", summary="Cancel a stylization")
 def cancel_stylization(owner: OwnerDep, service: ServiceDep, mount: Mounted, id: str) -> Stylization:  # noqa: A002
-    """Takes effect at once, and may be repeated; a painting that has ended otherwise is a 409."""
+    """Takes effect at once and can be repeated; 409 if the job has ended otherwise."""
     return mount.resource(service.cancel_stylization(owner, id))
 
 
 @router.post("/{id}/delete", summary="Delete a stylization")
 def delete_stylization(owner: OwnerDep, service: ServiceDep, mount: Mounted, id: str) -> Stylization:  # noqa: A002
-    """Deletes its files at once, the photo's copy among them, and ends it if it has not ended. May be repeated.
+    """Deletes the job's files at once, including its copy of the photo, and stops it if necessary. Can be repeated.
 
-    What is left for 30 days is that there was one: `status` is `expired`, and there is no image any more.
+    Its record remains for 30 days, with the `status` `expired` and without an image.
     """
     return mount.resource(service.delete_stylization(owner, id))

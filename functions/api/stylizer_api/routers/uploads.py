@@ -19,15 +19,15 @@ router = APIRouter(prefix="/v1/uploads", tags=["Uploads"])
     dependencies=[Depends(json_only)],
 )
 def create_upload(owner: OwnerDep, service: ServiceDep, mount: Mounted, body: UploadRequest) -> Upload:
-    """Gives a form that takes one file.
+    """Returns a signed form for one file.
 
-    Send its `fields` and then the file as `file`, as multipart/form-data, to `url`.
-    What is uploaded is looked at when it is first used.
+    POST its `fields`, then the file as `file`, as multipart/form-data to `url`.
+    The file is validated when it is first used.
     """
     return mount.resource(service.create_upload(owner, body.media_type))
 
 
 @router.post("/{id}/delete", summary="Delete an upload", status_code=status.HTTP_204_NO_CONTENT)
 def delete_upload(owner: OwnerDep, service: ServiceDep, id: str) -> None:  # noqa: A002
-    """Deletes its file at once; paintings and styles that were made from it are not affected."""
+    """Deletes the file at once; paintings and styles made from it are not affected."""
     service.delete_upload(owner, id)

@@ -11,15 +11,15 @@ router = APIRouter(prefix="/v1/webhook-secret", tags=["Webhooks"])
 
 
 class WebhookSecret(BaseModel):
-    """What the signatures of a caller's webhooks are made with."""
+    """Secret that signs the webhooks of a caller."""
 
     secret: str = Field(
-        description="As Standard Webhooks writes it; keep it to yourself.",
+        description="The secret in the format of Standard Webhooks. Keep it private.",
         examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="],
     )
 
 
 @router.get("", summary="Get the webhook secret")
 def get_webhook_secret(owner: OwnerDep, service: ServiceDep) -> WebhookSecret:
-    """It is your own, and stays the same. 404 where the service sends no webhooks."""
+    """Each caller has one secret for all webhooks. 404 if the service sends no webhooks."""
     return WebhookSecret(secret=service.webhook_secret(owner))

@@ -151,8 +151,8 @@ class StyleWeight(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     style: Url = Field(
-        description="Id of a built-in style, of a style of your own, or of an upload; or the https URL of a picture, "
-        "see `style_url`.",
+        description="Id of a built-in style, of your own style, or of an upload; or the https URL of an image, see "
+        "`style_url`.",
         examples=["woodcut"],
     )
     weight: float = Field(
@@ -160,74 +160,73 @@ class StyleWeight(BaseModel):
     )
     mask: Annotated[StyleMask, OrSentFile] | None = Field(
         default=None,
-        description="Where this style paints: an upload, white where it does, of the same shape as the photo. Styles "
-        "without a mask paint where no mask is white; if every style has one, the photo is kept there.",
+        description="Upload, white where this style is painted. Same width and height as the photo. Styles without a "
+        "mask are painted where no mask is white; if every style has one, the photo remains there.",
     )
 
 
 class PaintingOptions(BaseModel):
-    """Options of a painting, echoed back with defaults filled in."""
+    """Options of a painting; responses include the defaults."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     size: _SizeOption = Field(
         default=_DEFAULTS.size,
-        description="Long side of the painting, pixels: up to 8192 with methods neighbor, feedforward and color, up to "
-        '2048 with the others; or "original" for the size of the photo itself, within the same limits.',
+        description="Long side of the painting in pixels: up to 8192 with methods neighbor, feedforward and color, up "
+        'to 2048 with the others; or "original" for the size of the photo, within the same limits.',
     )
     strength: float = Field(
         default=_DEFAULTS.strength,
         ge=STRENGTH_RANGE[0],
         le=STRENGTH_RANGE[1],
         allow_inf_nan=False,
-        description="0 gives the photo back, 1 paints fully.",
+        description="0 returns the photo, 1 is the full style.",
     )
     style_scale: float = Field(
         default=_DEFAULTS.style_scale,
         ge=STYLE_SCALE_RANGE[0],
         le=STYLE_SCALE_RANGE[1],
         allow_inf_nan=False,
-        description="Size of the strokes; 2 doubles it. Method color paints none and takes 1 only.",
+        description="Stroke size; 2 doubles it. Method color has no strokes and accepts 1 only.",
     )
     preserve_color: PreserveColor = Field(
         default=_DEFAULTS.preserve_color,
-        description='"none" takes the colors of the style, "luminance" keeps those of the photo, '
-        '"histogram" gives the style the palette of the photo before painting (all methods but color).',
+        description='"none" uses the colors of the style, "luminance" keeps those of the photo, "histogram" gives the '
+        "style the palette of the photo before painting (all methods except color).",
     )
-    quality: Quality = Field(default=_DEFAULTS.quality, description="How much time to spend.")
+    quality: Quality = Field(default=_DEFAULTS.quality, description="Trade-off between time and quality.")
     features: FeaturesName | None = Field(
         default=None,
-        description='The network whose features compare pictures. "compact" is always available, and the default of '
-        'every method that uses one; "vgg19", for optimization only, is slower, paints up to 1024 pixels, and has '
-        "to be fetched once by the operator of this service. Methods texture and color use none.",
+        description='Encoder whose features are compared. "compact" is always available, and the default of methods '
+        'with an encoder; "vgg19", for optimization only, is slower, paints up to 1024 pixels, and has to be installed '
+        "by the operator of this service. Methods texture and color use none.",
     )
     seed: int = Field(
         default=_DEFAULTS.seed,
         ge=SEED_RANGE[0],
         le=SEED_RANGE[1],
-        description="The same inputs, options and seed give the same painting.",
+        description="The same inputs, options and seed produce the same painting.",
     )
     animate: bool | None = Field(
         default=None,
-        description="Whether to paint every frame of an animated GIF, WebP or PNG. By default only the first one is "
-        "painted, unless `format` is gif or mp4; of a video, all are.",
+        description="Whether to paint every frame of an animated GIF, WebP or PNG. By default only the first frame is "
+        "painted, unless `format` is gif or mp4. Videos are always painted with every frame.",
     )
     format: FileFormat = Field(
         default="jpeg",
-        description="File format of the painting: gif, webp, png or mp4 of a clip, by default the kind of `content`; "
-        "jpeg, png, webp, avif or tiff of a picture.",
+        description="File format of the painting. Clips: gif, webp, png or mp4, by default the format of `content`. "
+        "Images: jpeg, png, webp, avif or tiff.",
     )
     format_quality: int = Field(
         default=DEFAULT_FORMAT_QUALITY,
         ge=FORMAT_QUALITY_RANGE[0],
         le=FORMAT_QUALITY_RANGE[1],
-        description="Encoder quality of jpeg, webp, avif and mp4; png and tiff lose nothing.",
+        description="Encoder quality of jpeg, webp, avif and mp4; png and tiff are lossless.",
     )
     keep_metadata: KeepMetadata = Field(
         default=_DEFAULTS.keep_metadata,
-        description='What the file keeps of the metadata of the photo: "exif" is camera, lens, exposure, times, '
-        'author, copyright and resolution, never a thumbnail or a serial number; "exif+gps" the place as well. Clips '
-        "keep none.",
+        description='Metadata of the photo to keep in the file: "exif" is camera, lens, exposure, times, author, '
+        'copyright and resolution, never a thumbnail or serial number; "exif+gps" also the location. Clips keep none.',
     )
 
 
@@ -239,22 +238,22 @@ class StylizationRequest(PaintingOptions):
     )
 
     content: Annotated[UploadId, OrSentFile] | None = Field(
-        default=None, description="The upload that holds the photo. Give this or `content_url`."
+        default=None, description="Upload with the photo. Pass this or `content_url`."
     )
     content_url: Url | None = Field(
         default=None,
-        description="Where to fetch the photo: an https URL of a public host. A file that is wrong fails the job. "
-        "Not every service fetches pictures.",
+        description="https URL of the photo, on a public host. An invalid file fails the job. Not every service "
+        "downloads images; see `url_inputs` of `GET /healthz`.",
         examples=["https://example.com/cat.jpg"],
         json_schema_extra={"format": "uri"},
     )
     style: Annotated[StyleName, OrSentFile] | None = Field(
         default=None,
-        description="Short for `styles` with one entry: a built-in id, your own style's, or an upload's.",
+        description="Short for `styles` with one entry: id of a built-in style, of your own style, or of an upload.",
     )
     style_url: Url | None = Field(
         default=None,
-        description="Where to fetch the picture of the style, like `content_url`. Give this, `style` or `styles`.",
+        description="https URL of the style image, like `content_url`. Pass this, `style` or `styles`.",
         examples=["https://example.com/quilt.jpg"],
         json_schema_extra={"format": "uri"},
     )
@@ -262,35 +261,35 @@ class StylizationRequest(PaintingOptions):
         default=None,
         min_length=1,
         max_length=MAX_STYLES,
-        description="A weighted blend, or a style for each region. Give this or `style`.",
+        description="A weighted blend, or a style for each region. Pass this or `style`.",
     )
     mask: Annotated[UploadId, OrSentFile] | None = Field(
-        default=None, description="Paint only where this picture is white. Same shape as the photo."
+        default=None, description="Paint only where this image is white. Same width and height as the photo."
     )
     content_mask: Annotated[UploadId, OrSentFile] | None = Field(
         default=None,
-        description="Neighbor, feedforward, texture: white keeps the photo's structure, black may become pure style.",
+        description="Methods neighbor, feedforward and texture: white preserves the photo's structure, black may "
+        "become pure style.",
     )
     method: MethodName = Field(
         default=DEFAULT_METHOD,
-        description='How to paint: "neighbor" with pieces of the style whose learned features are nearest to those of '
-        'the photo, in one or two seconds, up to 8192 pixels; "feedforward" in a few passes of a neural '
-        'network, in about a second; "optimization" by changing the photo until a neural network sees the '
-        'style in it, which takes longest; "texture" with pieces of the style found by their pixels, without any '
-        'network; "color" only recolors the photo with the palette of the style, in a fraction of a second.',
+        description='"neighbor" assembles patches of the style matched by learned features, in one or two seconds, up '
+        'to 8192 pixels; "feedforward" takes a few passes of a neural network, about a second; "optimization" '
+        'optimizes the pixels with a neural network, and takes longest; "texture" assembles patches of the style '
+        'matched by pixels, without a network; "color" transfers only the palette of the style, in an instant.',
     )
     variants: int = Field(
         default=VARIANTS_RANGE[0],
         ge=VARIANTS_RANGE[0],
         le=VARIANTS_RANGE[1],
-        description="How many paintings to choose from. The first is what you would get without this; the others have "
-        "the next seeds and other style scales, `results` says which.",
+        description="Number of paintings to choose from. The first uses the given options, the others use the next "
+        "seeds and other style scales; see `results`.",
     )
     webhook: str | None = Field(
         default=None,
         max_length=2000,
-        description="A public https address that is sent the finished stylization, signed by the rules of Standard "
-        "Webhooks; `GET /v1/webhook-secret` gives the secret to check it with.",
+        description="Public https URL that receives the finished stylization, signed as in Standard Webhooks. "
+        "`GET /v1/webhook-secret` returns the secret to verify it.",
         examples=["https://example.com/painted"],
         json_schema_extra={"format": "uri"},
     )
@@ -353,7 +352,7 @@ class StyleRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    upload: UploadId = Field(description="The upload that holds the style picture.")
+    upload: UploadId = Field(description="Upload with the style image.")
     title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)] = Field(
         examples=["Grandma's quilt"]
     )
@@ -384,4 +383,4 @@ class UploadRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    media_type: Annotated[MediaType, BeforeValidator(_registered)] = Field(description="What the file is.")
+    media_type: Annotated[MediaType, BeforeValidator(_registered)] = Field(description="Media type of the file.")

@@ -67,15 +67,15 @@ KINDS: dict[str, tuple[int, str]] = {
 
 
 class Problem(BaseModel):
-    """One failure, in the words of RFC 9457 with four members of our own.
+    """A failure, as in RFC 9457, with three additional members.
 
     Attributes:
         type: "/problems/<code>"; stable, meant for programs.
-        title: What kind of failure it is; the same for every problem of a type.
+        title: Kind of failure; the same for every problem of a type.
         status: The HTTP status that goes with it.
-        detail: What happened this time, for a person to read.
+        detail: Explanation of this failure, for people.
         field: The input at fault, such as "content" or "styles[0].weight".
-        allowed: What would have been accepted: the choices, or a range in words.
+        allowed: What is accepted: the choices, or a range in words.
         request_id: The request that failed; filled in by the HTTP layer.
     """
 

@@ -21,7 +21,7 @@ class Upload(BaseModel):
     method: Literal["POST"] = "POST"
     fields: dict[str, str]
     max_bytes: int
-    expires_at: datetime = Field(description="Until when the form is taken.")
+    expires_at: datetime = Field(description="Time at which the form expires.")
 
 
 class StyleLinks(BaseModel):
@@ -40,13 +40,13 @@ class Style(BaseModel):
     year: str | None
     license: str | None
     description: str | None
-    own: bool = Field(description="Whether it is the caller's own rather than built in.")
+    own: bool = Field(description="Whether it is the caller's own style, not a built-in one.")
     created_at: datetime | None
     links: StyleLinks
 
 
 class Seconds(BaseModel):
-    """Time spent queued and painting, seconds."""
+    """Seconds spent queued and painting."""
 
     queued: float
     painting: float
@@ -60,19 +60,19 @@ class Result(BaseModel):
     media_type: str
     bytes: int
     sha256: str
-    url: str = Field(description="A signed link to the file, valid for a short while.")
+    url: str = Field(description="Short-lived signed link to the file.")
     seconds: Seconds
-    features: str | None = Field(description="The perceptual features used; null for a method that uses none.")
-    frames: int | None = Field(description="Number of frames of a clip; null for a picture.")
-    duration: float | None = Field(description="Playing time of a clip, seconds; null for a picture.")
+    features: str | None = Field(description="Encoder used; null for a method without one.")
+    frames: int | None = Field(description="Number of frames of a clip; null for an image.")
+    duration: float | None = Field(description="Duration of a clip in seconds; null for an image.")
 
 
 class Variant(Result):
-    """One of the paintings of a stylization."""
+    """One painting of a stylization."""
 
     seed: int
     style_scale: float
-    preview: str | None = Field(description="Where a small JPEG of it is.")
+    preview: str | None = Field(description="Link to a small JPEG of the variant.")
 
 
 class StylizationLinks(BaseModel):
@@ -92,8 +92,8 @@ class Stylization(BaseModel):
     method: MethodName
     options: PaintingOptions
     content: str = Field(
-        description="The upload; for a file that was sent in the form, `sha256:` and the digest of its bytes; or the "
-        "URL, until the job is deleted or expires. The same goes for `styles`, and except for URLs for both masks."
+        description="Id of the upload; for a file in the form, `sha256:` and the digest of its bytes; or the URL, "
+        "until the job is deleted or expires. `styles` and, except for URLs, both masks are the same."
     )
     styles: list[StyleWeight]
     mask: str | None
@@ -103,13 +103,13 @@ class Stylization(BaseModel):
     finished_at: datetime | None
     expires_at: datetime
     webhook: str | None
-    preview: str | None = Field(description="Where to see how far it is; null until there is something to see.")
-    variants: int = Field(description="How many paintings were asked for.")
-    result: Result | None = Field(description="The painting, the first of `results`; null until all have been painted.")
+    preview: str | None = Field(description="Link to a preview; null until there is one.")
+    variants: int = Field(description="Number of requested paintings.")
+    result: Result | None = Field(description="The first of `results`; null until all variants are painted.")
     frames: int | None = Field(
-        description="Number of frames of a clip; null of a picture, and of a clip until it is painted."
+        description="Number of frames of a clip; null for an image, and for a clip until it is painted."
     )
-    results: list[Variant] = Field(description="The variants that have been painted so far, the first one first.")
+    results: list[Variant] = Field(description="The variants painted so far, in order.")
     error: Problem | None
     links: StylizationLinks
 
@@ -121,4 +121,4 @@ class Page(BaseModel, Generic[T]):
     """One page of a list."""
 
     items: list[T]
-    next_cursor: str | None = Field(description="Give this as `cursor` to get the next page; null on the last.")
+    next_cursor: str | None = Field(description="Pass as `cursor` to get the next page; null on the last page.")

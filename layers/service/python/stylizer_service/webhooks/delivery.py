@@ -58,11 +58,11 @@ class Event(BaseModel):
     """Webhook payload: event type, time, and the stylization as returned by GET."""
 
     type: str = Field(
-        description="What has become of the stylization: stylization.succeeded, .failed or .canceled; or .expired if "
-        "you could not be reached before its time was over.",
+        description="stylization.succeeded, .failed or .canceled; or .expired if no delivery succeeded before the "
+        "stylization expired.",
         examples=["stylization.succeeded"],
     )
-    timestamp: datetime = Field(description="When it ended.")
+    timestamp: datetime = Field(description="Time at which the stylization ended.")
     data: Stylization
 
 
