@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional
+
+Bytes = npt.NDArray[np.uint8]
 
 CPU = torch.device("cpu")
 
@@ -23,6 +26,17 @@ def to_image(tensor: Tensor) -> Image.Image:
     """Convert a tensor (1, 3, H, W) in [0, 1] to an 8-bit "RGB" image, rounded to the nearest value."""
     pixels = tensor[0].permute(1, 2, 0).clamp(0, 1).mul(255).round_().to(torch.uint8)
     return Image.fromarray(pixels.cpu().numpy())
+
+
+def pixels_to_tensor(pixels: Bytes) -> Tensor:
+    """Convert 8-bit pixels (H, W, 3) to uint8 (1, 3, H, W)."""
+    return torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None].contiguous()
+
+
+def tensor_to_pixels(tensor: Tensor) -> Bytes:
+    """Convert uint8 (1, 3, H, W) to 8-bit pixels (H, W, 3)."""
+    pixels: Bytes = tensor[0].permute(1, 2, 0).contiguous().numpy()
+    return pixels
 
 
 def as_floats(picture: Tensor) -> Tensor:

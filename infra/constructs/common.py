@@ -46,7 +46,7 @@ def make_logs(scope: Construct, id: str, settings: StageSettings, name: str | No
     return logs.LogGroup(
         scope,
         id,
-        # Encrypted by CloudWatch with keys of its own, which costs nothing; a key of the account's would.
+        # Encrypted with a key of CloudWatch, free of charge; a customer-managed key would cost.
         log_group_name=name,
         retention=retention(settings),
         removal_policy=removal(settings) if name is None else RemovalPolicy.DESTROY,
@@ -101,7 +101,7 @@ def acknowledge_folders(role: iam.Role, folders: Iterable[tuple[s3.Bucket, str]]
 
 def acknowledge_runtime(function: lambda_.Function) -> None:
     """Acknowledge that a function does not use the newest Python runtime."""
-    reason = "Its code and the layer are made and tested for this version, as the painter's image is; AWS supports it."
+    reason = "Code, layer and the painter's image are built and tested for this version, which AWS supports."
     for rule in ("AwsSolutions-L1", "Serverless-LambdaLatestVersion"):
         acknowledge(function, rule, reason)
 
@@ -131,7 +131,7 @@ def add_sqs_source(
         max_concurrency=max_concurrency,
     )
     reason = (
-        "Lambda gives no such destination to a queue: what fails stays in it, or goes where its redrive policy says."
+        "Lambda has no failure destination for SQS: failed messages stay in the queue or go to its dead-letter queue."
     )
     acknowledge(mapping, "Serverless-LambdaEventSourceMappingDestination", reason)
 

@@ -85,7 +85,7 @@ class Gateway(Construct):
             rest_api_name=settings.name,
             description="Pick a style, upload a photo, get it back painted",
             endpoint_types=[apigateway.EndpointType.REGIONAL],
-            binary_media_types=["*/*"],  # forms and pictures are binary whatever the Accept header says
+            binary_media_types=["*/*"],  # forms and pictures are binary, regardless of the Accept header
             # All stages of an account share this role, so it is retained when a stage is destroyed.
             cloud_watch_role=True,
             cloud_watch_role_removal_policy=RemovalPolicy.RETAIN,
@@ -110,9 +110,9 @@ class Gateway(Construct):
         resource = self.rest_api.root.resource_for_path(route.path)
         method = resource.add_method(route.method, integration, api_key_required=not route.is_public)
         reason = (
-            "A page, or what tells about the service: it is for everybody."
+            "A page or a description of the service, which is public."
             if route.is_public
-            else "Callers are programs of the owner's customers; each has an API key, and sees only what it has made."
+            else "Callers are programs with an API key each, and see only their own resources."
         )
         acknowledge(method, "AwsSolutions-APIG4", reason)
         acknowledge(method, "AwsSolutions-COG4", reason)
@@ -127,7 +127,7 @@ class Gateway(Construct):
         preflight.node.default_child.add_property_override("Integration.ContentHandling", "CONVERT_TO_TEXT")  # type: ignore[union-attr]
 
     def _add_response(self, response: GatewayResponse) -> None:
-        # Any origin may read errors: they hold nothing of a caller.
+        # Any origin may read errors: they have no data of callers.
         cors = {"Access-Control-Allow-Origin": "*"} if self._settings.allowed_origins else {}
         fixed = {"Content-Type": "application/problem+json", **HEADERS, **cors, **response.headers}
         self.rest_api.add_gateway_response(
@@ -172,12 +172,12 @@ class Gateway(Construct):
         acknowledge(
             self.rest_api,
             "AwsSolutions-APIG2",
-            "The API checks each request itself, and says in a problem which field is wrong and what is allowed.",
+            "The API validates each request itself, and its problems name the field and what is allowed.",
         )
         acknowledge(
             self.rest_api,
             "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]",
-            "The gateway writes logs of all APIs of the account by one role, and AWS keeps this policy for it.",
+            "The gateway writes the logs of all APIs of the account with one role, whose policy AWS maintains.",
         )
         if not self._settings.waf:
             acknowledge(

@@ -35,7 +35,7 @@ _PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
 GIF_UNIT = Fraction(1, 100)  # seconds
 MIN_GIF_DELAY = 2  # in units; browsers replace shorter ones by 100 ms
 PALETTE_FRAMES = 16  # number of frames sampled for the palette of a GIF
-_NO_TIME = (1980, 1, 1, 0, 0, 0)  # equal frames give equal bytes
+ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # timestamp of all zip entries, so that equal contents give equal bytes
 _TRANSPARENT = 255  # index in the palette of a GIF
 _OPAQUE_FROM = 128  # alpha from which a pixel of a GIF is opaque
 
@@ -144,7 +144,7 @@ def pack_frames(frames: Sequence[Frame]) -> bytes:
         for number, frame in enumerate(frames):
             part = io.BytesIO()
             frame.image().save(part, "webp", lossless=True, exact=True, quality=30, method=1)
-            entry = zipfile.ZipInfo(f"{number:05}.webp", _NO_TIME)
+            entry = zipfile.ZipInfo(f"{number:05}.webp", ZIP_EPOCH)
             archive.writestr(entry, part.getvalue())
     return buffer.getvalue()
 

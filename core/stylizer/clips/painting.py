@@ -54,6 +54,7 @@ from stylizer.painting import StylizeArguments, paint_picture
 from stylizer.progress import Progress
 from stylizer.style_inputs import WeightedStyles
 from stylizer.synthesis.temporal import TemporalHints
+from stylizer.tensors import pixels_to_tensor, tensor_to_pixels
 from stylizer.transparency import composite_on_white
 
 Bytes = npt.NDArray[np.uint8]
@@ -328,8 +329,8 @@ class _ClipPainter:
     def _blend(self, keyframe: SceneState, latest: list[tuple[Bytes, Bytes]], frames: list[Frame]) -> list[Frame]:
         """Blend the last frames into the following key frame."""
         with compute.independent_of_caller(), torch.inference_mode():
-            sources, paintings = ([_to_bytes(pair[part]) for pair in latest] for part in (0, 1))
-            blended = [_to_array(painting) for painting in blend_into(keyframe, sources, paintings)]
+            sources, paintings = ([pixels_to_tensor(pair[part]) for pair in latest] for part in (0, 1))
+            blended = [tensor_to_pixels(painting) for painting in blend_into(keyframe, sources, paintings)]
         return [
             Frame(self._apply_mask(painting, rgb), frame.alpha)
             for painting, (rgb, _), frame in zip(blended, latest, frames, strict=True)
@@ -341,19 +342,19 @@ class _ClipPainter:
 
         def paint(hints: TemporalHints) -> Tensor:
             def on_progress(progress: Progress) -> None:
-                if before is not None:  # half-painted frames between finished ones would flicker
+                if before is not None:  # a half-painted frame after a finished one would flicker
                     finished = before.layer.painting
-                    progress = replace(progress, preview=lambda: Image.fromarray(_to_array(finished)))
+                    progress = replace(progress, preview=lambda: Image.fromarray(tensor_to_pixels(finished)))
                 reporter.frame_progress(number, progress)
 
             painting = paint_picture(replace(self._args, content=rgb, on_progress=on_progress, hints=hints))
-            return _to_bytes(np.asarray(painting.image))
+            return pixels_to_tensor(np.asarray(painting.image))
 
         with compute.independent_of_caller(), torch.inference_mode():
             if self._args.options.strength == 0:
-                return _to_array(paint(TemporalHints())), True
-            moved, is_painted = stabilizer.paint(_to_bytes(rgb), paint)
-            return _to_array(moved), is_painted
+                return tensor_to_pixels(paint(TemporalHints())), True
+            moved, is_painted = stabilizer.paint(pixels_to_tensor(rgb), paint)
+            return tensor_to_pixels(moved), is_painted
 
     def _apply_mask(self, painting: Bytes, rgb: Bytes) -> Bytes:
         """Restore the current frame where the mask is 0: warped paintings have an earlier frame there."""
@@ -375,14 +376,3 @@ class _ClipPainter:
         """Return the identity of a state that `frame` continues from: the frame, and a hash of all arguments."""
         parts: tuple[Any, ...] = self._args.method, self._args.options, self._size, self._name, self._info
         return f"frame {frame} of painting {blake2b(repr(parts).encode(), digest_size=8).hexdigest()}"
-
-
-def _to_bytes(rgb: Bytes) -> Tensor:
-    """Convert (H, W, 3) to uint8 (1, 3, H, W)."""
-    return torch.from_numpy(np.array(rgb)).permute(2, 0, 1)[None].contiguous()
-
-
-def _to_array(pixels: Tensor) -> Bytes:
-    """Convert uint8 (1, 3, H, W) to (H, W, 3)."""
-    array: Bytes = pixels[0].permute(1, 2, 0).contiguous().numpy()
-    return array

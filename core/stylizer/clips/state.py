@@ -10,11 +10,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from stylizer.clips.frames import ZIP_EPOCH
 from stylizer.clips.stabilizer import Layer, SceneState
 from stylizer.errors import InvalidState
+from stylizer.tensors import pixels_to_tensor, tensor_to_pixels
 
 _IDENTITY = "identity"
-_NO_TIME = (1980, 1, 1, 0, 0, 0)  # equal states give equal bytes
 _MAX_ENTRY = 512 * 2**20
 _LAYER_ENTRIES = ("painting.webp", "painted.webp", "seen.webp")
 
@@ -38,7 +39,7 @@ def dump_state(state: SceneState | None, identity: str) -> bytes:
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, data in entries.items():
             form = zipfile.ZIP_STORED if name.endswith(".webp") else zipfile.ZIP_DEFLATED
-            archive.writestr(zipfile.ZipInfo(name, _NO_TIME), data, form)
+            archive.writestr(zipfile.ZipInfo(name, ZIP_EPOCH), data, form)
     return buffer.getvalue()
 
 
@@ -74,13 +75,13 @@ def _group(entries: dict[str, bytes], prefix: str) -> dict[str, Tensor]:
 
 def _picture(pixels: Tensor) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(pixels[0].permute(1, 2, 0).numpy()).save(buffer, "webp", lossless=True, quality=30, method=1)
+    Image.fromarray(tensor_to_pixels(pixels)).save(buffer, "webp", lossless=True, quality=30, method=1)
     return buffer.getvalue()
 
 
 def _tensor_of_picture(data: bytes) -> Tensor:
     with Image.open(io.BytesIO(data), formats=["WEBP"]) as image:
-        return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)[None].contiguous()
+        return pixels_to_tensor(np.asarray(image.convert("RGB")))
 
 
 def _array(values: Tensor) -> bytes:
