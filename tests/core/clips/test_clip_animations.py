@@ -97,8 +97,8 @@ def test_any_beginning_of_a_file_gives_a_clip_error(form: str) -> None:
         (gif_of(0)[:-1] + b"!\xfe\0" * 9, "more than 8 blocks"),
         (webp_of(b"XMP "), "no header"),
         (webp_of(*[b"XMP "] * 9), "no header"),
-        (png(SIDE, 8, 2, b"").replace(b"IDAT", b"iDAT"), "no pixels"),
-        (png(SIDE, 8, 2, b"", chunk(b"tEXt", b"") * 9), "no pixels"),
+        (png(SIDE, 8, 2, b"").replace(b"IDAT", b"iDAT"), "no image data"),
+        (png(SIDE, 8, 2, b"", chunk(b"tEXt", b"") * 9), "no image data"),
     ],
 )
 def test_file_without_a_picture_is_corrupt(data: bytes, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
