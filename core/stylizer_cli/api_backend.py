@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import cast
 
 from stylizer import errors
 from stylizer.errors import OptionError, StylizerError, UnknownStyle
@@ -198,8 +199,7 @@ class _ApiPainter:
         if job.target.path is not None:
             numbers = [None] if job.request.variants == 1 else range(1, job.request.variants + 1)
             for number, target in zip(numbers, job.targets, strict=True):
-                if target.path is not None:
-                    await self._client.download(stylization, target.path, variant=number)
+                await self._client.download(stylization, cast(Path, target.path), variant=number)
             return
         with tempfile.TemporaryDirectory() as folder:
             write(job.target, (await self._client.download(stylization, Path(folder) / stylization.id)).read_bytes())

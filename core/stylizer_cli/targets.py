@@ -72,13 +72,6 @@ def default_stem(source: str, styles: list[str]) -> str:
     return "-".join(Path(file_name(name)).stem for name in (source, *styles))
 
 
-def numbered(target: Target, number: int) -> Target:
-    """Return the target of one variant: "cat-2.jpg" for "cat.jpg"; stdout stays stdout."""
-    if target.path is None:
-        return target
-    return target._replace(path=target.path.with_name(f"{target.path.stem}-{number}{target.path.suffix}"))
-
-
 def check_writable(path: Path, force: bool) -> None:
     """Raise an OptionError unless a file can be written; an existing one only with `force`."""
     problem = None

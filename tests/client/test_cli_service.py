@@ -15,9 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from camera_exif import camera_exif
 from cloud.fault_proxy import Answer, Carry, fault_proxy, lose, refuse
 from pictures import pixels
 from PIL import Image
+from PIL.ExifTags import Base
 from waiting import PATIENCE, wait_for
 
 from stylizer_client import Client
@@ -30,7 +32,9 @@ Run = Callable[..., tuple[int, str, str]]
 
 def test_paint_by_api_matches_local_painting(run: Run, address: str, painting: Painting, folder: Path) -> None:
     styles = ("--style", "woodcut=2", "--style", "left.png", "--style", "mosaic@left.png")
-    request = (*styles, "--mask", "left.png", "--strength", "0.8", "--seed", "3")
+    request = (*styles, "--mask", "left.png", "--strength", "0.8", "--seed", "3", "--keep-metadata", "exif")
+    with Image.open(folder / "cat.jpg") as photo:
+        photo.save(folder / "cat.jpg", exif=camera_exif())
     code, stdout, note = run("paint", "cat.jpg", *request, *SMALL, "-o", "here.png")
     assert code == 0, note
     with painting():
@@ -39,6 +43,9 @@ def test_paint_by_api_matches_local_painting(run: Run, address: str, painting: P
     assert stderr.partition(" in ")[0] == note.partition(" in ")[0] == "painted 64 x 48 pixels"
     # Not bit for bit: the number of threads differs.
     assert np.abs(pixels(folder / "here.png") - pixels(folder / "there.png")).mean() < 0.5
+    for name in ("here.png", "there.png"):
+        with Image.open(folder / name) as painted:
+            assert painted.getexif()[Base.Copyright] == "Zoe Example"
     assert not list(folder.glob(".*")), "no resume file is left"
 
 
@@ -316,6 +323,20 @@ def test_interrupt_cancels_jobs_that_cannot_be_resumed(
     assert (process.returncode, stdout) == (130, b"")
     assert stderr == b"stylizer: error: interrupted; nothing was written\n"
     assert {job.status for job in client.jobs()} == {"canceled"}
+
+
+def test_ignored_interrupt_does_not_stop_the_command(run: Run, address: str, painting: Painting) -> None:
+    def interrupt_first(carry: Carry) -> Answer:
+        os.kill(os.getpid(), signal.SIGINT)
+        return carry()
+
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as by nohup, or in the background of a script
+    try:
+        with painting(), fault_proxy(address) as line:
+            line.go_wrong("POST /v1/stylizations", interrupt_first)
+            assert run("paint", "cat.jpg", "--style", "woodcut", *FAST, "-o", "out.jpg", "--api", line.address)[0] == 0
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_job_accepted_after_the_interruption_is_canceled(address: str, folder: Path, client: Client) -> None:

@@ -69,7 +69,11 @@ def test_async_client_paints_several_jobs_concurrently(address: str, painting: P
     async def paint_both() -> list[Path]:
         async with AsyncClient(address) as client:
             paths = await asyncio.gather(*(paint(client, seed) for seed in range(2)))
-            assert len(await client.jobs()) == 2
+            done, _ = await client.jobs()
+            assert (await client.job(done.id)).status == "succeeded"
+            own = await client.add_style("Half", folder / "left.png")
+            await client.delete(own)
+            assert own.id not in [style.id for style in await client.styles()]
             return paths
 
     with painting():

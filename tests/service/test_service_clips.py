@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -15,8 +16,11 @@ from uploads import store_upload
 from stylizer_service import clip_headers, clip_probe
 from stylizer_service.jobs.leases import LeaseLost, claim
 from stylizer_service.models import StylizationRequest
-from stylizer_service.problems import Problem
+from stylizer_service.ports import Unavailable
+from stylizer_service.problems import Problem, ProblemError
 from stylizer_service.records import Job
+from stylizer_service.sandbox.sandbox import Sandbox
+from stylizer_service.settings import Settings
 from stylizer_service.usecases import Service
 
 Refusal = Callable[..., Problem]
@@ -140,6 +144,22 @@ def test_mask_of_a_clip_has_the_shape_of_its_frames(service: Service, refusal: R
 
     assert (problem.code, problem.field) == ("mask-mismatch", "mask")
     assert problem.allowed == "a picture of 96 x 64 pixels"
+
+
+@pytest.mark.parametrize(
+    ("worker", "seconds", "code"),
+    [("spin", 120, "unusable-image"), ("crash", 120, "corrupt-image"), ("sleep", 1, None)],
+)
+def test_clip_that_breaks_its_probe_is_refused(
+    monkeypatch: pytest.MonkeyPatch, worker: str, seconds: int, code: str | None
+) -> None:
+    monkeypatch.setattr(clip_probe, "CPU_SECONDS", 1)
+    monkeypatch.setattr(clip_probe, "_SECONDS", seconds)
+    with closing(Sandbox(f"tools.fuzz.hostile_worker:{worker}")) as sandbox:
+        monkeypatch.setattr(clip_probe, "_SANDBOX", sandbox)
+        with pytest.raises((ProblemError, Unavailable)) as caught:
+            clip_probe.probe_clip(gif(6), Settings(), field="content")
+    assert (caught.value.problem.code if isinstance(caught.value, ProblemError) else None) == code
 
 
 def test_probe_without_pyav_refuses_only_videos(monkeypatch: pytest.MonkeyPatch, service: Service) -> None:

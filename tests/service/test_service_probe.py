@@ -72,11 +72,12 @@ def test_png_size_is_read_wherever_its_metadata_stands(picture: Picture, monkeyp
         (b"", "empty-image", "at least 1 byte"),
         (b"just some text, called photo.jpg", "unsupported-image", "image/jpeg"),
         (b"%PDF-1.7 and so on", "unsupported-image", "image/avif"),
+        (seeds.make("jpeg baseline").replace(b"\xff\xc0", b"\xff\xc3"), "unsupported-image", "image/png"),
         (png_of(30_000, 30_000), "too-many-pixels", "at most 50 megapixels"),
         (png_of(1000, 15), "image-too-small", "at least 16 pixels a side"),
         (png_of(1000, 60), "extreme-aspect-ratio", "at most 16 times as long as wide"),
     ],
-    ids=["empty", "text", "pdf", "bomb", "low", "long"],
+    ids=["empty", "text", "pdf", "lossless", "bomb", "low", "long"],
 )
 def test_unusable_pictures_are_refused_as_by_the_core(data: bytes, code: str, allowed: str) -> None:
     problem = probe(data)

@@ -7,6 +7,8 @@ from datetime import timedelta
 
 import pytest
 from clocks import SteppedClock
+from pictures import slope
+from uploads import store_upload
 
 from stylizer_service.models import ERASED_URL, StylizationRequest
 from stylizer_service.problems import Problem
@@ -33,6 +35,11 @@ def test_url_is_shown_to_the_owner_and_replayed(fetching: Service) -> None:
     assert is_new
     assert again == job
     assert (job.content, [entry.style for entry in job.styles]) == (PHOTO, ["https://example.com/quilt.png"])
+
+
+def test_mask_of_a_photo_by_url_is_compared_by_its_painter(fetching: Service) -> None:
+    job, _ = fetching.create_stylization("ann", ask(mask=store_upload(fetching, slope(60, 40))))
+    assert job.status == "queued"
 
 
 def test_service_without_url_inputs_refuses_by_name(service: Service, refusal: Refusal) -> None:

@@ -41,9 +41,12 @@ def test_suffix_of_the_output_chooses_the_format(folder: Path, suffix: str) -> N
     assert (info.format, info.frames) == (suffix, 3)
 
 
-def test_gif_to_jpeg_paints_the_first_frame(folder: Path) -> None:
-    assert cli.run(["paint", "clip.gif", *FAST, "-o", "out.jpg", "-q"]) == 0
-    with Image.open(folder / "out.jpg") as image:
+@pytest.mark.parametrize(
+    ("arguments", "name"), [(("-o", "out.jpg"), "out.jpg"), (("--format", "jpeg"), "clip-woodcut.jpg")]
+)
+def test_gif_to_jpeg_paints_the_first_frame(folder: Path, arguments: tuple[str, ...], name: str) -> None:
+    assert cli.run(["paint", "clip.gif", *FAST, *arguments, "-q"]) == 0
+    with Image.open(folder / name) as image:
         assert image.size == (64, 48)
 
 

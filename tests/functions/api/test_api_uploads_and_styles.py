@@ -57,8 +57,9 @@ def test_a_form_without_a_file_says_so(client: httpx.Client, form: dict[str, str
     assert (answer.status_code, answer.json()["field"]) == (422, "file")
 
 
-def test_an_unknown_media_type_is_refused_with_the_known_ones(client: httpx.Client) -> None:
-    answer = client.post("/v1/uploads", json={"media_type": "text/plain"})
+@pytest.mark.parametrize("media_type", ["text/plain", 5, None])
+def test_an_unknown_media_type_is_refused_with_the_known_ones(client: httpx.Client, media_type: object) -> None:
+    answer = client.post("/v1/uploads", json={"media_type": media_type})
 
     assert (answer.status_code, answer.json()["field"]) == (422, "media_type")
     assert "image/jpeg" in answer.json()["allowed"]

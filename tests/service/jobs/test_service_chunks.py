@@ -12,10 +12,12 @@ from disk_clips import gif
 from uploads import store_upload
 
 from stylizer_service.jobs import reconcile
+from stylizer_service.jobs.chunks import report_progress
 from stylizer_service.jobs.leases import Lease, LeaseLost, claim
 from stylizer_service.models import StylizationRequest
 from stylizer_service.ports import Unavailable
-from stylizer_service.records import Job
+from stylizer_service.problems import failure
+from stylizer_service.records import Job, Precondition
 from stylizer_service.usecases import Service
 
 BOUNDARIES = (0, 16, 24)
@@ -91,6 +93,8 @@ def test_reconciler_resends_complete_clip_after_lost_message(
 
 def test_reconciler_leaves_an_incomplete_clip_waiting(service: Service, clip: str, clock: SteppedClock) -> None:
     clock.advance(seconds=61)
+    assert claim(service.ports, service.settings, clip) is None
+    clock.advance(seconds=61)
     assert reconcile.reconcile_jobs(service.ports, service.settings) == []
     assert stored(service, clip).status == "running"
     clock.advance(hours=24)
@@ -119,6 +123,44 @@ def test_chunk_that_kills_its_painters_fails_the_clip(service: Service, clip: st
     error = stored(service, clip).error
     assert error is not None
     assert error.code == "painter-died"
+
+
+def test_failure_of_a_chunk_reaches_a_clip_that_missed_it(service: Service, clip: str, clock: SteppedClock) -> None:
+    problem = failure("out-of-memory", "the painting is too large").problem
+    when = Precondition(statuses=("queued",))
+    service.ports.jobs.update(chunks_of(clip)[0], when, status="failed", error=problem)
+    clock.advance(seconds=61)
+
+    assert claim(service.ports, service.settings, clip) is None
+    assert (stored(service, clip).status, stored(service, clip).error) == ("failed", problem)
+
+
+@pytest.mark.parametrize("end", ["finished", "taken over"])
+def test_chunk_is_finished_by_its_lease_or_not_at_all(
+    service: Service, clip: str, clock: SteppedClock, end: str
+) -> None:
+    lease = take(service, chunks_of(clip)[0])
+    lease.add_segment(b"frames", progress=1.0)
+    if end == "finished":  # and the store's answer was lost
+        lease.finish_chunk()
+        lease.finish_chunk()
+    else:
+        clock.advance(seconds=31)
+        take(service, lease.job.id)
+        with pytest.raises(LeaseLost):
+            lease.finish_chunk()
+    assert stored(service, lease.job.id).status == ("succeeded" if end == "finished" else "running")
+
+
+def test_chunk_of_a_deleted_clip_has_lost_its_lease(service: Service, clip: str) -> None:
+    lease = take(service, chunks_of(clip)[0])
+    service.ports.jobs.delete(clip)
+    with pytest.raises(LeaseLost):
+        lease.add_segment(b"frames", progress=1.0)
+    with pytest.raises(LeaseLost):
+        lease.clip()
+    report_progress(service.ports, lease.job.id)  # deleted in between
+    assert service.ports.jobs.get(clip) is None
 
 
 def test_progress_of_a_clip_never_falls(service: Service, clip: str) -> None:
@@ -161,7 +203,10 @@ def test_chunk_with_a_lost_segment_is_painted_again(service: Service, clip: str)
     finish(service, first)
     finish(service, second)
 
-    take(service, clip).requeue_chunk(stored(service, first))
+    lease = take(service, clip)
+    lease.requeue_chunk(stored(service, first))
+    with pytest.raises(LeaseLost):
+        lease.requeue_chunk(stored(service, first))
 
     assert claim(service.ports, service.settings, clip) is None
     finish(service, first)
