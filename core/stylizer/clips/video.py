@@ -106,14 +106,15 @@ def read_video(
         current: Bytes | None = None
         at = 0
         for frame in _decode(container, stream, pixels):
-            while at < len(wanted) and wanted[at] < frame.pts and current is not None:
+            pts = cast(int, frame.pts)
+            while at < len(wanted) and wanted[at] < pts and current is not None:
                 yield current
                 at += 1
             if at == len(wanted):
                 return
-            if frame.pts >= wanted[at] or current is None:
+            if pts >= wanted[at] or current is None:
                 current = _to_rgb(frame, size)
-            if frame.pts == wanted[at]:
+            if pts == wanted[at]:
                 yield current
                 at += 1
         if at < len(wanted):

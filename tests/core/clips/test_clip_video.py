@@ -227,7 +227,8 @@ def test_audio_before_the_first_frame_stays_in_sync() -> None:
     def lead(data: bytes) -> Fraction:
         with av.open(io.BytesIO(data), "r") as container:
             first = {
-                packet.stream.type: packet.pts * packet.time_base for packet in reversed([*container.demux()][:-2])
+                packet.stream.type: (packet.pts or 0) * packet.time_base
+                for packet in reversed([*container.demux()][:-2])
             }
             return first["video"] - first["audio"]
 

@@ -23,7 +23,7 @@ def end(
     settings: Settings,
     job: Job,
     when: Precondition,
-    status: TerminalStatus,
+    outcome: TerminalStatus,
     **changes: Unpack[JobChanges],
 ) -> Job | None:
     """Move a job to a terminal status if the precondition holds.
@@ -33,7 +33,7 @@ def end(
         settings: Lifetimes.
         job: The job as last read.
         when: The precondition.
-        status: The terminal status.
+        outcome: The terminal status.
         changes: Further fields to write; they override the defaults.
 
     Returns:
@@ -41,7 +41,7 @@ def end(
     """
     now = ports.clock.now()
     defaults: JobChanges = {
-        "status": status,
+        "status": outcome,
         "finished_at": now,
         "expires_at": now + settings.result_ttl,
         "preview_key": None,
@@ -54,9 +54,9 @@ def end(
     ended = ports.jobs.update(job.id, when, **merged)
     if ended and ended.webhook:
         wake(ports, ended.id)
-    clip = ports.jobs.get(ended.parent_id) if ended and ended.parent_id and status == "failed" else None
+    clip = ports.jobs.get(ended.parent_id) if ended and ended.parent_id and outcome == "failed" else None
     if clip and ended:  # if interrupted before, `chunks.is_complete` finds the failed chunk
-        end(ports, settings, clip, Precondition(statuses=("queued", "running")), status, error=ended.error)
+        end(ports, settings, clip, Precondition(statuses=("queued", "running")), outcome, error=ended.error)
     return ended
 
 

@@ -342,8 +342,8 @@ class Lease:
         self._ports.blobs.put(key, preview, "image/jpeg")
         return key
 
-    def _end(self, status: TerminalStatus, **changes: Unpack[JobChanges]) -> None:
-        if end(self._ports, self._settings, self.job, self._when, status, **changes) is None:
+    def _end(self, outcome: TerminalStatus, **changes: Unpack[JobChanges]) -> None:
+        if end(self._ports, self._settings, self.job, self._when, outcome, **changes) is None:
             raise LeaseLost(self.job.id)
 
     def _write(self, **changes: Unpack[JobChanges]) -> None:
