@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .conftest import World
 
 
-def test_the_walk_through_the_api_does_the_same_on_aws(world: World, tmp_path: Path) -> None:
+def test_api_guide_examples_work_on_aws(world: World, tmp_path: Path) -> None:
     reader = Reader(tmp_path, str(world.ann.base_url).split("//")[1].rstrip("/"))
     # Small paintings: a slow machine must finish them in the 20 seconds that `Prefer: wait` has here.
     guide = re.sub(r'(size(?:=|\\": ))\d{3}\b', r"\g<1>96", (ROOT / "docs/api.md").read_text())

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .conftest import World
 
 
-def test_a_photo_sent_by_the_client_comes_back_painted_as_a_file(world: World, photo: bytes, tmp_path: Path) -> None:
+def test_client_uploads_a_photo_and_downloads_the_painting(world: World, photo: bytes, tmp_path: Path) -> None:
     address = str(world.ann.base_url)
     with Client(address, key="key-of-ann") as ann, Client(address, key="key-of-ben") as ben:
         style = ann.add_style("Mine", photo)
@@ -39,7 +39,7 @@ def test_a_photo_sent_by_the_client_comes_back_painted_as_a_file(world: World, p
     assert (caught.value.code, caught.value.field) == ("missing-api-key", "X-Api-Key")
 
 
-def test_the_command_line_paints_many_at_once_on_aws(
+def test_command_line_paints_a_batch_on_aws(
     world: World, photo: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -285,7 +285,7 @@ def test_broken_video_that_only_painters_read_fails_the_job(world: World, monkey
     assert error["type"].endswith("corrupt-image")
 
 
-def test_chunks_are_no_jobs_of_a_caller(world: World) -> None:
+def test_chunks_are_hidden_from_callers(world: World) -> None:
     job_id = accept(world)
     divide(world, job_id)
 

@@ -74,7 +74,7 @@ def test_jobs_too_large_for_the_queue_go_to_the_endpoint(
     assert world.job(quick)["status"] == "queued"
 
 
-def test_a_canceled_painting_stops_in_the_container_too(
+def test_cancellation_stops_painting_in_the_container(
     world: World, plane: ControlPlane, container: Container, photo: bytes
 ) -> None:
     job_id = world.accept(world.upload(photo), **ENDLESS)
@@ -121,7 +121,7 @@ def test_job_of_a_killed_container_is_sent_again(
     assert error["detail"] == "the GPU painter failed before it could paint this; try again later"
 
 
-def test_a_call_that_names_no_job_is_refused_in_words(container: Container) -> None:
+def test_invocation_without_job_id_is_rejected(container: Container) -> None:
     for body in (b"", b"[]", b"{}", b"\xff"):
         answer = httpx.post(f"{container.url}/invocations", content=body)
         assert (answer.status_code, answer.json()) == (400, {"error": 'the body must be {"job_id": "stz_\u2026"}'})

@@ -47,7 +47,7 @@ def attempts(world: World, job_id: str) -> int:
     return int(item["attempt"]["N"])
 
 
-def test_a_message_that_comes_twice_is_painted_once(world: World, photo: bytes) -> None:
+def test_duplicate_message_is_painted_once(world: World, photo: bytes) -> None:
     job_id = world.accept(world.upload(photo))
     copy_of_message(world.stage, job_id)
     with world.painting(), world.painting():
@@ -86,7 +86,7 @@ def test_job_of_a_killed_painter_is_painted_once_by_another(
     assert world.image(job_id).size == (256, 192)
 
 
-def test_a_painter_hands_its_job_back_before_its_time_is_over(world: World, photo: bytes) -> None:
+def test_painter_releases_its_job_before_its_deadline(world: World, photo: bytes) -> None:
     job_id = world.accept(world.upload(photo), **ENDLESS)
     painter = FunctionProcess(PAINTER, world.stage.environment)
     source = QueueSource(world.stage.sqs, world.stage.paint_queue, painter, seconds=33)
@@ -187,7 +187,7 @@ def test_file_unlike_its_forms_media_type_is_refused_on_use(
     assert world.stage.s3.list_objects_v2(Bucket=world.stage.results)["KeyCount"] == 0
 
 
-def test_a_job_can_be_canceled_in_every_state_that_is_not_an_end(world: World, photo: bytes) -> None:
+def test_job_can_be_canceled_in_every_non_final_state(world: World, photo: bytes) -> None:
     content = world.upload(photo)
 
     def cancel(job_id: str) -> tuple[int, str]:

@@ -117,7 +117,7 @@ def test_undelivered_job_is_resent_until_attempts_run_out(service: Service, job_
 
 
 @pytest.mark.parametrize("was_taken", [False, True])
-def test_a_failure_ends_a_job_that_waits_or_has_lost_its_painter(
+def test_failure_ends_queued_and_abandoned_jobs(
     service: Service, job_id: str, clock: SteppedClock, was_taken: bool
 ) -> None:
     if was_taken:
@@ -261,7 +261,7 @@ def test_overdue_job_with_expired_lease_is_not_repainted(service: Service, job_i
     assert error.code == "painter-died"
 
 
-def test_a_job_that_was_taken_or_has_ended_is_not_sent_again(service: Service, job_id: str) -> None:
+def test_claimed_or_final_job_is_not_resent(service: Service, job_id: str) -> None:
     queue = Queue()
     ports = replace(service.ports, dispatcher=queue)
     settings = service.settings.model_copy(update={"max_attempts": 9})

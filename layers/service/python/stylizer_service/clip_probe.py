@@ -9,16 +9,9 @@ import atexit
 from dataclasses import asdict
 
 from stylizer.clips.info import ClipInfo
-from stylizer_service.ports import Unavailable
 from stylizer_service.problems import failure
-from stylizer_service.sandbox.sandbox import (
-    Crashed,
-    ResourceLimits,
-    Sandbox,
-    SandboxError,
-    SandboxUnavailable,
-    WallClockTimeout,
-)
+from stylizer_service.sandbox.sandbox import ResourceLimits, Sandbox
+from stylizer_service.sandboxed_headers import inspect_headers
 from stylizer_service.settings import Settings
 
 CPU_SECONDS = 10
@@ -38,7 +31,7 @@ def probe_clip(data: bytes, settings: Settings, *, field: str) -> ClipInfo | Non
         field: The request field, for errors.
 
     Returns:
-        What its headers say; None for a video that only the painters can read.
+        The description of the clip; None for a video that only the painters can read.
 
     Raises:
         ProblemError: With the type that the painter's rejection would have.
@@ -46,16 +39,8 @@ def probe_clip(data: bytes, settings: Settings, *, field: str) -> ClipInfo | Non
     """
     request = {"limits": asdict(settings.clip_limits), "field": field}
     memory = 4 * len(data) + 16 * settings.clip_limits.max_frame_pixels + _OVERHEAD
-    try:
-        found, _ = _SANDBOX.run(request, data, ResourceLimits(memory=memory, cpu_seconds=CPU_SECONDS, seconds=_SECONDS))
-    except (SandboxUnavailable, WallClockTimeout) as error:
-        raise Unavailable("clips cannot be checked at the moment; try again later") from error
-    except Crashed as error:
-        detail = "the clip is damaged or truncated"
-        raise failure("corrupt-image", detail, field=field, allowed="a complete clip") from error
-    except SandboxError as error:
-        detail = "the clip exceeds the time or memory allowed for opening it"
-        raise failure("unusable-image", detail, field=field) from error
+    limits = ResourceLimits(memory=memory, cpu_seconds=CPU_SECONDS, seconds=_SECONDS)
+    found = inspect_headers(_SANDBOX, request, data, limits, kind="clip", label="the clip", field=field)
     if found.get("code") == "missing-video-support" and settings.video_painters:
         return None
     if "code" in found:

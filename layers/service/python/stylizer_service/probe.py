@@ -2,8 +2,8 @@
 
 Reads headers and lengths without decoding pixels, except for a JPEG without an end marker. The painter decodes and has
 the final say: what passes here can still fail there, with the same problem types. This process only checks the
-signature and counts file parts, in bounded time; `headers`, which calls the decoders' libraries, runs in forked workers
-with memory and time limits (`sandbox`).
+signature and counts file parts, in bounded time; `image_headers`, which calls the decoders' libraries, runs in forked
+workers with memory and time limits (`sandbox`).
 """
 
 from __future__ import annotations
@@ -23,14 +23,8 @@ from stylizer_service.clip_probe import probe_clip
 from stylizer_service.models import IMAGE_MEDIA_TYPES, MEDIA_TYPES, MediaType
 from stylizer_service.ports import Unavailable
 from stylizer_service.problems import ProblemError, as_problems, failure
-from stylizer_service.sandbox.sandbox import (
-    Crashed,
-    ResourceLimits,
-    Sandbox,
-    SandboxError,
-    SandboxUnavailable,
-    WallClockTimeout,
-)
+from stylizer_service.sandbox.sandbox import ResourceLimits, Sandbox
+from stylizer_service.sandboxed_headers import corrupt, inspect_headers
 from stylizer_service.settings import Settings
 
 _BY_FORMAT: dict[str, MediaType] = {
@@ -153,7 +147,7 @@ class Probe:
         if "unsupported" in found:
             raise _unsupported(field, found["unsupported"])
         if found["size"] is None:
-            raise _corrupt(field)
+            raise corrupt("image", noun(field), field)
         width, height = found["size"]
         with as_problems():
             if field.endswith("mask"):
@@ -163,31 +157,15 @@ class Probe:
                 limits = self._limits.picture_limits
                 check_photo((width, height), limits, field, jpeg=jpeg, painted_size=painted_size)
         if not found["whole"]:
-            raise _corrupt(field)
+            raise corrupt("image", noun(field), field)
         return ProbedImage(width, height, _BY_FORMAT[name])
 
     def _examine(self, name: str, data: bytes, field: str) -> dict[str, Any]:
         # Libraries copy a file once or twice and unpack profiles and text; no pixel buffers are allocated yet.
         memory = 4 * self._limits.max_bytes + _OVERHEAD
         request = {"format": name, "max_pixels": self._limits.max_pixels}
-        try:
-            found, _ = _SANDBOX.run(
-                request, data, ResourceLimits(memory=memory, cpu_seconds=CPU_SECONDS, seconds=_SECONDS)
-            )
-        except (SandboxUnavailable, WallClockTimeout) as error:
-            raise Unavailable("images cannot be checked at the moment; try again later") from error
-        except Crashed as error:
-            raise _corrupt(field) from error
-        except SandboxError as error:
-            detail = f"{noun(field)} exceeds the time or memory allowed for opening it"
-            raise failure("unusable-image", detail, field=field) from error
-        return dict(found)
-
-
-def _corrupt(field: str) -> ProblemError:
-    return failure(
-        "corrupt-image", f"{noun(field)} is damaged or truncated", field=field, allowed="a complete image file"
-    )
+        limits = ResourceLimits(memory=memory, cpu_seconds=CPU_SECONDS, seconds=_SECONDS)
+        return inspect_headers(_SANDBOX, request, data, limits, kind="image", label=noun(field), field=field)
 
 
 def _unsupported(field: str, what: str) -> ProblemError:

@@ -1,4 +1,4 @@
-"""From a photo to a painting on AWS, over real HTTP: by the queue, and by the endpoint with a GPU."""
+"""Painting on AWS over real HTTP, by the queue."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 RECONCILER = "stylizer_reconciler.lambda_handler"
 
 
-def test_a_photo_sent_by_form_comes_back_painted_by_link(world: World, photo: bytes) -> None:
+def test_photo_uploaded_by_form_is_painted_and_linked(world: World, photo: bytes) -> None:
     content = world.upload(photo)
     job_id = world.accept(content, size=96)
     assert world.job(job_id)["status"] == "queued"
@@ -60,7 +60,7 @@ def test_photo_in_the_request_is_painted_while_waiting(world: World, photo: byte
     assert world.image(job["id"]).format == "PNG"
 
 
-def test_a_style_of_ones_own_and_a_mask_go_the_same_way(world: World, photo: bytes) -> None:
+def test_custom_style_and_mask_are_painted(world: World, photo: bytes) -> None:
     made = world.ann.post("v1/styles", json={"upload": world.upload(photo), "title": "Mine"})
     assert made.status_code == 201, made.text
     white = encoded(Image.new("L", (96, 72), 255), "PNG")
@@ -82,7 +82,7 @@ def test_a_style_of_ones_own_and_a_mask_go_the_same_way(world: World, photo: byt
     assert world.store.get(shown.headers["location"]).content == photo
 
 
-def test_what_is_over_is_let_go_and_said_to_be_gone(world: World, photo: bytes) -> None:
+def test_expired_job_is_deleted_and_answers_410(world: World, photo: bytes) -> None:
     content = world.upload(photo)
     job_id = world.accept(content)
     world.painter.drain()
@@ -97,9 +97,7 @@ def test_what_is_over_is_let_go_and_said_to_be_gone(world: World, photo: bytes) 
         assert world.stage.s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
 
 
-def test_who_gave_a_webhook_is_told_of_the_end_until_it_is_heard(
-    world: World, photo: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_webhook_is_retried_until_delivered(world: World, photo: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     secret = world.ann.get("v1/webhook-secret").json()["secret"]
     with stranger(trustme.CA()) as receiver:
         receiver.answers = [503]
