@@ -130,11 +130,6 @@ def test_file_without_a_size_has_none(name: str, data: bytes) -> None:
     assert examine(name, data) == NOTHING
 
 
-def test_unsupported_kind_of_jpeg_is_named() -> None:
-    data = slope(60, 40, "JPEG").replace(b"\xff\xc0", b"\xff\xc3", 1)
-    assert examine("jpeg", data)["unsupported"] == "a lossless or hierarchical JPEG"
-
-
 def test_jpeg_is_complete_if_eoi_follows_its_first_scan() -> None:
     whole = slope(60, 40, "JPEG")
     scan = whole.index(b"\xff\xda")
