@@ -30,14 +30,14 @@ def photo(width: int = 90, height: int = 70) -> Image.Image:
 @pytest.mark.parametrize("settings", SETTINGS)
 @pytest.mark.parametrize("missing", [1, 2])
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
-def test_jpeg_that_lacks_only_its_end_is_read(settings: dict[str, object], missing: int, mode: str, save: Save) -> None:
+def test_jpeg_without_eoi_is_read(settings: dict[str, object], missing: int, mode: str, save: Save) -> None:
     data = save(photo().convert(mode), "JPEG", **settings)
     np.testing.assert_array_equal(decode(data[:-missing]).rgb, decode(data).rgb)
 
 
 @pytest.mark.parametrize("settings", SETTINGS)
 @pytest.mark.parametrize("missing", [8, 20, 300])
-def test_jpeg_that_lacks_more_than_its_end_is_corrupt(settings: dict[str, object], missing: int, save: Save) -> None:
+def test_jpeg_without_eoi_and_scan_data_is_corrupt(settings: dict[str, object], missing: int, save: Save) -> None:
     with pytest.raises(CorruptImage):
         decode(save(photo(), "JPEG", **settings)[:-missing])
 
@@ -57,7 +57,7 @@ def test_progressive_jpeg_cut_between_its_scans_is_corrupt(save: Save) -> None:
 
 
 @pytest.mark.parametrize("stray", [b"\0", b"x", b"\x12\x34\x56", b"\xff\xff"])
-def test_stray_bytes_between_segments_are_skipped(stray: bytes, save: Save) -> None:
+def test_bytes_between_segments_are_skipped(stray: bytes, save: Save) -> None:
     data = save(photo(), "JPEG")
     expected = decode(data).rgb
     np.testing.assert_array_equal(decode(data[:2] + stray + data[2:]).rgb, expected)
@@ -79,7 +79,7 @@ def test_stray_bytes_between_segments_are_skipped(stray: bytes, save: Save) -> N
         segment(0xFE, b""),
     ],
 )
-def test_metadata_cut_short_is_skipped(damaged: bytes, save: Save) -> None:
+def test_truncated_metadata_is_skipped(damaged: bytes, save: Save) -> None:
     data = save(photo(), "JPEG")
     behind = 4 + int.from_bytes(data[4:6], "big")
     for changed in (
@@ -90,7 +90,7 @@ def test_metadata_cut_short_is_skipped(damaged: bytes, save: Save) -> None:
         np.testing.assert_array_equal(decode(changed).rgb, decode(data).rgb)
 
 
-def test_metadata_that_counts_is_kept(wide_profile: bytes, save: Save) -> None:
+def test_metadata_for_color_and_orientation_is_kept(wide_profile: bytes, save: Save) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     color = Image.new("RGB", (40, 24), (200, 100, 100))
@@ -105,7 +105,7 @@ def test_metadata_that_counts_is_kept(wide_profile: bytes, save: Save) -> None:
     ("marker", "bits", "words"),
     [(0xC1, 12, "a JPEG of 12 bits a sample"), (0xC3, 8, "a lossless or hierarchical JPEG")],
 )
-def test_undecoded_kind_of_jpeg_is_named(marker: int, bits: int, words: str, save: Save) -> None:
+def test_error_names_an_unsupported_kind_of_jpeg(marker: int, bits: int, words: str, save: Save) -> None:
     data = bytearray(save(photo(), "JPEG"))
     at = data.index(b"\xff\xc0")
     data[at + 1], data[at + 4] = marker, bits
@@ -113,7 +113,7 @@ def test_undecoded_kind_of_jpeg_is_named(marker: int, bits: int, words: str, sav
         decode(bytes(data))
 
 
-def test_end_within_a_thumbnail_is_not_the_end_of_the_photo(save: Save) -> None:
+def test_eoi_of_a_thumbnail_does_not_end_the_photo(save: Save) -> None:
     buffer = io.BytesIO()
     photo(16, 16).save(buffer, "JPEG")
     exif = Image.Exif()

@@ -123,7 +123,7 @@ def test_size_is_judged_before_a_missing_scan() -> None:
     assert check_photo((601, 401), LIMITS, "content", jpeg=cut, painted_size=64) == 2
 
 
-def test_photo_that_lacks_only_its_end_marker_is_read() -> None:
+def test_large_photo_without_eoi_is_read() -> None:
     data = photo()
     whole = decode(data, limits=LIMITS, painted_size=64)
     np.testing.assert_array_equal(decode(data[:-2], limits=LIMITS, painted_size=64).rgb, whole.rgb)

@@ -27,7 +27,7 @@ def gif_of(count: int, side: int = 16) -> bytes:
 
 
 def webp_of(*chunks: bytes) -> bytes:
-    """Return a WebP of chunks without content."""
+    """Return a WebP file with empty chunks."""
     body = b"WEBP" + b"".join(name + bytes(4) for name in chunks)
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
@@ -82,7 +82,7 @@ def test_truncated_file_is_corrupt(form: str) -> None:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_any_beginning_of_a_file_gives_a_clip_error(form: str) -> None:
+def test_every_truncation_raises_a_clip_error(form: str) -> None:
     data = animation(panned(2, (3, 0)), form, [40, 40])
     for cut in range(0, 400, 23):
         with pytest.raises(ImageError):
@@ -107,7 +107,7 @@ def test_file_without_a_picture_is_corrupt(data: bytes, words: str, monkeypatch:
         probe(data)
 
 
-def test_gif_without_its_trailer_is_whole() -> None:
+def test_gif_without_trailer_is_complete() -> None:
     assert probe(gif_of(3)[:-1]) == probe(gif_of(3))
 
 
@@ -119,7 +119,7 @@ def test_gif_frame_beyond_the_canvas_is_cropped() -> None:
         np.testing.assert_array_equal(frame.rgb, expected.rgb[:40, :60])
 
 
-def test_delays_of_a_png_are_any_fractions() -> None:
+def test_png_delays_are_arbitrary_fractions() -> None:
     delays = [Fraction(3001, 65521), Fraction(1, 65519), Fraction(999, 10007)]
     data = animation(panned(3, (3, 0)), "png", [40] * 3)
     for delay in delays:
@@ -157,7 +157,7 @@ def test_wrong_frame_count_in_a_png_header_is_refused(promised: int, error: type
         probe_animation(data[:at] + struct.pack(">I", promised) + data[at + 4 :])
 
 
-def test_delays_of_a_hundredth_or_less_count_as_a_tenth() -> None:
+def test_gif_delays_up_to_10_ms_count_as_100_ms() -> None:
     data = gif_of(3).replace(b"!\xf9\x04\0\x0a\0", b"!\xf9\x04\0\x01\0")
     assert probe(data).durations_ms() == [100, 100, 100]
 
@@ -169,7 +169,7 @@ def test_other_files_are_unsupported(data: bytes) -> None:
             read(data)
 
 
-def test_pixels_in_memory_are_no_clip() -> None:
+def test_in_memory_image_is_not_a_clip() -> None:
     with pytest.raises(UnsupportedImage, match="not a file; it must be bytes, a path"):
         probe(Image.new("RGB", SIDE))
 

@@ -53,7 +53,7 @@ def pictures(part: PaintedSegment) -> list[Bytes]:
 
 
 def key_frames(frames: list[Bytes], number: int) -> tuple[PaintedSegment, PaintedSegment]:
-    """Paint frame 0, and after it frame `number`."""
+    """Paint frame 0, then frame `number` from its state."""
     first = paint(frames, Segment(0, 1), None)
     return first, paint(frames, Segment(number, number + 1), first.state, state_stop=1)
 

@@ -40,14 +40,14 @@ FLAT = clips.ClipLimits(min_side=1, max_aspect_ratio=200)
 
 
 def png(frames: list[Bytes]) -> bytes:
-    """Return an animation that keeps its pixels; equal frames would be merged."""
+    """Return a lossless animation; encoders would merge equal frames."""
     return animation(frames, "png", [40 + 10 * (number % 2) for number in range(len(frames))])
 
 
 def painted(
     frames: list[Bytes], method: MethodName = "feedforward", options: Options = OPTIONS, mask: Image.Image | None = None
 ) -> tuple[list[Bytes], int]:
-    """Return the paintings of a clip's frames, and how many were not the one before, moved."""
+    """Return the paintings of a clip's frames, and how many of them were repainted."""
     info = ClipInfo("png", *SIDE, (1, 25), tuple(range(len(frames) + 1)))
     (segment,) = plan_segments(info)
 
@@ -77,12 +77,12 @@ def painted_alone(frames: list[Bytes], method: MethodName = "feedforward") -> li
 
 
 def assert_about_equal(picture: Bytes, expected: Bytes) -> None:
-    """Assert equality but for the rounding of the palette transfer, which is kept for the next frame."""
+    """Assert equality up to the rounding of the palette transfer, which is kept for the next frame."""
     assert np.abs(picture.astype(int) - expected).mean() < 0.5
 
 
 def warped_difference(frames: list[Bytes], step: tuple[float, float]) -> float:
-    """Return the mean difference of successive frames, each moved to the next by the known motion of the camera."""
+    """Return the mean difference of successive frames after warping by the known motion of the camera."""
     differences = []
     for before, after in pairwise(frames):
         moved = Image.fromarray(before).transform(
@@ -125,7 +125,7 @@ def test_each_scene_is_painted_like_a_photo_once() -> None:
         assert_about_equal(painting, alone)
 
 
-def test_uncovered_part_has_the_tone_of_the_paint_around_it() -> None:
+def test_disoccluded_area_matches_the_tone_around_it() -> None:
     ground = panned(1, (0, 0))[0] // 2 + 40
     frames = []
     for left in (30, 60):
@@ -257,7 +257,7 @@ def test_transparency_is_kept(form: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["gif", "webp", "png"])
-def test_times_and_repetitions_are_kept(form: str) -> None:
+def test_timestamps_and_repetitions_are_kept(form: str) -> None:
     durations = [40, 50, 170, 40]
     source = animation(panned(4, STEP), form, durations, loop=4)
     clip = stylize_clip(source, "woodcut", method="feedforward", options=OPTIONS)
@@ -277,7 +277,7 @@ def test_joined_animation_is_played_as_often(form: clips.ClipFormat, count: int,
         join_segments([pack_frames(frames[1:])], info, format=form)
 
 
-def test_video_becomes_a_video_with_its_times(tmp_path: Path) -> None:
+def test_video_keeps_its_timestamps(tmp_path: Path) -> None:
     source = video(panned(5, STEP), [0, 33, 100, 120, 200], form="webm", codec="libvpx-vp9", audio=True)
     clip = stylize_clip(source, "woodcut", method="feedforward", options=OPTIONS)
     clip.save(tmp_path / "clip.mp4")

@@ -30,7 +30,7 @@ def read_all(data: bytes) -> list[Frame]:
     return list(read_frames(data, info, 0, info.frames, SIDE))
 
 
-def test_variable_frame_times_are_read() -> None:
+def test_variable_frame_rate_is_read() -> None:
     info = probe(video(panned(9, (2, 0)), STAMPS))
     assert (info.format, info.width, info.height, info.frames) == ("mp4", *SIDE, 9)
     assert info.durations_ms()[:8] == [after - before for before, after in pairwise(STAMPS)]
@@ -104,7 +104,7 @@ def packets(data: bytes) -> list[bytes]:
         return [bytes(packet) for packet in container.demux(video=0) if packet.size]
 
 
-def test_undecodable_frame_shows_the_one_before_it() -> None:
+def test_undecodable_frame_repeats_the_previous_one() -> None:
     data = video(panned(9, (2, 0)), form="webm", codec="libvpx-vp9")
     damaged = [data.replace(packet[:16], bytes(16)) for packet in packets(data)]
     frames = read_all(damaged[4])
@@ -162,7 +162,7 @@ def test_decoder_refuses_frames_larger_than_the_limit() -> None:
         assert len(list(clip_video._decode(container, stream, 96 * 72 * 2))) == 3
 
 
-def test_sound_alone_is_unsupported() -> None:
+def test_file_with_audio_only_is_unsupported() -> None:
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as container:
         stream = container.add_stream("aac", rate=48_000)
@@ -187,7 +187,7 @@ def test_codec_that_ffmpeg_does_not_know_is_unsupported() -> None:
         probe(data[:200] + data[200:].replace(b"avc1", b"zzzz"))
 
 
-def test_metadata_that_is_no_text_never_costs_the_clip() -> None:
+def test_undecodable_metadata_does_not_fail_the_clip() -> None:
     data = video(panned(3, (2, 0)))
     assert b"VideoHandler" in data
     assert probe(data.replace(b"VideoHandler", b"\xff\xfe\xfdeoHandler")).frames == 3
@@ -235,13 +235,13 @@ def test_audio_before_the_first_frame_stays_in_sync() -> None:
     assert lead(joined) == lead(source) > Fraction(12, 100)
 
 
-def test_audio_that_mp4_cannot_hold_is_left_out() -> None:
+def test_audio_unsupported_by_mp4_is_dropped() -> None:
     source = video(panned(3, (2, 0)), form="matroska", audio="pcm_s16le")
     assert probe(source).has_audio
     assert not probe(join_h264([encode_h264(panned(3, (2, 0)), 90)], probe(source), source)).has_audio
 
 
-def test_odd_sides_lose_a_row_and_a_column_every_time() -> None:
+def test_odd_sides_are_cropped_to_even_ones() -> None:
     frames = [np.full((71, 95, 3), 90, np.uint8)] * 2
     info = probe(encode_h264(frames, 90))
     assert (info.width, info.height) == (94, 70)

@@ -35,13 +35,13 @@ def local(settings: Settings) -> Iterator[Local]:
 
 @pytest.fixture(scope="session")
 def photo() -> bytes:
-    """A small PNG with some structure."""
+    """Return a small PNG with some structure."""
     return encoded(Image.radial_gradient("L").resize((96, 64)).convert("RGB"), "PNG")
 
 
 @pytest.fixture
 def submit(local: Local, photo: bytes) -> Callable[..., str]:
-    """Ask for a small painting: submit(**other fields of the request). Gives the id of the job."""
+    """Return a function (**fields) that requests a small painting and returns the id of the job."""
 
     def submitted(**fields: object) -> str:
         content = store_upload(local.service, photo)
@@ -53,19 +53,19 @@ def submit(local: Local, photo: bytes) -> Callable[..., str]:
 
 @pytest.fixture
 def paint(local: Local) -> Callable[..., Outcome]:
-    """Have a job painted: paint(id, **further arguments of `paint_job`). Gives what became of it."""
+    """Return a function (id, **arguments of `paint_job`) that paints a job and returns the outcome."""
     return partial(painter.paint_job, local.service.ports, local.service.settings)
 
 
 @pytest.fixture
 def core(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., object]], None]:
-    """Put something in the place of the core's `stylize`."""
+    """Return a function that replaces `stylize` of the core."""
     return partial(monkeypatch.setattr, stylizer, "stylize")
 
 
 @pytest.fixture
 def time(monkeypatch: pytest.MonkeyPatch) -> Time:
-    """The time that painters go by, and notes of what jobs are told."""
+    """Fake the clock of painters, and record the progress reports of jobs."""
     time, told = Time(), Lease.report
 
     def report(lease: Lease, progress: float, preview: bytes | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The worker with a stand-in for the core; a job's seed chooses its conduct. Run as a process by tests."""
+"""The local worker with a fake core, whose behavior is chosen by the seed of a job. Run as a process by tests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PAINT_AT_ONCE, KILL_THE_PAINTER, PAINT_FOREVER = range(3)
 
 @dataclass
 class Painting:
-    """As much of the core's as the painter uses; the core's own would load torch into each of many processes."""
+    """The part of a painting that the painter uses, without importing torch into each process."""
 
     image: Image.Image
     features: str | None = None

@@ -1,4 +1,4 @@
-"""The worker as what it is: a process that is killed, stopped, canceled and left alone."""
+"""The local worker as a process: killed, stopped, canceled and orphaned."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ REAL = ("-m", "stylizer_painter.local_worker")
 
 @pytest.fixture
 def workers() -> Iterator[list[subprocess.Popen[bytes]]]:
-    """The workers of a test; whatever still runs at its end is killed."""
+    """Yield a list for the workers of a test; kill those still running at its end."""
     started: list[subprocess.Popen[bytes]] = []
     yield started
     for worker in started:
@@ -62,7 +62,7 @@ def job(local: Local) -> Callable[[str], Job]:
 
 @pytest.fixture
 def wait_until(job: Callable[[str], Job], workers: list[subprocess.Popen[bytes]]) -> Callable[..., Job]:
-    """Wait until a job has a status (and has told of progress); gives the job."""
+    """Wait until a job has a status (and progress); return the job."""
 
     def waited(job_id: str, status: str, *, progress: float = 0.0) -> Job:
         def is_so() -> bool:
@@ -78,12 +78,12 @@ def wait_until(job: Callable[[str], Job], workers: list[subprocess.Popen[bytes]]
 
 
 def written_files(local: Local, job_id: str) -> list[str]:
-    """What painters have left for a job."""
+    """Return the files that painters have stored for a job."""
     folder = local.service.settings.data_dir / "blobs" / "jobs" / job_id
     return sorted(path.name for path in folder.glob("*/*"))
 
 
-def test_the_worker_paints_one_job_after_the_other(
+def test_worker_paints_jobs_one_at_a_time(
     local: Local, submit: Submit, start: Start, wait_until: Callable[..., Job]
 ) -> None:
     ids = [submit(format="png"), submit(style="woodcut", size=80, method="color")]
@@ -176,7 +176,7 @@ def test_worker_survives_a_full_disk_and_resumes_the_job(
     assert worker.poll() is None
 
 
-def test_a_worker_that_is_asked_to_stop_hands_its_job_back(
+def test_stopped_worker_releases_its_job(
     local: Local, submit: Submit, start: Start, wait_until: Callable[..., Job]
 ) -> None:
     job_id = submit(seed=PAINT_FOREVER)
@@ -191,7 +191,7 @@ def test_a_worker_that_is_asked_to_stop_hands_its_job_back(
     assert written_files(local, job_id) == []
 
 
-def test_data_folder_has_one_painter_and_the_next_takes_over(
+def test_second_worker_waits_for_the_lock_and_takes_over(
     submit: Submit, start: Start, wait_until: Callable[..., Job], job: Callable[[str], Job]
 ) -> None:
     endless, other = submit(seed=PAINT_FOREVER), submit()
@@ -209,7 +209,7 @@ def test_data_folder_has_one_painter_and_the_next_takes_over(
     wait_for(lambda: job(endless).attempt == 2)
 
 
-def test_a_worker_ends_with_its_parent_and_hands_its_job_back(
+def test_worker_exits_with_its_parent_and_releases_its_job(
     settings: Settings, submit: Submit, wait_until: Callable[..., Job]
 ) -> None:
     job_id = submit(seed=PAINT_FOREVER)
@@ -231,7 +231,7 @@ def test_a_worker_ends_with_its_parent_and_hands_its_job_back(
     wait_for(lambda: not is_running(worker))
 
 
-def test_what_has_expired_is_tidied_away_by_the_worker(
+def test_worker_deletes_expired_jobs(
     local: Local, submit: Submit, start: Start, wait_until: Callable[..., Job]
 ) -> None:
     job_id = submit()

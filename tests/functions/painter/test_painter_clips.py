@@ -1,4 +1,4 @@
-"""Clips, painted segment by segment."""
+"""Painting of clips, segment by segment."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Paint = Callable[..., Outcome]
 
 @pytest.fixture(autouse=True)
 def segments_of_eight(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Segments of 8 frames in place of 16: what goes by segments needs half of the frames."""
+    """Use segments of 8 frames instead of 16, so that tests need half as many frames."""
     monkeypatch.setattr(clip_painting, "SEGMENT_FRAMES", 8)
 
 
 @pytest.fixture
 def submit_clip(local: Local) -> Submit:
-    """Ask for a painting of a clip: submit_clip(file, **fields). Gives the id of the job."""
+    """Return a function (file, **fields) that requests a painting of a clip and returns the id of the job."""
 
     def submitted(content: bytes, **fields: object) -> str:
         upload = local.service.create_upload("ann", "image/gif").id
@@ -112,7 +112,7 @@ def test_painter_after_a_dead_one_repeats_no_segment(
     assert not list((local.service.settings.data_dir / "blobs").rglob("segments/*"))
 
 
-def test_late_painter_leaves_the_rest_to_the_next(local: Local, submit_clip: Submit, paint: Paint) -> None:
+def test_painter_past_its_deadline_leaves_the_rest_to_the_next(local: Local, submit_clip: Submit, paint: Paint) -> None:
     job_id = submit_clip(gif(25), animate=True)
     turns = 0
 
@@ -127,7 +127,7 @@ def test_late_painter_leaves_the_rest_to_the_next(local: Local, submit_clip: Sub
     assert (outcome, turns) == ("succeeded", 3)  # more turns than a job has attempts
 
 
-def test_damaged_segment_is_painted_again(local: Local, submit_clip: Submit, paint: Paint) -> None:
+def test_damaged_segment_is_repainted(local: Local, submit_clip: Submit, paint: Paint) -> None:
     job_id = submit_clip(gif(10), animate=True)
     assert (
         paint(job_id, is_late=lambda: bool((job := local.service.ports.jobs.get(job_id)) and job.segments))
@@ -166,9 +166,7 @@ def test_canceled_clip_leaves_no_segments(local: Local, submit_clip: Submit, pai
     assert not list((local.service.settings.data_dir / "blobs").rglob("segments/*"))
 
 
-def test_local_painter_gives_way_to_pictures_between_segments(
-    local: Local, submit_clip: Submit, submit: Submit
-) -> None:
+def test_clip_yields_to_pictures_between_segments(local: Local, submit_clip: Submit, submit: Submit) -> None:
     clip, photo = submit_clip(gif(18), animate=True), submit(method="color")
     other_clip = submit_clip(gif(2), animate=True)
 

@@ -1,4 +1,4 @@
-"""Pictures that are decoded in forks are what the core makes of them, and what breaks a decoder breaks no painter."""
+"""Sandboxed decoding: equal to the core's, and isolated from crashes of decoders."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def guarded() -> Iterator[SandboxedDecoder]:
 
 
 KINDS = ["jpeg exif", "png rgba", "png palette", "webp lossy", "avif rgba", "tiff gray16", "tiff cmyk", "gif animated"]
-"""Each format, with and without alpha: what comes back differs in no more."""
+"""Each format, with and without alpha."""
 
 
 @pytest.mark.parametrize("name", [*KINDS, "heic rgba"])
-def test_every_kind_of_picture_comes_back_as_the_core_decodes_it(guarded: SandboxedDecoder, name: str) -> None:
+def test_sandbox_decodes_every_format_like_the_core(guarded: SandboxedDecoder, name: str) -> None:
     data = seeds.make(name)
     direct = images.decode(data)
 
@@ -66,7 +66,7 @@ def test_errors_equal_those_of_the_core(guarded: SandboxedDecoder) -> None:
         guarded.decode_mask(whole, shape=(9, 9), limits=LIMITS, field="mask")
 
 
-def test_metadata_is_the_cores_own(guarded: SandboxedDecoder) -> None:
+def test_metadata_equals_that_of_the_core(guarded: SandboxedDecoder) -> None:
     data = slope(format="JPEG", exif=camera_exif(dpi=300))
 
     metadata = guarded.decode(data, limits=LIMITS, field="content", keep_metadata="exif+gps").metadata
@@ -76,7 +76,7 @@ def test_metadata_is_the_cores_own(guarded: SandboxedDecoder) -> None:
     assert guarded.decode(data, limits=LIMITS, field="content").metadata is None
 
 
-def test_a_picture_in_memory_needs_no_fork(guarded: SandboxedDecoder) -> None:
+def test_in_memory_image_is_not_decoded_in_a_fork(guarded: SandboxedDecoder) -> None:
     square = Image.new("L", (20, 20), 7)
 
     assert guarded.decode(square, limits=LIMITS, field="content").rgb.max() == 7
@@ -104,7 +104,7 @@ def test_decoder_failure_names_its_input(
     assert caught.value.field == "mask"
 
 
-def test_the_death_of_what_decodes_is_no_fault_of_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dead_sandbox_is_not_blamed_on_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(SandboxedDecoder()) as decoder, closing(Sandbox("tools.fuzz.hostile_worker:work")) as sandbox:
         monkeypatch.setattr(sandbox, "run", _doing("kill the zygote", sandbox.run))
         monkeypatch.setattr(decoder, "_sandbox", sandbox)
@@ -117,7 +117,7 @@ def _doing(conduct: str, run: Callable[..., object]) -> Callable[..., object]:
     return lambda _, data, __: run({"do": conduct}, data, resource_limits)
 
 
-def test_the_forks_come_from_a_process_without_torch() -> None:
+def test_sandbox_process_has_not_imported_torch() -> None:
     code = f"import sys, {decoding.__name__}; sys.exit('torch' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], timeout=PATIENCE).returncode == 0

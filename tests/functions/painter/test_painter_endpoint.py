@@ -1,4 +1,4 @@
-"""What the endpoint's painter does while a store is out of reach."""
+"""The endpoint's painter while a store is unavailable."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stylizer_service.ports import Unavailable
 
 @pytest.fixture
 def outages(local: Local, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Have the table refuse so many of the next looks at a job."""
+    """Make the next reads of a job fail, as many as given."""
     monkeypatch.setattr(endpoint, "_RETRY_DELAYS", (0.0, 0.0))
     get = type(local.service.ports.jobs).get
 
@@ -40,7 +40,7 @@ def test_brief_table_outage_does_not_fail_an_endpoint_job(
     assert paint_with_retries(local.service.ports, local.service.settings, job_id, lambda: False) == "succeeded"
 
 
-def test_a_table_that_stays_out_of_reach_is_told(
+def test_lasting_table_outage_fails_the_invocation(
     local: Local, submit: Callable[..., str], outages: Callable[[int], None]
 ) -> None:
     job_id = submit(style="woodcut")

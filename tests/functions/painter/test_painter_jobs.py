@@ -1,4 +1,4 @@
-"""One job, from the claim to its end."""
+"""Painting of a job, from the claim to a terminal state."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Paint = Callable[..., Outcome]
 Core = Callable[[Callable[..., object]], None]
 
 
-def test_a_job_is_painted_by_the_core(local: Local, submit: Submit, paint: Paint, photo: bytes) -> None:
+def test_result_equals_the_painting_of_the_core(local: Local, submit: Submit, paint: Paint, photo: bytes) -> None:
     mask = store_upload(local.service, photo)
     job_id = submit(style="woodcut", method="texture", mask=mask, content_mask=mask, format="png")
 
@@ -42,7 +42,7 @@ def test_a_job_is_painted_by_the_core(local: Local, submit: Submit, paint: Paint
     assert paint(job_id) == "skipped"
 
 
-def test_everything_that_was_asked_for_reaches_the_core(local: Local, submit: Submit, core: Core, photo: bytes) -> None:
+def test_every_option_reaches_the_core(local: Local, submit: Submit, core: Core, photo: bytes) -> None:
     files = {"mask": slope(96, 64), "content_mask": slope(96, 64, "WEBP"), "style-1": slope(40, 40)}
     files["style-1-mask"] = slope(96, 64, "TIFF")
     sent = {name: store_upload(local.service, file) for name, file in files.items()}
@@ -120,7 +120,7 @@ def test_method_and_features_reach_the_core_and_the_result(
         MissingWeights("looked for /a/folder/of/the/server", field="features", allowed=["compact"]),
     ],
 )
-def test_what_the_core_refuses_becomes_the_problem_of_the_job(
+def test_error_of_the_core_becomes_the_problem_of_the_job(
     local: Local, submit: Submit, paint: Paint, core: Core, refusal: StylizerError
 ) -> None:
     def stylize(*_: object, on_progress: OnProgress, **__: object) -> None:
@@ -138,7 +138,7 @@ def test_what_the_core_refuses_becomes_the_problem_of_the_job(
     assert "/a/folder" not in job.error.detail
 
 
-def test_a_defect_shows_in_the_log_and_not_to_the_caller(
+def test_unexpected_error_is_logged_but_hidden_from_callers(
     local: Local, submit: Submit, paint: Paint, core: Core, caplog: pytest.LogCaptureFixture
 ) -> None:
     def stylize(*_: object, **__: object) -> None:
@@ -173,7 +173,7 @@ def test_painting_canceled_at_the_last_moment_has_no_result(
     assert not list((local.service.settings.data_dir / "blobs").rglob("result*"))
 
 
-def test_a_painter_that_has_to_go_hands_the_job_back(local: Local, submit: Submit, paint: Paint, core: Core) -> None:
+def test_stopped_painter_releases_the_job(local: Local, submit: Submit, paint: Paint, core: Core) -> None:
     def stylize(*_: object, on_progress: OnProgress, **__: object) -> None:
         report(on_progress)
 

@@ -1,4 +1,4 @@
-"""What the dashboard and the alarms hear from painters."""
+"""Metrics of painters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def told(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
     return [{key: value for key, value in line.items() if key != "_aws"} for line in lines]
 
 
-def test_a_painting_is_counted_with_its_method_and_its_time(
+def test_painting_is_counted_with_method_and_duration(
     local: Local, settings: Settings, submit: Callable[..., str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     job_id = submit(method="texture")
@@ -48,7 +48,7 @@ def test_delivery_is_counted_while_the_store_is_unavailable(
     assert told(capsys) == [{"Deliveries": [1.0], "method": "unknown", "outcome": "succeeded"}]
 
 
-def test_a_failure_is_counted_with_its_reason(
+def test_failure_is_counted_by_problem_code(
     local: Local, settings: Settings, submit: Callable[..., str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     job_id = submit(method="texture")

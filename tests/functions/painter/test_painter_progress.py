@@ -1,4 +1,4 @@
-"""What is told of a painting while it is under way, and what its painter hears."""
+"""Progress reports, cancellation and heartbeats of a running painting."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_progress_shows_with_a_small_preview(local: Local, submit: Submit, paint
     assert paint(job_id) == "succeeded"
 
 
-def test_a_preview_of_a_transparent_painting_lies_on_white() -> None:
+def test_preview_of_transparent_painting_has_white_background() -> None:
     preview = Image.open(io.BytesIO(small_jpeg(Image.new("RGBA", (400, 1000), (255, 0, 0, 0)))))
 
     assert preview.size == (128, 320)
@@ -111,7 +111,7 @@ def test_canceled_painting_stops_at_its_next_step(
     assert steps == [0, 1], "the next report that is due tells"
 
 
-def test_one_long_step_does_not_lose_the_lease(local: Local, submit: Submit, core: Core) -> None:
+def test_lease_is_renewed_during_a_long_step(local: Local, submit: Submit, core: Core) -> None:
     settings = local.service.settings.model_copy(update={"lease_seconds": 0.3})
     job_id = submit()
     clock = SteppedClock()

@@ -1,4 +1,4 @@
-"""What becomes of a painting while a store cannot be reached or has no room."""
+"""Painting while a store is unavailable or full."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Paint = Callable[..., Outcome]
 Core = Callable[[Callable[..., object]], None]
 
 
-def test_unavailable_store_costs_the_painter_but_not_the_job(
+def test_unavailable_store_stops_the_painter_but_not_the_job(
     local: Local, submit: Submit, paint: Paint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_id = submit()

@@ -1,4 +1,4 @@
-"""Pictures that are given by URL, from a real HTTPS server to a painting."""
+"""Inputs given by URL, fetched from a real HTTPS server."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def local(tmp_path: Path) -> Iterator[Local]:
 
 @pytest.fixture
 def ask(local: Local, site: Receiver) -> Callable[..., str]:
-    """Ask for a small painting of the photo at the site: ask(**other fields). Gives the id of the job."""
+    """Return a function (**fields) that requests a small painting of the photo by URL and returns the id of the job."""
 
     def asked(**fields: object) -> str:
         request = {"content_url": f"{site.url}&{SECRET}", "style": "woodcut", "size": 64, "method": "color"} | fields

@@ -1,4 +1,4 @@
-"""Several paintings of one photo, by the painter."""
+"""Painting of jobs with several variants."""
 
 from __future__ import annotations
 

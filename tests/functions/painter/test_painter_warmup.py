@@ -1,4 +1,4 @@
-"""What a painter has loaded before its first job."""
+"""Warm-up: modules imported before the first job."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from stylizer.capabilities import METHODS
 
 SMALL = {"torch.profiler._cupti_monitor"}
-"""One module, which torch loads with the first step of an optimizer, in milliseconds."""
+"""A module that torch imports with the first step of an optimizer, in milliseconds."""
 PAINT = """
 import json, sys
 from stylizer_painter.warmup import warm_up
@@ -26,7 +26,7 @@ if __name__ == "__main__":
 """
 
 
-def test_first_painting_by_any_method_imports_nothing() -> None:
+def test_first_painting_after_warm_up_imports_nothing() -> None:
     command = [sys.executable, "-c", PAINT, json.dumps(list(METHODS))]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert set(json.loads(done.stdout)) <= SMALL

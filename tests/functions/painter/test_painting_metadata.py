@@ -1,4 +1,4 @@
-"""What a file says beside its pixels does not come out of the service again: where, when, with what and by whom."""
+"""Metadata of inputs (place, time, camera, author) is not in any output of the service."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def photo() -> Image.Image:
 
 
 def camera() -> bytes:
-    """Exif of a telephone: place, serial number, maker's notes, a thumbnail after the first directory."""
+    """Return EXIF as phones write it: place, serial number, maker notes, and a thumbnail in the second directory."""
     exif = Image.Exif()
     exif[ExifTags.Base.ImageDescription] = f"{TEXT} description"
     exif[ExifTags.Base.Artist] = f"{TEXT} artist"
@@ -91,7 +91,7 @@ FILES: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_nothing_but_pixels_of_a_photo_or_a_style_comes_out(name: str) -> None:
+def test_result_has_no_metadata_of_photo_or_style(name: str) -> None:
     data = FILES[name]()
     assert MARK in data
     if name in ("jpeg", "png", "webp", "avif"):
@@ -116,7 +116,7 @@ def test_nothing_but_pixels_of_a_photo_or_a_style_comes_out(name: str) -> None:
 
 
 def _layout(image: Image.Image) -> dict[int, object]:
-    """The tags by which TIFF says how its pixels lie; it has no other place for that."""
+    """TIFF tags that describe the layout of the pixels."""
     assert isinstance(image, TiffImagePlugin.TiffImageFile)
     allowed = {
         "ImageWidth", "ImageLength", "BitsPerSample", "Compression", "PhotometricInterpretation", "StripOffsets",

@@ -1,4 +1,4 @@
-"""Clips in chunks, over every set of adapters, without painting."""
+"""Clips in chunks, with every set of adapters, without painting."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BOUNDARIES = (0, 16, 24)
 
 @pytest.fixture
 def clip(service: Service) -> str:
-    """A clip whose two key frames are painted, and which waits for its chunks."""
+    """Return the id of a clip whose two key frames are painted, and which waits for its chunks."""
     upload = store_upload(service, gif(24))
     request = StylizationRequest(content=upload, style="ink", animate=True)
     lease = take(service, service.create_stylization("ann", request)[0].id)
@@ -198,7 +198,7 @@ def test_folders_of_a_canceled_clip_are_deleted_once(service: Service, clip: str
     assert deleted.count(f"jobs/{clip}/chunks/") == deleted.count(f"jobs/{clip}/segments/") == 1
 
 
-def test_chunk_with_a_lost_segment_is_painted_again(service: Service, clip: str) -> None:
+def test_chunk_with_a_lost_segment_is_requeued(service: Service, clip: str) -> None:
     first, second = chunks_of(clip)
     finish(service, first)
     finish(service, second)
@@ -213,7 +213,7 @@ def test_chunk_with_a_lost_segment_is_painted_again(service: Service, clip: str)
     assert take(service, clip).painted_chunks() is not None
 
 
-def test_clip_with_a_lost_key_frame_paints_all_again(service: Service, clip: str, clock: SteppedClock) -> None:
+def test_clip_with_a_lost_key_frame_is_requeued(service: Service, clip: str, clock: SteppedClock) -> None:
     first = chunks_of(clip)[0]
     lease = take(service, first)
     lease.requeue_key_frames(lease.clip())

@@ -1,4 +1,4 @@
-"""Things go before their time when their owner says so, over every set of adapters."""
+"""Deletion of resources on request of their owner, with every set of adapters."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Finish = Callable[[str], None]
 
 
 @on_both
-def test_finished_painting_is_erased_at_once_and_forgotten_later(
+def test_erased_job_loses_files_at_once_and_its_record_later(
     service: Service, order: Order, finish: Finish, refusal: Refusal, clock: SteppedClock
 ) -> None:
     job, _ = service.create_stylization("ann", order(webhook="https://ann.example/"))
@@ -44,7 +44,7 @@ def test_finished_painting_is_erased_at_once_and_forgotten_later(
     assert refusal(service.get_stylization, "ann", job.id).code == "not-found"
 
 
-def test_erasing_a_running_painting_ends_it_without_traces(service: Service, order: Order) -> None:
+def test_erasing_a_running_job_cancels_it_and_leaves_no_files(service: Service, order: Order) -> None:
     job, _ = service.create_stylization("ann", order())
     lease = claim(service.ports, service.settings, job.id)
     assert lease is not None

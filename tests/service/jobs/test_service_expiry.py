@@ -1,4 +1,4 @@
-"""How things come to their end, over every set of adapters."""
+"""Expiry of jobs, uploads and files, with every set of adapters."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_finished_job_expires_with_its_files(
     assert refusal(service.get_stylization, "ann", job.id).code == "not-found"
 
 
-def test_a_job_that_waits_for_days_keeps_its_files(
+def test_queued_job_keeps_its_files_for_days(
     service: Service, order: Order, clock: SteppedClock, finish: Finish
 ) -> None:
     job, _ = service.create_stylization("ann", order())

@@ -1,4 +1,4 @@
-"""How painters hold jobs, over every set of adapters."""
+"""Leases of jobs, with every set of adapters."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def take(service: Service, job_id: str) -> Lease:
 
 @on_both
 @pytest.mark.parametrize("dead", [0, 1])
-def test_of_many_painters_one_gets_the_job(service: Service, job_id: str, clock: SteppedClock, dead: int) -> None:
+def test_of_concurrent_painters_one_claims_the_job(
+    service: Service, job_id: str, clock: SteppedClock, dead: int
+) -> None:
     for _ in range(dead):
         take(service, job_id)
         clock.advance(seconds=31)
@@ -54,7 +56,7 @@ def test_of_many_painters_one_gets_the_job(service: Service, job_id: str, clock:
     assert leases[0].job.attempt == dead + 1
 
 
-def test_a_lease_that_is_renewed_does_not_end(service: Service, job_id: str, clock: SteppedClock) -> None:
+def test_renewed_lease_does_not_expire(service: Service, job_id: str, clock: SteppedClock) -> None:
     lease = take(service, job_id)
     for renew in (lease.renew, lambda: lease.report(0.5)):
         clock.advance(seconds=29)
@@ -92,7 +94,7 @@ def test_painter_with_expired_lease_is_replaced(service: Service, job_id: str, c
     assert service.ports.blobs.size(f"{first.job.work_folder}result.jpg") is None
 
 
-def test_a_job_whose_painters_all_died_is_given_up(service: Service, job_id: str, clock: SteppedClock) -> None:
+def test_job_with_exhausted_attempts_fails_as_painter_died(service: Service, job_id: str, clock: SteppedClock) -> None:
     for _ in range(service.settings.max_attempts):
         take(service, job_id).report(0.1, b"sketch")
         clock.advance(seconds=30)

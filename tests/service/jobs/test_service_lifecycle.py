@@ -1,4 +1,4 @@
-"""Whatever painters, callers and time do to a job, in whatever order, it goes the way a small model says."""
+"""Stateful test of the lifecycle of a job against a small model."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STEPS = ("claim", "claim", "report", "report", "succeed", "fail", "release", "ca
 
 @dataclass
 class Model:
-    """What should be: the status, who holds the job until when, how often it was taken, who painted it."""
+    """Expected state: status, lease holder and expiry, number of attempts, and painter of the result."""
 
     status: str = "queued"
     holder: int | None = None
@@ -38,7 +38,7 @@ class Model:
 
 
 @pytest.mark.parametrize(("service", "examples"), [("local", 40), ("aws", 6)], indirect=["service"])
-def test_a_job_goes_the_way_the_model_says(
+def test_job_lifecycle_matches_the_model(
     service: Service, examples: int, order: Callable[..., StylizationRequest], clock: SteppedClock
 ) -> None:
     roomy = Service(service.ports, service.catalog, service.settings.model_copy(update={"queue_limit": 10_000}))

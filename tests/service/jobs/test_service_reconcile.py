@@ -145,7 +145,7 @@ def test_job_without_a_painter_in_time_fails_with_reason(service: Service, job_i
 
 
 class Queue:
-    """Port `Dispatcher`: a queue in which so many wait, what it was sent, and what it says of jobs for the GPU."""
+    """Fake dispatcher: depth of the queue, jobs sent to it, and the trace of GPU jobs."""
 
     def __init__(self, waiting: int = 0, gpu: Trace = "sent"):
         self.sent: list[str] = []
@@ -217,7 +217,7 @@ def test_late_notice_of_a_removed_endpoint_sends_nothing(service: Service, job_i
     assert queue.sent == []
 
 
-def test_gpu_job_lost_with_its_endpoint_is_sent_again(service: Service, job_id: str, clock: SteppedClock) -> None:
+def test_gpu_job_lost_with_its_endpoint_is_resent(service: Service, job_id: str, clock: SteppedClock) -> None:
     send_to_gpu(service, job_id, clock)
     queue = Queue(waiting=1, gpu="unsent")
     ports = replace(service.ports, dispatcher=queue)
@@ -272,7 +272,7 @@ def test_claimed_or_final_job_is_not_resent(service: Service, job_id: str) -> No
     assert queue.sent == []
 
 
-def test_end_stands_when_the_webhook_cannot_be_scheduled(
+def test_job_stays_final_if_its_webhook_cannot_be_scheduled(
     service: Service, job_id: str, clock: SteppedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
@@ -296,7 +296,7 @@ def test_pending_webhook_is_delivered_by_a_later_attempt(service: Service, job_i
 
 @pytest.fixture
 def woken(service: Service, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The jobs for which the messenger is woken."""
+    """Record the jobs for which the webhook worker is woken."""
     heard: list[str] = []
     monkeypatch.setattr(type(service.ports.notifier), "send", lambda _, job_id, **__: heard.append(job_id))
     return heard

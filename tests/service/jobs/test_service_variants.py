@@ -1,4 +1,4 @@
-"""Several paintings of one photo in one job, over every set of adapters."""
+"""Jobs with several variants, with every set of adapters."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def add(lease: Lease, number: int) -> None:
 
 
 def stored(service: Service, lease: Lease) -> list[int | None]:
-    """Lengths of the files of each variant."""
+    """Return the file sizes of each variant."""
     return [service.ports.blobs.size(result.key) for result in lease.job.results]
 
 
 @on_both
-def test_variants_appear_one_by_one_and_end_together(service: Service, job_id: str) -> None:
+def test_variants_are_listed_one_by_one_until_the_job_ends(service: Service, job_id: str) -> None:
     lease = take(service, job_id)
     add(lease, 1)
     add(lease, 2)
