@@ -158,7 +158,7 @@ class _PaletteStep:
         """Recolor `painting` (1, 3, h, w) in place. Called once per level, since every pass dilutes the palette."""
         transfer = self._transfer(painting)
         if self._hints is not None:
-            transfer = self._hints.steady(f"painting-{max(painting.shape[2:])}", transfer)
+            transfer = self._hints.smooth_palette(f"painting-{max(painting.shape[2:])}", transfer)
         transfer.apply_(painting[0])
         return painting
 

@@ -156,7 +156,7 @@ class CoarseToFineSynthesis:
             photo[None], mask[None], self._palettes, task.options.strength, self._regions
         )
         if self._hints is not None:
-            transfers = self._hints.steady_all("guide", self.photo_guide.transfers)
+            transfers = self._hints.smooth_palettes("guide", self.photo_guide.transfers)
             self.photo_guide = replace(self.photo_guide, transfers=transfers)
         self._done = 0
         self._current: Tensor | None = None  # painting of the last pass
@@ -343,7 +343,7 @@ class CoarseToFineSynthesis:
         amount = PALETTE_AMOUNT * self._options.strength
         transfers = estimate_transfers(resize(painting[0], self._base), self._palettes, amount, self._regions)
         if self._hints is not None:
-            transfers = self._hints.steady_all("painting", transfers)
+            transfers = self._hints.smooth_palettes("painting", transfers)
         if self._regions is not None:
             return self._regions.mix_(painting, transfers)
         transfers[0].apply_(painting[0])

@@ -1,11 +1,11 @@
 """Dense motion between two frames: iterative Lucas-Kanade, coarse to fine, regularized by the motion of the camera.
 
 Lucas & Kanade 1981 in the dense form of Le Besnerais & Champagnat, "Dense Optical Flow by Iterative Local Window
-Registration", ICIP 2005. Where a window holds too little texture to tell its motion, it moves with the camera, whose
-motion is an affine map fitted to all windows by iteratively reweighted least squares (Black & Anandan 1996).
+Registration", ICIP 2005. Windows with too little texture (aperture problem) get the motion of the camera, which is an
+affine map fitted to all windows by iteratively reweighted least squares (Black & Anandan 1996).
 
 A displacement (1, 2, h, w) holds, for each pixel of a frame, the horizontal and vertical distance in pixels to the same
-thing in another frame.
+point in another frame.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from stylizer.synthesis.pyramid import gaussian_blur, resize, scale_size
 COARSEST = 20  # long side in pixels of the coarsest level
 ITERATIONS = 4  # per level
 WINDOW = 2.0  # standard deviation of a window in pixels
-TEXTURE = 1e-4  # squared gradient at which a window's own motion weighs as much as the camera's
+TEXTURE = 1e-4  # squared gradient at which the motion of a window has the same weight as that of the camera
 MAX_STEP = 2.0  # pixels per iteration
-FIT_ROUNDS, FIT_SCALE = 8, 0.5  # rounds of the affine fit; deviation in pixels beyond which a window counts little
-STILL = 0.15  # displacement in pixels below which the camera is taken to stand still
-LOCAL_GAIN = 0.012  # reduction of the difference that lets a pixel move otherwise than the camera
+FIT_ROUNDS, FIT_SCALE = 8, 0.5  # rounds of the affine fit; residual in pixels above which a window is downweighted
+STILL = 0.15  # displacement in pixels below which the camera is considered static
+LOCAL_GAIN = 0.012  # reduction of the difference above which a pixel may move independently of the camera
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +63,7 @@ def scale_displacement(displacement: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def compose(first: Tensor, then: Tensor) -> Tensor:
-    """Return the displacement of going along `first`, and from there along `then`."""
+    """Return the composition of two displacements: `first`, then `then` from its end."""
     return first + warp(then, first)
 
 
@@ -78,17 +78,17 @@ def inside(displacement: Tensor) -> Tensor:
 
 
 def difference(picture: Tensor, other: Tensor) -> Tensor:
-    """Return how far two pictures (1, 3, h, w) differ around each pixel, noise averaged out: (1, 1, h, w)."""
+    """Return the local difference of two pictures (1, 3, h, w), smoothed against noise: (1, 1, h, w)."""
     return gaussian_blur((picture - other)[0], 1.5).abs().mean(0, keepdim=True)[None]
 
 
 def estimate_motion(reference: Tensor, current: Tensor, start: Tensor | None = None) -> Motion:
-    """Estimate where the things in `current` were in `reference`.
+    """Estimate the displacement from each pixel of `current` to the same point in `reference`.
 
     Args:
         reference: (1, 3, h, w), sRGB in [0, 1].
         current: Likewise.
-        start: A displacement to start from.
+        start: Initial displacement.
     """
     if torch.equal(reference, current):
         return Motion(torch.zeros_like(current[:, :2]), True)
@@ -99,15 +99,15 @@ def estimate_motion(reference: Tensor, current: Tensor, start: Tensor | None = N
         local = scale_displacement(local, size)
         levels = [gaussian_blur(resize(picture[0], size), 0.7)[None] for picture in (reference, current)]
         local, camera = _refine(levels[0], levels[1], local)
-    moved = [difference(warp(reference, motion), current) for motion in (camera, local)]
-    own = gaussian_blur((moved[0] - moved[1] > LOCAL_GAIN).to(current)[0], 2.0)[None]
-    own = (2 * own).clamp_(max=1)
-    still = not own.any() and not camera.any()
-    return Motion(torch.zeros_like(camera) if still else torch.lerp(camera, local, own), still)
+    errors = [difference(warp(reference, motion), current) for motion in (camera, local)]
+    independent = gaussian_blur((errors[0] - errors[1] > LOCAL_GAIN).to(current)[0], 2.0)[None]
+    independent = (2 * independent).clamp_(max=1)
+    is_still = not independent.any() and not camera.any()
+    return Motion(torch.zeros_like(camera) if is_still else torch.lerp(camera, local, independent), is_still)
 
 
 def _level_sizes(size: tuple[int, int], is_refinement: bool) -> list[tuple[int, int]]:
-    """Return the sizes of the levels, coarse to fine; from a start close to the solution, only the finest two."""
+    """Return the sizes of the levels, coarse to fine; with an initial displacement, only the two finest."""
     sizes = [size]
     while max(sizes[-1]) > 2 * COARSEST and not (is_refinement and len(sizes) == 2):
         sizes.append(scale_size(size, 0.5 ** len(sizes)))
@@ -165,7 +165,7 @@ def _fit_camera(displacement: Tensor, weight: Tensor) -> Tensor:
 
 
 def _identity(height: int, width: int, like: Tensor) -> Tensor:
-    """Return the places of all pixels, as `grid_sample` takes them: (1, h, w, 2)."""
+    """Return the identity grid of `grid_sample`, (1, h, w, 2)."""
     rows, columns = ((torch.arange(count, dtype=torch.float32) + 0.5) * (2 / count) - 1 for count in (height, width))
     place = torch.stack(torch.meshgrid(rows, columns, indexing="ij")[::-1], -1)
     return place[None].to(like)

@@ -42,10 +42,10 @@ def test_matches_of_another_level_are_ignored() -> None:
 def test_palette_transfer_follows_slowly() -> None:
     dark, bright = (PaletteTransfer(torch.full((1, 3, 2, 2, 2), value)) for value in (0.25, 0.75))
     first = TemporalHints()
-    assert torch.equal(first.steady("guide", dark).table, dark.table)
+    assert torch.equal(first.smooth_palette("guide", dark).table, dark.table)
     second = TemporalHints(tables=first.new_tables)
-    assert torch.allclose(second.steady("guide", bright).table, dark.table + PALETTE_RATE * 0.5, atol=1e-3)
-    assert torch.equal(second.steady("other", bright).table, bright.table)
+    assert torch.allclose(second.smooth_palette("guide", bright).table, dark.table + PALETTE_RATE * 0.5, atol=1e-3)
+    assert torch.equal(second.smooth_palette("other", bright).table, bright.table)
 
 
 def test_prior_is_blended_where_it_is_valid() -> None:
