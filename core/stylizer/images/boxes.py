@@ -18,11 +18,11 @@ _ISPE = b"\0\0\0\x14ispe\0\0\0\0"
 
 
 class Box(NamedTuple):
-    """A box: type, start offset, start offset of its payload, end offset."""
+    """A box: its type, and the offsets of its start, of its payload and of its end."""
 
     type: bytes
     start: int
-    body: int
+    payload: int
     end: int
 
 
@@ -60,13 +60,13 @@ def read_properties(data: bytes) -> Properties:
         if meta is not None:
             clap = None
             for box in _of(meta, meta.primary):
-                body = data[box.body : box.end]
+                payload = data[box.payload : box.end]
                 if box.type == b"ispe":
-                    found.size = struct.unpack_from(">II", body, 4)
+                    found.size = struct.unpack_from(">II", payload, 4)
                 elif box.type == b"clap":
-                    clap = body
-                elif box.type == b"colr" and body[:4] == b"nclx":
-                    primaries, transfer, _, flags = struct.unpack_from(">HHHB", body, 4)
+                    clap = payload
+                elif box.type == b"colr" and payload[:4] == b"nclx":
+                    primaries, transfer, _, flags = struct.unpack_from(">HHHB", payload, 4)
                     del flags  # the range describes YCbCr, which the decoder has already converted
                     found.nclx.append((primaries, transfer))
             if clap is not None and found.size is not None:
@@ -104,10 +104,10 @@ def open_avif(data: bytes) -> tuple[Image.Image, Properties]:
     try:
         image = AvifImagePlugin.AvifImageFile(io.BytesIO(data))
     except Exception:
-        mended = with_alpha_size(data)
-        if mended is None:
+        patched = with_alpha_size(data)
+        if patched is None:
             raise
-        image = AvifImagePlugin.AvifImageFile(io.BytesIO(mended))
+        image = AvifImagePlugin.AvifImageFile(io.BytesIO(patched))
     image.info.pop("xmp", None)  # only irot and imir rotate a HEIF image, and the plugin maps them to EXIF
     if properties.size != image.size:
         properties.crop = None
@@ -137,19 +137,19 @@ def with_alpha_size(data: bytes) -> bytes | None:
         if size is None or not lacking:
             return None
         ipma = meta.associations_box
-        grown = _grow(data, meta.box, ipma, _associate(data[ipma.body : ipma.end], lacking, size))
+        grown = _grow(data, meta.box, ipma, _associate(data[ipma.payload : ipma.end], lacking, size))
         free = data[: meta.box.start + 4] + b"free" + data[meta.box.start + 8 :]
         return free + grown
     return None
 
 
-def _grow(data: bytes, meta: Box, inner: Box, body: bytes) -> bytes:
+def _grow(data: bytes, meta: Box, inner: Box, payload: bytes) -> bytes:
     """Return the meta box with the contents of the nested box `inner` replaced."""
-    change = len(body) - (inner.end - inner.body)
+    change = len(payload) - (inner.end - inner.payload)
     grown = bytearray(data[meta.start : meta.end])
     for box in _enclosing(data, meta, inner):
         struct.pack_into(">I", grown, box.start - meta.start, box.end - box.start + change)
-    return bytes(grown[: inner.body - meta.start]) + body + bytes(grown[inner.end - meta.start :])
+    return bytes(grown[: inner.payload - meta.start]) + payload + bytes(grown[inner.end - meta.start :])
 
 
 def _enclosing(data: bytes, outer: Box, inner: Box) -> Iterator[Box]:
@@ -157,26 +157,26 @@ def _enclosing(data: bytes, outer: Box, inner: Box) -> Iterator[Box]:
     if outer.start == inner.start:
         return
     skipped = 4 if outer.type == b"meta" else 0
-    for box in _boxes(data, outer.body + skipped, outer.end):
+    for box in _boxes(data, outer.payload + skipped, outer.end):
         if box.start <= inner.start < box.end:
             yield from _enclosing(data, box, inner)
 
 
-def _associate(body: bytes, items: set[int], index: int) -> bytes:
+def _associate(payload: bytes, items: set[int], index: int) -> bytes:
     """Return the contents of an ipma box with property `index` added to `items`."""
-    is_wide, id_format = body[3] & 1, ">I" if body[0] else ">H"
-    (count,) = struct.unpack_from(">I", body, 4)
-    parts, at = [body[:8]], 8
+    is_wide, id_format = payload[3] & 1, ">I" if payload[0] else ">H"
+    (count,) = struct.unpack_from(">I", payload, 4)
+    parts, at = [payload[:8]], 8
     for _ in range(count):
-        (item,) = struct.unpack_from(id_format, body, at)
+        (item,) = struct.unpack_from(id_format, payload, at)
         at += struct.calcsize(id_format)
-        entries = body[at + 1 : at + 1 + body[at] * (1 + is_wide)]
-        number = body[at]
+        entries = payload[at + 1 : at + 1 + payload[at] * (1 + is_wide)]
+        number = payload[at]
         at += 1 + len(entries)
         if item in items:  # the size comes first, before any transformation
             entries, number = struct.pack(">H" if is_wide else "B", index) + entries, number + 1
         parts.append(struct.pack(id_format, item) + bytes([number]) + entries)
-    return b"".join(parts) + body[at:]
+    return b"".join(parts) + payload[at:]
 
 
 def _of(meta: _Meta, item: int) -> list[Box]:
@@ -189,31 +189,31 @@ def _read_meta(data: bytes) -> _Meta | None:
     if box is None:
         return None
     meta = _Meta(box)
-    for inner in _boxes(data, box.body + 4, box.end):
+    for inner in _boxes(data, box.payload + 4, box.end):
         if inner.type == b"pitm":
-            (meta.primary,) = struct.unpack_from(">I" if data[inner.body] else ">H", data, inner.body + 4)
+            (meta.primary,) = struct.unpack_from(">I" if data[inner.payload] else ">H", data, inner.payload + 4)
         elif inner.type == b"iprp":
-            for part in _boxes(data, inner.body, inner.end):
+            for part in _boxes(data, inner.payload, inner.end):
                 if part.type == b"ipco":
-                    meta.properties = list(_boxes(data, part.body, part.end))
+                    meta.properties = list(_boxes(data, part.payload, part.end))
                 elif part.type == b"ipma":
                     meta.associations_box = part
-                    meta.associations |= _associations(data[part.body : part.end])
+                    meta.associations |= _associations(data[part.payload : part.end])
     return meta
 
 
-def _associations(body: bytes) -> dict[int, list[int]]:
+def _associations(payload: bytes) -> dict[int, list[int]]:
     """Return each item's property indices from the contents of an ipma box."""
-    is_wide, id_format = body[3] & 1, ">I" if body[0] else ">H"
-    (count,) = struct.unpack_from(">I", body, 4)
+    is_wide, id_format = payload[3] & 1, ">I" if payload[0] else ">H"
+    (count,) = struct.unpack_from(">I", payload, 4)
     found: dict[int, list[int]] = {}
     at = 8
     for _ in range(count):
-        (item,) = struct.unpack_from(id_format, body, at)
+        (item,) = struct.unpack_from(id_format, payload, at)
         at += struct.calcsize(id_format)
-        number = body[at]
+        number = payload[at]
         at += 1
-        indices = struct.unpack_from(f">{number}{'H' if is_wide else 'B'}", body, at)
+        indices = struct.unpack_from(f">{number}{'H' if is_wide else 'B'}", payload, at)
         at += number * (1 + is_wide)
         found[item] = [index & (0x7FFF if is_wide else 0x7F) for index in indices]
     return found
@@ -225,12 +225,12 @@ def _boxes(data: bytes, at: int, end: int) -> Iterator[Box]:
         if at + 8 > end:
             return
         length, kind = struct.unpack_from(">I4s", data, at)
-        body = at + 8
+        payload = at + 8
         if length == 1:
-            (length,) = struct.unpack_from(">Q", data, body)
-            body += 8
+            (length,) = struct.unpack_from(">Q", data, payload)
+            payload += 8
         following = end if length == 0 else at + length
-        if following < body or following > end:
+        if following < payload or following > end:
             return
-        yield Box(kind, at, body, following)
+        yield Box(kind, at, payload, following)
         at = following
