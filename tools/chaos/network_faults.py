@@ -36,6 +36,7 @@ class NetworkFaults(Line):
         self.wrongs: Counter[str] = Counter()
         self.finished: list[tuple[str, datetime]] = []
         self.segments: list[tuple[str, list[str]]] = []
+        self._invocations: set[str] = set()  # that recorded segments
         self._chance = chance
         self._storm: str | None = None
         self._lock = threading.Lock()
@@ -91,7 +92,10 @@ class NetworkFaults(Line):
         job_id = asked["Key"]["pk"]["S"]
         if values.get("status") == {"S": "succeeded"}:
             self.finished.append((job_id, datetime.now(UTC)))
-        if values.get("segments"):
+        # A request that is sent again because its response was lost records the same segments, and paints none.
+        invocation = request.headers["amz-sdk-invocation-id"]
+        if values.get("segments") and invocation not in self._invocations:
+            self._invocations.add(invocation)
             self.segments.append((job_id, json.loads(values["segments"]["S"])))
 
 
