@@ -40,18 +40,18 @@ def test_prices_and_assumptions_are_those_of_costs_md() -> None:
     assert float(prices["Lambda, arm64, a GB-second (`x86_64`: 0.0000166667)"]) == costs.LAMBDA_GB_SECOND
     assert float(prices["Lambda, a million requests"]) == pytest.approx(costs.LAMBDA_REQUEST * 1e6)
     assert float(prices["SageMaker, ml.g5.xlarge, an hour"]) == costs.GPU_HOUR
-    assert f"s = {SLOWER:g} * 0.39 + {costs.STORES:g}" in GUIDE
-    assert f"(1.86 + {costs.PAINTER_START:g} c) * 2.94 * 0.0000133334 + 0.0000002" in GUIDE
+    assert f"s = {SLOWER:g} * 1.87 + {costs.STORES:g}" in GUIDE
+    assert f"(7.78 + {costs.PAINTER_START:g} c) * 2.94 * 0.0000133334 + 0.0000002" in GUIDE
     assert f"({costs.GPU_IDLE_HOURS:g} + hours of painting)" in GUIDE
 
 
 def test_lambda_cost_of_1000_paintings_matches_costs_md() -> None:
-    cold, warm = (1000 * costs.lambda_usd(0.39, 3008, cold=share) for share in (1, 0.1))
-    assert (round(cold, 2), round(100 * warm)) == (0.31, 10)
+    cold, warm = (1000 * costs.lambda_usd(1.87, 3008, cold=share) for share in (1, 0.1))
+    assert (round(cold, 2), round(100 * warm)) == (0.54, 33)
 
 
 def test_cost_and_time_of_clips_match_costs_md() -> None:
-    short, long = costs.clip_usd(0.3, 120, 3008), costs.clip_usd(2.0, 1800, 3008)
+    short, long = costs.clip_usd(0.8, 120, 3008), costs.clip_usd(2.0, 1800, 3008)
     assert f"= {short:.3f} USD" in GUIDE
     assert f"1,800 frames: {long:.1f} USD, in {costs.clip_seconds(2.0, 1800, 50) / 60:.0f} minutes" in GUIDE
     assert f"chunks of {costs.CHUNK_FRAMES} frames" in GUIDE
