@@ -69,7 +69,7 @@ def _not_found(kind: str) -> GatewayResponse:
 
 
 def _forbidden(kind: str, detail: str) -> GatewayResponse:
-    return GatewayResponse(kind, 403, "forbidden", "The link is not valid", detail)
+    return GatewayResponse(kind, 403, "forbidden", "Access denied", detail)
 
 
 def _internal(kind: str) -> GatewayResponse:

@@ -131,7 +131,7 @@ def find_environment(settings: StageSettings) -> Environment:
         raise NotReady(f"no valid AWS credentials: {error}. {advice}") from None
     if settings.account not in (None, account):
         raise NotReady(
-            f"stage {settings.stage} belongs to account {settings.account}, but the credentials to {account}"
+            f"stage {settings.stage} is for account {settings.account}, but the credentials are for account {account}"
         )
     return Environment(account=account, region=region)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from stylizer.clips.info import LOSSY_CLIPS
 from stylizer.errors import OptionError, StylizerError
@@ -72,7 +72,8 @@ class PaintJob:
         """Target of each variant: NAME-1.jpg, NAME-2.jpg and so on; the target itself if there is only one."""
         if self.request.variants == 1:
             return [self.target]
-        path = cast(Path, self.target.path)  # several cannot go to stdout
+        path = self.target.path
+        assert path is not None  # several cannot go to stdout
         names = (f"{path.stem}-{number}{path.suffix}" for number in range(1, self.request.variants + 1))
         return [self.target._replace(path=path.with_name(name)) for name in names]
 

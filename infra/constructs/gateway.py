@@ -127,7 +127,7 @@ class Gateway(Construct):
         preflight.node.default_child.add_property_override("Integration.ContentHandling", "CONVERT_TO_TEXT")  # type: ignore[union-attr]
 
     def _add_response(self, response: GatewayResponse) -> None:
-        # Any origin may read errors: they have no data of callers.
+        # Any origin may read errors: they contain no caller data.
         cors = {"Access-Control-Allow-Origin": "*"} if self._settings.allowed_origins else {}
         fixed = {"Content-Type": "application/problem+json", **HEADERS, **cors, **response.headers}
         self.rest_api.add_gateway_response(

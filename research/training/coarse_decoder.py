@@ -210,7 +210,7 @@ def main(argv: list[str] | None = None) -> None:
     """Train, resuming from the last checkpoint if there is one."""
     parser = run_parser("training.coarse_decoder", __doc__, compressed_vgg=True)
     parser.add_argument(
-        "--start", type=Path, default=FEEDFORWARD.path, help="weights to start from; otherwise those of feedforward"
+        "--start", type=Path, default=FEEDFORWARD.path, help="weights to start from (default: those of feedforward)"
     )
     arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)

@@ -163,7 +163,7 @@ def encode_animation(frames: Iterable[Frame], info: ClipInfo, name: ClipFormat, 
 
     Args:
         frames: All frames of the clip.
-        info: Has durations and repetitions.
+        info: Provides frame durations and the loop count.
         name: "gif", "webp" or "png".
         quality: 1-100, for WebP.
     """

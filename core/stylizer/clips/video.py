@@ -377,7 +377,9 @@ def _to_rgb(frame: VideoFrame, size: tuple[int, int]) -> Bytes:
     source = (_BT709 if is_hd else _BT601) if untagged else frame.colorspace
     rgb = frame.reformat(width, height, "rgb24", src_colorspace=source, interpolation="AREA").to_ndarray()
     if frame.color_trc in _HDR_TRANSFERS:
+        hdr = None
         with suppress(ValueError):  # unknown primaries
             hdr = Colorimetry.by_codes(int(frame.color_primaries), int(frame.color_trc))
-            rgb = np.asarray(cast(Colorimetry, hdr).to_srgb(Image.fromarray(rgb)))
+        if hdr is not None:
+            rgb = np.asarray(hdr.to_srgb(Image.fromarray(rgb)))
     return np.ascontiguousarray(np.rot90(rgb, turns))

@@ -300,7 +300,8 @@ class CoarseToFineSynthesis:
         style: int,
     ) -> Tensor:
         """Match hypercolumns (C, rows, columns) and cell colors to cells of `bank` of `style`: (2, rows, columns)."""
-        key, stride = f"{level.depth}-{style}", self._plan.search_stride if level.depth == 0 else 1
+        key = f"{level.depth}-{style}"
+        stride = self._plan.search_stride if level.depth == 0 else 1
         queries = bank.encoding.queries(as_rows(columns), as_rows(colors), statistics)
         queries = torch.unflatten(queries, 0, columns.shape[1:])
         dtype = autocast_dtype(queries.device.type)

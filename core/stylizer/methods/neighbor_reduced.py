@@ -37,7 +37,7 @@ class Plan(NamedTuple):
         coarse_steps: Steps of optimization for the coarse painting, at levels of about 128 and 256 pixels; none for
             the coarse decoder.
         refinement_steps: Steps of optimization on the finished painting.
-        search_stride: As in `neighbor_search.search`, at the finest level that is searched.
+        search_stride: As in `neighbor_search.search`, at a long side of about 512 pixels.
     """
 
     coarse_side: int

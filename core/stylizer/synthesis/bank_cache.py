@@ -17,7 +17,9 @@ from stylizer.tensors import spatial_size
 
 MAX_BANK_SIDE = 4096  # long side in pixels to which larger styles are reduced
 MAX_CACHED_BANK_PIXELS = 2**20  # pixels of the largest bank that is cached
-CACHE_PIXELS = 4 * MAX_CACHED_BANK_PIXELS  # in all banks, at about 30 bytes each: some ten styles at 512 pixels
+CACHE_PIXELS = (
+    4 * MAX_CACHED_BANK_PIXELS
+)  # in all banks, at 20 to 30 bytes each: four styles at 1,024 pixels, or some ten at 512
 
 _Key = tuple[bytes, torch.Size, tuple[int, int], torch.device, Encoding | None]
 _cache: OrderedDict[_Key, StyleBank] = OrderedDict()
@@ -56,7 +58,7 @@ class ScaledStyle:
                 return _cache[key]
         bank = StyleBank.build(resize(self.picture[0], size)[None], encoding, on_tile=on_tile)
         with _lock:
-            _cache[key] = bank
+            bank = _cache.setdefault(key, bank)  # another thread may have built it meanwhile
             while sum(math.prod(cached_size) for _, _, cached_size, *_ in _cache) > CACHE_PIXELS:
                 _cache.popitem(last=False)
         return bank

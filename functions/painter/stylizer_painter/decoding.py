@@ -102,7 +102,8 @@ class SandboxedDecoder:
             alpha = np.frombuffer(planes, np.uint8, height * width, rgb.size).reshape(height, width)
         # Checked again against the allowlist: the fork may be compromised.
         metadata = Metadata.from_json(answer["metadata"]) if answer["metadata"] else None
-        reduced_from = (int(full[0]), int(full[1])) if (full := answer["reduced_from"]) else None
+        full = answer["reduced_from"]
+        reduced_from = (int(full[0]), int(full[1])) if full else None
         return Picture(rgb, alpha, str(answer["format"]), metadata, reduced_from)
 
     def decode_mask(

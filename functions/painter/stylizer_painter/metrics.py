@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def count_failed_message() -> None:
-    """Count a message that could not be processed, usually since a store was unavailable; SQS redelivers it."""
+    """Count a message that could not be processed, usually because a store was unavailable; SQS redelivers it."""
     put("FailedMessages", 1, service=SERVICE)
 
 

@@ -14,6 +14,7 @@ from stylizer_service.sandbox.sandbox import (
     Sandbox,
     SandboxError,
     SandboxUnavailable,
+    WallClockTimeout,
 )
 
 _KINDS: list[type[errors.StylizerError]] = [
@@ -57,17 +58,18 @@ def run(
         raise Unavailable(f"{what} cannot be decoded at the moment; try again later") from error
     except SandboxError as error:
         log.warning("decoding %s failed: %s: %s", what, type(error).__name__, error)
-        raise _to_image_error(error, what, field, limits.seconds) from error
+        raise _to_image_error(error, what, field, limits) from error
     if "code" in answer:
         kind = _BY_CODE.get(answer["code"], errors.ImageError)
         raise kind(answer["detail"], field=answer["field"] or field, allowed=answer["allowed"])
     return answer, body
 
 
-def _to_image_error(error: SandboxError, what: str, field: str, seconds: float) -> errors.ImageError:
+def _to_image_error(error: SandboxError, what: str, field: str, limits: ResourceLimits) -> errors.ImageError:
     if isinstance(error, Crashed):
         return errors.CorruptImage(f"{what} is broken: its decoder crashed", field=field)
     if isinstance(error, CpuTimeLimitExceeded):
+        seconds = limits.seconds if isinstance(error, WallClockTimeout) else limits.cpu_seconds
         allowed = f"a file that takes no more than {seconds:g} s to decode"
         return errors.ImageError(f"{what} takes too long to decode", field=field, allowed=allowed)
     return errors.ImageError(f"{what} needs too much memory to decode", field=field)

@@ -141,7 +141,7 @@ def test_job_without_a_painter_in_time_fails_with_reason(service: Service, job_i
     failed = seen(service, job_id)
     assert failed.status == "failed"
     assert failed.error is not None
-    assert (failed.error.code, failed.error.detail) == ("not-painted", "no painter was free within 24 hours")
+    assert (failed.error.code, failed.error.detail) == ("not-painted", "the job was not painted within 24 hours")
 
 
 class Queue:

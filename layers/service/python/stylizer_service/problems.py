@@ -41,7 +41,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "unsupported-media-type": (415, "The media type of the body is not supported"),
     "too-large": (413, "The request is too large"),
     "missing-api-key": (403, "An API key is required"),
-    "forbidden": (403, "The link is not valid"),
+    "forbidden": (403, "Access denied"),
     "foreign-site": (403, "Cross-origin request refused"),
     "not-found": (404, "The resource does not exist"),
     "method-not-allowed": (405, "The resource does not support this method"),
@@ -56,7 +56,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "too-many-uploads": (429, "Too many uploads are stored"),
     "too-many-styles": (409, "Too many styles are stored"),
     "throttled": (429, "Too many requests"),
-    "storage-full": (507, "Storage quota exceeded"),
+    "storage-full": (507, "Storage is full"),
     # Errors of accepted jobs.
     "too-slow": (422, "The painting takes too long"),
     "not-painted": (503, "The job was not painted in time"),

@@ -93,7 +93,7 @@ class Stylization(BaseModel):
     options: PaintingOptions
     content: str = Field(
         description="Id of the upload; for a file in the form, `sha256:` and the digest of its bytes; or the URL, "
-        "until the job is deleted or expires. `styles` and, except for URLs, both masks are the same."
+        "until the job is deleted or expires. The same applies to `styles`, and to both masks, which cannot be URLs."
     )
     styles: list[StyleWeight]
     mask: str | None

@@ -15,7 +15,7 @@ def discard(ports: Ports, folder: str) -> None:
     try:
         ports.blobs.delete_folder(folder)
     except Exception:
-        log.warning("could not delete %s; retention will", folder, exc_info=True)
+        log.warning("could not delete %s; it will be deleted later", folder, exc_info=True)
 
 
 def discard_unfinished(ports: Ports, job: Job) -> None:

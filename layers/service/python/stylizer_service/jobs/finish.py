@@ -65,4 +65,4 @@ def wake(ports: Ports, job_id: str, *, delay: float = 0.0) -> None:
     try:
         ports.notifier.send(job_id, delay=delay)
     except Exception:
-        log.warning("could not request delivery of the webhook of %s; will retry", job_id, exc_info=True)
+        log.warning("could not request delivery of the webhook of %s; the reconciler will retry", job_id, exc_info=True)

@@ -67,7 +67,7 @@ def resume(ports: Ports, settings: Settings, job: Job) -> bool:
 
 
 def _resume_waiting(ports: Ports, settings: Settings, clip: Job, when: Precondition) -> bool:
-    """Send a clip whose chunks are all painted, or fail it if its lifetime is exhausted."""
+    """Send a clip whose chunks are all painted, or fail it if it has expired."""
     if clip.expires_at <= ports.clock.now():
         return fail_exhausted(ports, settings, clip, when, _not_painted(settings))
     is_complete = chunks.is_complete(ports, settings, clip)
@@ -145,7 +145,7 @@ def reconcile_jobs(ports: Ports, settings: Settings) -> list[str]:
 
 def _not_painted(settings: Settings) -> Problem:
     hours = settings.result_ttl.total_seconds() / 3600
-    return problem("not-painted", f"no painter was free within {hours:g} hours")
+    return problem("not-painted", f"the job was not painted within {hours:g} hours")
 
 
 def _reconcile_each(jobs: Iterable[Job], reconcile: Callable[[Job], bool], failures: list[Exception]) -> list[str]:

@@ -103,7 +103,7 @@ def deliver(ports: Ports, settings: Settings, job_id: str, sender: Sender) -> De
         raise RuntimeError(f"{job_id} has a webhook, and there is no key to sign it with")
     key = _owner_key(ports.webhook_key(), job.owner)
     if job.notify_attempts >= settings.webhook_attempts:
-        return _abandon(ports, job, "the last try was broken off")
+        return _abandon(ports, job, "the last attempt was interrupted")
     pause = settings.webhook_timeout + _pause(job.notify_attempts)
     claimed = ports.jobs.update(
         job_id,
