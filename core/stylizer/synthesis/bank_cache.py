@@ -17,9 +17,8 @@ from stylizer.tensors import spatial_size
 
 MAX_BANK_SIDE = 4096  # long side in pixels to which larger styles are reduced
 MAX_CACHED_BANK_PIXELS = 2**20  # pixels of the largest bank that is cached
-CACHE_PIXELS = (
-    4 * MAX_CACHED_BANK_PIXELS
-)  # in all banks, at 20 to 30 bytes each: four styles at 1,024 pixels, or some ten at 512
+# Pixels of all cached banks, at 20 to 30 bytes each: four styles at 1,024 pixels, or some ten at 512.
+CACHE_PIXELS = 4 * MAX_CACHED_BANK_PIXELS
 
 _Key = tuple[bytes, torch.Size, tuple[int, int], torch.device, Encoding | None]
 _cache: OrderedDict[_Key, StyleBank] = OrderedDict()
