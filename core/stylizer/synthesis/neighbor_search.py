@@ -83,7 +83,7 @@ def _continue_matches(matches: Tensor, stride: int, size: torch.Size, keys: Tens
     """Fill a grid of `size` from the matches of every `stride`-th cell (2, rows, columns): (2, *size)."""
     filled = matches.repeat_interleave(stride, 1).repeat_interleave(stride, 2)[:, : size[0], : size[1]]
     cell = torch.stack(torch.meshgrid(*(torch.arange(n, device=matches.device) for n in size), indexing="ij"))
-    last = torch.tensor([n - 1 for n in keys.shape[:2]], device=matches.device).view(2, 1, 1)
+    last = torch.tensor([n - 1 for n in keys.shape[:2]], device="cpu").view(2, 1, 1).to(matches.device)
     return torch.minimum(filled + cell % stride, last)
 
 
