@@ -48,14 +48,14 @@ class ScaledStyle:
         if coarser is not None and coarser.size == size:
             return coarser
         encoding = None if coarser is None else coarser.encoding
-        if size[0] * size[1] > MAX_CACHED_BANK_PIXELS:
-            return StyleBank.build(resize(self.picture[0], size)[None], encoding, on_tile=on_tile)
         key = (self._digest, self.picture.shape, size, self.picture.device, encoding)
         with _lock:
             if key in _cache:
                 _cache.move_to_end(key)
                 return _cache[key]
         bank = StyleBank.build(resize(self.picture[0], size)[None], encoding, on_tile=on_tile)
+        if math.prod(size) > MAX_CACHED_BANK_PIXELS:
+            return bank
         with _lock:
             bank = _cache.setdefault(key, bank)  # another thread may have built it meanwhile
             while sum(math.prod(cached_size) for _, _, cached_size, *_ in _cache) > CACHE_PIXELS:

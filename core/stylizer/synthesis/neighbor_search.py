@@ -82,9 +82,7 @@ def search(
 def _continue_matches(matches: Tensor, stride: int, size: torch.Size, keys: Tensor) -> Tensor:
     """Fill a grid of `size` from the matches of every `stride`-th cell (2, rows, columns): (2, *size)."""
     filled = matches.repeat_interleave(stride, 1).repeat_interleave(stride, 2)[:, : size[0], : size[1]]
-    cell = torch.stack(torch.meshgrid(*(torch.arange(n, device=matches.device) for n in size), indexing="ij"))
-    last = torch.tensor([n - 1 for n in keys.shape[:2]], device="cpu").view(2, 1, 1).to(matches.device)
-    return torch.minimum(filled + cell % stride, last)
+    return torch.minimum(filled + _indices(size, matches.device) % stride, _last(keys))
 
 
 def hubness_cost(queries: Tensor, keys: Tensor, generator: torch.Generator) -> Tensor:
@@ -116,8 +114,7 @@ def propagate_matches(matches: Tensor, queries: Tensor, keys: Tensor, *, bonus: 
     Returns:
         The matches after the last sweep, shaped like `matches`.
     """
-    height, width = keys.shape[:2]
-    last = torch.tensor([height - 1, width - 1], device="cpu").view(2, 1, 1).to(matches.device)
+    width, last = keys.shape[1], _last(keys)
     for _ in range(sweeps):
         candidates, neighbor_matches = [matches], []
         for step in ((0, 1), (0, -1), (1, 0), (-1, 0)):
@@ -164,11 +161,9 @@ def spread_seeds(
     Returns:
         The new matches, shaped like `matches`.
     """
-    height, width = keys.shape[:2]
     seed = _nearest_seeds(matches.shape[1], matches.shape[2], spacing, generator).to(matches.device)
-    cell = torch.stack(torch.meshgrid(*(torch.arange(n, device=seed.device) for n in seed.shape[1:]), indexing="ij"))
-    candidate = matches[:, seed[0], seed[1]] + cell - seed
-    last = torch.tensor([height - 1, width - 1], device="cpu").view(2, 1, 1).to(matches.device)
+    candidate = matches[:, seed[0], seed[1]] + _indices(matches.shape[1:], seed.device) - seed
+    last = _last(keys)
     inside = ((candidate >= 0) & (candidate <= last)).all(0)
     candidate = torch.minimum(candidate.clamp(min=0), last)
     similarity = [(queries * keys[place[0], place[1]]).sum(2) for place in (matches, candidate)]
@@ -195,6 +190,16 @@ def _nearest_seeds(rows: int, columns: int, spacing: int, generator: torch.Gener
         closer = distance < best
         best, nearest = torch.where(closer, distance, best), torch.where(closer, candidate, nearest)
     return nearest
+
+
+def _indices(size: torch.Size, device: torch.device) -> Tensor:
+    """Return the row and column of each cell of a grid of `size` (rows, columns), (2, rows, columns)."""
+    return torch.stack(torch.meshgrid(*(torch.arange(side, device=device) for side in size), indexing="ij"))
+
+
+def _last(keys: Tensor) -> Tensor:
+    """Return the row and column of the last cell of `keys` (rows, columns, D), (2, 1, 1)."""
+    return torch.tensor([side - 1 for side in keys.shape[:2]], device="cpu").view(2, 1, 1).to(keys.device)
 
 
 def _shift(grid: Tensor, down: int, across: int) -> Tensor:
